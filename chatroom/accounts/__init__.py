@@ -1,0 +1,1 @@
+"""Accounts, roles, passwords: who somebody is and what they may do."""

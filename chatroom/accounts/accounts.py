@@ -1,0 +1,149 @@
+"""What may be done with an account: register, log in, change password or grant, kick."""
+
+import hmac
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from chatroom.accounts.passwords import Passwords
+from chatroom.errors import Conflict, LastSuperuser, NameTaken, UserError
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import NORMAL, SUPERUSER, Account, Kick
+from chatroom.text import check_name, check_new_password
+
+_log = logging.getLogger(__name__)
+
+GRANT_WORDS = {SUPERUSER: "superuser", NORMAL: "normal user"}
+
+
+class Accounts:
+    """The accounts of one store. Any thread may call its methods; they wait for the disk.
+
+    :param engine: where accounts are kept.
+    :param passwords: makes and checks their hashes.
+    """
+
+    def __init__(self, engine: Engine, passwords: Passwords) -> None:
+        self._engine = engine
+        self._passwords = passwords
+        self._claim = ""
+
+    def is_taken(self, name: str) -> bool:
+        """Tell whether somebody has this name already."""
+        return self._engine.load_account(name) is not None
+
+    def find(self, name: str) -> Account:
+        """Return the account of this name. :raises UserError: there is none."""
+        account = self._engine.load_account(name)
+        if account is None:
+            raise UserError(f"There is nobody called '{name}'. See /viewusers for who is here.")
+        return account
+
+    def register(self, name: str, password: str, grant: int = NORMAL) -> Account:
+        """Make a new account; it is durable when this returns.
+
+        :raises UserError: name or password is not allowed, the name is taken, too many wait.
+        :raises StoreError: it could not be written.
+        """
+        check_name(name)
+        check_new_password(password)
+        return self.adopt(name, password, grant)
+
+    def adopt(self, name: str, password: str, grant: int = NORMAL) -> Account:
+        """Like :meth:`register`, for a password that an older program accepted."""
+        hashed = self._passwords.hash(password)
+        account = Account(
+            id=secrets.token_hex(16), name=name, grant=grant, password=hashed, created=time.time()
+        )
+        try:
+            saved = self._engine.save_account(account)
+        except NameTaken:
+            raise UserError("That name is taken. Choose another one.") from None
+        _log.info("registered account=%s name=%s grant=%d", saved.id, name, grant)
+        return saved
+
+    def log_in(self, name: str, password: str) -> Account | None:
+        """Return the account if the password is right, else ``None``; both take the same time.
+
+        :raises TooManyLogins: too many wait for a password hash.
+        """
+        account = self._engine.load_account(name)
+        if not self._passwords.check(password, account.password if account else None):
+            return None
+        assert account is not None
+        if self._passwords.is_outdated(account.password):
+            try:
+                hashed = self._passwords.hash(password)
+                account = self._engine.save_account(replace(account, password=hashed))
+            except (Conflict, UserError) as error:  # the next login tries again
+                _log.info("rehash put off account=%s reason=%s", account.id, error)
+        return account
+
+    def set_password(self, account_id: str, password: str) -> None:
+        """Set a new password. :raises UserError: it is not allowed, or too many wait."""
+        check_new_password(password)
+        hashed = self._passwords.hash(password)
+        self._change(account_id, lambda account: replace(account, password=hashed))
+        _log.info("password changed account=%s", account_id)
+
+    def set_grant(self, account: Account, grant: int, by: str) -> None:
+        """Make somebody a superuser (0) or a normal user (1).
+
+        :raises UserError: it is that already, or nobody would be left to administer the room.
+        """
+        if account.grant == grant:
+            raise UserError(f"{account.name} is a {GRANT_WORDS[grant]} already.")
+        try:
+            self._change(account.id, lambda current: replace(current, grant=grant))
+        except LastSuperuser:
+            raise UserError(
+                f"{account.name} is the last superuser. Make somebody else a superuser first."
+            ) from None
+        _log.info("grant changed account=%s grant=%d by=%s", account.id, grant, by)
+
+    def kick(self, account: Account, by: str, reason: str, seconds: float) -> Kick:
+        """Keep somebody out for a while; durable when this returns."""
+        now = time.time()
+        kick = Kick(account.id, account.name, by, reason, now, now + seconds)
+        self._engine.save_kick(kick)
+        _log.info("kicked account=%s seconds=%d by=%s reason=%s", account.id, seconds, by, reason)
+        return kick
+
+    def unkick(self, account: Account, by: str) -> None:
+        """Take a kick back. :raises UserError: there was none."""
+        if not self._engine.lift_kick(account.id):
+            raise UserError(f"{account.name} is not kicked. See /viewkickusers.")
+        _log.info("kick lifted account=%s by=%s", account.id, by)
+
+    def offer_claim(self) -> str:
+        """Return a new one-time code for the first superuser; empty when there is one."""
+        self._claim = "" if self._engine.superusers() else secrets.token_hex(8)
+        return self._claim
+
+    def claim(self, account: Account, code: str) -> None:
+        """Make somebody the first superuser. :raises UserError: the code is not valid."""
+        right = hmac.compare_digest(self._claim.encode(), code.encode("utf-8", "replace"))
+        if not right or not self._claim or self._engine.superusers():
+            _log.warning("claim refused account=%s", account.id)
+            raise UserError(
+                "That code is not valid. It is printed where the server was started, as long as "
+                "there is no superuser."
+            )
+        self._claim = ""
+        self.set_grant(account, SUPERUSER, "claim")
+
+    def _change(self, account_id: str, change: Callable[[Account], Account]) -> None:
+        """Load, change, compare-and-set; again when somebody else was faster."""
+        while True:
+            account = self._engine.load_account_by_id(account_id)
+            if account is None:
+                raise UserError("That account is gone.")
+            try:
+                self._engine.save_account(change(account))
+                return
+            except LastSuperuser:
+                raise
+            except Conflict:
+                continue

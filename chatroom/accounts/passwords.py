@@ -1,0 +1,101 @@
+"""Password hashes: scrypt in a few threads of their own, with a bounded queue.
+
+scrypt with N=2^15, r=8, p=3 is one of the equal-cost choices of the OWASP Password Storage Cheat
+Sheet; it needs 32 MiB for each hash. It never runs in a connection's thread: the memory that it
+touches would stay with that thread.
+"""
+
+import base64
+import hmac
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from Crypto.Protocol.KDF import scrypt
+
+from chatroom.errors import UserError
+
+_R = 8
+_P = 3
+_SALT = 16
+_LENGTH = 32
+LONGEST = 1024
+"""Bytes of a password that are looked at; longer input is a wrong password."""
+
+
+class TooManyLogins(UserError):
+    """The queue for a password hash is full; the person may try again."""
+
+
+class Passwords:
+    """Makes and checks password hashes. Any thread may call its methods; they wait.
+
+    :param n: scrypt's cost, a power of two from 2.
+    :param most_waiting: hashes that may wait for a free thread; 0 = no limit.
+    """
+
+    def __init__(self, n: int, most_waiting: int) -> None:
+        self._n = n
+        self._slots = max(1, (os.cpu_count() or 2) - 1)
+        self._most = self._slots + most_waiting if most_waiting else 0
+        self._lock = threading.Lock()  # guards _running; nothing is taken under it
+        self._running = 0
+        self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="password")
+        self._dummy = _record(n, os.urandom(_SALT), os.urandom(_LENGTH))
+
+    def hash(self, password: str) -> dict[str, Any]:
+        """Return the record of a new password: scheme, parameters, salt, hash.
+
+        :raises TooManyLogins: too many are waiting already.
+        :raises CancelledError: the server stops.
+        """
+        salt = os.urandom(_SALT)
+        return _record(self._n, salt, self._derive(password, salt, self._n, _R, _P))
+
+    def check(self, password: str, record: dict[str, Any] | None) -> bool:
+        """Tell whether ``record`` is that of ``password``; without a record take the same time.
+
+        :raises TooManyLogins: too many are waiting already.
+        :raises CancelledError: the server stops.
+        """
+        against = record or self._dummy
+        if len(password.encode("utf-8", "surrogatepass")) > LONGEST:
+            password = ""  # too long to be anybody's; an empty one is nobody's either
+        derived = self._derive(
+            password, base64.b64decode(against["salt"]), against["n"], against["r"], against["p"]
+        )
+        right = hmac.compare_digest(derived, base64.b64decode(against["hash"]))
+        return right and record is not None and password != ""
+
+    def is_outdated(self, record: dict[str, Any]) -> bool:
+        """Tell whether the record was made with other parameters than today's."""
+        return (record["n"], record["r"], record["p"]) != (self._n, _R, _P)
+
+    def close(self) -> None:
+        """End the threads; who waits gets ``CancelledError``. Idempotent."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _derive(self, password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+        with self._lock:
+            if self._most and self._running >= self._most:
+                raise TooManyLogins("Too many people are logging in just now. Try again.")
+            self._running += 1
+        try:
+            secret = password.encode("utf-8", "surrogatepass")
+            future: Future[Any] = self._pool.submit(scrypt, secret, salt, _LENGTH, n, r, p)
+            return bytes(future.result())
+        finally:
+            with self._lock:
+                self._running -= 1
+
+
+def _record(n: int, salt: bytes, hashed: bytes) -> dict[str, Any]:
+    return {
+        "scheme": "scrypt",
+        "n": n,
+        "r": _R,
+        "p": _P,
+        "salt": base64.b64encode(salt).decode(),
+        "hash": base64.b64encode(hashed).decode(),
+    }

@@ -1,0 +1,55 @@
+"""Commands of superusers: grants, kicks, restart."""
+
+import time
+
+from chatroom.accounts.accounts import GRANT_WORDS
+from chatroom.commands.registry import Context, Registry
+from chatroom.errors import UserError
+from chatroom.storage.records import SUPERUSER, Account
+from chatroom.text import duration, table
+
+
+def add_to(registry: Registry) -> None:
+    """Enter these commands into the table."""
+
+    @registry.command(
+        "changegrant", "USER 0|1", "make somebody a superuser (0) or normal (1)", SUPERUSER
+    )
+    def change_grant(context: Context, account: Account, grant: str) -> None:
+        context.services.accounts.set_grant(account, int(grant), context.account.name)
+        context.reply(f"{account.name} is a {GRANT_WORDS[int(grant)]} now.")
+
+    @registry.command("kickuser", "USER [reason]", "send somebody out for a while", SUPERUSER)
+    def kick_user(context: Context, account: Account, reason: str | None) -> None:
+        if account.id == context.account.id:
+            raise UserError("You cannot kick yourself. /disconnect leaves the room.")
+        seconds = context.services.settings.kick_minutes * 60
+        accounts = context.services.accounts
+        accounts.kick(account, context.account.name, reason or "", seconds)
+        context.reply(f"{account.name} was kicked and stays out for {duration(seconds)}.")
+
+    @registry.command("viewkickusers", "", "who was kicked, by whom, why, until when", SUPERUSER)
+    def view_kicks(context: Context) -> None:
+        kicks = context.services.engine.kicks()
+        if not kicks:
+            context.reply("Nobody is kicked just now.")
+            return
+        rows = [
+            (kick.name, kick.by, _local(kick.since), _local(kick.until), kick.reason or "-")
+            for kick in kicks
+        ]
+        context.reply(table(("user", "kicked by", "when", "until", "reason"), rows))
+
+    @registry.command("unkickuser", "USER", "let somebody who was kicked in again", SUPERUSER)
+    def unkick_user(context: Context, account: Account) -> None:
+        context.services.accounts.unkick(account, context.account.name)
+        context.reply(f"{account.name} may come in again.")
+
+    @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
+    def restart(context: Context) -> None:
+        context.reply("The server restarts.")
+        context.services.restart(context.account.name)
+
+
+def _local(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

@@ -1,0 +1,195 @@
+"""The command table and the one place where permission and arguments are checked.
+
+A command is data: its usage line says which arguments it takes, ``grant`` says who may use it. A
+handler gets checked values; it cannot forget a check, because it has none to make.
+"""
+
+import difflib
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from typing import Any
+
+from chatroom.accounts.accounts import Accounts
+from chatroom.config import Settings
+from chatroom.errors import Gone, StoreError, UserError
+from chatroom.rooms.directory import Directory
+from chatroom.rooms.person import Person
+from chatroom.rooms.room import Member
+from chatroom.session.dialogue import Dialogue
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import NORMAL, SUPERUSER, Account
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of the server that sessions and commands use; built once by ``server``."""
+
+    settings: Settings
+    engine: Engine
+    accounts: Accounts
+    directory: Directory
+    restart: Callable[[str], None]
+    """Restart the server; the argument is the name of who asked. Returns at once."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    settled: threading.Event = field(default_factory=threading.Event)
+    """Set when a stopping server has delivered all that was posted."""
+    restarting: threading.Event = field(default_factory=threading.Event)
+    """Set when the stop is one half of a restart."""
+
+
+class Context:
+    """What a handler works with: who asks, the services, and the ways to answer.
+
+    It belongs to the thread of the session that typed the command.
+    """
+
+    def __init__(
+        self, services: Services, person: Person, member: Member, dialogue: Dialogue, cid: str
+    ) -> None:
+        self.services = services
+        self.person = person
+        self.member = member
+        self.dialogue = dialogue
+        self.cid = cid
+        self.command = ""
+        self.leaving = False
+        """Set by a handler after which the session ends."""
+
+    @property
+    def account(self) -> Account:
+        """The account of who asks, as it is now."""
+        return self.person.account
+
+    def reply(self, text: str) -> None:
+        """Answer the person who typed the command."""
+        self.dialogue.send(self.dialogue.face.result(self.command, text, ok=True, cid=self.cid))
+
+    def refuse(self, text: str) -> None:
+        """Say why the command was not carried out."""
+        self.dialogue.refuse(text, self.cid, self.command)
+
+
+Handler = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row of the table."""
+
+    name: str
+    usage: str
+    """``USER`` (an account), ``0|1`` (a choice), any other word (a text). ``[…]`` may be missing;
+    a last ``TEXT`` or ``[reason]`` takes the rest of the line."""
+    summary: str
+    handler: Handler
+    grant: int = NORMAL
+    """The weakest grant that may use it."""
+
+    @property
+    def form(self) -> str:
+        """How it is typed."""
+        return f"/{self.name} {self.usage}".rstrip()
+
+    def allows(self, account: Account) -> bool:
+        """Tell whether this account may use the command."""
+        return account.grant <= self.grant
+
+
+_REST = frozenset({"TEXT", "reason"})
+
+
+class Registry:
+    """The table of commands. Filled at the start, then only read: any thread may run commands."""
+
+    def __init__(self) -> None:
+        self._commands: dict[str, Command] = {}
+
+    def command(
+        self, name: str, usage: str, summary: str, grant: int = NORMAL
+    ) -> Callable[[Handler], Handler]:
+        """Enter the decorated function as the handler of ``/name``."""
+
+        def enter(handler: Handler) -> Handler:
+            self._commands[name] = Command(name, usage, summary, handler, grant)
+            return handler
+
+        return enter
+
+    def allowed(self, account: Account) -> list[Command]:
+        """Return the commands that this account may use, by name."""
+        return [c for _, c in sorted(self._commands.items()) if c.allows(account)]
+
+    def find(self, word: str, account: Account) -> Command:
+        """Return the command for a word, with or without its slash.
+
+        :raises UserError: there is none (with the nearest names), or it is for superusers.
+        """
+        name = word.removeprefix("/").lower()
+        command = self._commands.get(name)
+        if command is None:
+            names = [c.name for c in self.allowed(account)]
+            near = difflib.get_close_matches(name, names, 3, 0.5)
+            hint = f" Did you mean {' or '.join('/' + n for n in near)}?" if near else ""
+            raise UserError(f"There is no command /{name}.{hint} See /help for all of them.")
+        if not command.allows(account):
+            raise UserError(f"/{command.name} is for superusers only.")
+        return command
+
+    def run(self, context: Context, line: str) -> None:
+        """Find, check and carry out one command line; every failure is answered.
+
+        :param line: cleaned, starting with ``/``.
+        :raises Gone: the peer left while it was asked something.
+        """
+        word, _, rest = line.strip().partition(" ")
+        try:
+            command = self.find(word, context.account)
+            context.command = command.name
+            values = _arguments(command, rest, context.services.accounts)
+            # Superusers' acts are told apart in the log; what they name is never a message.
+            if command.grant == SUPERUSER:
+                _log.info("command=%s account=%s", command.name, context.account.id)
+            command.handler(context, *values)
+        except UserError as error:
+            context.refuse(str(error))
+        except StoreError as error:
+            _log.error("command=%s failed reason=%s", context.command, error)
+            context.refuse("That cannot be kept just now; nothing was changed. Try again later.")
+        except (Gone, CancelledError):
+            raise Gone("left") from None
+        except Exception:
+            _log.exception("command=%s failed", context.command)
+            context.refuse(f"Something went wrong with /{context.command}; it was logged.")
+
+
+def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
+    """Return the handler's arguments, checked; ``None`` for one that is missing."""
+    values: list[Any] = []
+    for token in command.usage.split():
+        rest = rest.strip()
+        word = token.strip("[]")
+        given, rest = (rest, "") if word in _REST else (rest.partition(" ")[0], rest)
+        rest = rest[len(given) :] if rest else ""
+        if not given:
+            if token.startswith("["):
+                values.append(None)
+                continue
+            raise UserError(f"{word} is missing. Type {command.form}")
+        values.append(_value(command, word, given, accounts))
+    if rest.strip():
+        raise UserError(f"'{rest.strip()}' is too much. Type {command.form}")
+    return values
+
+
+def _value(command: Command, word: str, given: str, accounts: Accounts) -> Any:
+    if word == "USER":
+        return accounts.find(given.removeprefix("@"))
+    if "|" in word and given not in word.split("|"):
+        allowed = " or ".join(word.split("|"))
+        raise UserError(f"'{given}' must be {allowed}. Type {command.form}")
+    return given

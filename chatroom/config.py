@@ -1,0 +1,227 @@
+"""The settings: one frozen object, read from flags > environment > TOML file > defaults.
+
+The dataclass below is the one list of settings. The flag of ``login_seconds`` is
+``--login-seconds``, its environment name ``CHATROOM_LOGIN_SECONDS``, its TOML key ``login_seconds``.
+"""
+
+import argparse
+import dataclasses
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatroom.errors import SettingError
+from chatroom.text import clean_line
+
+ENVIRONMENT_PREFIX = "CHATROOM_"
+# Names with our prefix that are not settings: the client's password, the master secret, and the
+# listening socket that a restart hands to its successor.
+OTHER_NAMES = frozenset({"CHATROOM_PASSWORD", "CHATROOM_MASTER_SECRET", "CHATROOM_LISTEN_FD"})
+
+
+def _whole(least: int, most: int) -> tuple[str, Callable[[str], Any]]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise ValueError
+        return value
+
+    return f"a whole number from {least} to {most}", parse
+
+
+def _number(least: float, most: float) -> tuple[str, Callable[[str], Any]]:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not least <= value <= most:  # false for nan, too
+            raise ValueError
+        return value
+
+    return f"a number from {least:g} to {most:g}", parse
+
+
+def _power_of_two(least: int, most: int) -> tuple[str, Callable[[str], Any]]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most or value & (value - 1):
+            raise ValueError
+        return value
+
+    return f"a power of two from {least} to {most}", parse
+
+
+def _choice(*words: str) -> tuple[str, Callable[[str], Any]]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return "one of " + ", ".join(words), parse
+
+
+def _path() -> tuple[str, Callable[[str], Any]]:
+    def parse(text: str) -> Path:
+        if not text or "\0" in text:
+            raise ValueError
+        return Path(text)
+
+    return "a path", parse
+
+
+def _room_name(text: str) -> str:
+    # "Welcome" tells scripts that the login went well, so the greeting before it may not say it.
+    if not 1 <= len(text) <= 60 or clean_line(text) != text or "welcome" in text.lower():
+        raise ValueError
+    return text
+
+
+def _host(text: str) -> str:
+    if not text or any(c.isspace() for c in text):
+        raise ValueError
+    return text
+
+
+def _setting(default: Any, kind: tuple[str, Callable[[str], Any]], text: str) -> Any:
+    return dataclasses.field(
+        default=default, metadata={"allowed": kind[0], "parse": kind[1], "help": text}
+    )
+
+
+_MANY = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that an operator may choose. Any thread may read it."""
+
+    host: str = _setting(
+        "0.0.0.0", ("a host name or an IP address", _host), "address to listen on; :: is IPv4 too"
+    )
+    port: int = _setting(9797, _whole(0, 65535), "TCP port; 0 picks a free one")
+    data_dir: Path = _setting(Path("data"), _path(), "folder of the store and its keys")
+    log_dir: Path = _setting(Path("logs"), _path(), "folder of the log files")
+    name: str = _setting(
+        "Chatroom",
+        ("1 to 60 printable characters without the word 'welcome'", _room_name),
+        "name of the room, for the greeting",
+    )
+    scrypt_n: int = _setting(
+        32768, _power_of_two(2, 2**20), "cost of a password hash; below 16384 is warned about"
+    )
+    login_seconds: float = _setting(
+        120.0, _number(0.1, 86400), "seconds a connection has for its whole login"
+    )
+    login_queue: int = _setting(
+        32, _whole(0, _MANY), "logins that may wait for a password hash; 0 = no limit"
+    )
+    line_bytes: int = _setting(8192, _whole(256, 1048576), "longest line in bytes")
+    message_rate: float = _setting(
+        10.0, _number(0, 1e6), "lines a second and person after a burst of 5 s' worth; 0 = no limit"
+    )
+    outbox_bytes: int = _setting(
+        1048576, _whole(65536, _MANY), "bytes that may wait for one slow reader"
+    )
+    connections: int = _setting(10000, _whole(1, _MANY), "connections in all")
+    connections_per_address: int = _setting(
+        100, _whole(0, _MANY), "connections of one address; 0 = no limit"
+    )
+    kick_minutes: float = _setting(
+        5.0, _number(0, 525600), "minutes that somebody who was kicked stays out"
+    )
+    login_rate: float = _setting(
+        0.0, _number(0, _MANY), "reserved: login attempts a minute; has no effect yet"
+    )
+    registrations_per_address: int = _setting(
+        0, _whole(0, _MANY), "reserved: new accounts an hour; has no effect yet"
+    )
+    registration: str = _setting(
+        "open", _choice("open", "invite", "closed"), "reserved: who may register; no effect yet"
+    )
+    unauthenticated: int = _setting(
+        100, _whole(0, _MANY), "reserved: connections not logged in; has no effect yet"
+    )
+    unauthenticated_per_address: int = _setting(
+        64, _whole(0, _MANY), "reserved: the same of one address; has no effect yet"
+    )
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give ``parser`` a flag for each setting, and ``--config``. Values stay text here."""
+    for field in _FIELDS.values():
+        parser.add_argument(
+            "--" + field.name.replace("_", "-"),
+            dest=field.name,
+            default=argparse.SUPPRESS,
+            metavar=field.name.upper().rsplit("_", maxsplit=1)[-1],
+            help=f"{field.metadata['help']} (default {field.default})".replace("%", "%%"),
+        )
+    parser.add_argument(
+        "--config", default=argparse.SUPPRESS, metavar="FILE", help="TOML file with settings"
+    )
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of this start.
+
+    :param flags: what :func:`add_flags` parsed, as a mapping; other keys are ignored.
+    :param environ: the environment.
+    :raises SettingError: one sentence with the setting, its value and what is allowed.
+    """
+    file = flags.get("config") or environ.get(ENVIRONMENT_PREFIX + "CONFIG")
+    in_file = _read_file(Path(file)) if file else {}
+    values: dict[str, Any] = {}
+    for name, field in _FIELDS.items():
+        key = ENVIRONMENT_PREFIX + name.upper()
+        if name in flags:
+            values[name] = _parse(field, "--" + name.replace("_", "-"), flags[name])
+        elif key in environ:
+            values[name] = _parse(field, key, environ[key])
+        elif name in in_file:
+            values[name] = _parse(field, f"{name} in {file}", in_file[name])
+    return Settings(**values)
+
+
+def unknown_names(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return a warning for each ``CHATROOM_…`` in the environment that is no setting."""
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in [*_FIELDS, "config"]} | OTHER_NAMES
+    return [
+        f"{name} is not a setting{_nearest(name, known)}; it is ignored."
+        for name in sorted(environ)
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in known
+    ]
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(f"--config is '{path}'; it cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"--config is '{path}'; it is not valid TOML: {error}.") from None
+    for name in values:
+        if name not in _FIELDS:
+            near = _nearest(name, set(_FIELDS))
+            raise SettingError(f"'{name}' in {path} is not a setting{near}; take it out.")
+    return values
+
+
+def _parse(field: "dataclasses.Field[Any]", where: str, value: object) -> Any:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError
+        return field.metadata["parse"](str(value))
+    except ValueError:
+        raise SettingError(
+            f"{where} is '{value}'; it must be {field.metadata['allowed']}."
+        ) from None

@@ -1,0 +1,1 @@
+"""The only server code that touches sockets: listener, connection, outbox, flusher."""

@@ -1,0 +1,129 @@
+"""One accepted connection: its reader side, its outbox, and its polite end."""
+
+import socket
+import struct
+import time
+
+from chatroom.errors import Gone
+from chatroom.net.outbox import Flusher, Outbox
+from chatroom.protocol import LineSplitter
+
+_READ = 2048
+_READ_MORE = 65536
+_MOST_DISCARDED = 1024 * 1024
+"""Bytes of one line that are thrown away before the connection is cut off."""
+_FLUSH_SECONDS = 1.5
+"""Time for a slow reader to take what waits, when the connection ends."""
+_LINGER_SECONDS = 0.5
+"""Time for the peer to close its side, too."""
+
+
+class Connection:
+    """A socket seen by the session: lines in, bytes out.
+
+    :param sock: the accepted, blocking socket.
+    :param address: the peer's IP address.
+    :param line_bytes: longest line.
+    :param outbox_bytes: bytes that may wait for this reader.
+    :param flusher: sends what had to wait.
+
+    :meth:`read` and :meth:`close` belong to the connection's own thread; ``outbox`` and
+    :meth:`end` to any.
+    """
+
+    __slots__ = (
+        "_limited",
+        "_size",
+        "_sock",
+        "_splitter",
+        "address",
+        "deadline",
+        "ended",
+        "outbox",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        address: str,
+        line_bytes: int,
+        outbox_bytes: int,
+        flusher: Flusher,
+    ) -> None:
+        self._sock = sock
+        self._splitter = LineSplitter(line_bytes)
+        self._size = _READ
+        self._limited = False
+        self.address = address
+        self.deadline: float | None = None
+        """When reading ends (monotonic seconds); None: whenever the peer likes."""
+        self.ended = False
+        """Set by :meth:`end`: input that was read already counts no more."""
+        too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
+        self.outbox = Outbox(sock, outbox_bytes, flusher, too_slow)
+
+    def read(self) -> list[bytes | None]:
+        """Wait for input and return the lines that it completes, possibly none.
+
+        ``None`` stands for a line that is too long (see ``LineSplitter``).
+
+        :raises Gone: the peer has left, the deadline has passed, or a line has no end.
+        """
+        if self.deadline is not None or self._limited:
+            self._limit_wait()
+        try:
+            data = self._sock.recv(self._size)
+        except BlockingIOError:
+            raise Gone("time is up") from None
+        except OSError as error:
+            raise Gone(error.strerror or "connection lost") from None
+        if not data:
+            raise Gone("too slow" if self.outbox.overflowed else "left")
+        # The buffer of a waiting recv stays allocated: small for the idle, large for the busy.
+        self._size = _READ_MORE if len(data) == self._size else _READ
+        lines = self._splitter.feed(data)
+        if self._splitter.discarded > _MOST_DISCARDED:
+            raise Gone("a line without end")
+        return lines
+
+    def end(self, last: bytes = b"") -> None:
+        """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""
+        self.ended = True
+        self.outbox.finish(last)
+        self.outbox.stop_reading()
+
+    def close(self) -> None:
+        """Send what waits, say goodbye to the socket, close it. Takes two seconds at most."""
+        self.outbox.finish()
+        self.outbox.wait_drained(_FLUSH_SECONDS)
+        self.outbox.stop_writing()
+        # Reading on until the peer closes, too: closing with unread input would reset the
+        # connection and could take the last lines from the peer (RFC 9293, section 3.10.4).
+        self.deadline = time.monotonic() + _LINGER_SECONDS
+        try:
+            self._limit_wait()
+            while self._sock.recv(_READ_MORE):
+                self._limit_wait()
+        except (OSError, Gone):
+            pass
+        self.outbox.close()
+
+    def _limit_wait(self) -> None:
+        """Bound the next ``recv`` by the deadline.
+
+        With the kernel's own timeout (socket(7), SO_RCVTIMEO): Python's ``settimeout`` would make
+        the descriptor non-blocking, and each later ``recv`` two system calls.
+        """
+        left = 0.0
+        if self.deadline is not None:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise Gone("time is up")
+            left = max(left, 0.001)  # zero would mean: no limit
+        whole = int(left)
+        value = struct.pack("ll", whole, int((left - whole) * 1e6))
+        try:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
+        except OSError as error:
+            raise Gone(error.strerror or "connection lost") from None
+        self._limited = self.deadline is not None

@@ -1,0 +1,248 @@
+"""Accepts connections, admits or refuses them, and starts a thread for each."""
+
+import logging
+import os
+import resource
+import selectors
+import socket
+import threading
+from collections.abc import Callable
+
+from chatroom.errors import Gone, StartError
+from chatroom.net.connection import Connection
+from chatroom.net.outbox import Flusher
+
+_log = logging.getLogger(__name__)
+
+LISTEN_FD = "CHATROOM_LISTEN_FD"
+"""Environment name under which a restart hands over the listening socket."""
+_BACKLOG = 4096
+_BACK_OFF = 0.2
+_RESERVED_FILES = 64
+_STACK = 512 * 1024
+
+Serve = Callable[[Connection], None]
+
+
+def raise_file_limit() -> int:
+    """Raise this process's limit of open files to what is allowed; return the new limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, 65536)
+    if wanted > soft:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):
+            return soft  # macOS refuses more than its own maximum
+    return wanted
+
+
+def admissible(connections: int, file_limit: int) -> int:
+    """Return how many of ``connections`` the limit of open files leaves room for."""
+    return max(1, min(connections, file_limit - _RESERVED_FILES))
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a listening socket; the one that a restart handed over, if there is one.
+
+    :raises StartError: the address cannot be listened on.
+    """
+    inherited = os.environ.pop(LISTEN_FD, "")
+    if inherited.isdigit():
+        try:
+            sock = socket.socket(fileno=int(inherited))
+            sock.set_inheritable(False)
+            sock.setblocking(False)
+            return sock
+        except OSError:
+            _log.warning("inherited socket unusable fd=%s", inherited)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise StartError(
+            f"--host is '{host}'; it is not an address of this machine: {error}."
+        ) from None
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise StartError(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another port with "
+            "--port, or stop what uses it."
+        ) from None
+    return sock
+
+
+class Listener:
+    """The accept thread and the threads that it starts.
+
+    :param sock: the listening socket, not blocking.
+    :param serve: runs a connection's session in the connection's thread.
+    :param flusher: for the outboxes.
+    :param most: connections in all.
+    :param most_of_address: connections of one address; 0 = no limit.
+    :param line_bytes: longest line.
+    :param outbox_bytes: bytes that may wait for a slow reader.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        serve: Serve,
+        flusher: Flusher,
+        most: int,
+        most_of_address: int,
+        line_bytes: int,
+        outbox_bytes: int,
+    ) -> None:
+        self._sock = sock
+        self._serve = serve
+        self._flusher = flusher
+        self._most = most
+        self._most_of_address = most_of_address
+        self._line_bytes = line_bytes
+        self._outbox_bytes = outbox_bytes
+        # Guards the two tables below; nothing is taken under it.
+        self._lock = threading.Lock()
+        self._left = threading.Condition(self._lock)
+        self._connections: set[Connection] = set()
+        self._of_address: dict[str, int] = {}
+        self._stopping = threading.Event()
+        self._inside, self._outside = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="accept")
+
+    @property
+    def address(self) -> str:
+        """``HOST:PORT`` as it is listened on; an IPv6 host stands in brackets."""
+        host, port = self._sock.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def start(self) -> None:
+        """Start the accept thread."""
+        threading.stack_size(_STACK)
+        self._thread.start()
+
+    def stop_accepting(self) -> None:
+        """End the accept thread; the socket stays open. Idempotent."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._outside.send(b"!")
+        self._thread.join()
+
+    def connections(self) -> list[Connection]:
+        """Return the connections that are open now."""
+        with self._lock:
+            return list(self._connections)
+
+    def wait_empty(self, seconds: float) -> bool:
+        """Wait until every connection's thread has finished; False: some have not."""
+        with self._lock:
+            return self._left.wait_for(lambda: not self._connections, seconds)
+
+    def hand_over(self) -> None:
+        """Keep the listening socket open across an ``exec`` for :func:`open_listener`."""
+        self._sock.set_inheritable(True)
+        os.environ[LISTEN_FD] = str(self._sock.fileno())
+
+    def close(self) -> None:
+        """Close the listening socket. Idempotent."""
+        self._sock.close()
+        self._inside.close()
+        self._outside.close()
+
+    # -- the accept thread -------------------------------------------------------------------
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._sock, selectors.EVENT_READ)
+            selector.register(self._inside, selectors.EVENT_READ)
+            complained = False
+            while not self._stopping.is_set():
+                selector.select()
+                try:
+                    while not self._stopping.is_set():
+                        sock, peer = self._sock.accept()
+                        complained = False
+                        self._admit(sock, peer[0])
+                except (BlockingIOError, ConnectionAbortedError):
+                    continue
+                except OSError as error:
+                    # Out of descriptors or memory: those inside go on, who knocks waits.
+                    if not complained:
+                        _log.error("accept failed, trying again reason=%s", error.strerror)
+                        complained = True
+                    self._stopping.wait(_BACK_OFF)
+
+    def _admit(self, sock: socket.socket, address: str) -> None:
+        address = address.removeprefix("::ffff:")
+        try:
+            sock.setblocking(True)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        except OSError:
+            sock.close()  # the peer has left already
+            return
+        with self._lock:
+            of_address = self._of_address.get(address, 0)
+            if len(self._connections) >= self._most:
+                refusal = "The room is full just now. Try again in a few minutes."
+            elif self._most_of_address and of_address >= self._most_of_address:
+                refusal = "Too many connections from your address. Close one of them first."
+            else:
+                refusal = ""
+                self._of_address[address] = of_address + 1
+                connection = Connection(
+                    sock, address, self._line_bytes, self._outbox_bytes, self._flusher
+                )
+                self._connections.add(connection)
+        if refusal:
+            self._refuse(sock, address, refusal)
+            return
+        try:
+            threading.Thread(target=self._live, args=(connection,), name="connection").start()
+        except RuntimeError as error:
+            self._forget(connection)
+            _log.error("no thread for a connection reason=%s", error)
+            self._refuse(sock, address, "The server is too busy just now. Try again in a minute.")
+
+    def _refuse(self, sock: socket.socket, address: str, sentence: str) -> None:
+        _log.warning("refused address=%s reason=%s", address, sentence)
+        with sock:
+            try:
+                sock.send(sentence.encode() + b"\n", socket.MSG_DONTWAIT)
+                sock.shutdown(socket.SHUT_WR)
+                sock.recv(4096, socket.MSG_DONTWAIT)
+            except OSError:
+                pass
+
+    # -- a connection's thread ---------------------------------------------------------------
+
+    def _live(self, connection: Connection) -> None:
+        try:
+            self._serve(connection)
+        except Gone as reason:
+            _log.info("connection gone address=%s reason=%s", connection.address, reason)
+        except Exception:
+            _log.exception("session failed address=%s", connection.address)
+            connection.outbox.finish(b"Something went wrong here. Please connect again.\n")
+        finally:
+            try:
+                connection.close()
+            finally:
+                self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+            left = self._of_address.get(connection.address, 0) - 1
+            if left > 0:
+                self._of_address[connection.address] = left
+            else:
+                self._of_address.pop(connection.address, None)
+            self._left.notify_all()

@@ -1,0 +1,1 @@
+"""Running the server: logs, the operator's commands."""

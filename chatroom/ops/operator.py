@@ -1,0 +1,133 @@
+"""The operator's sub-commands: they work on the data directory, also beside a running server."""
+
+import argparse
+import getpass
+import sys
+import time
+from pathlib import Path
+
+from chatroom.accounts.accounts import Accounts
+from chatroom.errors import StartError, UserError
+from chatroom.storage import legacy
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import NORMAL, SUPERUSER, Account
+from chatroom.text import PASSWORD_LONGEST, check_name, check_new_password, escape, table
+
+
+def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser) -> None:
+    """Add the sub-commands to the server's command line; each takes the server's flags, too."""
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="for the operator")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[flags])
+
+    def password_flag(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input"
+        )
+
+    command = add("add-user", "make an account")
+    command.add_argument("user", metavar="NAME")
+    command.add_argument("--superuser", action="store_true", help="with all rights")
+    password_flag(command)
+    command = add("grant", "make somebody a superuser (0) or a normal user (1)")
+    command.add_argument("user", metavar="NAME")
+    command.add_argument("grant", metavar="0|1", type=int, choices=(SUPERUSER, NORMAL))
+    command = add("reset-password", "set a new password for somebody")
+    command.add_argument("user", metavar="NAME")
+    password_flag(command)
+    add("list-users", "list all accounts")
+    command = add("import-legacy", "take over the accounts of an old users_credentials.enc")
+    command.add_argument("file", metavar="FILE", type=Path)
+    command.add_argument("--passphrase", required=True, help="that the old file was made with")
+    command.add_argument(
+        "--superuser", metavar="NAME", help="make this one a superuser; the old grants do not count"
+    )
+
+
+def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> int:
+    """Carry out one sub-command; return the exit status.
+
+    :raises UserError: it cannot be done; the sentence says why.
+    """
+    match arguments.command:
+        case "add-user":
+            check_name(arguments.user)
+            if accounts.is_taken(arguments.user):
+                raise UserError(f"There is an account '{arguments.user}' already.")
+            password = _new_password(arguments.password_stdin)
+            accounts.register(
+                arguments.user, password, SUPERUSER if arguments.superuser else NORMAL
+            )
+            print(f"Made the account {arguments.user}.")
+        case "grant":
+            accounts.set_grant(_find(accounts, arguments.user), arguments.grant, "operator")
+            print(f"{arguments.user} has grant {arguments.grant} now.")
+        case "reset-password":
+            account = _find(accounts, arguments.user)
+            accounts.set_password(account.id, _new_password(arguments.password_stdin))
+            print(f"{account.name} has a new password.")
+        case "list-users":
+            rows = [
+                (a.name, str(a.grant), time.strftime("%Y-%m-%d %H:%M", time.localtime(a.created)))
+                for a in engine.accounts()
+            ]
+            print(table(("user", "grant", "since"), rows))
+        case "import-legacy":
+            return _import_legacy(
+                accounts, arguments.file, arguments.passphrase, arguments.superuser
+            )
+    return 0
+
+
+def _find(accounts: Accounts, name: str) -> Account:
+    if not accounts.is_taken(name):
+        raise UserError(f"There is no account '{escape(name)}'. See list-users.")
+    return accounts.find(name)
+
+
+def _new_password(from_stdin: bool) -> str:
+    if from_stdin:
+        password = sys.stdin.buffer.readline().decode("utf-8", "surrogateescape").rstrip("\r\n")
+    else:
+        try:
+            password = getpass.getpass("New password: ")
+            check_new_password(password)
+            if getpass.getpass("The same again: ") != password:
+                raise UserError("The two are not the same; nothing was changed.")
+        except EOFError:
+            raise UserError("No password was given; nothing was changed.") from None
+    return check_new_password(password)
+
+
+def _import_legacy(accounts: Accounts, file: Path, passphrase: str, superuser: str | None) -> int:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise StartError(f"{file} cannot be read: {error.strerror}.") from None
+    old, problems = legacy.read(content, passphrase)
+    taken, known = 0, 0
+    for record in old:
+        shown = escape(record.name)
+        try:
+            check_name(record.name)
+        except UserError as error:
+            problems.append(f"'{shown}': {error}")
+            continue
+        if accounts.is_taken(record.name):
+            known += 1
+            continue
+        if not 1 <= len(record.password.encode()) <= PASSWORD_LONGEST:
+            problems.append(f"'{shown}': its password is empty or over {PASSWORD_LONGEST} bytes")
+            continue
+        accounts.adopt(record.name, record.password)
+        taken += 1
+    print(f"Imported {taken} accounts; {known} were here already; {len(problems)} not taken.")
+    for problem in problems:
+        print(f"  not taken: {problem}")
+    if superuser:
+        account = _find(accounts, superuser)
+        if account.grant != SUPERUSER:
+            accounts.set_grant(account, SUPERUSER, "import-legacy")
+            print(f"{account.name} is a superuser now.")
+    return 1 if problems and not old else 0

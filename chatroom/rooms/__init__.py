@@ -1,0 +1,1 @@
+"""Rooms, who is in them, and the delivery of what their logs commit."""

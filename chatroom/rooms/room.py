@@ -1,0 +1,159 @@
+"""A room: a log, those who see it, and the delivery of what the log commits.
+
+A person's mailbox is a room, too: its log is ``@`` and the account id, and that person's sessions
+are its only members.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import KEPT, Post
+
+LOBBY = "lobby"
+
+
+def mailbox_of(account_id: str) -> str:
+    """Return the name of a person's mailbox log."""
+    return "@" + account_id
+
+
+class Face(Protocol):
+    """Turns what happens into the bytes of one kind of client. Shared by all its members."""
+
+    def messages(self, posts: list[Post], old: bool = False) -> bytes:
+        """Render posts, in order; ``old`` when they are read back."""
+
+    def notice(self, kind: str, text: str, **fields: Any) -> bytes:
+        """Render a sentence of the server for one person."""
+
+    def control(self, do: str, text: str, **fields: Any) -> bytes:
+        """Render something that the client has to act upon."""
+
+
+class Outbox(Protocol):
+    """Where a member's bytes go; see ``net.outbox.Outbox``. No call blocks."""
+
+    def offer(self, chunk: bytes) -> None: ...
+
+    def hold(self) -> None: ...
+
+    def release(self, first: bytes) -> None: ...
+
+
+class Member:
+    """One session as the rooms see it: a face, an outbox, and how to end it."""
+
+    __slots__ = ("account_id", "cursors", "end", "face", "last_active", "outbox")
+
+    def __init__(
+        self, account_id: str, face: Face, outbox: Outbox, end: Callable[[bytes], None]
+    ) -> None:
+        self.account_id = account_id
+        self.face = face
+        self.outbox = outbox
+        self.end = end
+        self.cursors: dict[str, int] | None = None
+        """While busy: the last place that was shown, for each log."""
+        self.last_active = time.monotonic()
+
+
+Snapshot = tuple[tuple[Face, tuple[Callable[[bytes], None], ...]], ...]
+
+
+class Room:
+    """Members of one log. Any thread may call the methods, except :meth:`deliver`.
+
+    :param log: name of the log.
+    :param engine: keeps it.
+    """
+
+    def __init__(self, log: str, engine: Engine) -> None:
+        self.log = log
+        self._engine = engine
+        # The room's lock, second of directory → room → connection. Guards everything below.
+        # Delivery takes it once a round, for a snapshot, and holds no lock while it sends.
+        self._lock = threading.Lock()
+        self._members: dict[Member, None] = {}
+        # Busy members: they see only what they post themselves.
+        self._aside: dict[str, dict[Member, None]] = {}
+        self._snapshot: Snapshot | None = ()
+        self._delivered = 0
+        engine.follow(log)
+        with self._lock:
+            # Followed first: what is committed from now on is either delivered here or counted
+            # here, and deliver() leaves out what was counted.
+            self._delivered = max(self._delivered, engine.last_seq(log))
+
+    def enter(self, member: Member) -> int:
+        """Let a member see the log; return the place after which it arrives by itself."""
+        with self._lock:
+            self._take_from_aside(member)
+            self._members[member] = None
+            self._snapshot = None
+            return self._delivered
+
+    def put_aside(self, member: Member) -> int:
+        """Let a member see only its own posts; return the last place that it has been shown."""
+        with self._lock:
+            if self._members.pop(member, member) is None:
+                self._snapshot = None
+            self._aside.setdefault(member.account_id, {})[member] = None
+            return self._delivered
+
+    def leave(self, member: Member) -> None:
+        """Take a member out."""
+        with self._lock:
+            self._take_from_aside(member)
+            if self._members.pop(member, member) is None:
+                self._snapshot = None
+
+    def post(self, post: Post) -> None:
+        """Append to the log; wait while too much is queued.
+
+        :raises StoreError: the server has stopped.
+        """
+        append = self._engine.append
+        while not append(post):
+            self._engine.wait_for_space(1.0)
+
+    def deliver(self, posts: list[Post]) -> None:
+        """Offer new posts to every member, in order: one chunk for each face.
+
+        Only the engine's thread calls it, with posts that are committed.
+        """
+        with self._lock:
+            # Lists, not flags: usually the last post is kept and nothing was counted before.
+            last = posts[-1].seq or max(post.seq for post in posts)
+            if last:
+                if posts[0].seq <= self._delivered:
+                    posts = [p for p in posts if p.kind not in KEPT or p.seq > self._delivered]
+                self._delivered = max(self._delivered, last)
+            snapshot = self._snapshot
+            if snapshot is None:
+                snapshot = self._snapshot = self._make_snapshot()
+            aside = {k: list(v) for k, v in self._aside.items()} if self._aside else None
+        if not posts:
+            return
+        for face, offers in snapshot:
+            chunk = face.messages(posts)
+            for offer in offers:
+                offer(chunk)
+        if aside:
+            for post in posts:
+                for member in aside.get(post.sender_id, ()) if post.kind in KEPT else ():
+                    member.outbox.offer(member.face.messages([post]))
+
+    def _make_snapshot(self) -> Snapshot:
+        faces: dict[Face, list[Callable[[bytes], None]]] = {}
+        for member in self._members:
+            faces.setdefault(member.face, []).append(member.outbox.offer)
+        return tuple((face, tuple(offers)) for face, offers in faces.items())
+
+    def _take_from_aside(self, member: Member) -> None:
+        assert self._lock.locked()
+        aside = self._aside.get(member.account_id)
+        if aside is not None and aside.pop(member, member) is None and not aside:
+            del self._aside[member.account_id]

@@ -1,0 +1,186 @@
+"""The composition root: builds the parts, starts and stops them in order, names the engine."""
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from chatroom import config
+from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.passwords import Passwords
+from chatroom.commands import moderation, own, talking
+from chatroom.commands.registry import Registry, Services
+from chatroom.errors import SettingError, StartError, UserError
+from chatroom.net import listener as net
+from chatroom.net.flusher import Flusher
+from chatroom.ops import logs, operator
+from chatroom.rooms.directory import Directory
+from chatroom.session.visit import serve
+from chatroom.storage import lock
+from chatroom.storage.sqlite import SqliteEngine
+
+_log = logging.getLogger(__name__)
+
+STOP_SECONDS = 4.0
+"""Deadline through all steps of a stop."""
+_WEAK_SCRYPT_N = 16384
+
+
+class Server:
+    """The running chat room.
+
+    :param settings: everything that can be chosen.
+    :raises StartError: it cannot start; the sentence says why.
+    """
+
+    def __init__(self, settings: config.Settings) -> None:
+        self._wish = threading.Event()
+        most = net.admissible(settings.connections, net.raise_file_limit())
+        with contextlib.ExitStack() as undo:
+            held = lock.hold(settings.data_dir)
+            undo.callback(os.close, held)
+            self.engine = SqliteEngine(settings.data_dir)
+            undo.callback(self.engine.close)
+            self._passwords = Passwords(settings.scrypt_n, settings.login_queue)
+            undo.callback(self._passwords.close)
+            self._flusher = Flusher()
+            undo.callback(self._flusher.close)
+            self.accounts = Accounts(self.engine, self._passwords)
+            self._directory = Directory(self.engine)
+            self.services = Services(
+                settings, self.engine, self.accounts, self._directory, self._restart
+            )
+            registry = Registry()
+            for family in (talking, own, moderation):
+                family.add_to(registry)
+            self.listener = net.Listener(
+                net.open_listener(settings.host, settings.port),
+                partial(serve, services=self.services, registry=registry),
+                self._flusher,
+                most,
+                settings.connections_per_address,
+                settings.line_bytes,
+                settings.outbox_bytes,
+            )
+            undo.pop_all()
+        if most < settings.connections:
+            _log.warning("connections capped at=%d by the limit of open files", most)
+        if settings.scrypt_n < _WEAK_SCRYPT_N:
+            _log.warning("scrypt_n=%d is weak: passwords are cheap to guess", settings.scrypt_n)
+
+    def start(self) -> None:
+        """Start all threads; connections are accepted when this returns."""
+        self.engine.start(self._directory.committed, self._directory.controlled)
+        self._flusher.start()
+        self.listener.start()
+
+    def wait(self) -> None:
+        """Wait until somebody wants a stop or a restart."""
+        self._wish.wait()
+
+    def want_stop(self) -> None:
+        """Let :meth:`wait` return; may be called from a signal handler."""
+        self._wish.set()
+
+    @property
+    def restarting(self) -> bool:
+        """True when the stop is one half of a restart."""
+        return self.services.restarting.is_set()
+
+    def stop(self) -> None:
+        """Stop within ``STOP_SECONDS``. Idempotent.
+
+        1. Accept nobody any more.
+        2. Stop the readers; who waits for a password hash is let go.
+        3. Commit and deliver everything that was posted.
+        4. Let every connection's thread say the farewell, flush and close its socket.
+        5. End the threads of the flusher and the engine, close the store.
+        """
+        deadline = time.monotonic() + STOP_SECONDS
+        self._directory.be_quiet()
+        self.listener.stop_accepting()
+        self.services.stopping.set()
+        for connection in self.listener.connections():
+            connection.outbox.stop_reading()
+        self._passwords.close()
+        self.engine.settle(max(0.0, deadline - time.monotonic()) / 2)
+        self.services.settled.set()
+        if not self.listener.wait_empty(max(0.0, deadline - time.monotonic())):
+            _log.warning("connections left at the stop: %d", len(self.listener.connections()))
+        self._flusher.close()
+        self.engine.close()
+        if self.restarting:
+            self.listener.hand_over()
+        else:
+            self.listener.close()
+
+    def _restart(self, by: str) -> None:
+        _log.info("restart wanted by=%s", by)
+        self.services.restarting.set()
+        self._wish.set()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the server or one of the operator's sub-commands; return the exit status."""
+    flags = argparse.ArgumentParser(add_help=False)
+    config.add_flags(flags)
+    parser = argparse.ArgumentParser(
+        prog="chatroom_server.py", description="A chat room that you run yourself.", parents=[flags]
+    )
+    operator.add_commands(parser, flags)
+    arguments = parser.parse_args(argv)
+    os.umask(0o077)
+    try:
+        settings = config.load(vars(arguments))
+        run: Callable[[config.Settings], int] = _serve
+        if arguments.command:
+            run = partial(_operate, arguments)
+        return run(settings)
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (StartError, UserError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
+    logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
+    with contextlib.ExitStack() as parts:
+        engine = SqliteEngine(settings.data_dir)
+        parts.callback(engine.close)
+        passwords = Passwords(settings.scrypt_n, 0)
+        parts.callback(passwords.close)
+        engine.start(lambda log, posts: None, lambda control: None)
+        return operator.run(arguments, Accounts(engine, passwords), engine)
+
+
+def _serve(settings: config.Settings) -> int:
+    logs.open_log(settings.log_dir, "chatroom_server.log", console=True)
+    for warning in config.unknown_names():
+        _log.warning(warning)
+    server = Server(settings)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: server.want_stop())
+    server.start()
+    print(f"Listening on {server.listener.address}", flush=True)
+    if code := server.accounts.offer_claim():
+        print(f"There is no superuser yet. Log in and type: /claim {code}", flush=True)
+    _log.info("started address=%s", server.listener.address)
+    server.wait()
+    server.stop()
+    _log.info("restarts" if server.restarting else "stopped")
+    logs.close_log()
+    if server.restarting:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    return 0

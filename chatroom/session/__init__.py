@@ -1,0 +1,1 @@
+"""One person's visit: the login dialogue, then talking, through one of the faces."""

@@ -1,0 +1,98 @@
+"""Lines in, lines out, for one connection: what both the login and the visit are made of."""
+
+from chatroom.errors import Gone, UserError
+from chatroom.net.connection import Connection
+from chatroom.protocol import VERSION, decode, encode
+from chatroom.session.faces import ANSWER, EVENTS, NO_INPUT, NOTHING, PLAIN, AnyFace, Input
+
+_NOT_UTF8 = "That line is not valid UTF-8; it was not sent."
+
+
+class Dialogue:
+    """Reads and answers one connection; only its thread may call the methods.
+
+    :param connection: the peer.
+    :param room_name: told to a program that says hello.
+    :param line_bytes: longest line, told when one is longer.
+    """
+
+    __slots__ = ("_ahead", "_is_first", "_line_bytes", "_room_name", "connection", "face")
+
+    def __init__(self, connection: Connection, room_name: str, line_bytes: int) -> None:
+        self.connection = connection
+        self.face: AnyFace = PLAIN
+        self._room_name = room_name
+        self._line_bytes = line_bytes
+        self._is_first = True
+        self._ahead: list[bytes | None] = []  # lines that were read already, the next one last
+
+    def send(self, chunk: bytes) -> None:
+        """Send rendered bytes to this connection."""
+        self.connection.outbox.offer(chunk)
+
+    def tell(self, kind: str, text: str) -> None:
+        """Say one sentence; ``kind`` is for programs."""
+        self.send(self.face.notice(kind, text))
+
+    def refuse(self, text: str, cid: str = "", command: str = "") -> None:
+        """Say why something was not done."""
+        self.send(self.face.result(command, text, ok=False, cid=cid))
+
+    def ask(self, ask: str, text: str, secret: bool = False) -> str:
+        """Ask and wait for the answer.
+
+        :param ask: what is asked, for programs.
+        :param text: the question, for people.
+        :param secret: the answer should not be seen on the screen.
+        :raises Gone: the peer has left or its time is up.
+        """
+        face = self.face
+        self.send(face.prompt(ask, text, secret))
+        while (said := self.read(asked=True)).kind != ANSWER:
+            if self.face is not face:  # the peer said hello instead: ask in its own words
+                face = self.face
+                self.send(face.prompt(ask, text, secret))
+            elif said.kind != NOTHING:
+                self.refuse(f"Answer first: {text}", said.cid)
+        return said.text
+
+    def read(self, asked: bool = False) -> Input:
+        """Wait for a line that can be understood; say what is wrong with the others.
+
+        :raises Gone: the peer has left or its time is up.
+        """
+        while True:
+            if not self._ahead:
+                self._ahead = self.connection.read()
+                self._ahead.reverse()
+                continue
+            if self.connection.ended:
+                raise Gone("ended")
+            raw = self._ahead.pop()
+            if raw is None:
+                self.refuse(f"That line is longer than {self._line_bytes} bytes; it was not sent.")
+                continue
+            if self._is_first:
+                self._is_first = False
+                if raw.startswith(b">hello") and self._hello(raw):
+                    return NO_INPUT
+            try:
+                return self.face.parse(raw.decode(), asked)
+            except UnicodeDecodeError:
+                self.refuse(_NOT_UTF8)
+            except UserError as error:
+                self.refuse(str(error))
+
+    def _hello(self, raw: bytes) -> bool:
+        """Turn into an events connection, if the peer asks for a version that is spoken here."""
+        try:
+            _, fields = decode(raw.decode())
+        except (UserError, UnicodeDecodeError):
+            fields = {}
+        if fields.get("v") != VERSION:
+            self.refuse(f'This server speaks >hello {{"v":{VERSION}}}; go on in plain text.')
+            return False
+        self.face = EVENTS
+        hello = {"v": VERSION, "name": self._room_name, "line_bytes": self._line_bytes}
+        self.send(encode("hello", hello))
+        return True

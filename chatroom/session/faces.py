@@ -1,0 +1,160 @@
+"""The faces: how a connection's bytes read. Plain sentences for people, events for programs.
+
+A face is stateless and shared by all its connections. A third one needs the same methods.
+"""
+
+import time
+from typing import Any, NamedTuple
+
+from chatroom.errors import UserError
+from chatroom.protocol import CID_LONGEST, decode, encode, text_field
+from chatroom.rooms.room import LOBBY
+from chatroom.storage.records import JOIN, LEAVE, PRIVATE, TEXT, Post
+from chatroom.text import clean_line, clean_text
+
+POST, COMMAND, ANSWER, NOTHING = "post", "command", "answer", "nothing"
+
+
+class Input(NamedTuple):
+    """One line of a client, understood."""
+
+    kind: str
+    text: str
+    cid: str = ""
+
+
+NO_INPUT = Input(NOTHING, "")
+
+
+class PlainFace:
+    """Sentences for a person with ``nc`` or ``telnet``; times are the server's local time."""
+
+    name = "plain"
+
+    def __init__(self) -> None:
+        self._cache = (-1, "")
+
+    def parse(self, line: str, asked: bool) -> Input:
+        """Understand a line; ``asked`` when a question is open. Never raises."""
+        if asked:
+            return Input(ANSWER, line)
+        if line.startswith("/"):
+            if not line.startswith("//"):
+                return Input(COMMAND, clean_line(line))
+            line = line[1:]
+        line = clean_line(line)
+        return Input(POST, line) if line.strip() else NO_INPUT
+
+    def messages(self, posts: list[Post], old: bool = False) -> bytes:
+        """Render posts; further lines of a message are indented, so none can be forged."""
+        lines = []
+        for post in posts:
+            clock = self._clock_of(post.time)
+            kind = post.kind
+            if kind == TEXT:
+                lines.append(f"{clock} | {post.sender}: {post.text}\n")
+            elif kind == PRIVATE:
+                is_echo = post.log[1:] == post.sender_id
+                where = f"private to {post.to}" if is_echo else f"private from {post.sender}"
+                lines.append(f"{clock} | {where}: {post.text}\n")
+            elif kind == JOIN:
+                lines.append(f"{clock} | {post.sender} has joined.\n")
+            elif kind == LEAVE:
+                lines.append(f"{clock} | {post.sender} has left.\n")
+            if "\n" in post.text:
+                lines[-1] = lines[-1][:-1].replace("\n", "\n    ") + "\n"
+        return "".join(lines).encode()
+
+    def notice(self, kind: str, text: str, **fields: Any) -> bytes:
+        return f"{text}\n".encode()
+
+    def prompt(self, ask: str, text: str, secret: bool) -> bytes:
+        return f"{text}\n".encode()
+
+    def result(self, command: str, text: str, ok: bool, cid: str) -> bytes:
+        return f"{text}\n".encode() if text else b""
+
+    def control(self, do: str, text: str, **fields: Any) -> bytes:
+        return f"{text}\n".encode()
+
+    def _clock_of(self, seconds: float) -> str:
+        minute = int(seconds // 60)
+        cached, clock = self._cache  # one attribute: both halves always belong together
+        if minute != cached:
+            clock = time.strftime("%I:%M %p", time.localtime(seconds))
+            self._cache = (minute, clock)
+        return clock
+
+
+class EventsFace:
+    """``>word {json}`` lines for programs; times are UTC."""
+
+    name = "events"
+
+    def parse(self, line: str, asked: bool) -> Input:
+        """Understand a line. :raises UserError: it cannot be understood; says what may be sent."""
+        if not line.strip():
+            return NO_INPUT
+        word, fields = decode(line)
+        cid = fields.get("cid", "")
+        if not isinstance(cid, str | int) or len(str(cid)) > CID_LONGEST:
+            raise UserError(f'"cid" is a text or a number of at most {CID_LONGEST} characters.')
+        cid = clean_line(str(cid))
+        if word == "answer":
+            return Input(ANSWER, text_field(word, fields, "text"), cid)
+        if word == "command":
+            return Input(COMMAND, clean_line(text_field(word, fields, "line")), cid)
+        if word == "post":
+            if fields.get("room", LOBBY) != LOBBY:
+                raise UserError(f"There is no such room. The room is called {LOBBY}.")
+            text = clean_text(text_field(word, fields, "text")).strip("\n")
+            if not text.strip():
+                raise UserError("The message is empty; nothing was sent.")
+            return Input(POST, text, cid)
+        raise UserError("Send >answer, >post or >command; see docs/protocol.md.")
+
+    def messages(self, posts: list[Post], old: bool = False) -> bytes:
+        lines = []
+        for post in posts:
+            is_mail = post.kind == PRIVATE
+            fields: dict[str, Any] = {
+                "room": "" if is_mail else post.log,
+                "seq": post.seq,
+                "kind": post.kind,
+                "from": post.sender,
+                "time": _utc(post.time),
+                "text": post.text,
+            }
+            if is_mail:
+                fields["to"] = post.to
+            if post.cid:
+                fields["cid"] = post.cid
+            if old:
+                fields["old"] = True
+            lines.append(encode("message", fields))
+        return b"".join(lines)
+
+    def notice(self, kind: str, text: str, **fields: Any) -> bytes:
+        return encode("notice", {"kind": kind, "text": text, **fields})
+
+    def prompt(self, ask: str, text: str, secret: bool) -> bytes:
+        return encode("prompt", {"ask": ask, "text": text, "secret": secret})
+
+    def result(self, command: str, text: str, ok: bool, cid: str) -> bytes:
+        fields: dict[str, Any] = {"command": command, "ok": ok, "text": text}
+        if cid:
+            fields["cid"] = cid
+        return encode("result", fields)
+
+    def control(self, do: str, text: str, **fields: Any) -> bytes:
+        return encode("control", {"do": do, "text": text, **fields})
+
+
+def _utc(seconds: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
+
+
+AnyFace = PlainFace | EventsFace
+PLAIN = PlainFace()
+EVENTS = EventsFace()

@@ -1,0 +1,130 @@
+"""The login dialogue: a new account or an old one, until a person stands behind the connection."""
+
+import logging
+import time
+
+from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.passwords import TooManyLogins
+from chatroom.errors import ChatroomError, StoreError, UserError
+from chatroom.session.dialogue import Dialogue
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import Account, Kick
+from chatroom.text import check_name, check_new_password, duration
+
+_log = logging.getLogger(__name__)
+
+WRONG_ANSWERS = 5
+"""Wrong answers that are told and asked again; the next one ends the connection."""
+
+_UNKNOWN = "Unknown name or wrong password. Try again."
+
+
+class GivenUp(ChatroomError):
+    """The login ends here; the sentence says why."""
+
+
+class Login:
+    """One connection's way to an account. Only the connection's thread may call it.
+
+    :param dialogue: asks and hears.
+    :param accounts: checks and makes accounts.
+    :param engine: knows who is kicked.
+    """
+
+    def __init__(self, dialogue: Dialogue, accounts: Accounts, engine: Engine) -> None:
+        self._dialogue = dialogue
+        self._accounts = accounts
+        self._engine = engine
+        self._wrong = 0
+
+    def run(self) -> Account:
+        """Return the account of the person.
+
+        :raises GivenUp: too many wrong answers, or the person is kicked.
+        :raises Gone: the peer has left or its time is up.
+        """
+        while True:
+            answer = self._dialogue.ask("account", "Do you want to make a new account? [y/n]")
+            word = answer.strip().lower()
+            if word in ("y", "yes"):
+                account = self._register()
+            elif word in ("n", "no"):
+                account = self._log_in()
+            else:
+                self._again("Answer y to make a new account, or n if you have one.")
+                continue
+            kick = self._engine.kick_of(account.id)
+            if kick is not None:
+                raise GivenUp(kicked_sentence(kick))
+            return account
+
+    def _log_in(self) -> Account:
+        while True:
+            name = self._dialogue.ask("name", "Your user name:").strip()
+            password = self._dialogue.ask("password", "Your password:", secret=True)
+            try:
+                account = self._accounts.log_in(name, password)
+            except TooManyLogins as error:
+                self._dialogue.tell("error", str(error))
+                continue
+            except StoreError as error:
+                _log.error("login failed reason=%s", error)
+                raise GivenUp("Your account cannot be read just now. Tell the operator.") from None
+            if account is not None:
+                return account
+            _log.info("login refused address=%s", self._dialogue.connection.address)
+            self._again(_UNKNOWN)
+
+    def _register(self) -> Account:
+        while True:
+            name = self._new_name()
+            password = self._new_password()
+            try:
+                return self._accounts.register(name, password)
+            except TooManyLogins as error:
+                self._dialogue.tell("error", str(error))
+            except StoreError as error:
+                _log.error("registration failed reason=%s", error)
+                raise GivenUp("Your account cannot be kept just now. Try again later.") from None
+            except UserError as error:
+                self._again(str(error))
+
+    def _new_name(self) -> str:
+        while True:
+            name = self._dialogue.ask("new-name", "Choose a user name:").strip()
+            try:
+                check_name(name)
+                if not self._accounts.is_taken(name):
+                    return name
+                self._again("That name is taken. Choose another one.")
+            except UserError as error:
+                self._again(str(error))
+
+    def _new_password(self) -> str:
+        while True:
+            try:
+                return ask_new_password(self._dialogue)
+            except UserError as error:
+                self._again(str(error))
+
+    def _again(self, sentence: str) -> None:
+        self._wrong += 1
+        if self._wrong > WRONG_ANSWERS:
+            raise GivenUp(f"{sentence} That was the last try; connect again.")
+        self._dialogue.tell("error", sentence)
+
+
+def ask_new_password(dialogue: Dialogue) -> str:
+    """Ask for a new password twice. :raises UserError: it is not allowed, or the two differ."""
+    password = dialogue.ask("new-password", "Choose a password (8 bytes or more):", secret=True)
+    check_new_password(password)
+    if dialogue.ask("again", "The same password again:", secret=True) != password:
+        raise UserError("The two are not the same. Start again with the first.")
+    return password
+
+
+def kicked_sentence(kick: Kick) -> str:
+    """Return what somebody is told who was kicked and comes back too early."""
+    why = f": {kick.reason}" if kick.reason else ""
+    left = duration(max(1.0, kick.until - time.time()))
+    return f"You were kicked by {kick.by}{why}. You may come back in {left}."

@@ -1,0 +1,141 @@
+"""Accounts and kicks as sealed rows: SQL in, records out. No thread and no lock in here."""
+
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
+from chatroom.storage.records import SUPERUSER, Account, Kick
+from chatroom.storage.vault import Vault
+from chatroom.text import fold
+
+_log = logging.getLogger(__name__)
+
+_SELECT = "SELECT id, version, sealed FROM accounts "
+
+
+def load(connection: sqlite3.Connection, vault: Vault, name: str) -> Account | None:
+    """Return the account of this name. :raises Damaged: it does not open."""
+    row = connection.execute(_SELECT + "WHERE name_key=?", (vault.index(fold(name)),)).fetchone()
+    return _account(vault, row) if row else None
+
+
+def load_by_id(connection: sqlite3.Connection, vault: Vault, account_id: str) -> Account | None:
+    """Return the account with this id. :raises Damaged: it does not open."""
+    row = connection.execute(_SELECT + "WHERE id=?", (account_id,)).fetchone()
+    return _account(vault, row) if row else None
+
+
+def load_all(connection: sqlite3.Connection, vault: Vault, where: str = "") -> Iterator[Account]:
+    """Return the accounts that open, oldest first; what does not open is logged."""
+    for row in connection.execute(_SELECT + where + " ORDER BY number").fetchall():
+        try:
+            yield _account(vault, row)
+        except Damaged as error:
+            _log.error("account damaged id=%s reason=%s", row[0], error)
+
+
+def superusers(connection: sqlite3.Connection, vault: Vault) -> int:
+    """Return how many accounts are superusers; the sealed record decides, not the index."""
+    found = load_all(connection, vault, "WHERE superuser=1")
+    return sum(account.grant == SUPERUSER for account in found)
+
+
+def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Account:
+    """Insert or compare-and-set an account inside the caller's transaction; see the engine."""
+    saved = replace(account, version=account.version + 1)
+    is_superuser = int(saved.grant == SUPERUSER)
+    sealed = _seal_account(vault, saved)
+    if account.version == 0:
+        try:
+            connection.execute(
+                "INSERT INTO accounts (id, name_key, version, superuser, sealed) "
+                "VALUES (?,?,?,?,?)",
+                (saved.id, vault.index(fold(saved.name)), saved.version, is_superuser, sealed),
+            )
+        except sqlite3.IntegrityError:
+            raise NameTaken(saved.name) from None
+    else:
+        others = connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id<>?), "
+            "EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id=?)",
+            (saved.id, saved.id),
+        ).fetchone()
+        if not is_superuser and others == (0, 1):
+            raise LastSuperuser(saved.name)
+        changed = connection.execute(
+            "UPDATE accounts SET version=?, superuser=?, sealed=? WHERE id=? AND version=?",
+            (saved.version, is_superuser, sealed, saved.id, account.version),
+        )
+        if changed.rowcount != 1:
+            raise Conflict(f"The account of {saved.name} was changed meanwhile.")
+    _control(connection, "account", saved.id)
+    return saved
+
+
+def save_kick(connection: sqlite3.Connection, vault: Vault, kick: Kick) -> None:
+    """Keep a kick instead of an older one of the account, inside the caller's transaction."""
+    plain = json.dumps(
+        {"name": kick.name, "by": kick.by, "reason": kick.reason, "since": kick.since}
+    )
+    sealed = vault.seal(plain.encode(), f"kick {kick.account_id} {kick.until}")
+    connection.execute("DELETE FROM kicks WHERE until<?", (time.time(),))
+    connection.execute(
+        "INSERT OR REPLACE INTO kicks (account, until, sealed) VALUES (?,?,?)",
+        (kick.account_id, kick.until, sealed),
+    )
+    _control(connection, "kick", kick.account_id)
+
+
+def lift_kick(connection: sqlite3.Connection, account_id: str) -> bool:
+    """Delete the kick of an account inside the caller's transaction; False: none held."""
+    deleted = connection.execute(
+        "DELETE FROM kicks WHERE account=? AND until>=?", (account_id, time.time())
+    )
+    return deleted.rowcount == 1
+
+
+def kicks(
+    connection: sqlite3.Connection, vault: Vault, account_id: str | None = None
+) -> list[Kick]:
+    """Return the kicks that hold now, oldest first, of all or of one account."""
+    rows = connection.execute(
+        "SELECT account, until, sealed FROM kicks WHERE until>=?1 AND (?2 IS NULL OR account=?2) "
+        "ORDER BY number",
+        (time.time(), account_id),
+    ).fetchall()
+    found = []
+    for account, until, sealed in rows:
+        try:
+            fields = json.loads(vault.unseal(sealed, f"kick {account} {until}"))
+        except Damaged as error:
+            # It still holds: whoever damages the record must not get back in by that.
+            _log.error("kick damaged account=%s reason=%s", account, error)
+            fields = {"name": "?", "by": "?", "reason": "the record is damaged", "since": 0.0}
+        found.append(Kick(account_id=account, until=until, **fields))
+    return found
+
+
+def _control(connection: sqlite3.Connection, kind: str, account_id: str) -> None:
+    connection.execute("INSERT INTO controls (kind, account) VALUES (?,?)", (kind, account_id))
+
+
+def _seal_account(vault: Vault, account: Account) -> bytes:
+    plain = json.dumps(
+        {
+            "name": account.name,
+            "grant": account.grant,
+            "password": account.password,
+            "created": account.created,
+        }
+    )
+    return vault.seal(plain.encode(), f"account {account.id} {account.version}")
+
+
+def _account(vault: Vault, row: tuple[str, int, bytes]) -> Account:
+    account_id, version, sealed = row
+    fields = json.loads(vault.unseal(sealed, f"account {account_id} {version}"))
+    return Account(id=account_id, version=version, **fields)

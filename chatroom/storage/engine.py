@@ -1,0 +1,106 @@
+"""The engine: the one interface between the chat room and what keeps it.
+
+The verbs are the application's. One engine thread commits what was appended and calls
+``committed`` with it, in the order of the log: that call *is* the delivery. Accounts and kicks are
+durable when their verb returns.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from chatroom.storage.records import Account, Control, Kick, Post
+
+Committed = Callable[[str, list[Post]], None]
+"""Called by the engine thread: the log's name and its new posts, in order. Must not block."""
+
+Controlled = Callable[[Control], None]
+"""Called by the engine thread for each control event, one's own ones too. Must not block."""
+
+
+class Engine(Protocol):
+    """What a chat room needs of its store. Every verb may be called from any thread."""
+
+    def start(self, committed: Committed, controlled: Controlled) -> None:
+        """Start the engine thread.
+
+        :raises StoreError: the store cannot be used; the sentence says why.
+        """
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until all that was appended so far is committed and delivered; False: too slow."""
+
+    def close(self) -> None:
+        """Commit what is queued, end the engine thread, close the store. Idempotent."""
+
+    # -- logs -------------------------------------------------------------------------------
+
+    def follow(self, log: str) -> None:
+        """Let ``committed`` be called for this log from now on."""
+
+    def unfollow(self, log: str) -> None:
+        """End :meth:`follow`."""
+
+    def append(self, post: Post) -> bool:
+        """Queue a post for its log; return at once.
+
+        :returns: False when too much is queued: nothing was taken, call :meth:`wait_for_space`.
+            Comings and goings are always taken.
+        """
+
+    def wait_for_space(self, seconds: float) -> None:
+        """Wait until :meth:`append` may succeed again, at most ``seconds``."""
+
+    def read(self, log: str, after: int, upto: int, most: int) -> list[Post]:
+        """Return kept posts with ``after < seq <= upto``, the newest ``most`` of them, in order."""
+
+    def last_seq(self, log: str) -> int:
+        """Return the place of the newest committed post of a log; 0 when there is none."""
+
+    # -- accounts ---------------------------------------------------------------------------
+
+    def load_account(self, name: str) -> Account | None:
+        """Return the account of this name; case does not count.
+
+        :raises Damaged: the record does not open.
+        """
+
+    def load_account_by_id(self, account_id: str) -> Account | None:
+        """Return the account with this id.
+
+        :raises Damaged: the record does not open.
+        """
+
+    def save_account(self, account: Account) -> Account:
+        """Save an account, compare-and-set on its version (0: a new one); return it as saved.
+
+        The change is durable, and its ``account`` control event has been handed out here, when
+        this returns.
+
+        :raises NameTaken: a new account has a name that exists.
+        :raises LastSuperuser: the last superuser would be made a normal user.
+        :raises Conflict: the account was saved by someone else since it was loaded.
+        :raises StoreError: it could not be written; nothing was changed.
+        """
+
+    def accounts(self) -> Iterator[Account]:
+        """Return all accounts that open, oldest first; damaged ones are logged and left out."""
+
+    def superusers(self) -> int:
+        """Return the number of superusers."""
+
+    # -- kicks ------------------------------------------------------------------------------
+
+    def save_kick(self, kick: Kick) -> None:
+        """Keep a kick, instead of an older one of the same account; then as ``save_account``.
+
+        :raises StoreError: it could not be written; nothing was changed.
+        """
+
+    def lift_kick(self, account_id: str) -> bool:
+        """Take a kick back; False when there was none that still held."""
+
+    def kicks(self) -> list[Kick]:
+        """Return the kicks that still hold, oldest first."""
+
+    def kick_of(self, account_id: str) -> Kick | None:
+        """Return the kick of this account that still holds."""

@@ -1,0 +1,85 @@
+"""The store's tables, their version, and the steps from one version to the next."""
+
+import sqlite3
+from pathlib import Path
+
+from chatroom.errors import StoreError
+
+# Step i takes a store from version i to i + 1. A step that was released never changes.
+# What is sealed says everything; the columns beside it only find it again. `superuser` is such a
+# column: it finds the candidates, the sealed record decides.
+_STEPS = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE accounts (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        name_key BLOB NOT NULL UNIQUE,
+        version INTEGER NOT NULL,
+        superuser INTEGER NOT NULL,
+        sealed BLOB NOT NULL
+    );
+    CREATE INDEX accounts_superuser ON accounts (id) WHERE superuser;
+    CREATE TABLE kicks (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        account TEXT NOT NULL UNIQUE,
+        until REAL NOT NULL,
+        sealed BLOB NOT NULL
+    );
+    CREATE TABLE controls (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        account TEXT NOT NULL
+    );
+    """,
+)
+VERSION = len(_STEPS)
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """Open the store for one owner at a time; transactions are begun and ended by hand.
+
+    :raises StoreError: it cannot be opened or is no store.
+    """
+    try:
+        connection = sqlite3.connect(
+            file, timeout=10.0, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        # WAL with FULL syncs the log at each commit: what was confirmed survives a power cut
+        # (sqlite.org/pragma.html#pragma_synchronous).
+        return connection
+    except sqlite3.Error as error:
+        raise unusable(file, error) from None
+
+
+def prepare(connection: sqlite3.Connection, file: Path) -> None:
+    """Bring the tables to today's version and look whether they are whole.
+
+    :raises StoreError: the store is damaged, or of a newer version of this program.
+    """
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise StoreError(
+                f"{file} was made by a newer version of this program: start that one instead."
+            )
+        for number in range(version, VERSION):
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_STEPS[number]} PRAGMA user_version={number + 1}; COMMIT;"
+            )
+        for table in ("accounts", "kicks"):
+            (verdict,) = connection.execute(f"PRAGMA quick_check({table})").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+    except sqlite3.Error as error:
+        raise unusable(file, error) from None
+
+
+def unusable(file: Path, error: sqlite3.Error) -> StoreError:
+    """Return the sentence for a store that SQLite cannot work with."""
+    return StoreError(
+        f"The store {file} cannot be used ({error}): free the disk if it is full, else put the "
+        "data directory back from a backup."
+    )

@@ -1,0 +1,370 @@
+"""The engine on one machine: SQLite for accounts and kicks, memory for the posts.
+
+One writer thread does everything in order: it takes all that is queued, commits the changes in one
+transaction, hands the control events out, gives the posts their places and delivers them.
+"""
+
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from chatroom.errors import ChatroomError, Damaged, StoreError
+from chatroom.storage import accounts as rows
+from chatroom.storage import schema
+from chatroom.storage.engine import Committed, Controlled
+from chatroom.storage.records import KEPT, Account, Control, Kick, Post
+from chatroom.storage.vault import Vault, open_vault
+
+STORE_FILE = "chatroom.db"
+KEPT_POSTS = 1000
+"""Posts that memory keeps of each log."""
+QUEUE_BYTES = 256 * 1024
+"""Text that may be queued for the next rounds; past it the posting threads have to wait."""
+LOOK_SECONDS = 1.0
+"""How often the store is looked at for changes by the operator's commands."""
+_POST_OVERHEAD = 64
+_CONTROLS_KEPT = 1000
+_SEAL_PLACE = "meta seal"
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
+
+
+class _Log:
+    __slots__ = ("last", "posts")
+
+    def __init__(self) -> None:
+        self.posts: deque[Post] = deque(maxlen=KEPT_POSTS)
+        self.last = 0
+
+
+class SqliteEngine:
+    """The engine of one server; its verbs are described in ``storage.engine.Engine``.
+
+    :param data_dir: the data directory; made when missing.
+    :raises VaultError: master secret or keyring cannot be used.
+    :raises StoreError: the store cannot be used.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file = data_dir / STORE_FILE
+        self._vault, self._db = _open(data_dir, self._file)
+        self._reader = schema.connect(self._file)
+        # Guards the read connection; the innermost lock, held for one statement.
+        self._read_lock = threading.Lock()
+        # Guards _queue, _queued, _jobs, _barriers, _sleeping, _closing. Held for a few
+        # assignments; nothing else is taken under it.
+        self._lock = threading.Lock()
+        self._space = threading.Condition(self._lock)
+        self._queue: list[Post] = []
+        self._queued = 0
+        self._jobs: list[_Job] = []
+        self._barriers: list[threading.Event] = []
+        self._sleeping = False
+        self._closing = False
+        # The wake-up: a lock used as a binary semaphore. The writer sets _sleeping under _lock and
+        # then waits here; whoever finds _sleeping set clears it under _lock and releases, so each
+        # sleep gets exactly one release, with or without a GIL.
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        # Guards the kept posts: the writer adds a round, readers copy a part.
+        self._logs_lock = threading.Lock()
+        self._logs: dict[str, _Log] = {}
+        self._followed: set[str] = set()
+        self._last_time = 0.0
+        self._thread = threading.Thread(target=self._run, name="engine")
+        (self._control_cursor,) = self._db.execute(
+            "SELECT coalesce(max(seq), 0) FROM controls"
+        ).fetchone()
+        self._data_version = self._read_data_version()
+        self._next_look = 0.0
+
+    def start(self, committed: Committed, controlled: Controlled) -> None:
+        self._committed = committed
+        self._controlled = controlled
+        self._thread.start()
+
+    def settle(self, seconds: float) -> bool:
+        barrier = threading.Event()
+        with self._lock:
+            self._barriers.append(barrier)
+            self._ring()
+        return barrier.wait(seconds)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closing = True
+            self._ring()
+            self._space.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+        with self._read_lock:
+            self._reader.close()
+        self._db.close()
+
+    # -- logs -------------------------------------------------------------------------------
+
+    def follow(self, log: str) -> None:
+        self._followed.add(log)  # one bucket operation: atomic for the reading writer thread
+
+    def unfollow(self, log: str) -> None:
+        self._followed.discard(log)
+
+    def append(self, post: Post) -> bool:
+        with self._lock:
+            if self._queued > QUEUE_BYTES and post.kind in KEPT:
+                return False
+            if self._closing:
+                raise StoreError("The server has stopped; nothing was sent.")
+            self._queue.append(post)
+            self._queued += len(post.text) + _POST_OVERHEAD
+            if self._sleeping:
+                self._sleeping = False
+                self._bell.release()
+        return True
+
+    def wait_for_space(self, seconds: float) -> None:
+        with self._lock:
+            self._space.wait_for(lambda: self._queued <= QUEUE_BYTES, seconds)
+
+    def read(self, log: str, after: int, upto: int, most: int) -> list[Post]:
+        with self._logs_lock:
+            kept = self._logs.get(log)
+            if kept is None or after >= kept.last:
+                return []
+            posts = kept.posts
+            first = posts[0].seq
+            start = max(after + 1, first, upto - most + 1) - first
+            return [posts[i] for i in range(start, min(upto, kept.last) - first + 1)]
+
+    def last_seq(self, log: str) -> int:
+        with self._logs_lock:
+            kept = self._logs.get(log)
+            return kept.last if kept else 0
+
+    # -- accounts and kicks -----------------------------------------------------------------
+
+    def load_account(self, name: str) -> Account | None:
+        return self._read(lambda db: rows.load(db, self._vault, name))
+
+    def load_account_by_id(self, account_id: str) -> Account | None:
+        return self._read(lambda db: rows.load_by_id(db, self._vault, account_id))
+
+    def save_account(self, account: Account) -> Account:
+        return self._write(lambda db: rows.save(db, self._vault, account))
+
+    def accounts(self) -> Iterator[Account]:
+        return iter(self._read(lambda db: list(rows.load_all(db, self._vault))))
+
+    def superusers(self) -> int:
+        return self._read(lambda db: rows.superusers(db, self._vault))
+
+    def save_kick(self, kick: Kick) -> None:
+        self._write(lambda db: rows.save_kick(db, self._vault, kick))
+
+    def lift_kick(self, account_id: str) -> bool:
+        return self._write(lambda db: rows.lift_kick(db, account_id))
+
+    def kicks(self) -> list[Kick]:
+        return self._read(lambda db: rows.kicks(db, self._vault))
+
+    def kick_of(self, account_id: str) -> Kick | None:
+        found = self._read(lambda db: rows.kicks(db, self._vault, account_id))
+        return found[0] if found else None
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _read(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        with self._read_lock:
+            try:
+                return job(self._reader)
+            except sqlite3.Error as error:
+                raise schema.unusable(self._file, error) from None
+
+    def _write(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        future: Future[_T] = Future()
+        with self._lock:
+            if self._closing:
+                raise StoreError("The store is closed.")
+            self._jobs.append((job, future))
+            self._ring()
+        return future.result()
+
+    def _ring(self) -> None:
+        assert self._lock.locked()
+        if self._sleeping:
+            self._sleeping = False
+            self._bell.release()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                posts, jobs, barriers = self._queue, self._jobs, self._barriers
+                if posts:
+                    self._queue = []
+                    self._queued = 0
+                    self._space.notify_all()
+                self._jobs = []
+                self._barriers = []
+                idle = not (posts or jobs or barriers)
+                if idle and self._closing:
+                    return
+                self._sleeping = idle
+            if idle:
+                self._sleep()
+                self._look_if_due()
+                continue
+            if jobs:
+                self._commit(jobs)
+            if posts:
+                self._deliver(posts)
+            for barrier in barriers:
+                barrier.set()
+            self._look_if_due()
+
+    def _sleep(self) -> None:
+        if self._bell.acquire(timeout=LOOK_SECONDS):
+            return
+        with self._lock:
+            if self._sleeping:
+                self._sleeping = False
+                return
+        self._bell.acquire()  # rung between the time-out and the lock: take that ring
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        """Run all jobs in one transaction; one that fails is undone alone."""
+        done: list[tuple[Future[Any], Any]] = []
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for job, future in jobs:
+                self._db.execute("SAVEPOINT job")
+                try:
+                    done.append((future, job(self._db)))
+                except ChatroomError as error:
+                    self._db.execute("ROLLBACK TO job")
+                    future.set_exception(error)
+                self._db.execute("RELEASE job")
+            self._db.execute(
+                "DELETE FROM controls WHERE seq <= (SELECT max(seq) FROM controls) - ?",
+                (_CONTROLS_KEPT,),
+            )
+            self._db.execute("COMMIT")
+        except Exception as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            _log.error("store write failed reason=%s", error)
+            failed = (
+                schema.unusable(self._file, error) if isinstance(error, sqlite3.Error) else error
+            )
+            for _, future in jobs:
+                if not future.done():
+                    future.set_exception(failed)
+            return
+        self._hand_out_controls()
+        for future, result in done:
+            future.set_result(result)
+
+    def _look_if_due(self) -> None:
+        """Notice what other processes (the operator's commands) have changed."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_SECONDS
+        try:
+            version = self._read_data_version()
+            if version != self._data_version:
+                self._data_version = version
+                self._hand_out_controls()
+        except sqlite3.Error as error:
+            _log.error("store read failed reason=%s", error)
+
+    def _read_data_version(self) -> int:
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def _hand_out_controls(self) -> None:
+        found = self._db.execute(
+            "SELECT seq, kind, account FROM controls WHERE seq>? ORDER BY seq",
+            (self._control_cursor,),
+        ).fetchall()
+        for seq, kind, account in found:
+            self._control_cursor = seq
+            try:
+                self._controlled(Control(kind, account))
+            except Exception:
+                _log.exception("control event failed kind=%s account=%s", kind, account)
+
+    def _deliver(self, posts: list[Post]) -> None:
+        # One clock reading a round; it never falls, so a log's times keep the log's order.
+        now = self._last_time = max(self._last_time, time.time())
+        groups: dict[str, list[Post]] = {}
+        for post in posts:
+            post.time = now
+            group = groups.get(post.log)
+            if group is None:
+                groups[post.log] = [post]
+            else:
+                group.append(post)
+        with self._logs_lock:
+            for log, group in groups.items():
+                kept = self._logs.get(log)
+                if kept is None:
+                    kept = self._logs[log] = _Log()
+                for post in group:
+                    if post.kind in KEPT:
+                        kept.last += 1
+                        post.seq = kept.last
+                        kept.posts.append(post)
+        for log, group in groups.items():
+            if log in self._followed:
+                try:
+                    self._committed(log, group)
+                except Exception:
+                    _log.exception("delivery failed log=%s", log)
+
+
+def _open(data_dir: Path, file: Path) -> tuple[Vault, sqlite3.Connection]:
+    """Open vault and store together, one process at a time, so that both are made only once."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_dir.chmod(0o700)
+        gate = os.open(data_dir / "open.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"The data directory {data_dir} cannot be used: {error.strerror}."
+        ) from None
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        is_new = not file.exists() or file.stat().st_size == 0
+        vault = open_vault(data_dir, not is_new)
+        file.touch(mode=0o600)
+        db = schema.connect(file)
+        schema.prepare(db, file)
+        _check_keyring(db, vault, file)
+        return vault, db
+    finally:
+        os.close(gate)
+
+
+def _check_keyring(db: sqlite3.Connection, vault: Vault, file: Path) -> None:
+    """Refuse a keyring that opens, but is not the one that sealed this store."""
+    row = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
+    if row is None:
+        db.execute(
+            "INSERT INTO meta (key, value) VALUES ('seal', ?)", (vault.seal(b"ok", _SEAL_PLACE),)
+        )
+        return
+    try:
+        vault.unseal(row[0], _SEAL_PLACE)
+    except Damaged:
+        raise StoreError(
+            f"The keyring does not belong to the store {file}: put both back from the same backup."
+        ) from None
