@@ -16,7 +16,7 @@ _FILES = 5
 class _OneLine(logging.Formatter):
     """Escapes what would break the line; a traceback becomes part of its one line."""
 
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         return escape(super().format(record))
