@@ -1,0 +1,1 @@
+"""What must hold, tried on the real program over real sockets."""

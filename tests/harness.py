@@ -1,0 +1,265 @@
+"""A running server and bare peers for the tests. Nothing here sleeps: every wait is for an event."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 20.0 * float(os.environ.get("CHATROOM_TEST_PATIENCE", "1"))
+"""Seconds until an event that must come counts as missing; slow machines stretch it."""
+PASSWORD = "correct horse"
+QUICK = {"CHATROOM_SCRYPT_N": "2"}
+"""Settings of a test that is not about the cost of a password."""
+
+
+class ServerProcess:
+    """The server as an operator starts it, on a free port, with its folders below ``folder``."""
+
+    def __init__(self, folder: Path, *flags: str, **settings: object) -> None:
+        self.folder = folder
+        self.data_dir = folder / "data"
+        self.log_dir = folder / "logs"
+        self.flags = flags
+        self.settings = {f"CHATROOM_{k.upper()}": str(v) for k, v in settings.items()}
+        self.claim = ""
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start (again) and wait until it listens."""
+        self.lines: list[str] = []
+        self._news = threading.Condition()
+        self.process = subprocess.Popen(
+            self.command(),
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        assert self.process.stderr
+        self._readers = [
+            threading.Thread(target=self._collect, args=(stream,))
+            for stream in (self.process.stdout, self.process.stderr)
+        ]
+        for thread in self._readers:
+            thread.start()
+        self.wait_for_line(r"Listening on .*:(\d+)$")
+        self.port = int(self.match(r"Listening on .*:(\d+)$").group(1))
+
+    def command(self, *words: str) -> list[str]:
+        """Return the command line of the server or, with words, of a sub-command."""
+        port = [] if words else ["--host", "127.0.0.1", "--port", str(self.port)]
+        return [
+            sys.executable,
+            str(ROOT / "chatroom_server.py"),
+            *words,
+            *port,
+            *("--data-dir", str(self.data_dir), "--log-dir", str(self.log_dir)),
+            *self.flags,
+        ]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment without this machine's own settings."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
+        return {**kept, **QUICK, **self.settings}
+
+    def operate(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a sub-command on the same data directory; ``given`` is its standard input."""
+        return subprocess.run(
+            self.command(*words),
+            env=self.environment(),
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def add_user(self, name: str, superuser: bool = False) -> None:
+        """Make an account with the usual password."""
+        flags = ["--superuser"] if superuser else []
+        done = self.operate("add-user", name, "--password-stdin", *flags, given=PASSWORD + "\n")
+        assert done.returncode == 0, done.stderr
+
+    def claim_code(self) -> str:
+        """Return the code for the first superuser, from the console."""
+        self.wait_for_line(r"/claim (\S+)$")
+        return self.match(r"/claim (\S+)$").group(1)
+
+    def match(self, pattern: str) -> re.Match[str]:
+        """Return the first console line that matches."""
+        found = next((m for line in self.lines if (m := re.search(pattern, line))), None)
+        assert found, f"{pattern!r} is not in {self.lines}"
+        return found
+
+    def wait_for_line(self, pattern: str, times: int = 1) -> None:
+        """Wait until ``times`` console lines match."""
+
+        def come() -> bool:
+            return sum(bool(re.search(pattern, line)) for line in self.lines) >= times
+
+        with self._news:
+            alive = self._news.wait_for(lambda: come() or self.process.poll() is not None, PATIENCE)
+        assert alive and come(), f"{pattern!r} did not come: {self.lines}"
+
+    def log(self) -> str:
+        """Return the log file."""
+        return (self.log_dir / "chatroom_server.log").read_text(encoding="utf-8")
+
+    def peer(self) -> "Peer":
+        """Return a new bare connection."""
+        return Peer(self.port)
+
+    def join(self, name: str) -> "Peer":
+        """Return a plain connection that is logged in, its account made when there is none."""
+        peer = self.peer()
+        peer.send("n", name, PASSWORD)
+        text = peer.until("Welcome", "Unknown name")
+        if "Unknown name" in text:
+            peer.close()
+            peer = self.peer()
+            peer.send("y", name, PASSWORD, PASSWORD)
+            peer.until("Welcome")
+        peer.until("Here now")
+        return peer
+
+    def kill(self) -> None:
+        """kill -9, as a power cut would look to the program."""
+        self.process.send_signal(signal.SIGKILL)
+        self._end()
+
+    def stop(self) -> int:
+        """Stop it as an operator does; return its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self._end()
+
+    def _end(self) -> int:
+        status = self.process.wait(PATIENCE)
+        for thread in self._readers:
+            thread.join(PATIENCE)
+        return status
+
+    def close(self) -> None:
+        """End it in whatever state it is, and show a traceback that it has logged."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self._end()
+        assert not any("Traceback" in line for line in self.lines), self.lines
+        file = self.log_dir / "chatroom_server.log"
+        assert not file.exists() or "Traceback" not in self.log(), self.log()
+
+    def _collect(self, stream: Any) -> None:
+        for line in stream:
+            with self._news:
+                self.lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+
+class Peer:
+    """A bare TCP client: sends lines, waits for texts, keeps everything that came."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection((host, port), PATIENCE)
+        self.seen = ""
+        self._bytes = b""
+        self._mark = 0
+
+    def send(self, *lines: str) -> None:
+        """Send lines, each with its line end."""
+        self.send_bytes("".join(line + "\n" for line in lines).encode())
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.socket.sendall(data)
+
+    def until(self, *texts: str) -> str:
+        """Wait until a line holds one of ``texts``; return what came since the last wait.
+
+        The next wait begins after that line.
+        """
+        return self.until_match("|".join(re.escape(text) for text in texts))
+
+    def until_match(self, pattern: str) -> str:
+        """Like :meth:`until`, for a regular expression that a whole line contains."""
+        compiled = re.compile(pattern)
+        return self._until(lambda line: compiled.search(line) is not None, pattern)
+
+    def until_end(self) -> str:
+        """Wait until the server closes; return what came since the last wait."""
+        while self._receive():
+            pass
+        text, self._mark = self.seen[self._mark :], len(self.seen)
+        return text
+
+    def is_closed(self) -> bool:
+        """Wait for the end; True when it came."""
+        self.until_end()
+        return True
+
+    def until_event(self, word: str, **fields: object) -> dict[str, Any]:
+        """Wait for a ``>word`` line whose JSON has these values; return its JSON."""
+        found: dict[str, Any] = {}
+
+        def right(line: str) -> bool:
+            if not line.startswith(f">{word} "):
+                return False
+            found.clear()
+            found.update(json.loads(line.partition(" ")[2]))
+            return all(found.get(k) == v for k, v in fields.items())
+
+        self._until(right, f">{word} {fields}")
+        return found
+
+    def close(self) -> None:
+        """Close without a word."""
+        self.socket.close()
+
+    def vanish(self) -> None:
+        """Go away as a machine that loses its power: reset instead of an end."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.socket.close()
+
+    def _until(self, right: Callable[[str], bool], what: str) -> str:
+        start = self._mark
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            end = self.seen.find("\n", self._mark)
+            if end >= 0:
+                line = self.seen[self._mark : end]
+                self._mark = end + 1
+                if right(line):
+                    return self.seen[start : self._mark]
+                continue
+            left = deadline - time.monotonic()
+            assert left > 0, f"{what!r} did not come; last came: {self.seen[-2000:]!r}"
+            assert self._receive(left), f"closed before {what!r}: {self.seen[-2000:]!r}"
+
+    def _receive(self, seconds: float = PATIENCE) -> bool:
+        self.socket.settimeout(seconds)
+        try:
+            data = self.socket.recv(65536)
+        except TimeoutError:
+            raise AssertionError(f"nothing came; last came: {self.seen[-2000:]!r}") from None
+        except ConnectionResetError:
+            data = b""
+        self._bytes += data
+        # Only whole characters are decoded; the rest waits for its other bytes.
+        try:
+            self.seen += self._bytes.decode()
+            self._bytes = b""
+        except UnicodeDecodeError as error:
+            self.seen += self._bytes[: error.start].decode()
+            self._bytes = self._bytes[error.start :]
+        return bool(data)

@@ -1,0 +1,33 @@
+"""Two people talk."""
+
+from tests.harness import ServerProcess
+
+
+def test_a_message_comes_to_everybody_with_its_time_and_sender(server: ServerProcess) -> None:
+    ann, bob = server.join("ann"), server.join("bob")
+    ann.until("bob has joined")
+    ann.send("hello bob")
+    for peer in (ann, bob):
+        peer.until_match(r"^\d\d:\d\d [AP]M \| ann: hello bob$")
+
+
+def test_what_is_said_in_one_session_comes_to_the_other_sessions_of_the_person(
+    server: ServerProcess,
+) -> None:
+    first, second = server.join("ann"), server.join("ann")
+    first.send("from the first")
+    second.until("ann: from the first")
+
+
+def test_a_message_of_many_lines_cannot_forge_another_persons_line(server: ServerProcess) -> None:
+    ann = server.join("ann")
+    program = server.peer()
+    program.send('>hello {"v":1}')
+    program.until_event("prompt", ask="account")
+    for answer in ("y", "bob", "correct horse", "correct horse"):
+        program.send('>answer {"text":"%s"}' % answer)
+    program.until_event("notice", kind="welcome")
+    program.send('>post {"text":"one\\n09:15 PM | ann: I owe bob money","cid":"7"}')
+    assert program.until_event("message", cid="7")["text"].startswith("one\n")
+    ann.until("bob: one")
+    ann.until_match(r"^    09:15 PM \| ann: I owe bob money$")
