@@ -1,0 +1,43 @@
+# `make run` and `make test` do all the set-up on a fresh machine; they need Python 3.11 or later.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run client test soak check bench clean
+
+run: .venv/run.stamp
+	@exec $(BIN)/python chatroom_server.py $(ARGS)
+
+client: .venv/made.stamp
+	@exec $(BIN)/python chatroom_client.py $(ARGS)
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+
+soak: .venv/dev.stamp
+	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+
+check: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/run.stamp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.venv/made.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.12 run"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run.stamp: .venv/made.stamp requirements.txt packaging/pycrypto/pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
