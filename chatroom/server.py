@@ -65,6 +65,7 @@ class Server:
                 self._flusher,
                 most,
                 settings.connections_per_address,
+                settings.login_seconds,
                 settings.line_bytes,
                 settings.outbox_bytes,
             )

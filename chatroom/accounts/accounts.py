@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chatroom.accounts.passwords import Passwords
-from chatroom.errors import Conflict, LastSuperuser, NameTaken, UserError
+from chatroom.errors import Conflict, LastSuperuser, NameTaken, StoreError, UserError
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Kick
 from chatroom.text import check_name, check_new_password
@@ -53,7 +53,7 @@ class Accounts:
 
     def adopt(self, name: str, password: str, grant: int = NORMAL) -> Account:
         """Like :meth:`register`, for a password that an older program accepted."""
-        hashed = self._passwords.hash(password)
+        hashed = self._passwords.in_turn(lambda: self._passwords.hash(password))
         account = Account(
             id=secrets.token_hex(16), name=name, grant=grant, password=hashed, created=time.time()
         )
@@ -64,11 +64,21 @@ class Accounts:
         _log.info("registered account=%s name=%s grant=%d", saved.id, name, grant)
         return saved
 
-    def log_in(self, name: str, password: str) -> Account | None:
+    def log_in(self, name: str, password: str) -> tuple[Account | None, Kick | None]:
         """Return the account if the password is right, else ``None``; both take the same time.
+
+        With it comes the kick that keeps the person out, if there is one.
 
         :raises TooManyLogins: too many wait for a password hash.
         """
+
+        def job() -> tuple[Account | None, Kick | None]:
+            account = self._check(name, password)
+            return account, self._engine.kick_of(account.id) if account else None
+
+        return self._passwords.in_turn(job)
+
+    def _check(self, name: str, password: str) -> Account | None:
         account = self._engine.load_account(name)
         if not self._passwords.check(password, account.password if account else None):
             return None
@@ -77,14 +87,14 @@ class Accounts:
             try:
                 hashed = self._passwords.hash(password)
                 account = self._engine.save_account(replace(account, password=hashed))
-            except (Conflict, UserError) as error:  # the next login tries again
+            except (Conflict, StoreError) as error:  # the next login tries again
                 _log.info("rehash put off account=%s reason=%s", account.id, error)
         return account
 
     def set_password(self, account_id: str, password: str) -> None:
         """Set a new password. :raises UserError: it is not allowed, or too many wait."""
         check_new_password(password)
-        hashed = self._passwords.hash(password)
+        hashed = self._passwords.in_turn(lambda: self._passwords.hash(password))
         self._change(account_id, lambda account: replace(account, password=hashed))
         _log.info("password changed account=%s", account_id)
 

@@ -9,8 +9,9 @@ import base64
 import hmac
 import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from Crypto.Protocol.KDF import scrypt
 
@@ -24,12 +25,15 @@ LONGEST = 1024
 """Bytes of a password that are looked at; longer input is a wrong password."""
 
 
+_T = TypeVar("_T")
+
+
 class TooManyLogins(UserError):
     """The queue for a password hash is full; the person may try again."""
 
 
 class Passwords:
-    """Makes and checks password hashes. Any thread may call its methods; they wait.
+    """Makes and checks password hashes, a few at a time. Any thread may call its methods.
 
     :param n: scrypt's cost, a power of two from 2.
     :param most_waiting: hashes that may wait for a free thread; 0 = no limit.
@@ -44,25 +48,39 @@ class Passwords:
         self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="password")
         self._dummy = _record(n, os.urandom(_SALT), os.urandom(_LENGTH))
 
-    def hash(self, password: str) -> dict[str, Any]:
-        """Return the record of a new password: scheme, parameters, salt, hash.
+    def in_turn(self, job: Callable[[], _T]) -> _T:
+        """Run a job that needs password hashes when its turn comes, and return what it returns.
+
+        The job runs in a thread of the pool, with whatever it reads from the store: the stack
+        that a deep call touches stays in memory, too, and there may be thousands of callers.
 
         :raises TooManyLogins: too many are waiting already.
         :raises CancelledError: the server stops.
         """
+        with self._lock:
+            if self._most and self._running >= self._most:
+                raise TooManyLogins("Too many people are logging in just now. Try again.")
+            self._running += 1
+        try:
+            return self._pool.submit(job).result()
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def hash(self, password: str) -> dict[str, Any]:
+        """Return the record of a new password: scheme, parameters, salt, hash. Only in a job."""
         salt = os.urandom(_SALT)
-        return _record(self._n, salt, self._derive(password, salt, self._n, _R, _P))
+        return _record(self._n, salt, _derive(password, salt, self._n, _R, _P))
 
     def check(self, password: str, record: dict[str, Any] | None) -> bool:
         """Tell whether ``record`` is that of ``password``; without a record take the same time.
 
-        :raises TooManyLogins: too many are waiting already.
-        :raises CancelledError: the server stops.
+        Only in a job.
         """
         against = record or self._dummy
         if len(password.encode("utf-8", "surrogatepass")) > LONGEST:
             password = ""  # too long to be anybody's; an empty one is nobody's either
-        derived = self._derive(
+        derived = _derive(
             password, base64.b64decode(against["salt"]), against["n"], against["r"], against["p"]
         )
         right = hmac.compare_digest(derived, base64.b64decode(against["hash"]))
@@ -76,18 +94,10 @@ class Passwords:
         """End the threads; who waits gets ``CancelledError``. Idempotent."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _derive(self, password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
-        with self._lock:
-            if self._most and self._running >= self._most:
-                raise TooManyLogins("Too many people are logging in just now. Try again.")
-            self._running += 1
-        try:
-            secret = password.encode("utf-8", "surrogatepass")
-            future: Future[Any] = self._pool.submit(scrypt, secret, salt, _LENGTH, n, r, p)
-            return bytes(future.result())
-        finally:
-            with self._lock:
-                self._running -= 1
+
+def _derive(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    secret = password.encode("utf-8", "surrogatepass")
+    return bytes(scrypt(secret, salt, _LENGTH, n, r, p))
 
 
 def _record(n: int, salt: bytes, hashed: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ def add_to(registry: Registry) -> None:
     def change_password(context: Context) -> None:
         accounts = context.services.accounts
         old = context.dialogue.ask("old-password", "Your old password:", secret=True)
-        if accounts.log_in(context.account.name, old) is None:
+        if accounts.log_in(context.account.name, old)[0] is None:
             raise UserError("That is not your password; it stays as it was.")
         accounts.set_password(context.account.id, ask_new_password(context.dialogue))
         context.reply("Your password was changed.")

@@ -1,14 +1,13 @@
 """One accepted connection: its reader side, its outbox, and its polite end."""
 
 import socket
-import struct
 import time
 
 from chatroom.errors import Gone
 from chatroom.net.outbox import Flusher, Outbox
 from chatroom.protocol import LineSplitter
 
-_READ = 2048
+_READ = 1024
 _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
 """Bytes of one line that are thrown away before the connection is cut off."""
@@ -27,18 +26,17 @@ class Connection:
     :param outbox_bytes: bytes that may wait for this reader.
     :param flusher: sends what had to wait.
 
-    :meth:`read` and :meth:`close` belong to the connection's own thread; ``outbox`` and
-    :meth:`end` to any.
+    :meth:`read` and :meth:`close` belong to the connection's own thread, everything else to any.
     """
 
     __slots__ = (
-        "_limited",
+        "_is_expired",
         "_size",
         "_sock",
         "_splitter",
         "address",
-        "deadline",
         "ended",
+        "must_log_in",
         "outbox",
     )
 
@@ -53,10 +51,10 @@ class Connection:
         self._sock = sock
         self._splitter = LineSplitter(line_bytes)
         self._size = _READ
-        self._limited = False
+        self._is_expired = False
         self.address = address
-        self.deadline: float | None = None
-        """When reading ends (monotonic seconds); None: whenever the peer likes."""
+        self.must_log_in = True
+        """Until this is taken away the listener may end the connection, see :meth:`expire`."""
         self.ended = False
         """Set by :meth:`end`: input that was read already counts no more."""
         too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
@@ -67,17 +65,15 @@ class Connection:
 
         ``None`` stands for a line that is too long (see ``LineSplitter``).
 
-        :raises Gone: the peer has left, the deadline has passed, or a line has no end.
+        :raises Gone: the peer has left, the time for its login is up, or a line has no end.
         """
-        if self.deadline is not None or self._limited:
-            self._limit_wait()
         try:
             data = self._sock.recv(self._size)
-        except BlockingIOError:
-            raise Gone("time is up") from None
         except OSError as error:
             raise Gone(error.strerror or "connection lost") from None
         if not data:
+            if self._is_expired:
+                raise Gone("time is up")
             raise Gone("too slow" if self.outbox.overflowed else "left")
         # The buffer of a waiting recv stays allocated: small for the idle, large for the busy.
         self._size = _READ_MORE if len(data) == self._size else _READ
@@ -92,6 +88,11 @@ class Connection:
         self.outbox.finish(last)
         self.outbox.stop_reading()
 
+    def expire(self) -> None:
+        """Let :meth:`read` see that the time for the login is up."""
+        self._is_expired = True
+        self.outbox.stop_reading()
+
     def close(self) -> None:
         """Send what waits, say goodbye to the socket, close it. Takes two seconds at most."""
         self.outbox.finish()
@@ -99,31 +100,11 @@ class Connection:
         self.outbox.stop_writing()
         # Reading on until the peer closes, too: closing with unread input would reset the
         # connection and could take the last lines from the peer (RFC 9293, section 3.10.4).
-        self.deadline = time.monotonic() + _LINGER_SECONDS
         try:
-            self._limit_wait()
-            while self._sock.recv(_READ_MORE):
-                self._limit_wait()
-        except (OSError, Gone):
+            self._sock.settimeout(_LINGER_SECONDS)
+            deadline = time.monotonic() + _LINGER_SECONDS
+            while self._sock.recv(_READ_MORE) and time.monotonic() < deadline:
+                pass
+        except OSError:
             pass
         self.outbox.close()
-
-    def _limit_wait(self) -> None:
-        """Bound the next ``recv`` by the deadline.
-
-        With the kernel's own timeout (socket(7), SO_RCVTIMEO): Python's ``settimeout`` would make
-        the descriptor non-blocking, and each later ``recv`` two system calls.
-        """
-        left = 0.0
-        if self.deadline is not None:
-            left = self.deadline - time.monotonic()
-            if left <= 0:
-                raise Gone("time is up")
-            left = max(left, 0.001)  # zero would mean: no limit
-        whole = int(left)
-        value = struct.pack("ll", whole, int((left - whole) * 1e6))
-        try:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
-        except OSError as error:
-            raise Gone(error.strerror or "connection lost") from None
-        self._limited = self.deadline is not None

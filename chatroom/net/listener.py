@@ -6,6 +6,7 @@ import resource
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from chatroom.errors import Gone, StartError
@@ -87,6 +88,7 @@ class Listener:
     :param flusher: for the outboxes.
     :param most: connections in all.
     :param most_of_address: connections of one address; 0 = no limit.
+    :param login_seconds: time for a whole login; who has not logged in by then is cut off.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for a slow reader.
     """
@@ -98,6 +100,7 @@ class Listener:
         flusher: Flusher,
         most: int,
         most_of_address: int,
+        login_seconds: float,
         line_bytes: int,
         outbox_bytes: int,
     ) -> None:
@@ -106,13 +109,16 @@ class Listener:
         self._flusher = flusher
         self._most = most
         self._most_of_address = most_of_address
+        self._login_seconds = login_seconds
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
-        # Guards the two tables below; nothing is taken under it.
+        # Guards the three tables below; nothing is taken under it.
         self._lock = threading.Lock()
         self._left = threading.Condition(self._lock)
         self._connections: set[Connection] = set()
         self._of_address: dict[str, int] = {}
+        # Connections by the end of their time to log in, the next one first.
+        self._logging_in: dict[Connection, float] = {}
         self._stopping = threading.Event()
         self._inside, self._outside = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="accept")
@@ -164,7 +170,7 @@ class Listener:
             selector.register(self._inside, selectors.EVENT_READ)
             complained = False
             while not self._stopping.is_set():
-                selector.select()
+                selector.select(self._expire())
                 try:
                     while not self._stopping.is_set():
                         sock, peer = self._sock.accept()
@@ -178,6 +184,24 @@ class Listener:
                         _log.error("accept failed, trying again reason=%s", error.strerror)
                         complained = True
                     self._stopping.wait(_BACK_OFF)
+
+    def _expire(self) -> float | None:
+        """Cut off who has not logged in in time; return the seconds until the next one's end."""
+        expired = []
+        left = None
+        with self._lock:
+            now = time.monotonic()
+            while self._logging_in:
+                connection, end = next(iter(self._logging_in.items()))
+                if connection.must_log_in and end > now:
+                    left = end - now
+                    break
+                del self._logging_in[connection]
+                if connection.must_log_in:
+                    expired.append(connection)
+        for connection in expired:
+            connection.expire()
+        return left
 
     def _admit(self, sock: socket.socket, address: str) -> None:
         address = address.removeprefix("::ffff:")
@@ -201,6 +225,7 @@ class Listener:
                     sock, address, self._line_bytes, self._outbox_bytes, self._flusher
                 )
                 self._connections.add(connection)
+                self._logging_in[connection] = time.monotonic() + self._login_seconds
         if refusal:
             self._refuse(sock, address, refusal)
             return
@@ -240,6 +265,7 @@ class Listener:
     def _forget(self, connection: Connection) -> None:
         with self._lock:
             self._connections.discard(connection)
+            self._logging_in.pop(connection, None)
             left = self._of_address.get(connection.address, 0) - 1
             if left > 0:
                 self._of_address[connection.address] = left

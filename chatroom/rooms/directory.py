@@ -12,6 +12,8 @@ HISTORY = 20
 """Messages of the room that are shown to who comes in."""
 MISSED = 1000
 """Messages that are shown at most to who was busy."""
+CHANGES_KNOWN = 4096
+"""Account changes that are remembered for those who are just logging in."""
 
 
 class Directory:
@@ -27,6 +29,11 @@ class Directory:
         self._lock = threading.Lock()
         self._people: dict[str, Person] = {}
         self._is_quiet = False
+        self.changes = 0
+        """Number of account changes that were seen; read it before loading an account."""
+        # The last changes by account, the oldest first; those before _forgotten are not known.
+        self._changed: dict[str, int] = {}
+        self._forgotten = 0
         self.lobby = Room(LOBBY, engine)
         self._rooms: dict[str, Room] = {LOBBY: self.lobby}
 
@@ -38,8 +45,11 @@ class Directory:
 
     # -- coming and leaving ------------------------------------------------------------------
 
-    def arrive(self, account: Account, member: Member) -> tuple[Person, bytes]:
+    def arrive(self, account: Account, member: Member, seen: int) -> tuple[Person, bytes]:
         """Let a session in, and announce a person who was not here yet.
+
+        :param seen: :attr:`changes` from before the account was loaded: what has changed since
+            is looked up again.
 
         The caller holds the member's outbox, and releases it with the history returned here.
         """
@@ -59,7 +69,9 @@ class Directory:
                 upto = member.cursors[LOBBY]
             if is_new:
                 self._engine.append(Post(LOBBY, JOIN, account.id, account.name))
-        self.refresh(account.id)
+            is_old = self._changed.get(account.id, self._forgotten) > seen
+        if is_old:
+            self.refresh(account.id)
         posts = self._engine.read(LOBBY, 0, upto, HISTORY)
         return person, member.face.messages(posts, old=True) if posts else b""
 
@@ -166,6 +178,12 @@ class Directory:
 
     def controlled(self, control: Control) -> None:
         """Act upon a change of an account; called by the engine's thread."""
+        with self._lock:
+            self.changes += 1
+            self._changed.pop(control.account_id, None)
+            self._changed[control.account_id] = self.changes
+            if len(self._changed) > CHANGES_KNOWN:
+                self._forgotten = self._changed.pop(next(iter(self._changed)))
         self.refresh(control.account_id)
 
     def refresh(self, account_id: str) -> None:

@@ -7,7 +7,6 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import TooManyLogins
 from chatroom.errors import ChatroomError, StoreError, UserError
 from chatroom.session.dialogue import Dialogue
-from chatroom.storage.engine import Engine
 from chatroom.storage.records import Account, Kick
 from chatroom.text import check_name, check_new_password, duration
 
@@ -28,13 +27,11 @@ class Login:
 
     :param dialogue: asks and hears.
     :param accounts: checks and makes accounts.
-    :param engine: knows who is kicked.
     """
 
-    def __init__(self, dialogue: Dialogue, accounts: Accounts, engine: Engine) -> None:
+    def __init__(self, dialogue: Dialogue, accounts: Accounts) -> None:
         self._dialogue = dialogue
         self._accounts = accounts
-        self._engine = engine
         self._wrong = 0
 
     def run(self) -> Account:
@@ -47,29 +44,25 @@ class Login:
             answer = self._dialogue.ask("account", "Do you want to make a new account? [y/n]")
             word = answer.strip().lower()
             if word in ("y", "yes"):
-                account = self._register()
-            elif word in ("n", "no"):
-                account = self._log_in()
-            else:
-                self._again("Answer y to make a new account, or n if you have one.")
-                continue
-            kick = self._engine.kick_of(account.id)
-            if kick is not None:
-                raise GivenUp(kicked_sentence(kick))
-            return account
+                return self._register()
+            if word in ("n", "no"):
+                return self._log_in()
+            self._again("Answer y to make a new account, or n if you have one.")
 
     def _log_in(self) -> Account:
         while True:
             name = self._dialogue.ask("name", "Your user name:").strip()
             password = self._dialogue.ask("password", "Your password:", secret=True)
             try:
-                account = self._accounts.log_in(name, password)
+                account, kick = self._accounts.log_in(name, password)
             except TooManyLogins as error:
                 self._dialogue.tell("error", str(error))
                 continue
             except StoreError as error:
                 _log.error("login failed reason=%s", error)
                 raise GivenUp("Your account cannot be read just now. Tell the operator.") from None
+            if kick is not None:
+                raise GivenUp(kicked_sentence(kick))
             if account is not None:
                 return account
             _log.info("login refused address=%s", self._dialogue.connection.address)

@@ -26,13 +26,11 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
     :raises Gone: the peer has left.
     """
     settings = services.settings
-    connection.deadline = time.monotonic() + settings.login_seconds
     dialogue = Dialogue(connection, settings.name, settings.line_bytes)
     try:
         dialogue.tell("greeting", f"This is {settings.name}, a chat room.")
-        account = Login(dialogue, services.accounts, services.engine).run()
-        connection.deadline = None
-        _Visit(dialogue, services, registry, account).run()
+        # No name for what the login returns: it would stay in memory as long as the visit.
+        _Visit(dialogue, services, registry, _log_in(dialogue, services)).run()
     except GivenUp as reason:
         _log.info("login given up address=%s", connection.address)
         _say_goodbye(dialogue, "disconnect", str(reason))
@@ -53,6 +51,13 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
                 _say_goodbye(dialogue, "disconnect", "The server stops. Goodbye.")
 
 
+def _log_in(dialogue: Dialogue, services: Services) -> tuple[Account, int]:
+    seen = services.directory.changes
+    account = Login(dialogue, services.accounts).run()
+    dialogue.connection.must_log_in = False
+    return account, seen
+
+
 _GOODBYES = {
     "time is up": "You took too long to log in. Connect again.",
     "a line without end": "You sent a line without an end. Connect again.",
@@ -68,14 +73,19 @@ class _Visit:
     __slots__ = ("_dialogue", "_member", "_person", "_registry", "_services")
 
     def __init__(
-        self, dialogue: Dialogue, services: Services, registry: Registry, account: Account
+        self,
+        dialogue: Dialogue,
+        services: Services,
+        registry: Registry,
+        logged_in: tuple[Account, int],
     ) -> None:
+        account, seen = logged_in
         self._dialogue = dialogue
         self._services = services
         self._registry = registry
         connection = dialogue.connection
         self._member = Member(account.id, dialogue.face, connection.outbox, connection.end)
-        self._person: Person = self._come_in(account)
+        self._person: Person = self._come_in(account, seen)
 
     def run(self) -> None:
         try:
@@ -84,11 +94,11 @@ class _Visit:
             self._services.directory.depart(self._person, self._member)
             _log.info("left account=%s", self._person.account.id)
 
-    def _come_in(self, account: Account) -> Person:
+    def _come_in(self, account: Account, seen: int) -> Person:
         face, outbox = self._dialogue.face, self._dialogue.connection.outbox
         # Held until the history is sent: what comes meanwhile belongs behind it.
         outbox.hold()
-        person, history = self._services.directory.arrive(account, self._member)
+        person, history = self._services.directory.arrive(account, self._member, seen)
         address = self._dialogue.connection.address
         _log.info("logged in account=%s name=%s address=%s", account.id, account.name, address)
         names, number = self._services.directory.some_names(NAMES_SHOWN)
