@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import ServerProcess
+from tests.harness import Peer, ServerProcess
 
 StartServer = Callable[..., ServerProcess]
 
@@ -29,3 +29,20 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 def server(start_server: StartServer) -> ServerProcess:
     """A server with the usual settings and cheap passwords."""
     return start_server()
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for all tests of a file that need nothing special; ``boss`` is its superuser."""
+    server = ServerProcess(tmp_path_factory.mktemp("room"), message_rate=0, kick_minutes=5)
+    server.join_superuser("boss").close()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def boss(room: ServerProcess) -> Iterator[Peer]:
+    """A session of the superuser of ``room``."""
+    peer = room.join("boss")
+    yield peer
+    peer.close()

@@ -19,13 +19,20 @@ PATIENCE = 20.0 * float(os.environ.get("CHATROOM_TEST_PATIENCE", "1"))
 PASSWORD = "correct horse"
 QUICK = {"CHATROOM_SCRYPT_N": "2"}
 """Settings of a test that is not about the cost of a password."""
+PROGRAM = (sys.executable, str(ROOT / "chatroom_server.py"))
 
 
 class ServerProcess:
-    """The server as an operator starts it, on a free port, with its folders below ``folder``."""
+    """The server as an operator starts it, on a free port, with its folders below ``folder``.
 
-    def __init__(self, folder: Path, *flags: str, **settings: object) -> None:
+    :param program: what is started instead of the plain program, without its flags.
+    """
+
+    def __init__(
+        self, folder: Path, *flags: str, program: tuple[str, ...] = PROGRAM, **settings: object
+    ) -> None:
         self.folder = folder
+        self.program = program
         self.data_dir = folder / "data"
         self.log_dir = folder / "logs"
         self.flags = flags
@@ -60,8 +67,7 @@ class ServerProcess:
         """Return the command line of the server or, with words, of a sub-command."""
         port = [] if words else ["--host", "127.0.0.1", "--port", str(self.port)]
         return [
-            sys.executable,
-            str(ROOT / "chatroom_server.py"),
+            *self.program,
             *words,
             *port,
             *("--data-dir", str(self.data_dir), "--log-dir", str(self.log_dir)),
@@ -133,6 +139,24 @@ class ServerProcess:
         peer.until("Here now")
         return peer
 
+    def join_superuser(self, name: str) -> "Peer":
+        """Return a plain connection of the first superuser, who claims the room."""
+        peer = self.join(name)
+        peer.send(f"/claim {self.claim_code()}")
+        peer.until("first superuser")
+        return peer
+
+    def program_peer(self, name: str) -> "Peer":
+        """Return an events connection that is logged in, its account made by this."""
+        peer = self.peer()
+        peer.send('>hello {"v":1}')
+        peer.until_event("prompt", ask="account")
+        for text in ("y", name, PASSWORD, PASSWORD):
+            peer.send_event("answer", text=text)
+        peer.until_event("notice", kind="welcome")
+        peer.until_event("notice", kind="here")
+        return peer
+
     def kill(self) -> None:
         """kill -9, as a power cut would look to the program."""
         self.process.send_signal(signal.SIGKILL)
@@ -167,6 +191,23 @@ class ServerProcess:
             self._news.notify_all()
 
 
+def run_server(
+    folder: Path, *words: str, given: str = "", **settings: object
+) -> subprocess.CompletedProcess[str]:
+    """Run the server program as it is typed until it ends by itself; for starts that fail."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
+    return subprocess.run(
+        [*PROGRAM, *words],
+        cwd=folder,
+        env={**kept, **QUICK, **{f"CHATROOM_{k.upper()}": str(v) for k, v in settings.items()}},
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
 class Peer:
     """A bare TCP client: sends lines, waits for texts, keeps everything that came."""
 
@@ -175,10 +216,25 @@ class Peer:
         self.seen = ""
         self._bytes = b""
         self._mark = 0
+        self._asked = 0
 
     def send(self, *lines: str) -> None:
         """Send lines, each with its line end."""
         self.send_bytes("".join(line + "\n" for line in lines).encode())
+
+    def send_event(self, word: str, **fields: object) -> None:
+        """Send one ``>word {json}`` line."""
+        self.send(f">{word} {json.dumps(fields)}")
+
+    def answer_to(self, line: str) -> str:
+        """Send a line to which only this peer gets an answer; return all that came with it.
+
+        A message of one's own is its end: the server works through the lines in order.
+        """
+        self._asked += 1
+        end = f"answered {self._asked}."
+        self.send(line, end)
+        return self.until(end)
 
     def send_bytes(self, data: bytes) -> None:
         """Send bytes as they are."""

@@ -1,0 +1,111 @@
+"""The import rules of the house, read from the source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import ROOT
+
+PACKAGE = ROOT / "chatroom"
+LONGEST_FILE = 400
+STORE = ("chatroom.storage.sqlite", "chatroom.storage.schema", "chatroom.storage.vault")
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(module: str) -> set[str]:
+    """Return every module that a module imports; what comes from a package counts as a module."""
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            assert node.module
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in FILES else node.module)
+    return found
+
+
+def below(*folders: str) -> list[str]:
+    found = [m for m in FILES if m.startswith(tuple(f"chatroom.{f}" for f in folders))]
+    assert found, f"there is no module in {folders}"
+    return found
+
+
+def names(module: str, forbidden: tuple[str, ...]) -> list[str]:
+    """Return the forbidden modules, or modules inside them, that a module imports."""
+    return sorted(
+        i for i in imports(module) if any(i == f or i.startswith(f + ".") for f in forbidden)
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [
+        ("chatroom.errors", set()),
+        ("chatroom.text", {"chatroom.errors"}),
+        ("chatroom.protocol", {"chatroom.errors"}),
+    ],
+)
+def test_the_floors_know_nobody_above_them(module: str, allowed: set[str]) -> None:
+    assert {i for i in imports(module) if i.startswith("chatroom")} <= allowed
+
+
+@pytest.mark.parametrize("module", below("rooms", "accounts"))
+def test_rooms_and_accounts_know_no_socket_and_no_database(module: str) -> None:
+    forbidden = ("socket", "ssl", "select", "selectors", "sqlite3", "chatroom.net")
+    assert names(module, (*forbidden, *STORE, "chatroom.storage.accounts")) == []
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if m != "chatroom.server"])
+def test_only_the_composition_root_names_a_concrete_engine(module: str) -> None:
+    assert names(module, ("chatroom.storage.sqlite",)) == []
+
+
+def test_the_composition_root_does_name_one() -> None:
+    assert names("chatroom.server", ("chatroom.storage.sqlite",))
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in FILES if not m.startswith(("chatroom.net", "chatroom.client"))]
+)
+def test_only_net_and_client_import_socket(module: str) -> None:
+    assert names(module, ("socket", "socketserver", "ssl")) == []
+
+
+def test_the_client_does_not_need_the_server() -> None:
+    server = ("net", "storage", "rooms", "session", "accounts", "commands", "server")
+    forbidden = (*(f"chatroom.{part}" for part in server), "Crypto", "simplecrypt")
+    client = [module for module in FILES if module.startswith("chatroom.client")]
+    assert {module: names(module, forbidden) for module in client} == {m: [] for m in client}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_file_outgrows_its_house(module: str) -> None:
+    lines = FILES[module].read_text(encoding="utf-8").count("\n")
+    assert lines <= LONGEST_FILE, f"{module} has {lines} lines: it wants to be two rooms"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    def walk(module: str, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if module in path:
+            yield (*path[path.index(module) :], module)
+        elif module not in done:
+            for imported in sorted(imports(module) & FILES.keys()):
+                yield from walk(imported, (*path, module))
+            done.add(module)
+
+    done: set[str] = set()
+    circles = [" -> ".join(circle) for module in FILES for circle in walk(module, ())]
+    assert circles == []
