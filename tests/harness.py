@@ -1,4 +1,4 @@
-"""A running server and bare peers for the tests. Nothing here sleeps: every wait is for an event."""
+"""A running server and bare peers for the tests. Nothing here sleeps; waits are for events."""
 
 import json
 import os
@@ -26,13 +26,19 @@ class ServerProcess:
     """The server as an operator starts it, on a free port, with its folders below ``folder``.
 
     :param program: what is started instead of the plain program, without its flags.
+    :param before: a command that runs the program, with its own words; for limits.
     """
 
     def __init__(
-        self, folder: Path, *flags: str, program: tuple[str, ...] = PROGRAM, **settings: object
+        self,
+        folder: Path,
+        *flags: str,
+        program: tuple[str, ...] = PROGRAM,
+        before: tuple[str, ...] = (),
+        **settings: object,
     ) -> None:
         self.folder = folder
-        self.program = program
+        self.program = (*before, *program)
         self.data_dir = folder / "data"
         self.log_dir = folder / "logs"
         self.flags = flags
@@ -60,7 +66,12 @@ class ServerProcess:
         ]
         for thread in self._readers:
             thread.start()
-        self.wait_for_line(r"Listening on .*:(\d+)$")
+        try:
+            self.wait_for_line(r"Listening on .*:(\d+)$")
+        except AssertionError:
+            self.process.kill()
+            self._end()
+            raise
         self.port = int(self.match(r"Listening on .*:(\d+)$").group(1))
 
     def command(self, *words: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Framing of lines and the grammar of the ``>`` lines, without a network."""
 
+import itertools
 import json
 
 import pytest
@@ -36,7 +37,7 @@ def test_lines_are_the_same_byte_by_byte() -> None:
 def test_lines_are_the_same_in_any_pieces(parts: list[bytes], cuts: list[int], ended: bool) -> None:
     data = b"\n".join(parts) + (b"\n" if ended else b"")
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    pieces = [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [data[a:b] for a, b in itertools.pairwise(places)]
     assert feed_all(pieces) == feed_all([data])
 
 

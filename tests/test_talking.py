@@ -21,12 +21,7 @@ def test_what_is_said_in_one_session_comes_to_the_other_sessions_of_the_person(
 
 def test_a_message_of_many_lines_cannot_forge_another_persons_line(server: ServerProcess) -> None:
     ann = server.join("ann")
-    program = server.peer()
-    program.send('>hello {"v":1}')
-    program.until_event("prompt", ask="account")
-    for answer in ("y", "bob", "correct horse", "correct horse"):
-        program.send('>answer {"text":"%s"}' % answer)
-    program.until_event("notice", kind="welcome")
+    program = server.program_peer("bob")
     program.send('>post {"text":"one\\n09:15 PM | ann: I owe bob money","cid":"7"}')
     assert program.until_event("message", cid="7")["text"].startswith("one\n")
     ann.until("bob: one")
