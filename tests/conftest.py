@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Start servers with settings of one's own; all end with the test."""
     started: list[ServerProcess] = []
 
-    def start(*flags: str, folder: str = "one", **settings: object) -> ServerProcess:
+    def start(*flags: str, folder: str = "one", **settings: Any) -> ServerProcess:
         server = ServerProcess(tmp_path / folder, *flags, **settings)
         started.append(server)
         return server

@@ -1,5 +1,6 @@
 """A running server and bare peers for the tests. Nothing here sleeps; waits are for events."""
 
+import contextlib
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -157,11 +158,16 @@ class ServerProcess:
         peer.until("first superuser")
         return peer
 
-    def program_peer(self, name: str) -> "Peer":
-        """Return an events connection that is logged in, its account made by this."""
+    def program_start(self) -> "Peer":
+        """Return an events connection that is asked for its account."""
         peer = self.peer()
         peer.send('>hello {"v":1}')
         peer.until_event("prompt", ask="account")
+        return peer
+
+    def program_peer(self, name: str) -> "Peer":
+        """Return an events connection that is logged in, its account made by this."""
+        peer = self.program_start()
         for text in ("y", name, PASSWORD, PASSWORD):
             peer.send_event("answer", text=text)
         peer.until_event("notice", kind="welcome")
@@ -250,6 +256,27 @@ class Peer:
     def send_bytes(self, data: bytes) -> None:
         """Send bytes as they are."""
         self.socket.sendall(data)
+
+    @contextlib.contextmanager
+    def flooding(self, data: bytes) -> Iterator[None]:
+        """Send ``data`` again and again from another thread, until the server closes."""
+
+        def flood() -> None:
+            try:
+                while True:
+                    self.send_bytes(data)
+            except OSError:
+                pass
+
+        thread = threading.Thread(target=flood)
+        thread.start()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
 
     def until(self, *texts: str) -> str:
         """Wait until a line holds one of ``texts``; return what came since the last wait.

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,7 +161,7 @@ def test_names_that_belong_to_others_are_not_warned_about() -> None:
 def test_a_start_with_a_wrong_setting_ends_with_status_2_and_one_sentence(tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
     file.write_text("line_bytes = 3")
-    for words, settings, sentence in (
+    cases: list[tuple[tuple[str, ...], dict[str, Any], str]] = [
         (("--port", "70000"), {}, "--port is '70000'; it must be a whole number from 0 to 65535."),
         (
             (),
@@ -172,7 +173,8 @@ def test_a_start_with_a_wrong_setting_ends_with_status_2_and_one_sentence(tmp_pa
             {},
             "line_bytes in my.toml is '3'; it must be a whole number from 256 to 1048576.",
         ),
-    ):
+    ]
+    for words, settings, sentence in cases:
         done = run_server(tmp_path, *words, **settings)
         assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence + "\n")
     assert not (tmp_path / "data").exists()

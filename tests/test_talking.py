@@ -1,5 +1,8 @@
 """Two people talk."""
 
+import re
+import time
+
 from tests.harness import ServerProcess
 
 
@@ -26,3 +29,12 @@ def test_a_message_of_many_lines_cannot_forge_another_persons_line(server: Serve
     assert program.until_event("message", cid="7")["text"].startswith("one\n")
     ann.until("bob: one")
     ann.until_match(r"^    09:15 PM \| ann: I owe bob money$")
+
+
+def test_times_are_the_servers_own(server: ServerProcess) -> None:
+    ann = server.join("ann")
+    ann.send("what time is it")
+    shown = re.search(r"(\d\d:\d\d [AP]M) \| ann: what time", ann.until("what time"))
+    assert shown
+    now = time.time()
+    assert shown[1] in {time.strftime("%I:%M %p", time.localtime(now - s)) for s in (0, 60)}

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import simplecrypt
@@ -47,7 +48,7 @@ def store(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(original, tmp_path / "store"))
 
 
-def refusal(folder: Path, **settings: object) -> str:
+def refusal(folder: Path, **settings: Any) -> str:
     """Start a server that must not start; return its one sentence."""
     done = run_server(folder, "--port", "0", **settings)
     assert done.returncode == 1
@@ -111,7 +112,7 @@ def test_the_fast_key_derivation_gives_the_bytes_of_the_original() -> None:
         def prf(key: bytes, data: bytes) -> bytes:
             return HMAC.new(key, data, SHA256).digest()
 
-        return bytes(PBKDF2(password, salt, dkLen=size, count=count, prf=prf))  # type: ignore[arg-type]
+        return bytes(PBKDF2(password, salt, dkLen=size, count=count, prf=prf))
 
     assert simplecrypt._pbkdf2(b"secret", b"0123456789abcdef", 64, 7) == OLD_KEY
     for password, salt, size, count in (

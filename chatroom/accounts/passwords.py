@@ -10,7 +10,7 @@ import hmac
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from Crypto.Protocol.KDF import scrypt
@@ -62,7 +62,11 @@ class Passwords:
                 raise TooManyLogins("Too many people are logging in just now. Try again.")
             self._running += 1
         try:
-            return self._pool.submit(job).result()
+            try:
+                future = self._pool.submit(job)
+            except RuntimeError:  # the pool is closed
+                raise CancelledError from None
+            return future.result()
         finally:
             with self._lock:
                 self._running -= 1

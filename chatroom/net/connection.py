@@ -71,7 +71,7 @@ class Connection:
             data = self._sock.recv(self._size)
         except OSError as error:
             raise Gone(error.strerror or "connection lost") from None
-        if not data:
+        if not data or self.outbox.input_ended:
             if self._is_expired:
                 raise Gone("time is up")
             raise Gone("too slow" if self.outbox.overflowed else "left")

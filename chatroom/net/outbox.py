@@ -41,6 +41,7 @@ class Outbox:
         "_queued",
         "_sock",
         "_too_slow",
+        "input_ended",
         "overflowed",
     )
 
@@ -61,6 +62,8 @@ class Outbox:
         self._finishing = False
         self._broken = False
         self.overflowed = False
+        self.input_ended = False
+        """Nothing that is read counts any more: a shut socket gives what still arrives (Linux)."""
 
     def offer(self, chunk: bytes) -> None:
         """Send ``chunk`` now or keep it for the flusher; whole or not at all.
@@ -140,6 +143,7 @@ class Outbox:
 
     def stop_reading(self) -> None:
         """Make the connection's thread see the end of its input, wherever it waits."""
+        self.input_ended = True
         self._shut(socket.SHUT_RD)
 
     def stop_writing(self) -> None:
@@ -176,7 +180,7 @@ class Outbox:
             self._queued = len(started) + len(self._too_slow)
             self._held = None
             self._finishing = True
-            self.overflowed = True
+            self.overflowed = self.input_ended = True
             self._shut_now(socket.SHUT_RD)
             self._flusher.watch(self)
         else:

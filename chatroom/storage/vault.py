@@ -84,7 +84,7 @@ class Vault:
 
     def index(self, folded_name: str) -> bytes:
         """Return the keyed hash (HMAC-SHA256) under which a name is found in the store."""
-        return hmac.digest(self._index_key, folded_name.encode(), "sha256")
+        return hmac.digest(self._index_key, folded_name.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def open_vault(data_dir: Path, store_exists: bool) -> Vault:
