@@ -1,6 +1,7 @@
 """A running server and bare peers for the tests. Nothing here sleeps; waits are for events."""
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -20,6 +21,7 @@ PATIENCE = 20.0 * float(os.environ.get("CHATROOM_TEST_PATIENCE", "1"))
 PASSWORD = "correct horse"
 QUICK = {"CHATROOM_SCRYPT_N": "2"}
 """Settings of a test that is not about the cost of a password."""
+_numbers = itertools.count(1)
 PROGRAM = (sys.executable, str(ROOT / "chatroom_server.py"))
 
 
@@ -233,7 +235,6 @@ class Peer:
         self.seen = ""
         self._bytes = b""
         self._mark = 0
-        self._asked = 0
 
     def send(self, *lines: str) -> None:
         """Send lines, each with its line end."""
@@ -244,14 +245,15 @@ class Peer:
         self.send(f">{word} {json.dumps(fields)}")
 
     def answer_to(self, line: str) -> str:
-        """Send a line to which only this peer gets an answer; return all that came with it.
+        """Send a line to which only this peer gets an answer; return the answer.
 
-        A message of one's own is its end: the server works through the lines in order.
+        It stands between two messages of one's own: the server works through lines in order.
         """
-        self._asked += 1
-        end = f"answered {self._asked}."
-        self.send(line, end)
-        return self.until(end)
+        number = next(_numbers)
+        self.send(f"asks {number}.")
+        self.until(f": asks {number}.")
+        self.send(line, f"was answered {number}.")
+        return self.until(f": was answered {number}.")
 
     def send_bytes(self, data: bytes) -> None:
         """Send bytes as they are."""
