@@ -1,0 +1,150 @@
+"""Limits: connections, descriptors, threads, and how fast somebody may talk."""
+
+import resource
+import sys
+import time
+from pathlib import Path
+
+from tests.conftest import StartServer
+from tests.harness import ROOT, Peer, ServerProcess
+
+FULL = "The room is full just now. Try again in a few minutes."
+FROM_ADDRESS = "Too many connections from your address. Close one of them first."
+
+
+def test_connections_above_the_total_are_told_and_closed(start_server: StartServer) -> None:
+    server = start_server(connections=3)
+    inside = [server.join(f"user{i}") for i in range(3)]
+    assert server.peer().until_end() == FULL + "\n"
+    inside[0].send("/disconnect")
+    assert inside[0].is_closed()
+    while True:  # its place is free as soon as its thread has ended
+        peer = server.peer()
+        if "[y/n]" in peer.until("[y/n]", FULL):
+            break
+    inside[1].send("hello")
+    inside[2].until("user1: hello")
+    assert server.log().count(FULL) >= 1
+
+
+def test_connections_above_those_of_one_address_are_told_and_closed(
+    start_server: StartServer,
+) -> None:
+    server = start_server("--host", "0.0.0.0", connections_per_address=2)
+    peers = [server.peer() for _ in range(2)]
+    for peer in peers:
+        peer.until("[y/n]")
+    assert server.peer().until_end() == FROM_ADDRESS + "\n"
+    peers[0].close()
+    while "[y/n]" not in server.peer().until("[y/n]", FROM_ADDRESS):
+        pass
+
+
+def test_connections_of_one_address_count_together_in_both_families(
+    start_server: StartServer,
+) -> None:
+    server = start_server("--host", "::", connections_per_address=1)
+    first, other = Peer(server.port, "127.0.0.1"), Peer(server.port, "::1")
+    first.until("[y/n]")
+    other.until("[y/n]")
+    assert Peer(server.port, "127.0.0.1").until_end() == FROM_ADDRESS + "\n"
+
+
+def test_without_descriptors_those_inside_go_on_and_who_knocks_waits(
+    server: ServerProcess,
+) -> None:
+    ann, bob = server.join("ann"), server.join("bob")
+    pid = server.process.pid
+    used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, before[1]))
+    waiting = [server.peer() for _ in range(5)]
+    server.wait_for_line("accept failed, trying again reason=Too many open files")
+    ann.send("we go on")
+    bob.until("ann: we go on")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    for peer in waiting:
+        peer.until("[y/n]")
+    assert server.log().count("accept failed") == 1
+
+
+SCARCE_THREADS = """
+import sys, threading
+sys.path.insert(0, {root!r})
+start, count = threading.Thread.start, 0
+def scarce(thread):
+    global count
+    count += thread.name == "connection"
+    if thread.name == "connection" and count in (2, 3):
+        raise RuntimeError("can't start new thread")
+    start(thread)
+threading.Thread.start = scarce
+from chatroom.server import main
+sys.exit(main())
+"""
+
+
+def test_a_connection_without_a_thread_is_told_and_the_next_ones_are_served(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    script = tmp_path / "scarce.py"
+    script.write_text(SCARCE_THREADS.format(root=str(ROOT)))
+    server = start_server(program=(sys.executable, str(script)), connections_per_address=2)
+    first = server.peer()
+    first.until("[y/n]")
+    for _ in range(2):
+        assert (
+            server.peer().until_end() == "The server is too busy just now. Try again in a minute.\n"
+        )
+    server.peer().until("[y/n]")  # the two that got no thread do not count any more
+    assert server.stop() == 0
+
+
+# -- how fast somebody may talk --------------------------------------------------------------
+
+
+def test_a_fast_talker_is_delayed_and_loses_nothing(start_server: StartServer) -> None:
+    server = start_server(message_rate=50)
+    ann, bob = server.join("ann"), server.join("bob")
+    begun = time.monotonic()
+    ann.send(*(f"line {i}" for i in range(100)))
+    bob.until("line 99")
+    took = time.monotonic() - begun
+    assert 0.9 <= took < 5  # 50 at once, then 50 a second
+    said = [x.partition("ann: line ")[2] for x in bob.seen.splitlines() if "ann: line " in x]
+    assert said == [str(i) for i in range(100)]
+
+
+def test_all_sessions_of_a_person_share_one_rate(start_server: StartServer) -> None:
+    server = start_server(message_rate=50)
+    sessions = [server.join("ann") for _ in range(3)]
+    begun = time.monotonic()
+    for peer in sessions:
+        peer.send(*["line"] * 35, "end")
+    for _ in sessions:
+        sessions[0].until("ann: end")
+    assert time.monotonic() - begun >= 1.0
+
+
+def test_others_and_superusers_are_not_delayed(start_server: StartServer) -> None:
+    server = start_server(message_rate=0.5)
+    boss, ann, bob = server.join_superuser("boss"), server.join("ann"), server.join("bob")
+    ann.send(*["line"] * 60)
+    begun = time.monotonic()
+    boss.send(*["line"] * 300, "end")
+    boss.until("boss: end")
+    bob.send("hello")
+    bob.until("bob: hello")
+    assert time.monotonic() - begun < 5
+
+
+def test_a_person_who_is_being_delayed_does_not_hold_up_the_stop(
+    start_server: StartServer,
+) -> None:
+    server = start_server(message_rate=0.01)
+    ann = server.join("ann")
+    ann.send(*["line"] * 60)
+    ann.until("ann: line")
+    begun = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - begun < 5
