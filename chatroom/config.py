@@ -1,7 +1,7 @@
 """The settings: one frozen object, read from flags > environment > TOML file > defaults.
 
-The dataclass below is the one list of settings. The flag of ``login_seconds`` is
-``--login-seconds``, its environment name ``CHATROOM_LOGIN_SECONDS``, its TOML key ``login_seconds``.
+The dataclass below is the one list of settings. ``login_seconds`` is the flag ``--login-seconds``,
+the environment's ``CHATROOM_LOGIN_SECONDS`` and the TOML key ``login_seconds``.
 """
 
 import argparse

@@ -61,7 +61,8 @@ class Server:
                 family.add_to(registry)
             self.listener = net.Listener(
                 net.open_listener(settings.host, settings.port),
-                partial(serve, services=self.services, registry=registry),
+                # Not a partial: a call through C would cost each connection's thread more stack.
+                lambda connection: serve(connection, self.services, registry),
                 self._flusher,
                 most,
                 settings.connections_per_address,

@@ -2,7 +2,6 @@
 
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
-from chatroom.session.login import ask_new_password
 
 
 def add_to(registry: Registry) -> None:
@@ -14,7 +13,7 @@ def add_to(registry: Registry) -> None:
         old = context.dialogue.ask("old-password", "Your old password:", secret=True)
         if accounts.log_in(context.account.name, old)[0] is None:
             raise UserError("That is not your password; it stays as it was.")
-        accounts.set_password(context.account.id, ask_new_password(context.dialogue))
+        accounts.set_password(context.account.id, context.dialogue.ask_new_password())
         context.reply("Your password was changed.")
 
     @registry.command("claim", "CODE", "become the first superuser, with the code of the console")

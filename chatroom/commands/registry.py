@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.config import Settings
@@ -18,7 +18,6 @@ from chatroom.errors import Gone, StoreError, UserError
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
-from chatroom.session.dialogue import Dialogue
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
 
@@ -40,6 +39,20 @@ class Services:
     """Set when a stopping server has delivered all that was posted."""
     restarting: threading.Event = field(default_factory=threading.Event)
     """Set when the stop is one half of a restart."""
+
+
+class Dialogue(Protocol):
+    """What a command needs of the connection that it was typed in; see ``session.dialogue``."""
+
+    def ask(self, ask: str, text: str, secret: bool = False) -> str: ...
+
+    def ask_new_password(self) -> str: ...
+
+    def answer(self, command: str, text: str, cid: str) -> None: ...
+
+    def refuse(self, text: str, cid: str = "", command: str = "") -> None: ...
+
+    def end(self, text: str) -> None: ...
 
 
 class Context:
@@ -67,7 +80,7 @@ class Context:
 
     def reply(self, text: str) -> None:
         """Answer the person who typed the command."""
-        self.dialogue.send(self.dialogue.face.result(self.command, text, ok=True, cid=self.cid))
+        self.dialogue.answer(self.command, text, self.cid)
 
     def refuse(self, text: str) -> None:
         """Say why the command was not carried out."""

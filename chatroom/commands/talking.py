@@ -55,6 +55,5 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("disconnect", "", "say goodbye and leave")
     def disconnect(context: Context) -> None:
-        goodbye = context.dialogue.face.control("disconnect", f"Goodbye, {context.account.name}.")
-        context.dialogue.connection.outbox.finish(goodbye)
+        context.dialogue.end(f"Goodbye, {context.account.name}.")
         context.leaving = True

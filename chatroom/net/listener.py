@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from chatroom.errors import Gone, StartError
+from chatroom.errors import StartError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Flusher
 
@@ -251,8 +251,6 @@ class Listener:
     def _live(self, connection: Connection) -> None:
         try:
             self._serve(connection)
-        except Gone as reason:
-            _log.info("connection gone address=%s reason=%s", connection.address, reason)
         except Exception:
             _log.exception("session failed address=%s", connection.address)
             connection.outbox.finish(b"Something went wrong here. Please connect again.\n")

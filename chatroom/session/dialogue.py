@@ -4,6 +4,7 @@ from chatroom.errors import Gone, UserError
 from chatroom.net.connection import Connection
 from chatroom.protocol import VERSION, decode, encode
 from chatroom.session.faces import ANSWER, EVENTS, NO_INPUT, NOTHING, PLAIN, AnyFace, Input
+from chatroom.text import check_new_password
 
 _NOT_UTF8 = "That line is not valid UTF-8; it was not sent."
 
@@ -34,6 +35,10 @@ class Dialogue:
         """Say one sentence; ``kind`` is for programs."""
         self.send(self.face.notice(kind, text))
 
+    def answer(self, command: str, text: str, cid: str) -> None:
+        """Answer a command."""
+        self.send(self.face.result(command, text, ok=True, cid=cid))
+
     def refuse(self, text: str, cid: str = "", command: str = "") -> None:
         """Say why something was not done."""
         self.send(self.face.result(command, text, ok=False, cid=cid))
@@ -55,6 +60,18 @@ class Dialogue:
             elif said.kind != NOTHING:
                 self.refuse(f"Answer first: {text}", said.cid)
         return said.text
+
+    def ask_new_password(self) -> str:
+        """Ask for a new password twice. :raises UserError: not allowed, or the two differ."""
+        password = self.ask("new-password", "Choose a password (8 bytes or more):", secret=True)
+        check_new_password(password)
+        if self.ask("again", "The same password again:", secret=True) != password:
+            raise UserError("The two are not the same. Start again with the first.")
+        return password
+
+    def end(self, text: str) -> None:
+        """Say the last sentence of this connection."""
+        self.connection.outbox.finish(self.face.control("disconnect", text))
 
     def read(self, asked: bool = False) -> Input:
         """Wait for a line that can be understood; say what is wrong with the others.

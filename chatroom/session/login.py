@@ -8,7 +8,7 @@ from chatroom.accounts.passwords import TooManyLogins
 from chatroom.errors import ChatroomError, StoreError, UserError
 from chatroom.session.dialogue import Dialogue
 from chatroom.storage.records import Account, Kick
-from chatroom.text import check_name, check_new_password, duration
+from chatroom.text import check_name, duration
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Login:
     def _new_password(self) -> str:
         while True:
             try:
-                return ask_new_password(self._dialogue)
+                return self._dialogue.ask_new_password()
             except UserError as error:
                 self._again(str(error))
 
@@ -105,15 +105,6 @@ class Login:
         if self._wrong > WRONG_ANSWERS:
             raise GivenUp(f"{sentence} That was the last try; connect again.")
         self._dialogue.tell("error", sentence)
-
-
-def ask_new_password(dialogue: Dialogue) -> str:
-    """Ask for a new password twice. :raises UserError: it is not allowed, or the two differ."""
-    password = dialogue.ask("new-password", "Choose a password (8 bytes or more):", secret=True)
-    check_new_password(password)
-    if dialogue.ask("again", "The same password again:", secret=True) != password:
-        raise UserError("The two are not the same. Start again with the first.")
-    return password
 
 
 def kicked_sentence(kick: Kick) -> str:

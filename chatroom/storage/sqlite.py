@@ -31,6 +31,9 @@ QUEUE_BYTES = 256 * 1024
 COLLECT_SECONDS = 0.002
 """Longest wait for the rest of a burst, and only under load."""
 _COLLECT_STEP = 0.00005
+ANNOUNCE_SECONDS = 0.05
+"""Pause before comings and goings alone make another round; in a large room it is longer."""
+_ANNOUNCE_ROUNDS = 10
 LOOK_SECONDS = 1.0
 """How often the store is looked at for changes by the operator's commands."""
 _POST_OVERHEAD = 64
@@ -64,7 +67,7 @@ class SqliteEngine:
         self._reader = schema.connect(self._file)
         # Guards the read connection; the innermost lock, held for one statement.
         self._read_lock = threading.Lock()
-        # Guards _queue, _queued, _jobs, _barriers, _sleeping, _closing. Held for a few
+        # Guards _queue, _queued, _urgent, _jobs, _barriers, _sleeping, _closing. Held for a few
         # assignments; nothing else is taken under it.
         self._lock = threading.Lock()
         self._space = threading.Condition(self._lock)
@@ -72,6 +75,7 @@ class SqliteEngine:
         self._queued = 0
         self._jobs: list[_Job] = []
         self._barriers: list[threading.Event] = []
+        self._urgent = False
         self._sleeping = False
         self._closing = False
         # The wake-up: a lock used as a binary semaphore. The writer sets _sleeping under _lock and
@@ -132,6 +136,8 @@ class SqliteEngine:
                 raise StoreError("The server has stopped; nothing was sent.")
             self._queue.append(post)
             self._queued += len(post.text) + _POST_OVERHEAD
+            if post.kind in KEPT:
+                self._urgent = True
             if self._sleeping:
                 self._sleeping = False
                 self._bell.release()
@@ -213,16 +219,30 @@ class SqliteEngine:
     def _run(self) -> None:
         while True:
             with self._lock:
-                idle = not (self._queue or self._jobs or self._barriers)
-                if idle and self._closing:
+                wait = self._wait_seconds()
+                if wait > 0 and self._closing and not self._queue:
                     return
-                self._sleeping = idle
-            if idle:
-                self._sleep()
-            if self._queue:
+                self._sleeping = wait > 0
+            if wait > 0:
+                self._sleep(wait)
+            else:
                 self._collect()
-            self._round()
+                self._round()
             self._look_if_due()
+
+    def _wait_seconds(self) -> float:
+        """Return how long there is nothing to do, unless somebody rings.
+
+        Comings and goings are shown at once in a quiet room, but they do not drive the rounds: when
+        many come in together they wait for each other for a few rounds' time.
+        """
+        assert self._lock.locked()
+        if self._urgent or self._jobs or self._barriers:
+            return 0.0
+        if self._queue and not self._closing:
+            pause = max(ANNOUNCE_SECONDS, _ANNOUNCE_ROUNDS * self._round_took)
+            return self._round_ended + pause - time.perf_counter()
+        return 0.0 if self._queue else LOOK_SECONDS
 
     def _collect(self) -> None:
         """Under load, let a burst arrive whole instead of splitting it into two rounds.
@@ -244,6 +264,7 @@ class SqliteEngine:
         with self._lock:
             posts, jobs, barriers = self._queue, self._jobs, self._barriers
             self._queue, self._jobs, self._barriers = [], [], []
+            self._urgent = False
             if self._queued:
                 self._queued = 0
                 self._space.notify_all()
@@ -257,8 +278,8 @@ class SqliteEngine:
         for barrier in barriers:
             barrier.set()
 
-    def _sleep(self) -> None:
-        if self._bell.acquire(timeout=LOOK_SECONDS):
+    def _sleep(self, seconds: float) -> None:
+        if self._bell.acquire(timeout=seconds):
             return
         with self._lock:
             if self._sleeping:
