@@ -4,28 +4,24 @@ One writer thread does everything in order: it takes all that is queued, commits
 transaction, hands the control events out, gives the posts their places and delivers them.
 """
 
-import fcntl
 import logging
-import os
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chatroom.errors import ChatroomError, Damaged, StoreError
+from chatroom.errors import ChatroomError, StoreError
 from chatroom.storage import accounts as rows
 from chatroom.storage import schema
 from chatroom.storage.engine import Committed, Controlled
+from chatroom.storage.opening import open_store
+from chatroom.storage.posts import KeptPosts
 from chatroom.storage.records import KEPT, Account, Control, Kick, Post
-from chatroom.storage.vault import Vault, open_vault
 
 STORE_FILE = "chatroom.db"
-KEPT_POSTS = 1000
-"""Posts that memory keeps of each log."""
 QUEUE_BYTES = 256 * 1024
 """Text that may be queued for the next rounds; past it the posting threads have to wait."""
 COLLECT_SECONDS = 0.002
@@ -38,19 +34,10 @@ LOOK_SECONDS = 1.0
 """How often the store is looked at for changes by the operator's commands."""
 _POST_OVERHEAD = 64
 _CONTROLS_KEPT = 1000
-_SEAL_PLACE = "meta seal"
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
-
-
-class _Log:
-    __slots__ = ("last", "posts")
-
-    def __init__(self) -> None:
-        self.posts: deque[Post] = deque(maxlen=KEPT_POSTS)
-        self.last = 0
 
 
 class SqliteEngine:
@@ -63,7 +50,7 @@ class SqliteEngine:
 
     def __init__(self, data_dir: Path) -> None:
         self._file = data_dir / STORE_FILE
-        self._vault, self._db = _open(data_dir, self._file)
+        self._vault, self._db = open_store(data_dir, self._file)
         self._reader = schema.connect(self._file)
         # Guards the read connection; the innermost lock, held for one statement.
         self._read_lock = threading.Lock()
@@ -83,9 +70,7 @@ class SqliteEngine:
         # sleep gets exactly one release, with or without a GIL.
         self._bell = threading.Lock()
         self._bell.acquire()
-        # Guards the kept posts: the writer adds a round, readers copy a part.
-        self._logs_lock = threading.Lock()
-        self._logs: dict[str, _Log] = {}
+        self._posts = KeptPosts()
         self._followed: set[str] = set()
         self._last_time = 0.0
         self._round_ended = 0.0
@@ -148,19 +133,10 @@ class SqliteEngine:
             self._space.wait_for(lambda: self._queued <= QUEUE_BYTES, seconds)
 
     def read(self, log: str, after: int, upto: int, most: int) -> list[Post]:
-        with self._logs_lock:
-            kept = self._logs.get(log)
-            if kept is None or after >= kept.last:
-                return []
-            posts = kept.posts
-            first = posts[0].seq
-            start = max(after + 1, first, upto - most + 1) - first
-            return [posts[i] for i in range(start, min(upto, kept.last) - first + 1)]
+        return self._posts.read(log, after, upto, most)
 
     def last_seq(self, log: str) -> int:
-        with self._logs_lock:
-            kept = self._logs.get(log)
-            return kept.last if kept else 0
+        return self._posts.last_seq(log)
 
     # -- accounts and kicks -----------------------------------------------------------------
 
@@ -360,58 +336,10 @@ class SqliteEngine:
                 groups[post.log] = [post]
             else:
                 group.append(post)
-        with self._logs_lock:
-            for log, group in groups.items():
-                kept = self._logs.get(log)
-                if kept is None:
-                    kept = self._logs[log] = _Log()
-                for post in group:
-                    if post.kind in KEPT:
-                        kept.last += 1
-                        post.seq = kept.last
-                        kept.posts.append(post)
+        self._posts.add(groups)
         for log, group in groups.items():
             if log in self._followed:
                 try:
                     self._committed(log, group)
                 except Exception:
                     _log.exception("delivery failed log=%s", log)
-
-
-def _open(data_dir: Path, file: Path) -> tuple[Vault, sqlite3.Connection]:
-    """Open vault and store together, one process at a time, so that both are made only once."""
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        data_dir.chmod(0o700)
-        gate = os.open(data_dir / "open.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StoreError(
-            f"The data directory {data_dir} cannot be used: {error.strerror}."
-        ) from None
-    try:
-        fcntl.flock(gate, fcntl.LOCK_EX)
-        is_new = not file.exists() or file.stat().st_size == 0
-        vault = open_vault(data_dir, not is_new)
-        file.touch(mode=0o600)
-        db = schema.connect(file)
-        schema.prepare(db, file)
-        _check_keyring(db, vault, file)
-        return vault, db
-    finally:
-        os.close(gate)
-
-
-def _check_keyring(db: sqlite3.Connection, vault: Vault, file: Path) -> None:
-    """Refuse a keyring that opens, but is not the one that sealed this store."""
-    row = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
-    if row is None:
-        db.execute(
-            "INSERT INTO meta (key, value) VALUES ('seal', ?)", (vault.seal(b"ok", _SEAL_PLACE),)
-        )
-        return
-    try:
-        vault.unseal(row[0], _SEAL_PLACE)
-    except Damaged:
-        raise StoreError(
-            f"The keyring does not belong to the store {file}: put both back from the same backup."
-        ) from None

@@ -1,0 +1,51 @@
+"""Opening a data directory: the vault, the store, and whether the two belong together."""
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from chatroom.errors import Damaged, StoreError
+from chatroom.storage import schema
+from chatroom.storage.vault import Vault, open_vault
+
+_SEAL_PLACE = "meta seal"
+
+
+def open_store(data_dir: Path, file: Path) -> tuple[Vault, sqlite3.Connection]:
+    """Open vault and store together, one process at a time, so that both are made only once."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_dir.chmod(0o700)
+        gate = os.open(data_dir / "open.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"The data directory {data_dir} cannot be used: {error.strerror}."
+        ) from None
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        is_new = not file.exists() or file.stat().st_size == 0
+        vault = open_vault(data_dir, not is_new)
+        file.touch(mode=0o600)
+        db = schema.connect(file)
+        schema.prepare(db, file)
+        _check_keyring(db, vault, file)
+        return vault, db
+    finally:
+        os.close(gate)
+
+
+def _check_keyring(db: sqlite3.Connection, vault: Vault, file: Path) -> None:
+    """Refuse a keyring that opens, but is not the one that sealed this store."""
+    row = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
+    if row is None:
+        db.execute(
+            "INSERT INTO meta (key, value) VALUES ('seal', ?)", (vault.seal(b"ok", _SEAL_PLACE),)
+        )
+        return
+    try:
+        vault.unseal(row[0], _SEAL_PLACE)
+    except Damaged:
+        raise StoreError(
+            f"The keyring does not belong to the store {file}: put both back from the same backup."
+        ) from None
