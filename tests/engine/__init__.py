@@ -1,0 +1,1 @@
+"""What every engine owes the chat room, held against the embedded one."""

@@ -1,0 +1,229 @@
+"""Accounts, kicks and the events about their changes, and how they are kept."""
+
+import base64
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
+from chatroom.storage.records import (
+    NORMAL,
+    SUPERUSER,
+    Control,
+    Kick,
+)
+from chatroom.storage.sqlite import SqliteEngine
+from tests.engine.conftest import Running, account, post
+from tests.harness import PATIENCE
+
+# -- accounts --------------------------------------------------------------------------------
+
+
+def test_an_account_is_found_by_its_name_in_any_case_and_by_its_id(engine: SqliteEngine) -> None:
+    saved = engine.save_account(account("Ann"))
+    assert saved.version == 1
+    assert engine.load_account("aNN") == engine.load_account_by_id("id-ann") == saved
+    assert engine.load_account("bob") is None
+    assert engine.load_account_by_id("id-bob") is None
+
+
+def test_a_name_is_taken_only_once_in_any_case(engine: SqliteEngine) -> None:
+    engine.save_account(account("Ann"))
+    with pytest.raises(NameTaken):
+        engine.save_account(replace(account("aNN"), id="another"))
+    assert [a.id for a in engine.accounts()] == ["id-ann"]
+
+
+def test_of_many_who_register_a_name_at_once_one_gets_it(start: Callable[[], Running]) -> None:
+    engines = [start().engine, start().engine]
+    results: queue.Queue[str] = queue.Queue()
+    barrier = threading.Barrier(16)
+
+    def register(number: int) -> None:
+        barrier.wait()
+        try:
+            engines[number % 2].save_account(replace(account("ann"), id=f"id{number}"))
+            results.put("made")
+        except NameTaken:
+            results.put("taken")
+
+    threads = [threading.Thread(target=register, args=(i,)) for i in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results.get_nowait() for _ in threads) == ["made"] + ["taken"] * 15
+    assert len(list(engines[0].accounts())) == 1
+
+
+def test_a_change_of_what_somebody_else_has_changed_is_refused(engine: SqliteEngine) -> None:
+    first = engine.save_account(account("ann"))
+    engine.save_account(replace(first, password={"new": 1}))
+    with pytest.raises(Conflict):
+        engine.save_account(replace(first, password={"newer": 1}))
+    loaded = engine.load_account("ann")
+    assert loaded
+    assert (loaded.password, loaded.version) == ({"new": 1}, 2)
+
+
+def test_the_last_superuser_cannot_be_made_normal(engine: SqliteEngine) -> None:
+    ann = engine.save_account(account("ann", SUPERUSER))
+    with pytest.raises(LastSuperuser):
+        engine.save_account(replace(ann, grant=NORMAL))
+    engine.save_account(account("bob", SUPERUSER))
+    assert engine.superusers() == 2
+    engine.save_account(replace(ann, grant=NORMAL))
+    assert engine.superusers() == 1
+
+
+def test_two_superusers_cannot_both_be_made_normal_at_once(engine: SqliteEngine) -> None:
+    both = [engine.save_account(account(name, SUPERUSER)) for name in ("ann", "bob")]
+    refused: queue.Queue[str] = queue.Queue()
+
+    def demote(one: Account) -> None:
+        try:
+            engine.save_account(replace(one, grant=NORMAL))
+        except LastSuperuser:
+            refused.put(one.name)
+
+    threads = [threading.Thread(target=demote, args=(one,)) for one in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused.qsize() == 1
+    assert engine.superusers() == 1
+
+
+def test_accounts_come_oldest_first(engine: SqliteEngine) -> None:
+    for name in ("zoe", "ann", "mia"):
+        engine.save_account(account(name))
+    assert [a.name for a in engine.accounts()] == ["zoe", "ann", "mia"]
+
+
+def test_what_was_confirmed_is_there_after_the_next_start(start: Callable[[], Running]) -> None:
+    first = start().engine
+    saved = first.save_account(account("ann", SUPERUSER))
+    kick = Kick("id-ann", "ann", "bob", "noise", time.time(), time.time() + 60)
+    first.save_kick(kick)
+    first.close()
+    second = start().engine
+    assert second.load_account("ann") == saved
+    assert second.kicks() == [kick]
+
+
+def test_a_damaged_or_swapped_record_is_told_and_the_others_stay_readable(
+    engine: SqliteEngine, folder: Path
+) -> None:
+    for name in ("ann", "bob", "mia"):
+        engine.save_account(account(name))
+    with sqlite3.connect(folder / "chatroom.db") as db:
+        (bobs,) = db.execute("SELECT sealed FROM accounts WHERE id='id-bob'").fetchone()
+        db.execute("UPDATE accounts SET sealed=? WHERE id='id-ann'", (bobs,))
+    with pytest.raises(Damaged, match="changed or moved"):
+        engine.load_account("ann")
+    assert [a.name for a in engine.accounts()] == ["bob", "mia"]
+
+
+def test_nobody_becomes_superuser_by_editing_the_store(engine: SqliteEngine, folder: Path) -> None:
+    engine.save_account(account("ann"))
+    with sqlite3.connect(folder / "chatroom.db") as db:
+        db.execute("UPDATE accounts SET superuser=1")
+    assert engine.superusers() == 0
+    loaded = engine.load_account("ann")
+    assert loaded
+    assert loaded.grant == NORMAL
+
+
+# -- kicks -----------------------------------------------------------------------------------
+
+
+def test_a_kick_holds_until_it_is_lifted_or_over(engine: SqliteEngine) -> None:
+    now = time.time()
+    engine.save_kick(Kick("a", "ann", "bob", "noise", now, now + 60))
+    engine.save_kick(Kick("b", "bea", "bob", "", now, now - 1))
+    assert engine.kick_of("b") is None
+    assert [k.name for k in engine.kicks()] == ["ann"]
+    kick = engine.kick_of("a")
+    assert kick
+    assert kick.reason == "noise"
+    assert engine.lift_kick("a") is True
+    assert engine.kick_of("a") is None
+    assert engine.lift_kick("a") is False
+    assert engine.lift_kick("b") is False
+
+
+def test_a_newer_kick_takes_the_place_of_an_older_one(engine: SqliteEngine) -> None:
+    now = time.time()
+    for reason in ("one", "two"):
+        engine.save_kick(Kick("a", "ann", "bob", reason, now, now + 60))
+    assert [k.reason for k in engine.kicks()] == ["two"]
+
+
+def test_whoever_damages_a_kick_does_not_get_in_by_that(engine: SqliteEngine, folder: Path) -> None:
+    now = time.time()
+    engine.save_kick(Kick("a", "ann", "bob", "noise", now, now + 60))
+    with sqlite3.connect(folder / "chatroom.db") as db:
+        db.execute("UPDATE kicks SET until=until+0.5")
+    kick = engine.kick_of("a")
+    assert kick
+    assert "damaged" in kick.reason
+
+
+# -- control events --------------------------------------------------------------------------
+
+
+def test_changes_are_told_in_order_before_they_are_confirmed(running: Running) -> None:
+    engine, now = running.engine, time.time()
+    engine.save_account(account("ann"))
+    assert running.controls.get_nowait() == Control("account", "id-ann")
+    engine.save_kick(Kick("id-ann", "ann", "bob", "", now, now + 60))
+    assert running.controls.get_nowait() == Control("kick", "id-ann")
+
+
+def test_changes_of_another_process_are_told_within_two_seconds(
+    start: Callable[[], Running],
+) -> None:
+    here, there = start(), start()
+    there.engine.save_account(account("ann"))
+    assert here.controls.get(timeout=2.0) == Control("account", "id-ann")
+    there.engine.save_account(account("bob"))
+    assert here.controls.get(timeout=2.0) == Control("account", "id-bob")
+
+
+def test_old_changes_are_not_told_at_the_next_start(start: Callable[[], Running]) -> None:
+    first = start()
+    first.engine.save_account(account("ann"))
+    first.engine.close()
+    second = start()
+    second.settle()
+    second.engine.save_account(account("bob"))
+    assert second.controls.get_nowait() == Control("account", "id-bob")
+
+
+# -- the files -------------------------------------------------------------------------------
+
+
+def test_a_commit_survives_a_power_cut(engine: SqliteEngine, folder: Path) -> None:
+    assert engine._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert engine._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+def test_no_name_password_or_reason_stands_in_clear_in_the_files(
+    engine: SqliteEngine, folder: Path
+) -> None:
+    secret = base64.b64encode(b"a hash of the password").decode()
+    engine.save_account(replace(account("Clementine"), id="id", password={"hash": secret}))
+    engine.save_kick(Kick("id", "Clementine", "Bartholomew", "insults", 1.0, time.time() + 60))
+    engine.append(post("my confession"))
+    engine.settle(PATIENCE)
+    content = b"".join(file.read_bytes() for file in folder.iterdir()).lower()
+    assert b"create table" in content
+    for word in ("clementine", "bartholomew", "insults", secret.lower(), "confession"):
+        assert word.encode() not in content
