@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import selectors
 import signal
 import socket
 import subprocess
@@ -279,6 +280,26 @@ class Peer:
                 self.socket.shutdown(socket.SHUT_RDWR)
             thread.join(PATIENCE)
             assert not thread.is_alive()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read in another thread while this one sends more than the two sockets hold."""
+        over = threading.Event()
+
+        def read() -> None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self.socket, selectors.EVENT_READ)
+                while not over.is_set():
+                    if selector.select(0.01) and not self._receive():
+                        return
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def until(self, *texts: str) -> str:
         """Wait until a line holds one of ``texts``; return what came since the last wait.

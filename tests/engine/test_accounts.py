@@ -15,6 +15,7 @@ from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
 from chatroom.storage.records import (
     NORMAL,
     SUPERUSER,
+    Account,
     Control,
     Kick,
 )

@@ -1,0 +1,90 @@
+"""kill -9 at any moment: what was confirmed is there, and nothing half."""
+
+import random
+import re
+import threading
+
+import pytest
+
+from tests.conftest import StartServer
+from tests.harness import PASSWORD, Peer, ServerProcess
+
+
+def register(server: ServerProcess, number: int, wanted: int, confirmed: list[str]) -> None:
+    """Register people one after the other until the server is gone."""
+    for i in range(wanted):
+        name = f"user-{number}-{i}"
+        try:
+            peer = Peer(server.port)
+            peer.send("y", name, PASSWORD, PASSWORD)
+            peer.until("Welcome")
+        except (OSError, AssertionError):
+            return
+        confirmed.append(name)
+        peer.close()
+
+
+def survive(server: ServerProcess, rounds: int, registrations: int, seed: int) -> None:
+    dice = random.Random(seed)
+    everybody: list[str] = []
+    for turn in range(rounds):
+        confirmed: list[str] = []
+        enough = dice.randrange(registrations // 10, registrations)
+        workers = [
+            threading.Thread(
+                target=register,
+                args=(server, turn * 4 + n, registrations // 4, confirmed),
+            )
+            for n in range(4)
+        ]
+        for worker in workers:
+            worker.start()
+        while len(confirmed) < enough and any(worker.is_alive() for worker in workers):
+            workers[0].join(dice.random() / 100)
+        server.kill()
+        for worker in workers:
+            worker.join()
+        assert confirmed
+        everybody += confirmed
+        server.start()
+        listed = server.operate("list-users").stdout.splitlines()[1:]
+        kept = {line.split()[0] for line in listed}
+        assert kept >= set(everybody)
+        assert "damaged" not in server.log()
+        for name in dice.sample(everybody, min(5, len(everybody))):
+            peer = server.peer()
+            peer.send("n", name, PASSWORD)
+            peer.until(f"Welcome, {name}")
+        assert len(kept) - len(everybody) <= 4 * (turn + 1)  # not confirmed, but whole
+
+
+def test_confirmed_registrations_survive_kill_9(start_server: StartServer) -> None:
+    survive(start_server(connections_per_address=0), rounds=2, registrations=120, seed=1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_confirmed_registrations_survive_many_rounds_of_kill_9(start_server: StartServer) -> None:
+    survive(start_server(connections_per_address=0), rounds=20, registrations=200, seed=2)
+
+
+def test_a_killed_server_leaves_neither_lock_nor_port_behind(start_server: StartServer) -> None:
+    server = start_server()
+    server.join("ann")
+    server.kill()
+    server.start()
+    server.join("ann")
+    assert len(re.findall("registered", server.log())) == 1
+
+
+def test_a_changed_password_survives_kill_9(start_server: StartServer) -> None:
+    server = start_server()
+    ann = server.join("ann")
+    ann.send("/changepassword", PASSWORD, "another password", "another password")
+    ann.until("Your password was changed")
+    server.kill()
+    server.start()
+    peer = server.peer()
+    peer.send("n", "ann", PASSWORD, "ann", "another password")
+    peer.until("Unknown name or wrong password")
+    peer.until("Welcome, ann")

@@ -1,0 +1,196 @@
+"""The operator's sub-commands, alone and beside a running server."""
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import simplecrypt
+
+from chatroom.storage import legacy
+from tests.conftest import StartServer
+from tests.harness import PASSWORD, ServerProcess, run_server
+
+SOON = 2.0
+
+
+def test_an_operator_changes_accounts_beside_a_running_server(server: ServerProcess) -> None:
+    server.add_user("ann")
+    ann = server.join("ann")
+    assert "superusers only" in ann.answer_to("/viewkickusers")
+    done = server.operate("grant", "ANN", "0")
+    assert (done.returncode, done.stdout) == (0, "ANN has grant 0 now.\n")
+    begun = time.monotonic()
+    ann.until("You are a superuser now")
+    assert time.monotonic() - begun < SOON
+    assert "superusers only" not in ann.answer_to("/viewkickusers")
+    done = server.operate("reset-password", "ann", "--password-stdin", given="new password\n")
+    assert (done.returncode, done.stdout) == (0, "ann has a new password.\n")
+    peer = server.peer()
+    peer.send("n", "ann", PASSWORD, "ann", "new password")
+    peer.until("Unknown name or wrong password")
+    peer.until("Welcome, ann")
+
+
+def test_all_accounts_are_listed(server: ServerProcess) -> None:
+    server.add_user("Ann", superuser=True)
+    server.add_user("bob")
+    lines = server.operate("list-users").stdout.splitlines()
+    assert lines[0].split() == ["user", "grant", "since"]
+    assert re.fullmatch(r"Ann +0 +\d{4}-\d\d-\d\d \d\d:\d\d", lines[1])
+    assert re.fullmatch(r"bob +1 +\d{4}-\d\d-\d\d \d\d:\d\d", lines[2])
+    assert not any(PASSWORD in line for line in [*lines, server.log()])
+
+
+def test_flags_may_stand_before_and_after_the_name(tmp_path: Path) -> None:
+    flags = ("--data-dir", "here", "--log-dir", "there")
+    for words in (
+        (*flags, "add-user", "ann", "--password-stdin"),
+        ("add-user", "--password-stdin", *flags, "bob"),
+        ("add-user", "carl", "--password-stdin", "--superuser", *flags),
+    ):
+        assert run_server(tmp_path, *words, given=PASSWORD).returncode == 0
+    listed = run_server(tmp_path, "--data-dir", "here", "list-users", "--log-dir", "there")
+    assert [line.split()[:2] for line in listed.stdout.splitlines()[1:]] == [
+        ["ann", "1"],
+        ["bob", "1"],
+        ["carl", "0"],
+    ]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["here", "there"]
+
+
+def test_a_first_superuser_of_the_operator_needs_no_claim_code(start_server: StartServer) -> None:
+    server = start_server()
+    server.stop()
+    server.add_user("ann", superuser=True)
+    server.start()
+    assert "Nobody is kicked" in server.join("ann").answer_to("/viewkickusers")
+    assert not any("/claim" in line for line in server.lines)
+
+
+WRONG = [
+    (("add-user", "a b"), PASSWORD, 1, "A name has 1 to 32 letters"),
+    (("add-user", "admin"), PASSWORD, 1, "That name is reserved"),
+    (("add-user", "BOSS"), PASSWORD, 1, "There is an account 'BOSS' already."),
+    (("add-user", "ann"), "short", 1, "A password has 8 to 1024 bytes"),
+    (("add-user", "ann"), "", 1, "A password has 8 to 1024 bytes"),
+    (("reset-password", "nobody"), PASSWORD, 1, "There is no account 'nobody'. See list-users"),
+    (("reset-password", "boss"), "short", 1, "A password has 8 to 1024 bytes"),
+    (("grant", "nobody", "0"), "", 1, "There is no account 'nobody'"),
+    (("grant", "a\x1b[31m\udcff", "0"), "", 1, r"There is no account 'a\x1b[31m\udcff'"),
+    (("grant", "boss", "0"), "", 1, "boss is a superuser already."),
+    (("grant", "boss", "1"), "", 1, "boss is the last superuser."),
+    (("grant", "boss", "2"), "", 2, "invalid choice"),
+    (("no-such-command",), "", 2, "invalid choice"),
+    (("list-users", "--port", "x"), "", 2, "--port is 'x'; it must be a whole number"),
+    (("import-legacy", "missing", "--passphrase", "x"), "", 1, "missing cannot be read"),
+]
+
+
+def test_what_cannot_be_done_is_told_in_one_sentence(room: ServerProcess) -> None:
+    def run(case: tuple[tuple[str, ...], str, int, str]) -> None:
+        words, given, status, sentence = case
+        flags = ("--password-stdin",) if words[0] in ("add-user", "reset-password") else ()
+        done = room.operate(*words, *flags, given=given)
+        assert done.returncode == status, case
+        assert sentence in done.stderr
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1 or status == 2, done.stderr
+
+    with ThreadPoolExecutor(3) as pool:
+        assert len(list(pool.map(run, WRONG))) == len(WRONG)
+
+
+def test_a_password_that_is_not_given_is_asked_for_and_may_be_refused(
+    room: ServerProcess,
+) -> None:
+    done = room.operate("add-user", "ann", given="")
+    assert done.returncode == 1
+    assert "No password was given; nothing was changed." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ann" not in room.operate("list-users").stdout
+
+
+# -- import-legacy ---------------------------------------------------------------------------
+
+
+def old_file(*records: str | bytes, passphrase: str = "old secret") -> bytes:
+    """Make a file of the predecessor; bytes are records that are damaged already."""
+    sealed = [
+        record if isinstance(record, bytes) else simplecrypt.encrypt(passphrase, record)
+        for record in records
+    ]
+    return b"+$&$&+".join(sealed)
+
+
+def test_an_old_file_is_imported_and_its_people_log_in(server: ServerProcess) -> None:
+    file = server.folder / "users_credentials.enc"
+    file.write_bytes(
+        old_file(
+            "ann;pw#1",
+            "bob;with;semi#colon#0",
+            "two words;secret#1",
+            "admin;secret#0",
+            "nothing",
+            "mia;#1",
+            b"sc\x00\x02 damaged",
+            "zoe;forged#0#1",
+        )
+    )
+    words = ("import-legacy", str(file), "--passphrase", "old secret")
+    done = server.operate(*words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "Imported 3 accounts; 0 were here already; 5 not taken."
+    for reason in (
+        "'two words': A name has 1 to 32 letters",
+        "'admin': That name is reserved",
+        "record 5: is not 'name;password#grant'",
+        "'mia': its password is empty",
+        "does not open with this passphrase, or is damaged",
+    ):
+        assert f"not taken: {reason}" in re.sub(r"record \d+: does", "does", done.stdout)
+    for name, password in (("ann", "pw"), ("bob", "with;semi#colon"), ("zoe", "forged#0")):
+        peer = server.peer()
+        peer.send("n", name, password)
+        peer.until(f"Welcome, {name}")
+        assert "superusers only" in peer.answer_to("/viewkickusers")
+    before = server.operate("list-users").stdout
+    again = server.operate(*words)
+    assert again.stdout.startswith("Imported 0 accounts; 3 were here already; 5 not taken.")
+    assert server.operate("list-users").stdout == before
+    assert all(word not in server.log() for word in ("old secret", "with;semi", "forged"))
+
+
+def test_one_of_the_old_people_can_be_made_superuser(server: ServerProcess) -> None:
+    file = server.folder / "old.enc"
+    file.write_bytes(old_file("ann;old password#1", "bob;old password#0"))
+    words = ("import-legacy", str(file), "--passphrase", "old secret", "--superuser", "ann")
+    assert "ann is a superuser now." in server.operate(*words).stdout
+    assert "superuser" not in server.operate(*words).stdout
+    rows = [line.split()[:2] for line in server.operate("list-users").stdout.splitlines()]
+    assert rows[1:] == [["ann", "0"], ["bob", "1"]]
+
+
+def test_a_wrong_passphrase_imports_nothing_and_says_so(room: ServerProcess) -> None:
+    file = room.folder / "old.enc"
+    file.write_bytes(old_file("ann;old password#1"))
+    done = room.operate("import-legacy", str(file), "--passphrase", "wrong")
+    assert done.returncode == 1
+    assert "Imported 0 accounts" in done.stdout
+    assert "does not open with this passphrase" in done.stdout
+
+
+def test_a_record_that_holds_the_separator_by_chance_is_imported() -> None:
+    sealed = simplecrypt.encrypt("p", "ann;old password#1")
+    # A salt with the separator inside, sealed anew by the same format.
+    salt = b"+$&$&+".ljust(32, b"s")
+    random_bytes = simplecrypt._random_bytes
+    simplecrypt._random_bytes = lambda size: salt[:size]
+    try:
+        unlucky = simplecrypt.encrypt("p", "bob;another one#1")
+    finally:
+        simplecrypt._random_bytes = random_bytes
+    assert b"+$&$&+" in unlucky
+    accounts, problems = legacy.read(b"+$&$&+".join([sealed, unlucky, sealed]), "p")
+    assert [a.name for a in accounts] == ["ann", "bob", "ann"]
+    assert problems == []
