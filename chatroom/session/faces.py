@@ -3,6 +3,7 @@
 A face is stateless and shared by all its connections. A third one needs the same methods.
 """
 
+import json
 import time
 from typing import Any, NamedTuple
 
@@ -86,6 +87,9 @@ class PlainFace:
         return clock
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
+
 class EventsFace:
     """``>word {json}`` lines for programs; times are UTC."""
 
@@ -114,25 +118,26 @@ class EventsFace:
         raise UserError("Send >answer, >post or >command; see docs/protocol.md.")
 
     def messages(self, posts: list[Post], old: bool = False) -> bytes:
+        # Written out, not by protocol.encode: this is the way of every message, and three texts
+        # are all that needs JSON's escapes.
+        quote = _JSON.encode
         lines = []
+        last, time_text = -1.0, ""
         for post in posts:
+            if post.time != last:
+                last, time_text = post.time, _utc(post.time)
             is_mail = post.kind == PRIVATE
-            fields: dict[str, Any] = {
-                "room": "" if is_mail else post.log,
-                "seq": post.seq,
-                "kind": post.kind,
-                "from": post.sender,
-                "time": _utc(post.time),
-                "text": post.text,
-            }
-            if is_mail:
-                fields["to"] = post.to
+            more = f',"to":"{post.to}"' if is_mail else ""
             if post.cid:
-                fields["cid"] = post.cid
+                more += f',"cid":{quote(post.cid)}'
             if old:
-                fields["old"] = True
-            lines.append(encode("message", fields))
-        return b"".join(lines)
+                more += ',"old":true'
+            lines.append(
+                f'>message {{"room":"{"" if is_mail else post.log}","seq":{post.seq},'
+                f'"kind":"{post.kind}","from":"{post.sender}","time":"{time_text}",'
+                f'"text":{quote(post.text)}{more}}}\n'
+            )
+        return "".join(lines).encode()
 
     def notice(self, kind: str, text: str, **fields: Any) -> bytes:
         return encode("notice", {"kind": kind, "text": text, **fields})

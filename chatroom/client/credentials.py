@@ -1,0 +1,90 @@
+"""Who logs in: from flags and environment, or as typed, remembered for the next login."""
+
+import os
+import stat
+from pathlib import Path
+
+from chatroom.errors import UserError
+
+_LONGEST_FILE = 4096
+
+
+class Credentials:
+    """Name and password, in memory only. The caller makes sure that threads take turns.
+
+    :param name: from ``--name``; empty when the person is to be asked.
+    :param password: from the environment or a file; None when the person is to be asked.
+    """
+
+    def __init__(self, name: str = "", password: str | None = None) -> None:
+        self.name = name
+        self._password = password
+        self._typed_name = ""
+        self._typed_password = ""
+        self.is_given = password is not None
+        """No question may be asked: a refused password ends the program."""
+
+    def answer(self, ask: str) -> str | None:
+        """Return the answer to a question of the login, or None if a person has to give it."""
+        if not self.name:
+            return None
+        return {"account": "n", "name": self.name, "password": self._password}.get(ask)
+
+    def typed(self, ask: str, text: str) -> None:
+        """Note what a person answered; it counts once the server has accepted it."""
+        if ask in ("name", "new-name"):
+            self._typed_name = text.strip()
+        elif ask in ("password", "new-password"):
+            self._typed_password = text
+
+    def accepted(self, user: str) -> None:
+        """The login went well: remember what it was done with."""
+        self.name = user or self.name or self._typed_name
+        self.password_changed()
+
+    def password_changed(self) -> None:
+        """The server has taken the password that was typed last."""
+        if self._typed_password:
+            self._password, self._typed_password = self._typed_password, ""
+
+    def refused(self) -> None:
+        """The server did not take the password."""
+        if not self.is_given:
+            self._password = None
+
+
+def password_from_file(path: Path) -> str:
+    """Return the first line of a file that only its owner can read.
+
+    :raises UserError: it cannot be read, is open to others (POSIX), or holds no password.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if os.name == "posix" and mode & 0o077:
+                raise UserError(
+                    f"Others can read the password file {path}. Close it with: chmod 600 {path}"
+                )
+            line = file.readline(_LONGEST_FILE)
+    except OSError as error:
+        raise UserError(f"The password file {path} cannot be read: {error.strerror}.") from None
+    try:
+        password = line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise UserError(f"The password file {path} is not UTF-8.") from None
+    if not password:
+        raise UserError(f"The first line of the password file {path} is empty.")
+    return password
+
+
+def password_from_environment() -> str | None:
+    """Return ``CHATROOM_PASSWORD``, or None when it is not set.
+
+    :raises UserError: it is not UTF-8.
+    """
+    password = os.environ.get("CHATROOM_PASSWORD") or None
+    try:
+        (password or "").encode()
+    except UnicodeEncodeError:
+        raise UserError("CHATROOM_PASSWORD is not UTF-8.") from None
+    return password

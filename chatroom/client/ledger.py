@@ -1,0 +1,77 @@
+"""What was sent and has not come back yet."""
+
+import secrets
+from dataclasses import dataclass, field
+
+from chatroom.protocol import encode
+
+
+@dataclass(slots=True)
+class Sent:
+    """One message or command on its way."""
+
+    cid: str
+    text: str
+    is_command: bool = False
+    number: int = 0
+    """Line of the input that it came from."""
+    is_tried: bool = field(default=False)
+    """It was given to a connection: the server may know it."""
+
+    @property
+    def word(self) -> str:
+        """The word of its line."""
+        return "command" if self.is_command else "post"
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of its line."""
+        return {"line" if self.is_command else "text": self.text, "cid": self.cid}
+
+    @property
+    def size(self) -> int:
+        """Bytes of its line, without the line end."""
+        return len(encode(self.word, self.fields)) - 1
+
+
+class Ledger:
+    """Keeps messages and commands until the server has answered; in order. Guarded by its owner."""
+
+    def __init__(self) -> None:
+        self._prefix = secrets.token_hex(4)
+        self._number = 0
+        self._open: dict[str, Sent] = {}
+
+    def new(self, text: str, is_command: bool, number: int = 0) -> Sent:
+        """Return an entry with an id of its own; it is not kept yet."""
+        self._number += 1
+        return Sent(f"{self._prefix}-{self._number}", text, is_command, number)
+
+    def keep(self, sent: Sent) -> None:
+        """Keep it until it is settled."""
+        self._open[sent.cid] = sent
+
+    def settle(self, cid: object) -> Sent | None:
+        """Take out what has this id; None when there is nothing."""
+        return self._open.pop(cid, None) if isinstance(cid, str) else None
+
+    def settle_first(self, *lines: str) -> Sent | None:
+        """Take out the oldest command that begins with one of ``lines``."""
+        for sent in self._open.values():
+            if sent.is_command and sent.text.lower().startswith(lines):
+                return self._open.pop(sent.cid)
+        return None
+
+    def drop_commands(self) -> list[Sent]:
+        """Take out and return the commands: nobody knows whether they were carried out."""
+        dropped = [sent for sent in self._open.values() if sent.is_command]
+        for sent in dropped:
+            del self._open[sent.cid]
+        return dropped
+
+    def all(self) -> list[Sent]:
+        """Return what is open, the oldest first."""
+        return list(self._open.values())
+
+    def __len__(self) -> int:
+        return len(self._open)

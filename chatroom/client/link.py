@@ -1,0 +1,187 @@
+"""One connection to a server: socket, framing, the hello. It knows nothing of people or screens."""
+
+import contextlib
+import enum
+import socket
+import time
+from typing import Any, NamedTuple
+
+from chatroom.errors import Gone, UserError
+from chatroom.protocol import VERSION, LineSplitter, decode, encode
+
+CONNECT_SECONDS = 10.0
+LINE_BYTES = 8192
+"""Longest line that may be sent, until the server says otherwise."""
+_LONGEST_INCOMING = 8 * 1024 * 1024  # a list of everybody in a large room is one line
+_RECEIVE_BYTES = 65536
+_HELD_BYTES = 1024 * 1024
+
+PLAIN = ""
+"""The word of what is not a ``>word`` line; its only field is ``text``."""
+
+
+class Said(NamedTuple):
+    """What the server said: one ``>word {json}`` line, or plain text."""
+
+    word: str
+    fields: dict[str, Any]
+
+
+class Face(enum.Enum):
+    """How the server speaks."""
+
+    UNKNOWN = "the hello is not answered yet"
+    EVENTS = ">word {json} lines"
+    PLAIN = "something else: shown and sent as it is"
+
+
+class Link:
+    """One connection, from the connect on. It says hello by itself.
+
+    :param host: name or address.
+    :param port: 1 to 65535.
+    :param hello_seconds: how long the answering hello may take.
+    :param must_be_events: a server that does not answer the hello is none: :class:`Gone`.
+    :raises OSError: nobody can be reached there.
+
+    One thread receives; sends are one at a time (the caller's lock); :meth:`hang_up` is for any.
+    """
+
+    def __init__(
+        self, host: str, port: int, hello_seconds: float, must_be_events: bool = False
+    ) -> None:
+        try:
+            self._socket = socket.create_connection((host, port), CONNECT_SECONDS)
+        except UnicodeError:
+            raise OSError(f"'{host}' is not a host name") from None
+        self.face = Face.UNKNOWN
+        self.line_bytes = LINE_BYTES
+        self._must_be_events = must_be_events
+        self._hello_seconds = hello_seconds
+        self._hello_until = time.monotonic() + hello_seconds
+        self._splitter = LineSplitter(_LONGEST_INCOMING)
+        self._held: list[str] = []  # lines before the answering hello
+        self._held_bytes = 0
+        self._is_torn = False
+        try:
+            self._watch_the_wire()
+            self._socket.settimeout(None)
+            self._socket.sendall(encode("hello", {"v": VERSION}))
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def receive(self) -> list[Said]:
+        """Wait for what the server says next; may return nothing. One thread.
+
+        :raises Gone: the connection has ended; ``str()`` says why.
+        """
+        try:
+            if self.face is Face.UNKNOWN:
+                self._socket.settimeout(max(0.001, self._hello_until - time.monotonic()))
+            data = self._socket.recv(_RECEIVE_BYTES)
+        except TimeoutError:
+            if self.face is not Face.UNKNOWN:  # the system's own: nobody acknowledges
+                raise Gone("it does not answer any more") from None
+            return self._turn_plain()
+        except OSError as error:
+            raise Gone(error.strerror or str(error)) from None
+        if not data:
+            if self._held and not self._must_be_events:
+                return self._turn_plain()
+            raise Gone(" ".join(self._held) or "the other side has closed it")
+        said: list[Said] = []
+        for raw in self._splitter.feed(data):
+            self._take(raw, said)
+        if self._held_bytes > _HELD_BYTES:
+            said += self._turn_plain()
+        return said
+
+    def send(self, word: str, fields: dict[str, Any]) -> None:
+        """Send one ``>word {json}`` line. :raises Gone: the connection has ended."""
+        self._send(encode(word, fields))
+
+    def send_line(self, text: str) -> None:
+        """Send a line to a plain server. :raises Gone: the connection has ended."""
+        self._send(text.encode("utf-8", "replace") + b"\n")
+
+    def finish_sending(self) -> None:
+        """Tell the server that nothing more comes; it may go on to speak."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def hang_up(self) -> None:
+        """End the connection: whoever waits in it is woken. Any thread, any number of times."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Hang up and free the socket; the receiving thread only."""
+        self.hang_up()
+        self._socket.close()
+
+    def _send(self, line: bytes) -> None:
+        if self._is_torn:
+            raise Gone("a line was cut off")
+        self._is_torn = True  # stays so when Ctrl-C comes between two halves of a line
+        try:
+            self._socket.sendall(line)
+        except OSError as error:
+            raise Gone(error.strerror or str(error)) from None
+        self._is_torn = False
+
+    def _take(self, raw: bytes | None, said: list[Said]) -> None:
+        if raw is None:
+            return
+        line = raw.decode("utf-8", "replace")
+        if not line.startswith(">"):
+            if self.face is Face.UNKNOWN:
+                self._held.append(line)
+                self._held_bytes += len(raw)
+            else:
+                said.append(Said(PLAIN, {"text": line}))
+            return
+        try:
+            word, fields = decode(line)
+        except UserError:
+            word, fields = PLAIN, {"text": line}
+        if self.face is Face.EVENTS:
+            if word != PLAIN:  # what is meant for a program and broken is no use to a person
+                said.append(Said(word, fields))
+        elif word == "hello":
+            # What came before was the plain greeting.
+            self._socket.settimeout(None)
+            self.face = Face.EVENTS
+            self._held.clear()
+            said.clear()
+            most = fields.get("line_bytes")
+            self.line_bytes = most if isinstance(most, int) and most > 0 else LINE_BYTES
+            said.append(Said(word, fields))
+        elif self.face is Face.UNKNOWN:
+            self._held.append(line)
+        else:
+            said.append(Said(PLAIN, {"text": line}))
+
+    def _turn_plain(self) -> list[Said]:
+        if self._must_be_events:
+            raise Gone(f"it said nothing useful within {self._hello_seconds:.0f} s")
+        self.face = Face.PLAIN
+        self._socket.settimeout(None)
+        held, self._held, self._held_bytes = self._held, [], 0
+        # One, even without a line, tells the reader of the turn.
+        return [Said(PLAIN, {"text": line}) for line in held] or [Said(PLAIN, {})]
+
+    def _watch_the_wire(self) -> None:
+        """Notice within a minute that the other machine has vanished, where the system can."""
+        sock = self._socket
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for name, value in (
+            ("TCP_KEEPIDLE", 30),
+            ("TCP_KEEPINTVL", 10),
+            ("TCP_KEEPCNT", 3),
+            ("TCP_USER_TIMEOUT", 60_000),  # milliseconds
+        ):
+            if hasattr(socket, name):
+                with contextlib.suppress(OSError):
+                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

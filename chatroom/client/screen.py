@@ -1,0 +1,52 @@
+"""The program's three streams, safe to write to from both threads."""
+
+import contextlib
+import os
+import sys
+import threading
+from typing import IO, TextIO, cast
+
+
+class Screen:
+    """Standard output and standard error. Any thread may call the methods."""
+
+    def __init__(self) -> None:
+        # A stream that was closed by whoever started this is None.
+        self._out = sys.stdout or _nowhere()
+        self._err = sys.stderr or _nowhere()
+        for stream in (self._out, self._err):
+            with contextlib.suppress(AttributeError, ValueError):
+                # A console that cannot show a character must not end the program.
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        # Keeps the two threads' lines whole. Nothing is taken under it.
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> None:
+        """Write to standard output at once. :raises BrokenPipeError: nobody reads it any more."""
+        with self._lock:
+            self._out.write(text)
+            self._out.flush()
+
+    def tell(self, sentence: str) -> None:
+        """Write a line to standard error; where nobody reads it, to nobody."""
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._err.write(sentence + "\n")
+            self._err.flush()
+
+    def be_quiet(self) -> None:
+        """Let the rest of standard output go nowhere: its reader has left."""
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._out.fileno())
+            os.close(nowhere)
+
+
+def _nowhere() -> TextIO:
+    return cast(TextIO, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - lives as long as we do
+
+
+def input_bytes() -> IO[bytes]:
+    """Return standard input as bytes; an empty one when it was closed by whoever started this."""
+    if sys.stdin is None:
+        return open(os.devnull, "rb")  # noqa: PTH123, SIM115
+    return sys.stdin.buffer

@@ -1,0 +1,100 @@
+"""What the server says, as lines for a person: the same that the plain face would show."""
+
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import Any
+
+from chatroom.client.link import PLAIN, Said
+from chatroom.text import clean_line, clean_text, fold
+
+_REMEMBERED = 2000
+
+
+def text_of(fields: dict[str, Any], key: str) -> str:
+    """Return a field as one clean line; empty when it is missing or no text."""
+    value = fields.get(key)
+    return clean_line(value) if isinstance(value, str) else ""
+
+
+def lines_of(fields: dict[str, Any]) -> str:
+    """Return the field ``text``, clean, with its line breaks."""
+    value = fields.get("text")
+    return clean_text(value) if isinstance(value, str) else ""
+
+
+class Shown:
+    """Renders what is said, and remembers which messages were shown. The receiving thread only."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[tuple[object, ...], None] = OrderedDict()
+        self._head = ""  # "The last messages:", until there is one that was not shown before
+        self._is_greeted = False
+
+    def render(self, said: Said, user: str) -> str:
+        """Return what is to be shown, line ends included; empty for nothing.
+
+        :param user: own name, to tell one's own private messages.
+        """
+        word, fields = said
+        if word == "message":
+            return self._message(fields, user)
+        self._head = ""
+        if word == "notice" and fields.get("kind") == "history":
+            self._head = _ended(lines_of(fields))
+            return ""
+        if word == "hello":
+            if self._is_greeted:
+                return ""
+            self._is_greeted = True
+            return f"This is {text_of(fields, 'name') or 'Chatroom'}, a chat room.\n"
+        if word in ("notice", "result", "control"):
+            return _ended(lines_of(fields))
+        if word == PLAIN and "text" in fields:
+            return lines_of(fields) + "\n"
+        return ""
+
+    def _message(self, fields: dict[str, Any], user: str) -> str:
+        is_old = fields.get("old") is True
+        if fields.get("seq"):
+            key = tuple(str(fields.get(k)) for k in ("room", "seq", "time", "from"))
+            if key in self._seen:
+                if is_old:
+                    return ""
+            elif len(self._seen) >= _REMEMBERED:
+                self._seen.popitem(last=False)
+            self._seen[key] = None
+        head, self._head = (self._head if is_old else ""), ""
+        line = _line(fields, user)
+        return f"{head}{line}\n" if line else ""
+
+
+def _line(fields: dict[str, Any], user: str) -> str:
+    kind, sender, to = fields.get("kind"), text_of(fields, "from"), text_of(fields, "to")
+    clock = _clock(fields.get("time"))
+    # Further lines are indented, so that nobody can forge another's line.
+    text = lines_of(fields).replace("\n", "\n    ")
+    if kind == "text":
+        return f"{clock} | {sender}: {text}"
+    if kind == "private":
+        where = f"private to {to}" if fold(sender) == fold(user) else f"private from {sender}"
+        return f"{clock} | {where}: {text}"
+    if kind == "join":
+        return f"{clock} | {sender} has joined."
+    if kind == "leave":
+        return f"{clock} | {sender} has left."
+    return ""
+
+
+def _clock(time: Any) -> str:
+    """Return a UTC time of the wire as the reader's local one."""
+    try:
+        moment = datetime.fromisoformat(time)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return moment.astimezone().strftime("%I:%M %p")
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "--:--"
+
+
+def _ended(text: str) -> str:
+    return f"{text}\n" if text else ""
