@@ -85,9 +85,12 @@ def test_past_its_cap_a_reader_gets_the_started_chunk_and_the_reason(flusher: Fl
     for _ in range(100):
         reader.outbox.offer(chunk)
     assert reader.outbox.overflowed
-    ended = threading.Thread(
-        target=lambda: (reader.outbox.wait_drained(PATIENCE), reader.outbox.close())
-    )
+
+    def end() -> None:
+        reader.outbox.wait_drained(PATIENCE)
+        reader.outbox.close()
+
+    ended = threading.Thread(target=end)
     ended.start()
     data = reader.read_all()
     ended.join()

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from tests.conftest import StartServer
-from tests.harness import ROOT, Peer, ServerProcess
+from tests.harness import PASSWORD, ROOT, Peer, ServerProcess
 
 FULL = "The room is full just now. Try again in a few minutes."
 FROM_ADDRESS = "Too many connections from your address. Close one of them first."
@@ -14,7 +14,10 @@ FROM_ADDRESS = "Too many connections from your address. Close one of them first.
 
 def test_connections_above_the_total_are_told_and_closed(start_server: StartServer) -> None:
     server = start_server(connections=3)
-    inside = [server.join(f"user{i}") for i in range(3)]
+    inside = [server.peer() for _ in range(3)]
+    for i, peer in enumerate(inside):
+        peer.send("y", f"user{i}", PASSWORD, PASSWORD)
+        peer.until("Here now")
     assert server.peer().until_end() == FULL + "\n"
     inside[0].send("/disconnect")
     assert inside[0].is_closed()
