@@ -22,7 +22,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     wanted = _wanted_scenarios(arguments.only)
     present = _wanted_servers(arguments.servers)
-    machine.raise_file_limit()
     cores = machine.choose_cores()
     if cores is None:
         print("Server and generator share the cores here: the figures say less.", file=sys.stderr)
@@ -43,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         for scenario, server, repetition in _plan(wanted, present, arguments.repeat):
-            print(f"{scenario.name:12} {server.name:10} {repetition} … ", end="", file=sys.stderr)
+            print(f"{scenario.name:11} {server.name:8} {repetition} … ", end="", file=sys.stderr)
             sys.stderr.flush()
             figures = _run(scenario, server, arguments, cores)
             runs.append({**figures, "group": scenario.group, "repetition": repetition})
@@ -82,7 +81,11 @@ def _wanted_scenarios(only: str) -> list[Scenario]:
     for pattern in patterns:
         if not fnmatch.filter([s.name for s in SCENARIOS], pattern):
             raise SystemExit(f"There is no scenario '{pattern}'; see --help.")
-    return [s for s in SCENARIOS if any(fnmatch.fnmatch(s.name, p) for p in patterns)]
+    return [
+        s
+        for s in SCENARIOS
+        if s.name in patterns or (s.is_usual and any(fnmatch.fnmatch(s.name, p) for p in patterns))
+    ]
 
 
 def _wanted_servers(names: str) -> list[Server]:
