@@ -163,14 +163,17 @@ class Flood:
                 start = self._mend(fd)
             if size == len(known) and start == _EDGE and buffer.startswith(known, start):
                 messages = in_known
+                if order:
+                    order.take_again(fd, known)
             else:
                 messages = buffer.count(MARK, start, end)
+                chunk = bytes(view[:size])
                 if start == _EDGE:
-                    known, in_known = bytes(view[:size]), messages
+                    known, in_known = chunk, messages
+                if order:
+                    order.take(fd, chunk)
             if buffer[end - 1] == _AT:
                 cut[fd] = 2 if end - start > 1 and buffer[end - 2] == _AT else 1
-            if order:
-                order.take(fd, view[:size], messages)
             self._deliveries += messages
             level = levels[fd]
             levels[fd] = level + messages

@@ -123,7 +123,7 @@ def describe() -> dict[str, str | int]:
         if found := re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE):
             model = found.group(1)
     return {
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "processor": model,
         "cores": os.cpu_count() or 1,

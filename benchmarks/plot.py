@@ -38,8 +38,14 @@ def draw(scenarios: Sequence[Scenario], runs: Sequence[Run], caption: str) -> st
     for scenario in scenarios:
         mine = [run for run in runs if run["scenario"] == scenario.name]
         for measure in MEASURES[scenario.mode]:
-            if measure.title in _SHOWN[scenario.mode]:
-                y = _panel(parts, y, scenario, measure, _bars(mine, measure))
+            if measure.title in _SHOWN[scenario.mode] and not scenario.group:
+                y = _panel(parts, y, scenario.title, measure, _bars(mine, measure, "server"))
+    for group in dict.fromkeys(s.group for s in scenarios if s.group):
+        members = [s for s in scenarios if s.group == group]
+        mine = [r for r in runs if r["group"] == group and r["server"] == "ours"]
+        measure = MEASURES[members[0].mode][0]
+        title = f"Ours: {members[-1].title[0].lower()}{members[-1].title[1:]}, and fewer of them"
+        y = _panel(parts, y, title, measure, _bars(mine, measure, "scenario"))
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" '
@@ -50,20 +56,20 @@ def draw(scenarios: Sequence[Scenario], runs: Sequence[Run], caption: str) -> st
     )
 
 
-def _bars(runs: Sequence[Run], measure: Measure) -> list[tuple[str, Figure]]:
-    """Return servers with their figures, the best one first."""
+def _bars(runs: Sequence[Run], measure: Measure, key: str) -> list[tuple[str, Figure]]:
+    """Return servers (or scenarios, by ``key``) with their figures, the best one first."""
     bars = []
-    for server in dict.fromkeys(run["server"] for run in runs):
-        made = figure([run for run in runs if run["server"] == server], measure)
+    for name in dict.fromkeys(run[key] for run in runs):
+        made = figure([run for run in runs if run[key] == name], measure)
         if made:
-            bars.append((server, made))
+            bars.append((name, made))
     return sorted(bars, key=lambda bar: bar[1].median, reverse=measure.more_is_better)
 
 
 def _panel(
     parts: list[str],
     y: int,
-    scenario: Scenario,
+    title: str,
     measure: Measure,
     bars: list[tuple[str, Figure]],
 ) -> int:
@@ -72,7 +78,7 @@ def _panel(
         return y
     better = "more is better" if measure.more_is_better else "less is better"
     parts.append(
-        f'<text class="panel" x="20" y="{y + 22}">{escape(scenario.title)}'
+        f'<text class="panel" x="20" y="{y + 22}">{escape(title)}'
         f'<tspan class="small" dx="8" font-weight="400">{escape(measure.title)}, '
         f"{measure.unit}; {better}</tspan></text>"
     )
@@ -82,7 +88,7 @@ def _panel(
     for number, (server, made) in enumerate(bars):
         place = top + number * (_BAR + _GAP)
         middle = place + _BAR / 2
-        kind = "ours" if server == "ours" else "other"
+        kind = "ours" if server == "ours" or title.startswith("Ours") else "other"
         text = f"{made.median:{measure.form}}"
         if made.runs > 1:
             text += f" ({made.least:{measure.form}}–{made.most:{measure.form}})"

@@ -132,18 +132,23 @@ def table(scenario: Scenario, runs: Sequence[Run], all_runs: Sequence[Run]) -> s
 
 def _against_first(scenario: Scenario, mine: Sequence[Run], runs: Sequence[Run]) -> str:
     """Compare with the group's first scenario, repetition by repetition."""
-    first = [r for r in runs if r.get("group") == scenario.group and r["server"] == "ours"]
-    first = [r for r in counting(first) if r["scenario"] == f"{scenario.group}-0"]
-    base = {run["repetition"]: run["deliveries_per_s"] for run in first}
-    changes = [
-        100 * (run["deliveries_per_s"] / base[run["repetition"]] - 1)
-        for run in counting(mine)
-        if base.get(run["repetition"]) and run["scenario"] != f"{scenario.group}-0"
+    first = f"{scenario.group}-0"
+    if not scenario.group or scenario.name == first:
+        return ""
+    base = {
+        run["repetition"]: run for run in runs if run["scenario"] == first and "error" not in run
+    }
+    pairs = [
+        (base[run["repetition"]], run)
+        for run in mine
+        if "error" not in run and run["repetition"] in base
     ]
-    if not scenario.group or not changes:
+    pairs = [(a, b) for a, b in pairs if not (a["disturbed"] or b["disturbed"])] or pairs
+    changes = [100 * (b["deliveries_per_s"] / a["deliveries_per_s"] - 1) for a, b in pairs]
+    if not changes:
         return ""
     return (
-        f"Against {scenario.group}-0 of the same repetition: median "
+        f"Against {first} of the same repetition: median "
         f"{statistics.median(changes):+.1f} % (from {min(changes):+.1f} to {max(changes):+.1f} %)."
     )
 
