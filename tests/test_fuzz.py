@@ -9,7 +9,7 @@ from tests.harness import Peer, ServerProcess
 
 WORDS = ["post", "command", "answer", "hello", "prompt", "", "x" * 40, "é", "po st", "__init__"]
 KEYS = ["text", "cid", "room", "line", "v", "", "more"]
-VALUES = [
+VALUES: list[object] = [
     *(
         "",
         "x",
