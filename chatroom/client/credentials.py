@@ -28,6 +28,8 @@ class Credentials:
         """Return the answer to a question of the login, or None if a person has to give it."""
         if not self.name:
             return None
+        if ask == "password" and self._password is not None:
+            self._typed_password = ""  # of a change that went wrong
         return {"account": "n", "name": self.name, "password": self._password}.get(ask)
 
     def typed(self, ask: str, text: str) -> None:

@@ -29,6 +29,11 @@ class Sent:
         return {"line" if self.is_command else "text": self.text, "cid": self.cid}
 
     @property
+    def is_goodbye(self) -> bool:
+        """It asks to leave."""
+        return self.is_command and self.text.lower().split()[:1] == ["/disconnect"]
+
+    @property
     def size(self) -> int:
         """Bytes of its line, without the line end."""
         return len(encode(self.word, self.fields)) - 1

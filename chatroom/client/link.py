@@ -56,6 +56,8 @@ class Link:
             raise OSError(f"'{host}' is not a host name") from None
         self.face = Face.UNKNOWN
         self.line_bytes = LINE_BYTES
+        self.is_cut_short = False
+        """It has ended before the hello was answered, or its time was up."""
         self._must_be_events = must_be_events
         self._hello_seconds = hello_seconds
         self._hello_until = time.monotonic() + hello_seconds
@@ -88,6 +90,7 @@ class Link:
             raise Gone(error.strerror or str(error)) from None
         if not data:
             if self._held and not self._must_be_events:
+                self.is_cut_short = True
                 return self._turn_plain()
             raise Gone(" ".join(self._held) or "the other side has closed it")
         said: list[Said] = []

@@ -42,11 +42,11 @@ class Screen:
 
 
 def _nowhere() -> TextIO:
-    return cast(TextIO, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - lives as long as we do
+    return cast(TextIO, open(os.devnull, "w"))  # noqa: PTH123 - lives as long as we do
 
 
 def input_bytes() -> IO[bytes]:
     """Return standard input as bytes; an empty one when it was closed by whoever started this."""
     if sys.stdin is None:
-        return open(os.devnull, "rb")  # noqa: PTH123, SIM115
+        return open(os.devnull, "rb")  # noqa: PTH123
     return sys.stdin.buffer

@@ -53,6 +53,11 @@ class Shown:
             return lines_of(fields) + "\n"
         return ""
 
+    def take_head(self) -> str:
+        """Return the heading that belongs in front of what was rendered last; mostly empty."""
+        head, self._head = self._head, ""
+        return head
+
     def _message(self, fields: dict[str, Any], user: str) -> str:
         is_old = fields.get("old") is True
         if fields.get("seq"):
@@ -63,9 +68,9 @@ class Shown:
             elif len(self._seen) >= _REMEMBERED:
                 self._seen.popitem(last=False)
             self._seen[key] = None
-        head, self._head = (self._head if is_old else ""), ""
-        line = _line(fields, user)
-        return f"{head}{line}\n" if line else ""
+        if not is_old:
+            self._head = ""
+        return _ended(_line(fields, user))
 
 
 def _line(fields: dict[str, Any], user: str) -> str:

@@ -1,0 +1,156 @@
+"""A script on standard input: every line is sent, and the program ends when all have come back."""
+
+from collections.abc import Iterator
+from typing import IO
+
+from chatroom.client.ends import INTERRUPTED, OK, UNDELIVERED, UNREACHABLE, End, Ended
+from chatroom.client.ledger import Sent
+from chatroom.client.link import PLAIN, Said
+from chatroom.client.screen import Screen
+from chatroom.client.visit import Prompt, Visit
+from chatroom.errors import UserError
+from chatroom.text import clean_line
+
+PATIENCE_SECONDS = 60.0
+"""How long the server may be away, or confirm nothing, before the script is told."""
+WINDOW = 16
+"""Unconfirmed messages at a time. Fewer than the server shows to who comes back: so after a loss
+it can be seen which of them had arrived."""
+_LONGEST = 1024 * 1024
+
+
+class Pipe:
+    """The front of a script. :meth:`run` belongs to the main thread, the rest is for both.
+
+    :param lines: standard input.
+    :param has_commands: a line that begins with ``/`` is a command.
+    """
+
+    def __init__(self, screen: Screen, lines: IO[bytes], has_commands: bool) -> None:
+        self._screen = screen
+        self._lines = lines
+        self._has_commands = has_commands
+        self._undelivered = 0
+        self._in_hand = 0  # a line that was read and is in the ledger not yet: 1
+
+    def run(self, visit: Visit) -> int:
+        """Send all lines, wait for them to come back; return the exit status. Never raises."""
+        try:
+            visit.wait_until_in()
+            for number, raw in self._read(visit):
+                self._in_hand = 1
+                self._send(visit, number, raw)
+                self._in_hand = 0
+                if visit.is_leaving:
+                    break
+            if (prompt := visit.prompt) is not None:
+                self._undelivered += 1
+                self.tell(f"The input has ended before the answer to: {prompt.text}")
+            else:
+                visit.wait_settled(0, PATIENCE_SECONDS)
+            visit.leave()
+            end = visit.end or End(OK)
+        except Ended as ended:
+            end = ended.end
+        except KeyboardInterrupt:
+            visit.leave(patiently=False)
+            end = End(INTERRUPTED, "Interrupted.")
+        return visit.conclude(end)
+
+    # -- what a front does: see visit.Front ----------------------------------------------------
+
+    def show(self, said: Said, text: str, sent: Sent | None) -> None:
+        if said.word == PLAIN or (
+            said.word == "message" and said.fields.get("kind") in ("text", "private")
+        ):
+            self._screen.write(text)
+        elif sent is not None and said.word == "result" and said.fields.get("ok") is not True:
+            self._refused(sent.number, text.rstrip("\n"))
+        elif text:
+            self.tell(text.rstrip("\n"))
+
+    def tell(self, sentence: str) -> None:
+        self._screen.tell(sentence)
+
+    def ask_late(self, prompt: Prompt) -> None:
+        self.tell(prompt.text)
+
+    def lost(self, command: Sent) -> None:
+        word = command.text.split()[0].lower()
+        if word not in ("/restart", "/disconnect"):
+            self._refused(command.number, "the connection was lost before the answer.")
+
+    def conclude(self, end: End, waiting: list[Sent]) -> int:
+        if end.is_quiet:
+            self._screen.be_quiet()
+            return end.code
+        if end.sentence:
+            self.tell(end.sentence)
+        undelivered = self._undelivered + len(waiting) + self._in_hand
+        if not undelivered:
+            return end.code
+        lines = "line was" if undelivered == 1 else "lines were"
+        self.tell(f"{undelivered} {lines} not delivered.")
+        return UNDELIVERED if end.code in (OK, UNREACHABLE) else end.code
+
+    # -- the main thread -----------------------------------------------------------------------
+
+    def _read(self, visit: Visit) -> Iterator[tuple[int, bytes | None]]:
+        """Yield number and bytes of each line; None for one that is longer than any may be."""
+        number = 0
+        while raw := self._read_one(visit):
+            number += 1
+            if len(raw) < _LONGEST or raw.endswith(b"\n"):
+                yield number, raw.rstrip(b"\r\n")
+                continue
+            while raw and not raw.endswith(b"\n"):
+                raw = self._read_one(visit)
+            yield number, None
+
+    def _read_one(self, visit: Visit) -> bytes:
+        while not visit.begin_reading(visit.prompt):
+            pass
+        try:
+            return self._lines.readline(_LONGEST)
+        except OSError as error:
+            self.tell(f"Standard input cannot be read: {error.strerror}.")
+            self._undelivered += 1
+            return b""
+        finally:
+            visit.end_reading()
+
+    def _send(self, visit: Visit, number: int, raw: bytes | None) -> None:
+        try:
+            if raw is None:
+                raise UserError(f"it is longer than {_LONGEST} bytes.")
+            line = raw.decode()
+            if visit.is_plain:
+                visit.line(line)
+            elif (prompt := visit.prompt) is not None:
+                visit.answer(prompt, line)
+                visit.wait_answered(PATIENCE_SECONDS)
+            else:
+                self._send_line(visit, number, clean_line(line))
+        except UnicodeDecodeError:
+            self._refused(number, "it is not UTF-8.")
+        except UserError as error:
+            self._refused(number, str(error))
+
+    def _send_line(self, visit: Visit, number: int, line: str) -> None:
+        if not line.strip():
+            return
+        if self._has_commands and line.startswith("/") and not line.startswith("//"):
+            # In step with the lines around it: it may ask something, or end the connection.
+            visit.wait_settled(0, PATIENCE_SECONDS)
+            visit.wait_until_in()
+            visit.command(line, number)
+            if not visit.is_leaving:
+                visit.wait_answered(PATIENCE_SECONDS)
+            return
+        visit.wait_settled(WINDOW - 1, PATIENCE_SECONDS)
+        visit.post(line[1:] if self._has_commands and line.startswith("//") else line, number)
+        self._in_hand = 0
+
+    def _refused(self, number: int, why: str) -> None:
+        self._undelivered += 1
+        self.tell(f"Line {number} was not sent: {why}")

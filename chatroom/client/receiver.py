@@ -1,0 +1,337 @@
+"""The receiving thread: hears the server, logs in by itself, and comes back after a loss."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from chatroom.client.ends import (
+    FAILED,
+    KICKED,
+    NOT_LOGGED_IN,
+    OK,
+    UNDELIVERED,
+    UNREACHABLE,
+    End,
+)
+from chatroom.client.ledger import Sent
+from chatroom.client.link import PLAIN, Face, Link, Said
+from chatroom.client.pauses import Pauses
+from chatroom.client.shown import Shown, lines_of, text_of
+from chatroom.client.visit import Prompt, State, Visit
+from chatroom.errors import Gone
+from chatroom.text import fold
+
+_log = logging.getLogger(__name__)
+
+_TOLD_SECONDS = 5.0
+"""A pause from this length on is told."""
+_FULL_SECONDS = 1.0
+
+Connect = Callable[[], Link]
+
+
+class Receiver:
+    """Runs a visit's second thread, and belongs to it.
+
+    :param visit: shared with the main thread.
+    :param connect: opens another connection to the same server; raises OSError.
+    :param where: the server, for people.
+    :param patience: seconds without a connection after which it gives up; None: never.
+    """
+
+    def __init__(
+        self, visit: Visit, connect: Connect, where: str, patience: float | None = None
+    ) -> None:
+        self._visit = visit
+        self._connect = connect
+        self._where = where
+        self._patience = patience
+        self._shown = Shown()
+        self._pauses = Pauses()
+        self._down_since = time.monotonic()
+        self._user = ""
+        self._barrier = ""  # id of the command whose answer comes behind all of the history
+        self._tried_password = False
+        self._is_restarting = False
+        self._ahead: list[Said] = []  # heard already, in front of what comes next
+        self._takers: dict[str, Callable[[Said], None]] = {
+            PLAIN: self._plain,
+            "hello": self._hello,
+            "prompt": self._prompt,
+            "notice": self._notice,
+            "message": self._message,
+            "result": self._result,
+            "control": self._control,
+        }
+
+    def run(self) -> None:
+        """Hear the server until the visit is over. Never raises."""
+        visit = self._visit
+        try:
+            while visit.end is None:
+                try:
+                    heard, self._ahead = self._ahead or visit.link.receive(), []
+                    for said in heard:
+                        self._takers.get(said.word, _ignore)(said)
+                        if visit.end is not None:
+                            break
+                except Gone as reason:
+                    self._lost(str(reason))
+        except BrokenPipeError:
+            code = UNDELIVERED if len(visit.ledger) else OK
+            visit.finish(End(code, is_quiet=True))
+        except Exception:
+            _log.exception("receiver failed")
+            sentence = "Something went wrong in this program; see its log."
+            visit.finish(End(FAILED, sentence))
+        visit.link.close()
+
+    # -- what the server says ------------------------------------------------------------------
+
+    def _show(self, said: Said, sent: Sent | None = None) -> None:
+        text = self._shown.render(said, self._user)
+        if text and (head := self._shown.take_head()):
+            self._visit.front.show(Said("notice", {"kind": "history"}), head, None)
+        if text or sent:
+            self._visit.front.show(said, text, sent)
+
+    def _plain(self, said: Said) -> None:
+        visit = self._visit
+        if visit.link.face is Face.PLAIN and visit.state is not State.PLAIN:
+            _log.info("plain server")
+            with visit.news:
+                visit.state = State.PLAIN
+                visit.news.notify_all()
+        self._show(said)
+
+    def _hello(self, said: Said) -> None:
+        with self._visit.news:
+            self._visit.state = State.LOGGING_IN
+        self._show(said)
+
+    def _prompt(self, said: Said) -> None:
+        visit = self._visit
+        ask = text_of(said.fields, "ask")
+        prompt = Prompt(ask, lines_of(said.fields), said.fields.get("secret") is True)
+        with visit.news:
+            logging_in = visit.state is State.LOGGING_IN
+            answer = visit.credentials.answer(ask) if logging_in else None
+            must_answer = logging_in and visit.credentials.is_given
+        if answer is None and must_answer:
+            sentence = f"The server asks what cannot be answered here: {prompt.text}"
+            visit.finish(End(NOT_LOGGED_IN, sentence))
+        elif answer is not None:
+            self._tried_password = ask == "password"
+            with visit.sending:
+                visit.link.send("answer", {"text": answer})
+        else:
+            with visit.news:
+                self._tried_password = ask == "password"
+                visit.prompt = prompt
+                visit.expect_nothing()
+                visit.news.notify_all()
+                is_late = visit.is_reading
+            if is_late:
+                visit.front.ask_late(prompt)
+
+    def _notice(self, said: Said) -> None:
+        kind = said.fields.get("kind")
+        if kind == "welcome":
+            self._show(said)
+            self._welcome(text_of(said.fields, "user"))
+        elif kind == "error" and self._visit.state is State.LOGGING_IN:
+            self._refused(said)
+        else:
+            self._show(said)
+
+    def _refused(self, said: Said) -> None:
+        """A wrong answer of the login; the server asks again after it."""
+        visit = self._visit
+        text = lines_of(said.fields)
+        if not self._tried_password:
+            self._show(said)
+            return
+        self._tried_password = False
+        if "password" in text.lower():
+            with visit.news:
+                visit.credentials.refused()
+                is_given = visit.credentials.is_given
+            if is_given:
+                _log.info("login refused")
+                visit.finish(End(NOT_LOGGED_IN, text.removesuffix(" Try again.")))
+            else:
+                self._show(said)
+        else:  # too many people log in at once
+            self._rest(_FULL_SECONDS * random.uniform(0.5, 1.5))
+
+    def _welcome(self, user: str) -> None:
+        visit = self._visit
+        self._user = user
+        self._pauses.start_again()
+        _log.info("logged in name=%s", user)
+        with visit.news:
+            visit.credentials.accepted(user)
+            visit.prompt = None
+            visit.expect_nothing()
+            visit.was_in = True
+            visit.state = State.RESUMING
+            # What was sent before a loss may stand in the history, which follows. The answer to
+            # a command comes behind it; what was not seen until then never arrived.
+            is_unsure = any(sent.is_tried for sent in visit.ledger.all())
+            self._barrier = visit.ledger.new("", True).cid if is_unsure else ""
+        if is_unsure:
+            with visit.sending:
+                visit.link.send("command", {"line": "/help help", "cid": self._barrier})
+        else:
+            self._resume()
+
+    def _resume(self) -> None:
+        visit = self._visit
+        with visit.sending:
+            with visit.news:
+                again = visit.ledger.all()
+            for sent in again:
+                sent.is_tried = True
+                visit.link.send(sent.word, sent.fields)
+            with visit.news:
+                visit.state = State.TALKING
+                visit.last_settled = time.monotonic()
+                visit.news.notify_all()
+
+    def _settle(self, sent: Sent | None) -> Sent | None:
+        """Under ``news``: note that the server has answered."""
+        if sent is not None:
+            self._visit.last_settled = time.monotonic()
+            self._visit.expect_nothing()
+            self._visit.news.notify_all()
+        return sent
+
+    def _message(self, said: Said) -> None:
+        sent = None
+        if "cid" in said.fields and fold(text_of(said.fields, "from")) == fold(self._user):
+            with self._visit.news:
+                sent = self._settle(self._visit.ledger.settle(said.fields["cid"]))
+        self._show(said, sent)
+
+    def _result(self, said: Said) -> None:
+        visit = self._visit
+        cid, is_ok = said.fields.get("cid"), said.fields.get("ok") is True
+        if cid and cid == self._barrier:
+            self._barrier = ""
+            self._resume()
+            return
+        with visit.news:
+            sent = self._settle(visit.ledger.settle(cid))
+            if is_ok and said.fields.get("command") == "changepassword":
+                visit.credentials.password_changed()
+            if sent is not None and sent.is_goodbye:  # refused: the person stays
+                visit.is_leaving = False
+            visit.expect_nothing()
+            visit.news.notify_all()
+        self._show(said, sent)
+
+    def _control(self, said: Said) -> None:
+        visit = self._visit
+        do = said.fields.get("do")
+        sent = None
+        with visit.news:
+            if do in ("busy", "free"):  # these commands have no other answer
+                sent = self._settle(visit.ledger.settle_first("/busy", "/free"))
+            visit.expect_nothing()
+            visit.news.notify_all()
+        self._show(said, sent)
+        if do == "kick":
+            visit.finish(End(KICKED))
+        elif do == "disconnect":
+            if visit.is_leaving:
+                code = OK
+            elif visit.state is State.LOGGING_IN:
+                code = NOT_LOGGED_IN
+            else:
+                code = UNREACHABLE
+            visit.finish(End(code))
+        elif do == "restart":
+            self._is_restarting = True
+
+    # -- a lost connection -----------------------------------------------------------------------
+
+    def _lost(self, reason: str) -> None:
+        visit = self._visit
+        was_plain, was_unknown = (visit.link.face is f for f in (Face.PLAIN, Face.UNKNOWN))
+        visit.link.close()
+        _log.info("connection lost reason=%s", reason)
+        with visit.news:
+            visit.state = State.DOWN
+            visit.prompt = None
+            visit.expect_nothing()
+            commands = visit.ledger.drop_commands()
+            visit.news.notify_all()
+        if visit.is_leaving:
+            visit.finish(End(OK))
+        elif was_plain:
+            code = UNREACHABLE if visit.link.is_cut_short else OK
+            visit.finish(End(code, f"{self._where} has closed the connection."))
+        elif was_unknown:
+            visit.finish(End(UNREACHABLE, f"{self._where} does not let you in: {reason}"))
+        else:
+            for command in commands:
+                visit.front.lost(command)
+            self._reconnect(reason)
+
+    def _reconnect(self, reason: str) -> None:
+        visit = self._visit
+        if self._is_restarting:
+            visit.front.tell("Coming back as soon as it is up ...")
+        else:
+            visit.front.tell(f"The connection to {self._where} is lost: {reason}. Trying again ...")
+        self._is_restarting = False
+        since = time.monotonic()
+        while True:
+            pause = self._pauses.next()
+            left = float("inf")
+            if self._patience is not None:
+                left = since + self._patience - time.monotonic()
+                if left <= 0:
+                    break
+            if pause >= _TOLD_SECONDS:
+                visit.front.tell(f"No answer; the next try is in {pause:.0f} s.")
+            if not self._rest(min(pause, left)):
+                return
+            try:
+                link = self._connect()
+            except OSError as error:
+                _log.info("no connection reason=%s", error.strerror or error)
+                continue
+            if self._greet(link):
+                return
+        visit.finish(End(UNREACHABLE, f"{self._where} did not come back; gave up."))
+
+    def _greet(self, link: Link) -> bool:
+        """Wait for the hello of a new connection; False: it was none."""
+        visit = self._visit
+        with visit.news:
+            visit.link = link
+            if visit.end is not None:
+                return True
+        try:
+            while not self._ahead:
+                self._ahead = link.receive()
+        except Gone as reason:
+            _log.info("no hello reason=%s", reason)
+            link.close()
+            return False
+        _log.info("connected again")
+        visit.front.tell("Connected again.")
+        return True
+
+    def _rest(self, seconds: float) -> bool:
+        """Pause; False when the visit is over meanwhile."""
+        visit = self._visit
+        with visit.news:
+            visit.news.wait_for(lambda: visit.end is not None or visit.is_leaving, seconds)
+            return visit.end is None and not visit.is_leaving
+
+
+def _ignore(_: Said) -> None:
+    """Words that are not known are for later clients."""

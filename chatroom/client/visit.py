@@ -1,0 +1,343 @@
+"""A visit as the two threads share it: what is open, what was sent, how it ends.
+
+Locks, outermost first: sending → news. The main thread calls what is here; the receiving thread
+(``receiver``) changes the state as the server speaks.
+"""
+
+import enum
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from chatroom.client.credentials import Credentials
+from chatroom.client.ends import OK, UNDELIVERED, End, Ended
+from chatroom.client.ledger import Ledger, Sent
+from chatroom.client.link import Link, Said
+from chatroom.errors import Gone, UserError
+
+_SLICE_SECONDS = 0.2  # a wait is cut up, since Windows looks for Ctrl-C between waits only
+_GOODBYE_SECONDS = 3.0
+_HELD_MOST = 1000
+
+
+class Prompt:
+    """An open question of the server; two that read the same are still two."""
+
+    __slots__ = ("ask", "secret", "text")
+
+    def __init__(self, ask: str, text: str, secret: bool) -> None:
+        self.ask = ask
+        self.text = text
+        self.secret = secret
+
+
+class Front(Protocol):
+    """Where a person or a script sits. Any thread may call the methods."""
+
+    def show(self, said: Said, text: str, sent: Sent | None) -> None:
+        """Show ``text``, the rendering of ``said``; ``sent`` is what it answers, if anything.
+
+        :raises BrokenPipeError: nobody reads any more.
+        """
+
+    def tell(self, sentence: str) -> None:
+        """Say something that is not the server's."""
+
+    def ask_late(self, prompt: Prompt) -> None:
+        """A question came while the main thread reads a line already: that one is the answer."""
+
+    def lost(self, command: Sent) -> None:
+        """The connection ended before the command was answered."""
+
+    def conclude(self, end: End, waiting: list[Sent]) -> int:
+        """Say the last words, leave the terminal as it was, and return the exit status.
+
+        :param waiting: what was never confirmed.
+        """
+
+
+class State(enum.Enum):
+    """Where the visit stands."""
+
+    DOWN = "there is no connection"
+    LOGGING_IN = "questions are asked and answered"
+    RESUMING = "logged in again; what had arrived before the loss is being found out"
+    TALKING = "lines go out as they come"
+    PLAIN = "the server does not speak events"
+
+
+class Visit:
+    """What both threads know.
+
+    :param link: the first connection.
+    :param credentials: who logs in.
+    :param front: shows and asks.
+    :param leave_at_once: ends the process with a status while the main thread waits for input.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        credentials: Credentials,
+        front: Front,
+        leave_at_once: Callable[[int], None],
+    ) -> None:
+        self.front = front
+        # One line at a time goes out, in the order of the ledger; held while a send blocks.
+        self.sending = threading.Lock()
+        # Guards everything below, and the credentials; no I/O under it.
+        self.news = threading.Condition()
+        self.link = link
+        self.credentials = credentials
+        self.ledger = Ledger()
+        self.state = State.LOGGING_IN
+        self.prompt: Prompt | None = None
+        self.end: End | None = None
+        self.is_leaving = False
+        self.was_in = False
+        """The server has let this person in, at least once."""
+        self.last_settled = time.monotonic()
+        self._leave_at_once = leave_at_once
+        self._is_reading = False
+        self._expects_until = 0.0  # an answer or a question should come before this moment
+
+    # -- the main thread ---------------------------------------------------------------------
+
+    def wait_turn(self) -> Prompt | None:
+        """Wait until a line can be read: for the question returned, or (None) to talk.
+
+        :raises Ended: the visit is over.
+        """
+        with self.news:
+            self._wait(lambda: self.prompt is not None or (self._is_open() and not self._expects()))
+            return self.prompt
+
+    def wait_until_in(self) -> None:
+        """Wait until lines can be sent, however long a login takes. :raises Ended: it's over."""
+        with self.news:
+            self._wait(lambda: self.state in (State.TALKING, State.PLAIN))
+
+    def wait_settled(self, most: int, seconds: float) -> None:
+        """Wait until at most ``most`` lines are unconfirmed.
+
+        :param seconds: how long the server may confirm nothing at all.
+        :raises Ended: the visit is over, or the server confirms nothing.
+        """
+        with self.news:
+            self.last_settled = time.monotonic()
+
+            def come() -> bool:
+                if self.state is not State.TALKING:
+                    self.last_settled = time.monotonic()  # the receiving thread has its own limit
+                late = time.monotonic() - self.last_settled > seconds
+                return late or len(self.ledger) <= most
+
+            self._wait(come)
+            if len(self.ledger) > most:
+                raise Ended(End(UNDELIVERED, "The server does not confirm what was sent."))
+
+    def wait_answered(self, seconds: float) -> None:
+        """Wait until the command is answered, asks something, or is lost with its connection.
+
+        :param seconds: how long that may take.
+        :raises Ended: the visit is over, or the time is up.
+        """
+        with self.news:
+            self._expects_until = 0.0
+            is_done = self._wait(lambda: self.prompt is not None or not len(self.ledger), seconds)
+            if not is_done:
+                raise Ended(End(UNDELIVERED, "The server does not answer a command."))
+
+    def begin_reading(self, prompt: Prompt | None) -> bool:
+        """Note that the main thread is about to block in a read for ``prompt``.
+
+        False: the question has changed meanwhile. Each True is followed by :meth:`end_reading`.
+
+        :raises Ended: the visit is over.
+        """
+        with self.news:
+            self._raise_if_ended()
+            if prompt is not self.prompt:
+                return False
+            self._is_reading = True
+            return True
+
+    def end_reading(self) -> None:
+        """The main thread has its line."""
+        with self.news:
+            self._is_reading = False
+            if self.end is not None:
+                # The receiving thread is ending the process; let it.
+                self.news.wait(_GOODBYE_SECONDS)
+                raise Ended(self.end)
+
+    def answer(self, prompt: Prompt, text: str) -> bool:
+        """Answer a question; False when it is not open any more. :raises Ended: it's over."""
+        with self.sending:
+            with self.news:
+                self._raise_if_ended()
+                # After a reconnect the same question is a new one; the answer is as good.
+                if self.prompt is None or self.prompt.ask != prompt.ask:
+                    return False
+                self.prompt = None
+                self.credentials.typed(prompt.ask, text)
+                self._expect()
+                link = self.link
+            self._transmit(link, "answer", {"text": text})
+        return True
+
+    def post(self, text: str, number: int = 0) -> bool:
+        """Send a message; False when it is held until the connection is back.
+
+        :param number: the line of the input, for reports.
+        :raises UserError: it is too long, or too many are held.
+        :raises Ended: the visit is over.
+        """
+        with self.sending:
+            with self.news:
+                sent = self._checked(self.ledger.new(text, False, number))
+                is_up = sent.is_tried = self.state is State.TALKING
+                if not is_up and len(self.ledger) >= _HELD_MOST:
+                    raise UserError("Too many lines wait for the server; this one was not sent.")
+                self.ledger.keep(sent)
+                link = self.link
+            if is_up:
+                self._transmit(link, sent.word, sent.fields)
+        return is_up
+
+    def command(self, line: str, number: int = 0) -> None:
+        """Send a command. Commands are never held: what was meant now may be wrong later.
+
+        :raises UserError: it is too long, or there is no connection.
+        :raises Ended: the visit is over.
+        """
+        with self.sending:
+            with self.news:
+                sent = self._checked(self.ledger.new(line, True, number))
+                if self.state is not State.TALKING:
+                    raise UserError("There is no connection just now; the command was not sent.")
+                sent.is_tried = True
+                self.ledger.keep(sent)
+                self.is_leaving = sent.is_goodbye
+                self._expect()
+                link = self.link
+            self._transmit(link, sent.word, sent.fields)
+
+    def line(self, text: str) -> None:
+        """Send a line to a plain server, as it is. :raises Ended: the visit is over."""
+        with self.sending:
+            with self.news:
+                self._raise_if_ended()
+                link = self.link
+            try:
+                link.send_line(text)
+            except Gone:
+                pass  # the receiving thread hears of it, too
+
+    def leave(self, patiently: bool = True) -> None:
+        """Say goodbye and wait until the server has, for a few seconds at most.
+
+        :param patiently: False: hang up at once, as after a second Ctrl-C.
+        """
+        with self.news:
+            self.is_leaving = True
+            self.news.notify_all()
+            link, state = self.link, self.state
+            if self.prompt is not None:  # nothing but its answer would be heard
+                patiently = False
+        if patiently and state is State.PLAIN:
+            link.finish_sending()
+        elif patiently and state is State.TALKING and self.sending.acquire(timeout=0.5):
+            try:
+                self._transmit(link, "command", {"line": "/disconnect"})
+            finally:
+                self.sending.release()
+        else:
+            patiently = False
+        if patiently:
+            with self.news:
+                try:
+                    self._wait(lambda: False, _GOODBYE_SECONDS)
+                except Ended:
+                    pass
+        self.finish(End(OK))
+        link.hang_up()
+
+    # -- both threads ------------------------------------------------------------------------
+
+    def finish(self, end: End) -> None:
+        """The visit is over; the first reason counts. Any thread.
+
+        When the main thread waits for input it cannot be woken: then the process ends here.
+        """
+        with self.news:
+            if self.end is not None:
+                return
+            self.end = end
+            is_reading = self._is_reading
+            self.link.hang_up()
+            self.news.notify_all()
+        if is_reading:
+            self._leave_at_once(self.conclude(end))
+
+    def conclude(self, end: End) -> int:
+        """Let the front say its last words; return the exit status."""
+        with self.news:
+            waiting = [sent for sent in self.ledger.all() if not sent.is_command]
+        return self.front.conclude(end, waiting)
+
+    @property
+    def is_plain(self) -> bool:
+        """The server is shown and spoken to as it is."""
+        return self.state is State.PLAIN
+
+    def expect_nothing(self) -> None:
+        """What was expected has come, or cannot come any more; under ``news``."""
+        self._expects_until = 0.0
+
+    @property
+    def is_reading(self) -> bool:
+        """The main thread blocks in a read; under ``news``."""
+        return self._is_reading
+
+    # -- inside, all under ``news`` but the last -----------------------------------------------
+
+    def _is_open(self) -> bool:
+        return self.was_in or self.state is State.PLAIN
+
+    def _expect(self) -> None:
+        # Longer than any answer should take, short enough not to lock the keyboard up.
+        self._expects_until = time.monotonic() + 5.0
+
+    def _expects(self) -> bool:
+        return self._expects_until > time.monotonic()
+
+    def _checked(self, sent: Sent) -> Sent:
+        self._raise_if_ended()
+        if sent.size > self.link.line_bytes:
+            raise UserError(
+                f"That line is longer than {self.link.line_bytes} bytes; it was not sent."
+            )
+        return sent
+
+    def _wait(self, come: Callable[[], bool], seconds: float = float("inf")) -> bool:
+        deadline = time.monotonic() + seconds
+        while True:
+            self._raise_if_ended()
+            if come():
+                return True
+            if time.monotonic() > deadline:
+                return False
+            self.news.wait(_SLICE_SECONDS)
+
+    def _raise_if_ended(self) -> None:
+        if self.end is not None:
+            raise Ended(self.end)
+
+    @staticmethod
+    def _transmit(link: Link, word: str, fields: dict[str, str]) -> None:
+        try:
+            link.send(word, fields)
+        except Gone:
+            pass  # the receiving thread hears of it, too; what is in the ledger goes out again
