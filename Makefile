@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run client test soak check bench clean
+.PHONY: run client test soak check bench bench-login clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)
@@ -38,6 +38,9 @@ bench: .venv/run.stamp
 .venv/dev.stamp: .venv/run.stamp requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+bench-login: .venv/run.stamp
+	$(BIN)/python -m benchmarks.login $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,6 +21,7 @@ _BACKLOG = 4096
 _BACK_OFF = 0.2
 _RESERVED_FILES = 64
 _STACK = 512 * 1024
+_SEND_BUFFER = 128 * 1024
 
 Serve = Callable[[Connection], None]
 
@@ -209,6 +210,9 @@ class Listener:
             sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            # Left alone, the kernel keeps up to 4 MB for a reader that does not read (tcp(7),
+            # tcp_wmem), and sending into hundreds of such buffers slows everybody else.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         except OSError:
             sock.close()  # the peer has left already
             return
