@@ -33,18 +33,6 @@ def test_a_stop_tells_everybody_and_frees_the_port(
     assert server.log().splitlines()[-1].endswith("INFO stopped")
 
 
-def test_what_was_shown_to_one_before_a_stop_was_shown_to_all(start_server: StartServer) -> None:
-    server = start_server(message_rate=0)
-    talker, readers = server.join("ann"), [server.join(f"user{i}") for i in range(5)]
-    with talker.flooding(b"one more\n" * 100):
-        readers[0].until("one more")
-        server.process.send_signal(signal.SIGTERM)
-        counts = {reader.until_end().count("one more") for reader in readers[1:]}
-        counts.add(1 + readers[0].until_end().count("one more"))
-    assert len(counts) == 1
-    assert server.process.wait(STOP_SECONDS) == 0
-
-
 @pytest.mark.parametrize("line", [b"hello\n", b"/help\n", b"\n", b"x" * 65536])
 def test_somebody_who_never_stops_typing_does_not_hold_up_the_stop(
     start_server: StartServer, line: bytes
