@@ -4,24 +4,42 @@
 two places where lines come from. The client shares only the grammar with the server.
 """
 
-import signal
-from collections.abc import Sequence
+import os
+
+TYPE_CHECKING = False  # what type checkers know; importing typing would take a while
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the client to its end and return the exit status. The main thread only.
 
     :param argv: the words after the program's name; None takes those of the process.
 
     Never raises but for ``SystemExit`` from wrong flags.
     """
+    code = INTERRUPTED
     try:
-        # Inside, so that Ctrl-C while this is still loading shows no traceback.
+        import signal
+
+        usual = signal.getsignal(signal.SIGINT)
+        if usual is not signal.SIG_IGN:
+            # While modules load, Ctrl-C would show the import system's own tracebacks.
+            signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
         from chatroom.client.start import run
 
-        return run(argv)
+        signal.signal(signal.SIGINT, usual)
+        code = run(argv)
     except KeyboardInterrupt:
-        return 130
-    finally:
-        # An impatient second Ctrl-C must not disturb the interpreter's own end.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        pass
+    while True:
+        try:
+            # An impatient second Ctrl-C must not disturb the interpreter's own end.
+            import signal
+
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            return code
+        except KeyboardInterrupt:
+            continue

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable
 
@@ -43,6 +44,8 @@ class Receiver:
     def __init__(
         self, visit: Visit, connect: Connect, where: str, patience: float | None = None
     ) -> None:
+        self.ended = threading.Event()
+        """Set when the thread has nothing more to do."""
         self._visit = visit
         self._connect = connect
         self._where = where
@@ -86,6 +89,7 @@ class Receiver:
             sentence = "Something went wrong in this program; see its log."
             visit.finish(End(FAILED, sentence))
         visit.link.close()
+        self.ended.set()
 
     # -- what the server says ------------------------------------------------------------------
 

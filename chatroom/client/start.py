@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 _HELLO_SECONDS = 2.0
 _HELLO_AGAIN_SECONDS = 10.0  # a server that has just started may be slow
-_JOIN_SECONDS = 2.0
+_LAST_SECONDS = 0.5  # for the receiving thread, which may wait in a connect
 
 _EPILOG = """\
 When standard input is no terminal, each line of it is sent as a message; the program ends when all
@@ -45,9 +45,19 @@ ended the visit; 5 something was not delivered; 6 kicked; 130 interrupted
 def run(argv: Sequence[str] | None) -> int:
     """Run the client to its end and return the exit status. The main thread only.
 
-    :raises KeyboardInterrupt: Ctrl-C before there was anything to end.
+    :raises KeyboardInterrupt: Ctrl-C while the flags were read.
     """
     flags = _flags(argv)
+    try:
+        return _run(flags)
+    except KeyboardInterrupt:  # before or after there was anybody to say goodbye to
+        code = OK if _is_terminal() else INTERRUPTED
+        if threading.active_count() > 1:
+            _leave_at_once(code)
+        return code
+
+
+def _run(flags: argparse.Namespace) -> int:
     screen = Screen()
     try:
         credentials = _credentials(flags)
@@ -64,9 +74,6 @@ def run(argv: Sequence[str] | None) -> int:
         _log.info("no connection reason=%s", reason)
         screen.tell(f"Cannot reach {where}: {reason}. Is the server running there?")
         return UNREACHABLE
-    except KeyboardInterrupt:
-        screen.tell("")
-        return _interrupted()
     code = _visit(flags, screen, credentials, link, where)
     _log.info("ended status=%d", code)
     close_log()
@@ -87,17 +94,11 @@ def _visit(
     receiver = Receiver(visit, connect, where, patience)
     # A daemon: a connect or a full pipe may hold it up, and nothing is lost with it.
     thread = threading.Thread(target=receiver.run, name="receiver", daemon=True)
-    try:
-        thread.start()
-        code = front.run(visit)
-    except KeyboardInterrupt:  # in the moment before or after the front's own care
-        code = _interrupted()
+    thread.start()
+    code = front.run(visit)
     visit.finish(End(code))
-    with contextlib.suppress(KeyboardInterrupt):
-        thread.join(_JOIN_SECONDS)
-        if not thread.is_alive():
-            return code
-    _leave_at_once(code)
+    if not receiver.ended.wait(_LAST_SECONDS):
+        _leave_at_once(code)
     return code
 
 
@@ -134,11 +135,6 @@ def _credentials(flags: argparse.Namespace) -> Credentials:
             "--password-file."
         )
     return Credentials(name, password)
-
-
-def _interrupted() -> int:
-    """Return the status after Ctrl-C: a person's usual way to leave, a script's failure."""
-    return OK if _is_terminal() else INTERRUPTED
 
 
 def _is_terminal() -> bool:
