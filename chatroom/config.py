@@ -119,7 +119,7 @@ class Settings:
     )
     line_bytes: int = _setting(8192, _whole(256, 1048576), "longest line in bytes")
     message_rate: float = _setting(
-        10.0, _number(0, 1e6), "lines a second and person after a burst of 5 s' worth; 0 = no limit"
+        10.0, _number(0, 1e6), "lines a second and person, after a burst of 50; 0 = no limit"
     )
     outbox_bytes: int = _setting(
         1048576, _whole(65536, _MANY), "bytes that may wait for one slow reader"

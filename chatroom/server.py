@@ -111,6 +111,7 @@ class Server:
         for connection in self.listener.connections():
             connection.outbox.stop_reading()
         self._passwords.close()
+        self.engine.refuse_posts()
         self.engine.settle(max(0.0, deadline - time.monotonic()) / 2)
         self.services.settled.set()
         if not self.listener.wait_empty(max(0.0, deadline - time.monotonic())):

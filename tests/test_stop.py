@@ -3,6 +3,7 @@
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -150,3 +151,15 @@ def test_people_who_knock_during_a_restart_are_let_in_or_told(start_server: Star
 def test_a_normal_user_cannot_restart_the_server(server: ServerProcess) -> None:
     bob = server.join("bob")
     assert "/restart is for superusers only" in bob.answer_to("/restart")
+
+
+def test_at_a_stop_everybody_has_seen_the_same(start_server: StartServer) -> None:
+    """What one member was shown before the farewell, all were shown."""
+    server = start_server(message_rate=0)
+    talker, readers = server.join("ann"), [server.join(f"reader{i}") for i in range(5)]
+    with talker.flooding(b"one more\n" * 100):
+        readers[0].until("ann: one more")
+        server.process.send_signal(signal.SIGTERM)
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(Peer.until_end, readers))
+    assert len({reader.seen.count("ann: one more") for reader in readers}) == 1

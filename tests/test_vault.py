@@ -170,6 +170,13 @@ def test_a_missing_keyring_is_not_replaced(store: Path) -> None:
     assert not keyring.exists()
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_lost_store_is_not_taken_for_a_new_one(store: Path, is_there: bool) -> None:
+    file = store / "data" / "chatroom.db"
+    file.write_bytes(b"") if is_there else file.unlink()
+    assert "is missing or empty, but its keyring is there" in refusal(store)
+
+
 def test_a_missing_master_secret_is_not_replaced(store: Path) -> None:
     (store / "data" / "master.key").unlink()
     assert "master.key is missing" in refusal(store)

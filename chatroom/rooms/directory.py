@@ -75,10 +75,11 @@ class Directory:
         posts = self._engine.read(LOBBY, 0, upto, HISTORY)
         return person, member.face.messages(posts, old=True) if posts else b""
 
-    def depart(self, person: Person, member: Member) -> None:
+    def depart(self, member: Member) -> None:
         """Take a session out, and announce it when the person has no other. Idempotent."""
         with self._lock:
-            if member not in person.members:
+            person = self._people.get(member.account_id)
+            if person is None or member not in person.members:
                 return
             person.members = tuple(m for m in person.members if m is not member)
             for room in person.rooms:

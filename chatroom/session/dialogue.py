@@ -106,7 +106,8 @@ class Dialogue:
             _, fields = decode(raw.decode())
         except (UserError, UnicodeDecodeError):
             fields = {}
-        if fields.get("v") != VERSION:
+        version = fields.get("v")
+        if type(version) is not int or version != VERSION:
             self.refuse(f'This server speaks >hello {{"v":{VERSION}}}; go on in plain text.')
             return False
         self.face = EVENTS

@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError
 from chatroom.commands.registry import Context, Registry, Services
 from chatroom.errors import Gone, StoreError
 from chatroom.net.connection import Connection
+from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
 from chatroom.session.dialogue import Dialogue
@@ -41,7 +42,10 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
     except Gone as reason:
         reason_left = str(reason)
     finally:
-        services.directory.depart(person, member)
+        if services.stopping.is_set():
+            # What was posted before the stop is delivered to everybody before anybody leaves.
+            services.settled.wait(_SETTLE_SECONDS)
+        services.directory.depart(member)
     _log.info("left account=%s reason=%s", member.account_id, reason_left)
     _say_farewell(dialogue, services, reason_left)
 
@@ -55,8 +59,6 @@ _FAREWELLS = {
 def _say_farewell(dialogue: Dialogue, services: Services, reason: str) -> None:
     _say_goodbye(dialogue, "disconnect", _FAREWELLS.get(reason, ""))
     if services.stopping.is_set():
-        # What was posted before the stop is delivered to everybody before anybody hears this.
-        services.settled.wait(_SETTLE_SECONDS)
         if services.restarting.is_set():
             _say_goodbye(dialogue, "restart", "The server restarts. Come back in a moment.")
         else:
@@ -69,17 +71,30 @@ def _say_goodbye(dialogue: Dialogue, do: str, text: str) -> None:
 
 
 def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
-    """Log in, enter the rooms, and show who is here and what was said last."""
+    """Log in and enter the rooms."""
     connection = dialogue.connection
     seen = services.directory.changes
     account = Login(dialogue, services.accounts).run()
     connection.must_log_in = False
-    face = dialogue.face
-    member = Member(account.id, face, connection.outbox, connection.end)
-    # Held until the history is sent: what comes meanwhile belongs behind it.
-    connection.outbox.hold()
-    person, history = services.directory.arrive(account, member, seen)
-    names, number = services.directory.some_names(NAMES_SHOWN)
+    member = Member(account.id, dialogue.face, connection.outbox, connection.end)
+    try:
+        # Held until the history is sent: what comes meanwhile belongs behind it.
+        connection.outbox.hold()
+        person, history = services.directory.arrive(account, member, seen)
+        connection.outbox.release(_welcome(person, member, history, services.directory))
+    except BaseException:
+        services.directory.depart(member)
+        raise
+    _log.info(
+        "logged in account=%s name=%s address=%s", account.id, account.name, connection.address
+    )
+    return person, member
+
+
+def _welcome(person: Person, member: Member, history: bytes, directory: Directory) -> bytes:
+    """Return what somebody sees first: the greeting, who is here, what was said last."""
+    face, account = member.face, person.account
+    names, number = directory.some_names(NAMES_SHOWN)
     more = f" and {number - len(names)} more" if number > len(names) else ""
     first = face.notice(
         "welcome",
@@ -94,11 +109,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     if person.busy is not None:
         text = f"You are {person.busy_text()}. Messages are held until you type /free."
         first += face.control("busy", text, reason=person.busy)
-    _log.info(
-        "logged in account=%s name=%s address=%s", account.id, account.name, connection.address
-    )
-    connection.outbox.release(first)
-    return person, member
+    return first
 
 
 def _talk(
@@ -118,6 +129,8 @@ def _talk(
             delay = person.pace(rate)
             if delay > 0:
                 services.stopping.wait(delay)
+                if dialogue.connection.ended:
+                    raise Gone("ended")
         if kind == POST:
             account = person.account
             try:

@@ -26,6 +26,9 @@ class Engine(Protocol):
         :raises StoreError: the store cannot be used; the sentence says why.
         """
 
+    def refuse_posts(self) -> None:
+        """Take no more posts: the server stops."""
+
     def settle(self, seconds: float) -> bool:
         """Wait until all that was appended so far is committed and delivered; False: too slow."""
 
@@ -45,6 +48,7 @@ class Engine(Protocol):
 
         :returns: False when too much is queued: nothing was taken, call :meth:`wait_for_space`.
             Comings and goings are always taken.
+        :raises StoreError: the server stops; nothing was taken.
         """
 
     def wait_for_space(self, seconds: float) -> None:

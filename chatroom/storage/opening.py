@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage import schema
-from chatroom.storage.vault import Vault, open_vault
+from chatroom.storage.vault import KEYRING_FILE, Vault, open_vault
 
 _SEAL_PLACE = "meta seal"
 
@@ -25,26 +25,30 @@ def open_store(data_dir: Path, file: Path) -> tuple[Vault, sqlite3.Connection]:
     try:
         fcntl.flock(gate, fcntl.LOCK_EX)
         is_new = not file.exists() or file.stat().st_size == 0
-        vault = open_vault(data_dir, not is_new)
+        if is_new and (data_dir / KEYRING_FILE).exists():
+            raise StoreError(
+                f"The store {file} is missing or empty, but its keyring is there: put it back from "
+                "a backup, or move the whole data directory away to start anew."
+            )
         file.touch(mode=0o600)
         db = schema.connect(file)
         schema.prepare(db, file)
-        _check_keyring(db, vault, file)
+        seal = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
+        vault = open_vault(data_dir, store_exists=seal is not None)
+        if seal is None:
+            sealed = vault.seal(b"ok", _SEAL_PLACE)
+            db.execute("INSERT INTO meta (key, value) VALUES ('seal', ?)", (sealed,))
+        else:
+            _check_keyring(vault, seal[0], file)
         return vault, db
     finally:
         os.close(gate)
 
 
-def _check_keyring(db: sqlite3.Connection, vault: Vault, file: Path) -> None:
+def _check_keyring(vault: Vault, seal: bytes, file: Path) -> None:
     """Refuse a keyring that opens, but is not the one that sealed this store."""
-    row = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
-    if row is None:
-        db.execute(
-            "INSERT INTO meta (key, value) VALUES ('seal', ?)", (vault.seal(b"ok", _SEAL_PLACE),)
-        )
-        return
     try:
-        vault.unseal(row[0], _SEAL_PLACE)
+        vault.unseal(seal, _SEAL_PLACE)
     except Damaged:
         raise StoreError(
             f"The keyring does not belong to the store {file}: put both back from the same backup."

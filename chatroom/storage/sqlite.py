@@ -54,8 +54,8 @@ class SqliteEngine:
         self._reader = schema.connect(self._file)
         # Guards the read connection; the innermost lock, held for one statement.
         self._read_lock = threading.Lock()
-        # Guards _queue, _queued, _urgent, _jobs, _barriers, _sleeping, _closing. Held for a few
-        # assignments; nothing else is taken under it.
+        # Guards the fields from _queue to _closing. Held for a few assignments; nothing else is
+        # taken under it.
         self._lock = threading.Lock()
         self._space = threading.Condition(self._lock)
         self._queue: list[Post] = []
@@ -63,6 +63,7 @@ class SqliteEngine:
         self._jobs: list[_Job] = []
         self._barriers: list[threading.Event] = []
         self._urgent = False
+        self._refusing = False
         self._sleeping = False
         self._closing = False
         # The wake-up: a lock used as a binary semaphore. The writer sets _sleeping under _lock and
@@ -86,6 +87,10 @@ class SqliteEngine:
         self._committed = committed
         self._controlled = controlled
         self._thread.start()
+
+    def refuse_posts(self) -> None:
+        with self._lock:
+            self._refusing = True
 
     def settle(self, seconds: float) -> bool:
         barrier = threading.Event()
@@ -115,14 +120,14 @@ class SqliteEngine:
 
     def append(self, post: Post) -> bool:
         with self._lock:
-            if self._queued > QUEUE_BYTES and post.kind in KEPT:
-                return False
-            if self._closing:
-                raise StoreError("The server has stopped; nothing was sent.")
+            if post.kind in KEPT:
+                if self._refusing or self._closing:
+                    raise StoreError("The server stops; that was not sent.")
+                if self._queued > QUEUE_BYTES:
+                    return False
+                self._urgent = True
             self._queue.append(post)
             self._queued += len(post.text) + _POST_OVERHEAD
-            if post.kind in KEPT:
-                self._urgent = True
             if self._sleeping:
                 self._sleeping = False
                 self._bell.release()
