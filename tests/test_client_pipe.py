@@ -34,6 +34,7 @@ class Script:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            bufsize=0,  # what was read ahead here would be lost to the final communicate()
             env={**kept, **environment},
         )
         self.errors = ""

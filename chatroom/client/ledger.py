@@ -46,6 +46,8 @@ class Ledger:
         self._prefix = secrets.token_hex(4)
         self._number = 0
         self._open: dict[str, Sent] = {}
+        self.last_number = 0
+        """Line of the input that was kept last."""
 
     def new(self, text: str, is_command: bool, number: int = 0) -> Sent:
         """Return an entry with an id of its own; it is not kept yet."""
@@ -55,6 +57,7 @@ class Ledger:
     def keep(self, sent: Sent) -> None:
         """Keep it until it is settled."""
         self._open[sent.cid] = sent
+        self.last_number = sent.number
 
     def settle(self, cid: object) -> Sent | None:
         """Take out what has this id; None when there is nothing."""

@@ -31,14 +31,14 @@ class Pipe:
         self._lines = lines
         self._has_commands = has_commands
         self._undelivered = 0
-        self._in_hand = 0  # a line that was read and is in the ledger not yet: 1
+        self._in_hand = 0  # number of the line that was read last, while it is worked on
 
     def run(self, visit: Visit) -> int:
         """Send all lines, wait for them to come back; return the exit status. Never raises."""
         try:
             visit.wait_until_in()
             for number, raw in self._read(visit):
-                self._in_hand = 1
+                self._in_hand = number
                 self._send(visit, number, raw)
                 self._in_hand = 0
                 if visit.is_leaving:
@@ -80,13 +80,13 @@ class Pipe:
         if word not in ("/restart", "/disconnect"):
             self._refused(command.number, "the connection was lost before the answer.")
 
-    def conclude(self, end: End, waiting: list[Sent]) -> int:
+    def conclude(self, end: End, waiting: list[Sent], last_kept: int) -> int:
         if end.is_quiet:
             self._screen.be_quiet()
             return end.code
         if end.sentence:
             self.tell(end.sentence)
-        undelivered = self._undelivered + len(waiting) + self._in_hand
+        undelivered = self._undelivered + len(waiting) + (self._in_hand > last_kept)
         if not undelivered:
             return end.code
         lines = "line was" if undelivered == 1 else "lines were"
@@ -149,7 +149,6 @@ class Pipe:
             return
         visit.wait_settled(WINDOW - 1, PATIENCE_SECONDS)
         visit.post(line[1:] if self._has_commands and line.startswith("//") else line, number)
-        self._in_hand = 0
 
     def _refused(self, number: int, why: str) -> None:
         self._undelivered += 1

@@ -59,7 +59,7 @@ class Terminal:
         if word.lower() != "/restart":
             self.tell(f"The server has not said whether {word} was done.")
 
-    def conclude(self, end: End, waiting: list[Sent]) -> int:
+    def conclude(self, end: End, waiting: list[Sent], last_kept: int) -> int:
         self._echo.restore()
         if end.is_quiet:
             self._screen.be_quiet()

@@ -50,10 +50,11 @@ class Front(Protocol):
     def lost(self, command: Sent) -> None:
         """The connection ended before the command was answered."""
 
-    def conclude(self, end: End, waiting: list[Sent]) -> int:
+    def conclude(self, end: End, waiting: list[Sent], last_kept: int) -> int:
         """Say the last words, leave the terminal as it was, and return the exit status.
 
         :param waiting: what was never confirmed.
+        :param last_kept: the last line of the input that the ledger ever held.
         """
 
 
@@ -285,7 +286,8 @@ class Visit:
         """Let the front say its last words; return the exit status."""
         with self.news:
             waiting = [sent for sent in self.ledger.all() if not sent.is_command]
-        return self.front.conclude(end, waiting)
+            last_kept = self.ledger.last_number
+        return self.front.conclude(end, waiting, last_kept)
 
     @property
     def is_plain(self) -> bool:
