@@ -129,7 +129,7 @@ class Settings:
         100, _whole(0, _MANY), "connections of one address; 0 = no limit"
     )
     kick_minutes: float = _setting(
-        5.0, _number(0, 525600), "minutes that somebody who was kicked stays out"
+        5.0, _number(0.001, 525600), "minutes that somebody who was kicked stays out"
     )
     login_rate: float = _setting(
         0.0, _number(0, _MANY), "reserved: login attempts a minute; has no effect yet"

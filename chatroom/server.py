@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -40,7 +39,11 @@ class Server:
     """
 
     def __init__(self, settings: config.Settings) -> None:
-        self._wish = threading.Event()
+        # Not an Event: a signal's handler runs in the thread that waits, between any two of its
+        # steps, and would wait for a lock that this same thread holds.
+        self._wait_fd, self._wish_fd = os.pipe()
+        os.set_blocking(self._wish_fd, False)
+        self._is_stop_wanted = False
         most = net.admissible(settings.connections, net.raise_file_limit())
         with contextlib.ExitStack() as undo:
             held = lock.hold(settings.data_dir)
@@ -84,16 +87,23 @@ class Server:
 
     def wait(self) -> None:
         """Wait until somebody wants a stop or a restart."""
-        self._wish.wait()
+        os.read(self._wait_fd, 1)
 
     def want_stop(self) -> None:
-        """Let :meth:`wait` return; may be called from a signal handler."""
-        self._wish.set()
+        """Let :meth:`wait` return; may be called from a signal handler, any number of times."""
+        self._is_stop_wanted = True
+        self._wish()
+
+    def _wish(self) -> None:
+        try:
+            os.write(self._wish_fd, b"!")
+        except BlockingIOError:
+            pass  # there are wishes enough
 
     @property
-    def restarting(self) -> bool:
-        """True when the stop is one half of a restart."""
-        return self.services.restarting.is_set()
+    def is_restarting(self) -> bool:
+        """True when the stop is one half of a restart. A signal always wins over a restart."""
+        return self.services.restarting.is_set() and not self._is_stop_wanted
 
     def stop(self) -> None:
         """Stop within ``STOP_SECONDS``. Idempotent.
@@ -105,6 +115,8 @@ class Server:
         5. End the threads of the flusher and the engine, close the store.
         """
         deadline = time.monotonic() + STOP_SECONDS
+        if self._is_stop_wanted:
+            self.services.restarting.clear()
         self._directory.be_quiet()
         self.listener.stop_accepting()
         self.services.stopping.set()
@@ -118,15 +130,11 @@ class Server:
             _log.warning("connections left at the stop: %d", len(self.listener.connections()))
         self._flusher.close()
         self.engine.close()
-        if self.restarting:
-            self.listener.hand_over()
-        else:
-            self.listener.close()
 
     def _restart(self, by: str) -> None:
         _log.info("restart wanted by=%s", by)
         self.services.restarting.set()
-        self._wish.set()
+        self._wish()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -174,16 +182,28 @@ def _serve(settings: config.Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: server.want_stop())
     server.start()
-    print(f"Listening on {server.listener.address}", flush=True)
-    if code := server.accounts.offer_claim():
-        print(f"There is no superuser yet. Log in and type: /claim {code}", flush=True)
-    _log.info("started address=%s", server.listener.address)
-    server.wait()
-    server.stop()
-    _log.info("restarts" if server.restarting else "stopped")
-    logs.close_log()
-    if server.restarting:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    try:
+        _announce(server)
+        server.wait()
+    finally:
+        server.stop()
+    if server.is_restarting:
+        _log.info("restarts")
+        logs.close_log()
+        server.listener.hand_over()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    server.listener.close()
+    _log.info("stopped")
+    logs.close_log()
     return 0
+
+
+def _announce(server: Server) -> None:
+    code = server.accounts.offer_claim()
+    try:
+        print(f"Listening on {server.listener.address}", flush=True)
+        if code:
+            print(f"There is no superuser yet. Log in and type: /claim {code}", flush=True)
+    except OSError as error:
+        raise StartError(f"Standard output cannot be written: {error.strerror}.") from None
+    _log.info("started address=%s", server.listener.address)

@@ -141,3 +141,16 @@ def test_busy_ends_when_the_person_leaves(room: ServerProcess) -> None:
     again.until("Welcome")
     watcher.send("can you hear me")
     again.until("watcher: can you hear me")
+
+
+def test_somebody_who_comes_in_while_another_session_toggles_is_welcomed(
+    server: ServerProcess,
+) -> None:
+    first = server.join("ann")
+    for _ in range(15):
+        first.send("/busy", "/free")
+        second = server.peer()
+        second.send("n", "ann", PASSWORD)
+        first.send("/busy", "/free")
+        second.until("Welcome")
+        second.close()

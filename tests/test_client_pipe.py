@@ -276,7 +276,7 @@ def test_a_kick_ends_the_script_while_it_waits_for_input(room: ServerProcess, pi
     assert script.process.wait(PATIENCE) == 6  # its input is still open
     script.see_error("You were kicked by boss.")
     script = pipe(room.port, "--name", "tim", CHATROOM_PASSWORD=PASSWORD)
-    assert script.end(b"two\n")[0] == 3
+    assert script.end(b"two\n")[0] == 6
     assert "You were kicked by boss" in script.errors
 
 

@@ -192,12 +192,19 @@ def test_who_does_not_log_in_in_time_is_told_and_closed(start_server: StartServe
     inside.until("ann: still here")
 
 
-def test_who_keeps_typing_is_out_of_time_all_the_same(start_server: StartServer) -> None:
-    server = start_server(login_seconds=0.5)
-    peer = server.program_start()
-    with peer.flooding(b">post {}\n" * 1000):
+def test_who_keeps_sending_is_out_of_time_all_the_same(start_server: StartServer) -> None:
+    server = start_server(login_seconds=0.5, line_bytes=1048576)
+    peer = server.peer()
+    with peer.flooding(b"no end "):
         assert peer.is_closed()
-    server.wait_for_line("time is up")
+    server.wait_for_line("time is up|a line without end")
+
+
+@pytest.mark.parametrize("noise", [b"\n", b"\xff\n", b">post {}\n", b">\n"])
+def test_who_never_answers_is_cut_off(room: ServerProcess, noise: bytes) -> None:
+    peer = room.program_start()
+    with peer.flooding(noise * 100):
+        assert "That was no answer, too many times. Connect again." in peer.until_end()
 
 
 def test_a_name_that_is_no_text_at_all_is_an_unknown_name(room: ServerProcess) -> None:

@@ -2,13 +2,15 @@
 
 import signal
 import socket
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, Peer, ServerProcess, run_server
+from tests.harness import PASSWORD, PATIENCE, PROGRAM, Peer, ServerProcess, run_server
 
 STOP_SECONDS = 5.0
 
@@ -163,3 +165,37 @@ def test_at_a_stop_everybody_has_seen_the_same(start_server: StartServer) -> Non
         with ThreadPoolExecutor() as threads:
             list(threads.map(Peer.until_end, readers))
     assert len({reader.seen.count("ann: one more") for reader in readers}) == 1
+
+
+def test_many_signals_at_once_are_one_stop(start_server: StartServer) -> None:
+    server = start_server()
+    for number in [signal.SIGTERM, signal.SIGINT, signal.SIGHUP] * 50:
+        server.process.send_signal(number)
+    assert server.stop() == 0
+
+
+def test_a_signal_wins_over_a_restart(start_server: StartServer) -> None:
+    server = start_server()
+    server.add_user("boss", superuser=True)
+    boss = server.join("boss")
+    server.process.send_signal(signal.SIGSTOP)
+    boss.send("/restart")
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGCONT)
+    assert server.stop() == 0
+
+
+def test_a_console_that_cannot_be_written_ends_the_start(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "--port", "0", "--data-dir", "data", "--log-dir", "logs"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "Standard output cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -3,6 +3,7 @@
 import hmac
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +29,7 @@ class Accounts:
     def __init__(self, engine: Engine, passwords: Passwords) -> None:
         self._engine = engine
         self._passwords = passwords
+        self._claim_lock = threading.Lock()  # one claim at a time; guards _claim
         self._claim = ""
 
     def is_taken(self, name: str) -> bool:
@@ -134,15 +136,16 @@ class Accounts:
 
     def claim(self, account: Account, code: str) -> None:
         """Make somebody the first superuser. :raises UserError: the code is not valid."""
-        right = hmac.compare_digest(self._claim.encode(), code.encode("utf-8", "replace"))
-        if not right or not self._claim or self._engine.superusers():
-            _log.warning("claim refused account=%s", account.id)
-            raise UserError(
-                "That code is not valid. It is printed where the server was started, as long as "
-                "there is no superuser."
-            )
-        self._claim = ""
-        self.set_grant(account, SUPERUSER, "claim")
+        with self._claim_lock:
+            right = hmac.compare_digest(self._claim.encode(), code.encode("utf-8", "replace"))
+            if not right or not self._claim or self._engine.superusers():
+                _log.warning("claim refused account=%s", account.id)
+                raise UserError(
+                    "That code is not valid. It is printed where the server was started, as long "
+                    "as there is no superuser."
+                )
+            self.set_grant(account, SUPERUSER, "claim")
+            self._claim = ""
 
     def _change(self, account_id: str, change: Callable[[Account], Account]) -> None:
         """Load, change, compare-and-set; again when somebody else was faster."""

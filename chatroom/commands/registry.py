@@ -113,6 +113,7 @@ class Command:
         return account.grant <= self.grant
 
 
+_REASON_LONGEST = 200
 _REST = frozenset({"TEXT", "reason"})
 
 
@@ -159,7 +160,7 @@ class Registry:
         :param line: cleaned, starting with ``/``.
         :raises Gone: the peer left while it was asked something.
         """
-        word, _, rest = line.strip().partition(" ")
+        word, rest = _first_word(line.strip())
         try:
             command = self.find(word, context.account)
             context.command = command.name
@@ -184,24 +185,30 @@ def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
     """Return the handler's arguments, checked; ``None`` for one that is missing."""
     values: list[Any] = []
     for token in command.usage.split():
-        rest = rest.strip()
         word = token.strip("[]")
-        given, rest = (rest, "") if word in _REST else (rest.partition(" ")[0], rest)
-        rest = rest[len(given) :] if rest else ""
+        # Any white space separates; the rest of the line keeps what is inside it.
+        given, rest = (rest, "") if word in _REST else _first_word(rest)
         if not given:
             if token.startswith("["):
                 values.append(None)
                 continue
             raise UserError(f"{word} is missing. Type {command.form}")
         values.append(_value(command, word, given, accounts))
-    if rest.strip():
-        raise UserError(f"'{rest.strip()}' is too much. Type {command.form}")
+    if rest:
+        raise UserError(f"'{rest}' is too much. Type {command.form}")
     return values
+
+
+def _first_word(line: str) -> tuple[str, str]:
+    words = line.split(None, 1)
+    return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
 
 
 def _value(command: Command, word: str, given: str, accounts: Accounts) -> Any:
     if word == "USER":
         return accounts.find(given.removeprefix("@"))
+    if word == "reason" and len(given) > _REASON_LONGEST:
+        raise UserError(f"A reason has at most {_REASON_LONGEST} characters.")
     if "|" in word and given not in word.split("|"):
         allowed = " or ".join(word.split("|"))
         raise UserError(f"'{given}' must be {allowed}. Type {command.form}")

@@ -47,11 +47,13 @@ def add_to(registry: Registry) -> None:
     @registry.command("busy", "[reason]", "hold messages back until /free")
     def go_busy(context: Context, reason: str | None) -> None:
         context.services.directory.go_busy(context.person, reason or "")
+        context.reply("")  # the person is told by >control; a program waits for its >result
 
     @registry.command("free", "", "show what was missed while busy, and go on")
     def go_free(context: Context) -> None:
         if not context.services.directory.go_free(context.person):
             raise UserError("You are free already. /busy holds messages back.")
+        context.reply("")
 
     @registry.command("disconnect", "", "say goodbye and leave")
     def disconnect(context: Context) -> None:

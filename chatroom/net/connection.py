@@ -35,7 +35,6 @@ class Connection:
         "_sock",
         "_splitter",
         "address",
-        "ended",
         "must_log_in",
         "outbox",
     )
@@ -55,8 +54,6 @@ class Connection:
         self.address = address
         self.must_log_in = True
         """Until this is taken away the listener may end the connection, see :meth:`expire`."""
-        self.ended = False
-        """Set by :meth:`end`: input that was read already counts no more."""
         too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
         self.outbox = Outbox(sock, outbox_bytes, flusher, too_slow)
 
@@ -84,7 +81,6 @@ class Connection:
 
     def end(self, last: bytes = b"") -> None:
         """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""
-        self.ended = True
         self.outbox.finish(last)
         self.outbox.stop_reading()
 

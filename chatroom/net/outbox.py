@@ -21,6 +21,16 @@ class Flusher(Protocol):
         """Begin; any thread, must not block."""
 
 
+class Gap:
+    """A place in what is sent, for something earlier; see :meth:`Outbox.hold`."""
+
+    __slots__ = ("first", "later")
+
+    def __init__(self) -> None:
+        self.first: bytes | None = None
+        self.later: list[bytes] = []
+
+
 class Outbox:
     """What one connection still has to get. Any thread may call any method; none blocks.
 
@@ -35,7 +45,8 @@ class Outbox:
         "_cap",
         "_finishing",
         "_flusher",
-        "_held",
+        "_gaps",
+        "_granted",
         "_lock",
         "_queue",
         "_queued",
@@ -56,9 +67,11 @@ class Outbox:
         self._lock = threading.Lock()
         # None: nothing waits, a chunk may go straight to the socket.
         self._queue: deque[bytes | memoryview] | None = None
-        # Not None while something earlier is read back: what is offered meanwhile.
-        self._held: list[bytes] | None = None
-        self._queued = 0  # bytes in _queue and _held
+        # Places where something earlier will be put that is just read back, the first one first.
+        self._gaps: list[Gap] = []
+        self._queued = 0  # bytes in _queue and _gaps
+        # Bytes that were read back on purpose: they do not count against the cap.
+        self._granted = 0
         self._finishing = False
         self._broken = False
         self.overflowed = False
@@ -87,24 +100,22 @@ class Outbox:
             elif not self._finishing:
                 self._keep(chunk)
 
-    def hold(self) -> None:
-        """Let offered chunks wait until :meth:`release`: something earlier is being read back."""
+    def hold(self) -> Gap:
+        """Leave a gap for something that is read back; what is offered later comes behind it."""
+        gap = Gap()
         with self._lock:
             if self._queue is None:
                 self._queue = deque()
-            if self._held is None:
-                self._held = []
+            self._gaps.append(gap)
+        return gap
 
-    def release(self, first: bytes) -> None:
-        """Send ``first``, then what was offered since :meth:`hold`, then go on as usual."""
+    def release(self, gap: Gap, first: bytes) -> None:
+        """Fill a gap: send ``first``, then what was offered behind it, then go on as usual."""
         with self._lock:
-            if self._held is None or self._finishing or self._queue is None:
-                return
-            if first:
-                self._queue.append(first)
-                self._queued += len(first)
-            self._queue.extend(self._held)
-            self._held = None
+            gap.first = first
+            self._queued += len(first)
+            self._granted += len(first)
+            self._close_gaps(only_filled=True)
             if not self._flush():
                 self._flusher.watch(self)
 
@@ -115,9 +126,7 @@ class Outbox:
                 return
             if self._queue is None:
                 self._queue = deque()
-            if self._held:
-                self._queue.extend(self._held)
-            self._held = None
+            self._close_gaps(only_filled=False)
             if last and not self._broken:
                 self._queue.append(last)
                 self._queued += len(last)
@@ -171,20 +180,20 @@ class Outbox:
         assert self._queue is not None
         if self._broken:
             return
-        if self._queued > self._cap:
+        if self._queued > self._cap + self._granted:
             # Keep the started chunk, so that the reason begins on a line of its own.
             started = (
                 self._queue[0] if self._queue and isinstance(self._queue[0], memoryview) else b""
             )
             self._queue = deque((started, self._too_slow))
             self._queued = len(started) + len(self._too_slow)
-            self._held = None
+            self._gaps.clear()
             self._finishing = True
             self.overflowed = self.input_ended = True
             self._shut_now(socket.SHUT_RD)
             self._flusher.watch(self)
         else:
-            (self._queue if self._held is None else self._held).append(chunk)
+            (self._gaps[-1].later if self._gaps else self._queue).append(chunk)
             self._queued += len(chunk)
 
     def _flush(self) -> bool:
@@ -209,12 +218,23 @@ class Outbox:
                     break
                 sent -= len(chunk)
                 queue.popleft()
-        if not self._finishing and self._held is None:
-            self._queue = None
+        if not self._gaps:
+            self._granted = 0
+            if not self._finishing:
+                self._queue = None
         return True
 
+    def _close_gaps(self, only_filled: bool) -> None:
+        assert self._lock.locked()
+        while self._gaps and not (only_filled and self._gaps[0].first is None):
+            gap = self._gaps.pop(0)
+            if self._queue is not None and not self._finishing:
+                self._queue.extend([gap.first] if gap.first else [])
+                self._queue.extend(gap.later)
+
     def _break(self) -> None:
-        self._broken = True
+        self._broken = self.input_ended = True
+        self._gaps.clear()
         self._queue = deque()
         self._queued = 0
         self._shut_now(socket.SHUT_RDWR)

@@ -144,20 +144,22 @@ class Directory:
             spans = []
             for member in person.members:
                 # Held: live messages may come before those that are read back below.
-                member.outbox.hold()
+                gap = member.outbox.hold()
                 cursors = member.cursors or {}
                 member.cursors = None
                 spans.append(
                     (
                         member,
+                        gap,
                         [(r.log, cursors.get(r.log, 0), r.enter(member)) for r in person.rooms],
                     )
                 )
-        for member, places in spans:
+        for member, gap, places in spans:
             text, posts = self._missed(person, places)
             member.outbox.release(
+                gap,
                 member.face.control("free", text)
-                + (member.face.messages(posts, old=True) if posts else b"")
+                + (member.face.messages(posts, old=True) if posts else b""),
             )
         return True
 

@@ -3,9 +3,19 @@
 from chatroom.errors import Gone, UserError
 from chatroom.net.connection import Connection
 from chatroom.protocol import VERSION, decode, encode
-from chatroom.session.faces import ANSWER, EVENTS, NO_INPUT, NOTHING, PLAIN, AnyFace, Input
+from chatroom.session.faces import (
+    ANSWER,
+    EVENTS,
+    NO_INPUT,
+    NOTHING,
+    PLAIN,
+    AnyFace,
+    Input,
+    NotUnderstood,
+)
 from chatroom.text import check_new_password
 
+_NO_ANSWERS = 50  # lines in a row that do not answer an open question
 _NOT_UTF8 = "That line is not valid UTF-8; it was not sent."
 
 
@@ -53,7 +63,11 @@ class Dialogue:
         """
         face = self.face
         self.send(face.prompt(ask, text, secret))
+        other = 0
         while (said := self.read(asked=True)).kind != ANSWER:
+            other += 1
+            if other > _NO_ANSWERS:
+                raise Gone("no answer")
             if self.face is not face:  # the peer said hello instead: ask in its own words
                 face = self.face
                 self.send(face.prompt(ask, text, secret))
@@ -74,7 +88,7 @@ class Dialogue:
         self.connection.outbox.finish(self.face.control("disconnect", text))
 
     def read(self, asked: bool = False) -> Input:
-        """Wait for a line that can be understood; say what is wrong with the others.
+        """Wait for a line; say what is wrong with one that cannot be understood (``NOTHING``).
 
         :raises Gone: the peer has left or its time is up.
         """
@@ -83,12 +97,12 @@ class Dialogue:
                 self._ahead = self.connection.read()
                 self._ahead.reverse()
                 continue
-            if self.connection.ended:
+            if self.connection.outbox.input_ended:
                 raise Gone("ended")
             raw = self._ahead.pop()
             if raw is None:
                 self.refuse(f"That line is longer than {self._line_bytes} bytes; it was not sent.")
-                continue
+                return NO_INPUT
             if self._is_first:
                 self._is_first = False
                 if raw.startswith(b">hello") and self._hello(raw):
@@ -97,8 +111,9 @@ class Dialogue:
                 return self.face.parse(raw.decode(), asked)
             except UnicodeDecodeError:
                 self.refuse(_NOT_UTF8)
-            except UserError as error:
-                self.refuse(str(error))
+            except NotUnderstood as error:
+                self.refuse(str(error), error.cid)
+            return NO_INPUT
 
     def _hello(self, raw: bytes) -> bool:
         """Turn into an events connection, if the peer asks for a version that is spoken here."""

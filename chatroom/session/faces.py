@@ -27,6 +27,14 @@ class Input(NamedTuple):
 NO_INPUT = Input(NOTHING, "")
 
 
+class NotUnderstood(UserError):
+    """A line that cannot be understood; ``cid`` is the client's own id of it."""
+
+    def __init__(self, sentence: str, cid: str) -> None:
+        super().__init__(sentence)
+        self.cid = cid
+
+
 class PlainFace:
     """Sentences for a person with ``nc`` or ``telnet``; times are the server's local time."""
 
@@ -87,6 +95,13 @@ class PlainFace:
         return clock
 
 
+def _cid(fields: dict[str, Any]) -> str:
+    cid = fields.get("cid", "")
+    if isinstance(cid, bool) or not isinstance(cid, str | int) or len(str(cid)) > CID_LONGEST:
+        raise UserError(f'"cid" is a text or a number of at most {CID_LONGEST} characters.')
+    return clean_line(str(cid))
+
+
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -96,14 +111,19 @@ class EventsFace:
     name = "events"
 
     def parse(self, line: str, asked: bool) -> Input:
-        """Understand a line. :raises UserError: it cannot be understood; says what may be sent."""
+        """Understand a line. :raises NotUnderstood: it cannot be; says what may be sent."""
         if not line.strip():
             return NO_INPUT
-        word, fields = decode(line)
-        cid = fields.get("cid", "")
-        if not isinstance(cid, str | int) or len(str(cid)) > CID_LONGEST:
-            raise UserError(f'"cid" is a text or a number of at most {CID_LONGEST} characters.')
-        cid = clean_line(str(cid))
+        cid = ""
+        try:
+            word, fields = decode(line)
+            cid = _cid(fields)
+            return self._understand(word, fields, cid)
+        except UserError as error:
+            raise NotUnderstood(str(error), cid) from None
+
+    @staticmethod
+    def _understand(word: str, fields: dict[str, Any], cid: str) -> Input:
         if word == "answer":
             return Input(ANSWER, text_field(word, fields, "text"), cid)
         if word == "command":

@@ -19,7 +19,12 @@ _UNKNOWN = "Unknown name or wrong password. Try again."
 
 
 class GivenUp(ChatroomError):
-    """The login ends here; the sentence says why."""
+    """The login ends here; the sentence says why, ``do`` what the client is to think of it."""
+
+    def __init__(self, sentence: str, do: str = "disconnect") -> None:
+        # The word that means success may stand in a name or a reason; it must not be seen here.
+        super().__init__(sentence.replace("Welcome", "welcome"))
+        self.do = do
 
 
 class Login:
@@ -40,14 +45,18 @@ class Login:
         :raises GivenUp: too many wrong answers, or the person is kicked.
         :raises Gone: the peer has left or its time is up.
         """
-        while True:
-            answer = self._dialogue.ask("account", "Do you want to make a new account? [y/n]")
-            word = answer.strip().lower()
-            if word in ("y", "yes"):
-                return self._register()
-            if word in ("n", "no"):
-                return self._log_in()
-            self._again("Answer y to make a new account, or n if you have one.")
+        try:
+            while True:
+                answer = self._dialogue.ask("account", "Do you want to make a new account? [y/n]")
+                word = answer.strip().lower()
+                if word in ("y", "yes"):
+                    return self._register()
+                if word in ("n", "no"):
+                    return self._log_in()
+                self._again("Answer y to make a new account, or n if you have one.")
+        except StoreError as error:
+            _log.error("login failed reason=%s", error)
+            raise GivenUp("The accounts cannot be used just now. Tell the operator.") from None
 
     def _log_in(self) -> Account:
         while True:
@@ -58,11 +67,8 @@ class Login:
             except TooManyLogins as error:
                 self._dialogue.tell("error", str(error))
                 continue
-            except StoreError as error:
-                _log.error("login failed reason=%s", error)
-                raise GivenUp("Your account cannot be read just now. Tell the operator.") from None
             if kick is not None:
-                raise GivenUp(kicked_sentence(kick))
+                raise GivenUp(kicked_sentence(kick), "kick")
             if account is not None:
                 return account
             _log.info("login refused address=%s", self._dialogue.connection.address)
@@ -76,9 +82,6 @@ class Login:
                 return self._accounts.register(name, password)
             except TooManyLogins as error:
                 self._dialogue.tell("error", str(error))
-            except StoreError as error:
-                _log.error("registration failed reason=%s", error)
-                raise GivenUp("Your account cannot be kept just now. Try again later.") from None
             except UserError as error:
                 self._again(str(error))
 

@@ -30,7 +30,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         person, member = _come_in(dialogue, services)
     except GivenUp as reason:
         _log.info("not logged in address=%s reason=given up", connection.address)
-        _say_goodbye(dialogue, "disconnect", str(reason))
+        _say_goodbye(dialogue, reason.do, str(reason))
         return
     except (Gone, CancelledError) as reason:
         _log.info("not logged in address=%s reason=%s", connection.address, reason or "stop")
@@ -52,6 +52,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
 
 _FAREWELLS = {
     "time is up": "You took too long to log in. Connect again.",
+    "no answer": "That was no answer, too many times. Connect again.",
     "a line without end": "You sent a line without an end. Connect again.",
 }
 
@@ -79,9 +80,9 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     member = Member(account.id, dialogue.face, connection.outbox, connection.end)
     try:
         # Held until the history is sent: what comes meanwhile belongs behind it.
-        connection.outbox.hold()
+        gap = connection.outbox.hold()
         person, history = services.directory.arrive(account, member, seen)
-        connection.outbox.release(_welcome(person, member, history, services.directory))
+        connection.outbox.release(gap, _welcome(person, member, history, services.directory))
     except BaseException:
         services.directory.depart(member)
         raise
@@ -122,15 +123,15 @@ def _talk(
     while True:
         said = read()
         kind = said.kind
-        if kind == NOTHING:
-            continue
-        member.last_active = time.monotonic()
         if rate:
             delay = person.pace(rate)
             if delay > 0:
                 services.stopping.wait(delay)
-                if dialogue.connection.ended:
+                if dialogue.connection.outbox.input_ended:
                     raise Gone("ended")
+        if kind == NOTHING:
+            continue
+        member.last_active = time.monotonic()
         if kind == POST:
             account = person.account
             try:

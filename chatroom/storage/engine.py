@@ -41,7 +41,7 @@ class Engine(Protocol):
         """Let ``committed`` be called for this log from now on."""
 
     def unfollow(self, log: str) -> None:
-        """End :meth:`follow`."""
+        """End :meth:`follow`: nobody reads this log here any more."""
 
     def append(self, post: Post) -> bool:
         """Queue a post for its log; return at once.

@@ -41,6 +41,8 @@ def open_store(data_dir: Path, file: Path) -> tuple[Vault, sqlite3.Connection]:
         else:
             _check_keyring(vault, seal[0], file)
         return vault, db
+    except sqlite3.Error as error:
+        raise schema.unusable(file, error) from None
     finally:
         os.close(gate)
 

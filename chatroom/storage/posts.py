@@ -49,6 +49,11 @@ class KeptPosts:
             start = max(after + 1, first, min(upto, log.last) - most + 1) - first
             return [posts[i] for i in range(start, min(upto, log.last) - first + 1)]
 
+    def forget(self, name: str) -> None:
+        """Keep nothing more of a log."""
+        with self._lock:
+            self._logs.pop(name, None)
+
     def last_seq(self, name: str) -> int:
         """Return the place of the newest post of a log; 0 when there is none."""
         with self._lock:

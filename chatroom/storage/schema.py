@@ -69,10 +69,9 @@ def prepare(connection: sqlite3.Connection, file: Path) -> None:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {_STEPS[number]} PRAGMA user_version={number + 1}; COMMIT;"
             )
-        for table in ("accounts", "kicks"):
-            (verdict,) = connection.execute(f"PRAGMA quick_check({table})").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict.splitlines()[-1])
     except sqlite3.Error as error:
         raise unusable(file, error) from None
 

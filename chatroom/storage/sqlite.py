@@ -4,6 +4,7 @@ One writer thread does everything in order: it takes all that is queued, commits
 transaction, hands the control events out, gives the posts their places and delivers them.
 """
 
+import contextlib
 import logging
 import sqlite3
 import threading
@@ -77,10 +78,13 @@ class SqliteEngine:
         self._round_ended = 0.0
         self._round_took = 0.0
         self._thread = threading.Thread(target=self._run, name="engine")
-        (self._control_cursor,) = self._db.execute(
-            "SELECT coalesce(max(seq), 0) FROM controls"
-        ).fetchone()
-        self._data_version = self._read_data_version()
+        try:
+            (self._control_cursor,) = self._db.execute(
+                "SELECT coalesce(max(seq), 0) FROM controls"
+            ).fetchone()
+            self._data_version = self._read_data_version()
+        except sqlite3.Error as error:
+            raise schema.unusable(self._file, error) from None
         self._next_look = 0.0
 
     def start(self, committed: Committed, controlled: Controlled) -> None:
@@ -117,6 +121,7 @@ class SqliteEngine:
 
     def unfollow(self, log: str) -> None:
         self._followed.discard(log)
+        self._posts.forget(log)  # in memory only: nobody could read them later
 
     def append(self, post: Post) -> bool:
         with self._lock:
@@ -287,9 +292,10 @@ class SqliteEngine:
             )
             self._db.execute("COMMIT")
         except Exception as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             _log.error("store write failed reason=%s", error)
+            with contextlib.suppress(sqlite3.Error):
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
             failed = (
                 schema.unusable(self._file, error) if isinstance(error, sqlite3.Error) else error
             )
@@ -319,10 +325,15 @@ class SqliteEngine:
         return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
     def _hand_out_controls(self) -> None:
-        found = self._db.execute(
-            "SELECT seq, kind, account FROM controls WHERE seq>? ORDER BY seq",
-            (self._control_cursor,),
-        ).fetchall()
+        try:
+            found = self._db.execute(
+                "SELECT seq, kind, account FROM controls WHERE seq>? ORDER BY seq",
+                (self._control_cursor,),
+            ).fetchall()
+        except sqlite3.Error as error:  # the cursor stays: the next look tries again
+            _log.error("store read failed reason=%s", error)
+            self._data_version = -1
+            return
         for seq, kind, account in found:
             self._control_cursor = seq
             try:
