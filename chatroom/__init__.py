@@ -1,3 +1,1 @@
 """Chatroom: a chat room that people run themselves."""
-
-VERSION = "1.0.0"
