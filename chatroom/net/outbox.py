@@ -11,6 +11,7 @@ import time
 from collections import deque
 from typing import Protocol
 
+_DONTWAIT = int(socket.MSG_DONTWAIT)  # an int, not an enum's member: read for every delivery
 _WRITE_AT_ONCE = 32  # chunks in one sendmsg; far below any IOV_MAX (POSIX: at least 16)
 
 
@@ -86,7 +87,7 @@ class Outbox:
         with self._lock:
             if self._queue is None:
                 try:
-                    sent = self._sock.send(chunk, socket.MSG_DONTWAIT)
+                    sent = self._sock.send(chunk, _DONTWAIT)
                     if sent == len(chunk):
                         return
                 except BlockingIOError:
@@ -204,7 +205,7 @@ class Outbox:
         while queue:
             chunks = [queue[i] for i in range(min(len(queue), _WRITE_AT_ONCE))]
             try:
-                sent = self._sock.sendmsg(chunks, [], socket.MSG_DONTWAIT)
+                sent = self._sock.sendmsg(chunks, [], _DONTWAIT)
             except BlockingIOError:
                 return False
             except OSError:
