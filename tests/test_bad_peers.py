@@ -155,3 +155,28 @@ def test_nobody_sees_what_was_typed_into_the_login(room: ServerProcess, face: st
     assert PASSWORD not in witness.answer_to("/help busy")
     assert PASSWORD not in room.log()
     assert PASSWORD not in peer.seen
+
+
+def test_who_has_vanished_does_not_talk_on(server: ServerProcess) -> None:
+    """What was sent ahead of the rate limit ends with its sender."""
+    ann, bob = server.join("ann"), server.join("bob")
+    bob.send_bytes(b"more\n" * 5000)
+    ann.until("bob: more")
+    bob.vanish()
+    ann.until("bob has left")
+
+
+@pytest.mark.parametrize("noise", [b"\n", b"\xff\n"])
+def test_lines_that_are_no_messages_count_for_the_rate_too(
+    start_server: StartServer, noise: bytes
+) -> None:
+    """Beyond its burst somebody waits for each line, whatever is in it."""
+    server = start_server(message_rate=0.001)
+    ann, bob = server.join("ann"), server.join("bob")
+    bob.send_bytes(noise * 50 + b"still counted\nnever in this test\n")
+    ann.send("after that")
+    ann.until("ann: after that")
+    bob.send("/disconnect")
+    ann.send("and that")
+    ann.until("ann: and that")
+    assert "bob: " not in ann.seen

@@ -198,3 +198,16 @@ def test_superusers_acts_are_in_the_log_and_messages_are_not(
     for secret in ("between us", PASSWORD, "answered 1"):
         assert secret not in log
     assert log.replace("\n", "").isprintable()
+
+
+def test_the_word_of_success_is_not_in_what_a_kicked_person_reads(
+    room: ServerProcess, boss: Peer
+) -> None:
+    room.join("zoe").close()
+    boss.send("/kickuser zoe Welcome to the pub")
+    boss.until("was kicked")
+    peer = room.peer()
+    peer.send("n", "zoe", PASSWORD)
+    text = peer.until_end()
+    assert "to the pub" in text
+    assert "Welcome" not in text
