@@ -132,7 +132,7 @@ class Directory:
                 member.cursors = {room.log: room.put_aside(member) for room in person.rooms}
             members = person.members
         for member in members:
-            text = f"You are {person.busy_text()}. Messages are held until you type /free."
+            text = person.busy_sentence()
             member.outbox.offer(member.face.control("busy", text, reason=reason))
 
     def go_free(self, person: Person) -> bool:
@@ -196,10 +196,9 @@ class Directory:
             return
         kick = self._engine.kick_of(account_id)
         if kick is not None:
-            why = f": {kick.reason}" if kick.reason else "."
+            fields = {"by": kick.by, "reason": kick.reason, "until": kick.until}
+            text = kick.sentence if kick.reason else f"{kick.sentence}."
             for member in person.members:
-                text = f"You were kicked by {kick.by}{why}"
-                fields = {"by": kick.by, "reason": kick.reason, "until": kick.until}
                 member.end(member.face.control("kick", text, **fields))
             return
         account = self._engine.load_account_by_id(account_id)

@@ -35,6 +35,10 @@ class Person:
             return "free"
         return f"busy ({self.busy})" if self.busy else "busy"
 
+    def busy_sentence(self) -> str:
+        """Return what a busy person is told."""
+        return f"You are {self.busy_text()}. Messages are held until you type /free."
+
     def idle_seconds(self) -> float:
         """Return the time since somebody typed in any session of this person."""
         last = max((member.last_active for member in self.members), default=0.0)

@@ -125,7 +125,7 @@ class Room:
         Only the engine's thread calls it, with posts that are committed.
         """
         with self._lock:
-            # Lists, not flags: usually the last post is kept and nothing was counted before.
+            # Usually the last post is kept, and none was counted when the room was opened.
             last = posts[-1].seq or max(post.seq for post in posts)
             if last:
                 if posts[0].seq <= self._delivered:

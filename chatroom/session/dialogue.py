@@ -59,7 +59,7 @@ class Dialogue:
         :param ask: what is asked, for programs.
         :param text: the question, for people.
         :param secret: the answer should not be seen on the screen.
-        :raises Gone: the peer has left or its time is up.
+        :raises Gone: the peer has left, its time is up, or it sends everything but an answer.
         """
         face = self.face
         self.send(face.prompt(ask, text, secret))

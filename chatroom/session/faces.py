@@ -38,8 +38,6 @@ class NotUnderstood(UserError):
 class PlainFace:
     """Sentences for a person with ``nc`` or ``telnet``; times are the server's local time."""
 
-    name = "plain"
-
     def __init__(self) -> None:
         self._cache = (-1, "")
 
@@ -107,8 +105,6 @@ _JSON = json.JSONEncoder(ensure_ascii=False)
 
 class EventsFace:
     """``>word {json}`` lines for programs; times are UTC."""
-
-    name = "events"
 
     def parse(self, line: str, asked: bool) -> Input:
         """Understand a line. :raises NotUnderstood: it cannot be; says what may be sent."""

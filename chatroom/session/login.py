@@ -112,6 +112,5 @@ class Login:
 
 def kicked_sentence(kick: Kick) -> str:
     """Return what somebody is told who was kicked and comes back too early."""
-    why = f": {kick.reason}" if kick.reason else ""
     left = duration(max(1.0, kick.until - time.time()))
-    return f"You were kicked by {kick.by}{why}. You may come back in {left}."
+    return f"{kick.sentence}. You may come back in {left}."

@@ -108,8 +108,7 @@ def _welcome(person: Person, member: Member, history: bytes, directory: Director
     if history:
         first += face.notice("history", "The last messages:") + history
     if person.busy is not None:
-        text = f"You are {person.busy_text()}. Messages are held until you type /free."
-        first += face.control("busy", text, reason=person.busy)
+        first += face.control("busy", person.busy_sentence(), reason=person.busy)
     return first
 
 

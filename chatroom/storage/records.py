@@ -65,6 +65,11 @@ class Kick:
     until: float
     """Seconds since the epoch."""
 
+    @property
+    def sentence(self) -> str:
+        """What the person is told, without its full stop."""
+        return f"You were kicked by {self.by}{f': {self.reason}' if self.reason else ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
