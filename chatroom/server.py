@@ -89,6 +89,14 @@ class Server:
         """Wait until somebody wants a stop or a restart."""
         os.read(self._wait_fd, 1)
 
+    def catch_signals(self) -> None:
+        """Let SIGTERM, SIGINT and SIGHUP stop the server; the main thread only."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: self.want_stop())
+        # The kernel may hand a signal to any thread, and then nothing interrupts the one that
+        # waits: the interpreter itself writes here, whichever thread it is (signal.set_wakeup_fd).
+        signal.set_wakeup_fd(self._wish_fd, warn_on_full_buffer=False)
+
     def want_stop(self) -> None:
         """Let :meth:`wait` return; may be called from a signal handler, any number of times."""
         self._is_stop_wanted = True
@@ -179,8 +187,7 @@ def _serve(settings: config.Settings) -> int:
     for warning in config.unknown_names():
         _log.warning(warning)
     server = Server(settings)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: server.want_stop())
+    server.catch_signals()
     server.start()
     try:
         _announce(server)
