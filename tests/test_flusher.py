@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from chatroom.net.flusher import Flusher
-from chatroom.net.outbox import Outbox
+from chatroom.net.outbox import Outbox, Stripe
 from tests.harness import PATIENCE
 
 CAP = 1_000_000
@@ -23,7 +23,7 @@ class Reader:
         self.ours, self.theirs = socket.socketpair()
         self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.theirs.settimeout(PATIENCE)
-        self.outbox = Outbox(self.ours, CAP, flusher, TOO_SLOW)
+        self.outbox = Outbox(self.ours, Stripe(), CAP, flusher, TOO_SLOW)
 
     def read(self, size: int) -> bytes:
         data = b""

@@ -1,6 +1,6 @@
 """A room's delivery: to every member, once, in order, whatever races with their coming."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,15 @@ from tests.harness import PATIENCE
 
 
 class Paper:
-    """An outbox that keeps what it is offered."""
+    """An outbox that keeps what it is offered, a stripe of its own."""
 
     def __init__(self) -> None:
         self.text = ""
+        self.stripe = self
+
+    def walk(self, outboxes: Iterable["Paper"]) -> Callable[[bytes], None]:
+        assert list(outboxes) == [self]
+        return self.offer
 
     def offer(self, chunk: bytes) -> None:
         self.text += chunk.decode()

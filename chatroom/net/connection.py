@@ -4,7 +4,7 @@ import socket
 import time
 
 from chatroom.errors import Gone
-from chatroom.net.outbox import Flusher, Outbox
+from chatroom.net.outbox import Flusher, Outbox, Stripe
 from chatroom.protocol import LineSplitter
 
 _READ = 1024
@@ -24,6 +24,7 @@ class Connection:
     :param address: the peer's IP address.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for this reader.
+    :param stripe: the lock of its outbox.
     :param flusher: sends what had to wait.
 
     :meth:`read` and :meth:`close` belong to the connection's own thread, everything else to any.
@@ -45,6 +46,7 @@ class Connection:
         address: str,
         line_bytes: int,
         outbox_bytes: int,
+        stripe: Stripe,
         flusher: Flusher,
     ) -> None:
         self._sock = sock
@@ -55,7 +57,7 @@ class Connection:
         self.must_log_in = True
         """Until this is taken away the listener may end the connection, see :meth:`expire`."""
         too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
-        self.outbox = Outbox(sock, outbox_bytes, flusher, too_slow)
+        self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, too_slow)
 
     def read(self) -> list[bytes | None]:
         """Wait for input and return the lines that it completes, possibly none.

@@ -26,7 +26,7 @@ class Flusher:
         self._inside.setblocking(False)
         self._outside.setblocking(False)
         self._selector.register(self._inside, selectors.EVENT_READ)
-        # Guards _new and _closing. It is taken under a connection's lock and takes nothing itself.
+        # Guards _new and _closing. It is taken under a stripe's lock and takes nothing itself.
         self._lock = threading.Lock()
         self._new: list[Outbox] = []
         self._closing = False

@@ -1,7 +1,10 @@
 """One connection's way out: bounded, in order, and never waiting for the reader.
 
-A chunk is sent at once while nothing waits; else a reference to it is kept, and the flusher sends
-it when the socket has room again.
+A chunk is sent at once while nothing waits (the outbox is "straight"); else a reference to it is
+kept, and the flusher sends it when the socket has room again.
+
+A few dozen outboxes share one lock, a stripe: delivering to a room of a thousand takes a few dozen
+locks, not a thousand, and between two sends there is next to nothing.
 """
 
 import select
@@ -9,6 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 _DONTWAIT = int(socket.MSG_DONTWAIT)  # an int, not an enum's member: read for every delivery
@@ -32,10 +36,74 @@ class Gap:
         self.later: list[bytes] = []
 
 
+class Stripe:
+    """The lock of a few dozen outboxes, innermost of directory → room → stripe.
+
+    It guards all fields of its outboxes and makes each send whole: two threads' bytes never mix.
+    Only non-blocking calls are made under it. (Lock striping: Goetz et al., Java Concurrency in
+    Practice, section 11.4.3.)
+    """
+
+    __slots__ = ("lock", "members", "turn")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.turn = 0
+        """Grows whenever an outbox begins or ceases to be straight; under the lock."""
+        self.members = 0
+        """Outboxes in use; kept by the listener, under the listener's lock."""
+
+    def walk(self, outboxes: "Iterable[Outbox]") -> Callable[[bytes], None]:
+        """Return what offers one chunk to all of ``outboxes``, which are in this stripe.
+
+        One thread at a time may call the result.
+        """
+        return _Walk(self, tuple(outboxes)).offer
+
+
+class _Walk:
+    """Some outboxes of one stripe, for the delivery."""
+
+    __slots__ = ("_outboxes", "_rest", "_sends", "_straight", "_stripe", "_turn")
+
+    def __init__(self, stripe: Stripe, outboxes: "tuple[Outbox, ...]") -> None:
+        self._stripe = stripe
+        self._outboxes = outboxes
+        self._turn = -1
+        self._straight: list[Outbox] = []
+        self._sends: list[Callable[[bytes, int], int]] = []
+        self._rest: list[Outbox] = []
+
+    def offer(self, chunk: bytes) -> None:
+        size, flags = len(chunk), _DONTWAIT
+        stripe = self._stripe
+        with stripe.lock:
+            if self._turn != stripe.turn:
+                self._sort_out()
+            for at, send in enumerate(self._sends):
+                try:
+                    if (sent := send(chunk, flags)) == size:
+                        continue
+                except BlockingIOError:
+                    sent = 0
+                except OSError:
+                    sent = -1
+                self._straight[at]._fall_behind(chunk, sent)
+            for outbox in self._rest:
+                outbox._keep(chunk)
+
+    def _sort_out(self) -> None:
+        self._turn = self._stripe.turn
+        self._straight = [outbox for outbox in self._outboxes if outbox._queue is None]
+        self._rest = [outbox for outbox in self._outboxes if outbox._queue is not None]
+        self._sends = [outbox._send for outbox in self._straight]
+
+
 class Outbox:
     """What one connection still has to get. Any thread may call any method; none blocks.
 
     :param sock: a connected stream socket; the outbox closes it, see :meth:`close`.
+    :param stripe: the lock that this outbox shares.
     :param cap: bytes that may wait. A reader that falls further behind is cut off.
     :param flusher: told when the socket is full.
     :param too_slow: the last line for a reader that is cut off.
@@ -48,25 +116,27 @@ class Outbox:
         "_flusher",
         "_gaps",
         "_granted",
-        "_lock",
         "_queue",
         "_queued",
+        "_send",
         "_sock",
         "_too_slow",
         "input_ended",
         "overflowed",
+        "stripe",
     )
 
-    def __init__(self, sock: socket.socket, cap: int, flusher: Flusher, too_slow: bytes) -> None:
+    def __init__(
+        self, sock: socket.socket, stripe: Stripe, cap: int, flusher: Flusher, too_slow: bytes
+    ) -> None:
         self._sock = sock
+        self._send = sock.send  # bound once: made anew it would be a cold object a delivery
+        self.stripe = stripe
         self._cap = cap
         self._flusher = flusher
         self._too_slow = too_slow
-        # The connection's lock, innermost of directory → room → connection. It guards everything
-        # below and makes each send whole: two threads' bytes never mix. Only non-blocking calls
-        # are made under it.
-        self._lock = threading.Lock()
-        # None: nothing waits, a chunk may go straight to the socket.
+        # Everything below is guarded by the stripe's lock.
+        # None: straight, nothing waits, a chunk may go to the socket at once.
         self._queue: deque[bytes | memoryview] | None = None
         # Places where something earlier will be put that is just read back, the first one first.
         self._gaps: list[Gap] = []
@@ -84,35 +154,30 @@ class Outbox:
 
         After :meth:`finish`, or when the peer is gone, it is ignored.
         """
-        with self._lock:
-            if self._queue is None:
-                try:
-                    sent = self._sock.send(chunk, _DONTWAIT)
-                    if sent == len(chunk):
-                        return
-                except BlockingIOError:
-                    sent = 0
-                except OSError:
-                    self._break()
-                    return
-                self._queue = deque((memoryview(chunk)[sent:] if sent else chunk,))
-                self._queued = len(chunk) - sent
-                self._flusher.watch(self)
-            elif not self._finishing:
+        with self.stripe.lock:
+            if self._queue is not None:
                 self._keep(chunk)
+                return
+            try:
+                sent = self._send(chunk, _DONTWAIT)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                sent = -1
+            if sent != len(chunk):
+                self._fall_behind(chunk, sent)
 
     def hold(self) -> Gap:
         """Leave a gap for something that is read back; what is offered later comes behind it."""
         gap = Gap()
-        with self._lock:
-            if self._queue is None:
-                self._queue = deque()
+        with self.stripe.lock:
+            self._begin_queue()
             self._gaps.append(gap)
         return gap
 
     def release(self, gap: Gap, first: bytes) -> None:
         """Fill a gap: send ``first``, then what was offered behind it, then go on as usual."""
-        with self._lock:
+        with self.stripe.lock:
             gap.first = first
             self._queued += len(first)
             self._granted += len(first)
@@ -122,14 +187,13 @@ class Outbox:
 
     def finish(self, last: bytes = b"") -> None:
         """Take ``last`` as the end: nothing is accepted after it. Idempotent."""
-        with self._lock:
+        with self.stripe.lock:
             if self._finishing:
                 return
-            if self._queue is None:
-                self._queue = deque()
+            queue = self._begin_queue()
             self._close_gaps(only_filled=False)
             if last and not self._broken:
-                self._queue.append(last)
+                queue.append(last)
                 self._queued += len(last)
             self._finishing = True
             if not self._flush():
@@ -137,7 +201,7 @@ class Outbox:
 
     def flush(self) -> bool:
         """Send what waits, as far as the socket takes it; True when nothing is left to do."""
-        with self._lock:
+        with self.stripe.lock:
             return self._flush()
 
     def wait_drained(self, seconds: float) -> None:
@@ -166,7 +230,7 @@ class Outbox:
         Under the lock, so that nobody is inside a send: the descriptor's number may belong to
         another connection a moment later.
         """
-        with self._lock:
+        with self.stripe.lock:
             self._break()
             self._finishing = True
             self._sock.close()
@@ -177,9 +241,24 @@ class Outbox:
 
     # -- inside, all under the lock ----------------------------------------------------------
 
+    def _begin_queue(self) -> deque[bytes | memoryview]:
+        if self._queue is None:
+            self._queue = deque()
+            self.stripe.turn += 1
+        return self._queue
+
+    def _fall_behind(self, chunk: bytes, sent: int) -> None:
+        """Keep what the socket did not take; ``sent`` is -1 when it is broken."""
+        if sent < 0:
+            self._break()
+            return
+        self._begin_queue().append(memoryview(chunk)[sent:] if sent else chunk)
+        self._queued = len(chunk) - sent
+        self._flusher.watch(self)
+
     def _keep(self, chunk: bytes) -> None:
         assert self._queue is not None
-        if self._broken:
+        if self._broken or self._finishing:
             return
         if self._queued > self._cap + self._granted:
             # Keep the started chunk, so that the reason begins on a line of its own.
@@ -198,7 +277,7 @@ class Outbox:
             self._queued += len(chunk)
 
     def _flush(self) -> bool:
-        assert self._lock.locked()
+        assert self.stripe.lock.locked()
         queue = self._queue
         if queue is None or self._broken:
             return True
@@ -223,10 +302,11 @@ class Outbox:
             self._granted = 0
             if not self._finishing:
                 self._queue = None
+                self.stripe.turn += 1
         return True
 
     def _close_gaps(self, only_filled: bool) -> None:
-        assert self._lock.locked()
+        assert self.stripe.lock.locked()
         while self._gaps and not (only_filled and self._gaps[0].first is None):
             gap = self._gaps.pop(0)
             if self._queue is not None and not self._finishing:
@@ -236,12 +316,12 @@ class Outbox:
     def _break(self) -> None:
         self._broken = self.input_ended = True
         self._gaps.clear()
-        self._queue = deque()
+        self._begin_queue().clear()
         self._queued = 0
         self._shut_now(socket.SHUT_RDWR)
 
     def _shut(self, how: int) -> None:
-        with self._lock:
+        with self.stripe.lock:
             self._shut_now(how)
 
     def _shut_now(self, how: int) -> None:

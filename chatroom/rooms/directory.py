@@ -24,7 +24,7 @@ class Directory:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        # The directory's lock, outermost of directory → room → connection. Guards both tables
+        # The directory's lock, outermost of directory → room → stripe. Guards both tables
         # and the fields of the people in them. No I/O under it but the engine's queue.
         self._lock = threading.Lock()
         self._people: dict[str, Person] = {}

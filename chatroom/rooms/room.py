@@ -6,7 +6,7 @@ are its only members.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from chatroom.storage.engine import Engine
@@ -33,8 +33,17 @@ class Face(Protocol):
         """Render something that the client has to act upon."""
 
 
+class Stripe(Protocol):
+    """What the outboxes of some members share; see ``net.outbox.Stripe``."""
+
+    def walk(self, outboxes: Iterable[Any]) -> Callable[[bytes], None]: ...
+
+
 class Outbox(Protocol):
     """Where a member's bytes go; see ``net.outbox.Outbox``. No call blocks."""
+
+    @property
+    def stripe(self) -> Stripe: ...
 
     def offer(self, chunk: bytes) -> None: ...
 
@@ -73,7 +82,7 @@ class Room:
     def __init__(self, log: str, engine: Engine) -> None:
         self.log = log
         self._engine = engine
-        # The room's lock, second of directory → room → connection. Guards everything below.
+        # The room's lock, second of directory → room → stripe. Guards everything below.
         # Delivery takes it once a round, for a snapshot, and holds no lock while it sends.
         self._lock = threading.Lock()
         self._members: dict[Member, None] = {}
@@ -147,10 +156,14 @@ class Room:
                     member.outbox.offer(member.face.messages([post]))
 
     def _make_snapshot(self) -> Snapshot:
-        faces: dict[Face, list[Callable[[bytes], None]]] = {}
+        faces: dict[Face, dict[Stripe, list[Outbox]]] = {}
         for member in self._members:
-            faces.setdefault(member.face, []).append(member.outbox.offer)
-        return tuple((face, tuple(offers)) for face, offers in faces.items())
+            outbox = member.outbox
+            faces.setdefault(member.face, {}).setdefault(outbox.stripe, []).append(outbox)
+        return tuple(
+            (face, tuple(stripe.walk(outboxes) for stripe, outboxes in stripes.items()))
+            for face, stripes in faces.items()
+        )
 
     def _take_from_aside(self, member: Member) -> None:
         assert self._lock.locked()

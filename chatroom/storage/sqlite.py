@@ -77,6 +77,7 @@ class SqliteEngine:
         self._last_time = 0.0
         self._round_ended = 0.0
         self._round_took = 0.0
+        self._round_posts = 0
         self._thread = threading.Thread(target=self._run, name="engine")
         try:
             (self._control_cursor,) = self._db.execute(
@@ -233,12 +234,12 @@ class SqliteEngine:
     def _collect(self) -> None:
         """Under load, let a burst arrive whole instead of splitting it into two rounds.
 
-        A round costs one send for each member, however much it carries. Only when less than a
-        round's time has passed since the last one, only while more arrives, and for a quarter of
-        a round at most: somebody who talks in a quiet room never waits.
+        A round costs one send for each member, however much it carries. Only when the last round
+        carried several posts and ended less than its own time ago, only while more arrives, and
+        for a quarter of a round at most: messages that come one by one never wait.
         """
         now = time.perf_counter()
-        if now - self._round_ended > self._round_took:
+        if self._round_posts < 2 or now - self._round_ended > self._round_took:
             return
         until = now + min(COLLECT_SECONDS, self._round_took / 4)
         waiting = 0
@@ -261,6 +262,7 @@ class SqliteEngine:
             self._deliver(posts)
             self._round_ended = time.perf_counter()
             self._round_took = self._round_ended - started
+            self._round_posts = len(posts)
         for barrier in barriers:
             barrier.set()
 
