@@ -21,6 +21,7 @@ class Reader:
 
     def __init__(self, flusher: Flusher) -> None:
         self.ours, self.theirs = socket.socketpair()
+        self.ours.setblocking(False)
         self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.theirs.settimeout(PATIENCE)
         self.outbox = Outbox(self.ours, Stripe(), CAP, flusher, TOO_SLOW)

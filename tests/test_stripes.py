@@ -21,6 +21,7 @@ class Reader:
 
     def __init__(self, stripe: Stripe, flusher: Flusher) -> None:
         self.ours, self.theirs = socket.socketpair()
+        self.ours.setblocking(False)
         self.theirs.settimeout(PATIENCE)
         self.outbox = Outbox(self.ours, stripe, CAP, flusher, b"too slow\n")
 

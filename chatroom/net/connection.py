@@ -20,7 +20,7 @@ _LINGER_SECONDS = 0.5
 class Connection:
     """A socket seen by the session: lines in, bytes out.
 
-    :param sock: the accepted, blocking socket.
+    :param sock: the accepted socket, with a time-out: its descriptor does not block.
     :param address: the peer's IP address.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for this reader.
@@ -68,6 +68,8 @@ class Connection:
         """
         try:
             data = self._sock.recv(self._size)
+        except TimeoutError:
+            return []  # days of silence
         except OSError as error:
             raise Gone(error.strerror or "connection lost") from None
         if not data or self.outbox.input_ended:

@@ -22,6 +22,7 @@ _BACK_OFF = 0.2
 _RESERVED_FILES = 64
 _STACK = 512 * 1024
 _SEND_BUFFER = 128 * 1024
+_SILENCE = 86400.0
 _STRIPE_MEMBERS = 32
 """Connections that share a lock: 32 sends take a fraction of a millisecond."""
 
@@ -210,7 +211,9 @@ class Listener:
     def _admit(self, sock: socket.socket, address: str) -> None:
         address = address.removeprefix("::ffff:")
         try:
-            sock.setblocking(True)
+            # With a time-out, however long, the descriptor itself does not block: writing to it
+            # takes what the socket has room for, reading waits in poll.
+            sock.settimeout(_SILENCE)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             # Left alone, the kernel keeps up to 4 MB for a reader that does not read (tcp(7),
@@ -267,10 +270,11 @@ class Listener:
     def _refuse(self, sock: socket.socket, address: str, sentence: str) -> None:
         _log.warning("refused address=%s reason=%s", address, sentence)
         with sock:
+            sock.setblocking(False)
             try:
-                sock.send(sentence.encode() + b"\n", socket.MSG_DONTWAIT)
+                sock.send(sentence.encode() + b"\n")
                 sock.shutdown(socket.SHUT_WR)
-                sock.recv(4096, socket.MSG_DONTWAIT)
+                sock.recv(4096)
             except OSError:
                 pass
 

@@ -7,6 +7,7 @@ A few dozen outboxes share one lock, a stripe: delivering to a room of a thousan
 locks, not a thousand, and between two sends there is next to nothing.
 """
 
+import os
 import select
 import socket
 import threading
@@ -15,8 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-_DONTWAIT = int(socket.MSG_DONTWAIT)  # an int, not an enum's member: read for every delivery
-_WRITE_AT_ONCE = 32  # chunks in one sendmsg; far below any IOV_MAX (POSIX: at least 16)
+_WRITE_AT_ONCE = 32  # chunks in one writev; far below any IOV_MAX (POSIX: at least 16)
 
 
 class Flusher(Protocol):
@@ -64,25 +64,27 @@ class Stripe:
 class _Walk:
     """Some outboxes of one stripe, for the delivery."""
 
-    __slots__ = ("_outboxes", "_rest", "_sends", "_straight", "_stripe", "_turn")
+    __slots__ = ("_fds", "_outboxes", "_rest", "_straight", "_stripe", "_turn")
 
     def __init__(self, stripe: Stripe, outboxes: "tuple[Outbox, ...]") -> None:
         self._stripe = stripe
         self._outboxes = outboxes
         self._turn = -1
         self._straight: list[Outbox] = []
-        self._sends: list[Callable[[bytes, int], int]] = []
+        self._fds: list[int] = []
         self._rest: list[Outbox] = []
 
     def offer(self, chunk: bytes) -> None:
-        size, flags = len(chunk), _DONTWAIT
+        size, write = len(chunk), os.write
         stripe = self._stripe
         with stripe.lock:
             if self._turn != stripe.turn:
                 self._sort_out()
-            for at, send in enumerate(self._sends):
+            # Plain descriptors: a socket object and its bound method would be two more cold places
+            # in memory for each member.
+            for at, fd in enumerate(self._fds):
                 try:
-                    if (sent := send(chunk, flags)) == size:
+                    if (sent := write(fd, chunk)) == size:
                         continue
                 except BlockingIOError:
                     sent = 0
@@ -96,13 +98,14 @@ class _Walk:
         self._turn = self._stripe.turn
         self._straight = [outbox for outbox in self._outboxes if outbox._queue is None]
         self._rest = [outbox for outbox in self._outboxes if outbox._queue is not None]
-        self._sends = [outbox._send for outbox in self._straight]
+        self._fds = [outbox._fd for outbox in self._straight]
 
 
 class Outbox:
     """What one connection still has to get. Any thread may call any method; none blocks.
 
-    :param sock: a connected stream socket; the outbox closes it, see :meth:`close`.
+    :param sock: a connected stream socket that does not block; the outbox closes it, see
+        :meth:`close`.
     :param stripe: the lock that this outbox shares.
     :param cap: bytes that may wait. A reader that falls further behind is cut off.
     :param flusher: told when the socket is full.
@@ -112,13 +115,13 @@ class Outbox:
     __slots__ = (
         "_broken",
         "_cap",
+        "_fd",
         "_finishing",
         "_flusher",
         "_gaps",
         "_granted",
         "_queue",
         "_queued",
-        "_send",
         "_sock",
         "_too_slow",
         "input_ended",
@@ -130,7 +133,7 @@ class Outbox:
         self, sock: socket.socket, stripe: Stripe, cap: int, flusher: Flusher, too_slow: bytes
     ) -> None:
         self._sock = sock
-        self._send = sock.send  # bound once: made anew it would be a cold object a delivery
+        self._fd = sock.fileno()
         self.stripe = stripe
         self._cap = cap
         self._flusher = flusher
@@ -159,7 +162,7 @@ class Outbox:
                 self._keep(chunk)
                 return
             try:
-                sent = self._send(chunk, _DONTWAIT)
+                sent = os.write(self._fd, chunk)
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -233,6 +236,7 @@ class Outbox:
         with self.stripe.lock:
             self._break()
             self._finishing = True
+            self._fd = -1
             self._sock.close()
 
     def fileno(self) -> int:
@@ -284,7 +288,7 @@ class Outbox:
         while queue:
             chunks = [queue[i] for i in range(min(len(queue), _WRITE_AT_ONCE))]
             try:
-                sent = self._sock.sendmsg(chunks, [], _DONTWAIT)
+                sent = os.writev(self._fd, chunks)
             except BlockingIOError:
                 return False
             except OSError:
