@@ -131,6 +131,11 @@ class Settings:
     kick_minutes: float = _setting(
         5.0, _number(0.001, 525600), "minutes that somebody who was kicked stays out"
     )
+    durability: str = _setting(
+        "power",
+        _choice("power", "crash", "none"),
+        "what shown messages survive: a power cut, a crash of the program, or neither",
+    )
     login_rate: float = _setting(
         0.0, _number(0, _MANY), "reserved: login attempts a minute; has no effect yet"
     )

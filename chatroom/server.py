@@ -48,7 +48,7 @@ class Server:
         with contextlib.ExitStack() as undo:
             held = lock.hold(settings.data_dir)
             undo.callback(os.close, held)
-            self.engine = SqliteEngine(settings.data_dir)
+            self.engine = SqliteEngine(settings.data_dir, settings.durability)
             undo.callback(self.engine.close)
             self._passwords = Passwords(settings.scrypt_n, settings.login_queue)
             undo.callback(self._passwords.close)
@@ -81,7 +81,9 @@ class Server:
 
     def start(self) -> None:
         """Start all threads; connections are accepted when this returns."""
-        self.engine.start(self._directory.committed, self._directory.controlled)
+        self.engine.start(
+            self._directory.committed, self._directory.controlled, self._directory.returned
+        )
         self._flusher.start()
         self.listener.start()
 
@@ -174,11 +176,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
     logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
     with contextlib.ExitStack() as parts:
-        engine = SqliteEngine(settings.data_dir)
+        engine = SqliteEngine(settings.data_dir, settings.durability)
         parts.callback(engine.close)
         passwords = Passwords(settings.scrypt_n, 0)
         parts.callback(passwords.close)
-        engine.start(lambda log, posts: None, lambda control: None)
+        engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
         return operator.run(arguments, Accounts(engine, passwords), engine)
 
 

@@ -52,7 +52,7 @@ def test_what_was_counted_when_a_room_was_opened_is_not_delivered_again(
     tmp_path: Path, make_member: Callable[[str], tuple[Member, Paper]]
 ) -> None:
     engine = SqliteEngine(tmp_path / "data")
-    engine.start(lambda log, posts: None, lambda control: None)
+    engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
     for n in (1, 2):
         engine.append(Post("lobby", TEXT, "ann", "ann", str(n)))
     settled = engine.settle(PATIENCE)

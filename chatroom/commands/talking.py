@@ -40,7 +40,7 @@ def add_to(registry: Registry) -> None:
         recipient = directory.person(account.id)
         if recipient is None:
             raise UserError(f"{account.name} is not here; nothing was sent. See /viewusers.")
-        directory.send_private(context.person, recipient, text, context.cid)
+        directory.send_private(context.person, recipient, text, context.cid, context.member)
         if recipient.busy is not None and recipient is not context.person:
             context.reply(f"{account.name} is {recipient.busy_text()} and sees it when free again.")
 

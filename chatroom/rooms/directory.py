@@ -43,6 +43,21 @@ class Directory:
         if room is not None:
             room.deliver(posts)
 
+    def returned(self, posts: list[Post], sentence: str) -> None:
+        """Tell those whose posts were not appended; the engine's thread only.
+
+        :param sentence: why; empty when the log has them already.
+        """
+        for post in posts:
+            member = post.origin
+            # Of a private message that is sent again, the sender's own copy answers.
+            is_copy = post.kind == PRIVATE and post.log != mailbox_of(post.sender_id)
+            if member is None or (is_copy and not sentence):
+                continue
+            chunk = member.face.result("", sentence, ok=not sentence, cid=post.cid)
+            if chunk:
+                member.outbox.offer(chunk)
+
     # -- coming and leaving ------------------------------------------------------------------
 
     def arrive(self, account: Account, member: Member, seen: int) -> tuple[Person, bytes]:
@@ -114,12 +129,19 @@ class Directory:
 
     # -- private messages --------------------------------------------------------------------
 
-    def send_private(self, sender: Person, recipient: Person, text: str, cid: str) -> None:
-        """Append to the recipient's mailbox, then to the sender's: that one is the echo."""
+    def send_private(
+        self, sender: Person, recipient: Person, text: str, cid: str, origin: Member
+    ) -> None:
+        """Append to the recipient's mailbox, then to the sender's: that one is the echo.
+
+        :param origin: the session that is told when it cannot be kept.
+        """
         account, to = sender.account, recipient.account
         boxes = [sender.mailbox] if sender is recipient else [recipient.mailbox, sender.mailbox]
         for box in boxes:
-            box.post(Post(box.log, PRIVATE, account.id, account.name, text, cid, to.name))
+            post = Post(box.log, PRIVATE, account.id, account.name, text, cid, to.name)
+            post.origin = origin
+            box.post(post)
 
     # -- busy and free -----------------------------------------------------------------------
 

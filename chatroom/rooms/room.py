@@ -32,6 +32,9 @@ class Face(Protocol):
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         """Render something that the client has to act upon."""
 
+    def result(self, command: str, text: str, ok: bool, cid: str) -> bytes:
+        """Render the answer to a line of one's own; ``command`` is empty for a message."""
+
 
 class Stripe(Protocol):
     """What the outboxes of some members share; see ``net.outbox.Stripe``."""
@@ -94,7 +97,7 @@ class Room:
         with self._lock:
             # Followed first: what is committed from now on is either delivered here or counted
             # here, and deliver() leaves out what was counted.
-            self._delivered = max(self._delivered, engine.last_seq(log))
+            self._delivered = max(self._delivered, engine.span(log).last)
 
     def enter(self, member: Member) -> int:
         """Let a member see the log; return the place after which it arrives by itself."""

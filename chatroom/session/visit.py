@@ -134,7 +134,11 @@ def _talk(
         if kind == POST:
             account = person.account
             try:
-                room.post(Post(room.log, TEXT, account.id, account.name, said.text, said.cid))
+                room.post(
+                    Post(
+                        room.log, TEXT, account.id, account.name, said.text, said.cid, origin=member
+                    )
+                )
             except StoreError as error:
                 dialogue.refuse(str(error), said.cid)
         elif kind == COMMAND:

@@ -1,17 +1,34 @@
 """The engine: the one interface between the chat room and what keeps it.
 
 The verbs are the application's. One engine thread commits what was appended and calls
-``committed`` with it, in the order of the log: that call *is* the delivery. Accounts and kicks are
-durable when their verb returns.
+``committed`` with it, in the order of the log: that call *is* the delivery, so nobody is shown
+what a crash could take back. Everything else is durable when its verb returns.
+
+Every verb raises ``StoreError`` when the store cannot be read or written; then nothing was changed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from chatroom.storage.records import Account, Control, Kick, Post
+from chatroom.storage.records import (
+    Account,
+    Audit,
+    Control,
+    Kick,
+    Places,
+    Post,
+    RoomRecord,
+    Span,
+    Ticket,
+    Wanted,
+)
 
 Committed = Callable[[str, list[Post]], None]
 """Called by the engine thread: the log's name and its new posts, in order. Must not block."""
+
+Returned = Callable[[list[Post], str], None]
+"""Called by the engine thread with posts that were not appended: with a sentence that says why, or
+with an empty one when their log had them already (see ``records.counted``). Must not block."""
 
 Controlled = Callable[[Control], None]
 """Called by the engine thread for each control event, one's own ones too. Must not block."""
@@ -20,7 +37,7 @@ Controlled = Callable[[Control], None]
 class Engine(Protocol):
     """What a chat room needs of its store. Every verb may be called from any thread."""
 
-    def start(self, committed: Committed, controlled: Controlled) -> None:
+    def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
         """Start the engine thread.
 
         :raises StoreError: the store cannot be used; the sentence says why.
@@ -57,8 +74,28 @@ class Engine(Protocol):
     def read(self, log: str, after: int, upto: int, most: int) -> list[Post]:
         """Return kept posts with ``after < seq <= upto``, the newest ``most`` of them, in order."""
 
-    def last_seq(self, log: str) -> int:
-        """Return the place of the newest committed post of a log; 0 when there is none."""
+    def span(self, log: str) -> Span:
+        """Return what is kept of a log."""
+
+    def place_at(self, log: str, when: float) -> int:
+        """Return the place of the last post before ``when``; 0 when there is none.
+
+        :param when: seconds since the epoch.
+        """
+
+    def search(self, log: str, wanted: Wanted, most: int) -> list[Post]:
+        """Return the newest ``most`` posts of a log that are ``wanted``, the newest first."""
+
+    def erase(self, log: str, sender_id: str, seq: int = 0) -> int:
+        """Take the text of a message out of the log for good; of all of a sender's when 0.
+
+        :returns: how many messages were emptied; messages that are empty already do not count.
+
+        An emptied message stays at its place, as ``REMOVED`` with ``ref`` = its own place.
+        """
+
+    def drop(self, log: str) -> None:
+        """Delete a whole log for good: the mailbox of an account that goes."""
 
     # -- accounts ---------------------------------------------------------------------------
 
@@ -91,6 +128,50 @@ class Engine(Protocol):
 
     def superusers(self) -> int:
         """Return the number of superusers."""
+
+    def delete_account(self, account: Account) -> None:
+        """Delete an account with its places, tickets and kick; then as ``save_account``.
+
+        :raises LastSuperuser: nobody would be left who may administer the room.
+        """
+
+    # -- rooms, places, tickets, audit --------------------------------------------------------
+
+    def rooms(self) -> list[RoomRecord]:
+        """Return all rooms that open, oldest first; damaged ones are logged and left out."""
+
+    def save_room(self, room: RoomRecord) -> RoomRecord:
+        """Save a room, compare-and-set on its version (0: a new one); return it as saved.
+
+        Its ``room`` control event has been handed out here when this returns.
+
+        :raises NameTaken: a new room has a name that exists.
+        :raises Conflict: the room was saved by someone else since it was loaded.
+        """
+
+    def load_places(self, account_id: str) -> Places | None:
+        """Return somebody's places; ``None`` before the first visit.
+
+        :raises Damaged: the record does not open.
+        """
+
+    def save_places(self, places: Mapping[str, Places]) -> None:
+        """Save the places of one or more accounts, by account id."""
+
+    def save_ticket(self, ticket: Ticket) -> None:
+        """Keep a ticket; tickets that have run out are forgotten."""
+
+    def load_ticket(self, digest: bytes) -> Ticket | None:
+        """Return the ticket with this digest, if it still holds."""
+
+    def revoke_tickets(self, account_id: str) -> None:
+        """Forget all tickets of an account. A new password, a kick and a deletion do it, too."""
+
+    def write_audit(self, entry: Audit) -> None:
+        """Add to the audit trail."""
+
+    def audit(self, most: int) -> list[Audit]:
+        """Return the newest ``most`` entries of the audit trail, oldest first."""
 
     # -- kicks ------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from chatroom.storage.vault import KEYRING_FILE, Vault, open_vault
 _SEAL_PLACE = "meta seal"
 
 
-def open_store(data_dir: Path, file: Path) -> tuple[Vault, sqlite3.Connection]:
+def open_store(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.Connection]:
     """Open vault and store together, one process at a time, so that both are made only once."""
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def open_store(data_dir: Path, file: Path) -> tuple[Vault, sqlite3.Connection]:
                 "a backup, or move the whole data directory away to start anew."
             )
         file.touch(mode=0o600)
-        db = schema.connect(file)
+        db = schema.connect(file, durability)
         schema.prepare(db, file)
         seal = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
         vault = open_vault(data_dir, store_exists=seal is not None)

@@ -1,17 +1,36 @@
 """The records that the engine keeps, as everybody else sees them."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 SUPERUSER = 0
 NORMAL = 1
 
-# Kinds of a post. The log keeps the first two; comings and goings only pass through it, in order.
+# Kinds of a post. The log keeps the first five; comings and goings only pass through it, in order.
 TEXT = "text"
+ACTION = "action"
+"""What somebody does, by ``/me``."""
 PRIVATE = "private"
+ANNOUNCE = "announce"
+"""A superuser's word to everybody; busy people see it, too."""
+REMOVED = "removed"
+"""The message at the place ``ref`` was removed; its own text is empty from then on."""
 JOIN = "join"
 LEAVE = "leave"
-KEPT = frozenset({TEXT, PRIVATE})
+KEPT = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED})
+
+_COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-(\d{1,15})\Z")
+
+
+def counted(cid: str) -> tuple[str, int] | None:
+    """Return session and number of a client id ``SESSION-NUMBER``; ``None`` for any other one.
+
+    The numbers of a session grow: the engine takes none that is not above the last one of the same
+    person and session in a log, so a message that is sent again is kept once.
+    """
+    match = _COUNTED_ID.match(cid)
+    return (match[1], int(match[2])) if match else None
 
 
 @dataclass(slots=True)
@@ -31,10 +50,88 @@ class Post:
     """The sender's own client id, at most 64 characters; empty when it gave none."""
     to: str = ""
     """Name of the recipient of a private message."""
+    ref: int = 0
+    """Of a ``REMOVED``: the place of the message that was removed."""
     seq: int = 0
     """Place in the log, from 1 without a gap; 0 for what only passes through."""
     time: float = 0.0
-    """Seconds since the epoch, never falling within a log."""
+    """Seconds since the epoch, in whole milliseconds."""
+    origin: Any = None
+    """Whom to tell when it cannot be kept; never kept itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is kept of a log."""
+
+    epoch: str
+    """Names this log's counting; a place of another epoch says nothing about this log."""
+    first: int
+    """Place of the oldest post that is still kept; ``last + 1`` when there is none."""
+    last: int
+    """Place of the newest committed post; 0 when there never was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a search looks for: all of it must hold."""
+
+    words: tuple[str, ...]
+    """Parts of the text, as typed; accents and case do not count. None: any text."""
+    sender_id: str = ""
+    """Account id; empty: anybody."""
+    since: float = 0.0
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRecord:
+    """What is kept of a room beside its log."""
+
+    name: str
+    """As it was created; the name of its log, too. Case does not count when it is looked up."""
+    owner: str
+    """Account id; empty when the owner's account is gone, and for the lobby."""
+    topic: str = ""
+    private: bool = False
+    invited: tuple[str, ...] = ()
+    """Account ids."""
+    version: int = 0
+    """Grows with each save; 0 has never been saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where somebody is a member, and how far that person has read."""
+
+    cursors: dict[str, int]
+    """The place that was shown last, for each joined room and the mailbox (by log name)."""
+    room: str
+    """Where typed lines go at the next login."""
+    seen: float
+    """When it was saved, in seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The right to come back without a password."""
+
+    digest: bytes
+    """SHA-256 of the ticket's 256 random bits; the ticket itself is kept nowhere."""
+    account_id: str
+    until: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Something that a superuser or the operator did."""
+
+    time: float
+    by: str
+    """Name of who did it."""
+    act: str
+    """One sentence; never the text of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +173,6 @@ class Control:
     """A change that every server of this store has to act upon, in order."""
 
     kind: str
-    """``account`` (it was saved) or ``kick``."""
+    """``account`` (it was saved or deleted), ``kick`` or ``room`` (it was saved)."""
     account_id: str
+    """Whose account; empty for ``room``: all rooms are looked at again."""

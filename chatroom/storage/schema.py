@@ -32,12 +32,64 @@ _STEPS = (
         account TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE logs (
+        id INTEGER PRIMARY KEY,
+        key BLOB NOT NULL UNIQUE,
+        epoch TEXT NOT NULL,
+        last INTEGER NOT NULL
+    );
+    CREATE TABLE segments (
+        id INTEGER PRIMARY KEY,
+        log INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        until REAL NOT NULL,
+        sealed BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX segments_place ON segments (log, last);
+    CREATE TABLE numbers (
+        log INTEGER NOT NULL,
+        session BLOB NOT NULL,
+        last INTEGER NOT NULL,
+        used REAL NOT NULL,
+        PRIMARY KEY (log, session)
+    ) WITHOUT ROWID;
+    CREATE TABLE rooms (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        key BLOB NOT NULL UNIQUE,
+        version INTEGER NOT NULL,
+        sealed BLOB NOT NULL
+    );
+    CREATE TABLE places (
+        account TEXT PRIMARY KEY,
+        sealed BLOB NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE tickets (
+        digest BLOB PRIMARY KEY,
+        account TEXT NOT NULL,
+        until REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX tickets_account ON tickets (account);
+    CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        sealed BLOB NOT NULL
+    );
+    """,
 )
 VERSION = len(_STEPS)
+_CHECKED = ("accounts", "kicks", "controls", "logs", "rooms", "places", "tickets", "audit")
 
 
-def connect(file: Path) -> sqlite3.Connection:
+# What is synced when, by what a commit survives (sqlite.org/pragma.html#pragma_synchronous): WAL
+# with FULL syncs the log at each commit, NORMAL only before a checkpoint, OFF never.
+_SYNCHRONOUS = {"power": "FULL", "crash": "NORMAL", "none": "OFF"}
+
+
+def connect(file: Path, durability: str = "power") -> sqlite3.Connection:
     """Open the store for one owner at a time; transactions are begun and ended by hand.
+
+    :param durability: ``power``, ``crash`` or ``none``.
 
     :raises StoreError: it cannot be opened or is no store.
     """
@@ -45,10 +97,10 @@ def connect(file: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(
             file, timeout=10.0, isolation_level=None, check_same_thread=False
         )
+        # Only a store without tables takes it: an older one gets it with its migration.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        # WAL with FULL syncs the log at each commit: what was confirmed survives a power cut
-        # (sqlite.org/pragma.html#pragma_synchronous).
+        connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
         return connection
     except sqlite3.Error as error:
         raise unusable(file, error) from None
@@ -69,9 +121,14 @@ def prepare(connection: sqlite3.Connection, file: Path) -> None:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {_STEPS[number]} PRAGMA user_version={number + 1}; COMMIT;"
             )
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict.splitlines()[-1])
+        if 0 < version < 2:
+            connection.execute("VACUUM")  # makes the pages that auto_vacuum needs
+        # All but the segments: a long history would take seconds, and each of them is checked by
+        # its seal when it is read.
+        for table in _CHECKED:
+            for (verdict,) in connection.execute(f"PRAGMA quick_check('{table}')"):
+                if verdict != "ok":
+                    raise sqlite3.DatabaseError(verdict.splitlines()[-1])
     except sqlite3.Error as error:
         raise unusable(file, error) from None
 

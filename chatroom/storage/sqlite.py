@@ -1,153 +1,122 @@
-"""The engine on one machine: SQLite for accounts and kicks, memory for the posts.
+"""The engine on one machine: SQLite for everything that is kept."""
 
-One writer thread does everything in order: it takes all that is queued, commits the changes in one
-transaction, hands the control events out, gives the posts their places and delivers them.
-"""
-
-import contextlib
-import logging
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from chatroom.errors import ChatroomError, StoreError
 from chatroom.storage import accounts as rows
-from chatroom.storage import schema
-from chatroom.storage.engine import Committed, Controlled
+from chatroom.storage import rooms, schema
+from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.storage.logs import Logs
 from chatroom.storage.opening import open_store
-from chatroom.storage.posts import KeptPosts
-from chatroom.storage.records import KEPT, Account, Control, Kick, Post
+from chatroom.storage.records import (
+    Account,
+    Audit,
+    Kick,
+    Places,
+    Post,
+    RoomRecord,
+    Span,
+    Ticket,
+    Wanted,
+)
+from chatroom.storage.writer import Writer
 
 STORE_FILE = "chatroom.db"
-QUEUE_BYTES = 256 * 1024
-"""Text that may be queued for the next rounds; past it the posting threads have to wait."""
-COLLECT_SECONDS = 0.002
-"""Longest wait for the rest of a burst, and only under load."""
-_COLLECT_STEP = 0.00005
-ANNOUNCE_SECONDS = 0.05
-"""Pause before comings and goings alone make another round; in a large room it is longer."""
-_ANNOUNCE_ROUNDS = 10
-LOOK_SECONDS = 1.0
-"""How often the store is looked at for changes by the operator's commands."""
-_POST_OVERHEAD = 64
-_CONTROLS_KEPT = 1000
-
-_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
 
 
 class SqliteEngine:
     """The engine of one server; its verbs are described in ``storage.engine.Engine``.
 
     :param data_dir: the data directory; made when missing.
+    :param durability: what a commit survives: ``power`` (a power cut), ``crash`` (of the program)
+        or ``none``.
     :raises VaultError: master secret or keyring cannot be used.
     :raises StoreError: the store cannot be used.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, durability: str = "power") -> None:
         self._file = data_dir / STORE_FILE
-        self._vault, self._db = open_store(data_dir, self._file)
-        self._reader = schema.connect(self._file)
-        # Guards the read connection; the innermost lock, held for one statement.
+        self._vault, db = open_store(data_dir, self._file, durability)
+        self._reader = schema.connect(self._file, durability)
+        # Guards the read connection; only the logs' lock is taken under it.
         self._read_lock = threading.Lock()
-        # Guards the fields from _queue to _closing. Held for a few assignments; nothing else is
-        # taken under it.
-        self._lock = threading.Lock()
-        self._space = threading.Condition(self._lock)
-        self._queue: list[Post] = []
-        self._queued = 0
-        self._jobs: list[_Job] = []
-        self._barriers: list[threading.Event] = []
-        self._urgent = False
-        self._refusing = False
-        self._sleeping = False
-        self._closing = False
-        # The wake-up: a lock used as a binary semaphore. The writer sets _sleeping under _lock and
-        # then waits here; whoever finds _sleeping set clears it under _lock and releases, so each
-        # sleep gets exactly one release, with or without a GIL.
-        self._bell = threading.Lock()
-        self._bell.acquire()
-        self._posts = KeptPosts()
-        self._followed: set[str] = set()
-        self._last_time = 0.0
-        self._round_ended = 0.0
-        self._round_took = 0.0
-        self._round_posts = 0
-        self._thread = threading.Thread(target=self._run, name="engine")
-        try:
-            (self._control_cursor,) = self._db.execute(
-                "SELECT coalesce(max(seq), 0) FROM controls"
-            ).fetchone()
-            self._data_version = self._read_data_version()
-        except sqlite3.Error as error:
-            raise schema.unusable(self._file, error) from None
-        self._next_look = 0.0
+        self._logs = Logs(self._vault)
+        self._writer = Writer(db, self._file, self._logs)
+        self._write = self._writer.write
+        # The verbs of every message: no frame of this class between.
+        self.append = self._writer.append
+        self.wait_for_space = self._writer.wait_for_space
+        self.refuse_posts = self._writer.refuse_posts
+        self.settle = self._writer.settle
 
-    def start(self, committed: Committed, controlled: Controlled) -> None:
-        self._committed = committed
-        self._controlled = controlled
-        self._thread.start()
-
-    def refuse_posts(self) -> None:
-        with self._lock:
-            self._refusing = True
-
-    def settle(self, seconds: float) -> bool:
-        barrier = threading.Event()
-        with self._lock:
-            self._barriers.append(barrier)
-            self._ring()
-        return barrier.wait(seconds)
+    def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
+        self._writer.start(committed, controlled, returned)
 
     def close(self) -> None:
-        with self._lock:
-            self._closing = True
-            self._ring()
-            self._space.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._writer.close()
         with self._read_lock:
             self._reader.close()
-        self._db.close()
 
     # -- logs -------------------------------------------------------------------------------
 
     def follow(self, log: str) -> None:
-        self._followed.add(log)  # one bucket operation: atomic for the reading writer thread
+        self._writer.followed.add(log)
+        self._read(lambda db: self._logs.follow(db, log))
 
     def unfollow(self, log: str) -> None:
-        self._followed.discard(log)
-        self._posts.forget(log)  # in memory only: nobody could read them later
-
-    def append(self, post: Post) -> bool:
-        with self._lock:
-            if post.kind in KEPT:
-                if self._refusing or self._closing:
-                    raise StoreError("The server stops; that was not sent.")
-                if self._queued > QUEUE_BYTES:
-                    return False
-                self._urgent = True
-            self._queue.append(post)
-            self._queued += len(post.text) + _POST_OVERHEAD
-            if self._sleeping:
-                self._sleeping = False
-                self._bell.release()
-        return True
-
-    def wait_for_space(self, seconds: float) -> None:
-        with self._lock:
-            self._space.wait_for(lambda: self._queued <= QUEUE_BYTES, seconds)
+        self._writer.followed.discard(log)
+        self._logs.unfollow(log)
 
     def read(self, log: str, after: int, upto: int, most: int) -> list[Post]:
-        return self._posts.read(log, after, upto, most)
+        return self._read(lambda db: self._logs.read(db, log, after, upto, most))
 
-    def last_seq(self, log: str) -> int:
-        return self._posts.last_seq(log)
+    def span(self, log: str) -> Span:
+        return self._read(lambda db: self._logs.span(db, log))
+
+    def place_at(self, log: str, when: float) -> int:
+        raise NotImplementedError
+
+    def search(self, log: str, wanted: Wanted, most: int) -> list[Post]:
+        raise NotImplementedError
+
+    def erase(self, log: str, sender_id: str, seq: int = 0) -> int:
+        raise NotImplementedError
+
+    def drop(self, log: str) -> None:
+        raise NotImplementedError
+
+    # -- rooms, places, tickets, audit --------------------------------------------------------
+
+    def rooms(self) -> list[RoomRecord]:
+        return self._read(lambda db: rooms.load_all(db, self._vault))
+
+    def save_room(self, room: RoomRecord) -> RoomRecord:
+        return self._write(lambda db: rooms.save(db, self._vault, room))
+
+    def load_places(self, account_id: str) -> Places | None:
+        return self._read(lambda db: rooms.load_places(db, self._vault, account_id))
+
+    def save_places(self, places: Mapping[str, Places]) -> None:
+        self._write(lambda db: rooms.save_places(db, self._vault, places))
+
+    def save_ticket(self, ticket: Ticket) -> None:
+        self._write(lambda db: rooms.save_ticket(db, ticket))
+
+    def load_ticket(self, digest: bytes) -> Ticket | None:
+        return self._read(lambda db: rooms.load_ticket(db, digest))
+
+    def revoke_tickets(self, account_id: str) -> None:
+        self._write(lambda db: rooms.revoke_tickets(db, account_id))
+
+    def write_audit(self, entry: Audit) -> None:
+        self._write(lambda db: rooms.write_audit(db, self._vault, entry))
+
+    def audit(self, most: int) -> list[Audit]:
+        return self._read(lambda db: rooms.audit(db, self._vault, most))
 
     # -- accounts and kicks -----------------------------------------------------------------
 
@@ -159,6 +128,9 @@ class SqliteEngine:
 
     def save_account(self, account: Account) -> Account:
         return self._write(lambda db: rows.save(db, self._vault, account))
+
+    def delete_account(self, account: Account) -> None:
+        raise NotImplementedError
 
     def accounts(self) -> Iterator[Account]:
         return iter(self._read(lambda db: list(rows.load_all(db, self._vault))))
@@ -187,177 +159,3 @@ class SqliteEngine:
                 return job(self._reader)
             except sqlite3.Error as error:
                 raise schema.unusable(self._file, error) from None
-
-    def _write(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
-        future: Future[_T] = Future()
-        with self._lock:
-            if self._closing:
-                raise StoreError("The store is closed.")
-            self._jobs.append((job, future))
-            self._ring()
-        return future.result()
-
-    def _ring(self) -> None:
-        assert self._lock.locked()
-        if self._sleeping:
-            self._sleeping = False
-            self._bell.release()
-
-    def _run(self) -> None:
-        while True:
-            with self._lock:
-                wait = self._wait_seconds()
-                if wait > 0 and self._closing and not self._queue:
-                    return
-                self._sleeping = wait > 0
-            if wait > 0:
-                self._sleep(wait)
-            else:
-                self._collect()
-                self._round()
-            self._look_if_due()
-
-    def _wait_seconds(self) -> float:
-        """Return how long there is nothing to do, unless somebody rings.
-
-        Comings and goings are shown at once in a quiet room, but they do not drive the rounds: when
-        many come in together they wait for each other for a few rounds' time.
-        """
-        assert self._lock.locked()
-        if self._urgent or self._jobs or self._barriers:
-            return 0.0
-        if self._queue and not self._closing:
-            pause = max(ANNOUNCE_SECONDS, _ANNOUNCE_ROUNDS * self._round_took)
-            return self._round_ended + pause - time.perf_counter()
-        return 0.0 if self._queue else LOOK_SECONDS
-
-    def _collect(self) -> None:
-        """Under load, let a burst arrive whole instead of splitting it into two rounds.
-
-        A round costs one send for each member, however much it carries. Only when the last round
-        carried several posts and ended less than its own time ago, only while more arrives, and
-        for a quarter of a round at most: messages that come one by one never wait.
-        """
-        now = time.perf_counter()
-        if self._round_posts < 2 or now - self._round_ended > self._round_took:
-            return
-        until = now + min(COLLECT_SECONDS, self._round_took / 4)
-        waiting = 0
-        while (more := len(self._queue)) > waiting and time.perf_counter() < until:
-            waiting = more
-            time.sleep(_COLLECT_STEP)
-
-    def _round(self) -> None:
-        with self._lock:
-            posts, jobs, barriers = self._queue, self._jobs, self._barriers
-            self._queue, self._jobs, self._barriers = [], [], []
-            self._urgent = False
-            if self._queued:
-                self._queued = 0
-                self._space.notify_all()
-        if jobs:
-            self._commit(jobs)
-        if posts:
-            started = time.perf_counter()
-            self._deliver(posts)
-            self._round_ended = time.perf_counter()
-            self._round_took = self._round_ended - started
-            self._round_posts = len(posts)
-        for barrier in barriers:
-            barrier.set()
-
-    def _sleep(self, seconds: float) -> None:
-        if self._bell.acquire(timeout=seconds):
-            return
-        with self._lock:
-            if self._sleeping:
-                self._sleeping = False
-                return
-        self._bell.acquire()  # rung between the time-out and the lock: take that ring
-
-    def _commit(self, jobs: list[_Job]) -> None:
-        """Run all jobs in one transaction; one that fails is undone alone."""
-        done: list[tuple[Future[Any], Any]] = []
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            for job, future in jobs:
-                self._db.execute("SAVEPOINT job")
-                try:
-                    done.append((future, job(self._db)))
-                except ChatroomError as error:
-                    self._db.execute("ROLLBACK TO job")
-                    future.set_exception(error)
-                self._db.execute("RELEASE job")
-            self._db.execute(
-                "DELETE FROM controls WHERE seq <= (SELECT max(seq) FROM controls) - ?",
-                (_CONTROLS_KEPT,),
-            )
-            self._db.execute("COMMIT")
-        except Exception as error:
-            _log.error("store write failed reason=%s", error)
-            with contextlib.suppress(sqlite3.Error):
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-            failed = (
-                schema.unusable(self._file, error) if isinstance(error, sqlite3.Error) else error
-            )
-            for _, future in jobs:
-                if not future.done():
-                    future.set_exception(failed)
-            return
-        self._hand_out_controls()
-        for future, result in done:
-            future.set_result(result)
-
-    def _look_if_due(self) -> None:
-        """Notice what other processes (the operator's commands) have changed."""
-        now = time.monotonic()
-        if now < self._next_look:
-            return
-        self._next_look = now + LOOK_SECONDS
-        try:
-            version = self._read_data_version()
-            if version != self._data_version:
-                self._data_version = version
-                self._hand_out_controls()
-        except sqlite3.Error as error:
-            _log.error("store read failed reason=%s", error)
-
-    def _read_data_version(self) -> int:
-        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
-
-    def _hand_out_controls(self) -> None:
-        try:
-            found = self._db.execute(
-                "SELECT seq, kind, account FROM controls WHERE seq>? ORDER BY seq",
-                (self._control_cursor,),
-            ).fetchall()
-        except sqlite3.Error as error:  # the cursor stays: the next look tries again
-            _log.error("store read failed reason=%s", error)
-            self._data_version = -1
-            return
-        for seq, kind, account in found:
-            self._control_cursor = seq
-            try:
-                self._controlled(Control(kind, account))
-            except Exception:
-                _log.exception("control event failed kind=%s account=%s", kind, account)
-
-    def _deliver(self, posts: list[Post]) -> None:
-        # One clock reading a round; it never falls, so a log's times keep the log's order.
-        now = self._last_time = max(self._last_time, time.time())
-        groups: dict[str, list[Post]] = {}
-        for post in posts:
-            post.time = now
-            group = groups.get(post.log)
-            if group is None:
-                groups[post.log] = [post]
-            else:
-                group.append(post)
-        self._posts.add(groups)
-        for log, group in groups.items():
-            if log in self._followed:
-                try:
-                    self._committed(log, group)
-                except Exception:
-                    _log.exception("delivery failed log=%s", log)

@@ -18,15 +18,19 @@ class Running:
     def __init__(self, folder: Path) -> None:
         self.posts: list[Post] = []
         self.controls: queue.Queue[Control] = queue.Queue()
+        self.returned: queue.Queue[tuple[list[Post], str]] = queue.Queue()
         self.gate = threading.Event()
         self.gate.set()
         self.engine = SqliteEngine(folder)
-        self.engine.start(self._committed, self.controls.put)
+        self.engine.start(self._committed, self.controls.put, self._returned)
 
     def _committed(self, log: str, posts: list[Post]) -> None:
         assert self.gate.wait(PATIENCE)
         assert {post.log for post in posts} == {log}
         self.posts += posts
+
+    def _returned(self, posts: list[Post], sentence: str) -> None:
+        self.returned.put((posts, sentence))
 
     def settle(self) -> None:
         assert self.engine.settle(PATIENCE)
@@ -78,5 +82,5 @@ def account(name: str, grant: int = NORMAL) -> Account:
     return Account(f"id-{name.lower()}", name, grant, {"scheme": "none"}, 1.5)
 
 
-def post(text: str, log: str = "lobby", kind: str = TEXT) -> Post:
-    return Post(log, kind, "id-ann", "ann", text)
+def post(text: str, log: str = "lobby", kind: str = TEXT, cid: str = "", to: str = "") -> Post:
+    return Post(log, kind, "id-ann", "ann", text, cid, to)

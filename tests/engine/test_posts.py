@@ -2,14 +2,16 @@
 
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from chatroom.errors import StoreError
-from chatroom.storage.posts import KEPT_POSTS
-from chatroom.storage.records import JOIN, LEAVE, PRIVATE, TEXT, Post
-from chatroom.storage.sqlite import QUEUE_BYTES, SqliteEngine
+from chatroom.storage.logs import RECENT
+from chatroom.storage.records import ACTION, ANNOUNCE, JOIN, LEAVE, PRIVATE, TEXT, Post, Span
+from chatroom.storage.sqlite import SqliteEngine
+from chatroom.storage.writer import QUEUE_BYTES
 from tests.engine.conftest import Running, account, post
 from tests.harness import PATIENCE
 
@@ -38,7 +40,7 @@ def test_posts_of_many_threads_get_places_without_gaps_in_the_order_of_delivery(
     for n in range(4):
         said = [int(p.text.split()[1]) for p in running.posts if p.text.startswith(f"{n} ")]
         assert said == list(range(500))
-    assert engine.last_seq("lobby") == 2000
+    assert engine.span("lobby").last == 2000
     assert engine.read("lobby", 0, 2000, 10) == running.posts[-10:]
 
 
@@ -76,7 +78,6 @@ def test_only_logs_that_are_followed_are_delivered(running: Running) -> None:
     running.settle()
     assert [p.text for p in engine.read("lobby", 0, 2, 3)] == ["one", "two"]
     engine.unfollow("lobby")
-    assert engine.read("lobby", 0, 2, 3) == []
     engine.append(post("three"))
     running.settle()
     assert [p.text for p in running.posts] == ["two"]
@@ -107,14 +108,73 @@ def test_any_part_of_a_log_can_be_read(
     assert running.engine.read("cellar", 0, 5, 5) == []
 
 
-def test_memory_keeps_the_last_posts_of_a_log(running: Running) -> None:
-    for i in range(KEPT_POSTS + 5):
-        running.engine.append(post(str(i)))
+@pytest.mark.parametrize("is_followed", [True, False])
+def test_what_memory_keeps_and_what_it_does_not_read_the_same(
+    running: Running, is_followed: bool
+) -> None:
+    engine, last = running.engine, RECENT + 50
+    for kind in (TEXT, ACTION, ANNOUNCE):
+        engine.append(post(f"a {kind}", kind=kind))
     running.settle()
-    engine, last = running.engine, KEPT_POSTS + 5
-    assert [p.seq for p in engine.read("lobby", 0, last, last)] == list(range(6, last + 1))
-    assert [p.seq for p in engine.read("lobby", 0, 7, 99)] == [6, 7]
-    assert engine.read("lobby", 0, 5, 99) == []
+    if is_followed:
+        engine.follow("lobby")
+    for i in range(4, last + 1):
+        engine.append(post(str(i)))
+        if i % 7 == 0:
+            running.settle()
+    running.settle()
+    assert [p.seq for p in engine.read("lobby", 0, last, last)] == list(range(1, last + 1))
+    assert [p.text for p in engine.read("lobby", 60, 63, 99)] == ["61", "62", "63"]
+    assert [(p.kind, p.text) for p in engine.read("lobby", 0, 3, 9)] == [
+        (kind, f"a {kind}") for kind in (TEXT, ACTION, ANNOUNCE)
+    ]
+
+
+def test_a_log_goes_on_where_it_was_after_a_restart(start: Callable[[], Running]) -> None:
+    first = start()
+    said = [
+        post("one", cid="c1"),
+        post('two\n"lines" \u00e9\U0001f600'),
+        post("mail", "@a", PRIVATE, to="bob"),
+    ]
+    for p in said:
+        first.engine.append(p)
+    first.settle()
+    epoch = first.engine.span("lobby").epoch
+    first.engine.close()
+    second = start()
+    assert second.engine.read("lobby", 0, 9, 9) == said[:2]
+    assert second.engine.read("@a", 0, 9, 9) == said[2:]
+    assert second.engine.span("lobby") == Span(epoch, 1, 2)
+    second.engine.follow("lobby")
+    second.engine.append(post("three"))
+    second.settle()
+    assert [p.seq for p in second.posts] == [3]
+
+
+def test_a_post_of_a_counting_session_is_kept_once_even_after_a_restart(
+    start: Callable[[], Running],
+) -> None:
+    first = start()
+    first.engine.follow("lobby")
+    for number in (1, 2, 2, 1, 5):
+        first.engine.append(post(f"n{number}", cid=f"aaaabbbb-{number}"))
+    first.engine.append(post("elsewhere", "cellar", cid="aaaabbbb-1"))
+    first.engine.append(post("other", cid="ccccdddd-1"))
+    first.engine.append(post("free", cid="1"))
+    first.engine.append(post("free", cid="1"))
+    first.settle()
+    assert [p.text for p in first.posts] == ["n1", "n2", "n5", "other", "free", "free"]
+    assert [p.seq for p in first.posts] == [1, 2, 3, 4, 5, 6]
+    again = first.returned.get(timeout=PATIENCE)
+    assert ([p.text for p in again[0]], again[1]) == (["n2", "n1"], "")
+    first.engine.close()
+    second = start()
+    second.engine.append(post("n5", cid="aaaabbbb-5"))
+    second.engine.append(post("n6", cid="aaaabbbb-6"))
+    second.settle()
+    assert [p.text for p in second.engine.read("lobby", 0, 99, 1)] == ["n6"]
+    assert [p.text for p in second.returned.get(timeout=PATIENCE)[0]] == ["n5"]
 
 
 def test_too_much_is_refused_until_there_is_space(running: Running) -> None:
@@ -161,7 +221,7 @@ def test_a_failing_delivery_does_not_stop_the_engine(folder: Path) -> None:
             raise RuntimeError("on purpose")
 
     engine = SqliteEngine(folder)
-    engine.start(committed, lambda control: None)
+    engine.start(committed, lambda *_: None, lambda *_: None)
     engine.follow("lobby")
     for text in ("bad", "good"):
         engine.append(post(text))

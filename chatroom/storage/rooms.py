@@ -1,0 +1,122 @@
+"""Rooms, places, tickets and the audit trail as rows: SQL in, records out. No thread, no lock."""
+
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chatroom.errors import Conflict, Damaged, NameTaken
+from chatroom.storage.records import Audit, Places, RoomRecord, Ticket
+from chatroom.storage.vault import Vault
+from chatroom.text import fold
+
+_log = logging.getLogger(__name__)
+
+
+def load_all(db: sqlite3.Connection, vault: Vault) -> list[RoomRecord]:
+    """Return the rooms that open, oldest first; what does not open is logged."""
+    found = []
+    for key, version, sealed in db.execute(
+        "SELECT key, version, sealed FROM rooms ORDER BY id"
+    ).fetchall():
+        try:
+            fields = json.loads(vault.unseal(sealed, f"room {key.hex()} {version}"))
+        except Damaged as error:
+            _log.error("room damaged key=%s reason=%s", key.hex(), error)
+            continue
+        fields["invited"] = tuple(fields["invited"])
+        found.append(RoomRecord(version=version, **fields))
+    return found
+
+
+def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
+    """Insert or compare-and-set a room inside the caller's transaction; see the engine."""
+    saved = replace(room, version=room.version + 1)
+    key = vault.index("room " + fold(room.name))
+    plain = json.dumps(
+        {
+            "name": room.name,
+            "owner": room.owner,
+            "topic": room.topic,
+            "private": room.private,
+            "invited": room.invited,
+        }
+    )
+    sealed = vault.seal(plain.encode(), f"room {key.hex()} {saved.version}")
+    if room.version == 0:
+        try:
+            db.execute("INSERT INTO rooms (key, version, sealed) VALUES (?,1,?)", (key, sealed))
+        except sqlite3.IntegrityError:
+            raise NameTaken(room.name) from None
+    else:
+        changed = db.execute(
+            "UPDATE rooms SET version=?, sealed=? WHERE key=? AND version=?",
+            (saved.version, sealed, key, room.version),
+        )
+        if changed.rowcount != 1:
+            raise Conflict(f"The room {room.name} was changed meanwhile.")
+    db.execute("INSERT INTO controls (kind, account) VALUES ('room','')")
+    return saved
+
+
+def load_places(db: sqlite3.Connection, vault: Vault, account_id: str) -> Places | None:
+    """Return somebody's places. :raises Damaged: the record does not open."""
+    row = db.execute("SELECT sealed FROM places WHERE account=?", (account_id,)).fetchone()
+    if row is None:
+        return None
+    return Places(**json.loads(vault.unseal(row[0], f"places {account_id}")))
+
+
+def save_places(db: sqlite3.Connection, vault: Vault, places: Mapping[str, Places]) -> None:
+    """Save places by account id, inside the caller's transaction."""
+    for account_id, found in places.items():
+        plain = json.dumps({"cursors": found.cursors, "room": found.room, "seen": found.seen})
+        db.execute(
+            "INSERT OR REPLACE INTO places (account, sealed) VALUES (?,?)",
+            (account_id, vault.seal(plain.encode(), f"places {account_id}")),
+        )
+
+
+def save_ticket(db: sqlite3.Connection, ticket: Ticket) -> None:
+    """Keep a ticket inside the caller's transaction; forget those that have run out."""
+    db.execute("DELETE FROM tickets WHERE until<?", (time.time(),))
+    db.execute(
+        "INSERT OR REPLACE INTO tickets (digest, account, until) VALUES (?,?,?)",
+        (ticket.digest, ticket.account_id, ticket.until),
+    )
+
+
+def load_ticket(db: sqlite3.Connection, digest: bytes) -> Ticket | None:
+    """Return the ticket with this digest, if it still holds."""
+    row = db.execute(
+        "SELECT digest, account, until FROM tickets WHERE digest=? AND until>=?",
+        (digest, time.time()),
+    ).fetchone()
+    return Ticket(*row) if row else None
+
+
+def revoke_tickets(db: sqlite3.Connection, account_id: str) -> None:
+    """Forget all tickets of an account, inside the caller's transaction."""
+    db.execute("DELETE FROM tickets WHERE account=?", (account_id,))
+
+
+def write_audit(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
+    """Add to the audit trail, inside the caller's transaction."""
+    found = db.execute("INSERT INTO audit (sealed) VALUES (x'')")
+    plain = json.dumps({"time": entry.time, "by": entry.by, "act": entry.act})
+    sealed = vault.seal(plain.encode(), f"audit {found.lastrowid}")
+    db.execute("UPDATE audit SET sealed=? WHERE seq=?", (sealed, found.lastrowid))
+
+
+def audit(db: sqlite3.Connection, vault: Vault, most: int) -> list[Audit]:
+    """Return the newest entries that open, oldest first."""
+    rows = db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC LIMIT ?", (most,)).fetchall()
+    entries = []
+    for seq, sealed in reversed(rows):
+        try:
+            entries.append(Audit(**json.loads(vault.unseal(sealed, f"audit {seq}"))))
+        except Damaged as error:
+            _log.error("audit damaged seq=%d reason=%s", seq, error)
+    return entries

@@ -1,0 +1,353 @@
+"""The engine thread: takes all that is queued, commits it in one transaction, delivers it."""
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from chatroom.errors import ChatroomError, StoreError
+from chatroom.storage import schema
+from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.storage.logs import Log, Logs
+from chatroom.storage.records import KEPT, Control, Post
+
+QUEUE_BYTES = 256 * 1024
+"""Text that may be queued for the next rounds; past it the posting threads have to wait."""
+COLLECT_SECONDS = 0.002
+"""Longest wait for the rest of a burst, and only under load."""
+_COLLECT_STEP = 0.00005
+ANNOUNCE_SECONDS = 0.05
+"""Pause before comings and goings alone make another round; in a large room it is longer."""
+_ANNOUNCE_ROUNDS = 10
+LOOK_SECONDS = 1.0
+"""How often the store is looked at for changes by the operator's commands."""
+_POST_OVERHEAD = 64
+_CONTROLS_KEPT = 1000
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
+
+
+class Writer:
+    """One thread that does everything in order: changes, posts, control events, delivery.
+
+    :param db: its own connection to the store.
+    :param file: the store, for sentences.
+    :param logs: where posts are written.
+    """
+
+    def __init__(self, db: sqlite3.Connection, file: Path, logs: Logs) -> None:
+        self._db = db
+        self._file = file
+        self._logs = logs
+        # Guards the fields from _queue to _closing. Held for a few assignments; nothing else is
+        # taken under it.
+        self._lock = threading.Lock()
+        self._space = threading.Condition(self._lock)
+        self._queue: list[Post] = []
+        self._queued = 0
+        self._jobs: list[_Job] = []
+        self._barriers: list[threading.Event] = []
+        self._urgent = False
+        self._refusing = False
+        self._sleeping = False
+        self._closing = False
+        # The wake-up: a lock used as a binary semaphore. The writer sets _sleeping under _lock and
+        # then waits here; whoever finds _sleeping set clears it under _lock and releases, so each
+        # sleep gets exactly one release, with or without a GIL.
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self.followed: set[str] = set()
+        """Logs that are delivered; single bucket operations, atomic for the reading thread."""
+        self._last_time = 0.0
+        self._round_ended = 0.0
+        self._round_took = 0.0
+        self._round_posts = 0
+        self._thread = threading.Thread(target=self._run, name="engine")
+        try:
+            (self._control_cursor,) = self._db.execute(
+                "SELECT coalesce(max(seq), 0) FROM controls"
+            ).fetchone()
+            self._data_version = self._read_data_version()
+        except sqlite3.Error as error:
+            raise schema.unusable(self._file, error) from None
+        self._next_look = 0.0
+
+    def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
+        """Start the thread; see ``Engine.start``."""
+        self._committed = committed
+        self._controlled = controlled
+        self._returned = returned
+        self._thread.start()
+
+    def close(self) -> None:
+        """Commit what is queued, end the thread, close the connection. Idempotent."""
+        with self._lock:
+            self._closing = True
+            self._ring()
+            self._space.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._db.close()
+
+    def refuse_posts(self) -> None:
+        """Take no more posts."""
+        with self._lock:
+            self._refusing = True
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until all that was queued so far is committed and delivered; False: too slow."""
+        barrier = threading.Event()
+        with self._lock:
+            self._barriers.append(barrier)
+            self._ring()
+        return barrier.wait(seconds)
+
+    def append(self, post: Post) -> bool:
+        """See ``Engine.append``."""
+        with self._lock:
+            if post.kind in KEPT:
+                if self._refusing or self._closing:
+                    raise StoreError("The server stops; that was not sent.")
+                if self._queued > QUEUE_BYTES:
+                    return False
+                self._urgent = True
+            self._queue.append(post)
+            self._queued += len(post.text) + _POST_OVERHEAD
+            if self._sleeping:
+                self._sleeping = False
+                self._bell.release()
+        return True
+
+    def wait_for_space(self, seconds: float) -> None:
+        """See ``Engine.wait_for_space``."""
+        with self._lock:
+            self._space.wait_for(lambda: self._queued <= QUEUE_BYTES, seconds)
+
+    def write(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run a job in the next transaction; return when it is durable and handed out."""
+        future: Future[_T] = Future()
+        with self._lock:
+            if self._closing:
+                raise StoreError("The store is closed.")
+            self._jobs.append((job, future))
+            self._ring()
+        return future.result()
+
+    def _ring(self) -> None:
+        assert self._lock.locked()
+        if self._sleeping:
+            self._sleeping = False
+            self._bell.release()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                wait = self._wait_seconds()
+                if wait > 0 and self._closing and not self._queue:
+                    return
+                self._sleeping = wait > 0
+            if wait > 0:
+                self._sleep(wait)
+            else:
+                self._collect()
+                self._round()
+            self._look_if_due()
+
+    def _wait_seconds(self) -> float:
+        """Return how long there is nothing to do, unless somebody rings.
+
+        Comings and goings are shown at once in a quiet room, but they do not drive the rounds: when
+        many come in together they wait for each other for a few rounds' time.
+        """
+        assert self._lock.locked()
+        if self._urgent or self._jobs or self._barriers:
+            return 0.0
+        if self._queue and not self._closing:
+            pause = max(ANNOUNCE_SECONDS, _ANNOUNCE_ROUNDS * self._round_took)
+            return self._round_ended + pause - time.perf_counter()
+        return 0.0 if self._queue else LOOK_SECONDS
+
+    def _collect(self) -> None:
+        """Under load, let a burst arrive whole instead of splitting it into two rounds.
+
+        A round costs one send for each member, however much it carries. Only when the last round
+        carried several posts and ended less than its own time ago, only while more arrives, and
+        for a quarter of a round at most: messages that come one by one never wait.
+        """
+        now = time.perf_counter()
+        if self._round_posts < 2 or now - self._round_ended > self._round_took:
+            return
+        until = now + min(COLLECT_SECONDS, self._round_took / 4)
+        waiting = 0
+        while (more := len(self._queue)) > waiting and time.perf_counter() < until:
+            waiting = more
+            time.sleep(_COLLECT_STEP)
+
+    def _round(self) -> None:
+        with self._lock:
+            posts, jobs, barriers = self._queue, self._jobs, self._barriers
+            self._queue, self._jobs, self._barriers = [], [], []
+            self._urgent = False
+            if self._queued:
+                self._queued = 0
+                self._space.notify_all()
+        started = time.perf_counter()
+        groups = self._sort(posts)
+        logs = self._commit(jobs, groups)
+        if posts:
+            self._deliver(groups, logs)
+            self._round_ended = time.perf_counter()
+            self._round_took = self._round_ended - started
+            self._round_posts = len(posts)
+        for barrier in barriers:
+            barrier.set()
+
+    def _sleep(self, seconds: float) -> None:
+        if self._bell.acquire(timeout=seconds):
+            return
+        with self._lock:
+            if self._sleeping:
+                self._sleeping = False
+                return
+        self._bell.acquire()  # rung between the time-out and the lock: take that ring
+
+    def _sort(self, posts: list[Post]) -> dict[str, list[Post]]:
+        # One clock reading a round, in the milliseconds that are kept; it never falls while the
+        # server runs, so a log's times keep the log's order.
+        now = self._last_time = max(self._last_time, int(time.time() * 1000) / 1000)
+        groups: dict[str, list[Post]] = {}
+        for post in posts:
+            post.time = now
+            group = groups.get(post.log)
+            if group is None:
+                groups[post.log] = [post]
+            else:
+                group.append(post)
+        return groups
+
+    def _commit(self, jobs: list[_Job], groups: dict[str, list[Post]]) -> dict[str, Log]:
+        """Run all jobs and write all posts in one transaction; a job that fails is undone alone.
+
+        What cannot be written, or was there already, is given back and taken out of ``groups``.
+        """
+        logs: dict[str, Log] = {}
+        again: list[Post] = []
+        kept = [name for name, posts in groups.items() if any(p.kind in KEPT for p in posts)]
+        if not jobs and not kept:
+            return logs
+        done: list[tuple[Future[Any], Any]] = []
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            if jobs:
+                self._run_jobs(jobs, done)
+            for name in kept:
+                logs[name], repeated = self._logs.add(self._db, name, groups[name])
+                again += repeated
+            self._db.execute("COMMIT")
+        except Exception as error:
+            _log.error("store write failed reason=%s", error)
+            with contextlib.suppress(sqlite3.Error):
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+            self._give_up(jobs, groups, kept, error)
+            return {}
+        self._logs.trim()
+        if jobs:
+            self._hand_out_controls()
+        for future, result in done:
+            future.set_result(result)
+        if again:
+            gone = set(map(id, again))
+            for name in kept:
+                groups[name] = [post for post in groups[name] if id(post) not in gone]
+            self._give_back(again, "")
+        return logs
+
+    def _run_jobs(self, jobs: list[_Job], done: list[tuple[Future[Any], Any]]) -> None:
+        for job, future in jobs:
+            self._db.execute("SAVEPOINT job")
+            try:
+                done.append((future, job(self._db)))
+            except ChatroomError as error:
+                self._db.execute("ROLLBACK TO job")
+                future.set_exception(error)
+            self._db.execute("RELEASE job")
+        self._db.execute(
+            "DELETE FROM controls WHERE seq <= (SELECT max(seq) FROM controls) - ?",
+            (_CONTROLS_KEPT,),
+        )
+
+    def _give_up(
+        self, jobs: list[_Job], groups: dict[str, list[Post]], kept: list[str], error: Exception
+    ) -> None:
+        self._logs.forget_numbers()
+        failed = schema.unusable(self._file, error) if isinstance(error, sqlite3.Error) else error
+        for _, future in jobs:
+            if not future.done():
+                future.set_exception(failed)
+        lost = []
+        for name in kept:
+            lost += [post for post in groups[name] if post.kind in KEPT]
+            groups[name] = [post for post in groups[name] if post.kind not in KEPT]
+        if lost:
+            self._give_back(lost, "That cannot be kept just now, so it was not sent. Try again.")
+
+    def _give_back(self, posts: list[Post], sentence: str) -> None:
+        for post in posts:
+            post.seq = 0
+        try:
+            self._returned(posts, sentence)
+        except Exception:
+            _log.exception("giving posts back failed")
+
+    def _look_if_due(self) -> None:
+        """Notice what other processes (the operator's commands) have changed."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_SECONDS
+        try:
+            version = self._read_data_version()
+            if version != self._data_version:
+                self._data_version = version
+                self._hand_out_controls()
+        except sqlite3.Error as error:
+            _log.error("store read failed reason=%s", error)
+
+    def _read_data_version(self) -> int:
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def _hand_out_controls(self) -> None:
+        try:
+            found = self._db.execute(
+                "SELECT seq, kind, account FROM controls WHERE seq>? ORDER BY seq",
+                (self._control_cursor,),
+            ).fetchall()
+        except sqlite3.Error as error:  # the cursor stays: the next look tries again
+            _log.error("store read failed reason=%s", error)
+            self._data_version = -1
+            return
+        for seq, kind, account in found:
+            self._control_cursor = seq
+            try:
+                self._controlled(Control(kind, account))
+            except Exception:
+                _log.exception("control event failed kind=%s account=%s", kind, account)
+
+    def _deliver(self, groups: dict[str, list[Post]], logs: dict[str, Log]) -> None:
+        for name, posts in groups.items():
+            is_followed = name in self.followed
+            if name in logs:
+                self._logs.added(name, logs[name], posts, is_followed)
+            if is_followed and posts:
+                try:
+                    self._committed(name, posts)
+                except Exception:
+                    _log.exception("delivery failed log=%s", name)
