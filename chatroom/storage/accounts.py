@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
+from chatroom.storage import rooms
 from chatroom.storage.records import SUPERUSER, Account, Kick
 from chatroom.storage.vault import Vault
 from chatroom.text import fold
@@ -59,21 +60,47 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
         except sqlite3.IntegrityError:
             raise NameTaken(saved.name) from None
     else:
-        others = connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id<>?), "
-            "EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id=?)",
-            (saved.id, saved.id),
-        ).fetchone()
-        if not is_superuser and others == (0, 1):
+        if not is_superuser and _is_last_superuser(connection, saved.id):
             raise LastSuperuser(saved.name)
+        is_same_password = _has_password(connection, vault, saved)
         changed = connection.execute(
             "UPDATE accounts SET version=?, superuser=?, sealed=? WHERE id=? AND version=?",
             (saved.version, is_superuser, sealed, saved.id, account.version),
         )
         if changed.rowcount != 1:
             raise Conflict(f"The account of {saved.name} was changed meanwhile.")
+        if not is_same_password:
+            rooms.revoke_tickets(connection, saved.id)
     _control(connection, "account", saved.id)
     return saved
+
+
+def delete(connection: sqlite3.Connection, account: Account) -> None:
+    """Delete an account and all that hangs on it, inside the caller's transaction."""
+    if _is_last_superuser(connection, account.id):
+        raise LastSuperuser(account.name)
+    connection.execute("DELETE FROM accounts WHERE id=?", (account.id,))
+    connection.execute("DELETE FROM kicks WHERE account=?", (account.id,))
+    connection.execute("DELETE FROM places WHERE account=?", (account.id,))
+    rooms.revoke_tickets(connection, account.id)
+    _control(connection, "account", account.id)
+
+
+def _is_last_superuser(connection: sqlite3.Connection, account_id: str) -> bool:
+    found = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id<>?), "
+        "EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id=?)",
+        (account_id, account_id),
+    ).fetchone()
+    return bool(found == (0, 1))
+
+
+def _has_password(connection: sqlite3.Connection, vault: Vault, account: Account) -> bool:
+    try:
+        kept = load_by_id(connection, vault, account.id)
+    except Damaged:
+        return False  # nobody can tell: then the tickets go
+    return kept is not None and kept.password == account.password
 
 
 def save_kick(connection: sqlite3.Connection, vault: Vault, kick: Kick) -> None:
@@ -87,6 +114,7 @@ def save_kick(connection: sqlite3.Connection, vault: Vault, kick: Kick) -> None:
         "INSERT OR REPLACE INTO kicks (account, until, sealed) VALUES (?,?,?)",
         (kick.account_id, kick.until, sealed),
     )
+    rooms.revoke_tickets(connection, kick.account_id)
     _control(connection, "kick", kick.account_id)
 
 
