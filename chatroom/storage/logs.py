@@ -1,11 +1,14 @@
 """The logs as sealed segments: SQL in, posts out, and the newest posts of each log in memory."""
 
+import logging
 import secrets
 import sqlite3
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeVar
 
+from chatroom.errors import Damaged
 from chatroom.storage import segments
 from chatroom.storage.records import KEPT, Post, Span, counted
 from chatroom.storage.vault import Vault
@@ -16,6 +19,36 @@ _DECODED = 32
 """Segments that memory keeps as posts, of all logs: those who come back read the same ones."""
 _NUMBERS = 20_000
 """Last numbers of sessions that memory keeps."""
+SELECT = "SELECT id, first, last, until, sealed FROM segments"
+"""Begins a query whose rows are :class:`Row`."""
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class Reading(Protocol):
+    """Runs a query with the read connection, under its lock; all else happens outside of it."""
+
+    def __call__(self, job: Callable[[sqlite3.Connection], _T]) -> _T: ...
+
+
+class Row(NamedTuple):
+    """A segment as the store has it."""
+
+    id: int
+    first: int
+    last: int
+    until: float
+    """Time of its last post."""
+    sealed: bytes
+
+    @property
+    def mark(self) -> bytes:
+        """Key number, nonce and tag: no two segments ever have the same."""
+        return self.sealed[:MARK_BYTES]
+
+
+MARK_BYTES = 42
 
 
 class Log:
@@ -45,6 +78,9 @@ class Logs:
         self._lock = threading.Lock()
         self._logs: dict[str, Log] = {}
         self._decoded: OrderedDict[bytes, list[Post]] = OrderedDict()
+        self._damaged: set[str] = set()
+        self._dropped: set[str] = set()
+        self._touched: set[int] = set()
         # The engine's thread alone: last number of each session, by log id.
         self._numbers: OrderedDict[tuple[int, bytes], int] = OrderedDict()
 
@@ -59,7 +95,7 @@ class Logs:
         # Loaded under the lock, and kept for good: two copies of what is the last place would
         # give one place twice.
         log = self._logs.get(name)
-        if log is None:
+        if log is None and name not in self._dropped:
             row = db.execute(
                 "SELECT id, epoch, max(last, coalesce((SELECT max(last) FROM segments "
                 "WHERE log=logs.id), 0)), (SELECT first FROM segments WHERE log=logs.id "
@@ -75,6 +111,7 @@ class Logs:
     def make(self, db: sqlite3.Connection, name: str) -> Log:
         """Return a log, made when it is new; inside the engine's transaction."""
         with self._lock:
+            self._dropped.discard(name)  # this connection sees what its own transaction deleted
             log = self._find(db, name)
             if log is None:
                 epoch = secrets.token_hex(4)
@@ -146,7 +183,7 @@ class Logs:
     def write(self, db: sqlite3.Connection, log_id: int, posts: list[Post], packed: bytes) -> None:
         """Write one segment inside a transaction."""
         first, last = posts[0].seq, posts[-1].seq
-        sealed = self._vault.seal(packed, segments.place(log_id, first, last))
+        sealed = self.seal(log_id, first, last, packed)
         db.execute(
             "INSERT INTO segments (log, first, last, until, sealed) VALUES (?,?,?,?,?)",
             (log_id, first, last, posts[-1].time, sealed),
@@ -156,6 +193,7 @@ class Logs:
         """Let the posts of a commit be known, after it."""
         with self._lock:
             self._logs[name] = log
+            self._touched.add(log.id)
             if is_followed and log.recent is None:
                 log.recent = deque(maxlen=RECENT)
             for post in posts:
@@ -181,14 +219,18 @@ class Logs:
             log = self._find(db, name)
             return Span(log.epoch, log.first, log.last) if log else Span("", 1, 0)
 
-    def read(
-        self, db: sqlite3.Connection, name: str, after: int, upto: int, most: int
-    ) -> list[Post]:
-        """Return kept posts with ``after < seq <= upto``, the newest ``most`` of them, in order."""
+    def read(self, reading: Reading, name: str, after: int, upto: int, most: int) -> list[Post]:
+        """Return kept posts with ``after < seq <= upto``, the newest ``most`` of them, in order.
+
+        Damaged segments are left out, and logged.
+        """
         with self._lock:
-            log = self._find(db, name)
-            if log is None:
-                return []
+            log = self._logs.get(name)
+        if log is None:
+            log = reading(lambda db: self.find(db, name))
+        if log is None:
+            return []
+        with self._lock:
             upto = min(upto, log.last)
             after = max(after, upto - most)
             recent: list[Post] = []
@@ -197,36 +239,95 @@ class Logs:
             older_upto = recent[0].seq - 1 if recent else upto
         older: list[Post] = []
         if after < older_upto:
-            for found in self.segments(db, log.id, name, after, older_upto):
-                older[:0] = found
+            log_id = log.id
+            rows = reading(
+                lambda db: db.execute(
+                    f"{SELECT} WHERE log=? AND last>? AND first<=? ORDER BY last",
+                    (log_id, after, older_upto),
+                ).fetchall()
+            )
+            for row in rows:
+                older += self.decode(log_id, name, Row(*row))
         return [post for post in older if after < post.seq <= older_upto] + recent
 
-    def segments(
-        self, db: sqlite3.Connection, log_id: int, name: str, after: int, upto: int
-    ) -> Iterator[list[Post]]:
-        """Return the segments that hold places of ``after < seq <= upto``, the newest first.
-
-        :raises Damaged: one does not open.
-        """
-        rows = db.execute(
-            "SELECT first, last, sealed FROM segments WHERE log=? AND last>? AND first<=? "
-            "ORDER BY last DESC",
-            (log_id, after, upto),
-        )
-        for first, last, sealed in rows.fetchall():
-            yield self._decode(log_id, name, first, last, sealed)
-
-    def _decode(self, log_id: int, name: str, first: int, last: int, sealed: bytes) -> list[Post]:
-        key = sealed[:42]  # key number, nonce and tag: no two segments have the same
+    def decode(self, log_id: int, name: str, row: Row) -> list[Post]:
+        """Return the posts of a segment, which nobody may change; none when it is damaged."""
         with self._lock:
-            posts = self._decoded.get(key)
+            posts = self._decoded.get(row.mark)
             if posts is not None:
-                self._decoded.move_to_end(key)
+                self._decoded.move_to_end(row.mark)
                 return posts
-        packed = self._vault.unseal(sealed, segments.place(log_id, first, last))
-        posts = segments.unpack(packed, name, first)
+        packed = self.open(log_id, row)
+        posts = [] if packed is None else segments.unpack(packed, name, row.first)
         with self._lock:
-            self._decoded[key] = posts
+            self._decoded[row.mark] = posts
             if len(self._decoded) > _DECODED:
                 self._decoded.popitem(last=False)
         return posts
+
+    def open(self, log_id: int, row: Row) -> bytes | None:
+        """Return the bytes of a segment; ``None`` when it is damaged, which is logged once."""
+        place = segments.place(log_id, row.first, row.last)
+        try:
+            return self._vault.unseal(row.sealed, place)
+        except Damaged as error:
+            with self._lock:
+                is_new = place not in self._damaged
+                self._damaged.add(place)
+            if is_new:
+                _log.error(
+                    "messages damaged log=%d first=%d last=%d reason=%s",
+                    log_id,
+                    row.first,
+                    row.last,
+                    error,
+                )
+            return None
+
+    # -- changing what is kept ----------------------------------------------------------------
+
+    def seal(self, log_id: int, first: int, last: int, packed: bytes) -> bytes:
+        """Return the bytes of a segment sealed for its place."""
+        return self._vault.seal(packed, segments.place(log_id, first, last))
+
+    def replaced(self, name: str, posts: list[Post], old: list[Row]) -> None:
+        """Let memory know posts that were changed in place, after the commit."""
+        with self._lock:
+            for row in old:
+                self._decoded.pop(row.mark, None)
+            log = self._logs.get(name)
+            if log is not None and log.recent:
+                start = log.recent[0].seq
+                for post in posts:
+                    if 0 <= post.seq - start < len(log.recent):
+                        log.recent[post.seq - start] = post
+
+    def expired(self, upto: dict[int, int]) -> None:
+        """Let memory know, after the commit, up to which place logs (by id) were deleted."""
+        with self._lock:
+            for log in self._logs.values():
+                gone = upto.get(log.id, 0)
+                log.first = max(log.first, gone + 1)
+                while log.recent and log.recent[0].seq <= gone:
+                    log.recent.popleft()
+
+    def dropping(self, name: str) -> None:
+        """Forget a log that the engine's transaction deletes.
+
+        Until somebody writes to it again, readers find nothing: one that looked before the commit
+        would bring the old log back.
+        """
+        with self._lock:
+            self._logs.pop(name, None)
+            self._dropped.add(name)
+
+    def keep(self, name: str) -> None:
+        """Take :meth:`dropping` back: the transaction failed."""
+        with self._lock:
+            self._dropped.discard(name)
+
+    def take_touched(self) -> set[int]:
+        """Return the ids of the logs that were added to since the last call."""
+        with self._lock:
+            touched, self._touched = self._touched, set()
+        return touched

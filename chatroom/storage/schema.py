@@ -34,7 +34,7 @@ _STEPS = (
     """,
     """
     CREATE TABLE logs (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
         key BLOB NOT NULL UNIQUE,
         epoch TEXT NOT NULL,
         last INTEGER NOT NULL
@@ -85,6 +85,8 @@ _CHECKED = ("accounts", "kicks", "controls", "logs", "rooms", "places", "tickets
 # with FULL syncs the log at each commit, NORMAL only before a checkpoint, OFF never.
 _SYNCHRONOUS = {"power": "FULL", "crash": "NORMAL", "none": "OFF"}
 
+_CHECKPOINT_PAGES = 4096
+
 
 def connect(file: Path, durability: str = "power") -> sqlite3.Connection:
     """Open the store for one owner at a time; transactions are begun and ended by hand.
@@ -101,6 +103,12 @@ def connect(file: Path, durability: str = "power") -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
+        # What is deleted is overwritten, not only forgotten.
+        connection.execute("PRAGMA secure_delete=ON")
+        # The upkeep moves the write-ahead log into the store; a commit does it only when that
+        # cannot keep up. A log that has grown is cut back.
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_PAGES * 4096}")
         return connection
     except sqlite3.Error as error:
         raise unusable(file, error) from None
