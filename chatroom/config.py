@@ -136,6 +136,10 @@ class Settings:
         _choice("power", "crash", "none"),
         "what shown messages survive: a power cut, a crash of the program, or neither",
     )
+    keep_days: int = _setting(365, _whole(0, 36500), "days that messages are kept; 0 = for ever")
+    keep_mb: int = _setting(
+        1024, _whole(0, _MANY), "the oldest messages go while the store is larger; 0 = no limit"
+    )
     login_rate: float = _setting(
         0.0, _number(0, _MANY), "reserved: login attempts a minute; has no effect yet"
     )

@@ -23,6 +23,7 @@ from chatroom.rooms.directory import Directory
 from chatroom.session.visit import serve
 from chatroom.storage import lock
 from chatroom.storage.sqlite import SqliteEngine
+from chatroom.storage.upkeep import Keep
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +49,11 @@ class Server:
         with contextlib.ExitStack() as undo:
             held = lock.hold(settings.data_dir)
             undo.callback(os.close, held)
-            self.engine = SqliteEngine(settings.data_dir, settings.durability)
+            self.engine = SqliteEngine(
+                settings.data_dir,
+                settings.durability,
+                Keep(settings.keep_days, settings.keep_mb),
+            )
             undo.callback(self.engine.close)
             self._passwords = Passwords(settings.scrypt_n, settings.login_queue)
             undo.callback(self._passwords.close)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from chatroom.storage import accounts as rows
 from chatroom.storage import rooms, schema
 from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.storage.history import History
 from chatroom.storage.logs import Logs
 from chatroom.storage.opening import open_store
 from chatroom.storage.records import (
@@ -22,6 +23,7 @@ from chatroom.storage.records import (
     Ticket,
     Wanted,
 )
+from chatroom.storage.upkeep import Keep, Upkeep
 from chatroom.storage.writer import Writer
 
 STORE_FILE = "chatroom.db"
@@ -34,11 +36,13 @@ class SqliteEngine:
     :param data_dir: the data directory; made when missing.
     :param durability: what a commit survives: ``power`` (a power cut), ``crash`` (of the program)
         or ``none``.
+    :param keep: what the upkeep thread deletes; ``None``: there is no such thread. One process
+        alone may have it: the one that all posts go through.
     :raises VaultError: master secret or keyring cannot be used.
     :raises StoreError: the store cannot be used.
     """
 
-    def __init__(self, data_dir: Path, durability: str = "power") -> None:
+    def __init__(self, data_dir: Path, durability: str = "power", keep: Keep | None = None) -> None:
         self._file = data_dir / STORE_FILE
         self._vault, db = open_store(data_dir, self._file, durability)
         self._reader = schema.connect(self._file, durability)
@@ -47,6 +51,9 @@ class SqliteEngine:
         self._logs = Logs(self._vault)
         self._writer = Writer(db, self._file, self._logs)
         self._write = self._writer.write
+        self._history = History(self._logs, self._read, self._write)
+        self._is_kept_up = keep is not None
+        self.upkeep = Upkeep(self._file, durability, self._logs, self._write, keep or Keep())
         # The verbs of every message: no frame of this class between.
         self.append = self._writer.append
         self.wait_for_space = self._writer.wait_for_space
@@ -55,8 +62,11 @@ class SqliteEngine:
 
     def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
         self._writer.start(committed, controlled, returned)
+        if self._is_kept_up:
+            self.upkeep.start()
 
     def close(self) -> None:
+        self.upkeep.close()
         self._writer.close()
         with self._read_lock:
             self._reader.close()
@@ -72,22 +82,22 @@ class SqliteEngine:
         self._logs.unfollow(log)
 
     def read(self, log: str, after: int, upto: int, most: int) -> list[Post]:
-        return self._read(lambda db: self._logs.read(db, log, after, upto, most))
+        return self._logs.read(self._read, log, after, upto, most)
 
     def span(self, log: str) -> Span:
         return self._read(lambda db: self._logs.span(db, log))
 
     def place_at(self, log: str, when: float) -> int:
-        raise NotImplementedError
+        return self._history.place_at(log, when)
 
     def search(self, log: str, wanted: Wanted, most: int) -> list[Post]:
-        raise NotImplementedError
+        return self._history.search(log, wanted, most)
 
     def erase(self, log: str, sender_id: str, seq: int = 0) -> int:
-        raise NotImplementedError
+        return self._history.erase(log, sender_id, seq)
 
     def drop(self, log: str) -> None:
-        raise NotImplementedError
+        self._history.drop(log)
 
     # -- rooms, places, tickets, audit --------------------------------------------------------
 
@@ -130,7 +140,7 @@ class SqliteEngine:
         return self._write(lambda db: rows.save(db, self._vault, account))
 
     def delete_account(self, account: Account) -> None:
-        raise NotImplementedError
+        self._write(lambda db: rows.delete(db, account))
 
     def accounts(self) -> Iterator[Account]:
         return iter(self._read(lambda db: list(rows.load_all(db, self._vault))))
