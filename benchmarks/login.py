@@ -73,7 +73,7 @@ def fill(data_dir: Path, accounts: int, usual: Sequence[str]) -> None:
         cheap, costly = Passwords(_CHEAP_N, 0), Passwords(_USUAL_N, 0)
         parts.callback(cheap.close)
         parts.callback(costly.close)
-        engine.start(lambda log, posts: None, lambda control: None)
+        engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
         # Several at a time, so that they share the commits.
         pool = parts.enter_context(ThreadPoolExecutor(16))
         many = Accounts(engine, cheap)

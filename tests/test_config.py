@@ -90,7 +90,12 @@ def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_defau
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
 def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_path: Path) -> None:
-    value = {"name": "n", "registration": "invite", "outbox_bytes": "131072"}.get(name, "512")
+    value = {
+        "name": "n",
+        "registration": "invite",
+        "outbox_bytes": "131072",
+        "durability": "none",
+    }.get(name, "512")
     by_flag = config.load(flags(f"--{name.replace('_', '-')}", value), {})
     by_environment = config.load({}, {f"CHATROOM_{name.upper()}": value})
     file = tmp_path / "chatroom.toml"
