@@ -1,7 +1,8 @@
 """A segment: the posts of one log from one commit, as bytes and back. Sealed as one record.
 
 The bytes are a JSON list ``[time, people, posts]``: what posts have in common is said once, what
-is usual is left out. Segments that were joined later are compressed.
+is usual is left out. Segments that were joined later are compressed, and those of a small burst:
+several of them fit into one page of the store then.
 """
 
 import json
@@ -12,6 +13,8 @@ from chatroom.storage.records import ACTION, ANNOUNCE, PRIVATE, REMOVED, TEXT, P
 
 _KINDS = (TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED)  # their places are kept: only append
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
+_BURST_BYTES = range(512, 8192)
+"""JSON of so many bytes is compressed at once, in 10 to 60 us; of more, it can wait."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -21,7 +24,17 @@ def place(log_id: int, first: int, last: int) -> str:
 
 
 def pack(posts: list[Post]) -> bytes:
-    """Return posts of one log, in order, as bytes."""
+    """Return posts of one log, in order, as bytes; quickly."""
+    packed = _json(posts)
+    return zlib.compress(packed, 1) if len(packed) in _BURST_BYTES else packed
+
+
+def pack_small(posts: list[Post]) -> bytes:
+    """Like :func:`pack`, in fewer bytes, for what is not written in haste."""
+    return zlib.compress(_json(posts), 6)
+
+
+def _json(posts: list[Post]) -> bytes:
     base = round(posts[0].time * 1000)
     people: dict[tuple[str, str], int] = {}
     rows = []
@@ -34,11 +47,6 @@ def pack(posts: list[Post]) -> bytes:
                 row += [post.to, post.ref]
         rows.append(row)
     return _encode([base, list(people), rows]).encode()
-
-
-def pack_small(posts: list[Post]) -> bytes:
-    """Like :func:`pack`, in fewer bytes, for what is not written in haste."""
-    return zlib.compress(pack(posts), 6)
 
 
 def plain(packed: bytes) -> bytes:
