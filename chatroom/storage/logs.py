@@ -45,7 +45,7 @@ class Row(NamedTuple):
     @property
     def mark(self) -> bytes:
         """Key number, nonce and tag: no two segments ever have the same."""
-        return self.sealed[:MARK_BYTES]
+        return self.sealed[:MARK_BYTES] if isinstance(self.sealed, bytes) else b""
 
 
 MARK_BYTES = 42
@@ -269,6 +269,8 @@ class Logs:
         """Return the bytes of a segment; ``None`` when it is damaged, which is logged once."""
         place = segments.place(log_id, row.first, row.last)
         try:
+            if not isinstance(row.sealed, bytes):
+                raise Damaged(f"The record at {place} has become something else.")
             return self._vault.unseal(row.sealed, place)
         except Damaged as error:
             with self._lock:

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatroom.errors import StoreError
 from chatroom.storage import schema
 from chatroom.storage.compaction import Compaction
 from chatroom.storage.history import Writing
@@ -56,6 +55,7 @@ class Upkeep:
         self._compaction = Compaction(self._db, logs, writing, self._rest)
         self._retention = Retention(self._db, logs, writing, self._rest, keep.days, keep.megabytes)
         self._next_retention = 0.0
+        self._next_checkpoint = 0.0
         self._thread = threading.Thread(target=self._run, name="upkeep")
 
     def start(self) -> None:
@@ -78,10 +78,10 @@ class Upkeep:
         """
         self._share = share
         try:
-            self._compaction.run(now)
             if time.monotonic() >= self._next_retention:
                 self._next_retention = time.monotonic() + RETENTION_SECONDS
                 self.expire(now)
+            self._compaction.run(now)
         except sqlite3.Error as error:
             raise schema.unusable(self._file, error) from None
 
@@ -106,23 +106,34 @@ class Upkeep:
         next_look = time.monotonic() + WAKE_SECONDS
         while not self._stopping.wait(pause):
             try:
-                written = self._wal.stat().st_size if self._wal.exists() else 0
-                if written > _WAL_MUCH:
-                    self.checkpoint()
+                is_busy = self._checkpoint_if_much()
                 if time.monotonic() >= next_look:
                     self.look(time.time())
                     next_look = time.monotonic() + WAKE_SECONDS
-                    if 0 < written <= _WAL_MUCH:
+                    if not is_busy and not self._stopping.is_set():
                         self.checkpoint("TRUNCATE")
-                pause = BUSY_SECONDS if written > _WAL_MUCH else WAKE_SECONDS
-            except (StoreError, sqlite3.Error, OSError) as error:
-                _log.error("upkeep failed reason=%s", error)
+                pause = BUSY_SECONDS if is_busy else WAKE_SECONDS
+            except Exception:  # the store may be full or damaged: the next look tries again
+                _log.exception("upkeep failed")
                 pause = WAKE_SECONDS
+
+    def _checkpoint_if_much(self) -> bool:
+        """Move much of a write-ahead log before the engine's thread has to; tell if it was much."""
+        self._next_checkpoint = time.monotonic() + BUSY_SECONDS
+        try:
+            is_much = self._wal.stat().st_size > _WAL_MUCH
+        except FileNotFoundError:
+            return False
+        if is_much:
+            self.checkpoint()
+        return is_much
 
     def _rest(self, began: float) -> bool:
         """Rest after a step, so that the thread takes only its share; False: stop.
 
         :param began: ``time.thread_time()`` at its beginning.
         """
+        if time.monotonic() >= self._next_checkpoint:
+            self._checkpoint_if_much()
         took = time.thread_time() - began
         return not self._stopping.wait(took * (1 / self._share - 1))
