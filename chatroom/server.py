@@ -13,7 +13,7 @@ from functools import partial
 from chatroom import config
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import Passwords
-from chatroom.commands import moderation, own, talking
+from chatroom.commands import audit, history, moderation, own, own_data, talking
 from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import listener as net
@@ -65,7 +65,7 @@ class Server:
                 settings, self.engine, self.accounts, self._directory, self._restart
             )
             registry = Registry()
-            for family in (talking, own, moderation):
+            for family in (talking, history, own, own_data, moderation, audit):
                 family.add_to(registry)
             self.listener = net.Listener(
                 net.open_listener(settings.host, settings.port),

@@ -11,11 +11,12 @@ from dataclasses import replace
 from chatroom.accounts.passwords import Passwords
 from chatroom.errors import Conflict, LastSuperuser, NameTaken, StoreError, UserError
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import NORMAL, SUPERUSER, Account, Kick
-from chatroom.text import check_name, check_new_password
+from chatroom.storage.records import NORMAL, SUPERUSER, Account, Audit, Kick
+from chatroom.text import check_name, check_new_password, duration
 
 _log = logging.getLogger(__name__)
 
+LAST_SUPERUSER = "You are the last superuser. Make somebody else a superuser first."
 GRANT_WORDS = {SUPERUSER: "superuser", NORMAL: "normal user"}
 
 
@@ -114,6 +115,7 @@ class Accounts:
                 f"{account.name} is the last superuser. Make somebody else a superuser first."
             ) from None
         _log.info("grant changed account=%s grant=%d by=%s", account.id, grant, by)
+        self.audit(by, f"made {account.name} a {GRANT_WORDS[grant]}")
 
     def kick(self, account: Account, by: str, reason: str, seconds: float) -> Kick:
         """Keep somebody out for a while; durable when this returns."""
@@ -121,6 +123,8 @@ class Accounts:
         kick = Kick(account.id, account.name, by, reason, now, now + seconds)
         self._engine.save_kick(kick)
         _log.info("kicked account=%s seconds=%d by=%s reason=%s", account.id, seconds, by, reason)
+        why = f": {reason}" if reason else ""
+        self.audit(by, f"kicked {account.name} for {duration(seconds)}{why}")
         return kick
 
     def unkick(self, account: Account, by: str) -> None:
@@ -128,6 +132,40 @@ class Accounts:
         if not self._engine.lift_kick(account.id):
             raise UserError(f"{account.name} is not kicked. See /viewkickusers.")
         _log.info("kick lifted account=%s by=%s", account.id, by)
+        self.audit(by, f"took back the kick of {account.name}")
+
+    def delete(self, account: Account) -> None:
+        """Delete an account for good, with its places, tickets and kick; its sessions end.
+
+        :raises UserError: nobody would be left to administer the room.
+        :raises StoreError: it could not be written; nothing was changed.
+        """
+        while True:
+            current = self._engine.load_account_by_id(account.id)
+            if current is None:
+                return
+            try:
+                self._engine.delete_account(current)
+                break
+            except LastSuperuser:
+                raise UserError(LAST_SUPERUSER) from None
+            except Conflict:
+                continue
+        _log.info("deleted account=%s", account.id)
+        self.audit(account.name, "deleted the own account")
+
+    def audit(self, by: str, act: str) -> None:
+        """Add to the audit trail what was done just now.
+
+        :param by: name of who did it.
+        :param act: what, without the text of a message.
+
+        It is done, so a failure to write it down is logged and not raised.
+        """
+        try:
+            self._engine.write_audit(Audit(time.time(), by, act))
+        except StoreError as error:
+            _log.error("audit not written by=%s reason=%s", by, error)
 
     def offer_claim(self) -> str:
         """Return a new one-time code for the first superuser; empty when there is one."""

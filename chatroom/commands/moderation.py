@@ -47,6 +47,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
+        context.services.accounts.audit(context.account.name, "restarted the server")
         context.reply("The server restarts.")
         context.services.restart(context.account.name)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chatroom.accounts.accounts import Accounts
+from chatroom.commands.grammar import VALUES, cut_clauses
 from chatroom.config import Settings
 from chatroom.errors import Gone, StoreError, UserError
 from chatroom.rooms.directory import Directory
@@ -50,6 +51,10 @@ class Dialogue(Protocol):
 
     def answer(self, command: str, text: str, cid: str) -> None: ...
 
+    def answer_at_length(self, command: str, text: str, cid: str) -> None: ...
+
+    def send_at_length(self, chunk: bytes) -> None: ...
+
     def refuse(self, text: str, cid: str = "", command: str = "") -> None: ...
 
     def end(self, text: str) -> None: ...
@@ -70,6 +75,8 @@ class Context:
         self.dialogue = dialogue
         self.cid = cid
         self.command = ""
+        self.others = SUPERUSER
+        """The row's :attr:`Command.others`."""
         self.leaving = False
         """Set by a handler after which the session ends."""
 
@@ -81,6 +88,25 @@ class Context:
     def reply(self, text: str) -> None:
         """Answer the person who typed the command."""
         self.dialogue.answer(self.command, text, self.cid)
+
+    def reply_at_length(self, text: str) -> None:
+        """Like :meth:`reply`, for what may be long: a slow reader is waited for.
+
+        :raises Gone: the peer left, or reads nothing.
+        """
+        self.dialogue.answer_at_length(self.command, text, self.cid)
+
+    def is_others(self, owner_id: str) -> bool:
+        """Tell whether something is somebody else's.
+
+        :param owner_id: account id of who owns it.
+        :raises UserError: it is, and the command's row allows that to stronger grants only.
+        """
+        if owner_id == self.account.id:
+            return False
+        if self.account.grant > self.others:
+            raise UserError(f"That is not yours; /{self.command} takes your own only.")
+        return True
 
     def refuse(self, text: str) -> None:
         """Say why the command was not carried out."""
@@ -97,11 +123,14 @@ class Command:
     name: str
     usage: str
     """``USER`` (an account), ``0|1`` (a choice), any other word (a text). ``[…]`` may be missing;
-    a last ``TEXT`` or ``[reason]`` takes the rest of the line."""
+    a last ``TEXT``, ``WORDS`` or ``[reason]`` takes the rest of the line. ``[from USER]`` is a
+    clause at the end of the line, and ``N``, ``ID`` and ``DATE`` are read by ``grammar``."""
     summary: str
     handler: Handler
     grant: int = NORMAL
     """The weakest grant that may use it."""
+    others: int = SUPERUSER
+    """The weakest grant that may use it on what is somebody else's; see ``Context.is_others``."""
 
     @property
     def form(self) -> str:
@@ -114,7 +143,7 @@ class Command:
 
 
 _REASON_LONGEST = 200
-_REST = frozenset({"TEXT", "reason"})
+_REST = frozenset({"TEXT", "WORDS", "reason"})
 
 
 class Registry:
@@ -124,12 +153,12 @@ class Registry:
         self._commands: dict[str, Command] = {}
 
     def command(
-        self, name: str, usage: str, summary: str, grant: int = NORMAL
+        self, name: str, usage: str, summary: str, grant: int = NORMAL, others: int = SUPERUSER
     ) -> Callable[[Handler], Handler]:
         """Enter the decorated function as the handler of ``/name``."""
 
         def enter(handler: Handler) -> Handler:
-            self._commands[name] = Command(name, usage, summary, handler, grant)
+            self._commands[name] = Command(name, usage, summary, handler, grant, others)
             return handler
 
         return enter
@@ -163,7 +192,7 @@ class Registry:
         word, rest = _first_word(line.strip())
         try:
             command = self.find(word, context.account)
-            context.command = command.name
+            context.command, context.others = command.name, command.others
             values = _arguments(command, rest, context.services.accounts)
             # Superusers' acts are told apart in the log; what they name is never a message.
             if command.grant == SUPERUSER:
@@ -184,7 +213,8 @@ class Registry:
 def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
     """Return the handler's arguments, checked; ``None`` for one that is missing."""
     values: list[Any] = []
-    for token in command.usage.split():
+    usage, rest, clauses = cut_clauses(command.usage, rest)
+    for token in usage.split():
         word = token.strip("[]")
         # Any white space separates; the rest of the line keeps what is inside it.
         given, rest = (rest, "") if word in _REST else _first_word(rest)
@@ -196,6 +226,8 @@ def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
         values.append(_value(command, word, given, accounts))
     if rest:
         raise UserError(f"'{rest}' is too much. Type {command.form}")
+    for word, clause in clauses:
+        values.append(None if clause is None else _value(command, word, clause, accounts))
     return values
 
 
@@ -207,6 +239,11 @@ def _first_word(line: str) -> tuple[str, str]:
 def _value(command: Command, word: str, given: str, accounts: Accounts) -> Any:
     if word == "USER":
         return accounts.find(given.removeprefix("@"))
+    if word in VALUES:
+        try:
+            return VALUES[word](given)
+        except UserError as error:
+            raise UserError(f"{error} Type {command.form}") from None
     if word == "reason" and len(given) > _REASON_LONGEST:
         raise UserError(f"A reason has at most {_REASON_LONGEST} characters.")
     if "|" in word and given not in word.split("|"):

@@ -207,16 +207,17 @@ class Outbox:
         with self.stripe.lock:
             return self._flush()
 
-    def wait_drained(self, seconds: float) -> None:
-        """Send what waits after :meth:`finish`, for at most about ``seconds``. It does wait.
+    def wait_drained(self, seconds: float) -> bool:
+        """Send what waits, for at most about ``seconds``; False: some still waits. It does wait.
 
         Only the connection's own thread calls it.
         """
         deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(self._sock, select.POLLOUT)
-        while not self.flush() and (left := deadline - time.monotonic()) > 0:
+        while not (is_drained := self.flush()) and (left := deadline - time.monotonic()) > 0:
             poll.poll(left * 1000)
+        return is_drained
 
     def stop_reading(self) -> None:
         """Make the connection's thread see the end of its input, wherever it waits."""

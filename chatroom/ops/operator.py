@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from chatroom.accounts.accounts import Accounts
+from chatroom.commands.audit import AUDIT_SHOWN, audit_table
 from chatroom.errors import StartError, UserError
 from chatroom.storage import legacy
 from chatroom.storage.engine import Engine
@@ -37,6 +38,8 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     command.add_argument("user", metavar="NAME")
     password_flag(command)
     add("list-users", "list all accounts")
+    command = add("audit", "print what superusers and operators did, the newest last")
+    command.add_argument("--last", metavar="N", type=int, default=AUDIT_SHOWN, help="how many")
     command = add("import-legacy", "take over the accounts of an old users_credentials.enc")
     command.add_argument("file", metavar="FILE", type=Path)
     command.add_argument("--passphrase", required=True, help="that the old file was made with")
@@ -73,6 +76,8 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
                 for a in engine.accounts()
             ]
             print(table(("user", "grant", "since"), rows))
+        case "audit":
+            print(audit_table(engine.audit(max(1, arguments.last))))
         case "import-legacy":
             return _import_legacy(
                 accounts, arguments.file, arguments.passphrase, arguments.superuser

@@ -225,6 +225,8 @@ class Directory:
             return
         account = self._engine.load_account_by_id(account_id)
         if account is None:
+            for member in person.members:
+                member.end(member.face.control("disconnect", "Your account was deleted. Goodbye."))
             return
         with self._lock:
             before = person.account

@@ -17,7 +17,16 @@ class Person:
     directory's lock; any thread may read them.
     """
 
-    __slots__ = ("_due", "_pace_lock", "account", "busy", "mailbox", "members", "rooms")
+    __slots__ = (
+        "_due",
+        "_pace_lock",
+        "account",
+        "busy",
+        "mailbox",
+        "members",
+        "reading_back",
+        "rooms",
+    )
 
     def __init__(self, account: Account, lobby: Room, mailbox: Room) -> None:
         self.account = account
@@ -26,6 +35,8 @@ class Person:
         self.members: tuple[Member, ...] = ()
         self.busy: str | None = None
         """``None`` when free, else the reason, which may be empty."""
+        self.reading_back = threading.Lock()
+        """Held for one /history, /search or /export; outermost, never waited for."""
         self._pace_lock = threading.Lock()  # guards _due; nothing is taken under it
         self._due = 0.0
 

@@ -32,6 +32,9 @@ class Face(Protocol):
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         """Render something that the client has to act upon."""
 
+    def export(self, fields: dict[str, Any]) -> bytes:
+        """Render one record of somebody's own data."""
+
     def result(self, command: str, text: str, ok: bool, cid: str) -> bytes:
         """Render the answer to a line of one's own; ``command`` is empty for a message."""
 

@@ -1,5 +1,7 @@
 """Lines in, lines out, for one connection: what both the login and the visit are made of."""
 
+import time
+
 from chatroom.errors import Gone, UserError
 from chatroom.net.connection import Connection
 from chatroom.protocol import VERSION, decode, encode
@@ -15,6 +17,9 @@ from chatroom.session.faces import (
 )
 from chatroom.text import check_new_password
 
+_READ_SECONDS = 60.0
+"""Time for a reader to take what waits before something long is sent."""
+_LOOK_SECONDS = 0.5
 _NO_ANSWERS = 50  # lines in a row that do not answer an open question
 _NOT_UTF8 = "That line is not valid UTF-8; it was not sent."
 
@@ -48,6 +53,26 @@ class Dialogue:
     def answer(self, command: str, text: str, cid: str) -> None:
         """Answer a command."""
         self.send(self.face.result(command, text, ok=True, cid=cid))
+
+    def answer_at_length(self, command: str, text: str, cid: str) -> None:
+        """Like :meth:`answer`, for what may be long; see :meth:`send_at_length`."""
+        self.send_at_length(self.face.result(command, text, ok=True, cid=cid))
+
+    def send_at_length(self, chunk: bytes) -> None:
+        """Send something long that was asked for, when the peer has read all that was sent before.
+
+        So no more than one such chunk waits, and it does not count against the outbox's cap.
+
+        :raises Gone: the peer has left, or reads nothing.
+        """
+        outbox = self.connection.outbox
+        deadline = time.monotonic() + _READ_SECONDS
+        while not outbox.wait_drained(_LOOK_SECONDS) and not outbox.input_ended:
+            if time.monotonic() > deadline:
+                raise Gone("too slow")
+        if outbox.input_ended:
+            raise Gone("ended")
+        outbox.release(outbox.hold(), chunk)
 
     def refuse(self, text: str, cid: str = "", command: str = "") -> None:
         """Say why something was not done."""

@@ -84,6 +84,9 @@ class PlainFace:
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         return f"{text}\n".encode()
 
+    def export(self, fields: dict[str, Any]) -> bytes:
+        return encode("", fields)[2:]  # the JSON alone
+
     def _clock_of(self, seconds: float) -> str:
         minute = int(seconds // 60)
         cached, clock = self._cache  # one attribute: both halves always belong together
@@ -169,6 +172,9 @@ class EventsFace:
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         return encode("control", {"do": do, "text": text, **fields})
+
+    def export(self, fields: dict[str, Any]) -> bytes:
+        return encode("export", fields)
 
 
 def _utc(seconds: float) -> str:

@@ -1,0 +1,119 @@
+"""What the words of a usage line stand for: clauses, numbers, dates and ids. Pure; any thread."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from chatroom.errors import UserError
+
+NUMBER_MOST = 500
+
+_CLAUSE = re.compile(r"\[([a-z]+) ([A-Z|]+)\]")
+_WORD = re.compile(r'"[^"]*"|\S+')
+_DAY = re.compile(r"(?:(\d{4})-(\d\d?)-(\d\d?)|(today|yesterday))?[ ]*(?:(\d\d?):(\d\d))?\Z")
+_ID = re.compile(r"#?(?:([0-9a-f]{8})-)?(\d{1,15})\Z")
+_DATES = "Take 2026-11-22, 21:15, 2026-11-22 21:15, today or yesterday"
+
+
+class Id(NamedTuple):
+    """A message as a person names it."""
+
+    epoch: str
+    """The counting that it belongs to; empty when only the number was given."""
+    seq: int
+
+
+def cut_clauses(usage: str, line: str) -> tuple[str, str, list[tuple[str, str | None]]]:
+    """Cut the clauses, such as ``[from USER]``, off the end of a usage line and of what was typed.
+
+    :returns: both without their clauses, and for each clause of the usage line its word and what
+        was given for it. What stands in double quotes, or before other words, is no clause.
+    """
+    clauses = _CLAUSE.findall(usage)
+    if not clauses:
+        return usage, line, []
+    words = dict(clauses)
+    given: dict[str, str] = {}
+    while found := _last_clause(line, words.keys() - given.keys(), words):
+        line, key, value = found
+        given[key] = value
+    return _CLAUSE.sub("", usage), line, [(word, given.get(key)) for key, word in clauses]
+
+
+def _last_clause(line: str, keys: set[str], words: dict[str, str]) -> tuple[str, str, str] | None:
+    parts = list(_WORD.finditer(line))
+    for size in (1, 2):
+        if len(parts) <= size or (key := parts[-size - 1].group().lower()) not in keys:
+            continue
+        value = line[parts[-size].start() :].strip()
+        if size == 1 or ("DATE" in words[key] and ":" in parts[-1].group()):
+            return line[: parts[-size - 1].start()].rstrip(), key, value
+    return None
+
+
+def number(text: str) -> int:
+    """Return a number of messages or lines. :raises UserError: it is not 1 to 500."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= NUMBER_MOST:
+        raise UserError(f"'{text}' must be a number from 1 to {NUMBER_MOST}.")
+    return int(text)
+
+
+def message_id(text: str) -> Id:
+    """Return the id of a message: ``123``, ``#123`` or ``epoch-123``.
+
+    :raises UserError: it is none.
+    """
+    match = _ID.match(text)
+    if match is None:
+        raise UserError(f"'{text}' is not the id of a message. Take one of /history, such as 123.")
+    return Id(match[1] or "", int(match[2]))
+
+
+def moment(text: str) -> float:
+    """Return a moment in seconds since the epoch; the text is in the server's local time.
+
+    :param text: ``2026-11-22``, ``21:15`` (the last time that it was so late), both, ``today`` or
+        ``yesterday`` (also with a time).
+    :raises UserError: it is no date.
+    """
+    match = _DAY.match(text.strip().lower())
+    if match is None or not text.strip():
+        raise UserError(f"'{text}' is not a date. {_DATES}.")
+    year, month, day, word, hour, minute = match.groups()
+    now = time.time()
+    today = time.localtime(now)
+    date = (int(year), int(month), int(day)) if year else today[:3]
+    if word == "yesterday":
+        date = (date[0], date[1], date[2] - 1)
+    if hour and (int(hour) > 23 or int(minute) > 59):
+        raise UserError(f"'{text}' is not a time of day. {_DATES}.")
+    found = _seconds(date, hour, minute)
+    if year and time.localtime(found)[:3] != date:
+        raise UserError(f"There is no day '{text}'. {_DATES}.")
+    if not year and not word and found > now:
+        found = _seconds((*date[:2], date[2] - 1), hour, minute)
+    return found
+
+
+def _seconds(date: tuple[int, ...], hour: str | None, minute: str | None) -> float:
+    year, month, day = date
+    try:
+        # -1: mktime itself finds out whether summer time holds on that day.
+        return time.mktime((year, month, day, int(hour or 0), int(minute or 0), 0, 0, 0, -1))
+    except (OverflowError, ValueError):
+        return -1.0
+
+
+def moment_or_id(text: str) -> float | Id:
+    """Return a moment, or the id of a message. :raises UserError: it is neither."""
+    return message_id(text) if _ID.match(text) else moment(text)
+
+
+VALUES: dict[str, Callable[[str], Any]] = {
+    "N": number,
+    "ID": message_id,
+    "DATE": moment,
+    "DATE|ID": moment_or_id,
+}
+"""How the words of a usage line are read; a word that is not here is a text or the registry's."""

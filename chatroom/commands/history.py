@@ -1,0 +1,295 @@
+"""What was said: /history, /search, and /delete of a message."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from chatroom.commands.grammar import Id
+from chatroom.commands.registry import Context, Registry
+from chatroom.errors import UserError
+from chatroom.rooms.room import Room
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import (
+    ACTION,
+    ANNOUNCE,
+    PRIVATE,
+    REMOVED,
+    SUPERUSER,
+    Account,
+    Post,
+    Span,
+    Wanted,
+)
+
+PAGE = 50
+"""Messages of a /history without a number."""
+PAGE_CHARACTERS = 200_000
+"""Text of a page after which it ends early."""
+FOUND_MOST = 20
+"""Messages that a /search shows."""
+OWN_LOOKED_AT = 2000
+"""Places that a /delete without an id looks back for one's own last message."""
+WORDS_MOST = 20
+_STEP = 64  # places that are read at once
+_SETTLE_SECONDS = 3.0
+
+
+def add_to(registry: Registry) -> None:
+    """Enter these commands into the table."""
+
+    @registry.command("history", "[N] [from DATE|ID] [before ID]", "what was said in this room")
+    @one_at_a_time
+    def history(
+        context: Context, number: int | None, start: float | Id | None, before: Id | None
+    ) -> None:
+        log, engine = here(context).log, context.services.engine
+        span = engine.span(log)
+        after, upto = span.first - 1, span.last
+        if isinstance(start, Id):
+            after = max(after, _place(start, span, log) - 1)
+        elif start is not None:
+            after = max(after, engine.place_at(log, start))
+        if before is not None:
+            upto = min(upto, _place(before, span, log) - 1)
+        read = _newest if start is None else _oldest
+        after, upto, posts = read(engine, log, after, upto, number or PAGE)
+        after = max(after, engine.span(log).first - 1)  # meanwhile old ones may have gone
+        lines = _page(posts, after, upto)
+        if start is None and after >= span.first:
+            lines.append(f"Older: /history before {after + 1}")
+        elif start is None and span.first > 1:
+            lines.append("Older messages are no longer kept.")
+        elif start is not None and upto < span.last and before is None:
+            lines.append(f"Newer: /history from {upto + 1}")
+        context.reply_at_length("\n".join([f"History of #{log}:", *lines]))
+
+    @registry.command(
+        "search", "WORDS [in ROOM] [from USER] [since DATE]", "find messages in your rooms and mail"
+    )
+    @one_at_a_time
+    def search(
+        context: Context,
+        words: str,
+        room: str | None,
+        sender: Account | None,
+        since: float | None,
+    ) -> None:
+        wanted = Wanted(_words(words), sender.id if sender else "", since or 0.0)
+        rooms = [joined_room(context, room)] if room else [*joined(context), context.person.mailbox]
+        found: list[Post] = []
+        for one in rooms:
+            found += context.services.engine.search(one.log, wanted, FOUND_MOST + 1)
+            found.sort(key=lambda post: post.time, reverse=True)
+            del found[FOUND_MOST + 1 :]
+            if len(found) > FOUND_MOST:  # older ones of the other rooms would not be shown
+                wanted = replace(wanted, since=found[-1].time)
+        if not found:
+            context.reply("Nothing was found.")
+            return
+        lines = [_found_line(post) for post in found[:FOUND_MOST]]
+        if len(found) > FOUND_MOST:
+            lines.append(f"There are more; these are the newest {FOUND_MOST}. Add words to narrow.")
+        context.reply_at_length("\n".join(lines))
+
+    @registry.command(
+        "delete", "[ID]", "remove a message of yours, the last one without ID", others=SUPERUSER
+    )
+    def delete(context: Context, which: Id | None) -> None:
+        log, engine = here(context).log, context.services.engine
+        post = _own_last(context, log) if which is None else _find(engine, log, which)
+        is_others = context.is_others(post.sender_id)
+        if not engine.erase(log, post.sender_id, post.seq):
+            raise UserError(f"Message {post.seq} is removed already.")
+        account = context.account
+        if is_others:
+            act = f"removed message {post.seq} of {post.sender} in #{log}"
+            context.services.accounts.audit(account.name, act)
+        notice = Post(log, REMOVED, account.id, account.name, ref=post.seq, origin=context.member)
+        here(context).post(notice)
+        context.reply(f"Message {post.seq} is removed for good.")
+
+
+def one_at_a_time(handler: Callable[..., None]) -> Callable[..., None]:
+    """Let a command that reads back much run once at a time for each person."""
+
+    def alone(context: Context, *values: Any) -> None:
+        lock = context.person.reading_back
+        if not lock.acquire(blocking=False):
+            raise UserError("Your last /history, /search or /export still runs. Wait for its end.")
+        try:
+            handler(context, *values)
+        finally:
+            lock.release()
+
+    return alone
+
+
+def here(context: Context) -> Room:
+    """Return the room where this session's lines go."""
+    return context.services.directory.lobby
+
+
+def joined(context: Context) -> list[Room]:
+    """Return the rooms of this person, without the mailbox."""
+    return [room for room in context.person.rooms if room is not context.person.mailbox]
+
+
+def joined_room(context: Context, name: str) -> Room:
+    """Return a room of this person. :raises UserError: there is none of this name."""
+    for room in joined(context):
+        if room.log.lower() == name.removeprefix("#").lower():
+            return room
+    raise UserError(f"You are in no room '{name}'. See /rooms.")
+
+
+# -- pages -----------------------------------------------------------------------------------
+
+
+def is_event(post: Post) -> bool:
+    """Tell whether this only says that another message was removed."""
+    return post.kind == REMOVED and post.ref != post.seq
+
+
+def _newest(
+    engine: Engine, log: str, after: int, upto: int, number: int
+) -> tuple[int, int, list[Post]]:
+    """Read the newest ``number`` messages of ``after < seq <= upto``.
+
+    :returns: the place after which the page begins, the one with which it ends, its posts.
+    """
+    posts: list[Post] = []
+    left, room, place = number, PAGE_CHARACTERS, upto
+    while place > after and left and room > 0:
+        floor = max(after, place - _STEP)
+        for post in reversed(engine.read(log, floor, place, _STEP)):
+            posts.append(post)
+            left -= not is_event(post)
+            room -= len(post.text)
+            if not left or room <= 0:
+                floor = post.seq - 1
+                break
+        place = floor
+    return place, upto, posts[::-1]
+
+
+def _oldest(
+    engine: Engine, log: str, after: int, upto: int, number: int
+) -> tuple[int, int, list[Post]]:
+    """Like :func:`_newest` for the oldest ones."""
+    posts: list[Post] = []
+    left, room, place = number, PAGE_CHARACTERS, after
+    while place < upto and left and room > 0:
+        end = min(upto, place + _STEP)
+        for post in engine.read(log, place, end, _STEP):
+            posts.append(post)
+            left -= not is_event(post)
+            room -= len(post.text)
+            if not left or room <= 0:
+                end = post.seq
+                break
+        place = end
+    return after, place, posts
+
+
+def _page(posts: list[Post], after: int, upto: int) -> list[str]:
+    """Return the lines of a page: a line for each new day, one for each gap."""
+    lines = []
+    day, expected = "", after + 1
+    for post in posts:
+        lines += _gap(post.seq - expected)
+        expected = post.seq + 1
+        if is_event(post):
+            continue
+        local = time.localtime(post.time)
+        if (date := time.strftime("%Y-%m-%d", local)) != day:
+            day = date
+            lines.append(f"-- {day} --")
+        lines.append(f"[{post.seq}] {time.strftime('%I:%M %p', local)} | {sentence(post)}")
+    lines += _gap(upto + 1 - expected)
+    return lines or ["There is nothing."]
+
+
+def _gap(missing: int) -> list[str]:
+    if missing <= 0:
+        return []
+    what = "1 message is" if missing == 1 else f"{missing} messages are"
+    return [f"({what} damaged and cannot be shown)"]
+
+
+def sentence(post: Post) -> str:
+    """Return who said what; further lines are indented, so that none can be forged."""
+    text = post.text.replace("\n", "\n    ")
+    if post.kind == REMOVED:
+        return "(removed)"
+    if post.kind == ACTION:
+        return f"* {post.sender} {text}"
+    if post.kind == ANNOUNCE:
+        return f"Announcement from {post.sender}: {text}"
+    if post.kind == PRIVATE:
+        is_echo = post.log[1:] == post.sender_id
+        return f"private {f'to {post.to}' if is_echo else f'from {post.sender}'}: {text}"
+    return f"{post.sender}: {text}"
+
+
+def _found_line(post: Post) -> str:
+    moment = time.strftime("%Y-%m-%d %I:%M %p", time.localtime(post.time))
+    where = "mail" if post.kind == PRIVATE else f"#{post.log}"
+    return f"{moment} | {where} [{post.seq}] | {sentence(post)}"
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Return the words of a search; what stands in double quotes stays together."""
+    found = [quoted or word for quoted, word in re.findall(r'"([^"]*)"|([^\s"]+)', text)]
+    words = tuple(word.strip() for word in found if word.strip())
+    if not words:
+        raise UserError("Say which words to look for, such as /search milk.")
+    if len(words) > WORDS_MOST:
+        raise UserError(f"A search has at most {WORDS_MOST} words. Take fewer.")
+    return words
+
+
+# -- one message -----------------------------------------------------------------------------
+
+
+def _place(which: Id, span: Span, log: str) -> int:
+    """Return the place that an id means in a log. :raises UserError: it is of another counting."""
+    if which.epoch and which.epoch != span.epoch:
+        raise UserError(f"That id is not one of #{log}. Take one that /history shows here.")
+    return which.seq
+
+
+def _find(engine: Engine, log: str, which: Id) -> Post:
+    """Return the message with this id. :raises UserError: there is none that can be removed."""
+    span = engine.span(log)
+    seq = _place(which, span, log)
+    if not 0 < seq <= span.last:
+        raise UserError(f"There is no message {seq} in #{log}. See /history for the ids.")
+    if seq < span.first:
+        raise UserError(f"Message {seq} is no longer kept.")
+    found = engine.read(log, seq - 1, seq, 1)
+    if not found:
+        raise UserError(f"Message {seq} is damaged; there is no text to remove.")
+    if is_event(found[0]):
+        raise UserError(f"There is no message {seq} in #{log}. See /history for the ids.")
+    if found[0].kind == REMOVED:
+        raise UserError(f"Message {seq} is removed already.")
+    return found[0]
+
+
+def _own_last(context: Context, log: str) -> Post:
+    """Return the last message of who asks. :raises UserError: there is none lately."""
+    engine = context.services.engine
+    # What was typed just before may still be queued, and would be the last one.
+    if not engine.settle(_SETTLE_SECONDS):
+        raise UserError("Too much is going on just now. Give the id, see /history.")
+    span = engine.span(log)
+    place = span.last
+    floor = max(span.first - 1, place - OWN_LOOKED_AT)
+    while place > floor:
+        for post in reversed(engine.read(log, max(floor, place - _STEP), place, _STEP)):
+            if post.sender_id == context.account.id and post.kind != REMOVED:
+                return post
+        place -= _STEP
+    raise UserError(f"You have said nothing in #{log} lately. Give the id, see /history.")

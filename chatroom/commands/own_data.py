@@ -1,0 +1,148 @@
+"""A person's own data: /export of it, and /deleteaccount with it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from chatroom.accounts.accounts import LAST_SUPERUSER
+from chatroom.commands.history import is_event, joined, one_at_a_time
+from chatroom.commands.registry import Context, Registry
+from chatroom.errors import Conflict, UserError
+from chatroom.rooms.room import LOBBY, mailbox_of
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import REMOVED, SUPERUSER, Post
+
+CHUNK_BYTES = 64 * 1024
+"""Size from which a part of an export is sent."""
+_STEP = 256  # places that are read at once
+_SETTLE_SECONDS = 5.0
+
+
+def add_to(registry: Registry) -> None:
+    """Enter these commands into the table."""
+
+    @registry.command("export", "", "your account, your messages and your mail as JSON lines")
+    @one_at_a_time
+    def export(context: Context) -> None:
+        chunk, size, messages = [], 0, 0
+        for record in _records(context):
+            line = context.member.face.export(record)
+            chunk.append(line)
+            size += len(line)
+            messages += record["part"] == "message"
+            if size >= CHUNK_BYTES:
+                context.dialogue.send_at_length(b"".join(chunk))
+                chunk, size = [], 0
+        chunk.append(context.member.face.export({"part": "end", "messages": messages}))
+        context.dialogue.send_at_length(b"".join(chunk))
+        context.reply("")  # the last line is the end; a program waits for its >result
+
+    @registry.command("deleteaccount", "", "erase your account and all your messages for good")
+    def delete_account(context: Context) -> None:
+        account, engine = context.account, context.services.engine
+        accounts = context.services.accounts
+        if account.grant == SUPERUSER and engine.superusers() == 1:
+            raise UserError(LAST_SUPERUSER)
+        password = context.dialogue.ask("old-password", "Your password:", secret=True)
+        if accounts.log_in(account.name, password)[0] is None:
+            raise UserError("That is not your password; nothing was deleted.")
+        name = context.dialogue.ask(
+            "confirm-name",
+            f"This erases for good: the account {account.name}, all its messages in all rooms and "
+            "its mailbox. What you wrote to others stays in their mailboxes, and your rooms go on "
+            "without an owner. Type your user name to do it:",
+        )
+        if name.strip() != account.name:
+            raise UserError("That is not your user name; nothing was deleted.")
+        for member in context.person.members:
+            if member is not context.member:
+                text = "Your account is deleted from another session. Goodbye."
+                member.end(member.face.control("disconnect", text))
+        _erase(context)
+        context.leaving = True
+
+
+def _erase(context: Context) -> None:
+    """Erase messages, mailbox and account; every session of it ends.
+
+    The account goes after the messages: when something fails, the person can do it again.
+    """
+    account, engine = context.account, context.services.engine
+    logs = _logs(engine)
+    ends = {log: engine.span(log).last for log in logs}
+    for log in logs:
+        engine.erase(log, account.id)
+    engine.drop(mailbox_of(account.id))
+    _leave_rooms_without(engine, account.id)
+    context.services.accounts.delete(account)
+    # What its sessions posted meanwhile, before they saw their end.
+    engine.settle(_SETTLE_SECONDS)
+    for log, end in ends.items():
+        for post in _posts(engine, log, end):
+            if post.sender_id == account.id and post.kind != REMOVED:
+                engine.erase(log, account.id, post.seq)
+    engine.drop(mailbox_of(account.id))
+
+
+def _leave_rooms_without(engine: Engine, account_id: str) -> None:
+    """Take an account out of what is kept of rooms: as owner, and as one who is invited."""
+    while True:
+        try:
+            for room in engine.rooms():
+                if room.owner == account_id or account_id in room.invited:
+                    invited = tuple(one for one in room.invited if one != account_id)
+                    owner = "" if room.owner == account_id else room.owner
+                    engine.save_room(replace(room, owner=owner, invited=invited))
+            return
+        except Conflict:  # somebody else was faster: look again
+            continue
+
+
+def _logs(engine: Engine) -> list[str]:
+    return [LOBBY, *(room.name for room in engine.rooms() if room.name != LOBBY)]
+
+
+def _records(context: Context) -> Iterator[dict[str, Any]]:
+    """Return the account, then the messages, log by log, oldest first."""
+    account, engine = context.account, context.services.engine
+    yield {
+        "part": "account",
+        "name": account.name,
+        "grant": account.grant,
+        "created": _utc(account.created),
+        "rooms": [room.log for room in joined(context)],
+        "owns": [room.name for room in engine.rooms() if room.owner == account.id],
+    }
+    for log in _logs(engine):
+        for post in _posts(engine, log):
+            if post.sender_id == account.id and not is_event(post):
+                yield _message(post, log)
+    for post in _posts(engine, context.person.mailbox.log):
+        yield {**_message(post, ""), "from": post.sender, "to": post.to}
+
+
+def _posts(engine: Engine, log: str, after: int = 0) -> Iterator[Post]:
+    """Return what is kept of a log after a place, up to its end of now; a part at a time."""
+    span = engine.span(log)
+    place = max(after, span.first - 1)
+    while place < span.last:
+        end = min(place + _STEP, span.last)
+        yield from engine.read(log, place, end, _STEP)
+        place = end
+
+
+def _message(post: Post, room: str) -> dict[str, Any]:
+    return {
+        "part": "message",
+        "room": room,
+        "seq": post.seq,
+        "kind": post.kind,
+        "time": _utc(post.time),
+        "text": post.text,
+    }
+
+
+def _utc(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
