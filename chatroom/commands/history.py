@@ -1,10 +1,10 @@
 """What was said: /history, /search, and /delete of a message."""
 
+import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from chatroom.commands.grammar import Id
 from chatroom.commands.registry import Context, Registry
@@ -40,35 +40,17 @@ def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
     @registry.command("history", "[N] [from DATE|ID] [before ID]", "what was said in this room")
-    @one_at_a_time
     def history(
         context: Context, number: int | None, start: float | Id | None, before: Id | None
     ) -> None:
-        log, engine = here(context).log, context.services.engine
-        span = engine.span(log)
-        after, upto = span.first - 1, span.last
-        if isinstance(start, Id):
-            after = max(after, _place(start, span, log) - 1)
-        elif start is not None:
-            after = max(after, engine.place_at(log, start))
-        if before is not None:
-            upto = min(upto, _place(before, span, log) - 1)
-        read = _newest if start is None else _oldest
-        after, upto, posts = read(engine, log, after, upto, number or PAGE)
-        after = max(after, engine.span(log).first - 1)  # meanwhile old ones may have gone
-        lines = _page(posts, after, upto)
-        if start is None and after >= span.first:
-            lines.append(f"Older: /history before {after + 1}")
-        elif start is None and span.first > 1:
-            lines.append("Older messages are no longer kept.")
-        elif start is not None and upto < span.last and before is None:
-            lines.append(f"Newer: /history from {upto + 1}")
+        log = here(context).log
+        with one_at_a_time(context):
+            lines = _history(context.services.engine, log, number or PAGE, start, before)
         context.reply_at_length("\n".join([f"History of #{log}:", *lines]))
 
     @registry.command(
         "search", "WORDS [in ROOM] [from USER] [since DATE]", "find messages in your rooms and mail"
     )
-    @one_at_a_time
     def search(
         context: Context,
         words: str,
@@ -78,20 +60,12 @@ def add_to(registry: Registry) -> None:
     ) -> None:
         wanted = Wanted(_words(words), sender.id if sender else "", since or 0.0)
         rooms = [joined_room(context, room)] if room else [*joined(context), context.person.mailbox]
-        found: list[Post] = []
-        for one in rooms:
-            found += context.services.engine.search(one.log, wanted, FOUND_MOST + 1)
-            found.sort(key=lambda post: post.time, reverse=True)
-            del found[FOUND_MOST + 1 :]
-            if len(found) > FOUND_MOST:  # older ones of the other rooms would not be shown
-                wanted = replace(wanted, since=found[-1].time)
-        if not found:
-            context.reply("Nothing was found.")
-            return
+        with one_at_a_time(context):
+            found = _search(context.services.engine, rooms, wanted)
         lines = [_found_line(post) for post in found[:FOUND_MOST]]
         if len(found) > FOUND_MOST:
             lines.append(f"There are more; these are the newest {FOUND_MOST}. Add words to narrow.")
-        context.reply_at_length("\n".join(lines))
+        context.reply_at_length("\n".join(lines) or "Nothing was found.")
 
     @registry.command(
         "delete", "[ID]", "remove a message of yours, the last one without ID", others=SUPERUSER
@@ -111,19 +85,19 @@ def add_to(registry: Registry) -> None:
         context.reply(f"Message {post.seq} is removed for good.")
 
 
-def one_at_a_time(handler: Callable[..., None]) -> Callable[..., None]:
-    """Let a command that reads back much run once at a time for each person."""
+@contextlib.contextmanager
+def one_at_a_time(context: Context) -> Iterator[None]:
+    """Hold what lets a person read back much only once at a time.
 
-    def alone(context: Context, *values: Any) -> None:
-        lock = context.person.reading_back
-        if not lock.acquire(blocking=False):
-            raise UserError("Your last /history, /search or /export still runs. Wait for its end.")
-        try:
-            handler(context, *values)
-        finally:
-            lock.release()
-
-    return alone
+    :raises UserError: another one of this person still runs.
+    """
+    lock = context.person.reading_back
+    if not lock.acquire(blocking=False):
+        raise UserError("Your last /history, /search or /export still runs. Wait for its end.")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def here(context: Context) -> Room:
@@ -144,7 +118,45 @@ def joined_room(context: Context, name: str) -> Room:
     raise UserError(f"You are in no room '{name}'. See /rooms.")
 
 
+def _search(engine: Engine, rooms: list[Room], wanted: Wanted) -> list[Post]:
+    """Return the newest that are wanted of several logs, and one more than is shown."""
+    found: list[Post] = []
+    for room in rooms:
+        found += engine.search(room.log, wanted, FOUND_MOST + 1)
+        found.sort(key=lambda post: post.time, reverse=True)
+        del found[FOUND_MOST + 1 :]
+        if len(found) > FOUND_MOST:  # older ones of the other rooms would not be shown
+            wanted = replace(wanted, since=found[-1].time)
+    return found
+
+
 # -- pages -----------------------------------------------------------------------------------
+
+
+def _history(
+    engine: Engine, log: str, number: int, start: float | Id | None, before: Id | None
+) -> list[str]:
+    """Return the lines of a page, and where to go on."""
+    span = engine.span(log)
+    after, upto = span.first - 1, span.last
+    if isinstance(start, Id):
+        after = max(after, _place(start, span, log) - 1)
+    elif start is not None:
+        after = max(after, engine.place_at(log, start))
+    if before is not None:
+        upto = min(upto, _place(before, span, log) - 1)
+    read = _newest if start is None else _oldest
+    after, upto, posts = read(engine, log, after, upto, number)
+    after = max(after, engine.span(log).first - 1)  # meanwhile old ones may have gone
+    lines = _page(posts, after, upto)
+    if start is not None:
+        if upto < span.last and before is None:
+            lines.append(f"Newer: /history from {upto + 1}")
+    elif after >= span.first:
+        lines.append(f"Older: /history before {after + 1}")
+    elif span.first > 1:
+        lines.append("Older messages are no longer kept.")
+    return lines
 
 
 def is_event(post: Post) -> bool:

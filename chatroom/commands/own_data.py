@@ -23,19 +23,9 @@ def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
     @registry.command("export", "", "your account, your messages and your mail as JSON lines")
-    @one_at_a_time
     def export(context: Context) -> None:
-        chunk, size, messages = [], 0, 0
-        for record in _records(context):
-            line = context.member.face.export(record)
-            chunk.append(line)
-            size += len(line)
-            messages += record["part"] == "message"
-            if size >= CHUNK_BYTES:
-                context.dialogue.send_at_length(b"".join(chunk))
-                chunk, size = [], 0
-        chunk.append(context.member.face.export({"part": "end", "messages": messages}))
-        context.dialogue.send_at_length(b"".join(chunk))
+        with one_at_a_time(context):
+            _export(context)
         context.reply("")  # the last line is the end; a program waits for its >result
 
     @registry.command("deleteaccount", "", "erase your account and all your messages for good")
@@ -61,6 +51,22 @@ def add_to(registry: Registry) -> None:
                 member.end(member.face.control("disconnect", text))
         _erase(context)
         context.leaving = True
+
+
+def _export(context: Context) -> None:
+    """Send all records, a chunk at a time. :raises Gone: the peer left, or reads nothing."""
+    face, dialogue = context.member.face, context.dialogue
+    chunk, size, messages = [], 0, 0
+    for record in _records(context):
+        line = face.export(record)
+        chunk.append(line)
+        size += len(line)
+        messages += record["part"] == "message"
+        if size >= CHUNK_BYTES:
+            dialogue.send_at_length(b"".join(chunk))
+            chunk, size = [], 0
+    chunk.append(face.export({"part": "end", "messages": messages}))
+    dialogue.send_at_length(b"".join(chunk))
 
 
 def _erase(context: Context) -> None:
