@@ -11,13 +11,18 @@ EVERYBODY = (
     "busy",
     "changepassword",
     "claim",
+    "delete",
+    "deleteaccount",
     "disconnect",
+    "export",
     "free",
     "help",
+    "history",
     "messageto",
+    "search",
     "viewusers",
 )
-SUPERUSERS = ("changegrant", "kickuser", "restart", "unkickuser", "viewkickusers")
+SUPERUSERS = ("audit", "changegrant", "kickuser", "restart", "unkickuser", "viewkickusers")
 
 
 def row_of(peer: Peer, name: str) -> list[str]:

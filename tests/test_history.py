@@ -61,7 +61,8 @@ def test_paging_back_reaches_the_beginning_and_leaves_nothing_out(
     server = start_server(message_rate=0)
     ann = server.program_peer("ann")
     program_says(ann, *(f"m{n}" for n in range(1, 301)))
-    line, seen = "/history 90", []
+    line = "/history 90"
+    seen: list[tuple[int, str]] = []
     while line:
         answer = program_asks(ann, line)
         seen = messages(answer) + seen

@@ -3,10 +3,12 @@
 import json
 import re
 import threading
+from pathlib import Path
 from typing import Any
 
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
+from tests.test_client_terminal import Person
 from tests.test_history import messages, program_asks, program_says, say
 
 SECRET = "zebrafish"
@@ -151,6 +153,23 @@ def test_a_person_with_a_bare_terminal_gets_json_lines(server: ServerProcess) ->
     ann.send("/export")
     lines = ann.until('"end"').splitlines()
     assert [json.loads(line)["part"] for line in lines] == ["account", "message", "end"]
+
+
+def test_the_client_shows_an_export_and_asks_what_a_deletion_asks(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    person = Person(tmp_path / "home", server.port)
+    person.register("ann")
+    person.type("one")
+    person.see("| ann: one")
+    person.type("/export")
+    person.see('"text": "one"')
+    person.see('{"part": "end", "messages": 1}')
+    person.type("/deleteaccount")
+    person.answer("Your password: ", PASSWORD)
+    person.answer("Type your user name to do it: ", "ann")
+    person.see("Your account was deleted. Goodbye.")
+    person.end()
 
 
 def test_a_large_export_is_whole_for_a_slow_reader_and_waits_for_it(

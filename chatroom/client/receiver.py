@@ -65,6 +65,7 @@ class Receiver:
             "notice": self._notice,
             "message": self._message,
             "result": self._result,
+            "export": self._show,
             "control": self._control,
         }
 

@@ -1,5 +1,6 @@
 """What the server says, as lines for a person: the same that the plain face would show."""
 
+import json
 from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Any
@@ -49,6 +50,8 @@ class Shown:
             return f"This is {text_of(fields, 'name') or 'Chatroom'}, a chat room.\n"
         if word in ("notice", "result", "control"):
             return _ended(lines_of(fields))
+        if word == "export":
+            return clean_line(json.dumps(fields, ensure_ascii=False)) + "\n"
         if word == PLAIN and "text" in fields:
             return lines_of(fields) + "\n"
         return ""

@@ -1,5 +1,6 @@
 """A person's own data: /export of it, and /deleteaccount with it."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,10 +9,12 @@ from typing import Any
 from chatroom.accounts.accounts import LAST_SUPERUSER
 from chatroom.commands.history import is_event, joined, one_at_a_time
 from chatroom.commands.registry import Context, Registry
-from chatroom.errors import Conflict, UserError
+from chatroom.errors import Conflict, StoreError, UserError
 from chatroom.rooms.room import LOBBY, mailbox_of
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import REMOVED, SUPERUSER, Post
+
+_log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 64 * 1024
 """Size from which a part of an export is sent."""
@@ -49,7 +52,13 @@ def add_to(registry: Registry) -> None:
             if member is not context.member:
                 text = "Your account is deleted from another session. Goodbye."
                 member.end(member.face.control("disconnect", text))
-        _erase(context)
+        try:
+            _erase(context)
+        except StoreError as error:
+            _log.error("account not erased account=%s reason=%s", account.id, error)
+            raise UserError(
+                "Not all of it could be erased just now. Type /deleteaccount again later."
+            ) from None
         context.leaving = True
 
 
