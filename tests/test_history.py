@@ -178,6 +178,27 @@ def test_a_page_is_not_cut_off_by_the_bound_of_what_may_wait(start_server: Start
     assert program_says(bob, "still here")
 
 
+def test_what_is_no_longer_kept_is_told(start_server: StartServer) -> None:
+    server = start_server()
+    ann = server.join("ann")
+    for n in range(1, 6):
+        say(ann, f"m{n}")
+    assert server.stop() == 0
+    with closing(sqlite3.connect(server.data_dir / "chatroom.db")) as db:
+        assert db.execute("DELETE FROM segments WHERE first<3").rowcount == 2
+        db.commit()
+    server.start()
+    ann = server.join("ann")
+    ann.send("/history")
+    answer = ann.until("Older")
+    assert [seq for seq, _ in messages(answer)] == [3, 4, 5]
+    assert answer.endswith("| ann: m5\nOlder messages are no longer kept.\n")
+    assert "damaged" not in answer
+    assert "Message 2 is no longer kept." in ann.answer_to("/delete 2")
+    ann.send("/history before 3")
+    assert "There is nothing.\nOlder messages are no longer kept." in ann.until("Older")
+
+
 def test_damaged_messages_are_counted_where_they_are_missing(start_server: StartServer) -> None:
     server = start_server()
     ann = server.join("ann")
