@@ -131,6 +131,7 @@ class Settings:
     kick_minutes: float = _setting(
         5.0, _number(0.001, 525600), "minutes that somebody who was kicked stays out"
     )
+    rooms: int = _setting(1000, _whole(0, _MANY), "rooms that people may create; 0 = no limit")
     durability: str = _setting(
         "power",
         _choice("power", "crash", "none"),

@@ -13,7 +13,7 @@ from functools import partial
 from chatroom import config
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import Passwords
-from chatroom.commands import audit, history, moderation, own, own_data, talking
+from chatroom.commands import audit, history, moderation, own, own_data, rooms, talking
 from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import listener as net
@@ -60,12 +60,12 @@ class Server:
             self._flusher = Flusher()
             undo.callback(self._flusher.close)
             self.accounts = Accounts(self.engine, self._passwords)
-            self._directory = Directory(self.engine)
+            self._directory = Directory(self.engine, settings.rooms)
             self.services = Services(
                 settings, self.engine, self.accounts, self._directory, self._restart
             )
             registry = Registry()
-            for family in (talking, history, own, own_data, moderation, audit):
+            for family in (talking, rooms, history, own, own_data, moderation, audit):
                 family.add_to(registry)
             self.listener = net.Listener(
                 net.open_listener(settings.host, settings.port),
@@ -89,6 +89,7 @@ class Server:
         self.engine.start(
             self._directory.committed, self._directory.controlled, self._directory.returned
         )
+        self._directory.start()
         self._flusher.start()
         self.listener.start()
 
@@ -127,7 +128,8 @@ class Server:
         2. Stop the readers; who waits for a password hash is let go.
         3. Commit and deliver everything that was posted.
         4. Let every connection's thread say the farewell, flush and close its socket.
-        5. End the threads of the flusher and the engine, close the store.
+        5. Save where everybody was; end the threads of the clock, the flusher and the engine, close
+           the store.
         """
         deadline = time.monotonic() + STOP_SECONDS
         if self._is_stop_wanted:
@@ -143,6 +145,7 @@ class Server:
         self.services.settled.set()
         if not self.listener.wait_empty(max(0.0, deadline - time.monotonic())):
             _log.warning("connections left at the stop: %d", len(self.listener.connections()))
+        self._directory.stop()
         self._flusher.close()
         self.engine.close()
 

@@ -18,6 +18,8 @@ RESERVED_NAMES = frozenset({"server", "system", "admin"})
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNSAFE_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_BIDI}]")
 _UNSAFE_IN_LINE = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_BIDI}]")
+_LENGTH = re.compile(r"([0-9]{1,6})([smhdSMHD])\Z")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}\Z")
 
 
@@ -75,6 +77,15 @@ def check_new_password(password: str) -> str:
             f"A password has {PASSWORD_SHORTEST} to {PASSWORD_LONGEST} bytes. Choose another one."
         )
     return password
+
+
+def seconds_of(text: str) -> float | None:
+    """Return a length of time such as ``90s``, ``45m``, ``2h`` or ``1d`` in seconds.
+
+    ``None``: it is none.
+    """
+    match = _LENGTH.match(text)
+    return int(match[1]) * _SECONDS[match[2].lower()] if match else None
 
 
 def duration(seconds: float) -> str:

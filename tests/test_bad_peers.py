@@ -104,7 +104,7 @@ def test_a_client_that_closes_its_side_gets_the_answers_to_what_it_sent(
     peer.send("n", "boss", PASSWORD, "/help busy", "last words")
     peer.socket.shutdown(socket.SHUT_WR)
     text = peer.until_end()
-    assert "/busy [reason]" in text
+    assert "/busy [45m] [reason]" in text
     witness = room.join("witness")
     witness.until("boss: last words")
 

@@ -1,5 +1,7 @@
 """Busy and free: what is said meanwhile is held, and nothing of it is lost."""
 
+import pytest
+
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
 
@@ -18,16 +20,16 @@ def go_busy(peer: Peer, reason: str = "") -> None:
 def test_who_is_busy_sees_nothing_and_when_free_all_of_it_in_order(room: ServerProcess) -> None:
     ann, bob = room.join("ann"), room.join("bob")
     go_busy(ann)
-    bob.send(*(f"while {i}" for i in range(50)))
-    bob.until("while 49")
+    bob.send(*(f"while {i}" for i in range(19)))
+    bob.until("while 18")
     bob.send("/messageto ann while alone")
     bob.until("ann is busy and sees it when free again.")
     bob.until("private to ann: while alone")
     assert "while" not in ann.answer_to("/help busy")
     ann.send("/free")
-    ann.until("You are free. 51 missed:")
+    ann.until("You are free. 20 missed:")
     text = ann.until("private from bob: while alone")
-    assert shown(text, "while") == [*(f"while {i}" for i in range(50)), "while alone"]
+    assert shown(text, "while") == [*(f"while {i}" for i in range(19)), "while alone"]
     bob.send("and live again")
     ann.until("bob: and live again")
     assert ann.seen.count("while 7\n") == 1
@@ -105,15 +107,35 @@ def test_a_program_is_told_of_busy_and_free_and_gets_what_it_missed_as_old(
     assert "old" not in program.until_event("message", text="salt?")
 
 
-def test_more_missed_than_is_kept_says_how_many(start_server: StartServer) -> None:
+def test_of_many_missed_lines_a_digest_shows_mentions_and_private_messages(
+    start_server: StartServer,
+) -> None:
     server = start_server(message_rate=0)
     ann, bob = server.join("ann"), server.join("bob")
+    for peer in (bob, ann):
+        peer.send("/create dev" if peer is bob else "/join dev")
+        peer.until("You talk in #dev" if peer is ann else "#dev is yours")
     go_busy(ann)
-    bob.send(*(f"while {i}" for i in range(1234)))
-    bob.until("while 1233")
+    bob.send(*(f"noise {i}" for i in range(30)), "hannah is not ann", "@ANN: look", "Ann.")
+    bob.send("anna ann-marie xann ann_1 are others", "/messageto ann psst", "/room lobby")
+    bob.send(*(f"more {i}" for i in range(7)), "and ann?")
+    bob.until("bob: and ann?")
+    assert "noise" not in ann.answer_to("/help busy")
     ann.send("/free")
-    ann.until("You are free. 234 more were missed than are kept; the last 1000:")
-    assert shown(ann.until("while 1233"), "while") == [f"while {i}" for i in range(234, 1234)]
+    text = ann.until("You are free.")
+    assert text.endswith(
+        "You are free. 43 missed: 8 in #lobby, 34 in #dev, 1 private. "
+        "Those for you, the rest with /history:\n"
+    )
+    found = [ann.until_match(r" \| ").partition(" | ")[2].rstrip() for _ in range(5)]
+    assert found == [
+        "bob: hannah is not ann",
+        "bob: @ANN: look",
+        "bob: Ann.",
+        "private from bob: psst",
+        "#lobby | bob: and ann?",
+    ]
+    assert "others" not in ann.answer_to("/help busy")
 
 
 def test_nothing_is_lost_or_doubled_by_going_busy_and_free_while_others_talk(
@@ -121,13 +143,52 @@ def test_nothing_is_lost_or_doubled_by_going_busy_and_free_while_others_talk(
 ) -> None:
     server = start_server(message_rate=0)
     ann, bob = server.join("ann"), server.join("bob")
-    for number in range(8):  # fewer messages than are kept, so that none may be missing
-        said = [f"while {number} {i:03}" for i in range(900)]
-        for i in range(0, 900, 30):
-            bob.send(*said[i : i + 30])
-            ann.send("/busy", "/free")
-        text = ann.until(f"bob: while {number} 899")
-        assert shown(text, "while") == said
+    # Each names ann, so that the digest shows it, too.
+    said = [f"while ann {i:04}" for i in range(3000)]
+    for i in range(0, 3000, 30):
+        bob.send(*said[i : i + 30])
+        ann.send("/busy", "/free")
+    text = ann.until("bob: while ann 2999")
+    assert shown(text, "while") == said
+
+
+def test_busy_for_a_time_ends_by_itself(room: ServerProcess) -> None:
+    nina, olaf = room.join("nina"), room.join("olaf")
+    nina.send("/busy 1s tea")
+    nina.until_match(r"^You are busy \(tea\)\. .* until you type /free or it is \d\d:\d\d [AP]M\.$")
+    olaf.send("/messageto nina is it ready")
+    olaf.until("private to nina: is it ready")
+    nina.until("You are free. 1 missed:")
+    nina.until("private from olaf: is it ready")
+    assert "You are free already" in nina.answer_to("/free")
+
+
+def test_a_new_busy_replaces_the_time_of_the_old_one(room: ServerProcess) -> None:
+    pia, quin = room.join("pia"), room.join("quin")
+    pia.send("/busy 1s", "/busy for long", "/busy 1s", "/busy 2h deep work")
+    pia.until("You are busy (deep work)")
+    # Another one that ends after the times that were replaced.
+    quin.send("/busy 2s")
+    quin.until("You are free")
+    assert "busy (deep work)" in quin.answer_to("/viewusers")
+
+
+@pytest.mark.parametrize("length", ["8d", "0s", "999999h"])
+def test_busy_lasts_seven_days_at_most(room: ServerProcess, length: str) -> None:
+    answer = room.join("rosa").answer_to(f"/busy {length}")
+    assert answer.startswith("Busy lasts from 1s to 7d, such as 45m or 2h.\n")
+
+
+def test_an_announcement_gets_through_to_who_is_busy_and_is_not_missed(
+    room: ServerProcess, boss: Peer
+) -> None:
+    sam = room.join("sam")
+    go_busy(sam)
+    boss.send("/announce fire drill at noon")
+    sam.until_match(r"^\d\d:\d\d [AP]M \| Announcement from boss: fire drill at noon$")
+    boss.until("Announcement from boss: fire drill")
+    sam.send("/free")
+    sam.until("You are free. You missed nothing.")
 
 
 def test_busy_ends_when_the_person_leaves(room: ServerProcess) -> None:

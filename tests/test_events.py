@@ -86,7 +86,7 @@ def test_a_command_is_answered_with_its_name_and_id(program: Peer) -> None:
     program.send_event("command", line="/help busy", cid="c9")
     answer = program.until_event("result", cid="c9")
     assert (answer["command"], answer["ok"]) == ("help", True)
-    assert answer["text"].startswith("/busy [reason]")
+    assert answer["text"].startswith("/busy [45m] [reason]")
     program.send_event("command", line="/kickuser boss", cid=10)
     refused = program.until_event("result", cid="10")
     assert (refused["command"], refused["ok"]) == ("", False)
@@ -112,8 +112,8 @@ def test_a_private_message_names_both_and_keeps_its_place_in_each_mailbox(
         ('>post {"text":"\\n\\u0007","cid":"1"}', "The message is empty", None),
         ('>post {"text":5}', '"text" of >post must be a text', None),
         ('>post {"text":null}', '"text" of >post must be a text', None),
-        ('>post {"text":"x","room":"cellar"}', "There is no such room", None),
-        ('>post {"text":"x","room":["lobby"]}', "There is no such room", None),
+        ('>post {"text":"x","room":"cellar"}', "There is no room called 'cellar'", None),
+        ('>post {"text":"x","room":["lobby"]}', '"room" of >post must be a text', None),
         ('>post {"text":"x","cid":"x"}', "", "x"),
         ('>post {"text":"x","cid":"' + "x" * 65 + '"}', "at most 64 characters", None),
         ('>post {"text":"x","cid":' + "9" * 65 + "}", "at most 64 characters", None),

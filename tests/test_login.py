@@ -48,8 +48,8 @@ def test_answers_may_come_all_at_once_ahead_of_the_questions(room: ServerProcess
     peer = room.peer()
     peer.send("y", "fritz", PASSWORD, PASSWORD, "I was early", "/help busy")
     peer.until("Welcome")
-    peer.until("fritz: I was early", "/busy [reason]")
-    peer.until("fritz: I was early", "/busy [reason]")
+    peer.until("fritz: I was early", "/busy [45m] [reason]")
+    peer.until("fritz: I was early", "/busy [45m] [reason]")
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["newline", "telnet"])

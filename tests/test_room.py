@@ -7,7 +7,7 @@ import pytest
 
 from chatroom.rooms.room import Member, Room
 from chatroom.session.faces import PLAIN
-from chatroom.storage.records import JOIN, TEXT, Post
+from chatroom.storage.records import JOIN, TEXT, Post, RoomRecord
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
 
@@ -56,10 +56,11 @@ def test_what_was_counted_when_a_room_was_opened_is_not_delivered_again(
     for n in (1, 2):
         engine.append(Post("lobby", TEXT, "ann", "ann", str(n)))
     settled = engine.settle(PATIENCE)
-    room = Room("lobby", engine)
+    room = Room(RoomRecord("lobby", ""), engine)
     engine.close()
     assert settled
     member, paper = make_member("bob")
+    member.room = room
     assert room.enter(member) == 2
     # The engine was about to deliver these when the room was opened.
     room.deliver([*posts(1, 2), Post("lobby", JOIN, "mia", "mia", time=1.0), *posts(3)])
@@ -68,6 +69,7 @@ def test_what_was_counted_when_a_room_was_opened_is_not_delivered_again(
     room.deliver(posts(4))
     assert said(paper)[-2:] == ["3", "4"]
     late, blank = make_member("carl")
+    late.room = room
     assert room.enter(late) == 4
     room.leave(member)
     room.deliver(posts(5))

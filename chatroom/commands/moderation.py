@@ -5,7 +5,7 @@ import time
 from chatroom.accounts.accounts import GRANT_WORDS
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
-from chatroom.storage.records import SUPERUSER, Account
+from chatroom.storage.records import ANNOUNCE, SUPERUSER, Account
 from chatroom.text import duration, table
 
 
@@ -44,6 +44,10 @@ def add_to(registry: Registry) -> None:
     def unkick_user(context: Context, account: Account) -> None:
         context.services.accounts.unkick(account, context.account.name)
         context.reply(f"{account.name} may come in again.")
+
+    @registry.command("announce", "TEXT", "say something to everybody, also the busy", SUPERUSER)
+    def announce(context: Context, text: str) -> None:
+        context.post(context.services.directory.lobby, ANNOUNCE, text)
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:

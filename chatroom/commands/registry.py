@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Protocol
 
 from chatroom.accounts.accounts import Accounts
@@ -18,9 +19,10 @@ from chatroom.config import Settings
 from chatroom.errors import Gone, StoreError, UserError
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
-from chatroom.rooms.room import Member
+from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import NORMAL, SUPERUSER, Account
+from chatroom.storage.records import NORMAL, SUPERUSER, Account, Post
+from chatroom.text import seconds_of
 
 _log = logging.getLogger(__name__)
 
@@ -108,6 +110,16 @@ class Context:
             raise UserError(f"That is not yours; /{self.command} takes your own only.")
         return True
 
+    def post(self, room: Room, kind: str, text: str) -> None:
+        """Post to a room in the name of who typed the command: the line that comes back answers.
+
+        :raises StoreError: the server stops.
+        """
+        account = self.account
+        room.post(
+            Post(room.log, kind, account.id, account.name, text, self.cid, origin=self.member)
+        )
+
     def refuse(self, text: str) -> None:
         """Say why the command was not carried out."""
         self.dialogue.refuse(text, self.cid, self.command)
@@ -116,21 +128,31 @@ class Context:
 Handler = Callable[..., None]
 
 
+class Needs(Enum):
+    """What a command needs beside its grant; superusers always have it."""
+
+    NOTHING = "nothing"
+    OWNER = "to be the owner of the room where one talks"
+    OWNER_TO_CHANGE = "the same, when an argument is given; without one it only shows something"
+
+
 @dataclass(frozen=True)
 class Command:
     """One row of the table."""
 
     name: str
     usage: str
-    """``USER`` (an account), ``0|1`` (a choice), any other word (a text). ``[…]`` may be missing;
-    a last ``TEXT``, ``WORDS`` or ``[reason]`` takes the rest of the line. ``[from USER]`` is a
-    clause at the end of the line, and ``N``, ``ID`` and ``DATE`` are read by ``grammar``."""
+    """``USER`` (an account), ``ROOM`` (a name without its ``#``), ``45m`` (a length of time),
+    ``0|1`` and ``private`` (a choice), any other word (a text). ``[…]`` may be missing; a last
+    ``TEXT``, ``WORDS`` or ``[reason]`` takes the rest of the line. ``[from USER]`` is a clause at
+    the end of the line, and ``N``, ``ID`` and ``DATE`` are read by ``grammar``."""
     summary: str
     handler: Handler
     grant: int = NORMAL
     """The weakest grant that may use it."""
     others: int = SUPERUSER
     """The weakest grant that may use it on what is somebody else's; see ``Context.is_others``."""
+    needs: Needs = Needs.NOTHING
 
     @property
     def form(self) -> str:
@@ -144,6 +166,8 @@ class Command:
 
 _REASON_LONGEST = 200
 _REST = frozenset({"TEXT", "WORDS", "reason"})
+_TRIED: dict[str, Callable[[str], Any]] = {"45m": seconds_of}
+"""Words of a usage line that are examples: what does not look like them belongs to the next one."""
 
 
 class Registry:
@@ -153,12 +177,18 @@ class Registry:
         self._commands: dict[str, Command] = {}
 
     def command(
-        self, name: str, usage: str, summary: str, grant: int = NORMAL, others: int = SUPERUSER
+        self,
+        name: str,
+        usage: str,
+        summary: str,
+        grant: int = NORMAL,
+        others: int = SUPERUSER,
+        needs: Needs = Needs.NOTHING,
     ) -> Callable[[Handler], Handler]:
         """Enter the decorated function as the handler of ``/name``."""
 
         def enter(handler: Handler) -> Handler:
-            self._commands[name] = Command(name, usage, summary, handler, grant, others)
+            self._commands[name] = Command(name, usage, summary, handler, grant, others, needs)
             return handler
 
         return enter
@@ -194,6 +224,7 @@ class Registry:
             command = self.find(word, context.account)
             context.command, context.others = command.name, command.others
             values = _arguments(command, rest, context.services.accounts)
+            _check_needs(command, context, values)
             # Superusers' acts are told apart in the log; what they name is never a message.
             if command.grant == SUPERUSER:
                 _log.info("command=%s account=%s", command.name, context.account.id)
@@ -217,7 +248,10 @@ def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
     for token in usage.split():
         word = token.strip("[]")
         # Any white space separates; the rest of the line keeps what is inside it.
+        before = rest
         given, rest = (rest, "") if word in _REST else _first_word(rest)
+        if word in _TRIED and _TRIED[word](given) is None:
+            given, rest = "", before
         if not given:
             if token.startswith("["):
                 values.append(None)
@@ -231,6 +265,15 @@ def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
     return values
 
 
+def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
+    room = context.member.room
+    is_asked = command.needs is Needs.OWNER or any(value is not None for value in values)
+    if command.needs is Needs.NOTHING or not is_asked:
+        return
+    if not context.services.directory.memberships.rules(context.account, room):
+        raise UserError(f"In #{room.log} /{command.name} is for the owner of the room only.")
+
+
 def _first_word(line: str) -> tuple[str, str]:
     words = line.split(None, 1)
     return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
@@ -239,6 +282,10 @@ def _first_word(line: str) -> tuple[str, str]:
 def _value(command: Command, word: str, given: str, accounts: Accounts) -> Any:
     if word == "USER":
         return accounts.find(given.removeprefix("@"))
+    if word == "ROOM":
+        return given.removeprefix("#")
+    if word in _TRIED:
+        return _TRIED[word](given)
     if word in VALUES:
         try:
             return VALUES[word](given)
@@ -246,7 +293,7 @@ def _value(command: Command, word: str, given: str, accounts: Accounts) -> Any:
             raise UserError(f"{error} Type {command.form}") from None
     if word == "reason" and len(given) > _REASON_LONGEST:
         raise UserError(f"A reason has at most {_REASON_LONGEST} characters.")
-    if "|" in word and given not in word.split("|"):
+    if ("|" in word or word == "private") and given not in word.split("|"):
         allowed = " or ".join(word.split("|"))
         raise UserError(f"'{given}' must be {allowed}. Type {command.form}")
     return given

@@ -2,8 +2,13 @@
 
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
-from chatroom.storage.records import Account
+from chatroom.rooms.missed import mail_text
+from chatroom.storage.records import ACTION, Account
 from chatroom.text import duration, table
+
+MAIL_PAGE = 20
+"""Private messages of a /mail without a number."""
+BUSY_LONGEST = 7 * 86400.0
 
 
 def add_to(registry: Registry) -> None:
@@ -34,19 +39,36 @@ def add_to(registry: Registry) -> None:
         ]
         context.reply(table(("#", "user", "grant", "sessions", "idle", "state"), rows))
 
-    @registry.command("messageto", "USER TEXT", "send a private message")
+    @registry.command("messageto", "USER TEXT", "send a private message; mail, if not here")
     def message_to(context: Context, account: Account, text: str) -> None:
-        directory = context.services.directory
-        recipient = directory.person(account.id)
-        if recipient is None:
-            raise UserError(f"{account.name} is not here; nothing was sent. See /viewusers.")
-        directory.send_private(context.person, recipient, text, context.cid, context.member)
-        if recipient.busy is not None and recipient is not context.person:
-            context.reply(f"{account.name} is {recipient.busy_text()} and sees it when free again.")
+        _send(context, account, text)
 
-    @registry.command("busy", "[reason]", "hold messages back until /free")
-    def go_busy(context: Context, reason: str | None) -> None:
-        context.services.directory.go_busy(context.person, reason or "")
+    @registry.command("reply", "TEXT", "answer the last private message")
+    def reply(context: Context, text: str) -> None:
+        account_id = context.person.last_private
+        if not account_id:
+            raise UserError("Nobody has written to you yet. Type /messageto USER TEXT")
+        account = context.services.engine.load_account_by_id(account_id)
+        if account is None:
+            raise UserError("Who wrote to you last has no account any more.")
+        _send(context, account, text)
+
+    @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N")
+    def mail(context: Context, number: int | None) -> None:
+        engine, box = context.services.engine, context.person.mailbox
+        posts = engine.read(box.log, 0, box.delivered, number or MAIL_PAGE)
+        context.reply(mail_text(posts, context.account.id) or "There are no private messages.")
+
+    @registry.command("me", "TEXT", "say what you do, as in /me waves")
+    def act(context: Context, text: str) -> None:
+        context.post(context.member.room, ACTION, text)
+
+    @registry.command("busy", "[45m] [reason]", "hold messages back until /free or for a time")
+    def go_busy(context: Context, seconds: float | None, reason: str | None) -> None:
+        if seconds is not None and not 0 < seconds <= BUSY_LONGEST:
+            raise UserError(f"Busy lasts from 1s to {duration(BUSY_LONGEST)}, such as 45m or 2h.")
+        directory = context.services.directory
+        directory.go_busy(context.person, reason or "", seconds or 0.0)
         context.reply("")  # the person is told by >control; a program waits for its >result
 
     @registry.command("free", "", "show what was missed while busy, and go on")
@@ -59,3 +81,12 @@ def add_to(registry: Registry) -> None:
     def disconnect(context: Context) -> None:
         context.dialogue.end(f"Goodbye, {context.account.name}.")
         context.leaving = True
+
+
+def _send(context: Context, account: Account, text: str) -> None:
+    directory = context.services.directory
+    recipient = directory.send_private(context.person, account, text, context.cid, context.member)
+    if recipient is None:
+        context.reply(f"{account.name} is not here; it is kept.")
+    elif recipient.busy is not None and recipient is not context.person:
+        context.reply(f"{account.name} is {recipient.busy_text()} and sees it when free again.")

@@ -1,45 +1,71 @@
-"""Who is here and in which rooms: coming, leaving, busy and free, and what others changed."""
+"""Who is here: coming, leaving, private messages, busy and free, and what others changed."""
 
 import threading
+import time
+from functools import partial
 from itertools import islice
 
+from chatroom.rooms.catalogue import Catalogue, may_enter
+from chatroom.rooms.clock import Clock
+from chatroom.rooms.keeper import PlaceKeeper
+from chatroom.rooms.memberships import Memberships
+from chatroom.rooms.missed import Stretch, after_a_cut, at_login, while_busy
 from chatroom.rooms.person import Person
-from chatroom.rooms.room import LOBBY, Member, Room, mailbox_of
+from chatroom.rooms.room import Member, Room, mailbox_of
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import JOIN, LEAVE, PRIVATE, SUPERUSER, Account, Control, Post
+from chatroom.storage.records import JOIN, LEAVE, PRIVATE, SUPERUSER, Account, Control, Places, Post
 
-HISTORY = 20
-"""Messages of the room that are shown to who comes in."""
-MISSED = 1000
-"""Messages that are shown at most to who was busy."""
+AWAY_SECONDS = 30.0
+"""Time for somebody who lost the connection to come back without being announced."""
+ROOMS = 1000
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
+_LOOK_SECONDS = 0.1  # changes of rooms that come together are looked at together
 
 
 class Directory:
     """The people and the rooms of this server. Any thread may call its methods.
 
-    :param engine: keeps the logs.
+    :param engine: keeps the logs, the rooms, and where people are.
+    :param rooms: number of rooms that people may create; 0 = no limit.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, rooms: int = ROOMS) -> None:
         self._engine = engine
-        # The directory's lock, outermost of directory → room → stripe. Guards both tables
-        # and the fields of the people in them. No I/O under it but the engine's queue.
+        # The directory's lock, outermost of directory → room → stripe. Guards the tables of
+        # people and of rooms, the fields of the people, and what is to be saved of them. No I/O
+        # under it but the engine's queue, and following the log of a mailbox or a new room.
         self._lock = threading.Lock()
         self._people: dict[str, Person] = {}
         self._is_quiet = False
+        self._is_look_due = False
         self.changes = 0
         """Number of account changes that were seen; read it before loading an account."""
         # The last changes by account, the oldest first; those before _forgotten are not known.
         self._changed: dict[str, int] = {}
         self._forgotten = 0
-        self.lobby = Room(LOBBY, engine)
-        self._rooms: dict[str, Room] = {LOBBY: self.lobby}
+        self._clock = Clock()
+        self._catalogue = Catalogue(engine, self._lock, rooms)
+        self._keeper = PlaceKeeper(engine, self._clock, self._lock, self._people)
+        self.memberships = Memberships(
+            engine, self._lock, self._people, self._catalogue, self._keeper
+        )
+        self.lobby = self._catalogue.lobby
+
+    def start(self) -> None:
+        """Open all rooms and start the clock; nobody may come in before."""
+        self._catalogue.load()
+        self._clock.start()
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Save where everybody is, and end the clock. The engine must still run. Idempotent."""
+        self._clock.stop()
+        self._keeper.save_all()
 
     def committed(self, log: str, posts: list[Post]) -> None:
         """Deliver what the engine has committed; the engine's thread only."""
-        room = self._rooms.get(log)
+        room = self._catalogue.of_log(log)
         if room is not None:
             room.deliver(posts)
 
@@ -60,52 +86,125 @@ class Directory:
 
     # -- coming and leaving ------------------------------------------------------------------
 
-    def arrive(self, account: Account, member: Member, seen: int) -> tuple[Person, bytes]:
+    def arrive(
+        self, account: Account, member: Member, seen: int, cursors: dict[str, int] | None = None
+    ) -> tuple[Person, bytes]:
         """Let a session in, and announce a person who was not here yet.
 
         :param seen: :attr:`changes` from before the account was loaded: what has changed since
             is looked up again.
+        :param cursors: of a client that comes back: the last place that it has shown, by log.
+        :returns: the person, and what the session is shown first: with cursors all that came
+            after them, else the last messages and what was missed.
 
-        The caller holds the member's outbox, and releases it with the history returned here.
+        The caller holds the member's outbox, and releases it with what is returned here.
         """
+        places = self._keeper.load(account.id)
         with self._lock:
             person = self._people.get(account.id)
-            is_new = person is None
+            before = places
             if person is None:
-                log = mailbox_of(account.id)
-                mailbox = self._rooms[log] = Room(log, self._engine)
-                person = self._people[account.id] = Person(account, self.lobby, mailbox)
-            person.members = (*person.members, member)
-            if person.busy is None:
-                upto = self.lobby.enter(member)
-                person.mailbox.enter(member)
+                person = self._locked_admit(account, places)
+            elif not person.members:
+                before = person.left
+                if person.away_alarm is not None:
+                    self._clock.cancel(person.away_alarm)
+                    person.away_alarm = None
             else:
-                member.cursors = {room.log: room.put_aside(member) for room in person.rooms}
-                upto = member.cursors[LOBBY]
-            if is_new:
-                self._engine.append(Post(LOBBY, JOIN, account.id, account.name))
+                before = None
+            person.members = (*person.members, member)
+            member.room = person.room
+            stretches = self._locked_enter(person, member, before)
+            if person.busy is not None and cursors is not None:
+                shown = {
+                    s.room.log: min(s.upto, cursors.get(s.room.log, s.after)) for s in stretches
+                }
+                member.cursors = shown
+            is_busy = person.busy is not None
             is_old = self._changed.get(account.id, self._forgotten) > seen
         if is_old:
             self.refresh(account.id)
-        posts = self._engine.read(LOBBY, 0, upto, HISTORY)
-        return person, member.face.messages(posts, old=True) if posts else b""
+        if cursors is None:
+            since = before.seen if before else None
+            if is_busy:  # what was missed comes when free
+                stretches = [Stretch(room, upto, upto) for room, _, upto in stretches]
+            return person, at_login(self._engine, member, stretches, since)
+        if is_busy:
+            return person, b""
+        return person, after_a_cut(self._engine, member, stretches, cursors)
 
-    def depart(self, member: Member) -> None:
-        """Take a session out, and announce it when the person has no other. Idempotent."""
+    def _locked_admit(self, account: Account, places: Places | None) -> Person:
+        mailbox = self._catalogue.locked_open_mailbox(mailbox_of(account.id))
+        person = self._people[account.id] = Person(account, self.lobby, mailbox)
+        for log in places.cursors if places else ():
+            room = self._catalogue.of_log(log)
+            if room is None or room.is_mailbox or room is self.lobby:
+                continue
+            if may_enter(room.record, account.id):
+                person.rooms = (*person.rooms, room)
+        for room in person.rooms:
+            room.people[account.id] = None
+            if places is not None and room.log == places.room:
+                person.room = room
+            self.memberships.locked_announce(room, JOIN, account)
+        return person
+
+    @staticmethod
+    def _locked_enter(person: Person, member: Member, before: Places | None) -> list[Stretch]:
+        stretches = []
+        if person.busy is not None:
+            member.cursors = {}
+        for room in person.logs:
+            upto = room.enter(member) if member.cursors is None else room.put_aside(member)
+            after = before.cursors.get(room.log, upto) if before else upto
+            if member.cursors is not None:
+                member.cursors[room.log] = min(after, upto)
+            stretches.append(Stretch(room, min(after, upto), upto))
+        return stretches
+
+    def depart(self, member: Member, is_away: bool = False) -> None:
+        """Take a session out, and announce it when the person has no other. Idempotent.
+
+        :param is_away: the connection was lost and may come back: that is announced only when it
+            does not, after ``AWAY_SECONDS``.
+        """
         with self._lock:
             person = self._people.get(member.account_id)
             if person is None or member not in person.members:
                 return
+            if len(person.members) == 1:
+                person.left = person.places()
             person.members = tuple(m for m in person.members if m is not member)
-            for room in person.rooms:
+            for room in person.logs:
                 room.leave(member)
-            if not person.members:
-                account = person.account
-                del self._people[account.id]
-                self._engine.unfollow(person.mailbox.log)
-                del self._rooms[person.mailbox.log]
-                if not self._is_quiet:
-                    self._engine.append(Post(LOBBY, LEAVE, account.id, account.name))
+            if person.members:
+                return
+            self._keeper.locked_keep(person)
+            if is_away and not self._is_quiet:
+                person.away_until = time.monotonic() + AWAY_SECONDS
+                person.away_alarm = self._clock.after(
+                    AWAY_SECONDS, partial(self._stay_away, person)
+                )
+            else:
+                self._locked_go(person)
+
+    def _stay_away(self, person: Person) -> None:
+        with self._lock:
+            if not person.members and time.monotonic() >= person.away_until:
+                self._locked_go(person)
+
+    def _locked_go(self, person: Person) -> None:
+        account = person.account
+        if self._people.pop(account.id, None) is None:
+            return
+        if person.busy_alarm is not None:
+            self._clock.cancel(person.busy_alarm)
+        self._catalogue.locked_close_mailbox(person.mailbox)
+        self._keeper.locked_forget(account.id)
+        for room in person.rooms:
+            room.people.pop(account.id, None)
+            if not self._is_quiet:
+                self.memberships.locked_announce(room, LEAVE, account)
 
     def be_quiet(self) -> None:
         """Announce nobody's leaving from now on: the server stops."""
@@ -127,35 +226,62 @@ class Directory:
             some = [p.account.name for p in islice(self._people.values(), most)]
             return some, len(self._people)
 
+    def joined_room(self, person: Person, name: str) -> Room:
+        """Return a room that a person has joined.
+
+        :raises UserError: there is none of this name for this person, or it is not joined.
+        """
+        return self.memberships.joined(person, name)
+
     # -- private messages --------------------------------------------------------------------
 
     def send_private(
-        self, sender: Person, recipient: Person, text: str, cid: str, origin: Member
-    ) -> None:
+        self, sender: Person, to: Account, text: str, cid: str, origin: Member
+    ) -> Person | None:
         """Append to the recipient's mailbox, then to the sender's: that one is the echo.
 
         :param origin: the session that is told when it cannot be kept.
+        :returns: the recipient, if that person is here; else it is kept for the next login.
         """
-        account, to = sender.account, recipient.account
-        boxes = [sender.mailbox] if sender is recipient else [recipient.mailbox, sender.mailbox]
-        for box in boxes:
-            post = Post(box.log, PRIVATE, account.id, account.name, text, cid, to.name)
+        account = sender.account
+        recipient = self.person(to.id)
+        if recipient is not None:
+            with self._lock:
+                recipient.last_private = account.id
+        for log in dict.fromkeys((mailbox_of(to.id), sender.mailbox.log)):
+            post = Post(log, PRIVATE, account.id, account.name, text, cid, to.name)
             post.origin = origin
-            box.post(post)
+            sender.mailbox.post(post)
+        return recipient if recipient is not None and recipient.members else None
 
     # -- busy and free -----------------------------------------------------------------------
 
-    def go_busy(self, person: Person, reason: str) -> None:
-        """Hold everything back from all sessions of a person; a new reason replaces the old."""
+    def go_busy(self, person: Person, reason: str, seconds: float = 0.0) -> None:
+        """Hold everything back from all sessions of a person; a new reason replaces the old.
+
+        :param seconds: time after which the person is free by itself; 0 = never.
+        """
         with self._lock:
             was_free = person.busy is None
             person.busy = reason
+            if person.busy_alarm is not None:
+                self._clock.cancel(person.busy_alarm)
+            person.busy_until, person.busy_alarm = 0.0, None
+            if seconds:
+                person.busy_until = until = time.time() + seconds
+                person.busy_alarm = self._clock.after(
+                    seconds, partial(self._run_out, person, until)
+                )
             for member in person.members if was_free else ():
-                member.cursors = {room.log: room.put_aside(member) for room in person.rooms}
+                member.cursors = {room.log: room.put_aside(member) for room in person.logs}
             members = person.members
         for member in members:
             text = person.busy_sentence()
             member.outbox.offer(member.face.control("busy", text, reason=reason))
+
+    def _run_out(self, person: Person, until: float) -> None:
+        if person.busy_until == until:
+            self.go_free(person)
 
     def go_free(self, person: Person) -> bool:
         """Show each session what it missed and let it see the rooms again; False: was free."""
@@ -163,46 +289,38 @@ class Directory:
             if person.busy is None:
                 return False
             person.busy = None
-            spans = []
+            if person.busy_alarm is not None:
+                self._clock.cancel(person.busy_alarm)
+            person.busy_until, person.busy_alarm = 0.0, None
+            held = []
             for member in person.members:
                 # Held: live messages may come before those that are read back below.
                 gap = member.outbox.hold()
                 cursors = member.cursors or {}
                 member.cursors = None
-                spans.append(
-                    (
-                        member,
-                        gap,
-                        [(r.log, cursors.get(r.log, 0), r.enter(member)) for r in person.rooms],
-                    )
-                )
-        for member, gap, places in spans:
-            text, posts = self._missed(person, places)
-            member.outbox.release(
-                gap,
-                member.face.control("free", text)
-                + (member.face.messages(posts, old=True) if posts else b""),
-            )
+                stretches = []
+                for room in person.logs:
+                    upto = room.enter(member)
+                    stretches.append(Stretch(room, cursors.get(room.log, upto), upto))
+                held.append((member, gap, stretches))
+        for member, gap, stretches in held:
+            shown = member.face.control("free", "You are free. See /history for what you missed.")
+            try:
+                shown = while_busy(self._engine, person, member, stretches)
+            finally:
+                member.outbox.release(gap, shown)
         return True
-
-    def _missed(self, person: Person, places: list[tuple[str, int, int]]) -> tuple[str, list[Post]]:
-        posts: list[Post] = []
-        lost = 0
-        for log, after, upto in places:
-            found = self._engine.read(log, after, upto, MISSED)
-            lost += upto - after - len(found)
-            posts += [post for post in found if post.sender_id != person.account.id]
-        posts.sort(key=lambda post: post.time)
-        text = "You are free. "
-        text += f"{len(posts)} missed:" if posts else "You missed nothing."
-        if lost:
-            text = f"You are free. {lost} more were missed than are kept; the last {len(posts)}:"
-        return text, posts
 
     # -- what was changed, here or elsewhere -------------------------------------------------
 
     def controlled(self, control: Control) -> None:
-        """Act upon a change of an account; called by the engine's thread."""
+        """Act upon a change of an account or a room; called by the engine's thread."""
+        if control.kind == "room":
+            with self._lock:
+                if not self._is_look_due:
+                    self._is_look_due = True
+                    self._clock.after(_LOOK_SECONDS, self._look_at_rooms)
+            return
         with self._lock:
             self.changes += 1
             self._changed.pop(control.account_id, None)
@@ -210,6 +328,12 @@ class Directory:
             if len(self._changed) > CHANGES_KNOWN:
                 self._forgotten = self._changed.pop(next(iter(self._changed)))
         self.refresh(control.account_id)
+
+    def _look_at_rooms(self) -> None:
+        with self._lock:
+            self._is_look_due = False
+        for room, gone in self._catalogue.load():
+            self.memberships.dismiss(room, gone)
 
     def refresh(self, account_id: str) -> None:
         """Bring somebody who is here up to what the store says of the account."""
@@ -225,6 +349,8 @@ class Directory:
             return
         account = self._engine.load_account_by_id(account_id)
         if account is None:
+            with self._lock:
+                person.is_deleted = True
             for member in person.members:
                 member.end(member.face.control("disconnect", "Your account was deleted. Goodbye."))
             return

@@ -3,42 +3,83 @@
 import threading
 import time
 
+from chatroom.rooms.clock import Alarm
 from chatroom.rooms.room import Member, Room
-from chatroom.storage.records import SUPERUSER, Account
+from chatroom.storage.records import SUPERUSER, Account, Places
 
 BURST = 50
 """Lines that a person may send at once before the rate counts."""
 
 
 class Person:
-    """Everything that this server knows of somebody who is here.
+    """Everything that this server knows of somebody who is here, or was here a moment ago.
 
-    ``members``, ``busy`` and ``account`` are replaced, never changed, and only under the
-    directory's lock; any thread may read them.
+    The public fields are replaced, never changed, and only under the directory's lock; any thread
+    may read them.
     """
 
     __slots__ = (
         "_due",
         "_pace_lock",
         "account",
+        "away_alarm",
+        "away_until",
         "busy",
+        "busy_alarm",
+        "busy_until",
+        "is_deleted",
+        "last_private",
+        "left",
         "mailbox",
         "members",
         "reading_back",
+        "room",
         "rooms",
     )
 
     def __init__(self, account: Account, lobby: Room, mailbox: Room) -> None:
         self.account = account
         self.mailbox = mailbox
-        self.rooms = (lobby, mailbox)
+        self.rooms: tuple[Room, ...] = (lobby,)
+        """The rooms that were joined, the lobby first."""
+        self.room = lobby
+        """Where the next session's typed lines go."""
         self.members: tuple[Member, ...] = ()
         self.busy: str | None = None
         """``None`` when free, else the reason, which may be empty."""
         self.reading_back = threading.Lock()
         """Held for one /history, /search or /export; outermost, never waited for."""
+        self.busy_until = 0.0
+        """When busy ends by itself, in seconds since the epoch; 0 = not by itself."""
+        self.busy_alarm: Alarm | None = None
+        self.last_private = ""
+        """Account id of who sent the last private message; empty: nobody yet."""
+        self.away_until = 0.0
+        """Until when somebody who lost the connection may come back unnoticed (monotonic)."""
+        self.away_alarm: Alarm | None = None
+        self.left: Places | None = None
+        """Where the last session was when it ended."""
+        self.is_deleted = False
+        """The account is gone: nothing is kept any more."""
         self._pace_lock = threading.Lock()  # guards _due; nothing is taken under it
         self._due = 0.0
+
+    @property
+    def logs(self) -> tuple[Room, ...]:
+        """All that this person sees: the joined rooms, then the mailbox."""
+        return (*self.rooms, self.mailbox)
+
+    def places(self) -> Places:
+        """Return where this person is a member, and what was shown last; under the lock."""
+        if not self.members and self.left is not None:
+            shown = self.left.cursors
+            cursors = {room.log: shown.get(room.log, room.delivered) for room in self.logs}
+            return Places(cursors, self.room.log, self.left.seen)
+        cursors = {room.log: room.delivered for room in self.logs}
+        for member in self.members:
+            for log, place in (member.cursors or {}).items():
+                cursors[log] = min(cursors[log], place)
+        return Places(cursors, self.room.log, time.time())
 
     def busy_text(self) -> str:
         """Return ``busy`` with its reason, or ``free``."""
@@ -48,12 +89,17 @@ class Person:
 
     def busy_sentence(self) -> str:
         """Return what a busy person is told."""
-        return f"You are {self.busy_text()}. Messages are held until you type /free."
+        end = ""
+        if self.busy_until:
+            end = time.strftime(" or it is %I:%M %p", time.localtime(self.busy_until))
+            if self.busy_until - time.time() > 12 * 3600:
+                end += time.strftime(" on %Y-%m-%d", time.localtime(self.busy_until))
+        return f"You are {self.busy_text()}. Messages are held until you type /free{end}."
 
     def idle_seconds(self) -> float:
         """Return the time since somebody typed in any session of this person."""
-        last = max((member.last_active for member in self.members), default=0.0)
-        return max(0.0, time.monotonic() - last)
+        now = time.monotonic()
+        return max(0.0, now - max((member.last_active for member in self.members), default=now))
 
     def pace(self, rate: float) -> float:
         """Count one line; return the seconds to wait before it is handled.

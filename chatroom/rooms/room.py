@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import KEPT, Post
+from chatroom.storage.records import ANNOUNCE, KEPT, Post, RoomRecord
 
 LOBBY = "lobby"
 
@@ -22,6 +22,10 @@ def mailbox_of(account_id: str) -> str:
 
 class Face(Protocol):
     """Turns what happens into the bytes of one kind of client. Shared by all its members."""
+
+    @property
+    def elsewhere(self) -> "Face":
+        """The face for messages of rooms where this session's typed lines do not go."""
 
     def messages(self, posts: list[Post], old: bool = False) -> bytes:
         """Render posts, in order; ``old`` when they are read back."""
@@ -61,7 +65,19 @@ class Outbox(Protocol):
 class Member:
     """One session as the rooms see it: a face, an outbox, and how to end it."""
 
-    __slots__ = ("account_id", "cursors", "end", "face", "last_active", "outbox")
+    __slots__ = (
+        "account_id",
+        "cursors",
+        "end",
+        "face",
+        "has_ticket",
+        "last_active",
+        "outbox",
+        "room",
+    )
+
+    room: "Room"
+    """Where this session's typed lines go; replaced under the directory's lock."""
 
     def __init__(
         self, account_id: str, face: Face, outbox: Outbox, end: Callable[[bytes], None]
@@ -72,7 +88,13 @@ class Member:
         self.end = end
         self.cursors: dict[str, int] | None = None
         """While busy: the last place that was shown, for each log."""
+        self.has_ticket = False
+        """Set when the session may come back without a password."""
         self.last_active = time.monotonic()
+
+    def face_in(self, room: "Room") -> Face:
+        """Return the face that shows messages of a room to this session."""
+        return self.face if room is self.room or room.is_mailbox else self.face.elsewhere
 
 
 Snapshot = tuple[tuple[Face, tuple[Callable[[bytes], None], ...]], ...]
@@ -81,48 +103,66 @@ Snapshot = tuple[tuple[Face, tuple[Callable[[bytes], None], ...]], ...]
 class Room:
     """Members of one log. Any thread may call the methods, except :meth:`deliver`.
 
-    :param log: name of the log.
-    :param engine: keeps it.
+    :param record: what is kept of the room; its name is the name of the log.
+    :param engine: keeps the log.
     """
 
-    def __init__(self, log: str, engine: Engine) -> None:
-        self.log = log
+    def __init__(self, record: RoomRecord, engine: Engine) -> None:
+        self.log = record.name
+        self.is_mailbox = record.name.startswith("@")
+        self.record = record
+        """Replaced, never changed, and only under the directory's lock."""
+        self.people: dict[str, None] = {}
+        """Account ids of the people here who have joined; under the directory's lock."""
         self._engine = engine
         # The room's lock, second of directory → room → stripe. Guards everything below.
         # Delivery takes it once a round, for a snapshot, and holds no lock while it sends.
         self._lock = threading.Lock()
-        self._members: dict[Member, None] = {}
-        # Busy members: they see only what they post themselves.
-        self._aside: dict[str, dict[Member, None]] = {}
+        # With each member the face for this room: it is another one while the session's typed
+        # lines go elsewhere.
+        self._members: dict[Member, Face] = {}
+        # Busy members: they see what they post themselves, and announcements.
+        self._aside: dict[str, dict[Member, Face]] = {}
         self._snapshot: Snapshot | None = ()
         self._delivered = 0
-        engine.follow(log)
+        engine.follow(self.log)
         with self._lock:
             # Followed first: what is committed from now on is either delivered here or counted
             # here, and deliver() leaves out what was counted.
-            self._delivered = max(self._delivered, engine.span(log).last)
+            self._delivered = max(self._delivered, engine.span(self.log).last)
+
+    @property
+    def delivered(self) -> int:
+        """The last place that all members have been shown."""
+        with self._lock:
+            return self._delivered
 
     def enter(self, member: Member) -> int:
-        """Let a member see the log; return the place after which it arrives by itself."""
+        """Let a member see the log; return the place after which it arrives by itself.
+
+        A member that is in already goes on with the face that it has for this room now.
+        """
+        face = member.face_in(self)
         with self._lock:
             self._take_from_aside(member)
-            self._members[member] = None
+            self._members[member] = face
             self._snapshot = None
             return self._delivered
 
     def put_aside(self, member: Member) -> int:
         """Let a member see only its own posts; return the last place that it has been shown."""
+        face = member.face_in(self)
         with self._lock:
-            if self._members.pop(member, member) is None:
+            if self._members.pop(member, None) is not None:
                 self._snapshot = None
-            self._aside.setdefault(member.account_id, {})[member] = None
+            self._aside.setdefault(member.account_id, {})[member] = face
             return self._delivered
 
     def leave(self, member: Member) -> None:
         """Take a member out."""
         with self._lock:
             self._take_from_aside(member)
-            if self._members.pop(member, member) is None:
+            if self._members.pop(member, None) is not None:
                 self._snapshot = None
 
     def post(self, post: Post) -> None:
@@ -149,7 +189,7 @@ class Room:
             snapshot = self._snapshot
             if snapshot is None:
                 snapshot = self._snapshot = self._make_snapshot()
-            aside = {k: list(v) for k, v in self._aside.items()} if self._aside else None
+            aside = {k: list(v.items()) for k, v in self._aside.items()} if self._aside else None
         if not posts:
             return
         for face, offers in snapshot:
@@ -157,15 +197,23 @@ class Room:
             for offer in offers:
                 offer(chunk)
         if aside:
-            for post in posts:
-                for member in aside.get(post.sender_id, ()) if post.kind in KEPT else ():
-                    member.outbox.offer(member.face.messages([post]))
+            self._deliver_aside(posts, aside)
+
+    @staticmethod
+    def _deliver_aside(posts: list[Post], aside: dict[str, list[tuple[Member, Face]]]) -> None:
+        for post in posts:
+            if post.kind == ANNOUNCE:
+                found = [one for members in aside.values() for one in members]
+            else:
+                found = aside.get(post.sender_id, []) if post.kind in KEPT else []
+            for member, face in found:
+                member.outbox.offer(face.messages([post]))
 
     def _make_snapshot(self) -> Snapshot:
         faces: dict[Face, dict[Stripe, list[Outbox]]] = {}
-        for member in self._members:
+        for member, face in self._members.items():
             outbox = member.outbox
-            faces.setdefault(member.face, {}).setdefault(outbox.stripe, []).append(outbox)
+            faces.setdefault(face, {}).setdefault(outbox.stripe, []).append(outbox)
         return tuple(
             (face, tuple(stripe.walk(outboxes) for stripe, outboxes in stripes.items()))
             for face, stripes in faces.items()
@@ -174,5 +222,5 @@ class Room:
     def _take_from_aside(self, member: Member) -> None:
         assert self._lock.locked()
         aside = self._aside.get(member.account_id)
-        if aside is not None and aside.pop(member, member) is None and not aside:
+        if aside is not None and aside.pop(member, None) is not None and not aside:
             del self._aside[member.account_id]

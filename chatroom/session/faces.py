@@ -9,8 +9,16 @@ from typing import Any, NamedTuple
 
 from chatroom.errors import UserError
 from chatroom.protocol import CID_LONGEST, decode, encode, text_field
-from chatroom.rooms.room import LOBBY
-from chatroom.storage.records import JOIN, LEAVE, PRIVATE, TEXT, Post
+from chatroom.storage.records import (
+    ACTION,
+    ANNOUNCE,
+    JOIN,
+    LEAVE,
+    PRIVATE,
+    REMOVED,
+    TEXT,
+    Post,
+)
 from chatroom.text import clean_line, clean_text
 
 POST, COMMAND, ANSWER, NOTHING = "post", "command", "answer", "nothing"
@@ -22,6 +30,8 @@ class Input(NamedTuple):
     kind: str
     text: str
     cid: str = ""
+    room: str = ""
+    """Of a message: where it goes; empty for the session's current room."""
 
 
 NO_INPUT = Input(NOTHING, "")
@@ -36,10 +46,19 @@ class NotUnderstood(UserError):
 
 
 class PlainFace:
-    """Sentences for a person with ``nc`` or ``telnet``; times are the server's local time."""
+    """Sentences for a person with ``nc`` or ``telnet``; times are the server's local time.
 
-    def __init__(self) -> None:
+    :param is_tagged: it names the room in front of each line.
+    """
+
+    def __init__(self, is_tagged: bool = False) -> None:
+        self._is_tagged = is_tagged
         self._cache = (-1, "")
+
+    @property
+    def elsewhere(self) -> "PlainFace":
+        """The face for rooms where the session's typed lines do not go."""
+        return TAGGED
 
     def parse(self, line: str, asked: bool) -> Input:
         """Understand a line; ``asked`` when a question is open. Never raises."""
@@ -56,18 +75,13 @@ class PlainFace:
         """Render posts; further lines of a message are indented, so none can be forged."""
         lines = []
         for post in posts:
-            clock = self._clock_of(post.time)
+            clock = self._day_of(post.time) if old else self._clock_of(post.time)
             kind = post.kind
+            where = f"#{post.log} | " if self._is_tagged else ""
             if kind == TEXT:
-                lines.append(f"{clock} | {post.sender}: {post.text}\n")
-            elif kind == PRIVATE:
-                is_echo = post.log[1:] == post.sender_id
-                where = f"private to {post.to}" if is_echo else f"private from {post.sender}"
-                lines.append(f"{clock} | {where}: {post.text}\n")
-            elif kind == JOIN:
-                lines.append(f"{clock} | {post.sender} has joined.\n")
-            elif kind == LEAVE:
-                lines.append(f"{clock} | {post.sender} has left.\n")
+                lines.append(f"{clock} | {where}{post.sender}: {post.text}\n")
+            else:
+                lines.append(f"{clock} | {_other_than_text(post, where)}\n")
             if "\n" in post.text:
                 lines[-1] = lines[-1][:-1].replace("\n", "\n    ") + "\n"
         return "".join(lines).encode()
@@ -87,6 +101,13 @@ class PlainFace:
     def export(self, fields: dict[str, Any]) -> bytes:
         return encode("", fields)[2:]  # the JSON alone
 
+    def _day_of(self, seconds: float) -> str:
+        """Return the time, with the day when it is not today."""
+        day = time.localtime(seconds)
+        if day[:3] == time.localtime()[:3]:
+            return self._clock_of(seconds)
+        return time.strftime("%Y-%m-%d %I:%M %p", day)
+
     def _clock_of(self, seconds: float) -> str:
         minute = int(seconds // 60)
         cached, clock = self._cache  # one attribute: both halves always belong together
@@ -94,6 +115,25 @@ class PlainFace:
             clock = time.strftime("%I:%M %p", time.localtime(seconds))
             self._cache = (minute, clock)
         return clock
+
+
+def _other_than_text(post: Post, where: str) -> str:
+    """Return the line of a post that is not a plain message; ``where`` names its room."""
+    kind, sender = post.kind, post.sender
+    if kind == PRIVATE:
+        is_echo = post.log[1:] == post.sender_id
+        return f"private {f'to {post.to}' if is_echo else f'from {sender}'}: {post.text}"
+    if kind == ANNOUNCE:
+        return f"Announcement from {sender}: {post.text}"
+    if kind == REMOVED and post.ref == post.seq:
+        return f"{where if post.log[0] != '@' else ''}{sender}: (removed)"
+    words = {
+        ACTION: f"* {sender} {post.text}",
+        REMOVED: f"{sender} removed message {post.ref}.",
+        JOIN: f"{sender} has joined.",
+        LEAVE: f"{sender} has left.",
+    }
+    return where + words[kind]
 
 
 def _cid(fields: dict[str, Any]) -> str:
@@ -108,6 +148,11 @@ _JSON = json.JSONEncoder(ensure_ascii=False)
 
 class EventsFace:
     """``>word {json}`` lines for programs; times are UTC."""
+
+    @property
+    def elsewhere(self) -> "EventsFace":
+        """Itself: each message names its room."""
+        return self
 
     def parse(self, line: str, asked: bool) -> Input:
         """Understand a line. :raises NotUnderstood: it cannot be; says what may be sent."""
@@ -128,12 +173,11 @@ class EventsFace:
         if word == "command":
             return Input(COMMAND, clean_line(text_field(word, fields, "line")), cid)
         if word == "post":
-            if fields.get("room", LOBBY) != LOBBY:
-                raise UserError(f"There is no such room. The room is called {LOBBY}.")
+            room = clean_line(text_field(word, fields, "room"))
             text = clean_text(text_field(word, fields, "text")).strip("\n")
             if not text.strip():
                 raise UserError("The message is empty; nothing was sent.")
-            return Input(POST, text, cid)
+            return Input(POST, text, cid, room)
         raise UserError("Send >answer, >post or >command; see docs/protocol.md.")
 
     def messages(self, posts: list[Post], old: bool = False) -> bytes:
@@ -147,6 +191,8 @@ class EventsFace:
                 last, time_text = post.time, _utc(post.time)
             is_mail = post.kind == PRIVATE
             more = f',"to":"{post.to}"' if is_mail else ""
+            if post.ref:
+                more += f',"ref":{post.ref}'
             if post.cid:
                 more += f',"cid":{quote(post.cid)}'
             if old:
@@ -184,4 +230,5 @@ def _utc(seconds: float) -> str:
 
 AnyFace = PlainFace | EventsFace
 PLAIN = PlainFace()
+TAGGED = PlainFace(is_tagged=True)
 EVENTS = EventsFace()

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import CancelledError
 
 from chatroom.commands.registry import Context, Registry, Services
-from chatroom.errors import Gone, StoreError
+from chatroom.errors import Gone, StoreError, UserError
 from chatroom.net.connection import Connection
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
@@ -36,16 +36,20 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         _log.info("not logged in address=%s reason=%s", connection.address, reason or "stop")
         _say_farewell(dialogue, services, str(reason))
         return
+    is_lost = False
     try:
         _talk(dialogue, services, registry, person, member)
         reason_left = "goodbye"
     except Gone as reason:
         reason_left = str(reason)
+        # Else the server itself has ended it: a kick, a stop.
+        outbox = connection.outbox
+        is_lost = member.has_ticket and (outbox.overflowed or not outbox.input_ended)
     finally:
         if services.stopping.is_set():
             # What was posted before the stop is delivered to everybody before anybody leaves.
             services.settled.wait(_SETTLE_SECONDS)
-        services.directory.depart(member)
+        services.directory.depart(member, is_lost)
     _log.info("left account=%s reason=%s", member.account_id, reason_left)
     _say_farewell(dialogue, services, reason_left)
 
@@ -105,8 +109,7 @@ def _welcome(person: Person, member: Member, history: bytes, directory: Director
     )
     here = f"Here now ({number}): {', '.join(names)}{more}"
     first += face.notice("here", here, names=names, number=number)
-    if history:
-        first += face.notice("history", "The last messages:") + history
+    first += history
     if person.busy is not None:
         first += face.control("busy", person.busy_sentence(), reason=person.busy)
     return first
@@ -117,7 +120,6 @@ def _talk(
 ) -> None:
     """Handle line after line until the person leaves. :raises Gone: the peer has left."""
     read = dialogue.read
-    room = services.directory.lobby
     rate = services.settings.message_rate
     while True:
         said = read()
@@ -134,12 +136,15 @@ def _talk(
         if kind == POST:
             account = person.account
             try:
+                room = member.room
+                if said.room:
+                    room = services.directory.joined_room(person, said.room)
                 room.post(
                     Post(
                         room.log, TEXT, account.id, account.name, said.text, said.cid, origin=member
                     )
                 )
-            except StoreError as error:
+            except (StoreError, UserError) as error:
                 dialogue.refuse(str(error), said.cid)
         elif kind == COMMAND:
             context = Context(services, person, member, dialogue, said.cid)

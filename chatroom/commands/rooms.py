@@ -1,0 +1,102 @@
+"""Commands about rooms: joining, leaving, looking around, and what owners may do."""
+
+from chatroom.commands.registry import Context, Needs, Registry
+from chatroom.rooms.room import Room
+from chatroom.storage.records import Account, RoomRecord
+from chatroom.text import table
+
+
+def add_to(registry: Registry) -> None:
+    """Enter these commands into the table."""
+
+    @registry.command("join", "ROOM", "come into a room and talk there")
+    def join(context: Context, name: str) -> None:
+        memberships = context.services.directory.memberships
+        context.reply(_here(memberships.join(context.person, context.member, name)))
+
+    @registry.command("room", "ROOM", "talk in another one of your rooms")
+    def switch(context: Context, name: str) -> None:
+        memberships = context.services.directory.memberships
+        context.reply(_here(memberships.switch(context.person, context.member, name)))
+
+    @registry.command("leave", "[ROOM]", "be in a room no more; without ROOM the current one")
+    def leave(context: Context, name: str | None) -> None:
+        memberships = context.services.directory.memberships
+        room = memberships.leave(context.person, context.member, name)
+        now = context.member.room.log
+        context.reply(f"You have left #{room.log}. You talk in #{now} now.")
+
+    @registry.command("rooms", "", "the rooms that you may join")
+    def rooms(context: Context) -> None:
+        visible = context.services.directory.memberships.visible(context.account.id)
+        rows = [
+            (f"#{record.name}", str(number), _marks(context, record), record.topic or "-")
+            for record, number in visible
+        ]
+        context.reply(table(("room", "people", "", "topic"), rows))
+
+    @registry.command(
+        "topic",
+        "[TEXT]",
+        "what this room is about; its owner sets it (- takes it away)",
+        needs=Needs.OWNER_TO_CHANGE,
+    )
+    def topic(context: Context, text: str | None) -> None:
+        room = context.member.room
+        if text is None:
+            topic = room.record.topic
+            context.reply(f"#{room.log}: {topic}" if topic else f"#{room.log} has no topic.")
+            return
+        new = "" if text == "-" else text
+        context.services.directory.memberships.set_topic(room, new, context.account)
+        context.reply("")  # everybody in the room is told, the owner, too
+
+    @registry.command("create", "ROOM [private]", "make a room of your own and talk there")
+    def create(context: Context, name: str, private: str | None) -> None:
+        memberships = context.services.directory.memberships
+        room = memberships.create(context.person, context.member, name, private is not None)
+        more = "Let people in with /invite USER." if private else "Everybody may /join it."
+        context.reply(f"#{room.log} is yours, and you talk there now. {more}")
+
+    @registry.command("invite", "USER", "let somebody into this private room", needs=Needs.OWNER)
+    def invite(context: Context, account: Account) -> None:
+        room = context.member.room
+        if context.services.directory.memberships.invite(room, account, context.account):
+            context.reply(f"{account.name} may come into #{room.log} now and was told.")
+        else:
+            context.reply(f"{account.name} is not here, and may come into #{room.log} later.")
+
+    @registry.command(
+        "uninvite", "USER", "take an invitation back; who is inside has to go", needs=Needs.OWNER
+    )
+    def uninvite(context: Context, account: Account) -> None:
+        room = context.member.room
+        context.services.directory.memberships.uninvite(room, account)
+        context.reply(f"{account.name} may not come into #{room.log} any more.")
+
+    @registry.command("remove", "USER", "send somebody out of this room", needs=Needs.OWNER)
+    def remove(context: Context, account: Account) -> None:
+        room = context.member.room
+        context.services.directory.memberships.remove(room, account, context.account)
+        may = "may not come back" if room.record.private else "may come back"
+        context.reply(f"{account.name} was removed from #{room.log} and {may}.")
+
+
+def _here(room: Room) -> str:
+    number = len(room.people)
+    topic = f" Topic: {room.record.topic}" if room.record.topic else ""
+    people = "1 person is" if number == 1 else f"{number} people are"
+    return f"You talk in #{room.log} now; {people} here.{topic}"
+
+
+def _marks(context: Context, record: RoomRecord) -> str:
+    marks = []
+    if record.name == context.member.room.log:
+        marks.append("talking")
+    elif any(room.log == record.name for room in context.person.rooms):
+        marks.append("joined")
+    if record.owner == context.account.id:
+        marks.append("yours")
+    if record.private:
+        marks.append("private")
+    return ", ".join(marks)

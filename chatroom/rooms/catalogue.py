@@ -1,0 +1,122 @@
+"""The rooms of this server: finding, making and changing them, and who may see which."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from chatroom.errors import Conflict, NameTaken, UserError
+from chatroom.rooms.room import LOBBY, Room
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import Account, RoomRecord
+from chatroom.text import check_name, fold
+
+
+def may_enter(record: RoomRecord, account_id: str) -> bool:
+    """Tell whether a room exists for somebody: it is public, one's own, or one is invited."""
+    return not record.private or account_id == record.owner or account_id in record.invited
+
+
+class Catalogue:
+    """The table of rooms, and of the mailboxes of those who are here.
+
+    :param engine: keeps the rooms' records.
+    :param lock: the directory's lock; it guards both tables and each room's ``record``.
+    :param most: rooms that people may create; 0 = no limit.
+
+    Any thread may call the methods. Those that begin with ``locked_`` are called under the lock,
+    all others without it.
+    """
+
+    def __init__(self, engine: Engine, lock: threading.Lock, most: int) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._most = most
+        self.lobby = Room(RoomRecord(LOBBY, ""), engine)
+        self._by_log: dict[str, Room] = {LOBBY: self.lobby}
+        self._by_name: dict[str, Room] = {fold(LOBBY): self.lobby}
+
+    def of_log(self, log: str) -> Room | None:
+        """Return the room or mailbox that shows a log."""
+        return self._by_log.get(log)
+
+    def locked_find(self, name: str, account_id: str) -> Room | None:
+        """Return a room by its name, if it exists for this account; case does not count."""
+        assert self._lock.locked()
+        room = self._by_name.get(fold(name))
+        return room if room is not None and may_enter(room.record, account_id) else None
+
+    def seen_by(self, account_id: str) -> list[Room]:
+        """Return all rooms that exist for an account, oldest first."""
+        with self._lock:
+            return [r for r in self._by_name.values() if may_enter(r.record, account_id)]
+
+    def locked_open_mailbox(self, log: str) -> Room:
+        """Open the mailbox of somebody who comes."""
+        assert self._lock.locked()
+        mailbox = self._by_log[log] = Room(RoomRecord(log, log[1:], private=True), self._engine)
+        return mailbox
+
+    def locked_close_mailbox(self, mailbox: Room) -> None:
+        """Close the mailbox of somebody who goes."""
+        assert self._lock.locked()
+        self._engine.unfollow(mailbox.log)
+        self._by_log.pop(mailbox.log, None)
+
+    def create(self, name: str, owner: Account, private: bool) -> Room:
+        """Make a new room; it is durable when this returns.
+
+        :raises UserError: the name is not allowed or taken, or there are too many rooms.
+        :raises StoreError: it could not be written.
+        """
+        check_name(name)
+        with self._lock:
+            number = len(self._by_name) - 1
+            is_taken = fold(name) in self._by_name
+        if self._most and number >= self._most:
+            raise UserError(f"There are {number} rooms already; no more can be made here.")
+        try:
+            if is_taken:
+                raise NameTaken(name)
+            saved = self._engine.save_room(RoomRecord(name, owner.id, private=private))
+        except NameTaken:
+            raise UserError(f"The name {name} is taken. Choose another one.") from None
+        return self.take(saved)[0]
+
+    def change(self, room: Room, change: Callable[[RoomRecord], RoomRecord]) -> list[str]:
+        """Save a change of a room; load it again when somebody else was faster.
+
+        :param change: makes the new record of the current one.
+        :returns: see :meth:`take`.
+        :raises StoreError: it could not be written; nothing was changed.
+        """
+        while True:
+            record = room.record
+            changed = change(record)
+            if changed == record:
+                return []
+            try:
+                return self.take(self._engine.save_room(changed))[1]
+            except Conflict:
+                self.load()
+
+    def load(self) -> list[tuple[Room, list[str]]]:
+        """Bring all rooms up to what the store says; see :meth:`take`."""
+        return [self.take(record) for record in self._engine.rooms()]
+
+    def take(self, record: RoomRecord) -> tuple[Room, list[str]]:
+        """Let a record that was saved count, here or elsewhere; an older one is ignored.
+
+        :returns: the room, and the account ids of those inside who may not be there any more.
+        """
+        with self._lock:
+            room = self._by_name.get(fold(record.name))
+            if room is None:
+                room = self._by_log[record.name] = self._by_name[fold(record.name)] = Room(
+                    record, self._engine
+                )
+            elif record.version > room.record.version:
+                # The log keeps its name, whatever a damaged or foreign record says.
+                room.record = replace(record, name=room.log)
+            if not room.record.private:
+                return room, []
+            return room, [one for one in room.people if not may_enter(room.record, one)]

@@ -1,0 +1,263 @@
+"""Who is in which room: joining, leaving, switching, inviting, and what owners may do."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+
+from chatroom.errors import UserError
+from chatroom.rooms.catalogue import Catalogue
+from chatroom.rooms.keeper import PlaceKeeper
+from chatroom.rooms.missed import last_lines
+from chatroom.rooms.person import Person
+from chatroom.rooms.room import LOBBY, Member, Room
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import JOIN, LEAVE, SUPERUSER, Account, Post, RoomRecord
+
+TOPIC_LONGEST = 200
+
+
+class Memberships:
+    """The rooms of people. Any thread may call the methods; those that save wait for the disk.
+
+    :param engine: keeps the logs.
+    :param lock: the directory's lock; it guards the rooms of each person.
+    :param people: the directory's table of who is here.
+    :param catalogue: the rooms.
+    :param keeper: saves where people are.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        lock: threading.Lock,
+        people: dict[str, Person],
+        catalogue: Catalogue,
+        keeper: PlaceKeeper,
+    ) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._people = people
+        self._catalogue = catalogue
+        self._keeper = keeper
+
+    # -- one's own rooms ---------------------------------------------------------------------
+
+    def joined(self, person: Person, name: str) -> Room:
+        """Return a room that a person has joined.
+
+        :raises UserError: there is none of this name for this person, or it is not joined.
+        """
+        with self._lock:
+            return self._locked_joined(person, name)
+
+    def _locked_joined(self, person: Person, name: str) -> Room:
+        room = self._locked_find(person, name)
+        if room not in person.rooms:
+            raise UserError(f"You are not in #{room.log}. Type /join {room.log}")
+        return room
+
+    def _locked_find(self, person: Person, name: str) -> Room:
+        room = self._catalogue.locked_find(name, person.account.id)
+        if room is None:
+            raise UserError(f"There is no room called '{name[:40]}'. See /rooms.")
+        return room
+
+    def join(self, person: Person, member: Member, name: str) -> Room:
+        """Let a person be in a room, and a session talk there; it sees the last messages.
+
+        :raises UserError: there is no such room for this person.
+        """
+        gap = None
+        upto = 0
+        with self._lock:
+            room = self._locked_find(person, name)
+            if room not in person.rooms:
+                person.rooms = (*person.rooms, room)
+                room.people[person.account.id] = None
+                self._locked_switch(person, member, room)
+                # Held: live messages may come before those that are read back below.
+                gap = member.outbox.hold()
+                for one in person.members:
+                    if one.cursors is None:
+                        place = room.enter(one)
+                    else:
+                        place = one.cursors[room.log] = room.put_aside(one)
+                    upto = max(upto, place) if one is member else upto
+                self.locked_announce(room, JOIN, person.account)
+            else:
+                self._locked_switch(person, member, room)
+        if gap is not None:
+            shown = b""
+            try:
+                shown = last_lines(self._engine, member, room, upto)
+            finally:
+                member.outbox.release(gap, shown)
+            self._keeper.keep(person)
+        return room
+
+    def switch(self, person: Person, member: Member, name: str) -> Room:
+        """Let a session's typed lines go to another room of the person.
+
+        :raises UserError: there is none of this name for this person, or it is not joined.
+        """
+        with self._lock:
+            room = self._locked_joined(person, name)
+            self._locked_switch(person, member, room)
+        return room
+
+    def _locked_switch(self, person: Person, member: Member, room: Room) -> None:
+        before, member.room = member.room, room
+        person.room = room
+        for one in {before, room}:
+            # In again, with the face that the session has for this room from now on.
+            if one in person.rooms and one is not None:
+                if member.cursors is None:
+                    one.enter(member)
+                else:
+                    one.put_aside(member)
+
+    def leave(self, person: Person, member: Member, name: str | None) -> Room:
+        """Let a person be in a room no more; without a name: the session's current one.
+
+        :raises UserError: not in it, or it is the lobby.
+        """
+        with self._lock:
+            room = member.room if name is None else self._locked_joined(person, name)
+            if room.log == LOBBY:
+                raise UserError("The lobby cannot be left. /disconnect leaves the server.")
+            self._locked_take_out(person, room)
+            others = [one for one in person.members if one is not member]
+        _tell(others, "left", f"You have left #{room.log}.", room)
+        self._keeper.keep(person)
+        return room
+
+    def _locked_take_out(self, person: Person, room: Room) -> None:
+        person.rooms = tuple(one for one in person.rooms if one is not room)
+        room.people.pop(person.account.id, None)
+        if person.room is room:
+            person.room = self._catalogue.lobby
+        for member in person.members:
+            room.leave(member)
+            if member.cursors is not None:
+                member.cursors.pop(room.log, None)
+            if member.room is room:
+                self._locked_switch(person, member, self._catalogue.lobby)
+        self.locked_announce(room, LEAVE, person.account)
+
+    def locked_announce(self, room: Room, kind: str, account: Account) -> None:
+        """Tell those in a room of a coming or going, if anybody else is there; under the lock."""
+        others = len(room.people) - (account.id in room.people)
+        if others or room is self._catalogue.lobby:
+            self._engine.append(Post(room.log, kind, account.id, account.name))
+
+    def visible(self, account_id: str) -> list[tuple[RoomRecord, int]]:
+        """Return the rooms that exist for an account, each with the number of people here."""
+        return [(room.record, len(room.people)) for room in self._catalogue.seen_by(account_id)]
+
+    # -- rooms and their owners --------------------------------------------------------------
+
+    @staticmethod
+    def rules(account: Account, room: Room) -> bool:
+        """Tell whether an account may do in a room what its owner may."""
+        return account.grant == SUPERUSER or room.record.owner == account.id
+
+    def create(self, person: Person, member: Member, name: str, private: bool) -> Room:
+        """Make a room and join it. :raises UserError: see ``Catalogue.create``."""
+        self._catalogue.create(name, person.account, private)
+        return self.join(person, member, name)
+
+    def set_topic(self, room: Room, topic: str, by: Account) -> None:
+        """Give a room another topic; an empty one takes it away.
+
+        :param topic: at most 200 characters.
+        :raises UserError: it is too long.
+        """
+        if len(topic) > TOPIC_LONGEST:
+            raise UserError(f"A topic has at most {TOPIC_LONGEST} characters.")
+        self.dismiss(room, self._catalogue.change(room, lambda r: replace(r, topic=topic)))
+        text = f"{by.name} has set the topic of #{room.log}: {topic}"
+        if not topic:
+            text = f"{by.name} has taken the topic of #{room.log} away."
+        with self._lock:
+            inside = [self._people[one] for one in room.people if one in self._people]
+            members = [member for person in inside for member in person.members]
+        _tell(members, "topic", text, room)
+
+    def invite(self, room: Room, account: Account, by: Account) -> bool:
+        """Let somebody into a private room; True when that person is here and was told.
+
+        :raises UserError: the room is public, or the person may come in already.
+        """
+        record = room.record
+        if not record.private:
+            raise UserError(f"#{room.log} is open to everybody: /join {room.log} is enough.")
+        if account.id == record.owner or account.id in record.invited:
+            raise UserError(f"{account.name} may come into #{room.log} already.")
+
+        def change(current: RoomRecord) -> RoomRecord:
+            invited = {*current.invited, account.id}
+            return current if invited == {*current.invited} else _invited(current, invited)
+
+        self._catalogue.change(room, change)
+        person = self._people.get(account.id)
+        members = person.members if person else ()
+        _tell(members, "invited", f"{by.name} invites you: /join {room.log}", room)
+        return bool(members)
+
+    def uninvite(self, room: Room, account: Account) -> None:
+        """Take an invitation back; who is inside has to go.
+
+        :raises UserError: the person was not invited.
+        """
+        if account.id not in room.record.invited:
+            raise UserError(f"{account.name} is not invited to #{room.log}.")
+        self.dismiss(room, self._catalogue.change(room, lambda r: _without(r, account.id)))
+
+    def remove(self, room: Room, account: Account, by: Account) -> None:
+        """Take somebody out of a room, and the invitation with it.
+
+        :raises UserError: the person is not in the room, owns it, or it is the lobby.
+        """
+        if room.log == LOBBY:
+            raise UserError("Nobody can be removed from the lobby. See /kickuser.")
+        if account.id == by.id:
+            raise UserError("You cannot remove yourself. /leave leaves the room.")
+        if account.id == room.record.owner:
+            raise UserError(f"{account.name} owns #{room.log} and stays.")
+        was_invited = account.id in room.record.invited
+        is_out = self._put_out(room, account.id, f"{by.name} has removed you from #{room.log}.")
+        self._catalogue.change(room, lambda r: _without(r, account.id))
+        if not is_out and not was_invited:
+            raise UserError(f"{account.name} is not in #{room.log}.")
+
+    def dismiss(self, room: Room, account_ids: Iterable[str]) -> None:
+        """Take those out who may not be in a room any more."""
+        for account_id in account_ids:
+            text = f"You are not invited to #{room.log} any more and have left it."
+            self._put_out(room, account_id, text)
+
+    def _put_out(self, room: Room, account_id: str, text: str) -> bool:
+        with self._lock:
+            person = self._people.get(account_id)
+            is_inside = person is not None and room in person.rooms
+            if person is not None and is_inside:
+                self._locked_take_out(person, room)
+        if person is None:
+            return self._keeper.take_out(account_id, room.log)
+        if is_inside:
+            _tell(person.members, "left", text, room)
+            self._keeper.keep(person)
+        return is_inside
+
+
+def _without(record: RoomRecord, account_id: str) -> RoomRecord:
+    return _invited(record, {*record.invited} - {account_id})
+
+
+def _invited(record: RoomRecord, invited: set[str]) -> RoomRecord:
+    return replace(record, invited=tuple(sorted(invited)))
+
+
+def _tell(members: Iterable[Member], kind: str, text: str, room: Room) -> None:
+    for member in members:
+        member.outbox.offer(member.face.notice(kind, text, room=room.log))
