@@ -101,7 +101,7 @@ def test_a_normal_user_is_refused_what_is_for_superusers(room: ServerProcess, na
         ("/claim", "CODE is missing. Type /claim CODE"),
         ("/free now", "'now' is too much. Type /free"),
         ("/free", "You are free already. /busy holds messages back."),
-        ("/help nothing", "There is no command /nothing. See /help for all of them."),
+        ("/help qqqq", "There is no command /qqqq. See /help for all of them."),
     ],
 )
 def test_a_wrong_command_is_answered_with_one_sentence(

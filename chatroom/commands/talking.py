@@ -45,7 +45,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("reply", "TEXT", "answer the last private message")
     def reply(context: Context, text: str) -> None:
-        account_id = context.person.last_private
+        account_id = context.services.directory.last_private(context.person)
         if not account_id:
             raise UserError("Nobody has written to you yet. Type /messageto USER TEXT")
         account = context.services.engine.load_account_by_id(account_id)

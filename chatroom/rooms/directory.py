@@ -11,13 +11,15 @@ from chatroom.rooms.keeper import PlaceKeeper
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.missed import Stretch, after_a_cut, at_login, while_busy
 from chatroom.rooms.person import Person
-from chatroom.rooms.room import Member, Room, mailbox_of
+from chatroom.rooms.room import LOBBY, Member, Room, mailbox_of
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import JOIN, LEAVE, PRIVATE, SUPERUSER, Account, Control, Places, Post
 
 AWAY_SECONDS = 30.0
 """Time for somebody who lost the connection to come back without being announced."""
 ROOMS = 1000
+MAIL_LOOKED_AT = 200
+"""Private messages that are looked at for the last one that came from somebody else."""
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
 _LOOK_SECONDS = 0.1  # changes of rooms that come together are looked at together
@@ -100,9 +102,11 @@ class Directory:
         The caller holds the member's outbox, and releases it with what is returned here.
         """
         places = self._keeper.load(account.id)
+        if places is None:  # the first visit: there may be mail already
+            places = Places({mailbox_of(account.id): 0}, LOBBY, account.created)
         with self._lock:
             person = self._people.get(account.id)
-            before = places
+            before: Places | None = places
             if person is None:
                 person = self._locked_admit(account, places)
             elif not person.members:
@@ -133,10 +137,10 @@ class Directory:
             return person, b""
         return person, after_a_cut(self._engine, member, stretches, cursors)
 
-    def _locked_admit(self, account: Account, places: Places | None) -> Person:
+    def _locked_admit(self, account: Account, places: Places) -> Person:
         mailbox = self._catalogue.locked_open_mailbox(mailbox_of(account.id))
         person = self._people[account.id] = Person(account, self.lobby, mailbox)
-        for log in places.cursors if places else ():
+        for log in places.cursors:
             room = self._catalogue.of_log(log)
             if room is None or room.is_mailbox or room is self.lobby:
                 continue
@@ -144,7 +148,7 @@ class Directory:
                 person.rooms = (*person.rooms, room)
         for room in person.rooms:
             room.people[account.id] = None
-            if places is not None and room.log == places.room:
+            if room.log == places.room:
                 person.room = room
             self.memberships.locked_announce(room, JOIN, account)
         return person
@@ -253,6 +257,15 @@ class Directory:
             post.origin = origin
             sender.mailbox.post(post)
         return recipient if recipient is not None and recipient.members else None
+
+    def last_private(self, person: Person) -> str:
+        """Return the account id of who sent the last private message; empty: nobody did."""
+        if not person.last_private:
+            box = person.mailbox
+            posts = self._engine.read(box.log, 0, box.delivered, MAIL_LOOKED_AT)
+            senders = [p.sender_id for p in posts if p.sender_id != person.account.id]
+            return senders[-1] if senders else ""
+        return person.last_private
 
     # -- busy and free -----------------------------------------------------------------------
 

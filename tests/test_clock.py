@@ -1,0 +1,59 @@
+"""The clock: jobs happen in time, in order, once, and not when they were taken back."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from chatroom.rooms.clock import Clock
+from tests.harness import PATIENCE
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    clock = Clock()
+    clock.start()
+    yield clock
+    clock.stop()
+
+
+def test_jobs_run_in_the_order_in_which_they_are_due(clock: Clock) -> None:
+    ran: list[int] = []
+    done = threading.Event()
+    clock.after(0.15, done.set)
+    for number, seconds in ((3, 0.1), (1, 0.02), (2, 0.05)):
+        clock.after(seconds, lambda n=number: ran.append(n))  # type: ignore[misc]
+    assert done.wait(PATIENCE)
+    assert ran == [1, 2, 3]
+
+
+def test_what_was_taken_back_does_not_happen(clock: Clock) -> None:
+    ran: list[str] = []
+    done = threading.Event()
+    alarms = [clock.after(0.05, lambda: ran.append("no")) for _ in range(500)]
+    assert all(clock.cancel(alarm) for alarm in alarms)
+    assert not any(clock.cancel(alarm) for alarm in alarms)
+    clock.after(0.1, done.set)
+    assert done.wait(PATIENCE)
+    assert ran == []
+
+
+def test_a_job_that_fails_does_not_end_the_clock(clock: Clock) -> None:
+    done = threading.Event()
+    clock.after(
+        0.0,
+        lambda: [].clear(1),  # type: ignore[call-arg]
+    )
+    clock.after(0.01, done.set)
+    assert done.wait(PATIENCE)
+
+
+def test_after_the_stop_nothing_happens() -> None:
+    clock = Clock()
+    clock.start()
+    ran: list[str] = []
+    clock.after(3600, lambda: ran.append("late"))
+    clock.stop()
+    clock.stop()
+    clock.after(0, lambda: ran.append("too late"))
+    assert ran == []
