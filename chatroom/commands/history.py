@@ -43,7 +43,7 @@ def add_to(registry: Registry) -> None:
     def history(
         context: Context, number: int | None, start: float | Id | None, before: Id | None
     ) -> None:
-        log = here(context).log
+        log = context.member.room.log
         with one_at_a_time(context):
             lines = _history(context.services.engine, log, number or PAGE, start, before)
         context.reply_at_length("\n".join([f"History of #{log}:", *lines]))
@@ -59,7 +59,9 @@ def add_to(registry: Registry) -> None:
         since: float | None,
     ) -> None:
         wanted = Wanted(_words(words), sender.id if sender else "", since or 0.0)
-        rooms = [joined_room(context, room)] if room else [*joined(context), context.person.mailbox]
+        rooms = list(context.person.logs)
+        if room is not None:
+            rooms = [context.services.directory.joined_room(context.person, room)]
         with one_at_a_time(context):
             found = _search(context.services.engine, rooms, wanted)
         lines = [_found_line(post) for post in found[:FOUND_MOST]]
@@ -71,7 +73,7 @@ def add_to(registry: Registry) -> None:
         "delete", "[ID]", "remove a message of yours, the last one without ID", others=SUPERUSER
     )
     def delete(context: Context, which: Id | None) -> None:
-        log, engine = here(context).log, context.services.engine
+        log, engine = context.member.room.log, context.services.engine
         post = _own_last(context, log) if which is None else _find(engine, log, which)
         is_others = context.is_others(post.sender_id)
         if not engine.erase(log, post.sender_id, post.seq):
@@ -81,7 +83,7 @@ def add_to(registry: Registry) -> None:
             act = f"removed message {post.seq} of {post.sender} in #{log}"
             context.services.accounts.audit(account.name, act)
         notice = Post(log, REMOVED, account.id, account.name, ref=post.seq, origin=context.member)
-        here(context).post(notice)
+        context.member.room.post(notice)
         context.reply(f"Message {post.seq} is removed for good.")
 
 
@@ -98,24 +100,6 @@ def one_at_a_time(context: Context) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def here(context: Context) -> Room:
-    """Return the room where this session's lines go."""
-    return context.services.directory.lobby
-
-
-def joined(context: Context) -> list[Room]:
-    """Return the rooms of this person, without the mailbox."""
-    return [room for room in context.person.rooms if room is not context.person.mailbox]
-
-
-def joined_room(context: Context, name: str) -> Room:
-    """Return a room of this person. :raises UserError: there is none of this name."""
-    for room in joined(context):
-        if room.log.lower() == name.removeprefix("#").lower():
-            return room
-    raise UserError(f"You are in no room '{name}'. See /rooms.")
 
 
 def _search(engine: Engine, rooms: list[Room], wanted: Wanted) -> list[Post]:

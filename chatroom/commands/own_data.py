@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chatroom.accounts.accounts import LAST_SUPERUSER
-from chatroom.commands.history import is_event, joined, one_at_a_time
+from chatroom.commands.history import is_event, one_at_a_time
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Conflict, StoreError, UserError
 from chatroom.rooms.room import LOBBY, mailbox_of
@@ -126,7 +126,7 @@ def _records(context: Context) -> Iterator[dict[str, Any]]:
         "name": account.name,
         "grant": account.grant,
         "created": _utc(account.created),
-        "rooms": [room.log for room in joined(context)],
+        "rooms": [room.log for room in context.person.rooms],
         "owns": [room.name for room in engine.rooms() if room.owner == account.id],
     }
     for log in _logs(engine):

@@ -57,7 +57,9 @@ def add_to(registry: Registry) -> None:
     def mail(context: Context, number: int | None) -> None:
         engine, box = context.services.engine, context.person.mailbox
         posts = engine.read(box.log, 0, box.delivered, number or MAIL_PAGE)
-        context.reply(mail_text(posts, context.account.id) or "There are no private messages.")
+        context.reply_at_length(
+            mail_text(posts, context.account.id) or "There are no private messages."
+        )
 
     @registry.command("me", "TEXT", "say what you do, as in /me waves")
     def act(context: Context, text: str) -> None:

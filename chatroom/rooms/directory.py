@@ -30,10 +30,14 @@ class Directory:
 
     :param engine: keeps the logs, the rooms, and where people are.
     :param rooms: number of rooms that people may create; 0 = no limit.
+    :param away_seconds: time to come back after a lost connection without being announced.
     """
 
-    def __init__(self, engine: Engine, rooms: int = ROOMS) -> None:
+    def __init__(
+        self, engine: Engine, rooms: int = ROOMS, away_seconds: float = AWAY_SECONDS
+    ) -> None:
         self._engine = engine
+        self._away_seconds = away_seconds
         # The directory's lock, outermost of directory → room → stripe. Guards the tables of
         # people and of rooms, the fields of the people, and what is to be saved of them. No I/O
         # under it but the engine's queue, and following the log of a mailbox or a new room.
@@ -185,9 +189,9 @@ class Directory:
                 return
             self._keeper.locked_keep(person)
             if is_away and not self._is_quiet:
-                person.away_until = time.monotonic() + AWAY_SECONDS
+                person.away_until = time.monotonic() + self._away_seconds
                 person.away_alarm = self._clock.after(
-                    AWAY_SECONDS, partial(self._stay_away, person)
+                    self._away_seconds, partial(self._stay_away, person)
                 )
             else:
                 self._locked_go(person)

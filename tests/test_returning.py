@@ -1,0 +1,223 @@
+"""Coming back after a lost connection: what is shown, and what others see of it."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatroom.rooms.directory import Directory
+from chatroom.rooms.room import LOBBY, Member, mailbox_of
+from chatroom.session.faces import EVENTS
+from chatroom.storage.records import NORMAL, TEXT, Account, Post
+from chatroom.storage.sqlite import SqliteEngine
+from tests.harness import PATIENCE
+
+
+class Paper:
+    """An outbox that keeps what it is offered, a stripe of its own."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.stripe = self
+
+    def walk(self, outboxes: Iterable["Paper"]) -> Callable[[bytes], None]:
+        assert list(outboxes) == [self]
+        return self.offer
+
+    def offer(self, chunk: bytes) -> None:
+        self.text += chunk.decode()
+
+    def hold(self) -> None: ...
+
+    def release(self, gap: object, first: bytes) -> None:
+        self.text += first.decode()
+
+    def kinds(self, kind: str) -> list[str]:
+        return [fields["from"] for fields in lines(self.text) if fields.get("kind") == kind]
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line.partition(" ")[2]) for line in text.splitlines()]
+
+
+class House:
+    """A directory on a store of its own, without sockets."""
+
+    def __init__(self, folder: Path, away_seconds: float) -> None:
+        self.engine = SqliteEngine(folder, "none")
+        self.directory = Directory(self.engine, away_seconds=away_seconds)
+        self.engine.start(
+            self.directory.committed, self.directory.controlled, self.directory.returned
+        )
+        self.directory.start()
+        self.accounts: dict[str, Account] = {}
+
+    def come(self, name: str, **cursors: int) -> tuple[Member, Paper, list[dict[str, Any]]]:
+        """Let somebody in, with cursors as one who comes back; return what is shown, too."""
+        account = self.accounts.get(name)
+        if account is None:
+            new = Account(f"id-{name}", name, NORMAL, {}, 0.0)
+            account = self.accounts[name] = self.engine.save_account(new)
+        paper = Paper()
+        member = Member(account.id, EVENTS, paper, lambda last: None)
+        member.has_ticket = True
+        seen = self.directory.changes
+        _, shown = self.directory.arrive(account, member, seen, cursors or None)
+        return member, paper, lines(shown.decode())
+
+    def say(self, name: str, *texts: str, room: str = LOBBY) -> None:
+        """Post, and wait until it is delivered."""
+        account = self.accounts[name]
+        for text in texts:
+            self.engine.append(Post(room, TEXT, account.id, name, text))
+        self.settle()
+
+    def settle(self) -> None:
+        assert self.engine.settle(PATIENCE)
+
+    def close(self) -> None:
+        self.directory.stop()
+        self.engine.close()
+
+
+@pytest.fixture
+def make_house(tmp_path: Path) -> Iterator[Callable[[float], House]]:
+    made: list[House] = []
+
+    def make(away_seconds: float) -> House:
+        made.append(House(tmp_path / "data", away_seconds))
+        return made[-1]
+
+    yield make
+    for house in made:
+        house.close()
+
+
+def test_who_comes_back_in_time_is_not_announced_and_gets_exactly_what_was_missed(
+    make_house: Callable[[float], House],
+) -> None:
+    house = make_house(3600.0)
+    _, watch, _ = house.come("watcher")
+    ann, _, _ = house.come("ann")
+    house.say("watcher", "before")
+    house.directory.depart(ann, is_away=True)
+    house.say("watcher", *(f"missed {i}" for i in range(1200)))
+    _, _, shown = house.come("ann", lobby=1)
+    assert [fields["text"] for fields in shown] == [f"missed {i}" for i in range(1200)]
+    assert all(fields["old"] for fields in shown)
+    house.say("watcher", "live")
+    assert watch.kinds("join").count("ann") == 1
+    assert watch.kinds("leave") == []
+
+
+def test_who_does_not_come_back_has_left_after_a_while(
+    make_house: Callable[[float], House],
+) -> None:
+    house = make_house(0.05)
+    _, watch, _ = house.come("watcher")
+    ann, _, _ = house.come("ann")
+    left = house.directory.person(ann.account_id)
+    house.directory.depart(ann, is_away=True)
+    _wait_until_gone(house, ann.account_id)
+    house.settle()
+    assert watch.kinds("leave") == ["ann"]
+    house.come("ann")
+    house.settle()
+    assert house.directory.person(ann.account_id) is not left
+    assert watch.kinds("join").count("ann") == 2
+
+
+def _wait_until_gone(house: House, account_id: str) -> None:
+    """Wait with the clock itself: whatever is due first happens first."""
+    for _ in range(200):
+        if house.directory.person(account_id) is None:
+            return
+        tick = threading.Event()
+        house.directory._clock.after(0.05, tick.set)
+        assert tick.wait(PATIENCE)
+    raise AssertionError("still here")
+
+
+def test_who_left_on_purpose_is_announced_at_once(make_house: Callable[[float], House]) -> None:
+    house = make_house(3600.0)
+    _, watch, _ = house.come("watcher")
+    ann, _, _ = house.come("ann")
+    house.directory.depart(ann)
+    house.settle()
+    assert watch.kinds("leave") == ["ann"]
+
+
+def test_private_messages_come_with_what_was_missed(make_house: Callable[[float], House]) -> None:
+    house = make_house(3600.0)
+    bob, _, _ = house.come("bob")
+    ann, _, _ = house.come("ann")
+    house.directory.depart(ann, is_away=True)
+    sender = house.directory.person(bob.account_id)
+    assert sender is not None
+    house.directory.send_private(sender, house.accounts["ann"], "psst", "", bob)
+    house.settle()
+    _, _, shown = house.come("ann", **{LOBBY: 0, mailbox_of(ann.account_id): 0})
+    assert [(fields["kind"], fields["text"]) for fields in shown] == [("private", "psst")]
+
+
+@pytest.mark.parametrize(
+    ("log", "place", "text"),
+    [
+        (LOBBY, 99, "#lobby: message 99 is not known here, the last one is 3."),
+        ("cellar", 5, "You are not in #cellar any more."),
+    ],
+)
+def test_what_cannot_be_shown_is_told_as_a_gap(
+    make_house: Callable[[float], House], log: str, place: int, text: str
+) -> None:
+    house = make_house(3600.0)
+    house.come("watcher")
+    ann, _, _ = house.come("ann")
+    house.say("watcher", "1", "2", "3")
+    house.directory.depart(ann, is_away=True)
+    _, _, shown = house.come("ann", **{log: place})
+    assert shown[0] == {"kind": "gap", "text": text, "room": log}
+    assert len(shown) == 1
+
+
+def test_who_was_busy_when_cut_off_stays_busy_and_sees_it_all_when_free(
+    make_house: Callable[[float], House],
+) -> None:
+    house = make_house(3600.0)
+    house.come("watcher")
+    ann, _, _ = house.come("ann")
+    person = house.directory.person(ann.account_id)
+    assert person is not None
+    house.say("watcher", "before")
+    house.directory.go_busy(person, "")
+    house.say("watcher", "one")
+    house.directory.depart(ann, is_away=True)
+    house.say("watcher", "two")
+    _, paper, shown = house.come("ann", lobby=1)
+    house.say("watcher", "three")
+    assert shown == []
+    assert paper.text == ""
+    assert house.directory.go_free(person)
+    told = lines(paper.text)
+    assert told[0]["text"] == "You are free. 3 missed:"
+    assert [fields["text"] for fields in told[1:]] == ["one", "two", "three"]
+
+
+def test_places_are_kept_for_the_next_visit(make_house: Callable[[float], House]) -> None:
+    house = make_house(3600.0)
+    ann, _, _ = house.come("ann")
+    person = house.directory.person(ann.account_id)
+    assert person is not None
+    house.directory.memberships.create(person, ann, "Dev", private=True)
+    house.say("ann", "hello", room="Dev")
+    house.close()
+    again = make_house(3600.0)
+    again.accounts = house.accounts
+    places = again.engine.load_places(ann.account_id)
+    assert places is not None
+    assert places.cursors == {LOBBY: 0, "Dev": 1, mailbox_of(ann.account_id): 0}
+    member, _, _ = again.come("ann")
+    assert member.room.log == "Dev"
