@@ -22,6 +22,7 @@ _NUMBERS = 20_000
 SELECT = "SELECT id, first, last, until, sealed FROM segments"
 """Begins a query whose rows are :class:`Row`."""
 
+_Key = tuple[int, int, int, bytes]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -77,7 +78,7 @@ class Logs:
         # nothing is taken under it.
         self._lock = threading.Lock()
         self._logs: dict[str, Log] = {}
-        self._decoded: OrderedDict[bytes, list[Post]] = OrderedDict()
+        self._decoded: OrderedDict[_Key, list[Post]] = OrderedDict()
         self._damaged: set[str] = set()
         self._dropped: set[str] = set()
         self._touched: set[int] = set()
@@ -252,15 +253,17 @@ class Logs:
 
     def decode(self, log_id: int, name: str, row: Row) -> list[Post]:
         """Return the posts of a segment, which nobody may change; none when it is damaged."""
+        # The place belongs to the key: a segment that was copied elsewhere has the same mark.
+        key = (log_id, row.first, row.last, row.mark)
         with self._lock:
-            posts = self._decoded.get(row.mark)
+            posts = self._decoded.get(key)
             if posts is not None:
-                self._decoded.move_to_end(row.mark)
+                self._decoded.move_to_end(key)
                 return posts
         packed = self.open(log_id, row)
         posts = [] if packed is None else segments.unpack(packed, name, row.first)
         with self._lock:
-            self._decoded[row.mark] = posts
+            self._decoded[key] = posts
             if len(self._decoded) > _DECODED:
                 self._decoded.popitem(last=False)
         return posts
@@ -295,10 +298,12 @@ class Logs:
     def replaced(self, name: str, posts: list[Post], old: list[Row]) -> None:
         """Let memory know posts that were changed in place, after the commit."""
         with self._lock:
-            for row in old:
-                self._decoded.pop(row.mark, None)
             log = self._logs.get(name)
-            if log is not None and log.recent:
+            if log is None:
+                return
+            for row in old:
+                self._decoded.pop((log.id, row.first, row.last, row.mark), None)
+            if log.recent:
                 start = log.recent[0].seq
                 for post in posts:
                     if 0 <= post.seq - start < len(log.recent):

@@ -164,15 +164,28 @@ def test_joining_ends_with_large_segments(size: int) -> None:
 # -- damage ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda sealed: sealed[:-1] + bytes([sealed[-1] ^ 1]),
+        lambda sealed: bytes([sealed[0] ^ 1]) + sealed[1:],
+        lambda sealed: sealed[:20],
+        lambda sealed: b"",
+        lambda sealed: "text",
+    ],
+    ids=["a bit", "the key's number", "its length", "emptied", "its type"],
+)
 def test_a_damaged_segment_is_named_once_and_everything_else_stays(
-    start: Callable[[], Running], folder: Path, caplog: pytest.LogCaptureFixture
+    start: Callable[[], Running],
+    folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    spoil: Callable[[bytes], object],
 ) -> None:
     running = start()
     say_one_by_one(running, 100)
     db = sqlite3.connect(folder / STORE_FILE)
     (sealed,) = db.execute("SELECT sealed FROM segments WHERE last=50").fetchone()
-    flipped = sealed[:-1] + bytes([sealed[-1] ^ 1])
-    db.execute("UPDATE segments SET sealed=? WHERE last=50", (flipped,))
+    db.execute("UPDATE segments SET sealed=? WHERE last=50", (spoil(sealed),))
     db.commit()
     db.close()
     rest = [seq for seq in range(1, 101) if seq != 50]
@@ -187,6 +200,22 @@ def test_a_damaged_segment_is_named_once_and_everything_else_stays(
     named = [r.getMessage() for r in caplog.records if "damaged" in r.getMessage()]
     assert len(named) == 1
     assert "log=1 first=50 last=50" in named[0]
+
+
+def test_a_segment_that_was_copied_to_another_place_does_not_open_there(
+    start: Callable[[], Running], folder: Path
+) -> None:
+    running = start()
+    say_one_by_one(running, 3)
+    say_one_by_one(running, 3, "dev")
+    assert len(running.engine.read("lobby", 0, 9, 9)) == 3  # memory has them decoded now
+    db = sqlite3.connect(folder / STORE_FILE)
+    (sealed,) = db.execute("SELECT sealed FROM segments WHERE log=1 AND last=1").fetchone()
+    db.execute("UPDATE segments SET sealed=? WHERE last=1 OR log=1 AND last=2", (sealed,))
+    db.commit()
+    db.close()
+    assert [p.seq for p in running.engine.read("lobby", 0, 9, 9)] == [1, 3]
+    assert [p.seq for p in running.engine.read("dev", 0, 9, 9)] == [2, 3]
 
 
 # -- deleting --------------------------------------------------------------------------------
