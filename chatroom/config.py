@@ -18,9 +18,16 @@ from chatroom.errors import SettingError
 from chatroom.text import clean_line
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
-# Names with our prefix that are not settings: the client's password, the master secret, and the
-# listening socket that a restart hands to its successor.
-OTHER_NAMES = frozenset({"CHATROOM_PASSWORD", "CHATROOM_MASTER_SECRET", "CHATROOM_LISTEN_FD"})
+# Names with our prefix that are not settings: the client's password, the master secret, the one
+# for `rewrap`, and the listening socket that a restart hands to its successor.
+OTHER_NAMES = frozenset(
+    {
+        "CHATROOM_PASSWORD",
+        "CHATROOM_MASTER_SECRET",
+        "CHATROOM_NEW_MASTER_SECRET",
+        "CHATROOM_LISTEN_FD",
+    }
+)
 
 
 def _whole(least: int, most: int) -> tuple[str, Callable[[str], Any]]:

@@ -183,6 +183,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
     logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
+    if arguments.command in operator.KEY_COMMANDS:
+        return operator.change_keys(arguments, settings.data_dir)
     with contextlib.ExitStack() as parts:
         engine = SqliteEngine(settings.data_dir, settings.durability)
         parts.callback(engine.close)

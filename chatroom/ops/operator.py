@@ -9,10 +9,13 @@ from pathlib import Path
 from chatroom.accounts.accounts import Accounts
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
 from chatroom.errors import StartError, UserError
-from chatroom.storage import legacy
+from chatroom.storage import keys, legacy
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
 from chatroom.text import PASSWORD_LONGEST, check_name, check_new_password, escape, table
+
+KEY_COMMANDS = ("rotate-keys", "rewrap")
+"""These open no store; they change the keyring while no server uses it."""
 
 
 def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser) -> None:
@@ -46,6 +49,17 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     command.add_argument(
         "--superuser", metavar="NAME", help="make this one a superuser; the old grants do not count"
     )
+    add("rotate-keys", "seal with a new data key from now on; the server must be stopped")
+    add("rewrap", "give the keyring a new master secret; the server must be stopped")
+
+
+def change_keys(arguments: argparse.Namespace, data_dir: Path) -> int:
+    """Carry out ``rotate-keys`` or ``rewrap``; return the exit status.
+
+    :raises StartError: it cannot be done; the sentence says why.
+    """
+    print(keys.rotate(data_dir) if arguments.command == "rotate-keys" else keys.rewrap(data_dir))
+    return 0
 
 
 def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> int:

@@ -1,12 +1,15 @@
-"""One server for each data directory."""
+"""One server for each data directory, and one opener at a time."""
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from chatroom.errors import StoreError
 
 LOCK_FILE = "server.lock"
+GATE_FILE = "open.lock"
 
 
 def hold(data_dir: Path) -> int:
@@ -16,13 +19,7 @@ def hold(data_dir: Path) -> int:
 
     :raises StoreError: another server uses it, or it cannot be written.
     """
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StoreError(
-            f"The data directory {data_dir} cannot be used: {error.strerror}."
-        ) from None
+    fd = _open(data_dir, LOCK_FILE)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -32,3 +29,38 @@ def hold(data_dir: Path) -> int:
             "another one with --data-dir."
         ) from None
     return fd
+
+
+@contextlib.contextmanager
+def held(data_dir: Path) -> Iterator[None]:
+    """Keep servers out of the data directory; see :func:`hold`."""
+    fd = hold(data_dir)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def gate(data_dir: Path) -> Iterator[None]:
+    """Let one process at a time make, open or change keyring and store; wait for one's turn.
+
+    :raises StoreError: the directory cannot be written.
+    """
+    fd = _open(data_dir, GATE_FILE)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _open(data_dir: Path, name: str) -> int:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_dir.chmod(0o700)
+        return os.open(data_dir / name, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"The data directory {data_dir} cannot be used: {error.strerror}."
+        ) from None

@@ -17,6 +17,7 @@ import json
 import os
 import secrets
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 import simplecrypt
@@ -25,6 +26,8 @@ from Crypto.Cipher import ChaCha20_Poly1305
 from chatroom.errors import Damaged, VaultError
 
 MASTER_FILE = "master.key"
+FRESH_MASTER_FILE = "master.key.new"
+"""Only while a ``rewrap`` is under way, see ``storage.keys``."""
 KEYRING_FILE = "keyring"
 MASTER_VARIABLE = "CHATROOM_MASTER_SECRET"
 CREDENTIAL_NAME = "chatroom-master"
@@ -100,42 +103,109 @@ def open_vault(data_dir: Path, store_exists: bool) -> Vault:
                 f"{keyring} is missing, but the store beside it needs it: put it back from a "
                 "backup, or move the whole data directory away to start anew."
             )
-        first_secret = _master_secret(data_dir) or _make_master(data_dir)
-        _write_new(keyring, simplecrypt.encrypt(first_secret, _fresh_keyring()))
-    secret = _master_secret(data_dir)
+        first_secret, _ = _master_secret(data_dir)
+        write_ring(data_dir, first_secret or make_master(data_dir / MASTER_FILE), _fresh_ring())
+    ring, _, _ = open_ring(data_dir)
+    # A crash may have come between the renaming of a new keyring and the syncing of its name:
+    # nothing may be sealed by a key that a power cut could still take away.
+    sync_folder(data_dir)
+    return Vault(ring.keys, ring.active, ring.index_key)
+
+
+@dataclass(frozen=True)
+class Ring:
+    """What the keyring file holds."""
+
+    keys: dict[int, bytes]
+    """Data keys by number, 32 bytes each."""
+    active: int
+    """Number of the key that seals."""
+    index_key: bytes
+
+
+def open_ring(data_dir: Path) -> tuple[Ring, str, str]:
+    """Open the keyring, and finish or forget a ``rewrap`` that was cut off; behind the gate only.
+
+    :returns: the keyring, its secret, and where that came from: ``MASTER_VARIABLE``,
+        ``CREDENTIAL_NAME`` or ``MASTER_FILE``.
+    :raises VaultError: there is no secret, or it does not open the keyring.
+    """
+    keyring, master, fresh = (data_dir / f for f in (KEYRING_FILE, MASTER_FILE, FRESH_MASTER_FILE))
+    secret, source = _master_secret(data_dir)
+    sealed = _read_private(keyring)
+    ring = _decode_ring(secret, sealed) if secret is not None else None
+    if ring is None and source == MASTER_FILE and os.path.lexists(fresh):
+        # The keyring was replaced already, so the fresh secret is the one that holds.
+        secret = _secret_of(fresh, _read_private(fresh))
+        ring = _decode_ring(secret, sealed)
+        if ring is not None:
+            rename(fresh, master)
+    elif ring is not None and os.path.lexists(fresh):
+        remove(fresh)
+    if ring is not None and secret is not None:
+        return ring, secret, source
     if secret is None:
         raise VaultError(
-            f"{data_dir / MASTER_FILE} is missing, so {keyring} cannot be opened: put it back "
-            f"from a backup, or give the secret in {MASTER_VARIABLE}."
+            f"{master} is missing, so {keyring} cannot be opened: put it back from a backup, or "
+            f"give the secret in {MASTER_VARIABLE}."
         )
-    sealed = _read_private(keyring)
+    raise VaultError(
+        f"{keyring} does not open: it is damaged or belongs to another master secret than the one "
+        f"from {source}; put both back from the same backup."
+    )
+
+
+def write_ring(data_dir: Path, secret: str, ring: Ring) -> None:
+    """Replace the keyring by this one under this secret: at once, or not at all.
+
+    :raises VaultError: it cannot be written.
+    """
+    plain = json.dumps(
+        {
+            "active": ring.active,
+            "keys": {str(n): base64.b64encode(k).decode() for n, k in ring.keys.items()},
+            "index": base64.b64encode(ring.index_key).decode(),
+        }
+    )
+    _write(data_dir / KEYRING_FILE, simplecrypt.encrypt(secret, plain.encode()))
+
+
+def make_master(file: Path) -> str:
+    """Write a fresh master secret to a file; return it."""
+    secret = secrets.token_urlsafe(32)
+    _write(file, secret.encode() + b"\n")
+    return secret
+
+
+def _decode_ring(secret: str, sealed: bytes) -> Ring | None:
     try:
         ring = json.loads(simplecrypt.decrypt(secret, sealed))
         keys = {int(n): base64.b64decode(k) for n, k in ring["keys"].items()}
-        return Vault(keys, int(ring["active"]), base64.b64decode(ring["index"]))
+        return Ring(keys, int(ring["active"]), base64.b64decode(ring["index"]))
     except (simplecrypt.DecryptionException, ValueError, KeyError, TypeError, AttributeError):
-        raise VaultError(
-            f"{keyring} does not open: it is damaged or belongs to another master secret; put "
-            "both back from the same backup."
-        ) from None
+        return None
 
 
-def _fresh_keyring() -> bytes:
-    def key() -> str:
-        return base64.b64encode(secrets.token_bytes(32)).decode()
-
-    return json.dumps({"active": 1, "keys": {"1": key()}, "index": key()}).encode()
+def _fresh_ring() -> Ring:
+    return Ring({1: fresh_key()}, 1, fresh_key())
 
 
-def _master_secret(data_dir: Path) -> str | None:
+def fresh_key() -> bytes:
+    """Return 32 random bytes."""
+    return secrets.token_bytes(32)
+
+
+def _master_secret(data_dir: Path) -> tuple[str | None, str]:
+    """Return the secret, if there is one, and where it comes from."""
     if secret := os.environ.get(MASTER_VARIABLE):
-        return secret
+        return secret, MASTER_VARIABLE
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         credential = Path(folder) / CREDENTIAL_NAME
         if credential.exists():
-            return _secret_of(credential, _read_private(credential))
+            return _secret_of(credential, _read_private(credential)), CREDENTIAL_NAME
     file = data_dir / MASTER_FILE
-    return _secret_of(file, _read_private(file)) if os.path.lexists(file) else None
+    secret = _secret_of(file, _read_private(file)) if os.path.lexists(file) else None
+    return secret, MASTER_FILE
 
 
 def _secret_of(file: Path, content: bytes) -> str:
@@ -145,12 +215,6 @@ def _secret_of(file: Path, content: bytes) -> str:
         secret = ""
     if not secret:
         raise VaultError(f"{file} holds no secret: put it back from a backup.")
-    return secret
-
-
-def _make_master(data_dir: Path) -> str:
-    secret = secrets.token_urlsafe(32)
-    _write_new(data_dir / MASTER_FILE, secret.encode() + b"\n")
     return secret
 
 
@@ -171,21 +235,45 @@ def _read_private(file: Path) -> bytes:
         return opened.read()
 
 
-def _write_new(file: Path, content: bytes) -> None:
-    """Write a file that did not exist: complete and durable under its name, or not at all."""
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+def _write(file: Path, content: bytes) -> None:
+    """Write a file: complete and durable under its name, or what was there stays."""
+    temporary = file.with_name(f".{file.name}.part")
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as opened:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as opened:
             opened.write(content)
             opened.flush()
-            os.fsync(fd)
-        os.rename(temporary, file)
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            os.fsync(opened.fileno())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise VaultError(f"{file} cannot be written: {error.strerror}.") from None
+    rename(temporary, file)
+
+
+def rename(file: Path, to: Path) -> None:
+    """Give a file another file's name, durably. :raises VaultError: it cannot be done."""
+    try:
+        os.rename(file, to)
+    except OSError as error:
+        raise VaultError(f"{to} cannot be written: {error.strerror}.") from None
+    sync_folder(to.parent)
+
+
+def remove(file: Path) -> None:
+    """Delete a file, if it is there, durably. :raises VaultError: it cannot be done."""
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise VaultError(f"{file} cannot be deleted: {error.strerror}.") from None
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable. :raises VaultError: it cannot be done."""
+    try:
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise VaultError(f"{folder} cannot be written: {error.strerror}.") from None
