@@ -48,9 +48,7 @@ def rewrap(data_dir: Path) -> str:
     """
     given = os.environ.get(NEW_MASTER_VARIABLE)
     if given is not None and not given.strip():
-        raise VaultError(
-            f"{NEW_MASTER_VARIABLE} is empty: put a secret into it, or take it away."
-        )
+        raise VaultError(f"{NEW_MASTER_VARIABLE} is empty: put a secret into it, or take it away.")
     with lock.held(data_dir), lock.gate(data_dir):
         ring, _, source = _open(data_dir)
         master = data_dir / vault.MASTER_FILE

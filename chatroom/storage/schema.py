@@ -99,8 +99,9 @@ def connect(file: Path, durability: str = "power") -> sqlite3.Connection:
         connection = sqlite3.connect(
             file, timeout=10.0, isolation_level=None, check_same_thread=False
         )
-        # Only a store without tables takes it: an older one gets it with its migration.
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        # Only for a new store: said of another one, it would write, also when the disk is full.
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS[durability]}")
         # What is deleted is overwritten, not only forgotten.
@@ -130,6 +131,7 @@ def prepare(connection: sqlite3.Connection, file: Path) -> None:
                 f"BEGIN IMMEDIATE; {_STEPS[number]} PRAGMA user_version={number + 1}; COMMIT;"
             )
         if 0 < version < 2:
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute("VACUUM")  # makes the pages that auto_vacuum needs
         # All but the segments: a long history would take seconds, and each of them is checked by
         # its seal when it is read.

@@ -49,7 +49,7 @@ class SqliteEngine:
         # Guards the read connection; only the logs' lock is taken under it.
         self._read_lock = threading.Lock()
         self._logs = Logs(self._vault)
-        self._writer = Writer(db, self._file, self._logs)
+        self._writer = Writer(db, self._file, durability, self._logs)
         self._write = self._writer.write
         self._history = History(self._logs, self._read, self._write)
         self._is_kept_up = keep is not None

@@ -1,6 +1,5 @@
 """The engine thread: takes all that is queued, commits it in one transaction, delivers it."""
 
-import contextlib
 import logging
 import sqlite3
 import threading
@@ -8,10 +7,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from chatroom.errors import ChatroomError, StoreError
+from chatroom.errors import StoreError
 from chatroom.storage import schema
+from chatroom.storage.commits import Commits, Job
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.logs import Log, Logs
 from chatroom.storage.records import KEPT, Control, Post
@@ -27,32 +27,33 @@ _ANNOUNCE_ROUNDS = 10
 LOOK_SECONDS = 1.0
 """How often the store is looked at for changes by the operator's commands."""
 _POST_OVERHEAD = 64
-_CONTROLS_KEPT = 1000
+_REFUSED = "That cannot be kept just now, so it was not sent. Try again in a moment."
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
 
 
 class Writer:
     """One thread that does everything in order: changes, posts, control events, delivery.
 
     :param db: its own connection to the store.
-    :param file: the store, for sentences.
+    :param file: the store, for sentences and to open it again.
+    :param durability: as ``schema.connect`` takes it.
     :param logs: where posts are written.
     """
 
-    def __init__(self, db: sqlite3.Connection, file: Path, logs: Logs) -> None:
-        self._db = db
+    def __init__(self, db: sqlite3.Connection, file: Path, durability: str, logs: Logs) -> None:
         self._file = file
         self._logs = logs
+        # The engine thread's alone from its start on.
+        self._commits = Commits(db, file, durability, logs)
         # Guards the fields from _queue to _closing. Held for a few assignments; nothing else is
         # taken under it.
         self._lock = threading.Lock()
         self._space = threading.Condition(self._lock)
         self._queue: list[Post] = []
         self._queued = 0
-        self._jobs: list[_Job] = []
+        self._jobs: list[Job] = []
         self._barriers: list[threading.Event] = []
         self._urgent = False
         self._refusing = False
@@ -71,13 +72,14 @@ class Writer:
         self._round_posts = 0
         self._thread = threading.Thread(target=self._run, name="engine")
         try:
-            (self._control_cursor,) = self._db.execute(
+            (self._control_cursor,) = self._commits.db.execute(
                 "SELECT coalesce(max(seq), 0) FROM controls"
             ).fetchone()
             self._data_version = self._read_data_version()
         except sqlite3.Error as error:
             raise schema.unusable(self._file, error) from None
         self._next_look = 0.0
+        self._is_blind = False
 
     def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
         """Start the thread; see ``Engine.start``."""
@@ -94,7 +96,7 @@ class Writer:
             self._space.notify_all()
         if self._thread.ident is not None:
             self._thread.join()
-        self._db.close()
+        self._commits.db.close()
 
     def refuse_posts(self) -> None:
         """Take no more posts."""
@@ -200,9 +202,16 @@ class Writer:
                 self._space.notify_all()
         started = time.perf_counter()
         groups = self._sort(posts)
-        logs = self._commit(jobs, groups)
+        result = self._commits.commit(jobs, groups)
+        if jobs:
+            self._hand_out_controls()
+        # A job's caller goes on when its control events were handed out.
+        for settle in result.settled:
+            settle()
+        self._give_back(result.repeated, "")
+        self._give_back(result.refused, _REFUSED)
         if posts:
-            self._deliver(groups, logs)
+            self._deliver(groups, result.logs)
             self._round_ended = time.perf_counter()
             self._round_took = self._round_ended - started
             self._round_posts = len(posts)
@@ -232,74 +241,9 @@ class Writer:
                 group.append(post)
         return groups
 
-    def _commit(self, jobs: list[_Job], groups: dict[str, list[Post]]) -> dict[str, Log]:
-        """Run all jobs and write all posts in one transaction; a job that fails is undone alone.
-
-        What cannot be written, or was there already, is given back and taken out of ``groups``.
-        """
-        logs: dict[str, Log] = {}
-        again: list[Post] = []
-        kept = [name for name, posts in groups.items() if any(p.kind in KEPT for p in posts)]
-        if not jobs and not kept:
-            return logs
-        done: list[tuple[Future[Any], Any]] = []
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            if jobs:
-                self._run_jobs(jobs, done)
-            for name in kept:
-                logs[name], repeated = self._logs.add(self._db, name, groups[name])
-                again += repeated
-            self._db.execute("COMMIT")
-        except Exception as error:
-            _log.error("store write failed reason=%s", error)
-            with contextlib.suppress(sqlite3.Error):
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-            self._give_up(jobs, groups, kept, error)
-            return {}
-        self._logs.trim()
-        if jobs:
-            self._hand_out_controls()
-        for future, result in done:
-            future.set_result(result)
-        if again:
-            gone = set(map(id, again))
-            for name in kept:
-                groups[name] = [post for post in groups[name] if id(post) not in gone]
-            self._give_back(again, "")
-        return logs
-
-    def _run_jobs(self, jobs: list[_Job], done: list[tuple[Future[Any], Any]]) -> None:
-        for job, future in jobs:
-            self._db.execute("SAVEPOINT job")
-            try:
-                done.append((future, job(self._db)))
-            except ChatroomError as error:
-                self._db.execute("ROLLBACK TO job")
-                future.set_exception(error)
-            self._db.execute("RELEASE job")
-        self._db.execute(
-            "DELETE FROM controls WHERE seq <= (SELECT max(seq) FROM controls) - ?",
-            (_CONTROLS_KEPT,),
-        )
-
-    def _give_up(
-        self, jobs: list[_Job], groups: dict[str, list[Post]], kept: list[str], error: Exception
-    ) -> None:
-        self._logs.forget_numbers()
-        failed = schema.unusable(self._file, error) if isinstance(error, sqlite3.Error) else error
-        for _, future in jobs:
-            if not future.done():
-                future.set_exception(failed)
-        lost = []
-        for name in kept:
-            lost += [post for post in groups[name] if post.kind in KEPT]
-            groups[name] = [post for post in groups[name] if post.kind not in KEPT]
-        if lost:
-            self._give_back(lost, "That cannot be kept just now, so it was not sent. Try again.")
-
     def _give_back(self, posts: list[Post], sentence: str) -> None:
+        if not posts:
+            return
         for post in posts:
             post.seq = 0
         try:
@@ -313,27 +257,32 @@ class Writer:
         if now < self._next_look:
             return
         self._next_look = now + LOOK_SECONDS
-        try:
-            version = self._read_data_version()
-            if version != self._data_version:
-                self._data_version = version
-                self._hand_out_controls()
-        except sqlite3.Error as error:
-            _log.error("store read failed reason=%s", error)
+        version = self._read_data_version()
+        if version != self._data_version:
+            self._data_version = version
+            self._hand_out_controls()
 
-    def _read_data_version(self) -> int:
-        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+    def _read_data_version(self) -> tuple[int, int]:
+        # Each connection counts for itself; 0: it cannot be read just now.
+        try:
+            (version,) = self._commits.db.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            version = 0
+        return self._commits.opened, version
 
     def _hand_out_controls(self) -> None:
         try:
-            found = self._db.execute(
+            found = self._commits.db.execute(
                 "SELECT seq, kind, account FROM controls WHERE seq>? ORDER BY seq",
                 (self._control_cursor,),
             ).fetchall()
         except sqlite3.Error as error:  # the cursor stays: the next look tries again
-            _log.error("store read failed reason=%s", error)
-            self._data_version = -1
+            if not self._is_blind:
+                self._is_blind = True
+                _log.error("store read failed reason=%s; changes wait", error)
+            self._data_version = (0, 0)
             return
+        self._is_blind = False
         for seq, kind, account in found:
             self._control_cursor = seq
             try:

@@ -212,8 +212,8 @@ def test_old_changes_are_not_told_at_the_next_start(start: Callable[[], Running]
 
 
 def test_a_commit_survives_a_power_cut(engine: SqliteEngine, folder: Path) -> None:
-    assert engine._writer._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert engine._writer._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert engine._writer._commits.db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert engine._writer._commits.db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 def test_no_name_password_or_reason_stands_in_clear_in_the_files(

@@ -1,0 +1,144 @@
+"""A full or failing disk: nothing is confirmed that is not kept, and the server comes back."""
+
+import time
+
+import pytest
+
+from chatroom.storage.sqlite import SqliteEngine
+from tests.faults.conftest import StartOnDisk
+from tests.faults.disk import EIO, ENOSPC, SYNC, TRUNCATE, WRITE, ServerOnDisk
+from tests.harness import PASSWORD
+
+REFUSED = "That cannot be kept just now, so it was not sent. Try again in a moment."
+NO_ACCOUNTS = "The accounts cannot be used just now"
+BACK_SECONDS = 5.0
+
+
+class Talker:
+    """Somebody on the events face who posts one message after the other."""
+
+    def __init__(self, server: ServerOnDisk, name: str) -> None:
+        self.name = name
+        self.peer = server.program_peer(name)
+        self.confirmed: list[str] = []
+        self.refused: list[str] = []
+
+    def say(self, text: str) -> bool:
+        """Post; return True when it came back, False when it was refused with a sentence."""
+        self.peer.send_event("post", cid=text, text=text)
+        line = self.peer.until(f'"cid":"{text}"').splitlines()[-1]
+        if line.startswith(">message "):
+            self.confirmed.append(text)
+            return True
+        assert line.startswith(">result ")
+        assert REFUSED in line
+        self.refused.append(text)
+        return False
+
+
+def kept(server: ServerOnDisk) -> list[str]:
+    """Return the texts in the lobby's log of a server that has ended; places have no gap."""
+    engine = SqliteEngine(server.data_dir)
+    try:
+        last = engine.span("lobby").last
+        posts = engine.read("lobby", 0, last, last)
+    finally:
+        engine.close()
+    assert [post.seq for post in posts] == list(range(1, last + 1))
+    return [post.text for post in posts]
+
+
+def state_changes(server: ServerOnDisk) -> list[str]:
+    """Return the log's lines about the store, in short."""
+    return [
+        "fails" if "store write failed" in line else "back"
+        for line in server.log().splitlines()
+        if "store write" in line
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [(ENOSPC, WRITE), (EIO, WRITE), (EIO, SYNC), (EIO, WRITE | SYNC | TRUNCATE)],
+    ids=["full disk", "no write", "no fsync", "nothing"],
+)
+def test_a_disk_that_fails_stops_posting_only_and_only_as_long_as_it_fails(
+    start_on_disk: StartOnDisk, error: int, calls: int
+) -> None:
+    server = start_on_disk(message_rate=0)
+    ann, bob = Talker(server, "ann"), Talker(server, "bob")
+    assert ann.say("before")
+    server.disk.fail(error, calls)
+    for number in range(20):
+        assert not ann.say(f"lost{number}")
+        assert not bob.say(f"gone{number}")
+    # Reading and the connections go on, and nobody can register.
+    reader = server.join("bob")
+    assert "ann: before" in reader.seen
+    stranger = server.peer()
+    stranger.send("y", "carl", PASSWORD, PASSWORD)
+    stranger.until(NO_ACCOUNTS)
+    assert "Welcome" not in stranger.seen
+    assert server.disk.heal() > 0
+    begun = time.monotonic()
+    while not ann.say(f"after{time.monotonic()}"):
+        assert time.monotonic() - begun < BACK_SECONDS
+    assert bob.say("too")
+    server.join("carl").close()
+    assert state_changes(server) == ["fails", "back"]
+    server.kill()
+    assert kept(server) == ["before", ann.confirmed[-1], "too"]
+
+
+def test_what_was_refused_does_not_come_back_by_a_crash(start_on_disk: StartOnDisk) -> None:
+    # Its frames were written whole; only their fsync failed.
+    server = start_on_disk(message_rate=0)
+    ann = Talker(server, "ann")
+    assert ann.say("before")
+    server.disk.fail(EIO, SYNC)
+    assert not ann.say("lost")
+    server.kill()
+    assert server.disk.heal() > 0
+    assert kept(server) == ["before"]
+
+
+def test_a_failing_disk_is_tried_only_now_and_then(start_on_disk: StartOnDisk) -> None:
+    server = start_on_disk(message_rate=0)
+    ann = Talker(server, "ann")
+    server.disk.fail(EIO, WRITE | SYNC)
+    begun = time.monotonic()
+    while time.monotonic() - begun < 2.0:
+        assert not ann.say(f"a{time.monotonic()}")
+    # Many posts, but a try only now and then: each try is a handful of calls.
+    assert len(ann.refused) > 20
+    assert server.disk.failed < 60
+    assert state_changes(server) == ["fails"]
+
+
+@pytest.mark.parametrize("every", [2, 3, 5, 7, 11])
+@pytest.mark.parametrize("calls", [WRITE, SYNC], ids=["write", "fsync"])
+def test_when_every_kth_call_fails_exactly_the_confirmed_is_kept(
+    start_on_disk: StartOnDisk, every: int, calls: int
+) -> None:
+    server = start_on_disk(message_rate=0)
+    ann = Talker(server, "ann")
+    server.disk.fail(EIO, calls, every)
+    for number in range(40):
+        ann.say(f"m{number}")
+    names = []
+    for number in range(10):
+        peer = server.peer()
+        peer.send("y", f"user{number}", PASSWORD, PASSWORD)
+        if "Welcome" in peer.until("Welcome", NO_ACCOUNTS):
+            names.append(f"user{number}")
+        peer.close()
+    assert server.disk.heal() > 0
+    begun = time.monotonic()
+    while not ann.say(f"after{time.monotonic()}"):
+        assert time.monotonic() - begun < BACK_SECONDS
+    assert ann.refused
+    server.kill()
+    assert kept(server) == ann.confirmed
+    server.start()
+    listed = server.operate("list-users").stdout.splitlines()[1:]
+    assert {line.split()[0] for line in listed} == {"ann", *names}
