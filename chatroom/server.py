@@ -13,6 +13,7 @@ from functools import partial
 from chatroom import config
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import Passwords
+from chatroom.accounts.tickets import Tickets
 from chatroom.commands import audit, history, moderation, own, own_data, rooms, talking
 from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
@@ -62,7 +63,12 @@ class Server:
             self.accounts = Accounts(self.engine, self._passwords)
             self._directory = Directory(self.engine, settings.rooms)
             self.services = Services(
-                settings, self.engine, self.accounts, self._directory, self._restart
+                settings,
+                self.engine,
+                self.accounts,
+                Tickets(self.engine),
+                self._directory,
+                self._restart,
             )
             registry = Registry()
             for family in (talking, rooms, history, own, own_data, moderation, audit):

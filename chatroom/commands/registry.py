@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.tickets import Tickets
 from chatroom.commands.grammar import VALUES, cut_clauses
 from chatroom.config import Settings
 from chatroom.errors import Gone, StoreError, UserError
@@ -34,6 +35,7 @@ class Services:
     settings: Settings
     engine: Engine
     accounts: Accounts
+    tickets: Tickets
     directory: Directory
     restart: Callable[[str], None]
     """Restart the server; the argument is the name of who asked. Returns at once."""

@@ -12,19 +12,19 @@ def add_to(registry: Registry) -> None:
     @registry.command("join", "ROOM", "come into a room and talk there")
     def join(context: Context, name: str) -> None:
         memberships = context.services.directory.memberships
-        context.reply(_here(memberships.join(context.person, context.member, name)))
+        _talk_in(context, _here(memberships.join(context.person, context.member, name)))
 
     @registry.command("room", "ROOM", "talk in another one of your rooms")
     def switch(context: Context, name: str) -> None:
         memberships = context.services.directory.memberships
-        context.reply(_here(memberships.switch(context.person, context.member, name)))
+        _talk_in(context, _here(memberships.switch(context.person, context.member, name)))
 
     @registry.command("leave", "[ROOM]", "be in a room no more; without ROOM the current one")
     def leave(context: Context, name: str | None) -> None:
         memberships = context.services.directory.memberships
         room = memberships.leave(context.person, context.member, name)
         now = context.member.room.log
-        context.reply(f"You have left #{room.log}. You talk in #{now} now.")
+        _talk_in(context, f"You have left #{room.log}. You talk in #{now} now.")
 
     @registry.command("rooms", "", "the rooms that you may join")
     def rooms(context: Context) -> None:
@@ -56,7 +56,7 @@ def add_to(registry: Registry) -> None:
         memberships = context.services.directory.memberships
         room = memberships.create(context.person, context.member, name, private is not None)
         more = "Let people in with /invite USER." if private else "Everybody may /join it."
-        context.reply(f"#{room.log} is yours, and you talk there now. {more}")
+        _talk_in(context, f"#{room.log} is yours, and you talk there now. {more}")
 
     @registry.command("invite", "USER", "let somebody into this private room", needs=Needs.OWNER)
     def invite(context: Context, account: Account) -> None:
@@ -80,6 +80,13 @@ def add_to(registry: Registry) -> None:
         context.services.directory.memberships.remove(room, account, context.account)
         may = "may not come back" if room.record.private else "may come back"
         context.reply(f"{account.name} was removed from #{room.log} and {may}.")
+
+
+def _talk_in(context: Context, text: str) -> None:
+    """Tell a session where its typed lines go from now on."""
+    member = context.member
+    member.outbox.offer(member.face.control("room", text, room=member.room.log))
+    context.reply("")  # a program waits for its >result
 
 
 def _here(room: Room) -> str:

@@ -2,9 +2,10 @@
 
 import time
 
-from chatroom.errors import Gone, UserError
+from chatroom.errors import ChatroomError, Gone, UserError
 from chatroom.net.connection import Connection
 from chatroom.protocol import VERSION, decode, encode
+from chatroom.session.access import Access
 from chatroom.session.faces import (
     ANSWER,
     EVENTS,
@@ -22,6 +23,14 @@ _READ_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 _NO_ANSWERS = 50  # lines in a row that do not answer an open question
 _NOT_UTF8 = "That line is not valid UTF-8; it was not sent."
+
+
+class AccessAsked(ChatroomError):
+    """A program has sent a login in one line instead of an answer."""
+
+    def __init__(self, access: Access) -> None:
+        super().__init__(access.word)
+        self.access = access
 
 
 class Dialogue:
@@ -84,6 +93,7 @@ class Dialogue:
         :param ask: what is asked, for programs.
         :param text: the question, for people.
         :param secret: the answer should not be seen on the screen.
+        :raises AccessAsked: before the login only: it is done in one line instead.
         :raises Gone: the peer has left, its time is up, or it sends everything but an answer.
         """
         face = self.face
@@ -96,6 +106,8 @@ class Dialogue:
             if self.face is not face:  # the peer said hello instead: ask in its own words
                 face = self.face
                 self.send(face.prompt(ask, text, secret))
+            elif said.access is not None and self.connection.must_log_in:
+                raise AccessAsked(said.access)
             elif said.kind != NOTHING:
                 self.refuse(f"Answer first: {text}", said.cid)
         return said.text

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from chatroom.errors import UserError
 from chatroom.protocol import CID_LONGEST, decode, encode, text_field
+from chatroom.session.access import WORDS, Access, read_access
 from chatroom.storage.records import (
     ACTION,
     ANNOUNCE,
@@ -21,7 +22,7 @@ from chatroom.storage.records import (
 )
 from chatroom.text import clean_line, clean_text
 
-POST, COMMAND, ANSWER, NOTHING = "post", "command", "answer", "nothing"
+POST, COMMAND, ANSWER, ACCESS, NOTHING = "post", "command", "answer", "access", "nothing"
 
 
 class Input(NamedTuple):
@@ -32,6 +33,8 @@ class Input(NamedTuple):
     cid: str = ""
     room: str = ""
     """Of a message: where it goes; empty for the session's current room."""
+    access: Access | None = None
+    """Of a login in one line: what it says."""
 
 
 NO_INPUT = Input(NOTHING, "")
@@ -178,6 +181,8 @@ class EventsFace:
             if not text.strip():
                 raise UserError("The message is empty; nothing was sent.")
             return Input(POST, text, cid, room)
+        if word in WORDS:
+            return Input(ACCESS, word, cid, access=read_access(word, fields))
         raise UserError("Send >answer, >post or >command; see docs/protocol.md.")
 
     def messages(self, posts: list[Post], old: bool = False) -> bytes:
@@ -189,16 +194,17 @@ class EventsFace:
         for post in posts:
             if post.time != last:
                 last, time_text = post.time, _utc(post.time)
-            is_mail = post.kind == PRIVATE
-            more = f',"to":"{post.to}"' if is_mail else ""
+            is_mail = post.log[0] == "@"
+            more = f',"to":"{post.to}"' if post.to else ""
             if post.ref:
-                more += f',"ref":{post.ref}'
+                more += f',"ref":"{post.epoch}-{post.ref}"'
             if post.cid:
                 more += f',"cid":{quote(post.cid)}'
             if old:
                 more += ',"old":true'
             lines.append(
-                f'>message {{"room":"{"" if is_mail else post.log}","seq":{post.seq},'
+                f'>message {{"id":"{f"{post.epoch}-{post.seq}" if post.seq else ""}",'
+                f'"room":"{"" if is_mail else post.log}","seq":{post.seq},'
                 f'"kind":"{post.kind}","from":"{post.sender}","time":"{time_text}",'
                 f'"text":{quote(post.text)}{more}}}\n'
             )
@@ -221,6 +227,10 @@ class EventsFace:
 
     def export(self, fields: dict[str, Any]) -> bytes:
         return encode("export", fields)
+
+    def ticket(self, ticket: str, until: float) -> bytes:
+        """Render the right to come back; ``until`` in seconds since the epoch."""
+        return encode("ticket", {"ticket": ticket, "until": _utc(until)})
 
 
 def _utc(seconds: float) -> str:

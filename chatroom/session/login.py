@@ -2,11 +2,15 @@
 
 import logging
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import TooManyLogins
+from chatroom.accounts.tickets import Tickets
 from chatroom.errors import ChatroomError, StoreError, UserError
-from chatroom.session.dialogue import Dialogue
+from chatroom.session.access import REGISTER, RESUME, Access
+from chatroom.session.dialogue import AccessAsked, Dialogue
 from chatroom.storage.records import Account, Kick
 from chatroom.text import check_name, duration
 
@@ -27,19 +31,30 @@ class GivenUp(ChatroomError):
         self.do = do
 
 
+class Entry(NamedTuple):
+    """Who has logged in, and what the line said if it was done in one."""
+
+    account: Account
+    access: Access | None = None
+
+
 class Login:
     """One connection's way to an account. Only the connection's thread may call it.
 
     :param dialogue: asks and hears.
     :param accounts: checks and makes accounts.
+    :param tickets: of those who come back.
     """
 
-    def __init__(self, dialogue: Dialogue, accounts: Accounts) -> None:
+    def __init__(self, dialogue: Dialogue, accounts: Accounts, tickets: Tickets) -> None:
         self._dialogue = dialogue
         self._accounts = accounts
+        self._tickets = tickets
         self._wrong = 0
+        # One round of questions; None: another round, of what this holds then.
+        self._ask: Callable[[], Account | None] = self._choose
 
-    def run(self) -> Account:
+    def run(self) -> Entry:
         """Return the account of the person.
 
         :raises GivenUp: too many wrong answers, or the person is kicked.
@@ -47,43 +62,72 @@ class Login:
         """
         try:
             while True:
-                answer = self._dialogue.ask("account", "Do you want to make a new account? [y/n]")
-                word = answer.strip().lower()
-                if word in ("y", "yes"):
-                    return self._register()
-                if word in ("n", "no"):
-                    return self._log_in()
-                self._again("Answer y to make a new account, or n if you have one.")
+                access = None
+                try:
+                    account = self._ask()
+                except AccessAsked as asked:
+                    access = asked.access
+                    account = self._admit(access)
+                if account is not None:
+                    return Entry(account, access)
         except StoreError as error:
             _log.error("login failed reason=%s", error)
             raise GivenUp("The accounts cannot be used just now. Tell the operator.") from None
 
-    def _log_in(self) -> Account:
-        while True:
-            name = self._dialogue.ask("name", "Your user name:").strip()
-            password = self._dialogue.ask("password", "Your password:", secret=True)
-            try:
-                account, kick = self._accounts.log_in(name, password)
-            except TooManyLogins as error:
-                self._dialogue.tell("error", str(error))
-                continue
-            if kick is not None:
-                raise GivenUp(kicked_sentence(kick), "kick")
-            if account is not None:
-                return account
-            _log.info("login refused address=%s", self._dialogue.connection.address)
-            self._again(_UNKNOWN)
+    def _choose(self) -> None:
+        answer = self._dialogue.ask("account", "Do you want to make a new account? [y/n]")
+        word = answer.strip().lower()
+        if word in ("y", "yes"):
+            self._ask = self._register
+        elif word in ("n", "no"):
+            self._ask = self._log_in
+        else:
+            self._again("Answer y to make a new account, or n if you have one.")
 
-    def _register(self) -> Account:
-        while True:
-            name = self._new_name()
-            password = self._new_password()
-            try:
-                return self._accounts.register(name, password)
-            except TooManyLogins as error:
-                self._dialogue.tell("error", str(error))
-            except UserError as error:
-                self._again(str(error))
+    def _log_in(self) -> Account | None:
+        name = self._dialogue.ask("name", "Your user name:").strip()
+        password = self._dialogue.ask("password", "Your password:", secret=True)
+        try:
+            return self._check(name, password)
+        except TooManyLogins as error:
+            self._dialogue.tell("error", str(error))
+        except UserError as error:
+            self._again(str(error))
+        return None
+
+    def _register(self) -> Account | None:
+        name = self._new_name()
+        password = self._new_password()
+        try:
+            return self._accounts.register(name, password)
+        except TooManyLogins as error:
+            self._dialogue.tell("error", str(error))
+        except UserError as error:
+            self._again(str(error))
+        return None
+
+    def _admit(self, access: Access) -> Account | None:
+        """Log in as one line says; None: it was refused, and may be tried again."""
+        refuse = self._dialogue.refuse
+        try:
+            if access.word == RESUME:
+                account, kick = self._tickets.redeem(access.ticket)
+                return _let_in(account, kick)
+            if access.word == REGISTER:
+                return self._accounts.register(access.name, access.password)
+            return self._check(access.name, access.password)
+        except TooManyLogins as error:
+            refuse(str(error), command="login")
+        except UserError as error:
+            self._again(str(error), lambda sentence: refuse(sentence, command="login"))
+        return None
+
+    def _check(self, name: str, password: str) -> Account:
+        account, kick = self._accounts.log_in(name, password)
+        if account is None:
+            _log.info("login refused address=%s", self._dialogue.connection.address)
+            raise UserError(_UNKNOWN)
+        return _let_in(account, kick)
 
     def _new_name(self) -> str:
         while True:
@@ -103,11 +147,20 @@ class Login:
             except UserError as error:
                 self._again(str(error))
 
-    def _again(self, sentence: str) -> None:
+    def _again(self, sentence: str, tell: Callable[[str], None] | None = None) -> None:
         self._wrong += 1
         if self._wrong > WRONG_ANSWERS:
             raise GivenUp(f"{sentence} That was the last try; connect again.")
-        self._dialogue.tell("error", sentence)
+        if tell is None:
+            self._dialogue.tell("error", sentence)
+        else:
+            tell(sentence)
+
+
+def _let_in(account: Account, kick: Kick | None) -> Account:
+    if kick is not None:
+        raise GivenUp(kicked_sentence(kick), "kick")
+    return account
 
 
 def kicked_sentence(kick: Kick) -> str:

@@ -10,8 +10,9 @@ from chatroom.net.connection import Connection
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
+from chatroom.session.access import RESUME, Resumption
 from chatroom.session.dialogue import Dialogue
-from chatroom.session.faces import COMMAND, NOTHING, POST
+from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST
 from chatroom.session.login import GivenUp, Login
 from chatroom.storage.records import TEXT, Post
 
@@ -79,13 +80,27 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     """Log in and enter the rooms."""
     connection = dialogue.connection
     seen = services.directory.changes
-    account = Login(dialogue, services.accounts).run()
+    account, access = Login(dialogue, services.accounts, services.tickets).run()
     connection.must_log_in = False
+    resumption = None
+    if access is not None and access.cursors is not None:
+        resumption = Resumption(access.cursors, account.id, services.engine)
+    ticket = None
+    if access is not None and (access.wants_ticket or access.word == RESUME):
+        ticket = services.tickets.issue(account)
     member = Member(account.id, dialogue.face, connection.outbox, connection.end)
     try:
         # Held until the history is sent: what comes meanwhile belongs behind it.
         gap = connection.outbox.hold()
-        person, history = services.directory.arrive(account, member, seen)
+        member.has_ticket = ticket is not None
+        person, history = services.directory.arrive(
+            account, member, seen, resumption.places if resumption else None
+        )
+        if ticket is not None:
+            history = EVENTS.ticket(*ticket) + history
+        if resumption is not None:
+            history += resumption.gaps(member, {room.log for room in person.rooms})
+            history += _back_again(member, history)
         connection.outbox.release(gap, _welcome(person, member, history, services.directory))
     except BaseException:
         services.directory.depart(member)
@@ -94,6 +109,15 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         "logged in account=%s name=%s address=%s", account.id, account.name, connection.address
     )
     return person, member
+
+
+def _back_again(member: Member, shown: bytes) -> bytes:
+    """Return the end of what somebody is shown who comes back."""
+    number = (b"\n" + shown).count(b"\n>message ")  # no text holds a line end
+    text = "You are back; nothing was missed."
+    if number:
+        text = f"You are back; {number} message{'s were' if number > 1 else ' was'} missed."
+    return member.face.notice("resumed", text, number=number)
 
 
 def _welcome(person: Person, member: Member, history: bytes, directory: Directory) -> bytes:
@@ -106,6 +130,7 @@ def _welcome(person: Person, member: Member, history: bytes, directory: Director
         f"Welcome, {account.name}. Type a message, or /help for the commands.",
         user=account.name,
         grant=account.grant,
+        room=member.room.log,
     )
     here = f"Here now ({number}): {', '.join(names)}{more}"
     first += face.notice("here", here, names=names, number=number)
@@ -151,5 +176,7 @@ def _talk(
             registry.run(context, said.text)
             if context.leaving:
                 return
+        elif kind == ACCESS:
+            dialogue.refuse("You are logged in already.", said.cid, "login")
         else:
             dialogue.refuse("Nothing was asked just now.", said.cid)

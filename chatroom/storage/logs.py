@@ -177,6 +177,7 @@ class Logs:
                 (repeated if self.is_repeated(db, log, post) else kept).append(post)
         for seq, post in enumerate(kept, log.last + 1):
             post.seq = seq
+            post.epoch = log.epoch
         if kept:
             self.write(db, log.id, kept, segments.pack(kept))
         return log, repeated
@@ -260,8 +261,10 @@ class Logs:
             if posts is not None:
                 self._decoded.move_to_end(key)
                 return posts
+            log = self._logs.get(name)
+        epoch = log.epoch if log else ""
         packed = self.open(log_id, row)
-        posts = [] if packed is None else segments.unpack(packed, name, row.first)
+        posts = [] if packed is None else segments.unpack(packed, name, row.first, epoch)
         with self._lock:
             self._decoded[key] = posts
             if len(self._decoded) > _DECODED:

@@ -54,6 +54,8 @@ class Post:
     """Of a ``REMOVED``: the place of the message that was removed."""
     seq: int = 0
     """Place in the log, from 1 without a gap; 0 for what only passes through."""
+    epoch: str = ""
+    """Names the counting of ``seq``, see ``Span``; empty for what only passes through."""
     time: float = 0.0
     """Seconds since the epoch, in whole milliseconds."""
     origin: Any = None

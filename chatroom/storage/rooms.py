@@ -79,12 +79,24 @@ def save_places(db: sqlite3.Connection, vault: Vault, places: Mapping[str, Place
         )
 
 
+TICKETS = 50
+"""Tickets of one account that are kept, the newest."""
+
+
 def save_ticket(db: sqlite3.Connection, ticket: Ticket) -> None:
-    """Keep a ticket inside the caller's transaction; forget those that have run out."""
+    """Keep a ticket inside the caller's transaction; forget those that have run out.
+
+    Of one account the newest few are kept: who comes back again and again fills no disk.
+    """
     db.execute("DELETE FROM tickets WHERE until<?", (time.time(),))
     db.execute(
         "INSERT OR REPLACE INTO tickets (digest, account, until) VALUES (?,?,?)",
         (ticket.digest, ticket.account_id, ticket.until),
+    )
+    db.execute(
+        "DELETE FROM tickets WHERE account=?1 AND digest NOT IN "
+        "(SELECT digest FROM tickets WHERE account=?1 ORDER BY until DESC LIMIT ?2)",
+        (ticket.account_id, TICKETS),
     )
 
 

@@ -54,17 +54,19 @@ def plain(packed: bytes) -> bytes:
     return packed if packed[:1] == b"[" else zlib.decompress(packed)
 
 
-def unpack(packed: bytes, log: str, first: int) -> list[Post]:
+def unpack(packed: bytes, log: str, first: int, epoch: str = "") -> list[Post]:
     """Return the posts of a segment.
 
     :param log: name of the log.
     :param first: place of the first post.
+    :param epoch: of the log; for posts that are shown.
     """
     base, people, rows = json.loads(plain(packed))
     posts = []
     for seq, (who, offset, text, *more) in enumerate(rows, first):
         sender_id, sender = people[who]
-        post = Post(log, TEXT, sender_id, sender, text, seq=seq, time=(base + offset) / 1000)
+        post = Post(log, TEXT, sender_id, sender, text, seq=seq, epoch=epoch)
+        post.time = (base + offset) / 1000
         if more:
             post.kind, post.cid = _KINDS[more[0]], more[1]
             if len(more) > 2:

@@ -1,0 +1,80 @@
+"""Tickets: the right to come back after a lost connection without a password.
+
+A ticket is 256 random bits. Only its SHA-256 is kept: it needs no salt and no slow hash, since
+nobody can guess 256 random bits.
+"""
+
+import hashlib
+import logging
+import secrets
+import time
+
+from chatroom.errors import StoreError, UserError
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import Account, Kick, Ticket
+
+_log = logging.getLogger(__name__)
+
+TICKET_SECONDS = 86400.0
+USED_SECONDS = 600.0
+"""Time for which a used ticket still holds: the answer with the new one may have been lost."""
+
+
+class Tickets:
+    """Issues and honours tickets. Any thread may call the methods; they wait for the disk.
+
+    :param engine: keeps them.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def issue(self, account: Account) -> tuple[str, float] | None:
+        """Return a new ticket and until when it holds, in seconds since the epoch.
+
+        ``None`` when it cannot be kept just now, or when the account got another password, was
+        kicked or deleted since it was loaded.
+        """
+        ticket = secrets.token_urlsafe(32)
+        until = time.time() + TICKET_SECONDS
+        try:
+            return (ticket, until) if self._keep(ticket, account, until) else None
+        except StoreError as error:
+            _log.error("no ticket account=%s reason=%s", account.id, error)
+            return None
+
+    def _keep(self, ticket: str, account: Account, until: float) -> bool:
+        self._engine.save_ticket(Ticket(_digest(ticket), account.id, until))
+        # A change that revokes tickets may have come in between, too early for this one. What
+        # comes from here on takes this one with it.
+        current = self._engine.load_account_by_id(account.id)
+        is_same = current is not None and current.password == account.password
+        if not is_same or self._engine.kick_of(account.id) is not None:
+            self._engine.revoke_tickets(account.id)
+            return False
+        return True
+
+    def redeem(self, ticket: str) -> tuple[Account, Kick | None]:
+        """Return whose ticket it is, and the kick that keeps the person out. No password hash.
+
+        The ticket holds for ten more minutes; issue another one afterwards.
+
+        :raises UserError: it does not hold, or not any more.
+        :raises StoreError: the store cannot be used.
+        """
+        kept = self._engine.load_ticket(_digest(ticket))
+        account = self._engine.load_account_by_id(kept.account_id) if kept else None
+        # Looked up again: it may have been revoked before the account was loaded.
+        if kept is None or account is None or self._engine.load_ticket(kept.digest) is None:
+            raise UserError("That ticket does not hold any more. Log in with your password.")
+        until = min(kept.until, time.time() + USED_SECONDS)
+        if until < kept.until:
+            try:
+                self._engine.save_ticket(Ticket(kept.digest, kept.account_id, until))
+            except StoreError as error:  # full disk: people come back all the same
+                _log.error("ticket not shortened account=%s reason=%s", account.id, error)
+        return account, self._engine.kick_of(account.id)
+
+
+def _digest(ticket: str) -> bytes:
+    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,92 @@
+"""A login in one line, and the cursors of a client that comes back."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from chatroom.errors import UserError
+from chatroom.protocol import text_field
+from chatroom.rooms.room import Member, mailbox_of
+from chatroom.storage.engine import Engine
+
+LOGIN, REGISTER, RESUME = "login", "register", "resume"
+WORDS = frozenset({LOGIN, REGISTER, RESUME})
+
+_ID = re.compile(r"([0-9a-f]{1,32})-(\d{1,15})\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a ``>login``, ``>register`` or ``>resume`` line says."""
+
+    word: str
+    name: str = ""
+    password: str = field(default="", repr=False)
+    ticket: str = field(default="", repr=False)
+    wants_ticket: bool = False
+    cursors: dict[str, tuple[str, int]] | None = None
+    """Epoch and place of the last message that was shown, by room; empty for the mailbox."""
+
+
+def read_access(word: str, fields: dict[str, Any]) -> Access:
+    """Return what a login in one line says. :raises UserError: a field is wrong."""
+    if word == RESUME:
+        cursors = _read_cursors(fields.get("cursors", {}))
+        return Access(word, ticket=text_field(word, fields, "ticket"), cursors=cursors)
+    wants = fields.get("ticket", False)
+    if not isinstance(wants, bool):
+        raise UserError(f'"ticket" of >{word} must be true or false.')
+    name = text_field(word, fields, "name").strip()
+    password = text_field(word, fields, "password")
+    return Access(word, name, password, wants_ticket=wants)
+
+
+def _read_cursors(given: Any) -> dict[str, tuple[str, int]]:
+    if not isinstance(given, dict):
+        raise UserError('"cursors" of >resume must be an object: room names with message ids.')
+    cursors = {}
+    for log, message_id in given.items():
+        found = _ID.match(message_id) if isinstance(message_id, str) else None
+        if found is None or log.startswith("@"):
+            raise UserError('"cursors" of >resume must hold the last "id" of each room.')
+        cursors[log] = (found[1], int(found[2]))
+    return cursors
+
+
+class Resumption:
+    """Where a client goes on that comes back. The connection's thread only.
+
+    :param cursors: as the client has given them.
+    :param account_id: whose mailbox the cursor without a room means.
+    :param engine: knows the epoch of each log.
+    """
+
+    def __init__(
+        self, cursors: dict[str, tuple[str, int]], account_id: str, engine: Engine
+    ) -> None:
+        self.places: dict[str, int] = {}
+        """The place that was shown last, by log, as far as it means anything here."""
+        self._forked: list[str] = []
+        for log, (epoch, place) in cursors.items():
+            name = log or mailbox_of(account_id)
+            if engine.span(name).epoch == epoch:
+                self.places[name] = place
+            else:
+                self._forked.append(log)
+
+    def gaps(self, member: Member, joined: set[str]) -> bytes:
+        """Return what is told of the cursors that mean nothing here.
+
+        :param joined: the rooms of the person. Of no other one it is told whether it exists.
+        """
+        told = b""
+        for log in self._forked:
+            text = f"You are not in #{log} any more."
+            if not log or log in joined:
+                where = f"#{log}" if log else "private messages"
+                text = (
+                    f"{where}: the last message that you have is not known here. "
+                    "What follows begins at your last visit; see /history for the rest."
+                )
+            told += member.face.notice("gap", text, room=log)
+        return told
