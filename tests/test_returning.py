@@ -1,6 +1,8 @@
 """Coming back after a lost connection: what is shown, and what others see of it."""
 
+import contextlib
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -80,6 +82,8 @@ class House:
         account = self.accounts[name]
         for text in texts:
             self.engine.append(Post(room, TEXT, account.id, name, text))
+            if len(texts) < 10:
+                self.settle()
         self.settle()
 
     def settle(self) -> None:
@@ -175,6 +179,38 @@ def test_what_cannot_be_shown_is_told_as_a_gap(
     _, _, shown = house.come("ann", **{log: place})
     assert shown[0] == {"kind": "gap", "text": text, "room": log}
     assert len(shown) == 1
+
+
+def test_what_a_damaged_store_has_lost_is_told_where_it_stood(
+    make_house: Callable[[float], House], tmp_path: Path
+) -> None:
+    house = make_house(3600.0)
+    house.come("watcher")
+    house.come("ann")
+    house.say("watcher", *map(str, range(1, 6)))  # one commit each, so that each is a segment
+    house.close()
+    _damage(tmp_path / "data", 2, 3)
+    again = make_house(3600.0)
+    again.accounts = house.accounts
+    _, _, shown = again.come("ann", lobby=1)
+    assert [fields["text"] for fields in shown] == [
+        "#lobby: messages 2 to 3 are not kept any more.",
+        "4",
+        "5",
+    ]
+
+
+def _damage(folder: Path, first: int, last: int) -> None:
+    """Flip the last byte of the segments that begin at these places."""
+    with contextlib.closing(sqlite3.connect(folder / "chatroom.db")) as db, db:
+        found = db.execute(
+            "SELECT rowid, sealed FROM segments WHERE first BETWEEN ? AND ? AND last=first",
+            (first, last),
+        ).fetchall()
+        assert len(found) == last - first + 1
+        for rowid, sealed in found:
+            changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+            db.execute("UPDATE segments SET sealed=? WHERE rowid=?", (changed, rowid))
 
 
 def test_who_was_busy_when_cut_off_stays_busy_and_sees_it_all_when_free(

@@ -107,21 +107,38 @@ def after_a_cut(
             chunks.append(_gap(member, log, f"You are not in #{log} any more."))
     for room, after, upto in stretches:
         place = cursors.get(room.log, after)
-        where = "private messages" if room.is_mailbox else f"#{room.log}"
-        first = engine.span(room.log).first
         if place > upto:
-            text = f"{where}: message {place} is not known here, the last one is {upto}."
-            chunks.append(_gap(member, "" if room.is_mailbox else room.log, text))
-        elif place + 1 < first:
-            text = f"{where}: messages {place + 1} to {first - 1} are not kept any more."
-            chunks.append(_gap(member, "" if room.is_mailbox else room.log, text))
-            place = first - 1
+            what = f"message {place} is not known here, the last one is {upto}"
+            chunks.append(_gap_in(member, room, what))
+        first = engine.span(room.log).first
+        if place + 1 < min(first, upto + 1):
+            chunks.append(_lost(member, room, place + 1, min(first - 1, upto)))
+            place = min(first - 1, upto)
         while place < upto:
             end = min(place + _STEP, upto)
             posts = engine.read(room.log, place, end, _STEP)
-            chunks.append(_render(member, posts, [room]))
-            place = end
+            # A place without a post is a message that is damaged: those between are one piece.
+            pieces = groupby(enumerate(posts), key=lambda found: found[1].seq - found[0])
+            for piece in [[post for _, post in found] for _, found in pieces]:
+                if piece[0].seq > place + 1:
+                    chunks.append(_lost(member, room, place + 1, piece[0].seq - 1))
+                chunks.append(member.face_in(room).messages(piece, old=True))
+                place = piece[-1].seq
+            if place < end:
+                chunks.append(_lost(member, room, place + 1, end))
+                place = end
     return b"".join(chunks)
+
+
+def _lost(member: Member, room: Room, first: int, last: int) -> bytes:
+    """Tell which messages are too old to be kept, or damaged."""
+    return _gap_in(member, room, f"messages {first} to {last} are not kept any more")
+
+
+def _gap_in(member: Member, room: Room, what: str) -> bytes:
+    if room.is_mailbox:
+        return _gap(member, "", f"Private messages: {what}.")
+    return _gap(member, room.log, f"#{room.log}: {what}.")
 
 
 def _gap(member: Member, log: str, text: str) -> bytes:

@@ -102,6 +102,10 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
             history += resumption.gaps(member, {room.log for room in person.rooms})
             history += _back_again(member, history)
         connection.outbox.release(gap, _welcome(person, member, history, services.directory))
+    except StoreError as error:
+        services.directory.depart(member)
+        _log.error("login failed account=%s reason=%s", account.id, error)
+        raise GivenUp("The rooms cannot be read just now. Tell the operator.") from None
     except BaseException:
         services.directory.depart(member)
         raise
