@@ -37,6 +37,9 @@ class PlaceKeeper:
         self._unsaved: dict[str, Places] = {}
         self._saved: dict[str, Places] = {}  # of those who are here, as saved last
         self._is_due = False
+        # Held while places are saved, outermost of all locks: who comes meanwhile waits, and then
+        # often finds that the one before has saved for all who waited.
+        self._saving = threading.Lock()
 
     def start(self) -> None:
         """Begin to save now and then."""
@@ -89,6 +92,10 @@ class PlaceKeeper:
 
     def save(self) -> None:
         """Save what is to be saved, in one go; what fails is tried again later."""
+        with self._saving:
+            self._save()
+
+    def _save(self) -> None:
         with self._lock:
             self._is_due = False
             unsaved = dict(self._unsaved)
