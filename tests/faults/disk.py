@@ -48,8 +48,8 @@ class Disk:
             "FAULT_CONTROL": str(file),
         }
         if shadow is not None:
-            shadow.mkdir()
             self.environment["FAULT_SHADOW"] = str(shadow)
+            self.settle()
 
     def fail(self, action: int, calls: int, every: int = 1) -> None:
         """From now on each ``every``-th of these calls fails with an errno, or is a ``KILL``."""
@@ -66,6 +66,15 @@ class Disk:
     def failed(self) -> int:
         """How many calls have failed since :meth:`fail`."""
         return self._control[4]
+
+    def settle(self) -> None:
+        """Count all that is in the folder now as synced. Nothing may run on it."""
+        assert self.shadow is not None
+        shutil.rmtree(self.shadow, ignore_errors=True)
+        if self.folder.exists():
+            shutil.copytree(self.folder, self.shadow)
+        else:
+            self.shadow.mkdir()
 
     def cut_power(self) -> None:
         """Replace the folder by what was synced. Nothing may run on it."""
@@ -85,6 +94,11 @@ class ServerOnDisk(ServerProcess):
         shadow = folder / "shadow" if keeps_shadow else None
         self.disk = Disk(shim, folder / "data", shadow)
         super().__init__(folder, *flags, **settings)
+
+    def start(self) -> None:
+        if self.disk.shadow is not None:
+            self.disk.settle()  # the test may have opened the store meanwhile, past the shim
+        super().start()
 
     def environment(self) -> dict[str, str]:
         return {**super().environment(), **self.disk.environment}
