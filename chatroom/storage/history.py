@@ -63,7 +63,7 @@ class History:
                 break
             packed = self._logs.open(log.id, row)
             if packed is not None and search.may_be_in(plain := segments.plain(packed)):
-                posts = segments.unpack(plain, name, row.first)
+                posts = segments.unpack(plain, name, row.first, log.epoch)
                 found += filter(search.is_wanted, reversed(posts))
         return found[:most]
 
@@ -94,7 +94,7 @@ class History:
         packed = self._logs.open(log.id, row)
         if packed is None or sender_id.encode() not in (plain := segments.plain(packed)):
             return None
-        posts = segments.unpack(plain, name, row.first)
+        posts = segments.unpack(plain, name, row.first, log.epoch)
         emptied = [
             replace(post, kind=REMOVED, text="", cid="", to="", ref=post.seq)
             for post in posts

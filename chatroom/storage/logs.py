@@ -174,7 +174,8 @@ class Logs:
         repeated: list[Post] = []
         for post in posts:
             if post.kind in KEPT:
-                (repeated if self.is_repeated(db, log, post) else kept).append(post)
+                is_repeated = post.cid and self.is_repeated(db, log, post)
+                (repeated if is_repeated else kept).append(post)
         for seq, post in enumerate(kept, log.last + 1):
             post.seq = seq
             post.epoch = log.epoch
