@@ -130,7 +130,7 @@ def test_an_export_has_the_account_and_all_of_its_messages(server: ServerProcess
     ann.send_event("command", line="/messageto bob hi", cid="p")
     ann.until_event("message", kind="private", cid="p")
     bob.send_event("command", line="/messageto ann hello", cid="p")
-    bob.until_event("message", kind="private", cid="p")
+    bob.until_event("message", kind="private", text="hello")
     assert "removed" in program_asks(ann, "/delete 3")
     account, *said, end = export(ann)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", account.pop("created"))

@@ -31,6 +31,7 @@ class Directory:
     :param engine: keeps the logs, the rooms, and where people are.
     :param rooms: number of rooms that people may create; 0 = no limit.
     :param away_seconds: time to come back after a lost connection without being announced.
+    :raises StoreError: the rooms cannot be read.
     """
 
     def __init__(
@@ -57,10 +58,10 @@ class Directory:
             engine, self._lock, self._people, self._catalogue, self._keeper
         )
         self.lobby = self._catalogue.lobby
+        self._catalogue.load()
 
     def start(self) -> None:
-        """Open all rooms and start the clock; nobody may come in before."""
-        self._catalogue.load()
+        """Start the clock; nobody may come in before."""
         self._clock.start()
         self._keeper.start()
 
