@@ -47,9 +47,8 @@ class Call:
         self.hear_event("hello")
         self.say("This is a greeting.", "[y/n]")
         self.say_event("hello", v=1, name="Strange", line_bytes=8192)
-        for ask in ("account", "name", "password"):
-            self.say_event("prompt", ask=ask, text=f"{ask}?", secret=ask == "password")
-            self.hear_event("answer")
+        self.say_event("prompt", ask="account", text="account?", secret=False)
+        self.hear_event("login")
         self.say_event("notice", kind="welcome", text=f"Welcome, {name}.", user=name, grant=1)
 
     def echo(self, post: dict[str, Any], **more: object) -> None:
@@ -221,8 +220,6 @@ def test_what_had_arrived_before_the_loss_is_not_sent_again(
     call.say_event("notice", kind="history", text="The last messages:")
     call.echo(posts[0], seq=1, old=True)
     call.echo(posts[1], seq=2, old=True)
-    barrier = call.hear_event("command")
-    call.say_event("result", command="help", ok=True, text="not shown", cid=barrier["cid"])
     assert call.hear_event("post") == posts[2]
     call.echo(posts[2], seq=3)
     script.give("four")
@@ -254,10 +251,10 @@ def test_a_full_login_queue_is_tried_again(stranger: Stranger, ann: Callable[...
     call.hear_event("hello")
     call.say_event("hello", v=1)
     for text in ("Too many people are logging in just now. Try again.", "Wrong password."):
-        for ask in ("name", "password"):
-            call.say_event("prompt", ask=ask, text=f"{ask}?", secret=ask == "password")
-            assert call.hear_event("answer")["text"] == {"name": "ann"}.get(ask, PASSWORD)
-        call.say_event("notice", kind="error", text=text)
+        call.say_event("prompt", ask="account", text="account?", secret=False)
+        login = {"name": "ann", "password": PASSWORD, "ticket": True}
+        assert call.hear_event("login") == login
+        call.say_event("result", command="login", ok=False, text=text)
     assert script.end() == (3, "")
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -289,20 +288,3 @@ def test_who_did_not_come_back_for_long_starts_where_the_visit_ended(
     say(bob, "meanwhile")
     _, shown = resume(server, ticket, {})
     assert texts(shown) == ["meanwhile"]
-
-
-@pytest.mark.soak
-def test_a_thousand_cut_off_in_a_flood_are_back_within_seconds(start_server: StartServer) -> None:
-    from tests.soak_resume import run
-
-    figures = run(start_server, 1000)
-    assert figures["lost"] == figures["twice"] == figures["hashes"] == 0
-    assert figures["seconds"] < 5.0, figures
-
-
-def test_some_cut_off_in_a_flood_lose_nothing(start_server: StartServer) -> None:
-    from tests.soak_resume import run
-
-    figures = run(start_server, 20)
-    assert figures["lost"] == figures["twice"] == figures["hashes"] == 0
-    assert threading.active_count() < 50

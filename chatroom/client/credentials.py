@@ -10,7 +10,7 @@ _LONGEST_FILE = 4096
 
 
 class Credentials:
-    """Name and password, in memory only. The caller makes sure that threads take turns.
+    """Name, password and ticket, in memory only. The caller makes sure that threads take turns.
 
     :param name: from ``--name``; empty when the person is to be asked.
     :param password: from the environment or a file; None when the person is to be asked.
@@ -21,6 +21,8 @@ class Credentials:
         self._password = password
         self._typed_name = ""
         self._typed_password = ""
+        self.ticket = ""
+        """The server's: the right to come back without a password."""
         self.is_given = password is not None
         """No question may be asked: a refused password ends the program."""
 
@@ -31,6 +33,25 @@ class Credentials:
         if ask == "password" and self._password is not None:
             self._typed_password = ""  # of a change that went wrong
         return {"account": "n", "name": self.name, "password": self._password}.get(ask)
+
+    def login(self) -> dict[str, object] | None:
+        """Return the fields of a ``>login`` line, or None if a person has to be asked."""
+        if not self.name or self._password is None:
+            return None
+        self._typed_password = ""  # of a change that went wrong
+        return {"name": self.name, "password": self._password, "ticket": True}
+
+    def line(self, ask: str, text: str) -> tuple[str, dict[str, object]]:
+        """Return the line that says what a person has answered to a question of the login.
+
+        The last answer becomes a login in one line: only that brings a ticket.
+        """
+        name = self._typed_name or self.name
+        if name and ask == "password":
+            return "login", {"name": name, "password": text, "ticket": True}
+        if name and ask == "again" and text == self._typed_password:
+            return "register", {"name": name, "password": text, "ticket": True}
+        return "answer", {"text": text}
 
     def typed(self, ask: str, text: str) -> None:
         """Note what a person answered; it counts once the server has accepted it."""

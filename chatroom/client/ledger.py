@@ -17,6 +17,8 @@ class Sent:
     """Line of the input that it came from."""
     is_tried: bool = field(default=False)
     """It was given to a connection: the server may know it."""
+    room: str = ""
+    """Where a message goes; empty when the server has named no room."""
 
     @property
     def word(self) -> str:
@@ -26,7 +28,10 @@ class Sent:
     @property
     def fields(self) -> dict[str, str]:
         """The fields of its line."""
-        return {"line" if self.is_command else "text": self.text, "cid": self.cid}
+        fields = {"line" if self.is_command else "text": self.text, "cid": self.cid}
+        if self.room:
+            fields["room"] = self.room
+        return fields
 
     @property
     def is_goodbye(self) -> bool:
@@ -40,10 +45,13 @@ class Sent:
 
 
 class Ledger:
-    """Keeps messages and commands until the server has answered; in order. Guarded by its owner."""
+    """Keeps messages and commands until the server has answered; in order. Guarded by its owner.
+
+    The ids count up: the server keeps a message once, however often it is sent.
+    """
 
     def __init__(self) -> None:
-        self._prefix = secrets.token_hex(4)
+        self._prefix = secrets.token_hex(8)
         self._number = 0
         self._open: dict[str, Sent] = {}
         self.last_number = 0

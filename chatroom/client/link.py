@@ -4,6 +4,7 @@ import contextlib
 import enum
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from chatroom.errors import Gone, UserError
@@ -100,9 +101,9 @@ class Link:
             said += self._turn_plain()
         return said
 
-    def send(self, word: str, fields: dict[str, Any]) -> None:
+    def send(self, word: str, fields: Mapping[str, Any]) -> None:
         """Send one ``>word {json}`` line. :raises Gone: the connection has ended."""
-        self._send(encode(word, fields))
+        self._send(encode(word, dict(fields)))
 
     def send_line(self, text: str) -> None:
         """Send a line to a plain server. :raises Gone: the connection has ended."""

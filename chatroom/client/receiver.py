@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from chatroom.client.cursors import Cursors
 from chatroom.client.ends import (
     FAILED,
     KICKED,
@@ -54,8 +55,9 @@ class Receiver:
         self._pauses = Pauses()
         self._down_since = time.monotonic()
         self._user = ""
-        self._barrier = ""  # id of the command whose answer comes behind all of the history
+        self._cursors = Cursors()
         self._tried_password = False
+        self._tried_ticket = False
         self._is_restarting = False
         self._ahead: list[Said] = []  # heard already, in front of what comes next
         self._takers: dict[str, Callable[[Said], None]] = {
@@ -65,6 +67,7 @@ class Receiver:
             "notice": self._notice,
             "message": self._message,
             "result": self._result,
+            "ticket": self._ticket,
             "export": self._show,
             "control": self._control,
         }
@@ -95,7 +98,7 @@ class Receiver:
     # -- what the server says ------------------------------------------------------------------
 
     def _show(self, said: Said, sent: Sent | None = None) -> None:
-        text = self._shown.render(said, self._user)
+        text = self._shown.render(said, self._user, self._visit.room)
         if text and (head := self._shown.take_head()):
             self._visit.front.show(Said("notice", {"kind": "history"}), head, None)
         if text or sent:
@@ -118,6 +121,8 @@ class Receiver:
     def _prompt(self, said: Said) -> None:
         visit = self._visit
         ask = text_of(said.fields, "ask")
+        if ask == "account" and visit.state is State.LOGGING_IN and self._log_in():
+            return
         prompt = Prompt(ask, lines_of(said.fields), said.fields.get("secret") is True)
         with visit.news:
             logging_in = visit.state is State.LOGGING_IN
@@ -140,20 +145,55 @@ class Receiver:
             if is_late:
                 visit.front.ask_late(prompt)
 
+    def _log_in(self) -> bool:
+        """Log in with one line, if there is a ticket or a password; False: a person is asked."""
+        visit = self._visit
+        with visit.news:
+            ticket, login = visit.credentials.ticket, visit.credentials.login()
+        self._tried_ticket = bool(ticket)
+        self._tried_password = not ticket and login is not None
+        if ticket:
+            with visit.sending:
+                visit.link.send("resume", self._cursors.resume(ticket, visit.link.line_bytes))
+        elif login is not None:
+            with visit.sending:
+                visit.link.send("login", login)
+        return self._tried_ticket or self._tried_password
+
+    def _ticket(self, said: Said) -> None:
+        with self._visit.news:
+            self._visit.credentials.ticket = text_of(said.fields, "ticket")
+
     def _notice(self, said: Said) -> None:
         kind = said.fields.get("kind")
         if kind == "welcome":
             self._show(said)
-            self._welcome(text_of(said.fields, "user"))
+            self._welcome(text_of(said.fields, "user"), text_of(said.fields, "room"))
+        elif kind == "left":
+            self._left(text_of(said.fields, "room"))
+            self._show(said)
         elif kind == "error" and self._visit.state is State.LOGGING_IN:
             self._refused(said)
         else:
             self._show(said)
 
+    def _left(self, room: str) -> None:
+        """The person is in a room no more; lines that went there go to the lobby."""
+        self._cursors.forget(room)
+        with self._visit.news:
+            if self._visit.room == room:
+                self._visit.room = "lobby"
+
     def _refused(self, said: Said) -> None:
         """A wrong answer of the login; the server asks again after it."""
         visit = self._visit
         text = lines_of(said.fields)
+        if self._tried_ticket:  # the password is next
+            _log.info("ticket refused")
+            self._tried_ticket = False
+            with visit.news:
+                visit.credentials.ticket = ""
+            return
         if not self._tried_password:
             self._show(said)
             return
@@ -170,7 +210,7 @@ class Receiver:
         else:  # too many people log in at once
             self._rest(_FULL_SECONDS * random.uniform(0.5, 1.5))
 
-    def _welcome(self, user: str) -> None:
+    def _welcome(self, user: str, room: str) -> None:
         visit = self._visit
         self._user = user
         self._pauses.start_again()
@@ -180,16 +220,10 @@ class Receiver:
             visit.prompt = None
             visit.expect_nothing()
             visit.was_in = True
+            visit.room = room
             visit.state = State.RESUMING
-            # What was sent before a loss may stand in the history, which follows. The answer to
-            # a command comes behind it; what was not seen until then never arrived.
-            is_unsure = any(sent.is_tried for sent in visit.ledger.all())
-            self._barrier = visit.ledger.new("", True).cid if is_unsure else ""
-        if is_unsure:
-            with visit.sending:
-                visit.link.send("command", {"line": "/help help", "cid": self._barrier})
-        else:
-            self._resume()
+        # What was sent before a loss may have arrived: the server keeps it once.
+        self._resume()
 
     def _resume(self) -> None:
         visit = self._visit
@@ -214,6 +248,7 @@ class Receiver:
 
     def _message(self, said: Said) -> None:
         sent = None
+        self._cursors.note(said.fields.get("room"), said.fields.get("id"))
         if "cid" in said.fields and fold(text_of(said.fields, "from")) == fold(self._user):
             with self._visit.news:
                 sent = self._settle(self._visit.ledger.settle(said.fields["cid"]))
@@ -222,9 +257,9 @@ class Receiver:
     def _result(self, said: Said) -> None:
         visit = self._visit
         cid, is_ok = said.fields.get("cid"), said.fields.get("ok") is True
-        if cid and cid == self._barrier:
-            self._barrier = ""
-            self._resume()
+        if visit.state is State.LOGGING_IN and said.fields.get("command") == "login":
+            if not is_ok:
+                self._refused(said)
             return
         with visit.news:
             sent = self._settle(visit.ledger.settle(cid))
@@ -243,6 +278,8 @@ class Receiver:
         with visit.news:
             if do in ("busy", "free"):  # these commands have no other answer
                 sent = self._settle(visit.ledger.settle_first("/busy", "/free"))
+            elif do == "room":
+                visit.room = text_of(said.fields, "room")
             visit.expect_nothing()
             visit.news.notify_all()
         self._show(said, sent)

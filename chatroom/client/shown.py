@@ -31,14 +31,15 @@ class Shown:
         self._head = ""  # "The last messages:", until there is one that was not shown before
         self._is_greeted = False
 
-    def render(self, said: Said, user: str) -> str:
+    def render(self, said: Said, user: str, room: str = "") -> str:
         """Return what is to be shown, line ends included; empty for nothing.
 
         :param user: own name, to tell one's own private messages.
+        :param room: where typed lines go; lines of other rooms are tagged. Empty: not known.
         """
         word, fields = said
         if word == "message":
-            return self._message(fields, user)
+            return self._message(fields, user, room)
         self._head = ""
         if word == "notice" and fields.get("kind") == "history":
             self._head = _ended(lines_of(fields))
@@ -61,10 +62,10 @@ class Shown:
         head, self._head = self._head, ""
         return head
 
-    def _message(self, fields: dict[str, Any], user: str) -> str:
+    def _message(self, fields: dict[str, Any], user: str, room: str) -> str:
         is_old = fields.get("old") is True
         if fields.get("seq"):
-            key = tuple(str(fields.get(k)) for k in ("room", "seq", "time", "from"))
+            key = tuple(str(fields.get(k)) for k in ("id", "room", "seq", "time", "from"))
             if key in self._seen:
                 if is_old:
                     return ""
@@ -73,33 +74,44 @@ class Shown:
             self._seen[key] = None
         if not is_old:
             self._head = ""
-        return _ended(_line(fields, user))
+        return _ended(_line(fields, user, room))
 
 
-def _line(fields: dict[str, Any], user: str) -> str:
-    kind, sender, to = fields.get("kind"), text_of(fields, "from"), text_of(fields, "to")
-    clock = _clock(fields.get("time"))
+def _line(fields: dict[str, Any], user: str, current: str) -> str:
+    kind, sender, to = text_of(fields, "kind"), text_of(fields, "from"), text_of(fields, "to")
+    room = text_of(fields, "room")
+    clock = _clock(fields.get("time"), fields.get("old") is True)
+    tag = f"#{room} | " if room and current and room != current else ""
     # Further lines are indented, so that nobody can forge another's line.
     text = lines_of(fields).replace("\n", "\n    ")
-    if kind == "text":
-        return f"{clock} | {sender}: {text}"
     if kind == "private":
         where = f"private to {to}" if fold(sender) == fold(user) else f"private from {sender}"
         return f"{clock} | {where}: {text}"
-    if kind == "join":
-        return f"{clock} | {sender} has joined."
-    if kind == "leave":
-        return f"{clock} | {sender} has left."
-    return ""
+    if kind == "removed":
+        ref = text_of(fields, "ref")
+        is_itself = ref == text_of(fields, "id")
+        text = ": (removed)" if is_itself else f" removed message {ref.rpartition('-')[2]}."
+        return f"{clock} | {tag}{sender}{text}"
+    if kind == "announce":
+        return f"{clock} | Announcement from {sender}: {text}"
+    lines = {
+        "text": f"{sender}: {text}",
+        "action": f"* {sender} {text}",
+        "join": f"{sender} has joined.",
+        "leave": f"{sender} has left.",
+    }
+    return f"{clock} | {tag}{lines[kind]}" if kind in lines else ""
 
 
-def _clock(time: Any) -> str:
-    """Return a UTC time of the wire as the reader's local one."""
+def _clock(time: Any, is_old: bool) -> str:
+    """Return a UTC time of the wire as the reader's local one, an old one with its day."""
     try:
         moment = datetime.fromisoformat(time)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return moment.astimezone().strftime("%I:%M %p")
+        moment = moment.astimezone()
+        is_today = not is_old or moment.date() == datetime.now().astimezone().date()
+        return moment.strftime("%I:%M %p" if is_today else "%Y-%m-%d %I:%M %p")
     except (TypeError, ValueError, OverflowError, OSError):
         return "--:--"
 

@@ -7,7 +7,7 @@ Locks, outermost first: sending → news. The main thread calls what is here; th
 import enum
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from chatroom.client.credentials import Credentials
@@ -63,7 +63,7 @@ class State(enum.Enum):
 
     DOWN = "there is no connection"
     LOGGING_IN = "questions are asked and answered"
-    RESUMING = "logged in again; what had arrived before the loss is being found out"
+    RESUMING = "logged in; what was never confirmed goes out again"
     TALKING = "lines go out as they come"
     PLAIN = "the server does not speak events"
 
@@ -94,6 +94,8 @@ class Visit:
         self.ledger = Ledger()
         self.state = State.LOGGING_IN
         self.prompt: Prompt | None = None
+        self.room = ""
+        """Where typed lines go; empty when the server has not said."""
         self.end: End | None = None
         self.is_leaving = False
         self.was_in = False
@@ -182,10 +184,13 @@ class Visit:
                 if self.prompt is None or self.prompt.ask != prompt.ask:
                     return False
                 self.prompt = None
+                word, fields = "answer", dict[str, object](text=text)
+                if self.state is State.LOGGING_IN:
+                    word, fields = self.credentials.line(prompt.ask, text)
                 self.credentials.typed(prompt.ask, text)
                 self._expect()
                 link = self.link
-            self._transmit(link, "answer", {"text": text})
+            self._transmit(link, word, fields)
         return True
 
     def post(self, text: str, number: int = 0) -> bool:
@@ -197,7 +202,9 @@ class Visit:
         """
         with self.sending:
             with self.news:
-                sent = self._checked(self.ledger.new(text, False, number))
+                sent = self.ledger.new(text, False, number)
+                sent.room = self.room
+                self._checked(sent)
                 is_up = sent.is_tried = self.state is State.TALKING
                 if not is_up and len(self.ledger) >= _HELD_MOST:
                     raise UserError("Too many lines wait for the server; this one was not sent.")
@@ -338,7 +345,7 @@ class Visit:
             raise Ended(self.end)
 
     @staticmethod
-    def _transmit(link: Link, word: str, fields: dict[str, str]) -> None:
+    def _transmit(link: Link, word: str, fields: Mapping[str, object]) -> None:
         try:
             link.send(word, fields)
         except Gone:

@@ -110,7 +110,11 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         services.directory.depart(member)
         raise
     _log.info(
-        "logged in account=%s name=%s address=%s", account.id, account.name, connection.address
+        "logged in account=%s name=%s address=%s by=%s",
+        account.id,
+        account.name,
+        connection.address,
+        access.word if access else "answers",
     )
     return person, member
 
