@@ -366,3 +366,30 @@ def test_busy_and_free_and_a_message_of_several_lines(room: ServerProcess, sit: 
     rosa.type("/free")
     rosa.see("1 missed:")
     rosa.see("M | quinn: one\r\n    09:00 AM | boss: two\r\n")
+
+
+def test_who_loses_the_connection_comes_back_with_a_ticket_and_sees_each_line_once(
+    start_server: StartServer, sit: Sit
+) -> None:
+    server = start_server()
+    ann = sit(server.port)
+    ann.register("ann")
+    ann.type("/create dev")
+    ann.see("#dev is yours, and you talk there now.")
+    ann.type("in dev")
+    ann.see("| ann: in dev")
+    server.kill()
+    ann.see("Trying again")
+    server.start()
+    ann.see("You are back; nothing was missed.")
+    assert server.log().count(" by=resume") == 1
+    bob = server.join("bob")
+    bob.send("hello, lobby")
+    ann.see("| #lobby | bob: hello, lobby")
+    ann.type("/room lobby", "here again")
+    ann.see("You talk in #lobby now")
+    ann.see("| ann: here again")
+    bob.until("ann: here again")
+    ann.type("/disconnect")
+    assert ann.end() == 0
+    assert ann.screen.count("in dev\r\n") == 2  # as typed, and as it came back
