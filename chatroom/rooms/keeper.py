@@ -37,6 +37,7 @@ class PlaceKeeper:
         self._unsaved: dict[str, Places] = {}
         self._saved: dict[str, Places] = {}  # of those who are here, as saved last
         self._is_due = False
+        self._is_failing = False
         # Held while places are saved, outermost of all locks: who comes meanwhile waits, and then
         # often finds that the one before has saved for all who waited.
         self._saving = threading.Lock()
@@ -104,8 +105,11 @@ class PlaceKeeper:
         try:
             self._engine.save_places(unsaved)
         except StoreError as error:
-            _log.error("places not saved number=%d reason=%s", len(unsaved), error)
+            if not self._is_failing:
+                self._is_failing = True
+                _log.error("places not saved, tried again later reason=%s", error)
             return
+        self._is_failing = False
         with self._lock:
             for account_id, places in unsaved.items():
                 if self._unsaved.get(account_id) is places:

@@ -83,15 +83,17 @@ TICKETS = 50
 """Tickets of one account that are kept, the newest."""
 
 
-def save_ticket(db: sqlite3.Connection, ticket: Ticket) -> None:
+def save_ticket(db: sqlite3.Connection, vault: Vault, ticket: Ticket) -> None:
     """Keep a ticket inside the caller's transaction; forget those that have run out.
 
     Of one account the newest few are kept: who comes back again and again fills no disk.
     """
     db.execute("DELETE FROM tickets WHERE until<?", (time.time(),))
+    # Nothing in it is secret; the seal is there so that nobody makes or changes one on the disk.
+    sealed = vault.seal(b"", _ticket_place(ticket))
     db.execute(
-        "INSERT OR REPLACE INTO tickets (digest, account, until) VALUES (?,?,?)",
-        (ticket.digest, ticket.account_id, ticket.until),
+        "INSERT OR REPLACE INTO tickets (digest, account, until, sealed) VALUES (?,?,?,?)",
+        (ticket.digest, ticket.account_id, ticket.until, sealed),
     )
     db.execute(
         "DELETE FROM tickets WHERE account=?1 AND digest NOT IN "
@@ -100,13 +102,26 @@ def save_ticket(db: sqlite3.Connection, ticket: Ticket) -> None:
     )
 
 
-def load_ticket(db: sqlite3.Connection, digest: bytes) -> Ticket | None:
-    """Return the ticket with this digest, if it still holds."""
+def load_ticket(db: sqlite3.Connection, vault: Vault, digest: bytes) -> Ticket | None:
+    """Return the ticket with this digest, if it still holds; a damaged one does not."""
     row = db.execute(
-        "SELECT digest, account, until FROM tickets WHERE digest=? AND until>=?",
+        "SELECT digest, account, until, sealed FROM tickets WHERE digest=? AND until>=?",
         (digest, time.time()),
     ).fetchone()
-    return Ticket(*row) if row else None
+    if row is None:
+        return None
+    *fields, sealed = row
+    ticket = Ticket(*fields)
+    try:
+        vault.unseal(sealed, _ticket_place(ticket))
+    except Damaged as error:
+        _log.error("ticket damaged account=%s reason=%s", ticket.account_id, error)
+        return None
+    return ticket
+
+
+def _ticket_place(ticket: Ticket) -> str:
+    return f"ticket {ticket.digest.hex()} {ticket.account_id} {ticket.until}"
 
 
 def revoke_tickets(db: sqlite3.Connection, account_id: str) -> None:

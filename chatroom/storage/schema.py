@@ -68,7 +68,8 @@ _STEPS = (
     CREATE TABLE tickets (
         digest BLOB PRIMARY KEY,
         account TEXT NOT NULL,
-        until REAL NOT NULL
+        until REAL NOT NULL,
+        sealed BLOB NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX tickets_account ON tickets (account);
     CREATE TABLE audit (
@@ -80,7 +81,10 @@ _STEPS = (
 VERSION = len(_STEPS)
 _CHECKED_WHOLE = 64 * 1024 * 1024
 """Bytes up to which a store is looked at as a whole when it is opened."""
-_CHECKED = ("accounts", "kicks", "controls", "logs", "rooms", "places", "tickets", "audit")
+_CHECKED = (
+    *("sqlite_sequence", "accounts", "kicks", "controls", "logs"),
+    *("rooms", "places", "tickets", "audit"),
+)
 
 
 # What is synced when, by what a commit survives (sqlite.org/pragma.html#pragma_synchronous): WAL

@@ -114,10 +114,10 @@ class SqliteEngine:
         self._write(lambda db: rooms.save_places(db, self._vault, places))
 
     def save_ticket(self, ticket: Ticket) -> None:
-        self._write(lambda db: rooms.save_ticket(db, ticket))
+        self._write(lambda db: rooms.save_ticket(db, self._vault, ticket))
 
     def load_ticket(self, digest: bytes) -> Ticket | None:
-        return self._read(lambda db: rooms.load_ticket(db, digest))
+        return self._read(lambda db: rooms.load_ticket(db, self._vault, digest))
 
     def revoke_tickets(self, account_id: str) -> None:
         self._write(lambda db: rooms.revoke_tickets(db, account_id))

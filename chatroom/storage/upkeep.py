@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from chatroom.errors import StoreError
 from chatroom.storage import schema
 from chatroom.storage.compaction import Compaction
 from chatroom.storage.history import Writing
@@ -103,6 +104,7 @@ class Upkeep:
 
     def _run(self) -> None:
         pause = BUSY_SECONDS
+        is_failing = False
         next_look = time.monotonic() + WAKE_SECONDS
         while not self._stopping.wait(pause):
             try:
@@ -113,7 +115,13 @@ class Upkeep:
                     if not is_busy and not self._stopping.is_set():
                         self.checkpoint("TRUNCATE")
                 pause = BUSY_SECONDS if is_busy else WAKE_SECONDS
-            except Exception:  # the store may be full or damaged: the next look tries again
+                is_failing = False
+            except (StoreError, sqlite3.Error) as error:  # full or damaged: tried again later
+                if not is_failing:
+                    _log.error("upkeep waits reason=%s", error)
+                is_failing = True
+                pause = WAKE_SECONDS
+            except Exception:
                 _log.exception("upkeep failed")
                 pause = WAKE_SECONDS
 
