@@ -273,13 +273,3 @@ def test_the_secret_may_come_from_a_credentials_directory(
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")
     monkeypatch.setenv("CHATROOM_MASTER_SECRET", "from systemd")
     assert open_vault(data, store_exists=True).unseal(sealed, "p") == b"x"
-
-
-@pytest.mark.parametrize("page", range(1, 10))
-def test_a_damaged_page_of_the_store_is_told_in_one_sentence(store: Path, page: int) -> None:
-    file = store / "data" / "chatroom.db"
-    content = bytearray(file.read_bytes())
-    assert len(content) > page * 4096
-    content[page * 4096 : (page + 1) * 4096] = b"\xa5" * 4096
-    file.write_bytes(content)
-    assert "chatroom.db cannot be used" in refusal(store)

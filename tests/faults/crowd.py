@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess
 
 _MESSAGE = re.compile(
-    rb'^>message \{"room":"lobby","seq":(\d+),"kind":"text",.*"cid":"([a-z0-9]+-\d+)"', re.MULTILINE
+    rb'^>message \{[^{}]*?"room":"lobby","seq":(\d+),"kind":"text",.*"cid":"([a-z0-9]+-\d+)"',
+    re.MULTILINE,
 )
 WINDOW = 8
 """Messages of one sender that may be under way."""

@@ -90,7 +90,7 @@ class ServerOnDisk(ServerProcess):
     def __init__(
         self, folder: Path, shim: Path, *flags: str, keeps_shadow: bool = False, **settings: Any
     ) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         shadow = folder / "shadow" if keeps_shadow else None
         self.disk = Disk(shim, folder / "data", shadow)
         super().__init__(folder, *flags, **settings)

@@ -3,6 +3,7 @@
 import random
 import time
 from collections import Counter
+from statistics import median
 
 import pytest
 
@@ -30,12 +31,17 @@ def history(server: ServerOnDisk) -> list[Post]:
 def survive(server: ServerOnDisk, rounds: int, messages: int, seed: int, cuts: bool) -> None:
     dice = random.Random(seed)
     crowd = Crowd(server, SENDERS)
-    for turn in range(rounds):
+    starts: list[float] = []
+    for _ in range(rounds):
         known = len(crowd.confirmed)
         crowd.talk_until(server, messages, dice.randrange(messages // 20, messages * 19 // 20))
         assert len(crowd.confirmed) > known
         if cuts:
             server.disk.cut_power()
+        begun = time.monotonic()
+        server.start()
+        starts.append(time.monotonic() - begun)
+        server.kill()
         posts = history(server)
         assert [post.seq for post in posts] == list(range(1, len(posts) + 1))
         assert {(post.seq, post.cid) for post in posts} >= crowd.received
@@ -43,9 +49,9 @@ def survive(server: ServerOnDisk, rounds: int, messages: int, seed: int, cuts: b
         assert set(times) >= crowd.confirmed
         assert set(times.values()) == {1}
         assert all(post.text == f"said {post.cid} by {post.sender}" for post in posts)
-        begun = time.monotonic()
         server.start()
-        assert time.monotonic() - begun < START_SECONDS, turn
+    # Half of them, since another program on the machine may slow some of them down.
+    assert median(starts) < START_SECONDS, starts
     # The last round goes to its end: all that is still pending is kept, too, and once.
     crowd.talk_until(server, SENDERS, 10 * rounds * messages)
     assert not any(sender.pending for sender in crowd.senders)

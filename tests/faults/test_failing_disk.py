@@ -1,6 +1,10 @@
 """A full or failing disk: nothing is confirmed that is not kept, and the server comes back."""
 
+import contextlib
+import subprocess
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,9 +27,9 @@ class Talker:
         self.confirmed: list[str] = []
         self.refused: list[str] = []
 
-    def say(self, text: str) -> bool:
+    def say(self, text: str, padding: int = 0) -> bool:
         """Post; return True when it came back, False when it was refused with a sentence."""
-        self.peer.send_event("post", cid=text, text=text)
+        self.peer.send_event("post", cid=text, text=text + " " + padding * "x" if padding else text)
         line = self.peer.until(f'"cid":"{text}"').splitlines()[-1]
         if line.startswith(">message "):
             self.confirmed.append(text)
@@ -37,7 +41,7 @@ class Talker:
 
 
 def kept(server: ServerOnDisk) -> list[str]:
-    """Return the texts in the lobby's log of a server that has ended; places have no gap."""
+    """Return the texts in the log of a server that has ended; no place is missing."""
     engine = SqliteEngine(server.data_dir)
     try:
         last = engine.span("lobby").last
@@ -45,7 +49,7 @@ def kept(server: ServerOnDisk) -> list[str]:
     finally:
         engine.close()
     assert [post.seq for post in posts] == list(range(1, last + 1))
-    return [post.text for post in posts]
+    return [post.text.split(" ")[0] for post in posts]
 
 
 def state_changes(server: ServerOnDisk) -> list[str]:
@@ -142,3 +146,90 @@ def test_when_every_kth_call_fails_exactly_the_confirmed_is_kept(
     server.start()
     listed = server.operate("list-users").stdout.splitlines()[1:]
     assert {line.split()[0] for line in listed} == {"ann", *names}
+
+
+class SmallDisk:
+    """A full disk: a small tmpfs where that can be mounted, else writes that fail by the shim."""
+
+    def __init__(self, server: ServerOnDisk) -> None:
+        self.server = server
+        self.filler = server.data_dir / "filler"
+        self.is_mounted = server.data_dir.is_mount()
+
+    def fill(self) -> None:
+        if not self.is_mounted:
+            self.server.disk.fail(ENOSPC, WRITE)
+            return
+        with self.filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)) == 4096:
+                pass
+
+    def free(self) -> None:
+        if self.is_mounted:
+            self.filler.unlink()
+        else:
+            self.server.disk.heal()
+
+
+@pytest.fixture
+def small_disk(start_on_disk: StartOnDisk, tmp_path: Path) -> Iterator[SmallDisk]:
+    data = tmp_path / "server0" / "data"
+    data.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2M,mode=0700", "tmpfs", str(data)]
+    with contextlib.suppress(FileNotFoundError):
+        subprocess.run(mount, capture_output=True, check=False)
+    server = start_on_disk(message_rate=0)
+    try:
+        yield SmallDisk(server)
+    finally:
+        server.close()
+        if data.is_mount():
+            subprocess.run(["umount", str(data)], check=True)
+
+
+def test_a_full_disk_refuses_posts_until_there_is_space_again(small_disk: SmallDisk) -> None:
+    server = small_disk.server
+    ann = Talker(server, "ann")
+    assert ann.say("before")
+    small_disk.fill()
+    number = 0
+    # What the write-ahead log has room for already may still be kept.
+    while ann.say(f"m{number}", 2000):
+        number += 1
+        assert number < 1000
+    for again in range(10):
+        ann.say(f"n{again}", 2000)
+    assert len(ann.refused) > 5
+    reader = server.join("ann")
+    assert "before" in reader.seen or number > 10
+    small_disk.free()
+    begun = time.monotonic()
+    while not ann.say(f"after{time.monotonic()}"):
+        assert time.monotonic() - begun < BACK_SECONDS
+    assert state_changes(server) == ["fails", "back"]
+    server.kill()
+    assert kept(server) == ann.confirmed
+    server.start()
+    server.join("ann")
+
+
+@pytest.mark.parametrize("calls", [WRITE, SYNC], ids=["write", "fsync"])
+def test_what_was_refused_may_be_sent_again_under_its_number(
+    start_on_disk: StartOnDisk, calls: int
+) -> None:
+    server = start_on_disk(message_rate=0)
+    ann = Talker(server, "ann")
+    assert ann.say("aaaabbbb-1")
+    server.disk.fail(EIO, calls)
+    assert not ann.say("aaaabbbb-2")
+    assert not ann.say("aaaabbbb-3")
+    server.disk.heal()
+    begun = time.monotonic()
+    while not ann.say("aaaabbbb-2"):
+        assert time.monotonic() - begun < BACK_SECONDS
+    assert ann.say("aaaabbbb-3")
+    # And what is kept is kept once.
+    ann.peer.send_event("post", cid="aaaabbbb-3", text="again")
+    ann.peer.until_event("result", cid="aaaabbbb-3", ok=True, text="")
+    server.kill()
+    assert kept(server) == ["aaaabbbb-1", "aaaabbbb-2", "aaaabbbb-3"]
