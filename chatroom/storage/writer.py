@@ -292,10 +292,11 @@ class Writer:
 
     def _deliver(self, groups: dict[str, list[Post]], logs: dict[str, Log]) -> None:
         for name, posts in groups.items():
-            is_followed = name in self.followed
             if name in logs:
-                self._logs.added(name, logs[name], posts, is_followed)
-            if is_followed and posts:
+                self._logs.added(name, logs[name], posts, name in self.followed)
+            # Looked at after they are known: who follows the log only now has either counted
+            # these posts, or gets them.
+            if posts and name in self.followed:
                 try:
                     self._committed(name, posts)
                 except Exception:
