@@ -188,7 +188,9 @@ class Writer:
             return
         until = now + min(COLLECT_SECONDS, self._round_took / 4)
         waiting = 0
-        while (more := len(self._queue)) > waiting and time.perf_counter() < until:
+        # As many as the last round had: that was the burst.
+        most = self._round_posts
+        while waiting < (more := len(self._queue)) < most and time.perf_counter() < until:
             waiting = more
             time.sleep(_COLLECT_STEP)
 
