@@ -9,6 +9,7 @@ from chatroom.text import duration, table
 MAIL_PAGE = 20
 """Private messages of a /mail without a number."""
 BUSY_LONGEST = 7 * 86400.0
+_KEPT_SECONDS = 20.0
 
 
 def add_to(registry: Registry) -> None:
@@ -87,8 +88,12 @@ def add_to(registry: Registry) -> None:
 
 def _send(context: Context, account: Account, text: str) -> None:
     directory = context.services.directory
-    recipient = directory.send_private(context.person, account, text, context.cid, context.member)
+    recipient, post = directory.send_private(
+        context.person, account, text, context.cid, context.member
+    )
     if recipient is None:
-        context.reply(f"{account.name} is not here; it is kept.")
+        # Said only when it is so. What cannot be kept is told by who could not keep it.
+        if context.services.engine.settle(_KEPT_SECONDS) and post.seq:
+            context.reply(f"{account.name} is not here; it is kept.")
     elif recipient.busy is not None and recipient is not context.person:
         context.reply(f"{account.name} is {recipient.busy_text()} and sees it when free again.")

@@ -246,22 +246,25 @@ class Directory:
 
     def send_private(
         self, sender: Person, to: Account, text: str, cid: str, origin: Member
-    ) -> Person | None:
+    ) -> tuple[Person | None, Post]:
         """Append to the recipient's mailbox, then to the sender's: that one is the echo.
 
         :param origin: the session that is told when it cannot be kept.
-        :returns: the recipient, if that person is here; else it is kept for the next login.
+        :returns: the recipient, if that person is here, and the post in the recipient's mailbox:
+            when it is committed it has its place.
         """
         account = sender.account
         recipient = self.person(to.id)
         if recipient is not None:
             with self._lock:
                 recipient.last_private = account.id
+        posts = []
         for log in dict.fromkeys((mailbox_of(to.id), sender.mailbox.log)):
             post = Post(log, PRIVATE, account.id, account.name, text, cid, to.name)
             post.origin = origin
             sender.mailbox.post(post)
-        return recipient if recipient is not None and recipient.members else None
+            posts.append(post)
+        return recipient if recipient is not None and recipient.members else None, posts[0]
 
     def last_private(self, person: Person) -> str:
         """Return the account id of who sent the last private message; empty: nobody did."""
