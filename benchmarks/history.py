@@ -131,7 +131,7 @@ def run(folder: Path, number: int, burst: int) -> None:
     engine = open_engine(folder)
     began = time.perf_counter()
     fill(engine, number, burst)
-    engine.upkeep.checkpoint("TRUNCATE")
+    engine.upkeep.checkpoint()
     show(f"{kind}: filled", time.perf_counter() - began, "s")
     show(
         f"{kind}: bytes a message at first", size(folder) / number, "B", 160 if burst > 1 else None
@@ -140,7 +140,7 @@ def run(folder: Path, number: int, burst: int) -> None:
     engine.upkeep.look(time.time(), share=1)
     show(f"{kind}: joined", time.perf_counter() - began, "s")
     show(f"{kind}: CPU for joining 1,000 messages", (time.thread_time() - cpu) * 1e6 / number, "ms")
-    engine.upkeep.checkpoint("TRUNCATE")
+    engine.upkeep.checkpoint()
     show(f"{kind}: bytes a message when joined", size(folder) / number, "B", 160)
     engine.close()
     began = time.perf_counter()

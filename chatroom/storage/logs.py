@@ -82,6 +82,8 @@ class Logs:
         self._damaged: set[str] = set()
         self._dropped: set[str] = set()
         self._touched: set[int] = set()
+        self.written = 0
+        """Segments that were written so far; only the engine's thread changes it."""
         # The engine's thread alone: last number of each session, by log id.
         self._numbers: OrderedDict[tuple[int, bytes], int] = OrderedDict()
 
@@ -191,6 +193,7 @@ class Logs:
             "INSERT INTO segments (log, first, last, until, sealed) VALUES (?,?,?,?,?)",
             (log_id, first, last, posts[-1].time, sealed),
         )
+        self.written += 1
 
     def added(self, name: str, log: Log, posts: list[Post], is_followed: bool) -> None:
         """Let the posts of a commit be known, after it."""

@@ -91,7 +91,9 @@ _CHECKED = (
 # with FULL syncs the log at each commit, NORMAL only before a checkpoint, OFF never.
 _SYNCHRONOUS = {"power": "FULL", "crash": "NORMAL", "none": "OFF"}
 
-_CHECKPOINT_PAGES = 4096
+PAGE_BYTES = 4096
+CHECKPOINT_PAGES = 2048
+"""Pages in the write-ahead log after which a commit moves them into the store by itself."""
 
 
 def connect(file: Path, durability: str = "power") -> sqlite3.Connection:
@@ -114,8 +116,8 @@ def connect(file: Path, durability: str = "power") -> sqlite3.Connection:
         connection.execute("PRAGMA secure_delete=ON")
         # The upkeep moves the write-ahead log into the store; a commit does it only when that
         # cannot keep up. A log that has grown is cut back.
-        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit={_CHECKPOINT_PAGES * 4096}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={CHECKPOINT_PAGES * PAGE_BYTES}")
         return connection
     except sqlite3.Error as error:
         raise unusable(file, error) from None

@@ -94,10 +94,13 @@ class SqliteEngine:
         return self._history.search(log, wanted, most)
 
     def erase(self, log: str, sender_id: str, seq: int = 0) -> int:
-        return self._history.erase(log, sender_id, seq)
+        erased = self._history.erase(log, sender_id, seq)
+        self.upkeep.wipe()
+        return erased
 
     def drop(self, log: str) -> None:
         self._history.drop(log)
+        self.upkeep.wipe()
 
     # -- rooms, places, tickets, audit --------------------------------------------------------
 
@@ -141,6 +144,7 @@ class SqliteEngine:
 
     def delete_account(self, account: Account) -> None:
         self._write(lambda db: rows.delete(db, account))
+        self.upkeep.wipe()
 
     def accounts(self) -> Iterator[Account]:
         return iter(self._read(lambda db: list(rows.load_all(db, self._vault))))

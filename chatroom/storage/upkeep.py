@@ -13,15 +13,17 @@ from chatroom.storage.compaction import Compaction
 from chatroom.storage.history import Writing
 from chatroom.storage.logs import Logs
 from chatroom.storage.retention import Retention
+from chatroom.storage.wal import WriteAhead
 
 WAKE_SECONDS = 30.0
-"""Pause between two looks, when nothing much is written."""
-BUSY_SECONDS = 1.0
-"""Pause while the write-ahead log grows fast."""
+"""Pause between two looks at what could be joined or has to go."""
+MOVE_SECONDS = 1.0
+"""Pause between two looks whether the write-ahead log grows fast."""
 RETENTION_SECONDS = 600.0
 SHARE = 0.2
 """Largest part of a core that the upkeep takes."""
-_WAL_MUCH = 4 * 1024 * 1024
+_MUCH = 250
+"""Segments that were written since the write-ahead log was last moved: it grows fast."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,15 +50,17 @@ class Upkeep:
         self, file: Path, durability: str, logs: Logs, writing: Writing, keep: Keep
     ) -> None:
         self._file = file
-        self._wal = file.with_name(file.name + "-wal")
         self._db = schema.connect(file, durability)
         self._db.execute("PRAGMA busy_timeout=200")  # a checkpoint that must wait comes later
+        self._logs = logs
+        self._wal = WriteAhead(self._db, file, durability == "power")
         self._stopping = threading.Event()
         self._share = SHARE
         self._compaction = Compaction(self._db, logs, writing, self._rest)
         self._retention = Retention(self._db, logs, writing, self._rest, keep.days, keep.megabytes)
         self._next_retention = 0.0
-        self._next_checkpoint = 0.0
+        self._moved = 0  # segments that were written when the log was last moved
+        self._must_empty = False
         self._thread = threading.Thread(target=self._run, name="upkeep")
 
     def start(self) -> None:
@@ -93,47 +97,53 @@ class Upkeep:
         :raises StoreError: the store cannot be read or written.
         """
         self._retention.run(now)
-        self.checkpoint("TRUNCATE")
+        self._wal.empty()
 
-    def checkpoint(self, mode: str = "PASSIVE") -> None:
-        """Move the write-ahead log into the store.
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the store and leave nothing in it."""
+        self._wal.empty()
 
-        :param mode: ``PASSIVE`` waits for nobody; ``TRUNCATE`` empties the log, too.
+    def wipe(self) -> None:
+        """Something was deleted for good: leave nothing of it in the write-ahead log, either.
+
+        Any thread may call it; it is done at the next look.
         """
-        self._db.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+        self._must_empty = True
 
     def _run(self) -> None:
-        pause = BUSY_SECONDS
         is_failing = False
         next_look = time.monotonic() + WAKE_SECONDS
-        while not self._stopping.wait(pause):
+        try:
+            self._wal.make_room()
+        except sqlite3.Error as error:  # locked for long, or damaged: the first look says so
+            _log.info("no room was made for the write-ahead log reason=%s", error)
+        while not self._stopping.wait(MOVE_SECONDS):
             try:
-                is_busy = self._checkpoint_if_much()
-                if time.monotonic() >= next_look:
-                    self.look(time.time())
-                    next_look = time.monotonic() + WAKE_SECONDS
-                    if not is_busy and not self._stopping.is_set():
-                        self.checkpoint("TRUNCATE")
-                pause = BUSY_SECONDS if is_busy else WAKE_SECONDS
+                is_busy = self._move_if_much()
+                if time.monotonic() < next_look:
+                    continue
+                next_look = time.monotonic() + WAKE_SECONDS
+                self.look(time.time())
+                if self._must_empty and not is_busy and not self._stopping.is_set():
+                    self._must_empty = False
+                    self._wal.empty()
                 is_failing = False
             except (StoreError, sqlite3.Error) as error:  # full or damaged: tried again later
                 if not is_failing:
                     _log.error("upkeep waits reason=%s", error)
                 is_failing = True
-                pause = WAKE_SECONDS
+                next_look = time.monotonic() + WAKE_SECONDS
             except Exception:
                 _log.exception("upkeep failed")
-                pause = WAKE_SECONDS
+                next_look = time.monotonic() + WAKE_SECONDS
 
-    def _checkpoint_if_much(self) -> bool:
+    def _move_if_much(self) -> bool:
         """Move much of a write-ahead log before the engine's thread has to; tell if it was much."""
-        self._next_checkpoint = time.monotonic() + BUSY_SECONDS
-        try:
-            is_much = self._wal.stat().st_size > _WAL_MUCH
-        except FileNotFoundError:
-            return False
+        written = self._logs.written
+        is_much = written - self._moved > _MUCH
         if is_much:
-            self.checkpoint()
+            self._moved = written
+            self._wal.move()
         return is_much
 
     def _rest(self, began: float) -> bool:
@@ -141,7 +151,6 @@ class Upkeep:
 
         :param began: ``time.thread_time()`` at its beginning.
         """
-        if time.monotonic() >= self._next_checkpoint:
-            self._checkpoint_if_much()
+        self._move_if_much()
         took = time.thread_time() - began
         return not self._stopping.wait(took * (1 / self._share - 1))

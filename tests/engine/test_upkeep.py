@@ -265,7 +265,7 @@ def test_the_oldest_messages_of_all_rooms_go_when_the_store_is_too_large(folder:
         engine.append(post("x" * 20_000, ("lobby", "dev")[i % 2]))
         assert engine.settle(PATIENCE)
     file = folder / STORE_FILE
-    engine.upkeep.checkpoint("TRUNCATE")
+    engine.upkeep.checkpoint()
     assert file.stat().st_size > 7 * 2**20
     engine.upkeep.look(time.time(), 1)
     assert file.stat().st_size < 3.5 * 2**20
