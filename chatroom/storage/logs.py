@@ -174,13 +174,16 @@ class Logs:
         log = self.make(db, name)
         kept: list[Post] = []
         repeated: list[Post] = []
+        seq, epoch = log.last, log.epoch
         for post in posts:
-            if post.kind in KEPT:
-                is_repeated = post.cid and self.is_repeated(db, log, post)
-                (repeated if is_repeated else kept).append(post)
-        for seq, post in enumerate(kept, log.last + 1):
-            post.seq = seq
-            post.epoch = log.epoch
+            if post.kind not in KEPT:
+                continue
+            if post.cid and self.is_repeated(db, log, post):
+                repeated.append(post)
+                continue
+            post.seq = seq = seq + 1
+            post.epoch = epoch
+            kept.append(post)
         if kept:
             self.write(db, log.id, kept, segments.pack(kept))
         return log, repeated
@@ -202,11 +205,10 @@ class Logs:
             self._touched.add(log.id)
             if is_followed and log.recent is None:
                 log.recent = deque(maxlen=RECENT)
-            for post in posts:
-                if post.seq:
-                    log.last = post.seq
-                    if log.recent is not None:
-                        log.recent.append(post)
+            if kept := [post for post in posts if post.seq]:
+                log.last = kept[-1].seq
+                if log.recent is not None:
+                    log.recent.extend(kept)
 
     def forget_numbers(self) -> None:
         """Read the sessions' numbers anew: a commit failed, or there are very many."""
