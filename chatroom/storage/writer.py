@@ -21,6 +21,7 @@ QUEUE_BYTES = 256 * 1024
 COLLECT_SECONDS = 0.002
 """Longest wait for the rest of a burst, and only under load."""
 _COLLECT_STEP = 0.00005
+_COLLECT_PATIENCE = 4  # steps without a new post
 ANNOUNCE_SECONDS = 0.05
 """Pause before comings and goings alone make another round; in a large room it is longer."""
 _ANNOUNCE_ROUNDS = 10
@@ -70,6 +71,8 @@ class Writer:
         self._round_ended = 0.0
         self._round_took = 0.0
         self._round_posts = 0
+        # Posts of the largest of the last rounds; falls slowly.
+        self._burst = 0
         self._thread = threading.Thread(target=self._run, name="engine")
         try:
             (self._control_cursor,) = self._commits.db.execute(
@@ -179,18 +182,18 @@ class Writer:
     def _collect(self) -> None:
         """Under load, let a burst arrive whole instead of splitting it into two rounds.
 
-        A round costs one send for each member, however much it carries. Only when the last round
-        carried several posts and ended less than its own time ago, only while more arrives, and
-        for a quarter of a round at most: messages that come one by one never wait.
+        A round costs a commit, and one send for each member, however much it carries. Only when the
+        last round carried several posts and ended less than its own time ago, only while more
+        arrives, until as many are there as the last rounds had, and for half a round at most:
+        messages that come one by one never wait.
         """
         now = time.perf_counter()
         if self._round_posts < 2 or now - self._round_ended > self._round_took:
             return
-        until = now + min(COLLECT_SECONDS, self._round_took / 4)
-        waiting = 0
-        # As many as the last round had: that was the burst.
-        most = self._round_posts
-        while waiting < (more := len(self._queue)) < most and time.perf_counter() < until:
+        until = now + min(COLLECT_SECONDS, self._round_took / 2)
+        waiting, patience = 0, _COLLECT_PATIENCE
+        while patience and (more := len(self._queue)) < self._burst and time.perf_counter() < until:
+            patience = _COLLECT_PATIENCE if more > waiting else patience - 1
             waiting = more
             time.sleep(_COLLECT_STEP)
 
@@ -217,6 +220,7 @@ class Writer:
             self._round_ended = time.perf_counter()
             self._round_took = self._round_ended - started
             self._round_posts = len(posts)
+            self._burst = max(len(posts), self._burst - self._burst // 8)
         for barrier in barriers:
             barrier.set()
 
