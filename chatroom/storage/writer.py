@@ -20,6 +20,8 @@ QUEUE_BYTES = 256 * 1024
 """Text that may be queued for the next rounds; past it the posting threads have to wait."""
 COLLECT_SECONDS = 0.002
 """Longest wait for the rest of a burst, and only under load."""
+COLLECT_FROM = 8
+"""Posts that make a burst: for fewer ones nobody waits."""
 _COLLECT_STEP = 0.00005
 _COLLECT_PATIENCE = 4  # steps without a new post
 ANNOUNCE_SECONDS = 0.05
@@ -70,7 +72,6 @@ class Writer:
         self._last_time = 0.0
         self._round_ended = 0.0
         self._round_took = 0.0
-        self._round_posts = 0
         # Posts of the largest of the last rounds; falls slowly.
         self._burst = 0
         self._thread = threading.Thread(target=self._run, name="engine")
@@ -183,12 +184,12 @@ class Writer:
         """Under load, let a burst arrive whole instead of splitting it into two rounds.
 
         A round costs a commit, and one send for each member, however much it carries. Only when the
-        last round carried several posts and ended less than its own time ago, only while more
-        arrives, until as many are there as the last rounds had, and for half a round at most:
+        last rounds carried many posts and the last one ended less than its own time ago, only while
+        more arrives, until as many are there as those rounds had, and for half a round at most:
         messages that come one by one never wait.
         """
         now = time.perf_counter()
-        if self._round_posts < 2 or now - self._round_ended > self._round_took:
+        if self._burst < COLLECT_FROM or now - self._round_ended > self._round_took:
             return
         until = now + min(COLLECT_SECONDS, self._round_took / 2)
         waiting, patience = 0, _COLLECT_PATIENCE
@@ -219,7 +220,6 @@ class Writer:
             self._deliver(groups, result.logs)
             self._round_ended = time.perf_counter()
             self._round_took = self._round_ended - started
-            self._round_posts = len(posts)
             self._burst = max(len(posts), self._burst - self._burst // 8)
         for barrier in barriers:
             barrier.set()
