@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
@@ -22,6 +24,7 @@ MAIL_LOOKED_AT = 200
 """Private messages that are looked at for the last one that came from somebody else."""
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
+_READERS = 2  # threads that read back for who comes in
 _LOOK_SECONDS = 0.1  # changes of rooms that come together are looked at together
 
 
@@ -52,6 +55,7 @@ class Directory:
         self._changed: dict[str, int] = {}
         self._forgotten = 0
         self._clock = Clock()
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reading")
         self._catalogue = Catalogue(engine, self._lock, rooms)
         self._keeper = PlaceKeeper(engine, self._clock, self._lock, self._people)
         self.memberships = Memberships(
@@ -67,6 +71,7 @@ class Directory:
 
     def stop(self) -> None:
         """Save where everybody is, and end the clock. The engine must still run. Idempotent."""
+        self._readers.shutdown(cancel_futures=True)
         self._clock.stop()
         self._keeper.save_all()
 
@@ -106,41 +111,72 @@ class Directory:
 
         The caller holds the member's outbox, and releases it with what is returned here.
         """
-        places = self._keeper.load(account.id)
-        if places is None:  # the first visit: there may be mail already
-            places = Places({mailbox_of(account.id): 0}, LOBBY, account.created)
-        with self._lock:
-            person = self._people.get(account.id)
-            before: Places | None = places
-            if person is None:
-                person = self._locked_admit(account, places)
-            elif not person.members:
-                before = person.left
-                if person.away_alarm is not None:
-                    self._clock.cancel(person.away_alarm)
-                    person.away_alarm = None
-            else:
-                before = None
-            person.members = (*person.members, member)
-            member.room = person.room
-            stretches = self._locked_enter(person, member, before)
-            if person.busy is not None and cursors is not None:
-                shown = {
-                    s.room.log: min(s.upto, cursors.get(s.room.log, s.after)) for s in stretches
-                }
-                member.cursors = shown
-            is_busy = person.busy is not None
-            is_old = self._changed.get(account.id, self._forgotten) > seen
+        while True:
+            places = self._places_of(account) if self.person(account.id) is None else None
+            with self._lock:
+                if places is None and account.id not in self._people:
+                    continue  # was here and left just now
+                person, before, stretches = self._locked_arrive(account, member, places, cursors)
+                is_busy = person.busy is not None
+                is_old = self._changed.get(account.id, self._forgotten) > seen
+                break
         if is_old:
             self.refresh(account.id)
         if cursors is None:
             since = before.seen if before else None
             if is_busy:  # what was missed comes when free
                 stretches = [Stretch(room, upto, upto) for room, _, upto in stretches]
-            return person, at_login(self._engine, member, stretches, since)
+            return person, self._read_back(lambda: at_login(self._engine, member, stretches, since))
         if is_busy:
             return person, b""
-        return person, after_a_cut(self._engine, member, stretches, cursors)
+        return person, self._read_back(
+            lambda: after_a_cut(self._engine, member, stretches, cursors)
+        )
+
+    def _places_of(self, account: Account) -> Places:
+        places = self._keeper.load(account.id)
+        if places is None:  # the first visit: there may be mail already
+            places = Places({mailbox_of(account.id): 0}, LOBBY, account.created)
+        return places
+
+    def _read_back(self, job: Callable[[], bytes]) -> bytes:
+        """Run a job that reads much in one of few threads, and return what it returns.
+
+        A connection's own thread keeps for good the memory that a deep call touches once.
+        """
+        try:
+            future = self._readers.submit(job)
+        except RuntimeError:  # the server stops
+            raise CancelledError from None
+        return future.result()
+
+    def _locked_arrive(
+        self,
+        account: Account,
+        member: Member,
+        places: Places | None,
+        cursors: dict[str, int] | None,
+    ) -> tuple[Person, Places | None, list[Stretch]]:
+        """Return also where the person was before, if this is the only session."""
+        person = self._people.get(account.id)
+        before = places
+        if person is None:
+            assert places is not None
+            person = self._locked_admit(account, places)
+        elif not person.members:
+            before = person.left
+            if person.away_alarm is not None:
+                self._clock.cancel(person.away_alarm)
+                person.away_alarm = None
+        else:
+            before = None
+        person.members = (*person.members, member)
+        member.room = person.room
+        stretches = self._locked_enter(person, member, before)
+        if person.busy is not None and cursors is not None:
+            shown = {s.room.log: min(s.upto, cursors.get(s.room.log, s.after)) for s in stretches}
+            member.cursors = shown
+        return person, before, stretches
 
     def _locked_admit(self, account: Account, places: Places) -> Person:
         mailbox = self._catalogue.locked_open_mailbox(mailbox_of(account.id))
