@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.scenarios import Scenario
+from benchmarks.scenarios import SCENARIOS, Scenario
 
 Run = dict[str, Any]
 
@@ -36,6 +36,7 @@ _PACED = (
     Measure("latency, 99 %", ("latency_us", "99"), "ms", 1e3, form=".2f"),
     Measure("last receiver, median", ("last_receiver_us", "50"), "ms", 1e3, form=".2f"),
     Measure("last receiver, 99 %", ("last_receiver_us", "99"), "ms", 1e3, form=".2f"),
+    Measure("server's CPU a message", ("server_cpu_us_per_message",), "ms", 1e3, form=".2f"),
 )
 _IDLE = (
     Measure("memory a connection", ("bytes_per_connection",), "KB", 1024),
@@ -45,6 +46,8 @@ _RAMP = (
     Measure("all are in after", ("ramp_s",), "s", form=".2f"),
     Measure("server's CPU", ("ramp_server_cpu_s",), "s", form=".2f"),
 )
+_COMPARED = {"flood": "deliveries_per_s", "paced": "server_cpu_us_per_message"}
+"""What scenarios of one group are compared by."""
 MEASURES = {"flood": _FLOOD, "paced": _PACED, "idle": _IDLE, "ramp": _RAMP}
 
 
@@ -132,9 +135,12 @@ def table(scenario: Scenario, runs: Sequence[Run], all_runs: Sequence[Run]) -> s
 
 def _against_first(scenario: Scenario, mine: Sequence[Run], runs: Sequence[Run]) -> str:
     """Compare with the group's first scenario, repetition by repetition."""
-    first = f"{scenario.group}-0"
-    if not scenario.group or scenario.name == first:
+    if not scenario.group:
         return ""
+    first = next(one.name for one in SCENARIOS if one.group == scenario.group)
+    if scenario.name == first:
+        return ""
+    key = _COMPARED[scenario.mode]
     base = {
         run["repetition"]: run for run in runs if run["scenario"] == first and "error" not in run
     }
@@ -144,11 +150,11 @@ def _against_first(scenario: Scenario, mine: Sequence[Run], runs: Sequence[Run])
         if "error" not in run and run["repetition"] in base
     ]
     pairs = [(a, b) for a, b in pairs if not (a["disturbed"] or b["disturbed"])] or pairs
-    changes = [100 * (b["deliveries_per_s"] / a["deliveries_per_s"] - 1) for a, b in pairs]
+    changes = [100 * (b[key] / a[key] - 1) for a, b in pairs]
     if not changes:
         return ""
     return (
-        f"Against {first} of the same repetition: median "
+        f"Against {first} of the same repetition, {key}: median "
         f"{statistics.median(changes):+.1f} % (from {min(changes):+.1f} to {max(changes):+.1f} %)."
     )
 

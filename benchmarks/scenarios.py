@@ -11,6 +11,7 @@ from benchmarks import machine
 from benchmarks.crowd import Crowd
 from benchmarks.flood import Flood
 from benchmarks.paced import Paced, percentile
+from benchmarks.rooms import RoomCrowd
 from benchmarks.servers import Server, running
 
 PUBLISHERS = 10
@@ -29,6 +30,7 @@ class Scenario:
     :param group: scenarios of one group take turns and are compared with its first one.
     :param rate: messages a second (paced).
     :param nonreaders: people who are there, too, and never read.
+    :param rooms: rooms of ten people each that are talked in in turn; 0: all are in one.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Scenario:
     people: int
     rate: float = 0.0
     nonreaders: int = 0
+    rooms: int = 0
     checks_order: bool = False
     group: str = ""
     is_usual: bool = True
@@ -62,6 +65,22 @@ SCENARIOS = (
             is_only_ours=True,
         )
         for number in (0, 1, 200)
+    ),
+    *(
+        Scenario(
+            f"rooms-{rooms}",
+            f"100 messages a second in {title}",
+            "paced",
+            people,
+            rate=100,
+            rooms=rooms,
+            group="rooms",
+            is_only_ours=True,
+        )
+        for rooms, people, title in (
+            (1, 10, "one room of 10"),
+            (1000, 100, "1,000 rooms of 10, with 100 people"),
+        )
     ),
     Scenario("ramp-5000", "5,000 people log in", "ramp", 5000, is_usual=False),
     Scenario("idle-5000", "5,000 silent people", "idle", 5000, is_usual=False),
@@ -97,7 +116,11 @@ def run(
         running(server, Path(place), cores[0] if cores else None) as (pid, port),
         machine.on_core(cores[1] if cores else None),
     ):
-        crowd = Crowd(port, server.talk, scenario.people, PUBLISHERS, scenario.nonreaders, SIZE)
+        crowd = (
+            RoomCrowd(port, scenario.people, scenario.rooms, SIZE)
+            if scenario.rooms
+            else Crowd(port, server.talk, scenario.people, PUBLISHERS, scenario.nonreaders, SIZE)
+        )
         gc.collect()
         gc.disable()
         try:
@@ -165,6 +188,7 @@ def _measure(
         "latency_us": {p: percentile(paced.latencies, float(p)) for p in ("50", "95", "99", "100")},
         "last_receiver_us": {p: percentile(paced.last_latencies, float(p)) for p in ("50", "99")},
         "messages_per_s": round(paced.published / paced.usage.seconds, 1),
+        "server_cpu_us_per_message": round(paced.usage.server_s * 1e6 / max(paced.published, 1)),
         "generator_late_us": paced.late_us,
         "expected": paced.expected,
         "received": paced.received,
