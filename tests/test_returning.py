@@ -222,7 +222,7 @@ def test_who_was_busy_when_cut_off_stays_busy_and_sees_it_all_when_free(
     person = house.directory.person(ann.account_id)
     assert person is not None
     house.say("watcher", "before")
-    house.directory.go_busy(person, "")
+    house.directory.busy.begin(person, "")
     house.say("watcher", "one")
     house.directory.depart(ann, is_away=True)
     house.say("watcher", "two")
@@ -230,7 +230,7 @@ def test_who_was_busy_when_cut_off_stays_busy_and_sees_it_all_when_free(
     house.say("watcher", "three")
     assert shown == []
     assert paper.text == ""
-    assert house.directory.go_free(person)
+    assert house.directory.busy.end(person)
     told = lines(paper.text)
     assert told[0]["text"] == "You are free. 3 missed:"
     assert [fields["text"] for fields in told[1:]] == ["one", "two", "three"]

@@ -70,13 +70,12 @@ def add_to(registry: Registry) -> None:
     def go_busy(context: Context, seconds: float | None, reason: str | None) -> None:
         if seconds is not None and not 0 < seconds <= BUSY_LONGEST:
             raise UserError(f"Busy lasts from 1s to {duration(BUSY_LONGEST)}, such as 45m or 2h.")
-        directory = context.services.directory
-        directory.go_busy(context.person, reason or "", seconds or 0.0)
+        context.services.directory.busy.begin(context.person, reason or "", seconds or 0.0)
         context.reply("")  # the person is told by >control; a program waits for its >result
 
     @registry.command("free", "", "show what was missed while busy, and go on")
     def go_free(context: Context) -> None:
-        if not context.services.directory.go_free(context.person):
+        if not context.services.directory.busy.end(context.person):
             raise UserError("You are free already. /busy holds messages back.")
         context.reply("")
 

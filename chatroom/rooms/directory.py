@@ -1,4 +1,4 @@
-"""Who is here: coming, leaving, private messages, busy and free, and what others changed."""
+"""Who is here: coming, leaving, private messages, and what others changed."""
 
 import threading
 import time
@@ -7,11 +7,12 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
+from chatroom.rooms.busy import Busy
 from chatroom.rooms.catalogue import Catalogue, may_enter
 from chatroom.rooms.clock import Clock
 from chatroom.rooms.keeper import PlaceKeeper
 from chatroom.rooms.memberships import Memberships
-from chatroom.rooms.missed import Stretch, after_a_cut, at_login, while_busy
+from chatroom.rooms.missed import Stretch, after_a_cut, at_login
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import LOBBY, Member, Room, mailbox_of
 from chatroom.storage.engine import Engine
@@ -58,6 +59,7 @@ class Directory:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reading")
         self._catalogue = Catalogue(engine, self._lock, rooms)
         self._keeper = PlaceKeeper(engine, self._clock, self._lock, self._people)
+        self.busy = Busy(engine, self._clock, self._lock)
         self.memberships = Memberships(
             engine, self._lock, self._people, self._catalogue, self._keeper
         )
@@ -310,63 +312,6 @@ class Directory:
             senders = [p.sender_id for p in posts if p.sender_id != person.account.id]
             return senders[-1] if senders else ""
         return person.last_private
-
-    # -- busy and free -----------------------------------------------------------------------
-
-    def go_busy(self, person: Person, reason: str, seconds: float = 0.0) -> None:
-        """Hold everything back from all sessions of a person; a new reason replaces the old.
-
-        :param seconds: time after which the person is free by itself; 0 = never.
-        """
-        with self._lock:
-            was_free = person.busy is None
-            person.busy = reason
-            if person.busy_alarm is not None:
-                self._clock.cancel(person.busy_alarm)
-            person.busy_until, person.busy_alarm = 0.0, None
-            if seconds:
-                person.busy_until = until = time.time() + seconds
-                person.busy_alarm = self._clock.after(
-                    seconds, partial(self._run_out, person, until)
-                )
-            for member in person.members if was_free else ():
-                member.cursors = {room.log: room.put_aside(member) for room in person.logs}
-            members = person.members
-        for member in members:
-            text = person.busy_sentence()
-            member.outbox.offer(member.face.control("busy", text, reason=reason))
-
-    def _run_out(self, person: Person, until: float) -> None:
-        if person.busy_until == until:
-            self.go_free(person)
-
-    def go_free(self, person: Person) -> bool:
-        """Show each session what it missed and let it see the rooms again; False: was free."""
-        with self._lock:
-            if person.busy is None:
-                return False
-            person.busy = None
-            if person.busy_alarm is not None:
-                self._clock.cancel(person.busy_alarm)
-            person.busy_until, person.busy_alarm = 0.0, None
-            held = []
-            for member in person.members:
-                # Held: live messages may come before those that are read back below.
-                gap = member.outbox.hold()
-                cursors = member.cursors or {}
-                member.cursors = None
-                stretches = []
-                for room in person.logs:
-                    upto = room.enter(member)
-                    stretches.append(Stretch(room, cursors.get(room.log, upto), upto))
-                held.append((member, gap, stretches))
-        for member, gap, stretches in held:
-            shown = member.face.control("free", "You are free. See /history for what you missed.")
-            try:
-                shown = while_busy(self._engine, person, member, stretches)
-            finally:
-                member.outbox.release(gap, shown)
-        return True
 
     # -- what was changed, here or elsewhere -------------------------------------------------
 
