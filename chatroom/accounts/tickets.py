@@ -8,6 +8,7 @@ import hashlib
 import logging
 import secrets
 import time
+from dataclasses import replace
 
 from chatroom.errors import StoreError, UserError
 from chatroom.storage.engine import Engine
@@ -29,22 +30,27 @@ class Tickets:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def issue(self, account: Account) -> tuple[str, float] | None:
+    def issue(self, account: Account, used: str = "") -> tuple[str, float] | None:
         """Return a new ticket and until when it holds, in seconds since the epoch.
 
-        ``None`` when it cannot be kept just now, or when the account got another password, was
-        kicked or deleted since it was loaded.
+        :param used: the ticket that the person came back with; it holds for ten more minutes.
+        :returns: ``None`` when it cannot be kept just now, or when the account got another
+            password, was kicked or deleted since it was loaded.
         """
         ticket = secrets.token_urlsafe(32)
         until = time.time() + TICKET_SECONDS
         try:
-            return (ticket, until) if self._keep(ticket, account, until) else None
-        except StoreError as error:
+            return (ticket, until) if self._keep(ticket, account, until, used) else None
+        except StoreError as error:  # full disk: people come in all the same
             _log.error("no ticket account=%s reason=%s", account.id, error)
             return None
 
-    def _keep(self, ticket: str, account: Account, until: float) -> bool:
-        self._engine.save_ticket(Ticket(_digest(ticket), account.id, until))
+    def _keep(self, ticket: str, account: Account, until: float, used: str) -> bool:
+        tickets = [Ticket(_digest(ticket), account.id, until)]
+        kept = self._engine.load_ticket(_digest(used)) if used else None
+        if kept is not None:
+            tickets.append(replace(kept, until=min(kept.until, time.time() + USED_SECONDS)))
+        self._engine.save_tickets(tickets)
         # A change that revokes tickets may have come in between, too early for this one. What
         # comes from here on takes this one with it.
         current = self._engine.load_account_by_id(account.id)
@@ -57,8 +63,6 @@ class Tickets:
     def redeem(self, ticket: str) -> tuple[Account, Kick | None]:
         """Return whose ticket it is, and the kick that keeps the person out. No password hash.
 
-        The ticket holds for ten more minutes; issue another one afterwards.
-
         :raises UserError: it does not hold, or not any more.
         :raises StoreError: the store cannot be used.
         """
@@ -67,12 +71,6 @@ class Tickets:
         # Looked up again: it may have been revoked before the account was loaded.
         if kept is None or account is None or self._engine.load_ticket(kept.digest) is None:
             raise UserError("That ticket does not hold any more. Log in with your password.")
-        until = min(kept.until, time.time() + USED_SECONDS)
-        if until < kept.until:
-            try:
-                self._engine.save_ticket(Ticket(kept.digest, kept.account_id, until))
-            except StoreError as error:  # full disk: people come back all the same
-                _log.error("ticket not shortened account=%s reason=%s", account.id, error)
         return account, self._engine.kick_of(account.id)
 
 

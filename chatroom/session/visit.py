@@ -87,7 +87,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         resumption = Resumption(access.cursors, account.id, services.engine)
     ticket = None
     if access is not None and (access.wants_ticket or access.word == RESUME):
-        ticket = services.tickets.issue(account)
+        ticket = services.tickets.issue(account, access.ticket)
     member = Member(account.id, dialogue.face, connection.outbox, connection.end)
     try:
         # Held until the history is sent: what comes meanwhile belongs behind it.

@@ -7,7 +7,7 @@ what a crash could take back. Everything else is durable when its verb returns.
 Every verb raises ``StoreError`` when the store cannot be read or written; then nothing was changed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from chatroom.storage.records import (
@@ -158,8 +158,8 @@ class Engine(Protocol):
     def save_places(self, places: Mapping[str, Places]) -> None:
         """Save the places of one or more accounts, by account id."""
 
-    def save_ticket(self, ticket: Ticket) -> None:
-        """Keep a ticket; tickets that have run out are forgotten."""
+    def save_tickets(self, tickets: Sequence[Ticket]) -> None:
+        """Keep tickets, all or none: new ones, and old ones with another end."""
 
     def load_ticket(self, digest: bytes) -> Ticket | None:
         """Return the ticket with this digest, if it still holds."""

@@ -50,9 +50,12 @@ class Retention:
     def run(self, now: float) -> None:
         """Delete what is too old at ``now`` (seconds since the epoch), or too much.
 
-        Then the numbers of sessions that are long over, and the free pages of the file.
+        Then the numbers of sessions that are long over, tickets that have run out, and the free
+        pages of the file.
         """
-        self._delete_posts(now) and self._delete_numbers(now) and self._shrink()
+        if self._delete_posts(now) and self._delete_numbers(now):
+            self._writing(lambda db: db.execute("DELETE FROM tickets WHERE until<?", (now,)))
+            self._shrink()
 
     def _delete_posts(self, now: float) -> bool:
         """Delete segments, the oldest of all logs first; False: the stop came."""

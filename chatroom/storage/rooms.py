@@ -4,7 +4,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, NameTaken
@@ -83,23 +83,22 @@ TICKETS = 50
 """Tickets of one account that are kept, the newest."""
 
 
-def save_ticket(db: sqlite3.Connection, vault: Vault, ticket: Ticket) -> None:
-    """Keep a ticket inside the caller's transaction; forget those that have run out.
+def save_tickets(db: sqlite3.Connection, vault: Vault, tickets: Sequence[Ticket]) -> None:
+    """Keep tickets inside the caller's transaction: new ones, or old ones with another end.
 
     Of one account the newest few are kept: who comes back again and again fills no disk.
     """
-    db.execute("DELETE FROM tickets WHERE until<?", (time.time(),))
-    # Nothing in it is secret; the seal is there so that nobody makes or changes one on the disk.
-    sealed = vault.seal(b"", _ticket_place(ticket))
-    db.execute(
+    # Nothing in them is secret; the seal is there so that nobody makes or changes one on the disk.
+    db.executemany(
         "INSERT OR REPLACE INTO tickets (digest, account, until, sealed) VALUES (?,?,?,?)",
-        (ticket.digest, ticket.account_id, ticket.until, sealed),
+        [(t.digest, t.account_id, t.until, vault.seal(b"", _ticket_place(t))) for t in tickets],
     )
-    db.execute(
-        "DELETE FROM tickets WHERE account=?1 AND digest NOT IN "
-        "(SELECT digest FROM tickets WHERE account=?1 ORDER BY until DESC LIMIT ?2)",
-        (ticket.account_id, TICKETS),
-    )
+    for account_id in {ticket.account_id for ticket in tickets}:
+        db.execute(
+            "DELETE FROM tickets WHERE account=?1 AND digest NOT IN "
+            "(SELECT digest FROM tickets WHERE account=?1 ORDER BY until DESC LIMIT ?2)",
+            (account_id, TICKETS),
+        )
 
 
 def load_ticket(db: sqlite3.Connection, vault: Vault, digest: bytes) -> Ticket | None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -116,8 +116,8 @@ class SqliteEngine:
     def save_places(self, places: Mapping[str, Places]) -> None:
         self._write(lambda db: rooms.save_places(db, self._vault, places))
 
-    def save_ticket(self, ticket: Ticket) -> None:
-        self._write(lambda db: rooms.save_ticket(db, self._vault, ticket))
+    def save_tickets(self, tickets: Sequence[Ticket]) -> None:
+        self._write(lambda db: rooms.save_tickets(db, self._vault, tickets))
 
     def load_ticket(self, digest: bytes) -> Ticket | None:
         return self._read(lambda db: rooms.load_ticket(db, self._vault, digest))

@@ -38,7 +38,7 @@ def store(folder: Path) -> Path:
         engine.append(post(f"said by {name}"))
         running.settle()
     for ticket in TICKETS:
-        engine.save_ticket(ticket)
+        engine.save_tickets([ticket])
     engine.close()
     return folder
 

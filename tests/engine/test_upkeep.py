@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -307,10 +308,10 @@ def test_an_account_goes_with_all_that_hangs_on_it(running: Running) -> None:
     boss = engine.save_account(account("boss", SUPERUSER))
     ann = engine.save_account(account("ann"))
     engine.save_places({"id-ann": Places({"lobby": 3}, "lobby", 1.0)})
-    engine.save_ticket(ticket("id-ann"))
-    engine.save_ticket(ticket("id-boss"))
+    engine.save_tickets([ticket("id-ann")])
+    engine.save_tickets([ticket("id-boss")])
     engine.save_kick(Kick("id-ann", "ann", "boss", "", 0.0, time.time() + 99))
-    engine.save_ticket(ticket("id-ann"))
+    engine.save_tickets([ticket("id-ann")])
     while not running.controls.empty():
         running.controls.get_nowait()
     engine.delete_account(ann)
@@ -325,14 +326,26 @@ def test_an_account_goes_with_all_that_hangs_on_it(running: Running) -> None:
     assert engine.load_account("boss") == boss
 
 
+def test_tickets_that_have_run_out_go(running: Running) -> None:
+    engine = running.engine
+    engine.save_tickets([ticket("id-ann"), ticket("id-boss")])
+    engine.save_tickets([replace(ticket("id-ann"), until=time.time() - 1)])
+    assert engine.load_ticket(ticket("id-ann").digest) is None
+    engine.upkeep.expire(time.time())
+    engine.save_tickets([ticket("id-dora")])
+    with closing(sqlite3.connect(engine._file)) as db:
+        found = db.execute("SELECT account FROM tickets ORDER BY account").fetchall()
+    assert found == [("id-boss",), ("id-dora",)]
+
+
 def test_a_new_password_and_a_kick_end_the_tickets_and_a_grant_does_not(running: Running) -> None:
     engine = running.engine
     ann = engine.save_account(account("ann"))
-    engine.save_ticket(ticket("id-ann"))
+    engine.save_tickets([ticket("id-ann")])
     ann = engine.save_account(replace(ann, grant=SUPERUSER))
     assert engine.load_ticket(ticket("id-ann").digest) is not None
     engine.save_account(replace(ann, password={"scheme": "other"}))
     assert engine.load_ticket(ticket("id-ann").digest) is None
-    engine.save_ticket(ticket("id-ann"))
+    engine.save_tickets([ticket("id-ann")])
     engine.save_kick(Kick("id-ann", "ann", "boss", "", 0.0, time.time() + 99))
     assert engine.load_ticket(ticket("id-ann").digest) is None
