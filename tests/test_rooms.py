@@ -306,6 +306,15 @@ def test_the_number_of_rooms_is_bounded(start_server: StartServer) -> None:
     assert "There are 2 rooms already" in ann.answer_to("/create three")
 
 
+def test_one_person_does_not_take_all_rooms(start_server: StartServer) -> None:
+    server = start_server(message_rate=0)
+    ann = server.join("ann")
+    ann.send(*(f"/create r{i}" for i in range(50)))
+    ann.until("#r49 is yours")
+    assert "You have 50 rooms already" in ann.answer_to("/create one-more")
+    create(server.join("bob"), "one-more")
+
+
 def test_a_program_posts_to_any_of_its_rooms_and_sees_the_room_of_each_message(
     room: ServerProcess,
 ) -> None:

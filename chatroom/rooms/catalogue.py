@@ -10,6 +10,8 @@ from chatroom.storage.engine import Engine
 from chatroom.storage.records import Account, RoomRecord
 from chatroom.text import check_name, fold
 
+ROOMS_EACH = 50
+"""Rooms that one person may own: one alone cannot use up all names."""
 
 def may_enter(record: RoomRecord, account_id: str) -> bool:
     """Tell whether a room exists for somebody: it is public, one's own, or one is invited."""
@@ -72,6 +74,9 @@ class Catalogue:
         with self._lock:
             number = len(self._by_name) - 1
             is_taken = fold(name) in self._by_name
+            own = sum(room.record.owner == owner.id for room in self._by_name.values())
+        if own >= ROOMS_EACH:
+            raise UserError(f"You have {own} rooms already; nobody can have more.")
         if self._most and number >= self._most:
             raise UserError(f"There are {number} rooms already; no more can be made here.")
         try:

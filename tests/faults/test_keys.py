@@ -180,7 +180,7 @@ WAYS: list[tuple[str, dict[str, str]]] = [
         pytest.param(*way, is_cut, id=f"{name} {'power cut' if is_cut else 'kill'}", marks=marks)
         for name, way in zip(("rotate", "file", "given", "back"), WAYS, strict=True)
         for is_cut in (False, True)
-        for marks in [[pytest.mark.soak] if is_cut and name in ("given", "back") else []]
+        for marks in [[pytest.mark.soak] if name in ("given", "back") else []]
     ],
 )
 def test_keys_open_after_a_crash_between_any_two_steps(
