@@ -1,26 +1,31 @@
 """Measures a long history: ``python -m benchmarks.history``.
 
-Fills a store with random words (64 bytes a message, one rare word in all), in commits of 16 and one
-by one, lets the upkeep join what is older than a minute, and prints size, start and reading times.
+Fills a store with random words (64 bytes a message, one rare word in all), in commits of 16 and
+one by one, lets the upkeep join what is older than a minute, and prints size, start and reading
+times: of the engine alone, and for somebody who is in the room.
 """
 
 import argparse
+import json
 import os
 import random
+import socket
 import sqlite3
 import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+from benchmarks.login import started
 from chatroom.storage import segments
-from chatroom.storage.records import TEXT, Post, Wanted
+from chatroom.storage.records import TEXT, Post, RoomRecord, Wanted
 from chatroom.storage.sqlite import STORE_FILE, SqliteEngine
 from chatroom.storage.upkeep import Keep
 
-ROOM = "lobby"
+ROOM = "big"
 RARE = "xylophone"
 MESSAGE_BYTES = 64
 _VOCABULARY = 5000
@@ -125,10 +130,54 @@ def reading(engine: SqliteEngine, number: int, kind: str) -> None:
     show(f"{kind}: search, a word that nobody said", median(lambda: search("zq", 50), 3), "ms")
 
 
+def serving(folder: Path, kind: str) -> None:
+    """Measure what somebody waits for who uses a server with this store."""
+    common = words(random.Random(1))[0]
+    with started(folder) as (seconds, port):
+        show(f"{kind}: server's start", seconds * 1000, "ms", 2000)
+        with socket.create_connection(("127.0.0.1", port), 60) as sock:
+            sock.sendall(b'>hello {"v":1}\n>register {"name":"reader","password":"long enough"}\n')
+            _until(sock, b'"welcome"')
+
+            def command(line: str) -> None:
+                sock.sendall(f">command {json.dumps({'line': line, 'cid': 'now'})}\n".encode())
+                heard = _until(sock, b'"cid":"now"')
+                if b'"ok":true' not in heard:
+                    raise RuntimeError(f"{line} was refused: {heard[-300:]!r}")
+
+            def join() -> float:
+                began = time.perf_counter()
+                command(f"/join {ROOM}")
+                took = (time.perf_counter() - began) * 1000
+                command(f"/leave {ROOM}")
+                return took
+
+            show(f"{kind}: /join", statistics.median(join() for _ in range(9)), "ms", 50)
+            command(f"/join {ROOM}")
+            for line, most, times in (
+                ("/history", 50, 9),
+                ("/history before 500000", 50, 9),
+                (f"/search {common}", 300, 9),
+                (f"/search {RARE}", 3000, 3),
+            ):
+                show(f"{kind}: {line}", median(partial(command, line), times), "ms", most)
+
+
+def _until(sock: socket.socket, text: bytes) -> bytes:
+    heard = b""
+    while text not in heard or not heard.endswith(b"\n"):
+        data = sock.recv(65536)
+        if not data:
+            raise RuntimeError(f"{text!r} did not come: {heard[-300:]!r}")
+        heard += data
+    return heard
+
+
 def run(folder: Path, number: int, burst: int) -> None:
     """Build one store and print its figures."""
     kind = f"bursts of {burst}" if burst > 1 else "one by one"
     engine = open_engine(folder)
+    engine.save_room(RoomRecord(ROOM, ""))
     began = time.perf_counter()
     fill(engine, number, burst)
     engine.upkeep.checkpoint()
@@ -149,6 +198,9 @@ def run(folder: Path, number: int, burst: int) -> None:
     assert engine.span(ROOM).last == number
     show(f"{kind}: start", (time.perf_counter() - began) * 1000, "ms", 2000)
     reading(engine, number, kind)
+    engine.close()
+    serving(folder.parent, kind)
+    engine = open_engine(folder)
     began = time.perf_counter()
     erased = engine.erase(ROOM, f"{7:032x}")
     took = time.perf_counter() - began
@@ -184,8 +236,10 @@ def main() -> None:
     arguments = parser.parse_args()
     for burst in arguments.burst or (16, 1):
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-            run(Path(folder), arguments.messages, burst)
-            idle(Path(folder))
+            store = Path(folder) / "data"
+            store.mkdir(mode=0o700)
+            run(store, arguments.messages, burst)
+            idle(store)
 
 
 if __name__ == "__main__":

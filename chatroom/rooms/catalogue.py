@@ -13,6 +13,7 @@ from chatroom.text import check_name, fold
 ROOMS_EACH = 50
 """Rooms that one person may own: one alone cannot use up all names."""
 
+
 def may_enter(record: RoomRecord, account_id: str) -> bool:
     """Tell whether a room exists for somebody: it is public, one's own, or one is invited."""
     return not record.private or account_id == record.owner or account_id in record.invited
