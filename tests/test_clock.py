@@ -31,10 +31,10 @@ def test_jobs_run_in_the_order_in_which_they_are_due(clock: Clock) -> None:
 def test_what_was_taken_back_does_not_happen(clock: Clock) -> None:
     ran: list[str] = []
     done = threading.Event()
-    alarms = [clock.after(0.05, lambda: ran.append("no")) for _ in range(500)]
+    alarms = [clock.after(0.5, lambda: ran.append("no")) for _ in range(500)]
     assert all(clock.cancel(alarm) for alarm in alarms)
     assert not any(clock.cancel(alarm) for alarm in alarms)
-    clock.after(0.1, done.set)
+    clock.after(0.55, done.set)
     assert done.wait(PATIENCE)
     assert ran == []
 
