@@ -190,6 +190,8 @@ class Room:
             if snapshot is None:
                 snapshot = self._snapshot = self._make_snapshot()
             aside = {k: list(v.items()) for k, v in self._aside.items()} if self._aside else None
+            members = self._members
+            orphans = [p for p in posts if p.origin is not None and p.origin not in members]
         if not posts:
             return
         for face, offers in snapshot:
@@ -198,6 +200,16 @@ class Room:
                 offer(chunk)
         if aside:
             self._deliver_aside(posts, aside)
+        if orphans and not self.is_mailbox:
+            self._acknowledge(orphans, aside or {})
+
+    @staticmethod
+    def _acknowledge(posts: list[Post], aside: dict[str, list[tuple[Member, Face]]]) -> None:
+        """Show posts to the sessions that sent them and left the room before the commit."""
+        for post in posts:
+            member = post.origin
+            if all(member is not one for one, _ in aside.get(post.sender_id, ())):
+                member.outbox.offer(member.face.elsewhere.messages([post]))
 
     @staticmethod
     def _deliver_aside(posts: list[Post], aside: dict[str, list[tuple[Member, Face]]]) -> None:
