@@ -331,3 +331,45 @@ def test_a_program_posts_to_any_of_its_rooms_and_sees_the_room_of_each_message(
     assert program.until_event("message", cid="b4")["room"] == "bots"
     tess.until_match(CLOCK + r"#lobby \| program: to the lobby$")
     tess.until_match(CLOCK + "program: to the bots$")
+
+
+def test_a_post_is_answered_also_when_its_sender_leaves_the_room_meanwhile(
+    start_server: StartServer,
+) -> None:
+    server = start_server(message_rate=0)
+    pia = server.program_peer("pia")
+    other = server.join("pia")
+    create(other, "hall")
+    for number in range(30):
+        pia.send_event("command", line="/join hall", cid=f"j{number}")
+        pia.until_event("result", cid=f"j{number}", ok=True)
+        pia.send_event("post", text="still here?", room="hall", cid=f"p{number}")
+        other.send("/leave hall")
+        # The message itself, or a refusal: never silence.
+        assert f'"cid":"p{number}"' in pia.until(f'"cid":"p{number}"')
+
+
+def test_who_was_removed_from_a_private_room_does_not_slip_back_in(
+    start_server: StartServer,
+) -> None:
+    server = start_server(message_rate=0)
+    owner, guest = server.join("olga"), server.program_peer("gus")
+    owner.send("/create vault private")
+    owner.until("#vault is yours")
+    for number in range(20):
+        owner.send("/invite gus")
+        owner.until("gus")
+        guest.send(*(f'>command {{"line":"/join vault","cid":"{number}"}}' for _ in range(20)))
+        guest.until_event("result", cid=str(number), ok=True)
+        owner.answer_to("/remove gus")
+        owner.send(f"classified {number}")
+        owner.until(f"classified {number}")
+        guest.send_event("command", line="/rooms", cid=f"r{number}")
+        guest.until_event("result", cid=f"r{number}")
+        assert f"classified {number}" not in guest.seen
+
+
+def test_a_room_name_of_control_characters_is_no_room(room: ServerProcess) -> None:
+    program = room.program_peer("odd")
+    program.send_event("post", text="astray", room="\0", cid="o1")
+    assert "name of a room" in program.until_event("result", cid="o1", ok=False)["text"]

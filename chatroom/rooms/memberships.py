@@ -225,8 +225,10 @@ class Memberships:
         if account.id == room.record.owner:
             raise UserError(f"{account.name} owns #{room.log} and stays.")
         was_invited = account.id in room.record.invited
+        # The invitation first: else the person could come back in before it is taken.
+        others = self._catalogue.change(room, lambda r: _without(r, account.id))
         is_out = self._put_out(room, account.id, f"{by.name} has removed you from #{room.log}.")
-        self._catalogue.change(room, lambda r: _without(r, account.id))
+        self.dismiss(room, (one for one in others if one != account.id))
         if not is_out and not was_invited:
             raise UserError(f"{account.name} is not in #{room.log}.")
 
