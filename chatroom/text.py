@@ -18,7 +18,8 @@ RESERVED_NAMES = frozenset({"server", "system", "admin"})
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNSAFE_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_BIDI}]")
 _UNSAFE_IN_LINE = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_BIDI}]")
-_LENGTH = re.compile(r"([0-9]{1,6})([smhdSMHD])\Z")
+_LENGTH = re.compile(r"([0-9]+)([smhdSMHD])\Z")
+_LENGTH_DIGITS = 6
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}\Z")
 
@@ -83,9 +84,15 @@ def seconds_of(text: str) -> float | None:
     """Return a length of time such as ``90s``, ``45m``, ``2h`` or ``1d`` in seconds.
 
     ``None``: it is none.
+
+    :raises UserError: it is one, but too long.
     """
     match = _LENGTH.match(text)
-    return int(match[1]) * _SECONDS[match[2].lower()] if match else None
+    if match is None:
+        return None
+    if len(match[1]) > _LENGTH_DIGITS:
+        raise UserError(f"{escape(text[:20])} is too long a time. Take a number of up to 6 digits.")
+    return int(match[1]) * _SECONDS[match[2].lower()]
 
 
 def duration(seconds: float) -> str:

@@ -213,3 +213,9 @@ def test_somebody_who_comes_in_while_another_session_toggles_is_welcomed(
         first.send("/busy", "/free")
         second.until("Welcome")
         second.close()
+
+
+def test_a_time_that_is_too_long_is_told_and_not_taken_as_a_reason(room: ServerProcess) -> None:
+    kim = room.join("kim")
+    assert "is too long a time" in kim.answer_to("/busy 99999999999999999999m")
+    assert "kim" in kim.answer_to("/viewusers")

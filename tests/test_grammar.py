@@ -6,6 +6,7 @@ import pytest
 
 from chatroom.commands.grammar import Id, cut_clauses, message_id, moment, moment_or_id, number
 from chatroom.errors import UserError
+from chatroom.storage.records import counted
 
 SEARCH = "WORDS [in ROOM] [from USER] [since DATE]"
 
@@ -90,3 +91,11 @@ def test_what_is_no_date_is_refused_with_an_example(wrong: str) -> None:
 def test_a_page_may_begin_at_a_date_or_at_an_id() -> None:
     assert moment_or_id("#12") == Id("", 12)
     assert moment_or_id("2026-11-22") == moment("2026-11-22")
+
+
+def test_digits_of_other_scripts_are_no_numbers() -> None:
+    with pytest.raises(UserError):
+        message_id("٣")
+    with pytest.raises(UserError):
+        moment("٢٠٢٦-11-23")
+    assert counted("ABCDEFGH-٣") is None

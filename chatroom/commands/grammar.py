@@ -11,8 +11,10 @@ NUMBER_MOST = 500
 
 _CLAUSE = re.compile(r"\[([a-z]+) ([A-Z|]+)\]")
 _WORD = re.compile(r'"[^"]*"|\S+')
-_DAY = re.compile(r"(?:(\d{4})-(\d\d?)-(\d\d?)|(today|yesterday))?[ ]*(?:(\d\d?):(\d\d))?\Z")
-_ID = re.compile(r"#?(?:([0-9a-f]{8})-)?(\d{1,15})\Z")
+_DAY = re.compile(
+    r"(?:(\d{4})-(\d\d?)-(\d\d?)|(today|yesterday))?[ ]*(?:(\d\d?):(\d\d))?\Z", re.ASCII
+)
+_ID = re.compile(r"#?(?:([0-9a-f]{8})-)?(\d{1,15})\Z", re.ASCII)
 _DATES = "Take 2026-11-22, 21:15, 2026-11-22 21:15, today or yesterday"
 
 

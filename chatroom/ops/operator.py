@@ -91,7 +91,9 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             ]
             print(table(("user", "grant", "since"), rows))
         case "audit":
-            print(audit_table(engine.audit(max(1, arguments.last))))
+            if arguments.last < 1:
+                raise UserError("--last must be 1 or more.")
+            print(audit_table(engine.audit(arguments.last)))
         case "import-legacy":
             return _import_legacy(
                 accounts, arguments.file, arguments.passphrase, arguments.superuser

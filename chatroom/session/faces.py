@@ -176,7 +176,9 @@ class EventsFace:
         if word == "command":
             return Input(COMMAND, clean_line(text_field(word, fields, "line")), cid)
         if word == "post":
-            room = clean_line(text_field(word, fields, "room"))
+            room = text_field(word, fields, "room")
+            if clean_line(room) != room or room.isspace():
+                raise UserError('"room" of >post must be the name of a room.')
             text = clean_text(text_field(word, fields, "text")).strip("\n")
             if not text.strip():
                 raise UserError("The message is empty; nothing was sent.")

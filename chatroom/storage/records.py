@@ -20,7 +20,7 @@ JOIN = "join"
 LEAVE = "leave"
 KEPT = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED})
 
-_COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-(\d{1,15})\Z")
+_COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-([0-9]{1,15})\Z")
 
 
 def counted(cid: str) -> tuple[str, int] | None:
