@@ -78,6 +78,16 @@ def _path() -> tuple[str, Callable[[str], Any]]:
     return "a path", parse
 
 
+def _yes_or_no() -> tuple[str, Callable[[str], Any]]:
+    def parse(text: str) -> bool:
+        word = text.lower()
+        if word not in ("yes", "no", "true", "false", "1", "0"):
+            raise ValueError
+        return word in ("yes", "true", "1")
+
+    return "yes or no", parse
+
+
 def _room_name(text: str) -> str:
     # "Welcome" tells scripts that the login went well, so the greeting before it may not say it.
     if not 1 <= len(text) <= 60 or clean_line(text) != text or "welcome" in text.lower():
@@ -148,6 +158,13 @@ class Settings:
     keep_mb: int = _setting(
         1024, _whole(0, _MANY), "the oldest messages go while the store is larger; 0 = no limit"
     )
+    allow_plain: bool = _setting(
+        False, _yes_or_no(), "let unencrypted connections in from other machines, too"
+    )
+    tls_certificate: Path | None = _setting(
+        None, _path(), "PEM file of an own certificate with its chain, instead of data/tls/cert.pem"
+    )
+    tls_key: Path | None = _setting(None, _path(), "PEM file of its key")
     login_rate: float = _setting(
         0.0, _number(0, _MANY), "reserved: login attempts a minute; has no effect yet"
     )
@@ -171,12 +188,16 @@ _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give ``parser`` a flag for each setting, and ``--config``. Values stay text here."""
     for field in _FIELDS.values():
+        is_switch = isinstance(field.default, bool)
+        default = "no" if is_switch else field.default
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,
             default=argparse.SUPPRESS,
-            metavar=field.name.upper().rsplit("_", maxsplit=1)[-1],
-            help=f"{field.metadata['help']} (default {field.default})".replace("%", "%%"),
+            nargs="?" if is_switch else None,
+            const="yes" if is_switch else None,
+            metavar="yes|no" if is_switch else field.name.upper().rsplit("_", maxsplit=1)[-1],
+            help=f"{field.metadata['help']} (default {default})".replace("%", "%%"),
         )
     parser.add_argument(
         "--config", default=argparse.SUPPRESS, metavar="FILE", help="TOML file with settings"
@@ -235,7 +256,8 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def _parse(field: "dataclasses.Field[Any]", where: str, value: object) -> Any:
     try:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        is_wrong_kind = isinstance(value, bool) and not isinstance(field.default, bool)
+        if is_wrong_kind or not isinstance(value, str | int | float):
             raise ValueError
         return field.metadata["parse"](str(value))
     except ValueError:

@@ -19,6 +19,7 @@ from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import listener as net
 from chatroom.net.flusher import Flusher
+from chatroom.net.tls import Tls
 from chatroom.ops import logs, operator
 from chatroom.rooms.directory import Directory
 from chatroom.session.visit import serve
@@ -50,6 +51,7 @@ class Server:
         with contextlib.ExitStack() as undo:
             held = lock.hold(settings.data_dir)
             undo.callback(os.close, held)
+            self.tls = _tls(settings)
             self.engine = SqliteEngine(
                 settings.data_dir,
                 settings.durability,
@@ -77,6 +79,8 @@ class Server:
                 net.open_listener(settings.host, settings.port),
                 # Not a partial: a call through C would cost each connection's thread more stack.
                 lambda connection: serve(connection, self.services, registry),
+                self.tls,
+                settings.allow_plain,
                 self._flusher,
                 most,
                 settings.connections_per_address,
@@ -187,8 +191,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _tls(settings: config.Settings) -> Tls:
+    return Tls(settings.data_dir / "tls", settings.tls_certificate, settings.tls_key)
+
+
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
     logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
+    if arguments.command == "fingerprint":
+        print(_tls(settings).fingerprint)
+        return 0
     if arguments.command in operator.KEY_COMMANDS:
         return operator.change_keys(arguments, settings.data_dir)
     with contextlib.ExitStack() as parts:
@@ -227,6 +238,7 @@ def _announce(server: Server) -> None:
     code = server.accounts.offer_claim()
     try:
         print(f"Listening on {server.listener.address}", flush=True)
+        print(f"Fingerprint {server.tls.fingerprint}", flush=True)
         if code:
             print(f"There is no superuser yet. Log in and type: /claim {code}", flush=True)
     except OSError as error:

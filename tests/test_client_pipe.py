@@ -35,7 +35,7 @@ class Script:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,  # what was read ahead here would be lost to the final communicate()
-            env={**kept, **environment},
+            env={**kept, "XDG_CONFIG_HOME": str(folder), **environment},
         )
         self.errors = ""
 

@@ -100,14 +100,16 @@ def stranger() -> Iterator[Stranger]:
 @pytest.fixture
 def ann(stranger: Stranger, pipe: Pipe) -> Callable[..., Any]:
     """Start a script that logs in to the stranger."""
-    return lambda *flags: pipe(stranger.port, "--name", "ann", *flags, CHATROOM_PASSWORD=PASSWORD)
+    return lambda *flags: pipe(
+        stranger.port, "--plain", "--name", "ann", *flags, CHATROOM_PASSWORD=PASSWORD
+    )
 
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\r\b\x00\u2028"
 
 
 def test_no_escape_sequence_reaches_the_terminal(stranger: Stranger, sit: Sit) -> None:
-    person = sit(stranger.port)
+    person = sit(stranger.port, "--plain")
     call = stranger.accept()
     call.hear_event("hello")
     call.say_event("hello", v=1, name=EVIL, line_bytes=EVIL)
@@ -159,7 +161,7 @@ def test_fields_of_the_wrong_kind_and_unknown_words_are_survived(
 
 
 def test_another_server_is_shown_and_spoken_to_as_it_is(stranger: Stranger, sit: Sit) -> None:
-    person = sit(stranger.port)
+    person = sit(stranger.port, "--plain")
     call = stranger.accept()
     call.say("220 mail \x1b[31mready", "> quoted")
     person.see("220 mail [31mready\r\n> quoted\r\n")
@@ -186,7 +188,7 @@ def test_a_script_speaks_to_another_server(stranger: Stranger, ann: Callable[...
 
 
 def test_a_refusal_before_the_hello_is_shown(stranger: Stranger, sit: Sit) -> None:
-    person = sit(stranger.port)
+    person = sit(stranger.port, "--plain")
     call = stranger.accept()
     call.hear()
     call.say("The room is full just now.")
@@ -196,7 +198,7 @@ def test_a_refusal_before_the_hello_is_shown(stranger: Stranger, sit: Sit) -> No
 
 
 def test_leaving_while_nothing_has_been_said_yet(stranger: Stranger, sit: Sit) -> None:
-    person = sit(stranger.port)
+    person = sit(stranger.port, "--plain")
     call = stranger.accept()
     call.hear()
     person.terminal.sendintr()
@@ -274,7 +276,7 @@ def test_ctrl_c_tells_what_was_not_confirmed(stranger: Stranger, ann: Callable[.
 
 def test_a_message_is_shown_in_the_readers_own_time(stranger: Stranger, pipe: Pipe) -> None:
     settings = {"CHATROOM_PASSWORD": PASSWORD, "TZ": "Asia/Kolkata"}
-    script = pipe(stranger.port, "--name", "ann", **settings)
+    script = pipe(stranger.port, "--plain", "--name", "ann", **settings)
     call = stranger.accept()
     call.let_in()
     call.echo({"text": "at noon"})

@@ -18,13 +18,15 @@ CLIENT = ROOT / "chatroom_client.py"
 class Person:
     """Somebody who has started the client in a terminal of their own."""
 
-    def __init__(self, folder: Path, port: int, *flags: str, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, port: int, *flags: str, host: str = "127.0.0.1", **environment: str
+    ) -> None:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
         self.log = folder / "logs" / "chatroom_client.log"
         self.terminal = pexpect.spawn(
             sys.executable,
-            [str(CLIENT), "127.0.0.1", str(port), "--log-dir", str(self.log.parent), *flags],
-            env={**kept, **environment},
+            [str(CLIENT), host, str(port), "--log-dir", str(self.log.parent), *flags],
+            env={**kept, "XDG_CONFIG_HOME": str(folder), **environment},
             encoding="utf-8",
             timeout=PATIENCE,
             dimensions=(40, 200),

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from chatroom.net.connection import Connection
 from chatroom.net.flusher import Flusher
 from chatroom.net.listener import Listener
 from chatroom.net.outbox import Outbox, Stripe
+from chatroom.net.tls import Tls
 from tests.harness import PATIENCE
 
 CAP = 1_000_000
@@ -141,7 +143,7 @@ def test_replies_of_many_threads_never_cut_into_a_delivery(
         thread.join()
 
 
-def test_who_comes_takes_the_place_of_who_left(flusher: Flusher) -> None:
+def test_who_comes_takes_the_place_of_who_left(flusher: Flusher, tmp_path: Path) -> None:
     """Else a room of old-timers would be spread over ever more stripes."""
     seen: list[Stripe] = []
     came = threading.Semaphore(0)
@@ -155,7 +157,8 @@ def test_who_comes_takes_the_place_of_who_left(flusher: Flusher) -> None:
 
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
-    listener = Listener(sock, serve, flusher, 1000, 0, 60.0, 1000, CAP)
+    tls = Tls(tmp_path / "tls")
+    listener = Listener(sock, serve, tls, False, flusher, 1000, 0, 60.0, 1000, CAP)
     listener.start()
     guests = [socket.create_connection(sock.getsockname()) for _ in range(64)]
     for _ in guests:

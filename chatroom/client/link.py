@@ -3,14 +3,16 @@
 import contextlib
 import enum
 import socket
+import ssl
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from chatroom.client.trust import Way
 from chatroom.errors import Gone, UserError
 from chatroom.protocol import VERSION, LineSplitter, decode, encode
 
-CONNECT_SECONDS = 10.0
 LINE_BYTES = 8192
 """Longest line that may be sent, until the server says otherwise."""
 _LONGEST_INCOMING = 8 * 1024 * 1024  # a list of everybody in a large room is one line
@@ -39,22 +41,19 @@ class Face(enum.Enum):
 class Link:
     """One connection, from the connect on. It says hello by itself.
 
-    :param host: name or address.
-    :param port: 1 to 65535.
+    :param way: to the server.
     :param hello_seconds: how long the answering hello may take.
     :param must_be_events: a server that does not answer the hello is none: :class:`Gone`.
     :raises OSError: nobody can be reached there.
+    :raises NotTrusted: it is not who it should be.
 
     One thread receives; sends are one at a time (the caller's lock); :meth:`hang_up` is for any.
     """
 
-    def __init__(
-        self, host: str, port: int, hello_seconds: float, must_be_events: bool = False
-    ) -> None:
-        try:
-            self._socket = socket.create_connection((host, port), CONNECT_SECONDS)
-        except UnicodeError:
-            raise OSError(f"'{host}' is not a host name") from None
+    def __init__(self, way: Way, hello_seconds: float, must_be_events: bool = False) -> None:
+        self._socket, self._tunnel = way.open()
+        # Guards the tunnel: one thread receives while another one sends. Never held in a wait.
+        self._sealing = threading.Lock()
         self.face = Face.UNKNOWN
         self.line_bytes = LINE_BYTES
         self.is_cut_short = False
@@ -69,7 +68,7 @@ class Link:
         try:
             self._watch_the_wire()
             self._socket.settimeout(None)
-            self._socket.sendall(encode("hello", {"v": VERSION}))
+            self._socket.sendall(self._seal(encode("hello", {"v": VERSION})))
         except BaseException:
             self._socket.close()
             raise
@@ -82,11 +81,13 @@ class Link:
         try:
             if self.face is Face.UNKNOWN:
                 self._socket.settimeout(max(0.001, self._hello_until - time.monotonic()))
-            data = self._socket.recv(_RECEIVE_BYTES)
+            data = self._hear()
         except TimeoutError:
             if self.face is not Face.UNKNOWN:  # the system's own: nobody acknowledges
                 raise Gone("it does not answer any more") from None
             return self._turn_plain()
+        except ssl.SSLError as error:
+            raise Gone(f"what it sent was changed on the way ({error.reason})") from None
         except OSError as error:
             raise Gone(error.strerror or str(error)) from None
         if not data:
@@ -129,10 +130,34 @@ class Link:
             raise Gone("a line was cut off")
         self._is_torn = True  # stays so when Ctrl-C comes between two halves of a line
         try:
-            self._socket.sendall(line)
+            self._socket.sendall(self._seal(line))
         except OSError as error:
             raise Gone(error.strerror or str(error)) from None
         self._is_torn = False
+
+    def _seal(self, line: bytes) -> bytes:
+        if self._tunnel is None:
+            return line
+        with self._sealing:
+            return self._tunnel.seal(line)
+
+    def _hear(self) -> bytes:
+        """Wait for bytes and return them without their seal; empty at the end."""
+        tunnel = self._tunnel
+        if tunnel is None:
+            return self._socket.recv(_RECEIVE_BYTES)
+        heard, plain = b"", b""
+        while not plain and not tunnel.is_ended:
+            with self._sealing:
+                # The first time without bytes: some came with the end of the handshake.
+                plain = tunnel.open(heard)
+            if (
+                not plain
+                and not tunnel.is_ended
+                and not (heard := self._socket.recv(_RECEIVE_BYTES))
+            ):
+                break
+        return plain
 
     def _take(self, raw: bytes | None, said: list[Said]) -> None:
         if raw is None:

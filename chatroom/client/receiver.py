@@ -20,6 +20,7 @@ from chatroom.client.ledger import Sent
 from chatroom.client.link import PLAIN, Face, Link, Said
 from chatroom.client.pauses import Pauses
 from chatroom.client.shown import Shown, lines_of, text_of
+from chatroom.client.trust import NotTrusted
 from chatroom.client.visit import Prompt, State, Visit
 from chatroom.errors import Gone
 from chatroom.text import fold
@@ -37,7 +38,7 @@ class Receiver:
     """Runs a visit's second thread, and belongs to it.
 
     :param visit: shared with the main thread.
-    :param connect: opens another connection to the same server; raises OSError.
+    :param connect: opens another connection to the same server; raises OSError or NotTrusted.
     :param where: the server, for people.
     :param patience: seconds without a connection after which it gives up; None: never.
     """
@@ -342,6 +343,10 @@ class Receiver:
                 return
             try:
                 link = self._connect()
+            except NotTrusted as error:
+                _log.error("not trusted reason=%s", error)
+                visit.finish(End(NOT_LOGGED_IN, str(error)))
+                return
             except OSError as error:
                 _log.info("no connection reason=%s", error.strerror or error)
                 continue

@@ -33,6 +33,19 @@ class Screen:
             self._err.write(sentence + "\n")
             self._err.flush()
 
+    def agrees(self, question: str) -> bool:
+        """Ask until somebody answers y or n; the end of the input is a no. The main thread."""
+        while True:
+            with self._lock:
+                self._err.write(question)
+                self._err.flush()
+            answer = sys.stdin.readline()
+            word = answer.strip().lower()
+            if word in ("y", "yes"):
+                return True
+            if not answer or word in ("n", "no"):
+                return False
+
     def be_quiet(self) -> None:
         """Let the rest of standard output go nowhere: its reader has left."""
         with contextlib.suppress(OSError, ValueError):

@@ -14,12 +14,14 @@ from chatroom.client.credentials import (
     password_from_environment,
     password_from_file,
 )
-from chatroom.client.ends import INTERRUPTED, OK, UNREACHABLE, USAGE, End
+from chatroom.client.ends import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, End
+from chatroom.client.known_hosts import KnownHosts, own_file, read_pin
 from chatroom.client.link import Link
 from chatroom.client.pipe import PATIENCE_SECONDS, Pipe
 from chatroom.client.receiver import Receiver
 from chatroom.client.screen import Screen, input_bytes
 from chatroom.client.terminal import Terminal
+from chatroom.client.trust import NotTrusted, SealedWay, Way
 from chatroom.client.visit import Visit
 from chatroom.errors import StartError, UserError
 from chatroom.ops.logs import close_log, open_log
@@ -30,6 +32,9 @@ _log = logging.getLogger(__name__)
 _HELLO_SECONDS = 2.0
 _HELLO_AGAIN_SECONDS = 10.0  # a server that has just started may be slow
 _LAST_SECONDS = 0.5  # for the receiving thread, which may wait in a connect
+
+_NEAR = ("127.0.0.1", "::1", "localhost")
+"""Hosts with nobody in between: the first fingerprint is shown, and not asked about."""
 
 _EPILOG = """\
 When standard input is no terminal, each line of it is sent as a message; the program ends when all
@@ -68,30 +73,35 @@ def _run(flags: argparse.Namespace) -> int:
     where = f"{flags.host} port {flags.port}"
     try:
         _log.info("connecting host=%s port=%d", flags.host, flags.port)
-        link = Link(flags.host, flags.port, _HELLO_SECONDS)
+        way = _way(flags, screen)
+        link = Link(way, _HELLO_SECONDS)
+    except NotTrusted as error:
+        _log.error("not trusted reason=%s", error)
+        screen.tell(str(error))
+        return NOT_LOGGED_IN
     except OSError as error:
         reason = error.strerror or str(error)
         _log.info("no connection reason=%s", reason)
         screen.tell(f"Cannot reach {where}: {reason}. Is the server running there?")
         return UNREACHABLE
-    code = _visit(flags, screen, credentials, link, where)
+    code = _visit(flags, screen, credentials, link, way)
     _log.info("ended status=%d", code)
     close_log()
     return code
 
 
 def _visit(
-    flags: argparse.Namespace, screen: Screen, credentials: Credentials, link: Link, where: str
+    flags: argparse.Namespace, screen: Screen, credentials: Credentials, link: Link, way: Way
 ) -> int:
     is_terminal = _is_terminal()
     front = Terminal(screen) if is_terminal else Pipe(screen, input_bytes(), flags.commands)
     visit = Visit(link, credentials, front, _leave_at_once)
 
     def connect() -> Link:
-        return Link(flags.host, flags.port, _HELLO_AGAIN_SECONDS, must_be_events=True)
+        return Link(way, _HELLO_AGAIN_SECONDS, must_be_events=True)
 
     patience = None if is_terminal else PATIENCE_SECONDS
-    receiver = Receiver(visit, connect, where, patience)
+    receiver = Receiver(visit, connect, f"{way.host} port {way.port}", patience)
     # A daemon: a connect or a full pipe may hold it up, and nothing is lost with it.
     thread = threading.Thread(target=receiver.run, name="receiver", daemon=True)
     thread.start()
@@ -100,6 +110,23 @@ def _visit(
     if not receiver.ended.wait(_LAST_SECONDS):
         _leave_at_once(code)
     return code
+
+
+def _way(flags: argparse.Namespace, screen: Screen) -> Way:
+    if flags.plain:
+        return Way(flags.host, flags.port)
+    where = f"{flags.host} port {flags.port}"
+
+    def accept(pin: str) -> bool:
+        screen.tell(f"{where} is new here. The fingerprint of its certificate:\n  {pin}")
+        if not _is_terminal() or flags.host in _NEAR:
+            return True
+        screen.tell("The operator sees the same one at the server's start, and by `fingerprint`.")
+        return screen.agrees("Is it the right one, now and from now on? [y/n] ")
+
+    known = KnownHosts(own_file())
+    pin = flags.fingerprint or ""
+    return SealedWay(flags.host, flags.port, pin, flags.ca, known, accept, screen.tell)
 
 
 def _leave_at_once(code: int) -> None:
@@ -160,6 +187,18 @@ def _flags(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "port", metavar="PORT", nargs="?", type=_port, default=9797, help="(%(default)s)"
     )
+    parser.add_argument(
+        "--fingerprint",
+        metavar="SHA256",
+        type=_fingerprint,
+        help="of the server's certificate, as the operator gave it",
+    )
+    parser.add_argument(
+        "--ca", metavar="FILE", type=Path, help="PEM file of who may vouch for the server"
+    )
+    parser.add_argument(
+        "--plain", action="store_true", help="speak plain text: everybody on the way can read it"
+    )
     parser.add_argument("--name", help="log in under this name")
     parser.add_argument(
         "--password-file", metavar="FILE", type=Path, help="its first line is the password"
@@ -179,3 +218,10 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65535:
         return int(text)
     raise argparse.ArgumentTypeError(f"'{text}' is not a port; a port is 1 to 65535")
+
+
+def _fingerprint(text: str) -> str:
+    pin = read_pin(text)
+    if pin is None:
+        raise argparse.ArgumentTypeError("a fingerprint is sha256: and 64 hexadecimal digits")
+    return pin

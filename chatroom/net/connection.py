@@ -1,11 +1,14 @@
 """One accepted connection: its reader side, its outbox, and its polite end."""
 
 import socket
+import ssl
 import time
 
 from chatroom.errors import Gone
 from chatroom.net.outbox import Flusher, Outbox, Stripe
+from chatroom.net.tls import Tls
 from chatroom.protocol import LineSplitter
+from chatroom.tunnel import Tunnel
 
 _READ = 1024
 _READ_MORE = 65536
@@ -15,12 +18,20 @@ _FLUSH_SECONDS = 1.5
 """Time for a slow reader to take what waits, when the connection ends."""
 _LINGER_SECONDS = 0.5
 """Time for the peer to close its side, too."""
+_SILENCE = 86400.0
+_PLAIN_SECONDS = 0.3
+"""Where plain text is allowed: who says nothing for so long is greeted in plain."""
+_HANDSHAKE_SECONDS = 10.0
+_TLS_HANDSHAKE = b"\x16"  # the first byte of a TLS connection (RFC 8446, section 5.1)
+_PLAIN_REFUSED = (
+    b"This server speaks TLS only: use chatroom_client.py, or openssl s_client -quiet -connect.\n"
+)
 
 
 class Connection:
     """A socket seen by the session: lines in, bytes out.
 
-    :param sock: the accepted socket, with a time-out: its descriptor does not block.
+    :param sock: the accepted socket.
     :param address: the peer's IP address.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for this reader.
@@ -31,10 +42,12 @@ class Connection:
     """
 
     __slots__ = (
+        "_early",
         "_is_expired",
         "_size",
         "_sock",
         "_splitter",
+        "_tunnel",
         "address",
         "must_log_in",
         "outbox",
@@ -50,14 +63,70 @@ class Connection:
         flusher: Flusher,
     ) -> None:
         self._sock = sock
+        # With a time-out, however long, the descriptor itself does not block: writing to it takes
+        # what the socket has room for, reading waits in poll.
+        sock.settimeout(_SILENCE)
         self._splitter = LineSplitter(line_bytes)
         self._size = _READ
         self._is_expired = False
+        self._tunnel: Tunnel | None = None
+        self._early = b""  # came together with the end of the handshake
         self.address = address
         self.must_log_in = True
         """Until this is taken away the listener may end the connection, see :meth:`expire`."""
         too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
         self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, too_slow)
+
+    def open(self, tls: Tls, allows_plain: bool) -> None:
+        """Find out how the peer speaks: its first byte tells a TLS hello from text.
+
+        :param tls: makes the server's end of a tunnel.
+        :param allows_plain: the peer may speak plain text.
+        :raises Gone: it may not and does, its handshake fails, or its time is up.
+        """
+        self._sock.settimeout(_PLAIN_SECONDS if allows_plain else _SILENCE)
+        try:
+            first = self._sock.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            first = b""
+        except OSError as error:
+            raise Gone(error.strerror or "connection lost") from None
+        if first == _TLS_HANDSHAKE:
+            if not tls.handshakes.acquire(timeout=_HANDSHAKE_SECONDS):
+                raise Gone("too many handshakes")
+            try:
+                self._shake_hands(tls.tunnel())
+            finally:
+                tls.handshakes.release()
+        elif not allows_plain:
+            if first:
+                self.outbox.finish(_PLAIN_REFUSED)
+            raise Gone("plain text" if first else "left")
+        self._sock.settimeout(_SILENCE)
+
+    def _shake_hands(self, tunnel: Tunnel) -> None:
+        deadline = time.monotonic() + _HANDSHAKE_SECONDS
+        heard = b""
+        try:
+            while True:
+                if answer := tunnel.shake(heard):
+                    self._sock.sendall(answer)
+                if tunnel.is_open:
+                    break
+                self._sock.settimeout(max(0.001, deadline - time.monotonic()))
+                heard = self._sock.recv(_READ_MORE)
+                if not heard:
+                    raise Gone("left in the handshake")
+        except TimeoutError:
+            raise Gone("handshake too slow") from None
+        except ssl.SSLError as error:
+            self.outbox.offer(tunnel.last_words())
+            raise Gone(f"handshake failed: {error.reason}") from None
+        except OSError as error:
+            raise Gone(error.strerror or "connection lost") from None
+        self.outbox.dig(tunnel)
+        self._tunnel = tunnel
+        self._early = self._unseal(b"")
 
     def read(self) -> list[bytes | None]:
         """Wait for input and return the lines that it completes, possibly none.
@@ -66,6 +135,12 @@ class Connection:
 
         :raises Gone: the peer has left, the time for its login is up, or a line has no end.
         """
+        if self._tunnel is not None:
+            if self._early:
+                early, self._early = self._early, b""
+                return self._splitter.feed(early)
+            if self._tunnel.is_ended:
+                raise Gone("left")
         try:
             data = self._sock.recv(self._size)
         except TimeoutError:
@@ -78,10 +153,18 @@ class Connection:
             raise Gone("too slow" if self.outbox.overflowed else "left")
         # The buffer of a waiting recv stays allocated: small for the idle, large for the busy.
         self._size = _READ_MORE if len(data) == self._size else _READ
+        if self._tunnel is not None:
+            data = self._unseal(data)
         lines = self._splitter.feed(data)
         if self._splitter.discarded > _MOST_DISCARDED:
             raise Gone("a line without end")
         return lines
+
+    def _unseal(self, data: bytes) -> bytes:
+        try:
+            return self.outbox.unseal(data)
+        except ssl.SSLError as error:
+            raise Gone(f"damaged on the way: {error.reason}") from None
 
     def end(self, last: bytes = b"") -> None:
         """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""

@@ -1,5 +1,6 @@
 """Accepts connections, admits or refuses them, and starts a thread for each."""
 
+import ipaddress
 import logging
 import os
 import resource
@@ -9,9 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from chatroom.errors import StartError
+from chatroom.errors import Gone, StartError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Flusher, Stripe
+from chatroom.net.tls import Tls
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +24,6 @@ _BACK_OFF = 0.2
 _RESERVED_FILES = 64
 _STACK = 512 * 1024
 _SEND_BUFFER = 128 * 1024
-_SILENCE = 86400.0
 _STRIPE_MEMBERS = 32
 """Connections that share a lock: 32 sends take a fraction of a millisecond."""
 
@@ -89,6 +90,8 @@ class Listener:
 
     :param sock: the listening socket, not blocking.
     :param serve: runs a connection's session in the connection's thread.
+    :param tls: the server's certificate.
+    :param allows_plain: plain text may come from anywhere; else from this machine only.
     :param flusher: for the outboxes.
     :param most: connections in all.
     :param most_of_address: connections of one address; 0 = no limit.
@@ -101,6 +104,8 @@ class Listener:
         self,
         sock: socket.socket,
         serve: Serve,
+        tls: Tls,
+        allows_plain: bool,
         flusher: Flusher,
         most: int,
         most_of_address: int,
@@ -110,6 +115,8 @@ class Listener:
     ) -> None:
         self._sock = sock
         self._serve = serve
+        self._tls = tls
+        self._allows_plain = allows_plain
         self._flusher = flusher
         self._most = most
         self._most_of_address = most_of_address
@@ -211,9 +218,6 @@ class Listener:
     def _admit(self, sock: socket.socket, address: str) -> None:
         address = address.removeprefix("::ffff:")
         try:
-            # With a time-out, however long, the descriptor itself does not block: writing to it
-            # takes what the socket has room for, reading waits in poll.
-            sock.settimeout(_SILENCE)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             # Left alone, the kernel keeps up to 4 MB for a reader that does not read (tcp(7),
@@ -281,8 +285,13 @@ class Listener:
     # -- a connection's thread ---------------------------------------------------------------
 
     def _live(self, connection: Connection) -> None:
+        address = connection.address
         try:
+            is_near = ipaddress.ip_address(address.partition("%")[0]).is_loopback
+            connection.open(self._tls, self._allows_plain or is_near)
             self._serve(connection)
+        except Gone as reason:
+            _log.info("not served address=%s reason=%s", address, reason)
         except Exception:
             _log.exception("session failed address=%s", connection.address)
             connection.outbox.finish(b"Something went wrong here. Please connect again.\n")

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from chatroom.tunnel import Tunnel
+
 _WRITE_AT_ONCE = 32  # chunks in one writev; far below any IOV_MAX (POSIX: at least 16)
 
 
@@ -64,7 +66,7 @@ class Stripe:
 class _Walk:
     """Some outboxes of one stripe, for the delivery."""
 
-    __slots__ = ("_fds", "_outboxes", "_rest", "_straight", "_stripe", "_turn")
+    __slots__ = ("_fds", "_outboxes", "_rest", "_sealed", "_straight", "_stripe", "_turn")
 
     def __init__(self, stripe: Stripe, outboxes: "tuple[Outbox, ...]") -> None:
         self._stripe = stripe
@@ -72,6 +74,7 @@ class _Walk:
         self._turn = -1
         self._straight: list[Outbox] = []
         self._fds: list[int] = []
+        self._sealed: list[Outbox] = []
         self._rest: list[Outbox] = []
 
     def offer(self, chunk: bytes) -> None:
@@ -91,12 +94,16 @@ class _Walk:
                 except OSError:
                     sent = -1
                 self._straight[at]._fall_behind(chunk, sent)
+            for outbox in self._sealed:
+                outbox._send(chunk)
             for outbox in self._rest:
                 outbox._keep(chunk)
 
     def _sort_out(self) -> None:
         self._turn = self._stripe.turn
-        self._straight = [outbox for outbox in self._outboxes if outbox._queue is None]
+        straight = [outbox for outbox in self._outboxes if outbox._queue is None]
+        self._straight = [outbox for outbox in straight if outbox._tunnel is None]
+        self._sealed = [outbox for outbox in straight if outbox._tunnel is not None]
         self._rest = [outbox for outbox in self._outboxes if outbox._queue is not None]
         self._fds = [outbox._fd for outbox in self._straight]
 
@@ -124,6 +131,7 @@ class Outbox:
         "_queued",
         "_sock",
         "_too_slow",
+        "_tunnel",
         "input_ended",
         "overflowed",
         "stripe",
@@ -139,7 +147,10 @@ class Outbox:
         self._flusher = flusher
         self._too_slow = too_slow
         # Everything below is guarded by the stripe's lock.
-        # None: straight, nothing waits, a chunk may go to the socket at once.
+        # Of a TLS connection; its bytes go out in the order in which they were sealed.
+        self._tunnel: Tunnel | None = None
+        # None: straight, nothing waits, a chunk may go to the socket at once. A memoryview in it
+        # goes out as it is: what is left of a chunk that was begun, and sealed if need be.
         self._queue: deque[bytes | memoryview] | None = None
         # Places where something earlier will be put that is just read back, the first one first.
         self._gaps: list[Gap] = []
@@ -160,15 +171,23 @@ class Outbox:
         with self.stripe.lock:
             if self._queue is not None:
                 self._keep(chunk)
-                return
-            try:
-                sent = os.write(self._fd, chunk)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                sent = -1
-            if sent != len(chunk):
-                self._fall_behind(chunk, sent)
+            else:
+                self._send(chunk)
+
+    def dig(self, tunnel: Tunnel) -> None:
+        """Seal all that is offered from now on; the connection's own thread, before the login."""
+        with self.stripe.lock:
+            self._tunnel = tunnel
+            self.stripe.turn += 1
+
+    def unseal(self, data: bytes) -> bytes:
+        """Return what is inside the bytes that a TLS connection has received.
+
+        :raises ssl.SSLError: they were changed on their way.
+        """
+        assert self._tunnel is not None
+        with self.stripe.lock:
+            return self._tunnel.open(data)
 
     def hold(self) -> Gap:
         """Leave a gap for something that is read back; what is offered later comes behind it."""
@@ -226,7 +245,13 @@ class Outbox:
 
     def stop_writing(self) -> None:
         """Tell the peer that nothing more comes."""
-        self._shut(socket.SHUT_WR)
+        with self.stripe.lock:
+            if self._tunnel is not None and not self._queue and not self._broken:
+                try:
+                    os.write(self._fd, self._tunnel.last_words())
+                except OSError:
+                    pass  # the peer was faster
+            self._shut_now(socket.SHUT_WR)
 
     def close(self) -> None:
         """Close the socket; only the connection's own thread calls it, as its last act.
@@ -252,12 +277,26 @@ class Outbox:
             self.stripe.turn += 1
         return self._queue
 
+    def _send(self, chunk: bytes) -> None:
+        """Send at once, as far as the socket takes it: the outbox is straight."""
+        if self._tunnel is not None:
+            chunk = self._tunnel.seal(chunk)
+        try:
+            sent = os.write(self._fd, chunk)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = -1
+        if sent != len(chunk):
+            self._fall_behind(chunk, sent)
+
     def _fall_behind(self, chunk: bytes, sent: int) -> None:
         """Keep what the socket did not take; ``sent`` is -1 when it is broken."""
         if sent < 0:
             self._break()
             return
-        self._begin_queue().append(memoryview(chunk)[sent:] if sent else chunk)
+        is_begun = sent or self._tunnel is not None
+        self._begin_queue().append(memoryview(chunk)[sent:] if is_begun else chunk)
         self._queued = len(chunk) - sent
         self._flusher.watch(self)
 
@@ -287,7 +326,11 @@ class Outbox:
         if queue is None or self._broken:
             return True
         while queue:
-            chunks = [queue[i] for i in range(min(len(queue), _WRITE_AT_ONCE))]
+            if self._tunnel is not None and isinstance(queue[0], bytes):
+                self._seal_head(queue, self._tunnel)
+            # Of a TLS connection only what is sealed.
+            most = 1 if self._tunnel is not None else min(len(queue), _WRITE_AT_ONCE)
+            chunks = [queue[i] for i in range(most)]
             try:
                 sent = os.writev(self._fd, chunks)
             except BlockingIOError:
@@ -309,6 +352,14 @@ class Outbox:
                 self._queue = None
                 self.stripe.turn += 1
         return True
+
+    def _seal_head(self, queue: deque[bytes | memoryview], tunnel: Tunnel) -> None:
+        """Seal the first chunks together: they go out next."""
+        chunks = [queue.popleft() for _ in range(min(len(queue), _WRITE_AT_ONCE))]
+        plain = b"".join(chunks)
+        sealed = tunnel.seal(plain)
+        self._queued += len(sealed) - len(plain)
+        queue.appendleft(memoryview(sealed))
 
     def _close_gaps(self, only_filled: bool) -> None:
         assert self.stripe.lock.locked()

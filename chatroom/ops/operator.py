@@ -49,6 +49,7 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     command.add_argument(
         "--superuser", metavar="NAME", help="make this one a superuser; the old grants do not count"
     )
+    add("fingerprint", "print what people's clients show of this server's certificate")
     add("rotate-keys", "seal with a new data key from now on; the server must be stopped")
     add("rewrap", "give the keyring a new master secret; the server must be stopped")
 

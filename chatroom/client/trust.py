@@ -1,0 +1,193 @@
+"""How the client reaches a server: plainly, or through TLS after it has shown who it is.
+
+As with OpenSSH's host keys: what was seen first counts, and a change is refused.
+"""
+
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from chatroom.client.known_hosts import KnownHosts
+from chatroom.errors import ChatroomError
+from chatroom.text import clean_line
+from chatroom.tunnel import Tunnel
+
+CONNECT_SECONDS = 10.0
+_TLS_RECORDS = (0x15, 0x16)  # an alert, a handshake (RFC 8446, section 5.1)
+_RECEIVE_BYTES = 65536
+_LONGEST_REFUSAL = 300
+
+
+class NotTrusted(ChatroomError):
+    """Nothing was sent: the server is not who it should be. The sentence says what to do."""
+
+
+class Way:
+    """An address, and how it is spoken to. One thread at a time may call :meth:`open`.
+
+    :param host: name or address.
+    :param port: 1 to 65535.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+
+    def open(self) -> tuple[socket.socket, Tunnel | None]:
+        """Connect. :raises OSError: nobody can be reached there."""
+        return self._dial(), None
+
+    def _dial(self) -> socket.socket:
+        try:
+            return socket.create_connection((self.host, self.port), CONNECT_SECONDS)
+        except UnicodeError:
+            raise OSError(f"'{self.host}' is not a host name") from None
+
+
+class SealedWay(Way):
+    """TLS to a server whose certificate is known, vouched for, or accepted by the person.
+
+    :param pin: the fingerprint that it must have; empty: what is known counts.
+    :param authorities: PEM file of the only authorities that may vouch for it; None: the system's.
+    :param known: what was seen before.
+    :param accept: asks the person whether a new fingerprint is right; it may also just tell.
+    :param tell: says a sentence.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        pin: str,
+        authorities: Path | None,
+        known: KnownHosts,
+        accept: Callable[[str], bool],
+        tell: Callable[[str], None],
+    ) -> None:
+        super().__init__(host, port)
+        self._pin = pin
+        self._is_given = bool(pin)
+        self._authorities = authorities
+        self._known = known
+        self._accept = accept
+        self._tell = tell
+
+    def open(self) -> tuple[socket.socket, Tunnel | None]:
+        """Connect and shake hands.
+
+        :raises OSError: nobody can be reached there, or it speaks no TLS.
+        :raises NotTrusted: it is not who it should be.
+        """
+        if self._authorities is not None and not self._is_given:
+            return self._vouched(self._authorities)
+        if not self._pin:
+            try:
+                self._pin = self._known.pin(self.host, self.port)
+            except OSError as error:
+                raise NotTrusted(f"{self._known.file} cannot be read: {error.strerror}.") from None
+        if not self._pin:
+            # Somebody whom the system trusts may vouch for it by name: then no pin is needed.
+            with contextlib.suppress(NotTrusted):
+                return self._vouched(None)
+        sock, tunnel = self._shake_hands(_unchecked())
+        try:
+            self._compare(tunnel.fingerprint)
+        except BaseException:
+            sock.close()
+            raise
+        return sock, tunnel
+
+    def _compare(self, seen: str) -> None:
+        where = f"{self.host} port {self.port}"
+        if not self._pin:
+            if not self._accept(seen):
+                raise NotTrusted(f"The certificate of {where} was not accepted; nothing was sent.")
+            self._pin = seen
+            self._keep(seen)
+        elif seen != self._pin:
+            what = "the one that was given" if self._is_given else f"in {self._known.file}"
+            raise NotTrusted(
+                f"THE CERTIFICATE OF {where} IS NOT THE EXPECTED ONE. Somebody may be in between, "
+                f"or the server was set up anew. Nothing was sent.\n  expected {self._pin}\n"
+                f"           ({what})\n  seen     {seen}\nAsk the operator, who sees the right one "
+                "at the server's start. If it is the one seen: connect once with "
+                f"--fingerprint {seen}"
+            )
+        elif self._is_given and self._is_new(seen):
+            self._keep(seen)
+
+    def _is_new(self, seen: str) -> bool:
+        try:
+            return self._known.pin(self.host, self.port) != seen
+        except OSError:
+            return False
+
+    def _keep(self, pin: str) -> None:
+        try:
+            self._known.keep(self.host, self.port, pin)
+        except OSError as error:
+            self._tell(f"It cannot be remembered: {self._known.file}: {error.strerror}.")
+
+    def _vouched(self, authorities: Path | None) -> tuple[socket.socket, Tunnel]:
+        try:
+            context = ssl.create_default_context(cafile=authorities)
+        except (OSError, ssl.SSLError) as error:
+            raise NotTrusted(f"--ca is '{authorities}'; it cannot be used: {error}.") from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return self._shake_hands(context)
+
+    def _shake_hands(self, context: ssl.SSLContext) -> tuple[socket.socket, Tunnel]:
+        sock = self._dial()
+        heard = b""
+        is_first = True
+        deadline = time.monotonic() + CONNECT_SECONDS
+        try:
+            tunnel = Tunnel(context, is_server=False, name=self.host)
+            while True:
+                if out := tunnel.shake(heard):
+                    sock.sendall(out)
+                if tunnel.is_open:
+                    return sock, tunnel
+                sock.settimeout(max(0.001, deadline - time.monotonic()))
+                heard = sock.recv(_RECEIVE_BYTES)
+                if not heard:
+                    raise OSError("it closed the connection")
+                if is_first and heard[0] not in _TLS_RECORDS:
+                    raise OSError(_refusal(sock, heard))
+                is_first = False
+        except ssl.SSLCertVerificationError as error:
+            with contextlib.suppress(OSError):
+                sock.sendall(tunnel.last_words())
+            sock.close()
+            raise NotTrusted(
+                f"Nobody trusted vouches for the certificate of {self.host}: "
+                f"{error.verify_message}."
+            ) from None
+        except ssl.SSLError as error:
+            sock.close()
+            raise OSError(f"no TLS with it: {error.reason or error}") from None
+        except BaseException:
+            sock.close()
+            raise
+
+
+def _refusal(sock: socket.socket, heard: bytes) -> str:
+    """Return the reason of a server that answers in plain text: it may be full, or speak no TLS."""
+    sock.settimeout(0.5)
+    with contextlib.suppress(OSError):
+        while len(heard) < _LONGEST_REFUSAL and (more := sock.recv(_RECEIVE_BYTES)):
+            heard += more
+    said = clean_line(heard[:_LONGEST_REFUSAL].decode("utf-8", "replace").partition("\n")[0])
+    return f'it answers without encryption: "{said.strip()}". See --plain if that is meant'
+
+
+def _unchecked() -> ssl.SSLContext:
+    """Return a context that takes any certificate: its fingerprint is compared afterwards."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
