@@ -117,6 +117,9 @@ class Settings:
     host: str = _setting(
         "0.0.0.0", ("a host name or an IP address", _host), "address to listen on; :: is IPv4 too"
     )
+    public_host: str = _setting(
+        "", ("a host name or an IP address", _host), "address for people, told in invitations"
+    )
     port: int = _setting(9797, _whole(0, 65535), "TCP port; 0 picks a free one")
     data_dir: Path = _setting(Path("data"), _path(), "folder of the store and its keys")
     log_dir: Path = _setting(Path("logs"), _path(), "folder of the log files")
@@ -172,7 +175,9 @@ class Settings:
         0, _whole(0, _MANY), "reserved: new accounts an hour; has no effect yet"
     )
     registration: str = _setting(
-        "open", _choice("open", "invite", "closed"), "reserved: who may register; no effect yet"
+        "open",
+        _choice("open", "invite", "closed"),
+        "who may make an account: everybody, who has an invitation, or nobody",
     )
     unauthenticated: int = _setting(
         100, _whole(0, _MANY), "reserved: connections not logged in; has no effect yet"

@@ -11,6 +11,7 @@
     │       └── Damaged      a sealed record does not open: it was changed or belongs elsewhere
     ├── Conflict             the record was changed by someone else since it was read
     │   ├── NameTaken        an account with this name exists already
+    │   ├── InviteSpent      the invitation was used up or has run out
     │   └── LastSuperuser    the change would leave the room without a superuser
     └── Gone                 the peer has left, or its time to answer has run out
 
@@ -53,6 +54,10 @@ class Conflict(ChatroomError):
 
 class NameTaken(Conflict):
     """The name belongs to another account."""
+
+
+class InviteSpent(Conflict):
+    """The invitation does not hold any more."""
 
 
 class LastSuperuser(Conflict):

@@ -12,9 +12,19 @@ from functools import partial
 
 from chatroom import config
 from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
 from chatroom.accounts.passwords import Passwords
 from chatroom.accounts.tickets import Tickets
-from chatroom.commands import audit, history, moderation, own, own_data, rooms, talking
+from chatroom.commands import (
+    audit,
+    history,
+    invites,
+    moderation,
+    own,
+    own_data,
+    rooms,
+    talking,
+)
 from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import listener as net
@@ -69,11 +79,13 @@ class Server:
                 self.engine,
                 self.accounts,
                 Tickets(self.engine),
+                Invites(self.engine, settings.registration),
                 self._directory,
+                self._invitation,
                 self._restart,
             )
             registry = Registry()
-            for family in (talking, rooms, history, own, own_data, moderation, audit):
+            for family in (talking, rooms, history, own, own_data, invites, moderation, audit):
                 family.add_to(registry)
             self.listener = net.Listener(
                 net.open_listener(settings.host, settings.port),
@@ -159,6 +171,10 @@ class Server:
         self._flusher.close()
         self.engine.close()
 
+    def _invitation(self, code: str) -> str:
+        port = int(self.listener.address.rpartition(":")[2])
+        return link(_public_host(self.services.settings), port, code, self.tls.fingerprint)
+
     def _restart(self, by: str) -> None:
         _log.info("restart wanted by=%s", by)
         self.services.restarting.set()
@@ -195,6 +211,12 @@ def _tls(settings: config.Settings) -> Tls:
     return Tls(settings.data_dir / "tls", settings.tls_certificate, settings.tls_key)
 
 
+def _public_host(settings: config.Settings) -> str:
+    if settings.public_host:
+        return settings.public_host
+    return settings.host if settings.host not in ("0.0.0.0", "::") else net.outward_address()
+
+
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
     logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
     if arguments.command == "fingerprint":
@@ -208,7 +230,16 @@ def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
         passwords = Passwords(settings.scrypt_n, 0)
         parts.callback(passwords.close)
         engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
-        return operator.run(arguments, Accounts(engine, passwords), engine)
+        accounts = Accounts(engine, passwords)
+        if arguments.command in operator.INVITE_COMMANDS:
+            host, tls = _public_host(settings), _tls(settings)
+            return operator.invite(
+                arguments,
+                Invites(engine, settings.registration),
+                accounts,
+                lambda code: link(host, settings.port, code, tls.fingerprint),
+            )
+        return operator.run(arguments, accounts, engine)
 
 
 def _serve(settings: config.Settings) -> int:
@@ -241,6 +272,9 @@ def _announce(server: Server) -> None:
         print(f"Fingerprint {server.tls.fingerprint}", flush=True)
         if code:
             print(f"There is no superuser yet. Log in and type: /claim {code}", flush=True)
+        registration = server.services.settings.registration
+        if not code or registration != OPEN:
+            print(SENTENCES[registration], flush=True)
     except OSError as error:
         raise StartError(f"Standard output cannot be written: {error.strerror}.") from None
     _log.info("started address=%s", server.listener.address)

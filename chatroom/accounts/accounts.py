@@ -8,8 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from chatroom.accounts.invites import spent
 from chatroom.accounts.passwords import Passwords
-from chatroom.errors import Conflict, LastSuperuser, NameTaken, StoreError, UserError
+from chatroom.errors import (
+    Conflict,
+    InviteSpent,
+    LastSuperuser,
+    NameTaken,
+    StoreError,
+    UserError,
+)
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Audit, Kick
 from chatroom.text import check_name, check_new_password, duration
@@ -44,26 +52,31 @@ class Accounts:
             raise UserError(f"There is nobody called '{name}'. See /viewusers for who is here.")
         return account
 
-    def register(self, name: str, password: str, grant: int = NORMAL) -> Account:
+    def register(
+        self, name: str, password: str, grant: int = NORMAL, invite: bytes = b""
+    ) -> Account:
         """Make a new account; it is durable when this returns.
 
+        :param invite: digest of the invitation that it uses up; see ``Invites.admit``.
         :raises UserError: name or password is not allowed, the name is taken, too many wait.
         :raises StoreError: it could not be written.
         """
         check_name(name)
         check_new_password(password)
-        return self.adopt(name, password, grant)
+        return self.adopt(name, password, grant, invite)
 
-    def adopt(self, name: str, password: str, grant: int = NORMAL) -> Account:
+    def adopt(self, name: str, password: str, grant: int = NORMAL, invite: bytes = b"") -> Account:
         """Like :meth:`register`, for a password that an older program accepted."""
         hashed = self._passwords.in_turn(lambda: self._passwords.hash(password))
         account = Account(
             id=secrets.token_hex(16), name=name, grant=grant, password=hashed, created=time.time()
         )
         try:
-            saved = self._engine.save_account(account)
+            saved = self._engine.save_account(account, invite)
         except NameTaken:
             raise UserError("That name is taken. Choose another one.") from None
+        except InviteSpent:
+            raise spent() from None
         _log.info("registered account=%s name=%s grant=%d", saved.id, name, grant)
         return saved
 

@@ -21,6 +21,8 @@ class Credentials:
         self._password = password
         self._typed_name = ""
         self._typed_password = ""
+        self.code = ""
+        """Of an invitation, for a new account."""
         self.ticket = ""
         """The server's: the right to come back without a password."""
         self.is_given = password is not None
@@ -28,6 +30,8 @@ class Credentials:
 
     def answer(self, ask: str) -> str | None:
         """Return the answer to a question of the login, or None if a person has to give it."""
+        if ask == "code":
+            return self.code or None
         if not self.name:
             return None
         if ask == "password" and self._password is not None:
@@ -50,13 +54,16 @@ class Credentials:
         if name and ask == "password":
             return "login", {"name": name, "password": text, "ticket": True}
         if name and ask == "again" and text == self._typed_password:
-            return "register", {"name": name, "password": text, "ticket": True}
+            fields: dict[str, object] = {"name": name, "password": text, "ticket": True}
+            return "register", {**fields, "code": self.code} if self.code else fields
         return "answer", {"text": text}
 
     def typed(self, ask: str, text: str) -> None:
         """Note what a person answered; it counts once the server has accepted it."""
         if ask in ("name", "new-name"):
             self._typed_name = text.strip()
+        elif ask == "code":
+            self.code = text.strip()
         elif ask in ("password", "new-password"):
             self._typed_password = text
 

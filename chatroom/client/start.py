@@ -9,12 +9,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from chatroom.client import invitation
 from chatroom.client.credentials import (
     Credentials,
     password_from_environment,
     password_from_file,
 )
 from chatroom.client.ends import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, End
+from chatroom.client.invitation import PORT, SCHEME, Invitation
 from chatroom.client.known_hosts import KnownHosts, own_file, read_pin
 from chatroom.client.link import Link
 from chatroom.client.pipe import PATIENCE_SECONDS, Pipe
@@ -65,15 +67,17 @@ def run(argv: Sequence[str] | None) -> int:
 def _run(flags: argparse.Namespace) -> int:
     screen = Screen()
     try:
+        place = _place(flags)
         credentials = _credentials(flags)
     except UserError as error:
         screen.tell(str(error))
         return USAGE
     _open_log(flags.log_dir)
-    where = f"{flags.host} port {flags.port}"
+    credentials.code = place.code
+    where = f"{place.host} port {place.port}"
     try:
-        _log.info("connecting host=%s port=%d", flags.host, flags.port)
-        way = _way(flags, screen)
+        _log.info("connecting host=%s port=%d", place.host, place.port)
+        way = _way(place, flags, screen)
         link = Link(way, _HELLO_SECONDS)
     except NotTrusted as error:
         _log.error("not trusted reason=%s", error)
@@ -112,21 +116,28 @@ def _visit(
     return code
 
 
-def _way(flags: argparse.Namespace, screen: Screen) -> Way:
+def _place(flags: argparse.Namespace) -> Invitation:
+    """Return where to go. :raises UserError: an invitation cannot be read."""
+    if not flags.host.startswith(SCHEME):
+        return Invitation(flags.host, flags.port)
+    return invitation.read(flags.host)
+
+
+def _way(place: Invitation, flags: argparse.Namespace, screen: Screen) -> Way:
     if flags.plain:
-        return Way(flags.host, flags.port)
-    where = f"{flags.host} port {flags.port}"
+        return Way(place.host, place.port)
+    where = f"{place.host} port {place.port}"
 
     def accept(pin: str) -> bool:
         screen.tell(f"{where} is new here. The fingerprint of its certificate:\n  {pin}")
-        if not _is_terminal() or flags.host in _NEAR:
+        if not _is_terminal() or place.host in _NEAR:
             return True
         screen.tell("The operator sees the same one at the server's start, and by `fingerprint`.")
         return screen.agrees("Is it the right one, now and from now on? [y/n] ")
 
     known = KnownHosts(own_file())
-    pin = flags.fingerprint or ""
-    return SealedWay(flags.host, flags.port, pin, flags.ca, known, accept, screen.tell)
+    pin = flags.fingerprint or place.pin
+    return SealedWay(place.host, place.port, pin, flags.ca, known, accept, screen.tell)
 
 
 def _leave_at_once(code: int) -> None:
@@ -183,9 +194,15 @@ def _flags(argv: Sequence[str] | None) -> argparse.Namespace:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("host", metavar="IP", nargs="?", default="127.0.0.1", help="(%(default)s)")
     parser.add_argument(
-        "port", metavar="PORT", nargs="?", type=_port, default=9797, help="(%(default)s)"
+        "host",
+        metavar="IP",
+        nargs="?",
+        default="127.0.0.1",
+        help="address, name, or an invitation in quotes: 'chatroom://…' (%(default)s)",
+    )
+    parser.add_argument(
+        "port", metavar="PORT", nargs="?", type=_port, default=PORT, help="(%(default)s)"
     )
     parser.add_argument(
         "--fingerprint",

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.invites import Invites
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands.grammar import VALUES, cut_clauses
 from chatroom.config import Settings
@@ -36,7 +37,10 @@ class Services:
     engine: Engine
     accounts: Accounts
     tickets: Tickets
+    invites: Invites
     directory: Directory
+    invitation: Callable[[str], str]
+    """Return an invitation in one string; the argument is its code."""
     restart: Callable[[str], None]
     """Restart the server; the argument is the name of who asked. Returns at once."""
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -85,6 +85,16 @@ def open_listener(host: str, port: int) -> socket.socket:
     return sock
 
 
+def outward_address() -> str:
+    """Return this machine's address in its network, as far as it has one; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect(("192.0.2.1", 9))  # an address of nobody's (RFC 5737)
+            return str(sock.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
 class Listener:
     """The accept thread and the threads that it starts.
 

@@ -4,18 +4,31 @@ import argparse
 import getpass
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.invites import Invites
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
+from chatroom.commands.invites import invite_table
 from chatroom.errors import StartError, UserError
 from chatroom.storage import keys, legacy
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
-from chatroom.text import PASSWORD_LONGEST, check_name, check_new_password, escape, table
+from chatroom.text import (
+    PASSWORD_LONGEST,
+    check_name,
+    check_new_password,
+    duration,
+    escape,
+    table,
+)
 
 KEY_COMMANDS = ("rotate-keys", "rewrap")
 """These open no store; they change the keyring while no server uses it."""
+
+
+INVITE_COMMANDS = ("invite", "invites", "revoke-invite")
 
 
 def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser) -> None:
@@ -49,6 +62,12 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     command.add_argument(
         "--superuser", metavar="NAME", help="make this one a superuser; the old grants do not count"
     )
+    command = add("invite", "print an invitation to make an account")
+    command.add_argument("--uses", metavar="N", type=int, default=1, help="accounts (%(default)s)")
+    command.add_argument("--days", metavar="N", type=float, default=7.0, help="(%(default)g)")
+    add("invites", "list the invitations that hold")
+    command = add("revoke-invite", "take an invitation back")
+    command.add_argument("number", metavar="N", type=int, help="as invites shows it")
     add("fingerprint", "print what people's clients show of this server's certificate")
     add("rotate-keys", "seal with a new data key from now on; the server must be stopped")
     add("rewrap", "give the keyring a new master secret; the server must be stopped")
@@ -60,6 +79,33 @@ def change_keys(arguments: argparse.Namespace, data_dir: Path) -> int:
     :raises StartError: it cannot be done; the sentence says why.
     """
     print(keys.rotate(data_dir) if arguments.command == "rotate-keys" else keys.rewrap(data_dir))
+    return 0
+
+
+def invite(
+    arguments: argparse.Namespace,
+    invites: Invites,
+    accounts: Accounts,
+    link: Callable[[str], str],
+) -> int:
+    """Carry out one of ``INVITE_COMMANDS``; return the exit status.
+
+    :param link: makes the invitation of its code.
+    :raises UserError: it cannot be done; the sentence says why.
+    """
+    if arguments.command == "invites":
+        print(invite_table(invites.all()))
+    elif arguments.command == "revoke-invite":
+        invites.revoke(arguments.number)
+        accounts.audit("operator", f"revoked invitation {arguments.number}")
+        print(f"Invitation {arguments.number} does not hold any more.")
+    else:
+        if not 1 <= arguments.uses <= 10000:
+            raise UserError("--uses must be 1 to 10000.")
+        seconds = arguments.days * 86400
+        code = invites.issue("operator", arguments.uses, seconds)
+        accounts.audit("operator", f"made an invitation for {arguments.uses}, {duration(seconds)}")
+        print(link(code))
     return 0
 
 

@@ -23,6 +23,7 @@ class Access:
     name: str = ""
     password: str = field(default="", repr=False)
     ticket: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
     wants_ticket: bool = False
     cursors: dict[str, tuple[str, int]] | None = None
     """Epoch and place of the last message that was shown, by room; empty for the mailbox."""
@@ -38,7 +39,8 @@ def read_access(word: str, fields: dict[str, Any]) -> Access:
         raise UserError(f'"ticket" of >{word} must be true or false.')
     name = text_field(word, fields, "name").strip()
     password = text_field(word, fields, "password")
-    return Access(word, name, password, wants_ticket=wants)
+    code = text_field(word, fields, "code")
+    return Access(word, name, password, code=code, wants_ticket=wants)
 
 
 def _read_cursors(given: Any) -> dict[str, tuple[str, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.invites import Invites
 from chatroom.accounts.passwords import TooManyLogins
 from chatroom.accounts.tickets import Tickets
 from chatroom.errors import ChatroomError, StoreError, UserError
@@ -44,12 +45,16 @@ class Login:
     :param dialogue: asks and hears.
     :param accounts: checks and makes accounts.
     :param tickets: of those who come back.
+    :param invites: who may make an account.
     """
 
-    def __init__(self, dialogue: Dialogue, accounts: Accounts, tickets: Tickets) -> None:
+    def __init__(
+        self, dialogue: Dialogue, accounts: Accounts, tickets: Tickets, invites: Invites
+    ) -> None:
         self._dialogue = dialogue
         self._accounts = accounts
         self._tickets = tickets
+        self._invites = invites
         self._wrong = 0
         # One round of questions; None: another round, of what this holds then.
         self._ask: Callable[[], Account | None] = self._choose
@@ -78,7 +83,11 @@ class Login:
         answer = self._dialogue.ask("account", "Do you want to make a new account? [y/n]")
         word = answer.strip().lower()
         if word in ("y", "yes"):
-            self._ask = self._register
+            try:
+                self._invites.check_door()
+                self._ask = self._register
+            except UserError as error:
+                self._again(str(error))
         elif word in ("n", "no"):
             self._ask = self._log_in
         else:
@@ -96,10 +105,14 @@ class Login:
         return None
 
     def _register(self) -> Account | None:
-        name = self._new_name()
-        password = self._new_password()
         try:
-            return self._accounts.register(name, password)
+            code = ""
+            if self._invites.is_needed:
+                code = self._dialogue.ask("code", "The code of your invitation:", secret=True)
+            invite = self._invites.admit(code)
+            name = self._new_name()
+            password = self._new_password()
+            return self._accounts.register(name, password, invite=invite)
         except TooManyLogins as error:
             self._dialogue.tell("error", str(error))
         except UserError as error:
@@ -114,7 +127,8 @@ class Login:
                 account, kick = self._tickets.redeem(access.ticket)
                 return _let_in(account, kick)
             if access.word == REGISTER:
-                return self._accounts.register(access.name, access.password)
+                invite = self._invites.admit(access.code)
+                return self._accounts.register(access.name, access.password, invite=invite)
             return self._check(access.name, access.password)
         except TooManyLogins as error:
             refuse(str(error), command="login")

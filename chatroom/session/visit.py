@@ -80,7 +80,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     """Log in and enter the rooms."""
     connection = dialogue.connection
     seen = services.directory.changes
-    account, access = Login(dialogue, services.accounts, services.tickets).run()
+    account, access = Login(dialogue, services.accounts, services.tickets, services.invites).run()
     connection.must_log_in = False
     resumption = None
     if access is not None and access.cursors is not None:

@@ -14,6 +14,7 @@ from chatroom.storage.records import (
     Account,
     Audit,
     Control,
+    Invite,
     Kick,
     Places,
     Post,
@@ -111,13 +112,16 @@ class Engine(Protocol):
         :raises Damaged: the record does not open.
         """
 
-    def save_account(self, account: Account) -> Account:
+    def save_account(self, account: Account, invite: bytes = b"") -> Account:
         """Save an account, compare-and-set on its version (0: a new one); return it as saved.
+
+        :param invite: digest of the invitation that a new account uses up; empty: none.
 
         The change is durable, and its ``account`` control event has been handed out here, when
         this returns.
 
         :raises NameTaken: a new account has a name that exists.
+        :raises InviteSpent: the invitation does not hold any more.
         :raises LastSuperuser: the last superuser would be made a normal user.
         :raises Conflict: the account was saved by someone else since it was loaded.
         :raises StoreError: it could not be written; nothing was changed.
@@ -166,6 +170,18 @@ class Engine(Protocol):
 
     def revoke_tickets(self, account_id: str) -> None:
         """Forget all tickets of an account. A new password, a kick and a deletion do it, too."""
+
+    def save_invite(self, invite: Invite) -> None:
+        """Keep a new invitation."""
+
+    def load_invite(self, digest: bytes) -> Invite | None:
+        """Return the invitation with this digest, if it still holds."""
+
+    def invites(self) -> list[Invite]:
+        """Return the invitations that hold, oldest first."""
+
+    def revoke_invite(self, number: int) -> bool:
+        """Take an invitation back; False when there is none of this number."""
 
     def write_audit(self, entry: Audit) -> None:
         """Add to the audit trail."""

@@ -126,6 +126,22 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class Invite:
+    """The right to make accounts."""
+
+    digest: bytes
+    """SHA-256 of the code; the code itself is kept nowhere."""
+    uses: int
+    """Accounts that can still be made with it."""
+    until: float
+    """Seconds since the epoch."""
+    by: str = ""
+    """Name of who invites."""
+    number: int = 0
+    """For people who list invitations and take them back; given by the engine."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """Something that a superuser or the operator did."""
 

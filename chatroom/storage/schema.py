@@ -77,13 +77,22 @@ _STEPS = (
         sealed BLOB NOT NULL
     );
     """,
+    """
+    CREATE TABLE invites (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        digest BLOB NOT NULL UNIQUE,
+        uses INTEGER NOT NULL,
+        until REAL NOT NULL,
+        sealed BLOB NOT NULL
+    );
+    """,
 )
 VERSION = len(_STEPS)
 _CHECKED_WHOLE = 64 * 1024 * 1024
 """Bytes up to which a store is looked at as a whole when it is opened."""
 _CHECKED = (
     *("sqlite_sequence", "accounts", "kicks", "controls", "logs"),
-    *("rooms", "places", "tickets", "audit"),
+    *("rooms", "places", "tickets", "audit", "invites"),
 )
 
 

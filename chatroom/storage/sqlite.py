@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chatroom.storage import accounts as rows
-from chatroom.storage import rooms, schema
+from chatroom.storage import invites, rooms, schema
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.history import History
 from chatroom.storage.logs import Logs
@@ -15,6 +15,7 @@ from chatroom.storage.opening import open_store
 from chatroom.storage.records import (
     Account,
     Audit,
+    Invite,
     Kick,
     Places,
     Post,
@@ -125,6 +126,18 @@ class SqliteEngine:
     def revoke_tickets(self, account_id: str) -> None:
         self._write(lambda db: rooms.revoke_tickets(db, account_id))
 
+    def save_invite(self, invite: Invite) -> None:
+        self._write(lambda db: invites.save(db, self._vault, invite))
+
+    def load_invite(self, digest: bytes) -> Invite | None:
+        return self._read(lambda db: invites.load(db, self._vault, digest))
+
+    def invites(self) -> list[Invite]:
+        return self._read(lambda db: invites.load_all(db, self._vault))
+
+    def revoke_invite(self, number: int) -> bool:
+        return self._write(lambda db: invites.revoke(db, number))
+
     def write_audit(self, entry: Audit) -> None:
         self._write(lambda db: rooms.write_audit(db, self._vault, entry))
 
@@ -139,8 +152,13 @@ class SqliteEngine:
     def load_account_by_id(self, account_id: str) -> Account | None:
         return self._read(lambda db: rows.load_by_id(db, self._vault, account_id))
 
-    def save_account(self, account: Account) -> Account:
-        return self._write(lambda db: rows.save(db, self._vault, account))
+    def save_account(self, account: Account, invite: bytes = b"") -> Account:
+        def job(db: sqlite3.Connection) -> Account:
+            if invite:
+                invites.use(db, self._vault, invite)
+            return rows.save(db, self._vault, account)
+
+        return self._write(job)
 
     def delete_account(self, account: Account) -> None:
         self._write(lambda db: rows.delete(db, account))

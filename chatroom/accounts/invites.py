@@ -1,0 +1,104 @@
+"""Who may make an account: everybody, who has an invitation, or nobody.
+
+An invitation's code is 128 random bits; only its SHA-256 is kept, as with tickets.
+"""
+
+import hashlib
+import secrets
+import time
+
+from chatroom.errors import UserError
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import Invite
+
+OPEN, BY_INVITE, CLOSED = "open", "invite", "closed"
+
+INVITE_SECONDS = 7 * 86400.0
+INVITE_LONGEST = 365 * 86400.0
+_CLOSED_SENTENCE = (
+    "No new accounts are made here. Ask the operator for one, or answer n if you have one."
+)
+_SPENT = "That invitation does not hold (any more). Ask for another one."
+
+SENTENCES = {
+    OPEN: "Registration is open: whoever reaches this port may make an account.",
+    BY_INVITE: "Registration is by invitation: make one with the sub-command invite.",
+    CLOSED: "Registration is closed: accounts are made with the sub-command add-user.",
+}
+"""For the operator, at the start."""
+
+
+class Invites:
+    """The door for new accounts. Any thread may call the methods; they wait for the disk.
+
+    :param engine: keeps the invitations.
+    :param registration: ``open``, ``invite`` or ``closed``.
+    """
+
+    def __init__(self, engine: Engine, registration: str) -> None:
+        self._engine = engine
+        self._registration = registration
+
+    @property
+    def is_needed(self) -> bool:
+        """A new account takes an invitation."""
+        return self._registration == BY_INVITE
+
+    def check_door(self) -> None:
+        """:raises UserError: nobody may make an account."""
+        if self._registration == CLOSED:
+            raise UserError(_CLOSED_SENTENCE)
+
+    def admit(self, code: str) -> bytes:
+        """Return the digest of the invitation that a new account uses up; empty: it needs none.
+
+        :param code: as it was typed or came with the line.
+        :raises UserError: nobody may make an account, or not with this code.
+        """
+        self.check_door()
+        if not self.is_needed:
+            return b""
+        if not code.strip():
+            raise UserError("A new account takes an invitation here: give its code.")
+        digest = _digest(code.strip())
+        if self._engine.load_invite(digest) is None:
+            raise UserError(_SPENT)
+        return digest
+
+    def issue(self, by: str, uses: int, seconds: float) -> str:
+        """Return the code of a new invitation; durable when this returns.
+
+        :param by: name of who invites.
+        :param uses: accounts that can be made with it, at least 1.
+        :param seconds: how long it holds.
+        :raises UserError: it would hold for no time, or for more than a year.
+        """
+        if not 0 < seconds <= INVITE_LONGEST:
+            raise UserError("An invitation holds for 365 days at most, and for some time at least.")
+        code = secrets.token_urlsafe(16)
+        self._engine.save_invite(Invite(_digest(code), uses, time.time() + seconds, by))
+        return code
+
+    def all(self) -> list[Invite]:
+        """Return the invitations that hold, oldest first."""
+        return self._engine.invites()
+
+    def revoke(self, number: int) -> None:
+        """Take an invitation back. :raises UserError: there is none of this number."""
+        if not self._engine.revoke_invite(number):
+            raise UserError(f"There is no invitation {number}.")
+
+
+def spent() -> UserError:
+    """Return what is told when an invitation was used up by somebody who was faster."""
+    return UserError(_SPENT)
+
+
+def link(host: str, port: int, code: str, fingerprint: str) -> str:
+    """Return an invitation in one string: where, the code, and who the server is."""
+    where = f"[{host}]" if ":" in host else host
+    return f"chatroom://{where}:{port}/?code={code}&pin={fingerprint}"
+
+
+def _digest(code: str) -> bytes:
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()

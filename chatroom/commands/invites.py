@@ -1,0 +1,48 @@
+"""Invitations to make an account."""
+
+import time
+
+from chatroom.accounts.invites import INVITE_SECONDS
+from chatroom.commands.registry import Context, Registry
+from chatroom.storage.records import SUPERUSER, Invite
+from chatroom.text import duration, table
+
+
+def add_to(registry: Registry) -> None:
+    """Enter these commands into the table."""
+
+    @registry.command(
+        "invite-code", "[45m] [N]", "an invitation for N accounts (1), for a time (7d)", SUPERUSER
+    )
+    def invite_code(context: Context, seconds: float | None, uses: int | None) -> None:
+        services, by = context.services, context.account.name
+        seconds, uses = INVITE_SECONDS if seconds is None else seconds, uses or 1
+        code = services.invites.issue(by, uses, seconds)
+        services.accounts.audit(by, f"made an invitation for {uses}, {duration(seconds)}")
+        context.reply(services.invitation(code))
+
+    @registry.command("invite-codes", "", "invitations that hold", SUPERUSER)
+    def invite_codes(context: Context) -> None:
+        context.reply(invite_table(context.services.invites.all()))
+
+    @registry.command("revoke-code", "N", "take an invitation back", SUPERUSER)
+    def revoke_code(context: Context, number: int) -> None:
+        context.services.invites.revoke(number)
+        context.services.accounts.audit(context.account.name, f"revoked invitation {number}")
+        context.reply(f"Invitation {number} does not hold any more.")
+
+
+def invite_table(invites: list[Invite]) -> str:
+    """Return invitations for people, without their codes: nobody knows those any more."""
+    if not invites:
+        return "No invitation holds just now."
+    rows = [
+        (
+            str(invite.number),
+            invite.by,
+            str(invite.uses),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(invite.until)),
+        )
+        for invite in invites
+    ]
+    return table(("#", "by", "uses left", "until"), rows)
