@@ -158,10 +158,10 @@ class Settings:
         "open", _choice("open", "invite", "closed"), "reserved: who may register; no effect yet"
     )
     unauthenticated: int = _setting(
-        100, _whole(0, _MANY), "reserved: connections not logged in; has no effect yet"
+        100, _whole(0, _MANY), "connections that are not logged in; 0 = no limit"
     )
     unauthenticated_per_address: int = _setting(
-        64, _whole(0, _MANY), "reserved: the same of one address; has no effect yet"
+        64, _whole(0, _MANY), "the same of one address; 0 = no limit"
     )
 
 

@@ -18,6 +18,7 @@ from chatroom.commands import audit, history, moderation, own, own_data, rooms, 
 from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import listener as net
+from chatroom.net.doors import Doors
 from chatroom.net.flusher import Flusher
 from chatroom.ops import logs, operator
 from chatroom.rooms.directory import Directory
@@ -78,8 +79,12 @@ class Server:
                 # Not a partial: a call through C would cost each connection's thread more stack.
                 lambda connection: serve(connection, self.services, registry),
                 self._flusher,
-                most,
-                settings.connections_per_address,
+                Doors(
+                    most,
+                    settings.connections_per_address,
+                    settings.unauthenticated,
+                    settings.unauthenticated_per_address,
+                ),
                 settings.login_seconds,
                 settings.line_bytes,
                 settings.outbox_bytes,

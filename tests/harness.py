@@ -20,8 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 20.0 * float(os.environ.get("CHATROOM_TEST_PATIENCE", "1"))
 """Seconds until an event that must come counts as missing; slow machines stretch it."""
 PASSWORD = "correct horse"
-QUICK = {"CHATROOM_SCRYPT_N": "2"}
-"""Settings of a test that is not about the cost of a password."""
+QUICK = {
+    "CHATROOM_SCRYPT_N": "2",
+    "CHATROOM_LOGIN_RATE": "0",
+    "CHATROOM_REGISTRATIONS_PER_ADDRESS": "0",
+    "CHATROOM_UNAUTHENTICATED": "0",
+    "CHATROOM_UNAUTHENTICATED_PER_ADDRESS": "0",
+}
+"""Settings of a test that is not about the cost of a password, nor about the doors."""
 _numbers = itertools.count(1)
 PROGRAM = (sys.executable, str(ROOT / "chatroom_server.py"))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from chatroom.net.connection import Connection
+from chatroom.net.doors import Doors
 from chatroom.net.flusher import Flusher
 from chatroom.net.listener import Listener
 from chatroom.net.outbox import Outbox, Stripe
@@ -155,7 +156,7 @@ def test_who_comes_takes_the_place_of_who_left(flusher: Flusher) -> None:
 
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
-    listener = Listener(sock, serve, flusher, 1000, 0, 60.0, 1000, CAP)
+    listener = Listener(sock, serve, flusher, Doors(1000, 0, 0, 0), 60.0, 1000, CAP)
     listener.start()
     guests = [socket.create_connection(sock.getsockname()) for _ in range(64)]
     for _ in guests:

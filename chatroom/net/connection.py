@@ -2,11 +2,14 @@
 
 import socket
 import time
+from collections.abc import Callable
 
 from chatroom.errors import Gone
 from chatroom.net.outbox import Flusher, Outbox, Stripe
 from chatroom.protocol import LineSplitter
 
+SILENCE = 86400.0
+"""Seconds that a read waits at a time."""
 _READ = 1024
 _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
@@ -22,21 +25,25 @@ class Connection:
 
     :param sock: the accepted socket, with a time-out: its descriptor does not block.
     :param address: the peer's IP address.
+    :param network: what is counted as one address.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for this reader.
     :param stripe: the lock of its outbox.
     :param flusher: sends what had to wait.
+    :param let_in: told when somebody has logged in; takes ``must_log_in`` away.
 
     :meth:`read` and :meth:`close` belong to the connection's own thread, everything else to any.
     """
 
     __slots__ = (
         "_is_expired",
+        "_let_in",
         "_size",
         "_sock",
         "_splitter",
         "address",
         "must_log_in",
+        "network",
         "outbox",
     )
 
@@ -44,16 +51,20 @@ class Connection:
         self,
         sock: socket.socket,
         address: str,
+        network: str,
         line_bytes: int,
         outbox_bytes: int,
         stripe: Stripe,
         flusher: Flusher,
+        let_in: "Callable[[Connection], None]",
     ) -> None:
         self._sock = sock
         self._splitter = LineSplitter(line_bytes)
         self._size = _READ
         self._is_expired = False
+        self._let_in = let_in
         self.address = address
+        self.network = network
         self.must_log_in = True
         """Until this is taken away the listener may end the connection, see :meth:`expire`."""
         too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
@@ -82,6 +93,10 @@ class Connection:
         if self._splitter.discarded > _MOST_DISCARDED:
             raise Gone("a line without end")
         return lines
+
+    def logged_in(self) -> None:
+        """Note that somebody has logged in: this connection is not counted as one outside."""
+        self._let_in(self)
 
     def end(self, last: bytes = b"") -> None:
         """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""

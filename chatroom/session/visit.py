@@ -81,7 +81,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     connection = dialogue.connection
     seen = services.directory.changes
     account, access = Login(dialogue, services.accounts, services.tickets).run()
-    connection.must_log_in = False
+    connection.logged_in()
     resumption = None
     if access is not None and access.cursors is not None:
         resumption = Resumption(access.cursors, account.id, services.engine)
