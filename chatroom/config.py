@@ -149,10 +149,12 @@ class Settings:
         1024, _whole(0, _MANY), "the oldest messages go while the store is larger; 0 = no limit"
     )
     login_rate: float = _setting(
-        0.0, _number(0, _MANY), "reserved: login attempts a minute; has no effect yet"
+        3.0,
+        _number(0, _MANY),
+        "failed logins a minute of an address and of a name, after some free ones; 0 = no limit",
     )
     registrations_per_address: int = _setting(
-        0, _whole(0, _MANY), "reserved: new accounts an hour; has no effect yet"
+        100, _whole(0, _MANY), "new accounts an hour; ten times as many in all; 0 = no limit"
     )
     registration: str = _setting(
         "open", _choice("open", "invite", "closed"), "reserved: who may register; no effect yet"

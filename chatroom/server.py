@@ -13,6 +13,7 @@ from functools import partial
 from chatroom import config
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import Passwords
+from chatroom.accounts.throttles import Throttles
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands import audit, history, moderation, own, own_data, rooms, talking
 from chatroom.commands.registry import Registry, Services
@@ -61,7 +62,8 @@ class Server:
             undo.callback(self._passwords.close)
             self._flusher = Flusher()
             undo.callback(self._flusher.close)
-            self.accounts = Accounts(self.engine, self._passwords)
+            throttles = Throttles(settings.login_rate, settings.registrations_per_address)
+            self.accounts = Accounts(self.engine, self._passwords, throttles)
             self._directory = Directory(self.engine, settings.rooms)
             self.services = Services(
                 settings,

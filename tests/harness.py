@@ -237,8 +237,9 @@ def run_server(
 class Peer:
     """A bare TCP client: sends lines, waits for texts, keeps everything that came."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection((host, port), PATIENCE)
+    def __init__(self, port: int, host: str = "127.0.0.1", local: str = "") -> None:
+        source = (local, 0) if local else None
+        self.socket = socket.create_connection((host, port), PATIENCE, source)
         self.seen = ""
         self._bytes = b""
         self._mark = 0

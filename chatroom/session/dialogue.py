@@ -51,6 +51,11 @@ class Dialogue:
         self._is_first = True
         self._ahead: list[bytes | None] = []  # lines that were read already, the next one last
 
+    @property
+    def network(self) -> str:
+        """What counts as one address of the peer."""
+        return self.connection.network
+
     def send(self, chunk: bytes) -> None:
         """Send rendered bytes to this connection."""
         self.connection.outbox.offer(chunk)

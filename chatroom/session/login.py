@@ -44,12 +44,21 @@ class Login:
     :param dialogue: asks and hears.
     :param accounts: checks and makes accounts.
     :param tickets: of those who come back.
+    :param pause: waits so many seconds, or until the server stops.
     """
 
-    def __init__(self, dialogue: Dialogue, accounts: Accounts, tickets: Tickets) -> None:
+    def __init__(
+        self,
+        dialogue: Dialogue,
+        accounts: Accounts,
+        tickets: Tickets,
+        pause: Callable[[float], object],
+    ) -> None:
         self._dialogue = dialogue
         self._accounts = accounts
         self._tickets = tickets
+        self._pause = pause
+        self._network = dialogue.connection.network
         self._wrong = 0
         # One round of questions; None: another round, of what this holds then.
         self._ask: Callable[[], Account | None] = self._choose
@@ -99,7 +108,7 @@ class Login:
         name = self._new_name()
         password = self._new_password()
         try:
-            return self._accounts.register(name, password)
+            return self._accounts.register(name, password, address=self._network)
         except TooManyLogins as error:
             self._dialogue.tell("error", str(error))
         except UserError as error:
@@ -111,10 +120,9 @@ class Login:
         refuse = self._dialogue.refuse
         try:
             if access.word == RESUME:
-                account, kick = self._tickets.redeem(access.ticket)
-                return _let_in(account, kick)
+                return self._redeem(access.ticket)
             if access.word == REGISTER:
-                return self._accounts.register(access.name, access.password)
+                return self._accounts.register(access.name, access.password, address=self._network)
             return self._check(access.name, access.password)
         except TooManyLogins as error:
             refuse(str(error), command="login")
@@ -122,8 +130,16 @@ class Login:
             self._again(str(error), lambda sentence: refuse(sentence, command="login"))
         return None
 
+    def _redeem(self, ticket: str) -> Account:
+        try:
+            account, kick = self._tickets.redeem(ticket)
+        except UserError:
+            self._accounts.throttles.wrong_ticket(self._network)
+            raise
+        return _let_in(account, kick)
+
     def _check(self, name: str, password: str) -> Account:
-        account, kick = self._accounts.log_in(name, password)
+        account, kick = self._accounts.log_in(name, password, self._network, self._pause)
         if account is None:
             _log.info("login refused address=%s", self._dialogue.connection.address)
             raise UserError(_UNKNOWN)

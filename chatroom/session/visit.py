@@ -80,7 +80,8 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     """Log in and enter the rooms."""
     connection = dialogue.connection
     seen = services.directory.changes
-    account, access = Login(dialogue, services.accounts, services.tickets).run()
+    pause = services.stopping.wait
+    account, access = Login(dialogue, services.accounts, services.tickets, pause).run()
     connection.logged_in()
     resumption = None
     if access is not None and access.cursors is not None:
