@@ -8,8 +8,10 @@ from chatroom.errors import Gone
 from chatroom.net.outbox import Flusher, Outbox, Stripe
 from chatroom.protocol import LineSplitter
 
-SILENCE = 86400.0
-"""Seconds that a read waits at a time."""
+SILENCE = 60.0
+"""Seconds without a byte after which a program is asked whether it is there."""
+ANSWER_SECONDS = 60.0
+"""Seconds that it then has to send anything."""
 _READ = 1024
 _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
@@ -42,6 +44,7 @@ class Connection:
         "_sock",
         "_splitter",
         "address",
+        "is_silent",
         "must_log_in",
         "network",
         "outbox",
@@ -65,6 +68,8 @@ class Connection:
         self._let_in = let_in
         self.address = address
         self.network = network
+        self.is_silent = False
+        """The last read ended without a byte, see :meth:`read`."""
         self.must_log_in = True
         """Until this is taken away the listener may end the connection, see :meth:`expire`."""
         too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
@@ -73,26 +78,35 @@ class Connection:
     def read(self) -> list[bytes | None]:
         """Wait for input and return the lines that it completes, possibly none.
 
-        ``None`` stands for a line that is too long (see ``LineSplitter``).
+        ``None`` stands for a line that is too long (see ``LineSplitter``). After ``SILENCE``
+        seconds without a byte it returns nothing, and ``is_silent`` is true until some come.
 
         :raises Gone: the peer has left, the time for its login is up, or a line has no end.
         """
         try:
             data = self._sock.recv(self._size)
         except TimeoutError:
-            return []  # days of silence
+            self.is_silent = True
+            return []
         except OSError as error:
             raise Gone(error.strerror or "connection lost") from None
         if not data or self.outbox.input_ended:
             if self._is_expired:
                 raise Gone("time is up")
             raise Gone("too slow" if self.outbox.overflowed else "left")
+        if self.is_silent:
+            self.is_silent = False
+            self._sock.settimeout(SILENCE)
         # The buffer of a waiting recv stays allocated: small for the idle, large for the busy.
         self._size = _READ_MORE if len(data) == self._size else _READ
         lines = self._splitter.feed(data)
         if self._splitter.discarded > _MOST_DISCARDED:
             raise Gone("a line without end")
         return lines
+
+    def await_answer(self) -> None:
+        """Let the next read wait for the answer to a ping."""
+        self._sock.settimeout(ANSWER_SECONDS)
 
     def logged_in(self) -> None:
         """Note that somebody has logged in: this connection is not counted as one outside."""
