@@ -1,6 +1,9 @@
 """One accepted connection: its reader side, its outbox, and its polite end."""
 
+import fcntl
 import socket
+import sys
+import termios
 import time
 from collections.abc import Callable
 
@@ -103,6 +106,14 @@ class Connection:
         if self._splitter.discarded > _MOST_DISCARDED:
             raise Gone("a line without end")
         return lines
+
+    def unread_bytes(self) -> int:
+        """Return how much the system holds that was not read yet; 0 where it cannot tell."""
+        try:
+            held = fcntl.ioctl(self._sock.fileno(), termios.FIONREAD, b"\0\0\0\0")
+        except OSError:
+            return 0
+        return int.from_bytes(held, sys.byteorder)
 
     def await_answer(self) -> None:
         """Let the next read wait for the answer to a ping."""
