@@ -74,7 +74,7 @@ class Passwords:
         The job runs in a thread of the pool, with whatever it reads from the store: the stack
         that a deep call touches stays in memory, too, and there may be thousands of callers.
 
-        :param rank: earlier failures of the caller's address. Fewer come first, and when the queue
+        :param rank: earlier failures of the caller. Fewer come first, and when the queue
             is full the one with the most leaves it: a flood of guesses keeps out no honest one.
         :raises TooManyLogins: too many are waiting already.
         :raises CancelledError: the server stops.

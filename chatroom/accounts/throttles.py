@@ -50,7 +50,7 @@ class Attempt(NamedTuple):
     wait: float
     """Seconds that it has to wait first; the caller waits."""
     failures: int
-    """Earlier failures of the address, for a fair turn."""
+    """Earlier failures of what it was counted for, for a fair turn."""
 
 
 class _Tally:
@@ -111,7 +111,7 @@ class Throttles:
                     left = max(left, wait)
             if left > 0:
                 raise Throttled(_sentence("Too many wrong passwords", left))
-            failures = self._failures(by_address)
+            failures = sum(self._failures(key) for key, _ in counted)
             for key, bound in counted:
                 self._fail(key, bound, now)
             return Attempt(pair, tuple(counted), wait, failures)
