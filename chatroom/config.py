@@ -169,10 +169,12 @@ class Settings:
     )
     tls_key: Path | None = _setting(None, _path(), "PEM file of its key")
     login_rate: float = _setting(
-        0.0, _number(0, _MANY), "reserved: login attempts a minute; has no effect yet"
+        3.0,
+        _number(0, _MANY),
+        "failed logins a minute of an address and of a name, after some free ones; 0 = no limit",
     )
     registrations_per_address: int = _setting(
-        0, _whole(0, _MANY), "reserved: new accounts an hour; has no effect yet"
+        100, _whole(0, _MANY), "new accounts an hour; ten times as many in all; 0 = no limit"
     )
     registration: str = _setting(
         "open",
@@ -180,10 +182,10 @@ class Settings:
         "who may make an account: everybody, who has an invitation, or nobody",
     )
     unauthenticated: int = _setting(
-        100, _whole(0, _MANY), "reserved: connections not logged in; has no effect yet"
+        100, _whole(0, _MANY), "connections that are not logged in; 0 = no limit"
     )
     unauthenticated_per_address: int = _setting(
-        64, _whole(0, _MANY), "reserved: the same of one address; has no effect yet"
+        64, _whole(0, _MANY), "the same of one address; 0 = no limit"
     )
 
 

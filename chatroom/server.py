@@ -14,6 +14,7 @@ from chatroom import config
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
 from chatroom.accounts.passwords import Passwords
+from chatroom.accounts.throttles import Throttles
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands import (
     audit,
@@ -28,6 +29,7 @@ from chatroom.commands import (
 from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import listener as net
+from chatroom.net.doors import Doors
 from chatroom.net.flusher import Flusher
 from chatroom.net.tls import Tls
 from chatroom.ops import logs, operator
@@ -72,7 +74,8 @@ class Server:
             undo.callback(self._passwords.close)
             self._flusher = Flusher()
             undo.callback(self._flusher.close)
-            self.accounts = Accounts(self.engine, self._passwords)
+            throttles = Throttles(settings.login_rate, settings.registrations_per_address)
+            self.accounts = Accounts(self.engine, self._passwords, throttles)
             self._directory = Directory(self.engine, settings.rooms)
             self.services = Services(
                 settings,
@@ -94,8 +97,12 @@ class Server:
                 self.tls,
                 settings.allow_plain,
                 self._flusher,
-                most,
-                settings.connections_per_address,
+                Doors(
+                    most,
+                    settings.connections_per_address,
+                    settings.unauthenticated,
+                    settings.unauthenticated_per_address,
+                ),
                 settings.login_seconds,
                 settings.line_bytes,
                 settings.outbox_bytes,

@@ -20,8 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 20.0 * float(os.environ.get("CHATROOM_TEST_PATIENCE", "1"))
 """Seconds until an event that must come counts as missing; slow machines stretch it."""
 PASSWORD = "correct horse"
-QUICK = {"CHATROOM_SCRYPT_N": "2"}
-"""Settings of a test that is not about the cost of a password."""
+QUICK = {
+    "CHATROOM_SCRYPT_N": "2",
+    "CHATROOM_LOGIN_RATE": "0",
+    "CHATROOM_REGISTRATIONS_PER_ADDRESS": "0",
+    "CHATROOM_UNAUTHENTICATED": "0",
+    "CHATROOM_UNAUTHENTICATED_PER_ADDRESS": "0",
+}
+"""Settings of a test that is not about the cost of a password, nor about the doors."""
 _numbers = itertools.count(1)
 PROGRAM = (sys.executable, str(ROOT / "chatroom_server.py"))
 
@@ -231,8 +237,9 @@ def run_server(
 class Peer:
     """A bare TCP client: sends lines, waits for texts, keeps everything that came."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self.socket = socket.create_connection((host, port), PATIENCE)
+    def __init__(self, port: int, host: str = "127.0.0.1", local: str = "") -> None:
+        source = (local, 0) if local else None
+        self.socket = socket.create_connection((host, port), PATIENCE, source)
         self.seen = ""
         self._bytes = b""
         self._mark = 0

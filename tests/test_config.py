@@ -199,7 +199,7 @@ def test_the_server_says_what_it_finds_odd_about_its_settings(start_server: Star
     server.wait_for_line("connections capped at=192")
     server.wait_for_line("scrypt_n=8192 is weak")
     server.add_user("ann")
-    server.join("ann")  # and serves all the same: reserved settings have no effect yet
+    server.join("ann")  # and serves all the same
     assert "capped" in server.log()
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chatroom.accounts.invites import spent
-from chatroom.accounts.passwords import Passwords
+from chatroom.accounts.passwords import Passwords, TooManyLogins
+from chatroom.accounts.throttles import Throttles
 from chatroom.errors import (
     Conflict,
     InviteSpent,
@@ -33,11 +34,15 @@ class Accounts:
 
     :param engine: where accounts are kept.
     :param passwords: makes and checks their hashes.
+    :param throttles: make who has failed wait; an operator's command needs none.
     """
 
-    def __init__(self, engine: Engine, passwords: Passwords) -> None:
+    def __init__(
+        self, engine: Engine, passwords: Passwords, throttles: Throttles | None = None
+    ) -> None:
         self._engine = engine
         self._passwords = passwords
+        self.throttles = throttles or Throttles(0, 0)
         self._claim_lock = threading.Lock()  # one claim at a time; guards _claim
         self._claim = ""
 
@@ -53,16 +58,25 @@ class Accounts:
         return account
 
     def register(
-        self, name: str, password: str, grant: int = NORMAL, invite: bytes = b""
+        self,
+        name: str,
+        password: str,
+        grant: int = NORMAL,
+        address: str = "",
+        invite: bytes = b"",
     ) -> Account:
         """Make a new account; it is durable when this returns.
 
+        :param address: what counts as one address; empty: an operator's command, not limited.
         :param invite: digest of the invitation that it uses up; see ``Invites.admit``.
         :raises UserError: name or password is not allowed, the name is taken, too many wait.
+        :raises Throttled: too many new accounts in the last hour.
         :raises StoreError: it could not be written.
         """
         check_name(name)
         check_new_password(password)
+        if address:
+            self.throttles.register(address)
         return self.adopt(name, password, grant, invite)
 
     def adopt(self, name: str, password: str, grant: int = NORMAL, invite: bytes = b"") -> Account:
@@ -80,11 +94,16 @@ class Accounts:
         _log.info("registered account=%s name=%s grant=%d", saved.id, name, grant)
         return saved
 
-    def log_in(self, name: str, password: str) -> tuple[Account | None, Kick | None]:
+    def log_in(
+        self, name: str, password: str, address: str, pause: Callable[[float], object]
+    ) -> tuple[Account | None, Kick | None]:
         """Return the account if the password is right, else ``None``; both take the same time.
 
         With it comes the kick that keeps the person out, if there is one.
 
+        :param address: what counts as one address.
+        :param pause: waits so many seconds, in the caller's thread.
+        :raises Throttled: too many failures; no password was looked at.
         :raises TooManyLogins: too many wait for a password hash.
         """
 
@@ -92,7 +111,17 @@ class Accounts:
             account = self._check(name, password)
             return account, self._engine.kick_of(account.id) if account else None
 
-        return self._passwords.in_turn(job)
+        attempt = self.throttles.begin(address, name)
+        if attempt.wait:
+            pause(attempt.wait)
+        try:
+            account, kick = self._passwords.in_turn(job, attempt.failures)
+        except (TooManyLogins, StoreError):
+            self.throttles.undo(attempt)
+            raise
+        if account is not None:
+            self.throttles.succeeded(attempt)
+        return account, kick
 
     def _check(self, name: str, password: str) -> Account | None:
         account = self._engine.load_account(name)

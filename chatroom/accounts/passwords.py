@@ -6,7 +6,9 @@ touches would stay with that thread.
 """
 
 import base64
+import bisect
 import hmac
+import itertools
 import os
 import threading
 from collections.abc import Callable
@@ -32,6 +34,21 @@ class TooManyLogins(UserError):
     """The queue for a password hash is full; the person may try again."""
 
 
+class _Turn:
+    """A caller that waits for a free thread."""
+
+    __slots__ = ("is_refused", "number", "rank", "ready")
+
+    def __init__(self, rank: int, number: int) -> None:
+        self.rank = rank
+        self.number = number
+        self.ready = threading.Event()
+        self.is_refused = False
+
+    def place(self) -> tuple[int, int]:
+        return self.rank, self.number
+
+
 class Passwords:
     """Makes and checks password hashes, a few at a time. Any thread may call its methods.
 
@@ -42,25 +59,27 @@ class Passwords:
     def __init__(self, n: int, most_waiting: int) -> None:
         self._n = n
         self._slots = max(1, (os.cpu_count() or 2) - 1)
-        self._most = self._slots + most_waiting if most_waiting else 0
-        self._lock = threading.Lock()  # guards _running; nothing is taken under it
+        self._most = most_waiting
+        # Guards what runs and waits; nothing is taken under it.
+        self._lock = threading.Lock()
         self._running = 0
+        self._waiting: list[_Turn] = []  # the next one first
+        self._numbers = itertools.count()
         self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="password")
         self._dummy = _record(n, os.urandom(_SALT), os.urandom(_LENGTH))
 
-    def in_turn(self, job: Callable[[], _T]) -> _T:
+    def in_turn(self, job: Callable[[], _T], rank: int = 0) -> _T:
         """Run a job that needs password hashes when its turn comes, and return what it returns.
 
         The job runs in a thread of the pool, with whatever it reads from the store: the stack
         that a deep call touches stays in memory, too, and there may be thousands of callers.
 
+        :param rank: earlier failures of the caller. Fewer come first, and when the queue
+            is full the one with the most leaves it: a flood of guesses keeps out no honest one.
         :raises TooManyLogins: too many are waiting already.
         :raises CancelledError: the server stops.
         """
-        with self._lock:
-            if self._most and self._running >= self._most:
-                raise TooManyLogins("Too many people are logging in just now. Try again.")
-            self._running += 1
+        self._wait_turn(rank)
         try:
             try:
                 future = self._pool.submit(job)
@@ -69,7 +88,25 @@ class Passwords:
             return future.result()
         finally:
             with self._lock:
-                self._running -= 1
+                if self._waiting:
+                    self._waiting.pop(0).ready.set()  # the slot goes on to it
+                else:
+                    self._running -= 1
+
+    def _wait_turn(self, rank: int) -> None:
+        with self._lock:
+            if self._running < self._slots:
+                self._running += 1
+                return
+            turn = _Turn(rank, next(self._numbers))
+            bisect.insort(self._waiting, turn, key=_Turn.place)
+            if self._most and len(self._waiting) > self._most:
+                last = self._waiting.pop()
+                last.is_refused = True
+                last.ready.set()
+        turn.ready.wait()
+        if turn.is_refused:
+            raise TooManyLogins("Too many people are logging in just now. Try again.")
 
     def hash(self, password: str) -> dict[str, Any]:
         """Return the record of a new password: scheme, parameters, salt, hash. Only in a job."""

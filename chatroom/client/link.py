@@ -2,6 +2,7 @@
 
 import contextlib
 import enum
+import selectors
 import socket
 import ssl
 import threading
@@ -17,6 +18,8 @@ LINE_BYTES = 8192
 """Longest line that may be sent, until the server says otherwise."""
 _LONGEST_INCOMING = 8 * 1024 * 1024  # a list of everybody in a large room is one line
 _RECEIVE_BYTES = 65536
+_SILENT_SECONDS = 150.0
+"""A server that pings every minute is dead when nothing has come from it for so long."""
 _HELD_BYTES = 1024 * 1024
 
 PLAIN = ""
@@ -65,6 +68,7 @@ class Link:
         self._held: list[str] = []  # lines before the answering hello
         self._held_bytes = 0
         self._is_torn = False
+        self._silent_seconds: float | None = None  # until it has pinged: older ones never do
         try:
             self._watch_the_wire()
             self._socket.settimeout(None)
@@ -106,6 +110,14 @@ class Link:
         """Send one ``>word {json}`` line. :raises Gone: the connection has ended."""
         self._send(encode(word, dict(fields)))
 
+    def pong(self) -> None:
+        """Answer a ping; from now on a silent server counts as dead. The receiving thread only.
+
+        :raises Gone: the connection has ended.
+        """
+        self.send("pong", {})
+        self._silent_seconds = _SILENT_SECONDS
+
     def send_line(self, text: str) -> None:
         """Send a line to a plain server. :raises Gone: the connection has ended."""
         self._send(text.encode("utf-8", "replace") + b"\n")
@@ -145,19 +157,20 @@ class Link:
         """Wait for bytes and return them without their seal; empty at the end."""
         tunnel = self._tunnel
         if tunnel is None:
-            return self._socket.recv(_RECEIVE_BYTES)
+            return self._recv()
         heard, plain = b"", b""
         while not plain and not tunnel.is_ended:
             with self._sealing:
                 # The first time without bytes: some came with the end of the handshake.
                 plain = tunnel.open(heard)
-            if (
-                not plain
-                and not tunnel.is_ended
-                and not (heard := self._socket.recv(_RECEIVE_BYTES))
-            ):
+            if not plain and not tunnel.is_ended and not (heard := self._recv()):
                 break
         return plain
+
+    def _recv(self) -> bytes:
+        if self._silent_seconds is not None and self.face is not Face.UNKNOWN:
+            self._wait_readable(self._silent_seconds)
+        return self._socket.recv(_RECEIVE_BYTES)
 
     def _take(self, raw: bytes | None, said: list[Said]) -> None:
         if raw is None:
@@ -199,6 +212,13 @@ class Link:
         held, self._held, self._held_bytes = self._held, [], 0
         # One, even without a line, tells the reader of the turn.
         return [Said(PLAIN, {"text": line}) for line in held] or [Said(PLAIN, {})]
+
+    def _wait_readable(self, seconds: float) -> None:
+        """Like a time-out of the socket, but for this thread's reads only."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            if not selector.select(seconds):
+                raise TimeoutError
 
     def _watch_the_wire(self) -> None:
         """Notice within a minute that the other machine has vanished, where the system can."""

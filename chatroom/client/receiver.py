@@ -71,6 +71,7 @@ class Receiver:
             "ticket": self._ticket,
             "export": self._show,
             "control": self._control,
+            "ping": self._ping,
         }
 
     def run(self) -> None:
@@ -271,6 +272,10 @@ class Receiver:
             visit.expect_nothing()
             visit.news.notify_all()
         self._show(said, sent)
+
+    def _ping(self, said: Said) -> None:
+        with self._visit.sending:
+            self._visit.link.pong()
 
     def _control(self, said: Said) -> None:
         visit = self._visit

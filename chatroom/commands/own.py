@@ -10,8 +10,7 @@ def add_to(registry: Registry) -> None:
     @registry.command("changepassword", "", "choose another password")
     def change_password(context: Context) -> None:
         accounts = context.services.accounts
-        old = context.dialogue.ask("old-password", "Your old password:", secret=True)
-        if accounts.log_in(context.account.name, old)[0] is None:
+        if not is_own_password(context, "Your old password:"):
             raise UserError("That is not your password; it stays as it was.")
         accounts.set_password(context.account.id, context.dialogue.ask_new_password())
         context.reply("Your password was changed.")
@@ -20,3 +19,15 @@ def add_to(registry: Registry) -> None:
     def claim(context: Context, code: str) -> None:
         context.services.accounts.claim(context.account, code)
         context.reply("This room is yours: you are its first superuser.")
+
+
+def is_own_password(context: Context, question: str) -> bool:
+    """Ask for the password of this account; wrong ones count as failed logins.
+
+    :raises UserError: there were too many, or too many people wait for a password hash.
+    """
+    services, dialogue = context.services, context.dialogue
+    password = dialogue.ask("old-password", question, secret=True)
+    name = context.account.name
+    pause = services.stopping.wait
+    return services.accounts.log_in(name, password, dialogue.network, pause)[0] is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 from chatroom.accounts.accounts import LAST_SUPERUSER
 from chatroom.commands.history import is_event, one_at_a_time
+from chatroom.commands.own import is_own_password
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Conflict, StoreError, UserError
 from chatroom.rooms.room import LOBBY, mailbox_of
@@ -34,11 +35,9 @@ def add_to(registry: Registry) -> None:
     @registry.command("deleteaccount", "", "erase your account and all your messages for good")
     def delete_account(context: Context) -> None:
         account, engine = context.account, context.services.engine
-        accounts = context.services.accounts
         if account.grant == SUPERUSER and engine.superusers() == 1:
             raise UserError(LAST_SUPERUSER)
-        password = context.dialogue.ask("old-password", "Your password:", secret=True)
-        if accounts.log_in(account.name, password)[0] is None:
+        if not is_own_password(context, "Your password:"):
             raise UserError("That is not your password; nothing was deleted.")
         name = context.dialogue.ask(
             "confirm-name",

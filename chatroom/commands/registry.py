@@ -53,6 +53,9 @@ class Services:
 class Dialogue(Protocol):
     """What a command needs of the connection that it was typed in; see ``session.dialogue``."""
 
+    @property
+    def network(self) -> str: ...
+
     def ask(self, ask: str, text: str, secret: bool = False) -> str: ...
 
     def ask_new_password(self) -> str: ...

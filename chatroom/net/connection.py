@@ -1,8 +1,12 @@
 """One accepted connection: its reader side, its outbox, and its polite end."""
 
+import fcntl
 import socket
 import ssl
+import sys
+import termios
 import time
+from collections.abc import Callable
 
 from chatroom.errors import Gone
 from chatroom.net.outbox import Flusher, Outbox, Stripe
@@ -10,6 +14,10 @@ from chatroom.net.tls import Tls
 from chatroom.protocol import LineSplitter
 from chatroom.tunnel import Tunnel
 
+SILENCE = 60.0
+"""Seconds without a byte after which a program is asked whether it is there."""
+ANSWER_SECONDS = 60.0
+"""Seconds that it then has to send anything."""
 _READ = 1024
 _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
@@ -18,7 +26,6 @@ _FLUSH_SECONDS = 1.5
 """Time for a slow reader to take what waits, when the connection ends."""
 _LINGER_SECONDS = 0.5
 """Time for the peer to close its side, too."""
-_SILENCE = 86400.0
 _PLAIN_SECONDS = 0.3
 """Where plain text is allowed: who says nothing for so long is greeted in plain."""
 _HANDSHAKE_SECONDS = 10.0
@@ -33,10 +40,12 @@ class Connection:
 
     :param sock: the accepted socket.
     :param address: the peer's IP address.
+    :param network: what is counted as one address.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for this reader.
     :param stripe: the lock of its outbox.
     :param flusher: sends what had to wait.
+    :param let_in: told when somebody has logged in; takes ``must_log_in`` away.
 
     :meth:`read` and :meth:`close` belong to the connection's own thread, everything else to any.
     """
@@ -44,12 +53,15 @@ class Connection:
     __slots__ = (
         "_early",
         "_is_expired",
+        "_let_in",
         "_size",
         "_sock",
         "_splitter",
         "_tunnel",
         "address",
+        "is_silent",
         "must_log_in",
+        "network",
         "outbox",
     )
 
@@ -57,21 +69,27 @@ class Connection:
         self,
         sock: socket.socket,
         address: str,
+        network: str,
         line_bytes: int,
         outbox_bytes: int,
         stripe: Stripe,
         flusher: Flusher,
+        let_in: "Callable[[Connection], None]",
     ) -> None:
         self._sock = sock
         # With a time-out, however long, the descriptor itself does not block: writing to it takes
         # what the socket has room for, reading waits in poll.
-        sock.settimeout(_SILENCE)
+        sock.settimeout(SILENCE)
         self._splitter = LineSplitter(line_bytes)
         self._size = _READ
         self._is_expired = False
         self._tunnel: Tunnel | None = None
         self._early = b""  # came together with the end of the handshake
+        self._let_in = let_in
         self.address = address
+        self.network = network
+        self.is_silent = False
+        """The last read ended without a byte, see :meth:`read`."""
         self.must_log_in = True
         """Until this is taken away the listener may end the connection, see :meth:`expire`."""
         too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
@@ -84,7 +102,7 @@ class Connection:
         :param allows_plain: the peer may speak plain text.
         :raises Gone: it may not and does, its handshake fails, or its time is up.
         """
-        self._sock.settimeout(_PLAIN_SECONDS if allows_plain else _SILENCE)
+        self._sock.settimeout(_PLAIN_SECONDS if allows_plain else None)
         try:
             first = self._sock.recv(1, socket.MSG_PEEK)
         except TimeoutError:
@@ -102,7 +120,7 @@ class Connection:
             if first:
                 self.outbox.finish(_PLAIN_REFUSED)
             raise Gone("plain text" if first else "left")
-        self._sock.settimeout(_SILENCE)
+        self._sock.settimeout(SILENCE)
 
     def _shake_hands(self, tunnel: Tunnel) -> None:
         deadline = time.monotonic() + _HANDSHAKE_SECONDS
@@ -131,7 +149,8 @@ class Connection:
     def read(self) -> list[bytes | None]:
         """Wait for input and return the lines that it completes, possibly none.
 
-        ``None`` stands for a line that is too long (see ``LineSplitter``).
+        ``None`` stands for a line that is too long (see ``LineSplitter``). After ``SILENCE``
+        seconds without a byte it returns nothing, and ``is_silent`` is true until some come.
 
         :raises Gone: the peer has left, the time for its login is up, or a line has no end.
         """
@@ -144,13 +163,17 @@ class Connection:
         try:
             data = self._sock.recv(self._size)
         except TimeoutError:
-            return []  # days of silence
+            self.is_silent = True
+            return []
         except OSError as error:
             raise Gone(error.strerror or "connection lost") from None
         if not data or self.outbox.input_ended:
             if self._is_expired:
                 raise Gone("time is up")
             raise Gone("too slow" if self.outbox.overflowed else "left")
+        if self.is_silent:
+            self.is_silent = False
+            self._sock.settimeout(SILENCE)
         # The buffer of a waiting recv stays allocated: small for the idle, large for the busy.
         self._size = _READ_MORE if len(data) == self._size else _READ
         if self._tunnel is not None:
@@ -165,6 +188,22 @@ class Connection:
             return self.outbox.unseal(data)
         except ssl.SSLError as error:
             raise Gone(f"damaged on the way: {error.reason}") from None
+
+    def unread_bytes(self) -> int:
+        """Return how much the system holds that was not read yet; 0 where it cannot tell."""
+        try:
+            held = fcntl.ioctl(self._sock.fileno(), termios.FIONREAD, b"\0\0\0\0")
+        except OSError:
+            return 0
+        return int.from_bytes(held, sys.byteorder)
+
+    def await_answer(self) -> None:
+        """Let the next read wait for the answer to a ping."""
+        self._sock.settimeout(ANSWER_SECONDS)
+
+    def logged_in(self) -> None:
+        """Note that somebody has logged in: this connection is not counted as one outside."""
+        self._let_in(self)
 
     def end(self, last: bytes = b"") -> None:
         """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""

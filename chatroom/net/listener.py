@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from chatroom.errors import Gone, StartError
 from chatroom.net.connection import Connection
+from chatroom.net.doors import Doors, network_of
 from chatroom.net.outbox import Flusher, Stripe
 from chatroom.net.tls import Tls
 
@@ -24,6 +25,8 @@ _BACK_OFF = 0.2
 _RESERVED_FILES = 64
 _STACK = 512 * 1024
 _SEND_BUFFER = 128 * 1024
+_WATCH = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+_UNACKNOWLEDGED_MS = 120_000
 _STRIPE_MEMBERS = 32
 """Connections that share a lock: 32 sends take a fraction of a millisecond."""
 
@@ -95,6 +98,15 @@ def outward_address() -> str:
             return "127.0.0.1"
 
 
+def _watch_the_wire(sock: socket.socket) -> None:
+    """Notice within two minutes that the other machine has vanished, where the system can."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (*_WATCH, ("TCP_USER_TIMEOUT", _UNACKNOWLEDGED_MS)):
+        option = getattr(socket, name, None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class Listener:
     """The accept thread and the threads that it starts.
 
@@ -103,8 +115,7 @@ class Listener:
     :param tls: the server's certificate.
     :param allows_plain: plain text may come from anywhere; else from this machine only.
     :param flusher: for the outboxes.
-    :param most: connections in all.
-    :param most_of_address: connections of one address; 0 = no limit.
+    :param doors: decides who may come in; from now on only this listener calls it.
     :param login_seconds: time for a whole login; who has not logged in by then is cut off.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for a slow reader.
@@ -117,8 +128,7 @@ class Listener:
         tls: Tls,
         allows_plain: bool,
         flusher: Flusher,
-        most: int,
-        most_of_address: int,
+        doors: Doors,
         login_seconds: float,
         line_bytes: int,
         outbox_bytes: int,
@@ -128,16 +138,15 @@ class Listener:
         self._tls = tls
         self._allows_plain = allows_plain
         self._flusher = flusher
-        self._most = most
-        self._most_of_address = most_of_address
+        self._doors = doors
+        self._settle = self._let_in  # one bound method for all connections
         self._login_seconds = login_seconds
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
-        # Guards the tables below; nothing is taken under it.
+        # Guards the doors and the tables below; nothing is taken under it.
         self._lock = threading.Lock()
         self._left = threading.Condition(self._lock)
         self._connections: set[Connection] = set()
-        self._of_address: dict[str, int] = {}
         # Connections by the end of their time to log in, the next one first.
         self._logging_in: dict[Connection, float] = {}
         self._stripes_with_room: list[Stripe] = []
@@ -227,9 +236,10 @@ class Listener:
 
     def _admit(self, sock: socket.socket, address: str) -> None:
         address = address.removeprefix("::ffff:")
+        network = network_of(address)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            _watch_the_wire(sock)
             # Left alone, the kernel keeps up to 4 MB for a reader that does not read (tcp(7),
             # tcp_wmem), and sending into hundreds of such buffers slows everybody else.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
@@ -237,21 +247,18 @@ class Listener:
             sock.close()  # the peer has left already
             return
         with self._lock:
-            of_address = self._of_address.get(address, 0)
-            if len(self._connections) >= self._most:
-                refusal = "The room is full just now. Try again in a few minutes."
-            elif self._most_of_address and of_address >= self._most_of_address:
-                refusal = "Too many connections from your address. Close one of them first."
-            else:
-                refusal = ""
-                self._of_address[address] = of_address + 1
+            refusal = self._doors.refusal(network)
+            if not refusal:
+                self._doors.enter(network)
                 connection = Connection(
                     sock,
                     address,
+                    network,
                     self._line_bytes,
                     self._outbox_bytes,
                     self._join_stripe(),
                     self._flusher,
+                    self._settle,
                 )
                 self._connections.add(connection)
                 self._logging_in[connection] = time.monotonic() + self._login_seconds
@@ -292,6 +299,12 @@ class Listener:
             except OSError:
                 pass
 
+    def _let_in(self, connection: Connection) -> None:
+        with self._lock:
+            if connection.must_log_in:
+                connection.must_log_in = False
+                self._doors.log_in(connection.network)
+
     # -- a connection's thread ---------------------------------------------------------------
 
     def _live(self, connection: Connection) -> None:
@@ -316,9 +329,7 @@ class Listener:
             self._connections.discard(connection)
             self._leave_stripe(connection.outbox.stripe)
             self._logging_in.pop(connection, None)
-            left = self._of_address.get(connection.address, 0) - 1
-            if left > 0:
-                self._of_address[connection.address] = left
-            else:
-                self._of_address.pop(connection.address, None)
+            if connection.must_log_in:
+                self._doors.log_in(connection.network)
+            self._doors.leave(connection.network)
             self._left.notify_all()

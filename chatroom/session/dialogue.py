@@ -51,6 +51,11 @@ class Dialogue:
         self._is_first = True
         self._ahead: list[bytes | None] = []  # lines that were read already, the next one last
 
+    @property
+    def network(self) -> str:
+        """What counts as one address of the peer."""
+        return self.connection.network
+
     def send(self, chunk: bytes) -> None:
         """Send rendered bytes to this connection."""
         self.connection.outbox.offer(chunk)
@@ -131,8 +136,11 @@ class Dialogue:
         """
         while True:
             if not self._ahead:
+                was_silent = self.connection.is_silent
                 self._ahead = self.connection.read()
                 self._ahead.reverse()
+                if self.connection.is_silent and self.face is EVENTS:
+                    self._ping(was_silent)
                 continue
             if self.connection.outbox.input_ended:
                 raise Gone("ended")
@@ -151,6 +159,13 @@ class Dialogue:
             except NotUnderstood as error:
                 self.refuse(str(error), error.cid)
             return NO_INPUT
+
+    def _ping(self, was_asked: bool) -> None:
+        """Ask a silent program whether it is there. :raises Gone: it was asked already."""
+        if was_asked:
+            raise Gone("silent")
+        self.send(encode("ping", {}))
+        self.connection.await_answer()
 
     def _hello(self, raw: bytes) -> bool:
         """Turn into an events connection, if the peer asks for a version that is spoken here."""

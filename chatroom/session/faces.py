@@ -183,6 +183,8 @@ class EventsFace:
             if not text.strip():
                 raise UserError("The message is empty; nothing was sent.")
             return Input(POST, text, cid, room)
+        if word == "pong":
+            return NO_INPUT
         if word in WORDS:
             return Input(ACCESS, word, cid, access=read_access(word, fields))
         raise UserError("Send >answer, >post or >command; see docs/protocol.md.")

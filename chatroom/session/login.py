@@ -46,15 +46,23 @@ class Login:
     :param accounts: checks and makes accounts.
     :param tickets: of those who come back.
     :param invites: who may make an account.
+    :param pause: waits so many seconds, or until the server stops.
     """
 
     def __init__(
-        self, dialogue: Dialogue, accounts: Accounts, tickets: Tickets, invites: Invites
+        self,
+        dialogue: Dialogue,
+        accounts: Accounts,
+        tickets: Tickets,
+        invites: Invites,
+        pause: Callable[[float], object],
     ) -> None:
         self._dialogue = dialogue
         self._accounts = accounts
         self._tickets = tickets
         self._invites = invites
+        self._pause = pause
+        self._network = dialogue.connection.network
         self._wrong = 0
         # One round of questions; None: another round, of what this holds then.
         self._ask: Callable[[], Account | None] = self._choose
@@ -112,7 +120,7 @@ class Login:
             invite = self._invites.admit(code)
             name = self._new_name()
             password = self._new_password()
-            return self._accounts.register(name, password, invite=invite)
+            return self._accounts.register(name, password, address=self._network, invite=invite)
         except TooManyLogins as error:
             self._dialogue.tell("error", str(error))
         except UserError as error:
@@ -124,11 +132,12 @@ class Login:
         refuse = self._dialogue.refuse
         try:
             if access.word == RESUME:
-                account, kick = self._tickets.redeem(access.ticket)
-                return _let_in(account, kick)
+                return self._redeem(access.ticket)
             if access.word == REGISTER:
                 invite = self._invites.admit(access.code)
-                return self._accounts.register(access.name, access.password, invite=invite)
+                return self._accounts.register(
+                    access.name, access.password, address=self._network, invite=invite
+                )
             return self._check(access.name, access.password)
         except TooManyLogins as error:
             refuse(str(error), command="login")
@@ -136,8 +145,16 @@ class Login:
             self._again(str(error), lambda sentence: refuse(sentence, command="login"))
         return None
 
+    def _redeem(self, ticket: str) -> Account:
+        try:
+            account, kick = self._tickets.redeem(ticket)
+        except UserError:
+            self._accounts.throttles.wrong_ticket(self._network)
+            raise
+        return _let_in(account, kick)
+
     def _check(self, name: str, password: str) -> Account:
-        account, kick = self._accounts.log_in(name, password)
+        account, kick = self._accounts.log_in(name, password, self._network, self._pause)
         if account is None:
             _log.info("login refused address=%s", self._dialogue.connection.address)
             raise UserError(_UNKNOWN)

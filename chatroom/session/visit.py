@@ -13,6 +13,7 @@ from chatroom.rooms.room import Member
 from chatroom.session.access import RESUME, Resumption
 from chatroom.session.dialogue import Dialogue
 from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST
+from chatroom.session.flood import Flood
 from chatroom.session.login import GivenUp, Login
 from chatroom.storage.records import TEXT, Post
 
@@ -58,6 +59,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
 _FAREWELLS = {
     "time is up": "You took too long to log in. Connect again.",
     "no answer": "That was no answer, too many times. Connect again.",
+    "flooding": "You write faster than this room takes, and did not stop. Connect again.",
     "a line without end": "You sent a line without an end. Connect again.",
 }
 
@@ -80,8 +82,15 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     """Log in and enter the rooms."""
     connection = dialogue.connection
     seen = services.directory.changes
-    account, access = Login(dialogue, services.accounts, services.tickets, services.invites).run()
-    connection.must_log_in = False
+    login = Login(
+        dialogue,
+        services.accounts,
+        services.tickets,
+        services.invites,
+        services.stopping.wait,
+    )
+    account, access = login.run()
+    connection.logged_in()
     resumption = None
     if access is not None and access.cursors is not None:
         resumption = Resumption(access.cursors, account.id, services.engine)
@@ -154,15 +163,19 @@ def _talk(
     """Handle line after line until the person leaves. :raises Gone: the peer has left."""
     read = dialogue.read
     rate = services.settings.message_rate
+    flood = Flood(dialogue)
     while True:
         said = read()
         kind = said.kind
         if rate:
             delay = person.pace(rate)
             if delay > 0:
+                flood.note(rate)
                 services.stopping.wait(delay)
                 if dialogue.connection.outbox.input_ended:
                     raise Gone("ended")
+            else:
+                flood.is_over()
         if kind == NOTHING:
             continue
         member.last_active = time.monotonic()

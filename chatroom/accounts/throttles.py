@@ -1,0 +1,206 @@
+"""Throttles: who has failed waits before the next try, before any password is hashed.
+
+Failures are counted for each address, each name (also of nobody: so nothing is told) and each pair
+of the two. Some are free; each further one doubles the time until the next try, up to a bound:
+nobody is locked out for good. A try counts from its start, so that many at once are many, and is
+taken back when it succeeds: a class behind one address is not held up by its logins.
+"""
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from chatroom.errors import UserError
+from chatroom.text import duration, fold
+
+_FORGET_SECONDS = 900.0
+"""Without a failure for so long, all earlier ones are forgotten."""
+_MOST_KEPT = 20_000
+"""Entries of a table; what was touched longest ago goes first."""
+_NAME_LONGEST = 64
+"""Characters of a name that count; no account has a longer one."""
+_HOUR = 3600.0
+_IN_ALL = 10
+"""Registrations in all, as a multiple of those of one address."""
+
+
+class _Bound(NamedTuple):
+    free: int
+    most_seconds: float
+
+
+_OF_ADDRESS = _Bound(free=40, most_seconds=300.0)  # a class of 30 may come in at once
+_OF_NAME = _Bound(free=10, most_seconds=10.0)
+_OF_PAIR = _Bound(free=5, most_seconds=60.0)
+
+
+class Throttled(UserError):
+    """Too many failures: the sentence says how long to wait. No password was looked at."""
+
+
+class Attempt(NamedTuple):
+    """One try that may go on; for :meth:`Throttles.succeeded` and :meth:`Throttles.undo`."""
+
+    pair: tuple[str, str]
+    counted: tuple[tuple[tuple[str, str], _Bound], ...]
+    """What it was counted for."""
+    wait: float
+    """Seconds that it has to wait first; the caller waits."""
+    failures: int
+    """Earlier failures of what it was counted for, for a fair turn."""
+
+
+class _Tally:
+    """Failures of one key, and when it may try again (monotonic)."""
+
+    __slots__ = ("failures", "last", "until")
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.last = 0.0
+        self.until = 0.0
+
+
+class Throttles:
+    """Counts failures and registrations in bounded memory. Any thread may call the methods.
+
+    :param rate: failed logins a minute of an address and of a name after the free ones, before
+        the times double; 0 = off.
+    :param registrations: new accounts an hour of one address; 0 = off.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, rate: float, registrations: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval = 60.0 / rate if rate else 0.0
+        self._registrations = registrations
+        self._clock = clock
+        # Guards the tables below; nothing is taken under it.
+        self._lock = threading.Lock()
+        # By (address, name), where an address has an empty name, and a name an empty address.
+        self._tallies: OrderedDict[tuple[str, str], _Tally] = OrderedDict()
+        # Pairs that have logged in well: an attacker elsewhere cannot hold them up.
+        self._proven: OrderedDict[tuple[str, str], None] = OrderedDict()
+        # When the next registration fits in evenly; ahead of the clock by an hour at most.
+        self._due: OrderedDict[str, float] = OrderedDict()
+
+    def begin(self, address: str, name: str) -> Attempt:
+        """Count a try to log in; it stays a failure until it is taken back.
+
+        :param address: what counts as one address.
+        :param name: as it was typed.
+        :raises Throttled: it has to wait; nothing was counted.
+        """
+        name = "=" + fold(name)[:_NAME_LONGEST]
+        pair, by_address, by_name = (address, name), (address, ""), ("", name)
+        if not self._interval:
+            return Attempt(pair, (), 0.0, 0)
+        with self._lock:
+            now = self._clock()
+            left, wait = self._left(pair, now), 0.0
+            counted = [(pair, _OF_PAIR)]
+            if pair not in self._proven:
+                counted += [(by_address, _OF_ADDRESS), (by_name, _OF_NAME)]
+                left = max(left, self._left(by_address, now))
+                wait = self._left(by_name, now)
+                if self._failures(pair):  # a first try from a fresh address is only delayed
+                    left = max(left, wait)
+            if left > 0:
+                raise Throttled(_sentence("Too many wrong passwords", left))
+            failures = sum(self._failures(key) for key, _ in counted)
+            for key, bound in counted:
+                self._fail(key, bound, now)
+            return Attempt(pair, tuple(counted), wait, failures)
+
+    def succeeded(self, attempt: Attempt) -> None:
+        """The password was right: the try does not count, and the pair begins anew."""
+        if not self._interval:
+            return
+        with self._lock:
+            self._take_back(attempt)
+            self._tallies.pop(attempt.pair, None)
+            self._proven[attempt.pair] = None
+            self._proven.move_to_end(attempt.pair)
+            if len(self._proven) > _MOST_KEPT:
+                self._proven.popitem(last=False)
+
+    def undo(self, attempt: Attempt) -> None:
+        """No password was looked at: the try does not count."""
+        if self._interval:
+            with self._lock:
+                self._take_back(attempt)
+
+    def wrong_ticket(self, address: str) -> None:
+        """Count a ticket that does not hold as a failure of the address."""
+        if self._interval:
+            with self._lock:
+                self._fail((address, ""), _OF_ADDRESS, self._clock())
+
+    def register(self, address: str) -> None:
+        """Count a new account. :raises Throttled: there were too many in the last hour.
+
+        A virtual-scheduling leaky bucket (ITU-T I.371, GCRA) for the address and one for all.
+        """
+        if not self._registrations:
+            return
+        with self._lock:
+            now = self._clock()
+            due = {}
+            for key, most in (
+                (address, self._registrations),
+                ("", self._registrations * _IN_ALL),
+            ):
+                due[key] = max(self._due.get(key, 0.0), now) + _HOUR / most
+                left = due[key] - now - _HOUR
+                if left > 1e-6:
+                    raise Throttled(_sentence("Too many new accounts", left))
+            for key, moment in due.items():  # the one for all last: it is never the oldest
+                self._due[key] = moment
+                self._due.move_to_end(key)
+            if len(self._due) > _MOST_KEPT:
+                self._due.popitem(last=False)
+
+    def _failures(self, key: tuple[str, str]) -> int:
+        tally = self._tallies.get(key)
+        return tally.failures if tally else 0
+
+    def _left(self, key: tuple[str, str], now: float) -> float:
+        """Return the seconds that a key has to wait; forget what is long past."""
+        tally = self._tallies.get(key)
+        if tally is None:
+            return 0.0
+        if now - tally.last > _FORGET_SECONDS:
+            del self._tallies[key]
+        return max(0.0, tally.until - now)
+
+    def _fail(self, key: tuple[str, str], bound: _Bound, now: float) -> None:
+        assert self._lock.locked()
+        tally = self._tallies.setdefault(key, _Tally())
+        self._tallies.move_to_end(key)
+        tally.failures += 1
+        tally.last = now
+        over = tally.failures - bound.free
+        if over > 0:
+            wait = self._interval * 2.0 ** min(over - 1, 20)
+            tally.until = now + min(wait, bound.most_seconds)
+        if len(self._tallies) > _MOST_KEPT:
+            self._tallies.popitem(last=False)
+
+    def _take_back(self, attempt: Attempt) -> None:
+        assert self._lock.locked()
+        for key, bound in attempt.counted:
+            tally = self._tallies.get(key)
+            if tally is not None:
+                tally.failures = max(0, tally.failures - 1)
+                if tally.failures <= bound.free:
+                    tally.until = 0.0
+                if not tally.failures:
+                    del self._tallies[key]
+
+
+def _sentence(what: str, seconds: float) -> str:
+    return f"{what} just now. Wait {duration(max(1.0, math.ceil(seconds)))}, then try again."

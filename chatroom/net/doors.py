@@ -1,0 +1,96 @@
+"""Who may come in: connections counted in all, by network, and before their login."""
+
+import ipaddress
+import random
+from collections import Counter
+
+FULL = "The room is full just now. Try again in a few minutes."
+FROM_ADDRESS = "Too many connections from your address. Close one of them first."
+CROWDED = "Too many people are logging in just now. Try again in a moment."
+LOGGING_IN_FROM_ADDRESS = (
+    "Too many connections from your address are not logged in. Log in with one of them first."
+)
+_DROP_FROM = 0.5
+"""Share of the most connections before their login from which on some are refused."""
+
+
+def network_of(address: str) -> str:
+    """Return what is counted as one address: an IPv4 address, or the /64 of an IPv6 one.
+
+    A household or a rented machine has a whole /64 of IPv6 (RFC 6177).
+    """
+    if ":" not in address:
+        return address
+    try:
+        whole = int(ipaddress.IPv6Address(address.partition("%")[0]))
+    except ValueError:
+        return address
+    return str(ipaddress.IPv6Address(whole >> 64 << 64)) + "/64"
+
+
+class Doors:
+    """Counts connections. Not thread-safe: whoever calls it holds the listener's lock.
+
+    :param most: connections in all.
+    :param most_of_address: connections of one network; 0 = no limit.
+    :param most_outside: connections that have not logged in; 0 = no limit.
+    :param most_outside_of_address: the same of one network; 0 = no limit.
+    """
+
+    def __init__(
+        self, most: int, most_of_address: int, most_outside: int, most_outside_of_address: int
+    ) -> None:
+        self._most = most
+        self._most_of_address = most_of_address
+        self._most_outside = most_outside
+        self._most_outside_of_address = most_outside_of_address
+        self._number = 0
+        self._outside = 0
+        self._of_address: Counter[str] = Counter()
+        self._outside_of_address: Counter[str] = Counter()
+
+    def refusal(self, network: str) -> str:
+        """Return why one more of this network may not come in now; empty: it may."""
+        if self._number >= self._most:
+            return FULL
+        if self._most_of_address and self._of_address[network] >= self._most_of_address:
+            return FROM_ADDRESS
+        most = self._most_outside_of_address
+        if most and self._outside_of_address[network] >= most:
+            return LOGGING_IN_FROM_ADDRESS
+        return CROWDED if self._is_dropped() else ""
+
+    def enter(self, network: str) -> None:
+        """Count one that has come in and has not logged in."""
+        self._number += 1
+        self._outside += 1
+        self._of_address[network] += 1
+        self._outside_of_address[network] += 1
+
+    def log_in(self, network: str) -> None:
+        """One of those that have come in has logged in, or goes without having done so."""
+        self._outside -= 1
+        _count_down(self._outside_of_address, network)
+
+    def leave(self, network: str) -> None:
+        """One that has come in is gone; who had not logged in has called :meth:`log_in`, too."""
+        self._number -= 1
+        _count_down(self._of_address, network)
+
+    def _is_dropped(self) -> bool:
+        """Draw whether one more is refused: random early drop, as MaxStartups of sshd_config(5).
+
+        The chance grows from none at half of the most to certainty at the most. So an honest one
+        that tries again gets in, whatever the others do who fill the places.
+        """
+        if not self._most_outside:
+            return False
+        begin = int(self._most_outside * _DROP_FROM)
+        over = self._outside - begin
+        return over >= 0 and random.random() * (self._most_outside - begin) < over
+
+
+def _count_down(counts: Counter[str], network: str) -> None:
+    counts[network] -= 1
+    if counts[network] <= 0:
+        del counts[network]

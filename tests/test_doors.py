@@ -1,0 +1,96 @@
+"""The doors: who may come in before the login, and how addresses are counted."""
+
+import pytest
+
+from chatroom.net.doors import (
+    CROWDED,
+    FROM_ADDRESS,
+    FULL,
+    LOGGING_IN_FROM_ADDRESS,
+    Doors,
+    network_of,
+)
+from tests.conftest import StartServer
+from tests.harness import PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+    ],
+)
+def test_an_ipv6_address_counts_by_its_64(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+def test_below_half_of_the_most_nobody_is_dropped_and_at_the_most_everybody() -> None:
+    doors = Doors(1000, 0, 100, 0)
+    for number in range(50):
+        assert doors.refusal(str(number)) == ""
+        doors.enter(str(number))
+    for number in range(50, 75):
+        doors.enter(str(number))
+    dropped = sum(doors.refusal("x") == CROWDED for _ in range(2000))
+    assert 800 < dropped < 1200  # half of them, give or take nine deviations
+    for number in range(75, 100):
+        doors.enter(str(number))
+    assert all(doors.refusal("x") == CROWDED for _ in range(100))
+    doors.log_in("7")
+    for number in range(49):
+        doors.log_in(str(number + 50))
+    assert doors.refusal("x") in ("", CROWDED)
+    doors.log_in("8")
+    assert doors.refusal("x") == ""
+
+
+def test_the_limits_of_one_network_hold_for_it_alone() -> None:
+    doors = Doors(5, 3, 0, 2)
+    doors.enter("a")
+    doors.enter("a")
+    assert doors.refusal("a") == LOGGING_IN_FROM_ADDRESS
+    doors.log_in("a")
+    assert doors.refusal("a") == ""
+    doors.enter("a")
+    doors.log_in("a")
+    assert doors.refusal("a") == FROM_ADDRESS
+    assert doors.refusal("b") == ""
+    doors.leave("a")
+    assert doors.refusal("a") == ""
+    doors.enter("b")
+    doors.enter("c")
+    doors.enter("d")
+    assert doors.refusal("e") == FULL
+
+
+def test_who_has_not_logged_in_counts_until_the_login_or_the_end(
+    start_server: StartServer,
+) -> None:
+    server = start_server(unauthenticated_per_address=2)
+    first, second = server.peer(), server.peer()
+    first.until("[y/n]")
+    second.until("[y/n]")
+    assert server.peer().until_end() == LOGGING_IN_FROM_ADDRESS + "\n"
+    first.send("y", "ann", PASSWORD, PASSWORD)
+    first.until("Here now")  # ann counts no more
+    third = server.peer()
+    third.until("[y/n]")
+    assert server.peer().until_end() == LOGGING_IN_FROM_ADDRESS + "\n"
+    second.close()
+    while "[y/n]" not in server.peer().until("[y/n]", LOGGING_IN_FROM_ADDRESS):
+        pass  # its place is free as soon as its thread has ended
+    third.close()
+
+
+def test_stalled_logins_give_their_places_back(start_server: StartServer) -> None:
+    server = start_server(unauthenticated=8, login_seconds=1)
+    stalled = [server.peer() for _ in range(40)]
+    ends = [peer.until_end() for peer in stalled]
+    assert any(CROWDED in text for text in ends)
+    assert any("You took too long to log in." in text for text in ends)
+    while "[y/n]" not in server.peer().until("[y/n]", CROWDED):
+        pass

@@ -1,0 +1,162 @@
+"""Throttles: who fails waits, who does not gets in, and nothing is told about names."""
+
+import pytest
+
+from chatroom.accounts.throttles import Throttled, Throttles
+from tests.conftest import StartServer
+from tests.harness import PASSWORD, Peer, ServerProcess
+
+
+class Time:
+    """A clock that stands still until it is moved on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def fail(throttles: Throttles, address: str, name: str, most: int = 100) -> int:
+    """Fail until it has to wait; return how often it could."""
+    for number in range(most):
+        try:
+            throttles.begin(address, name)
+        except Throttled:
+            return number
+    return most
+
+
+def test_a_pair_waits_ever_longer_but_never_above_a_minute() -> None:
+    clock = Time()
+    throttles = Throttles(3, 0, clock)
+    assert fail(throttles, "a", "ann") == 6
+    waits = []
+    for _ in range(5):
+        begun = clock.now
+        while fail(throttles, "a", "ann", 1) == 0:
+            clock.now += 1
+        waits.append(clock.now - begun)
+    assert waits == [20, 40, 60, 60, 60]
+
+
+def test_an_address_that_tries_many_names_waits_at_most_five_minutes() -> None:
+    clock = Time()
+    throttles = Throttles(3, 0, clock)
+    assert sum(fail(throttles, "a", f"user{i}", 1) for i in range(100)) == 41
+    assert fail(throttles, "b", "user0", 1) == 1  # others are not held up
+    for _ in range(20):
+        clock.now += 300
+        assert fail(throttles, "a", f"x{clock.now}", 1) == 1
+
+
+def test_a_class_behind_one_address_logs_in_at_once_and_again() -> None:
+    throttles = Throttles(3, 0, Time())
+    for _ in range(5):
+        attempts = [throttles.begin("school", f"pupil{i}") for i in range(30)]
+        for attempt in attempts:
+            throttles.succeeded(attempt)
+
+
+def test_a_victim_gets_in_while_others_fail_with_its_name() -> None:
+    throttles = Throttles(3, 0, Time())
+    throttles.succeeded(throttles.begin("home", "Ann"))
+    for number in range(200):
+        fail(throttles, f"bot{number}", "ann", 1)
+    assert throttles.begin("home", "ann").wait == 0
+    assert 0 < throttles.begin("somewhere", "ANN").wait <= 10
+
+
+def test_unknown_and_empty_names_are_throttled_alike() -> None:
+    throttles = Throttles(3, 0, Time())
+    assert fail(throttles, "a", "") == fail(throttles, "b", "ann") == 6
+    assert fail(throttles, "c", "x" * 8000) == 6
+
+
+def test_failures_are_forgotten_after_a_quarter_of_an_hour() -> None:
+    clock = Time()
+    throttles = Throttles(3, 0, clock)
+    assert fail(throttles, "a", "ann") == 6
+    clock.now += 1000
+    assert fail(throttles, "a", "ann") == 6
+
+
+def test_a_wrong_ticket_counts_for_its_address() -> None:
+    throttles = Throttles(3, 0, Time())
+    for _ in range(41):
+        throttles.wrong_ticket("a")
+    assert fail(throttles, "a", "ann") == 0
+    assert fail(throttles, "b", "ann") == 6
+
+
+def test_hostile_input_does_not_fill_the_memory() -> None:
+    throttles = Throttles(3, 5, Time())
+    for number in range(30_000):
+        fail(throttles, f"bot{number}", f"name{number}", 1)
+    assert len(throttles._tallies) <= 20_000
+
+
+def test_registrations_of_an_address_are_limited_by_the_hour() -> None:
+    clock = Time()
+    throttles = Throttles(0, 30, clock)
+    for _ in range(30):
+        throttles.register("school")
+    with pytest.raises(Throttled, match="Too many new accounts just now"):
+        throttles.register("school")
+    throttles.register("elsewhere")
+    clock.now += 120
+    throttles.register("school")
+
+
+def test_registrations_of_all_addresses_together_are_limited() -> None:
+    throttles = Throttles(0, 2, Time())
+    for number in range(20):
+        throttles.register(f"bot{number}")
+    with pytest.raises(Throttled):
+        throttles.register("another")
+
+
+def wrong_password(server: ServerProcess, name: str, host: str) -> str:
+    peer = Peer(server.port, local=host)
+    peer.send('>hello {"v":1}')
+    peer.send_event("login", name=name, password="wrong password")
+    text = str(peer.until_event("result", ok=False)["text"])
+    peer.close()
+    return text
+
+
+@pytest.mark.parametrize("name", ["ann", "nobody"])
+def test_guesses_are_told_to_wait_whether_the_name_exists_or_not(
+    start_server: StartServer, name: str
+) -> None:
+    server = start_server(login_rate=3)
+    server.join("ann").close()
+    told = [wrong_password(server, name, "127.0.0.2") for _ in range(8)]
+    assert told[:6] == ["Unknown name or wrong password. Try again."] * 6
+    assert told[6].startswith("Too many wrong passwords just now. Wait ")
+    server.join("ann")  # from her own address, with the right one
+
+
+def test_the_dialogue_and_the_old_password_are_throttled_and_a_ticket_is_not(
+    start_server: StartServer,
+) -> None:
+    server = start_server(login_rate=3)
+    server.join("ann").close()
+    peer = server.program_start()
+    peer.send_event("login", name="ann", password=PASSWORD, ticket=True)
+    ticket = peer.until_event("ticket")["ticket"]
+    for _ in range(6):
+        peer.send_event("command", line="/changepassword")
+        peer.until_event("prompt", ask="old-password")
+        peer.send_event("answer", text="wrong password")
+        assert "not your password" in peer.until_event("result")["text"]
+    peer.send_event("command", line="/deleteaccount")
+    peer.until_event("prompt", ask="old-password")
+    peer.send_event("answer", text=PASSWORD)
+    assert "Too many wrong passwords" in peer.until_event("result")["text"]
+    plain = server.peer()
+    plain.send("n", "ann", PASSWORD)
+    plain.until("Too many wrong passwords just now. Wait")
+    again = server.program_start()
+    again.send_event("resume", ticket=ticket)
+    again.until_event("notice", kind="welcome")
