@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chatroom.accounts.passwords import Passwords
-from chatroom.errors import Conflict, LastSuperuser, NameTaken, StoreError, UserError
+from chatroom.errors import Conflict, LastSuperuser, Lookalike, NameTaken, StoreError, UserError
+from chatroom.names import LOOKS_LIKE, check_name
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Audit, Kick
-from chatroom.text import check_name, check_new_password, duration
+from chatroom.text import check_new_password, duration
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ class Accounts:
         )
         try:
             saved = self._engine.save_account(account)
+        except Lookalike:
+            raise UserError(LOOKS_LIKE) from None
         except NameTaken:
             raise UserError("That name is taken. Choose another one.") from None
         _log.info("registered account=%s name=%s grant=%d", saved.id, name, grant)

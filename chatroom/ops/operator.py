@@ -9,10 +9,11 @@ from pathlib import Path
 from chatroom.accounts.accounts import Accounts
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
 from chatroom.errors import StartError, UserError
+from chatroom.names import check_name
 from chatroom.storage import keys, legacy
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
-from chatroom.text import PASSWORD_LONGEST, check_name, check_new_password, escape, table
+from chatroom.text import PASSWORD_LONGEST, check_new_password, escape, table
 
 KEY_COMMANDS = ("rotate-keys", "rewrap")
 """These open no store; they change the keyring while no server uses it."""
@@ -139,7 +140,11 @@ def _import_legacy(accounts: Accounts, file: Path, passphrase: str, superuser: s
         if not 1 <= len(record.password.encode()) <= PASSWORD_LONGEST:
             problems.append(f"'{shown}': its password is empty or over {PASSWORD_LONGEST} bytes")
             continue
-        accounts.adopt(record.name, record.password)
+        try:
+            accounts.adopt(record.name, record.password)
+        except UserError as error:  # it looks like one that was taken over already
+            problems.append(f"'{shown}': {error}")
+            continue
         taken += 1
     print(f"Imported {taken} accounts; {known} were here already; {len(problems)} not taken.")
     for problem in problems:
