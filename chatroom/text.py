@@ -30,6 +30,7 @@ _ODD_IN_LINE = re.compile(r"[^\w\t\x20-\x7e]+")
 _ODD_IN_TEXT = re.compile(r"[^\w\t\n\x20-\x7e]+")
 _MANY_ODD = re.compile(rf"[^\w\x00-\x7f]{{{MARKS_IN_A_ROW + 1}}}")
 _JOINER = "\u200d"
+_SELECTOR = "\ufe0f"
 _LENGTH = re.compile(r"([0-9]{1,6})([smhdSMHD])\Z")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -66,7 +67,8 @@ def _without_harm(match: re.Match[str]) -> str:
                 continue
         elif c == _JOINER:
             after = run[i + 1 : i + 2]
-            if not (kept and after and _may_be_joined(kept[-1]) and _is_picture(after)):
+            is_behind_one = kept and (_is_picture(kept[-1]) or kept[-1] == _SELECTOR)
+            if not (is_behind_one and _is_picture(after)):
                 continue
             marks = 0
         elif _harms(c):
@@ -78,13 +80,8 @@ def _without_harm(match: re.Match[str]) -> str:
 
 
 def _is_picture(c: str) -> bool:
-    category = unicodedata.category(c)
-    return category == "So" or (category == "Cn" and not _harms(c))
-
-
-def _may_be_joined(c: str) -> bool:
-    """Tell whether an emoji may end in this: a picture, the colour of its skin, its selector."""
-    return _is_picture(c) or unicodedata.category(c) == "Sk" or c == "\ufe0f"
+    # The blocks that hold all emoji of joined sequences (Unicode's emoji-zwj-sequences.txt).
+    return "\u2190" <= c <= "\u2bff" or "\U0001f000" <= c <= "\U0001faff"
 
 
 def _harms(c: str) -> bool:
@@ -104,12 +101,19 @@ def _harms(c: str) -> bool:
 
 
 def escape(text: str) -> str:
-    """Return ``text`` fit for one line of a log: control characters become ``\\xNN``."""
-    if text.isprintable():
+    """Return ``text`` fit for one line of a log: what is not printable becomes ``\\xNN``.
+
+    So do combining marks behind the fourth in a row.
+    """
+    if text.isprintable() and (text.isascii() or not _MANY_ODD.search(text)):
         return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
+    shown: list[str] = []
+    marks = 0
+    for c in text:
+        marks = marks + 1 if is_mark(c) else 0
+        is_fit = c.isprintable() and marks <= MARKS_IN_A_ROW
+        shown.append(c if is_fit else c.encode("unicode_escape").decode("ascii"))
+    return "".join(shown)
 
 
 def check_new_password(password: str) -> str:
