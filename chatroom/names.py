@@ -11,9 +11,9 @@ The server only: the client needs none of it, and would start later.
 import json
 import unicodedata
 from collections.abc import Iterable
-from importlib.metadata import version
-from importlib.resources import files
+from pathlib import Path
 
+import confusable_homoglyphs
 from precis_i18n.factory import get_profile
 
 from chatroom.errors import UserError
@@ -27,8 +27,10 @@ RESERVED = RESERVED_FOR_ROOMS | {
 
 LOOKS_LIKE = "That name looks like another one that is taken or reserved. Choose another one."
 
-_DATA = "confusable_homoglyphs"
-SKELETON_SOURCE = f"{_DATA} {version(_DATA)}, Unicode {unicodedata.unidata_version}, form 1"
+SKELETON_SOURCE = (
+    f"confusable_homoglyphs {confusable_homoglyphs.__version__}, "
+    f"Unicode {unicodedata.unidata_version}, form 1"
+)
 """What skeletons are made from: when this changes, the kept ones are made anew."""
 
 _PRECIS = get_profile("UsernameCaseMapped")
@@ -135,7 +137,11 @@ def _read_prototypes() -> dict[int, str]:
     partner, too, the side that comes first in the file is the source: the package has read it
     from left to right.
     """
-    content = json.loads((files(_DATA) / "confusables.json").read_text(encoding="utf-8"))
+    content = json.loads(
+        Path(confusable_homoglyphs.__file__)
+        .with_name("confusables.json")
+        .read_text(encoding="utf-8")
+    )
     partners: dict[str, list[str]] = {}
     for shown, entries in content.items():
         # The file's comments, which the package reads, put marks around what runs to the left.
