@@ -90,7 +90,8 @@ def _yes_or_no() -> tuple[str, Callable[[str], Any]]:
 
 def _room_name(text: str) -> str:
     # "Welcome" tells scripts that the login went well, so the greeting before it may not say it.
-    if not 1 <= len(text) <= 60 or clean_line(text) != text or "welcome" in text.lower():
+    is_clean = clean_line(text) == text and "\t" not in text
+    if not 1 <= len(text) <= 60 or not is_clean or "welcome" in text.lower():
         raise ValueError
     return text
 

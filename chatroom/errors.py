@@ -10,7 +10,8 @@
     │   └── StoreError       the store cannot be opened, read or written
     │       └── Damaged      a sealed record does not open: it was changed or belongs elsewhere
     ├── Conflict             the record was changed by someone else since it was read
-    │   ├── NameTaken        an account with this name exists already
+    │   ├── NameTaken        an account or a room with this name exists already
+    │   │   └── Lookalike    one exists that looks like it
     │   ├── InviteSpent      the invitation was used up or has run out
     │   └── LastSuperuser    the change would leave the room without a superuser
     └── Gone                 the peer has left, or its time to answer has run out
@@ -53,7 +54,11 @@ class Conflict(ChatroomError):
 
 
 class NameTaken(Conflict):
-    """The name belongs to another account."""
+    """The name belongs to another account or room."""
+
+
+class Lookalike(NameTaken):
+    """The name looks like the one of another account or room."""
 
 
 class InviteSpent(Conflict):

@@ -79,7 +79,7 @@ def decode(line: str) -> tuple[str, dict[str, Any]]:
     try:
         fields = json.loads(body) if body.strip() else {}
     except (ValueError, RecursionError):
-        raise UserError(f"What follows >{word[:20]} is not JSON. Send one JSON object.") from None
+        raise UserError("What follows the word is not JSON. Send one JSON object.") from None
     if not word.isidentifier() or not isinstance(fields, dict):
         raise UserError("Send one word and one JSON object, as >word {json}.")
     return word, fields

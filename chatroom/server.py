@@ -33,11 +33,13 @@ from chatroom.net.doors import Doors
 from chatroom.net.flusher import Flusher
 from chatroom.net.tls import Tls
 from chatroom.ops import logs, operator
+from chatroom.ops.flags import Flags
 from chatroom.rooms.directory import Directory
 from chatroom.session.visit import serve
 from chatroom.storage import lock
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
+from chatroom.text import escape
 
 _log = logging.getLogger(__name__)
 
@@ -192,10 +194,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the server or one of the operator's sub-commands; return the exit status."""
     flags = argparse.ArgumentParser(add_help=False)
     config.add_flags(flags)
-    parser = argparse.ArgumentParser(
+    parser = Flags(
         prog="chatroom_server.py", description="A chat room that you run yourself.", parents=[flags]
     )
     operator.add_commands(parser, flags)
+    for stream in (sys.stdout, sys.stderr):
+        # A name in letters that the console cannot show must not end a sub-command.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     arguments = parser.parse_args(argv)
     os.umask(0o077)
     try:
@@ -205,10 +211,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             run = partial(_operate, arguments)
         return run(settings)
     except SettingError as error:
-        print(error, file=sys.stderr)
+        print(escape(str(error)), file=sys.stderr)
         return 2
     except (StartError, UserError) as error:
-        print(error, file=sys.stderr)
+        print(escape(str(error)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

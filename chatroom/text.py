@@ -1,11 +1,20 @@
-"""Cleaning and bounds of all that a person typed: lines, texts, names, passwords.
+"""Cleaning and bounds of all that a person typed: lines, texts, passwords. The one sanitiser.
 
-Text is cleaned once, at the door where it comes in. What is taken out are the characters that
-could forge or disturb somebody's terminal: C0 (except tab), DEL, C1, the line separators
-U+2028/9, the bidi controls, and lone surrogates, which no UTF-8 can carry.
+Text is cleaned at the door where it comes in, and once more where it leaves for a terminal. What is
+taken out could forge, disturb or hide something there:
+
+- C0 (except tab), DEL, C1, the line separators U+2028/9;
+- all format characters (category Cf): bidi controls, zero-width characters, soft hyphens, tags.
+  U+200D stays between two pictures: it joins them to one;
+- lone surrogates, which no UTF-8 can carry, and the code points that are no characters;
+- combining marks behind the fourth in a row: they would run over the lines above and below.
+
+Private-use characters stay, and so do unassigned ones: the next Unicode's pictures are among them,
+and no terminal obeys either.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from chatroom.errors import UserError
@@ -13,58 +22,99 @@ from chatroom.errors import UserError
 NAME_LONGEST = 32
 PASSWORD_SHORTEST = 8
 PASSWORD_LONGEST = 1024
-RESERVED_NAMES = frozenset({"server", "system", "admin"})
+MARKS_IN_A_ROW = 4
 
-_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-_UNSAFE_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_BIDI}]")
-_UNSAFE_IN_LINE = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_BIDI}]")
+# Neither ASCII that is printed, nor a letter or digit (``\w``) of any script: what is taken out is
+# among these, and so are all marks.
+_ODD_IN_LINE = re.compile(r"[^\w\t\x20-\x7e]+")
+_ODD_IN_TEXT = re.compile(r"[^\w\t\n\x20-\x7e]+")
+_MANY_ODD = re.compile(rf"[^\w\x00-\x7f]{{{MARKS_IN_A_ROW + 1}}}")
+_JOINER = "\u200d"
+_SELECTOR = "\ufe0f"
 _LENGTH = re.compile(r"([0-9]+)([smhdSMHD])\Z")
 _LENGTH_DIGITS = 6
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}\Z")
 
 
 def clean_line(text: str) -> str:
-    """Return ``text`` without control characters; tabs stay, line breaks go. Any thread."""
-    # str.isprintable is false for every character of the pattern (and for a few harmless ones),
-    # so the usual line costs one C call.
-    return text if text.isprintable() else _UNSAFE_IN_LINE.sub("", text)
+    """Return ``text`` without what harms a terminal; tabs stay, line breaks go. Any thread."""
+    # str.isprintable is false for every character that goes for its own sake (and for a few that
+    # stay), so the usual line costs one C call.
+    if text.isprintable() and (text.isascii() or not _MANY_ODD.search(text)):
+        return text
+    return _ODD_IN_LINE.sub(_without_harm, text)
 
 
 def clean_text(text: str) -> str:
     """Like :func:`clean_line` for a text of several lines: line breaks stay. Any thread."""
-    if text.isprintable():
+    if text.isprintable() and (text.isascii() or not _MANY_ODD.search(text)):
         return text
-    return _UNSAFE_IN_TEXT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _ODD_IN_TEXT.sub(_without_harm, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def escape(text: str) -> str:
-    """Return ``text`` fit for one line of a log: control characters become ``\\xNN``."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+def is_mark(c: str) -> bool:
+    """Tell whether a character is a combining mark."""
+    return unicodedata.category(c)[0] == "M"
+
+
+def _without_harm(match: re.Match[str]) -> str:
+    run = match[0]
+    kept: list[str] = []
+    marks = 0
+    for i, c in enumerate(run):
+        if is_mark(c):
+            marks += 1
+            if marks > MARKS_IN_A_ROW:
+                continue
+        elif c == _JOINER:
+            after = run[i + 1 : i + 2]
+            is_behind_one = kept and (_is_picture(kept[-1]) or kept[-1] == _SELECTOR)
+            if not (is_behind_one and _is_picture(after)):
+                continue
+            marks = 0
+        elif _harms(c):
+            continue
+        else:
+            marks = 0
+        kept.append(c)
+    return "".join(kept)
+
+
+def _is_picture(c: str) -> bool:
+    # The blocks that hold all emoji of joined sequences (Unicode's emoji-zwj-sequences.txt).
+    return "\u2190" <= c <= "\u2bff" or "\U0001f000" <= c <= "\U0001faff"
+
+
+def _harms(c: str) -> bool:
+    category = unicodedata.category(c)
+    if category != "Cn":
+        return category in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    # Unassigned: what is kept free for more format characters (Default_Ignorable_Code_Point), and
+    # what will never be a character.
+    point = ord(c)
+    return (
+        point == 0x2065
+        or 0xFFF0 <= point <= 0xFFF8
+        or 0xE0000 <= point <= 0xE0FFF
+        or 0xFDD0 <= point <= 0xFDEF
+        or point & 0xFFFE == 0xFFFE
     )
 
 
-def check_name(name: str) -> str:
-    """Return ``name`` if it may be a user name.
+def escape(text: str) -> str:
+    """Return ``text`` fit for one line of a log: what is not printable becomes ``\\xNN``.
 
-    :param name: 1 to 32 ASCII letters, digits, ``_``, ``-``, ``.``; not a reserved word.
-    :raises UserError: says what a name may be made of. The sentence never repeats the name.
+    So do combining marks behind the fourth in a row.
     """
-    if not _NAME.match(name):
-        raise UserError(
-            f"A name has 1 to {NAME_LONGEST} letters (a to z), digits, '_', '-' or '.'."
-        )
-    if fold(name) in RESERVED_NAMES:
-        raise UserError("That name is reserved. Choose another one.")
-    return name
-
-
-def fold(name: str) -> str:
-    """Return the form under which a name is unique: case does not count."""
-    return name.lower()
+    if text.isprintable() and (text.isascii() or not _MANY_ODD.search(text)):
+        return text
+    shown: list[str] = []
+    marks = 0
+    for c in text:
+        marks = marks + 1 if is_mark(c) else 0
+        is_fit = c.isprintable() and marks <= MARKS_IN_A_ROW
+        shown.append(c if is_fit else c.encode("unicode_escape").decode("ascii"))
+    return "".join(shown)
 
 
 def check_new_password(password: str) -> str:

@@ -125,7 +125,7 @@ def test_an_unknown_name_and_a_wrong_password_read_the_same(room: ServerProcess)
     assert len(set(answers)) == 1
 
 
-@pytest.mark.parametrize("name", ["a b", "é", "x" * 33, "a;b", "", "\x07bell", "server", "ADMIN"])
+@pytest.mark.parametrize("name", ["a b", "e☃", "x" * 33, "a;b", "", "\x07bell", "server", "ADMIN"])
 def test_a_name_that_may_not_be_is_told_and_asked_again(room: ServerProcess, name: str) -> None:
     peer = room.peer()
     peer.send("y", name)

@@ -142,7 +142,7 @@ def test_rooms_shows_name_people_marks_and_topic(room: ServerProcess) -> None:
         ("/create", "ROOM is missing. Type /create ROOM [private]"),
         ("/create lobby", "The name lobby is taken. Choose another one."),
         ("/create Taken", "The name Taken is taken. Choose another one."),
-        ("/create a/b", "A name has 1 to 32 letters (a to z), digits, '_', '-' or '.'."),
+        ("/create a/b", "A name has 1 to 32 letters, digits, '_', '-' or '.'."),
         ("/create admin", "That name is reserved. Choose another one."),
         ("/create x secret", "'secret' must be private. Type /create ROOM [private]"),
         ("/topic mine now", "In #lobby /topic is for the owner of the room only."),

@@ -57,6 +57,7 @@ def names(module: str, forbidden: tuple[str, ...]) -> list[str]:
         ("chatroom.text", {"chatroom.errors"}),
         ("chatroom.protocol", {"chatroom.errors"}),
         ("chatroom.tunnel", set()),
+        ("chatroom.names", {"chatroom.errors", "chatroom.text"}),
     ],
 )
 def test_the_floors_know_nobody_above_them(module: str, allowed: set[str]) -> None:
@@ -87,8 +88,8 @@ def test_only_net_and_client_import_socket(module: str) -> None:
 
 
 def test_the_client_does_not_need_the_server() -> None:
-    server = ("net", "storage", "rooms", "session", "accounts", "commands", "server")
-    forbidden = (*(f"chatroom.{part}" for part in server), "Crypto", "simplecrypt")
+    server = ("net", "storage", "rooms", "session", "accounts", "commands", "server", "names")
+    forbidden = (*(f"chatroom.{part}" for part in server), "Crypto", "simplecrypt", "precis_i18n")
     client = [module for module in FILES if module.startswith("chatroom.client")]
     assert {module: names(module, forbidden) for module in client} == {m: [] for m in client}
 

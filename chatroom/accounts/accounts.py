@@ -15,13 +15,15 @@ from chatroom.errors import (
     Conflict,
     InviteSpent,
     LastSuperuser,
+    Lookalike,
     NameTaken,
     StoreError,
     UserError,
 )
+from chatroom.names import LOOKS_LIKE, check_name
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Audit, Kick
-from chatroom.text import check_name, check_new_password, duration
+from chatroom.text import check_new_password, duration
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +89,8 @@ class Accounts:
         )
         try:
             saved = self._engine.save_account(account, invite)
+        except Lookalike:
+            raise UserError(LOOKS_LIKE) from None
         except NameTaken:
             raise UserError("That name is taken. Choose another one.") from None
         except InviteSpent:

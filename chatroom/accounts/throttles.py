@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chatroom.errors import UserError
-from chatroom.text import duration, fold
+from chatroom.names import fold
+from chatroom.text import duration
 
 _FORGET_SECONDS = 900.0
 """Without a failure for so long, all earlier ones are forgotten."""

@@ -23,7 +23,6 @@ from chatroom.client.shown import Shown, lines_of, text_of
 from chatroom.client.trust import NotTrusted
 from chatroom.client.visit import Prompt, State, Visit
 from chatroom.errors import Gone
-from chatroom.text import fold
 
 _log = logging.getLogger(__name__)
 
@@ -251,7 +250,7 @@ class Receiver:
     def _message(self, said: Said) -> None:
         sent = None
         self._cursors.note(said.fields.get("room"), said.fields.get("id"))
-        if "cid" in said.fields and fold(text_of(said.fields, "from")) == fold(self._user):
+        if "cid" in said.fields and text_of(said.fields, "from") == self._user:
             with self._visit.news:
                 sent = self._settle(self._visit.ledger.settle(said.fields["cid"]))
         self._show(said, sent)

@@ -1,10 +1,16 @@
-"""The program's three streams, safe to write to from both threads."""
+"""The program's three streams, safe to write to from both threads.
+
+Whatever is written is cleaned here once more: of a server's words, of a host name, of a file name
+nothing reaches the terminal that could disturb it.
+"""
 
 import contextlib
 import os
 import sys
 import threading
 from typing import IO, TextIO, cast
+
+from chatroom.text import clean_text
 
 
 class Screen:
@@ -24,13 +30,13 @@ class Screen:
     def write(self, text: str) -> None:
         """Write to standard output at once. :raises BrokenPipeError: nobody reads it any more."""
         with self._lock:
-            self._out.write(text)
+            self._out.write(clean_text(text))
             self._out.flush()
 
     def tell(self, sentence: str) -> None:
         """Write a line to standard error; where nobody reads it, to nobody."""
         with self._lock, contextlib.suppress(OSError, ValueError):
-            self._err.write(sentence + "\n")
+            self._err.write(clean_text(sentence) + "\n")
             self._err.flush()
 
     def agrees(self, question: str) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chatroom.client.link import PLAIN, Said
-from chatroom.text import clean_line, clean_text, fold
+from chatroom.text import clean_line, clean_text
 
 _REMEMBERED = 2000
 
@@ -85,7 +85,7 @@ def _line(fields: dict[str, Any], user: str, current: str) -> str:
     # Further lines are indented, so that nobody can forge another's line.
     text = lines_of(fields).replace("\n", "\n    ")
     if kind == "private":
-        where = f"private to {to}" if fold(sender) == fold(user) else f"private from {sender}"
+        where = f"private to {to}" if sender == user else f"private from {sender}"
         return f"{clock} | {where}: {text}"
     if kind == "removed":
         ref = text_of(fields, "ref")

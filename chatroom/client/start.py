@@ -26,6 +26,7 @@ from chatroom.client.terminal import Terminal
 from chatroom.client.trust import NotTrusted, SealedWay, Way
 from chatroom.client.visit import Visit
 from chatroom.errors import StartError, UserError
+from chatroom.ops.flags import Flags
 from chatroom.ops.logs import close_log, open_log
 from chatroom.text import clean_line
 
@@ -188,7 +189,7 @@ def _open_log(log_dir: Path) -> None:
 
 
 def _flags(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Flags(
         prog="chatroom_client.py",
         description="Join a chat room.",
         epilog=_EPILOG,

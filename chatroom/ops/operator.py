@@ -12,13 +12,14 @@ from chatroom.accounts.invites import Invites
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
 from chatroom.commands.invites import invite_table
 from chatroom.errors import StartError, UserError
+from chatroom.names import check_name
 from chatroom.storage import keys, legacy
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
 from chatroom.text import (
     PASSWORD_LONGEST,
-    check_name,
     check_new_password,
+    clean_text,
     duration,
     escape,
     table,
@@ -94,7 +95,7 @@ def invite(
     :raises UserError: it cannot be done; the sentence says why.
     """
     if arguments.command == "invites":
-        print(invite_table(invites.all()))
+        _show(invite_table(invites.all()))
     elif arguments.command == "revoke-invite":
         invites.revoke(arguments.number)
         accounts.audit("operator", f"revoked invitation {arguments.number}")
@@ -123,29 +124,34 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             accounts.register(
                 arguments.user, password, SUPERUSER if arguments.superuser else NORMAL
             )
-            print(f"Made the account {arguments.user}.")
+            _show(f"Made the account {arguments.user}.")
         case "grant":
             accounts.set_grant(_find(accounts, arguments.user), arguments.grant, "operator")
-            print(f"{arguments.user} has grant {arguments.grant} now.")
+            _show(f"{arguments.user} has grant {arguments.grant} now.")
         case "reset-password":
             account = _find(accounts, arguments.user)
             accounts.set_password(account.id, _new_password(arguments.password_stdin))
-            print(f"{account.name} has a new password.")
+            _show(f"{account.name} has a new password.")
         case "list-users":
             rows = [
                 (a.name, str(a.grant), time.strftime("%Y-%m-%d %H:%M", time.localtime(a.created)))
                 for a in engine.accounts()
             ]
-            print(table(("user", "grant", "since"), rows))
+            _show(table(("user", "grant", "since"), rows))
         case "audit":
             if arguments.last < 1:
                 raise UserError("--last must be 1 or more.")
-            print(audit_table(engine.audit(arguments.last)))
+            _show(audit_table(engine.audit(arguments.last)))
         case "import-legacy":
             return _import_legacy(
                 accounts, arguments.file, arguments.passphrase, arguments.superuser
             )
     return 0
+
+
+def _show(text: str) -> None:
+    """Print what may hold words of people; they are clean, or were kept by an older version."""
+    print(clean_text(text))
 
 
 def _find(accounts: Accounts, name: str) -> Account:
@@ -188,14 +194,18 @@ def _import_legacy(accounts: Accounts, file: Path, passphrase: str, superuser: s
         if not 1 <= len(record.password.encode()) <= PASSWORD_LONGEST:
             problems.append(f"'{shown}': its password is empty or over {PASSWORD_LONGEST} bytes")
             continue
-        accounts.adopt(record.name, record.password)
+        try:
+            accounts.adopt(record.name, record.password)
+        except UserError as error:  # it looks like one that was taken over already
+            problems.append(f"'{shown}': {error}")
+            continue
         taken += 1
     print(f"Imported {taken} accounts; {known} were here already; {len(problems)} not taken.")
     for problem in problems:
-        print(f"  not taken: {problem}")
+        _show(f"  not taken: {problem}")
     if superuser:
         account = _find(accounts, superuser)
         if account.grant != SUPERUSER:
             accounts.set_grant(account, SUPERUSER, "import-legacy")
-            print(f"{account.name} is a superuser now.")
+            _show(f"{account.name} is a superuser now.")
     return 1 if problems and not old else 0

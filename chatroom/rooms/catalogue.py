@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from chatroom.errors import Conflict, NameTaken, UserError
+from chatroom.errors import Conflict, Lookalike, NameTaken, UserError
+from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import Account, RoomRecord
-from chatroom.text import check_name, fold
 
 ROOMS_EACH = 50
 """Rooms that one person may own: one alone cannot use up all names."""
@@ -71,11 +71,12 @@ class Catalogue:
         :raises UserError: the name is not allowed or taken, or there are too many rooms.
         :raises StoreError: it could not be written.
         """
-        check_name(name)
         with self._lock:
             number = len(self._by_name) - 1
             is_taken = fold(name) in self._by_name
             own = sum(room.record.owner == owner.id for room in self._by_name.values())
+        if not is_taken:
+            check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
         if own >= ROOMS_EACH:
             raise UserError(f"You have {own} rooms already; nobody can have more.")
         if self._most and number >= self._most:
@@ -84,6 +85,8 @@ class Catalogue:
             if is_taken:
                 raise NameTaken(name)
             saved = self._engine.save_room(RoomRecord(name, owner.id, private=private))
+        except Lookalike:
+            raise UserError(LOOKS_LIKE) from None
         except NameTaken:
             raise UserError(f"The name {name} is taken. Choose another one.") from None
         return self.take(saved)[0]

@@ -1,12 +1,12 @@
 """What is read back for somebody: the last lines, what was missed, and what came since a cut."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from chatroom.names import mentions
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
@@ -34,12 +34,6 @@ def when(seconds: float) -> str:
     then = time.localtime(seconds)
     is_today = then[:3] == time.localtime()[:3]
     return time.strftime("%I:%M %p" if is_today else "%Y-%m-%d %I:%M %p", then)
-
-
-def names(text: str, name: str) -> bool:
-    """Tell whether a text mentions a member: the name as a whole word, or with ``@``."""
-    pattern = rf"(?<![\w.-])@?{re.escape(name)}(?![\w-])(?!\.\w)"
-    return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 def last_lines(engine: Engine, member: Member, room: Room, upto: int) -> bytes:
@@ -164,7 +158,7 @@ def while_busy(
     total = numbers.total()
     text = f"You are free. {total} missed:" if total else "You are free. You missed nothing."
     if total > SHOWN:
-        posts = [p for p in posts if p.kind == PRIVATE or names(p.text, account.name)]
+        posts = [p for p in posts if p.kind == PRIVATE or mentions(p.text, account.name)]
         parts = ", ".join(_number_text(room, n) for room, n in numbers.items() if n)
         rest = "Those for you, the rest with /history:" if posts else "See /history."
         text = f"You are free. {total} missed: {parts}. {rest}"

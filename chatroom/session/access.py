@@ -8,6 +8,7 @@ from chatroom.errors import UserError
 from chatroom.protocol import text_field
 from chatroom.rooms.room import Member, mailbox_of
 from chatroom.storage.engine import Engine
+from chatroom.text import clean_line
 
 LOGIN, REGISTER, RESUME = "login", "register", "resume"
 WORDS = frozenset({LOGIN, REGISTER, RESUME})
@@ -49,7 +50,7 @@ def _read_cursors(given: Any) -> dict[str, tuple[str, int]]:
     cursors = {}
     for log, message_id in given.items():
         found = _ID.match(message_id) if isinstance(message_id, str) else None
-        if found is None or log.startswith("@"):
+        if found is None or log.startswith("@") or clean_line(log) != log:
             raise UserError('"cursors" of >resume must hold the last "id" of each room.')
         cursors[log] = (found[1], int(found[2]))
     return cursors

@@ -80,29 +80,30 @@ class PlainFace:
         for post in posts:
             clock = self._day_of(post.time) if old else self._clock_of(post.time)
             kind = post.kind
+            text = clean_text(post.text)  # an older version may have kept more than is shown today
             where = f"#{post.log} | " if self._is_tagged else ""
             if kind == TEXT:
-                lines.append(f"{clock} | {where}{post.sender}: {post.text}\n")
+                lines.append(f"{clock} | {where}{post.sender}: {text}\n")
             else:
-                lines.append(f"{clock} | {_other_than_text(post, where)}\n")
-            if "\n" in post.text:
+                lines.append(f"{clock} | {_other_than_text(post, text, where)}\n")
+            if "\n" in text:
                 lines[-1] = lines[-1][:-1].replace("\n", "\n    ") + "\n"
         return "".join(lines).encode()
 
     def notice(self, kind: str, text: str, **fields: Any) -> bytes:
-        return f"{text}\n".encode()
+        return _said(text)
 
     def prompt(self, ask: str, text: str, secret: bool) -> bytes:
-        return f"{text}\n".encode()
+        return _said(text)
 
     def result(self, command: str, text: str, ok: bool, cid: str) -> bytes:
-        return f"{text}\n".encode() if text else b""
+        return _said(text) if text else b""
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
-        return f"{text}\n".encode()
+        return _said(text)
 
     def export(self, fields: dict[str, Any]) -> bytes:
-        return encode("", fields)[2:]  # the JSON alone
+        return _said(encode("", fields)[2:-1].decode())  # the JSON alone
 
     def _day_of(self, seconds: float) -> str:
         """Return the time, with the day when it is not today."""
@@ -120,18 +121,27 @@ class PlainFace:
         return clock
 
 
-def _other_than_text(post: Post, where: str) -> str:
-    """Return the line of a post that is not a plain message; ``where`` names its room."""
+def _said(text: str) -> bytes:
+    # Sentences repeat what was typed and what is kept: whatever they hold, it ends here.
+    return f"{clean_text(text)}\n".encode()
+
+
+def _other_than_text(post: Post, text: str, where: str) -> str:
+    """Return the line of a post that is not a plain message.
+
+    :param text: of the post, clean.
+    :param where: names its room.
+    """
     kind, sender = post.kind, post.sender
     if kind == PRIVATE:
         is_echo = post.log[1:] == post.sender_id
-        return f"private {f'to {post.to}' if is_echo else f'from {sender}'}: {post.text}"
+        return f"private {f'to {post.to}' if is_echo else f'from {sender}'}: {text}"
     if kind == ANNOUNCE:
-        return f"Announcement from {sender}: {post.text}"
+        return f"Announcement from {sender}: {text}"
     if kind == REMOVED and post.ref == post.seq:
         return f"{where if post.log[0] != '@' else ''}{sender}: (removed)"
     words = {
-        ACTION: f"* {sender} {post.text}",
+        ACTION: f"* {sender} {text}",
         REMOVED: f"{sender} removed message {post.ref}.",
         JOIN: f"{sender} has joined.",
         LEAVE: f"{sender} has left.",
@@ -215,19 +225,19 @@ class EventsFace:
         return "".join(lines).encode()
 
     def notice(self, kind: str, text: str, **fields: Any) -> bytes:
-        return encode("notice", {"kind": kind, "text": text, **fields})
+        return encode("notice", {"kind": kind, "text": clean_text(text), **fields})
 
     def prompt(self, ask: str, text: str, secret: bool) -> bytes:
-        return encode("prompt", {"ask": ask, "text": text, "secret": secret})
+        return encode("prompt", {"ask": ask, "text": clean_text(text), "secret": secret})
 
     def result(self, command: str, text: str, ok: bool, cid: str) -> bytes:
-        fields: dict[str, Any] = {"command": command, "ok": ok, "text": text}
+        fields: dict[str, Any] = {"command": command, "ok": ok, "text": clean_text(text)}
         if cid:
             fields["cid"] = cid
         return encode("result", fields)
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
-        return encode("control", {"do": do, "text": text, **fields})
+        return encode("control", {"do": do, "text": clean_text(text), **fields})
 
     def export(self, fields: dict[str, Any]) -> bytes:
         return encode("export", fields)

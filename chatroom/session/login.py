@@ -10,10 +10,11 @@ from chatroom.accounts.invites import Invites
 from chatroom.accounts.passwords import TooManyLogins
 from chatroom.accounts.tickets import Tickets
 from chatroom.errors import ChatroomError, StoreError, UserError
+from chatroom.names import check_name
 from chatroom.session.access import REGISTER, RESUME, Access
 from chatroom.session.dialogue import AccessAsked, Dialogue
 from chatroom.storage.records import Account, Kick
-from chatroom.text import check_name, duration
+from chatroom.text import duration
 
 _log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
-from chatroom.storage import rooms
+from chatroom.names import fold
+from chatroom.storage import rooms, skeletons
 from chatroom.storage.records import SUPERUSER, Account, Kick
 from chatroom.storage.vault import Vault
-from chatroom.text import fold
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
             )
         except sqlite3.IntegrityError:
             raise NameTaken(saved.name) from None
+        skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
     else:
         if not is_superuser and _is_last_superuser(connection, saved.id):
             raise LastSuperuser(saved.name)
@@ -82,6 +83,7 @@ def delete(connection: sqlite3.Connection, account: Account) -> None:
     connection.execute("DELETE FROM accounts WHERE id=?", (account.id,))
     connection.execute("DELETE FROM kicks WHERE account=?", (account.id,))
     connection.execute("DELETE FROM places WHERE account=?", (account.id,))
+    skeletons.forget(connection, account.id)
     rooms.revoke_tickets(connection, account.id)
     _control(connection, "account", account.id)
 

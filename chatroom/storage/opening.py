@@ -1,11 +1,15 @@
 """Opening a data directory: the vault, the store, and whether the two belong together."""
 
+import logging
 import sqlite3
 from pathlib import Path
 
 from chatroom.errors import Damaged, StoreError
-from chatroom.storage import lock, schema
+from chatroom.names import SKELETON_SOURCE
+from chatroom.storage import accounts, lock, rooms, schema, skeletons
 from chatroom.storage.vault import KEYRING_FILE, Vault, open_vault
+
+_log = logging.getLogger(__name__)
 
 _SEAL_PLACE = "meta seal"
 
@@ -36,6 +40,7 @@ def _open(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.C
         db.execute("INSERT INTO meta (key, value) VALUES ('seal', ?)", (sealed,))
     else:
         _check_keyring(vault, seal[0], file)
+    _bring_skeletons(db, vault)
     return vault, db
 
 
@@ -47,3 +52,19 @@ def _check_keyring(vault: Vault, seal: bytes, file: Path) -> None:
         raise StoreError(
             f"The keyring does not belong to the store {file}: put both back from the same backup."
         ) from None
+
+
+def _bring_skeletons(db: sqlite3.Connection, vault: Vault) -> None:
+    """Make the skeletons of all names anew, unless they are of today's making already."""
+    source = SKELETON_SOURCE.encode()
+    if db.execute("SELECT value FROM meta WHERE key='skeletons'").fetchone() == (source,):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("DELETE FROM skeletons")
+    for account in accounts.load_all(db, vault):
+        skeletons.admit(db, vault, skeletons.PEOPLE, account.name, account.id)
+    for room in rooms.load_all(db, vault):
+        skeletons.admit(db, vault, skeletons.ROOMS, room.name)
+    db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('skeletons', ?)", (source,))
+    db.execute("COMMIT")
+    _log.info("skeletons made by=%s", SKELETON_SOURCE)

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, NameTaken
+from chatroom.names import fold
+from chatroom.storage import skeletons
 from chatroom.storage.records import Audit, Places, RoomRecord, Ticket
 from chatroom.storage.vault import Vault
-from chatroom.text import fold
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
             db.execute("INSERT INTO rooms (key, version, sealed) VALUES (?,1,?)", (key, sealed))
         except sqlite3.IntegrityError:
             raise NameTaken(room.name) from None
+        skeletons.claim(db, vault, skeletons.ROOMS, room.name)
     else:
         changed = db.execute(
             "UPDATE rooms SET version=?, sealed=? WHERE key=? AND version=?",

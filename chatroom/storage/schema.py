@@ -86,13 +86,23 @@ _STEPS = (
         sealed BLOB NOT NULL
     );
     """,
+    # Filled from the sealed names when the store is opened: see storage.opening.
+    """
+    CREATE TABLE skeletons (
+        skeleton BLOB NOT NULL,
+        rank INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        PRIMARY KEY (skeleton, rank)
+    ) WITHOUT ROWID;
+    CREATE INDEX skeletons_owner ON skeletons (owner);
+    """,
 )
 VERSION = len(_STEPS)
 _CHECKED_WHOLE = 64 * 1024 * 1024
 """Bytes up to which a store is looked at as a whole when it is opened."""
 _CHECKED = (
     *("sqlite_sequence", "accounts", "kicks", "controls", "logs"),
-    *("rooms", "places", "tickets", "audit", "invites"),
+    *("rooms", "places", "tickets", "audit", "invites", "skeletons"),
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
+from chatroom.errors import Conflict, Damaged, LastSuperuser, Lookalike, NameTaken
 from chatroom.storage.records import (
     NORMAL,
     SUPERUSER,
@@ -39,6 +39,90 @@ def test_a_name_is_taken_only_once_in_any_case(engine: SqliteEngine) -> None:
     with pytest.raises(NameTaken):
         engine.save_account(replace(account("aNN"), id="another"))
     assert [a.id for a in engine.accounts()] == ["id-ann"]
+
+
+def test_of_two_lookalikes_that_register_at_once_one_gets_its_name(
+    start: Callable[[], Running],
+) -> None:
+    engines = [start().engine, start().engine]
+    names = ("bob1", "bobl", "BOB1", "bobI")
+    results: queue.Queue[str] = queue.Queue()
+    barrier = threading.Barrier(16)
+
+    def register(number: int) -> None:
+        barrier.wait()
+        try:
+            one = replace(account(names[number % 4]), id=f"id{number}")
+            engines[number // 4 % 2].save_account(one)
+            results.put("made")
+        except NameTaken:
+            results.put("refused")
+
+    threads = [threading.Thread(target=register, args=(i,)) for i in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert sorted(results.get_nowait() for _ in threads) == ["made"] + ["refused"] * 15
+    assert len(list(engines[0].accounts())) == 1
+
+
+def old_store(folder: Path, *names: str) -> None:
+    """Make a store as it was before lookalikes were refused."""
+    engine = SqliteEngine(folder)
+    engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
+    for i, name in enumerate(names):
+        engine.save_account(replace(account(name), id=f"id{i}"))
+        with sqlite3.connect(folder / "chatroom.db") as db:
+            db.execute("DELETE FROM skeletons")
+        db.close()
+    engine.close()
+    with sqlite3.connect(folder / "chatroom.db") as db:
+        db.execute("DELETE FROM meta WHERE key='skeletons'")
+        db.execute("DROP TABLE skeletons")
+        db.execute("DROP TABLE invites")
+        db.execute("PRAGMA user_version=2")
+    db.close()
+
+
+def test_old_names_that_look_alike_both_stay_and_stop_new_ones(
+    folder: Path, start: Callable[[], Running]
+) -> None:
+    old_store(folder, "bob1", "bobl", "support")
+    engine = start().engine
+    assert [a.name for a in engine.accounts()] == ["bob1", "bobl", "support"]
+    for name in ("bob1", "bobl", "support"):
+        found = engine.load_account(name)
+        assert found is not None
+        engine.save_account(replace(found, password={"scheme": "new"}))
+    for left in ("bob1", "bobl"):
+        with pytest.raises(Lookalike):
+            engine.save_account(account("bobI"))
+        found = engine.load_account(left)
+        assert found is not None
+        engine.delete_account(found)
+    engine.save_account(account("bobI"))
+
+
+def test_skeletons_of_other_data_are_made_anew_and_say_nothing(
+    folder: Path, start: Callable[[], Running]
+) -> None:
+    engine = start().engine
+    engine.save_account(account("bob1"))
+    engine.close()
+    file = folder / "chatroom.db"
+    with sqlite3.connect(file) as db:
+        kept = db.execute("SELECT skeleton FROM skeletons").fetchall()
+        db.execute("UPDATE skeletons SET skeleton=x'00'")
+        db.execute("UPDATE meta SET value=x'00' WHERE key='skeletons'")
+    db.close()
+    engine = start().engine
+    with sqlite3.connect(file) as db:
+        assert db.execute("SELECT skeleton FROM skeletons").fetchall() == kept
+    db.close()
+    assert all(b"bob" not in key and len(key) == 32 for (key,) in kept)
+    with pytest.raises(Lookalike):
+        engine.save_account(account("bobl"))
 
 
 def test_of_many_who_register_a_name_at_once_one_gets_it(start: Callable[[], Running]) -> None:

@@ -1,0 +1,184 @@
+"""Names of people and rooms: what one may be made of, when two are the same, when two look alike.
+
+- Two names are the *same* when :func:`fold` gives the same: PRECIS UsernameCaseMapped (RFC 8265).
+- Two names *look alike* when they share one of their :func:`skeletons` (Unicode TR39, section 4).
+  As in ergo (``irc/strings.go``), the skeleton is made of the name as it is shown, since capitals
+  have other doubles than small letters; here also of the folded one.
+
+The server only: the client needs none of it, and would start later.
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+import confusable_homoglyphs
+from precis_i18n.factory import get_profile
+
+from chatroom.errors import UserError
+from chatroom.text import MARKS_IN_A_ROW, NAME_LONGEST, clean_line, is_mark
+
+RESERVED_FOR_ROOMS = frozenset({"server", "system", "admin"})
+RESERVED = RESERVED_FOR_ROOMS | {
+    *("root", "operator", "moderator", "support", "everyone", "all", "here", "lobby"),
+}
+"""Names that no person may have."""
+
+LOOKS_LIKE = "That name looks like another one that is taken or reserved. Choose another one."
+
+SKELETON_SOURCE = (
+    f"confusable_homoglyphs {confusable_homoglyphs.__version__}, "
+    f"Unicode {unicodedata.unidata_version}, form 1"
+)
+"""What skeletons are made from: when this changes, the kept ones are made anew."""
+
+_PRECIS = get_profile("UsernameCaseMapped")
+_BESIDE_LETTERS = "_-."
+_ROUNDS = 4
+
+
+def fold(name: str) -> str:
+    """Return the form under which a name is unique: case, width and composition do not count.
+
+    What can be no name is returned as it is, and is nobody's. Any thread.
+    """
+    if name.isascii():
+        return name.lower()  # what PRECIS does with ASCII, at a fiftieth of the cost
+    return _prepare(name) or name
+
+
+def _prepare(name: str) -> str | None:
+    """Return the folded form of a name that is not all ASCII; ``None``: PRECIS refuses it."""
+    try:
+        folded: str = _PRECIS.enforce(name)
+        # RFC 8264, section 7: what does not come to rest is refused.
+        return folded if _PRECIS.enforce(folded) == folded else None
+    except UnicodeError:
+        return None
+
+
+def check_name(name: str, reserved: Iterable[str] = RESERVED) -> str:
+    """Return ``name`` if it may be registered, as far as nobody else's name is asked.
+
+    :param name: 1 to 32 letters and digits of any script, marks that belong to a letter, ``_``,
+        ``-``, ``.``.
+    :param reserved: names that it may neither be nor look like.
+    :raises UserError: says what a name may be made of. The sentence never repeats the name.
+    """
+    if not 1 <= len(name) <= NAME_LONGEST or not _has_name_characters(name):
+        raise UserError(f"A name has 1 to {NAME_LONGEST} letters, digits, '_', '-' or '.'.")
+    if not name.isascii() and _prepare(name) is None:
+        raise UserError(
+            "That name mixes letters that do not go together, or has one that no name may have. "
+            "Choose another one."
+        )
+    if fold(name) in reserved:
+        raise UserError("That name is reserved. Choose another one.")
+    if not skeletons(name).isdisjoint(skeletons_of_all(reserved)):
+        raise UserError(LOOKS_LIKE)
+    return name
+
+
+def _has_name_characters(name: str) -> bool:
+    if clean_line(name) != name:
+        return False
+    marks = -1  # behind the last letter; -1: there is none that a mark could belong to
+    for c in name:
+        category = unicodedata.category(c)
+        if category[0] == "M":
+            if not 0 <= marks < MARKS_IN_A_ROW:
+                return False
+            marks += 1
+        elif category[0] == "L":
+            marks = 0
+        elif category == "Nd" or c in _BESIDE_LETTERS:
+            marks = -1
+        else:
+            return False
+    return True
+
+
+def skeletons(name: str) -> frozenset[str]:
+    """Return the forms of a name by which it is compared with others that look like it."""
+    return frozenset({_skeleton(name), _skeleton(fold(name))})
+
+
+_of_all: dict[frozenset[str], frozenset[str]] = {}
+
+
+def skeletons_of_all(reserved: Iterable[str]) -> frozenset[str]:
+    """Return the skeletons of some reserved names, also of their forms with capitals."""
+    key = frozenset(reserved)
+    found = _of_all.get(key)
+    if found is None:
+        forms = (form for name in key for form in (name, name.upper(), name.title()))
+        found = _of_all[key] = frozenset[str]().union(*(skeletons(form) for form in forms))
+    return found
+
+
+def _skeleton(name: str) -> str:
+    # TR39: decompose, put each character's prototype in its place, decompose. The rest is ours:
+    # without case, since names have none; and again, since a small letter has a prototype, too.
+    for _ in range(_ROUNDS):
+        before = name
+        name = unicodedata.normalize("NFD", name).translate(_PROTOTYPES)
+        name = unicodedata.normalize("NFD", name).casefold()
+        if name == before:
+            break
+    return name
+
+
+def _read_prototypes() -> dict[int, str]:
+    """Return TR39's table: each character that looks like another one, and its prototype.
+
+    The package holds each line of confusables.txt twice, from either side. What is a source of
+    the table has one partner, its prototype. A prototype is never a source; where it has one
+    partner, too, the side that comes first in the file is the source: the package has read it
+    from left to right.
+    """
+    content = json.loads(
+        Path(confusable_homoglyphs.__file__)
+        .with_name("confusables.json")
+        .read_text(encoding="utf-8")
+    )
+    partners: dict[str, list[str]] = {}
+    for shown, entries in content.items():
+        # The file's comments, which the package reads, put marks around what runs to the left.
+        found = partners.setdefault(shown.strip("\u200e"), [])
+        found.extend(entry["c"].strip("\u200e") for entry in entries)
+    prototypes: dict[int, str] = {}
+    for one, others in partners.items():
+        other = others[0]
+        is_source = len(one) == 1 and len(others) == 1
+        # An earlier source of the same pair makes this one its prototype.
+        if is_source and not (len(other) == 1 and prototypes.get(ord(other)) == one):
+            prototypes[ord(one)] = other
+    return prototypes
+
+
+_PROTOTYPES = _read_prototypes()
+
+
+def mentions(text: str, name: str) -> bool:
+    """Tell whether a text holds a name as a whole word, with or without ``@``. Any thread."""
+    text, name = _plain(text), _plain(name)
+    start = text.find(name)
+    while start >= 0:
+        end = start + len(name)
+        before, after, second = text[:start][-1:], text[end : end + 1], text[end + 1 : end + 2]
+        is_longer = _is_in_word(after) or after == "-" or (after == "." and _is_in_word(second))
+        if not (_is_in_word(before) or before in ("-", ".") or is_longer):
+            return True
+        start = text.find(name, start + 1)
+    return False
+
+
+def _plain(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _is_in_word(c: str) -> bool:
+    return c.isalnum() or c == "_" or (c != "" and is_mark(c))
