@@ -12,7 +12,7 @@ client: .venv/made.stamp
 	@exec $(BIN)/python chatroom_client.py $(ARGS)
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile $(ARGS)
 
 soak: .venv/dev.stamp
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)

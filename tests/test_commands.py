@@ -38,8 +38,11 @@ SUPERUSERS = (
     "announce",
     "audit",
     "changegrant",
+    "invite-code",
+    "invite-codes",
     "kickuser",
     "restart",
+    "revoke-code",
     "unkickuser",
     "viewkickusers",
 )
@@ -57,7 +60,7 @@ def row_of(peer: Peer, name: str) -> list[str]:
 
 def test_help_shows_everybody_what_they_may_use(room: ServerProcess, boss: Peer) -> None:
     def listed(peer: Peer) -> list[str]:
-        return re.findall(r"(?m)^/(\w+)", peer.answer_to("/help"))
+        return re.findall(r"(?m)^/([\w-]+)", peer.answer_to("/help"))
 
     assert listed(room.join("ann")) == list(EVERYBODY)
     assert listed(boss) == sorted(EVERYBODY + SUPERUSERS)

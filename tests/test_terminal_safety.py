@@ -268,6 +268,7 @@ def fuzz(server: ServerProcess, pipe: Callable[..., Script], lines: int) -> tupl
     """
     server.join("watcher").close()
     client = pipe(server.port, "--name", "watcher", CHATROOM_PASSWORD=PASSWORD)
+    client.see_error("Welcome, watcher")
     watcher = server.join("plain-watcher")
     noise = server.program_peer("noise")
     dice = random.Random(lines)

@@ -145,7 +145,8 @@ def test_everything_in_the_data_directory_is_for_the_owner_only(start_server: St
     finally:
         os.umask(before)
     server.join("ann")
-    files = list(server.data_dir.iterdir())
+    files = [file for file in server.data_dir.rglob("*") if file.is_file()]
+    assert all(f.stat().st_mode & 0o77 == 0 for f in server.data_dir.rglob("*"))
     assert {"master.key", "keyring", "chatroom.db"} < {file.name for file in files}
     assert {file.name: oct(file.stat().st_mode & 0o777) for file in files} == {
         file.name: "0o600" for file in files
