@@ -6,6 +6,7 @@ import socket
 import time
 
 from benchmarks.poller import READ, WRITE, make_poller
+from benchmarks.sealed import SealedSocket
 from benchmarks.servers import Talk
 
 MARK = b"@@T"
@@ -27,10 +28,18 @@ class Crowd:
     :param publishers: number of those who talk, too; the first ones.
     :param nonreaders: number of those who are logged in and never read, spread evenly.
     :param size: bytes of a message, without what the server adds.
+    :param is_sealed: they speak TLS.
     """
 
     def __init__(
-        self, port: int, talk: Talk, people: int, publishers: int, nonreaders: int, size: int
+        self,
+        port: int,
+        talk: Talk,
+        people: int,
+        publishers: int,
+        nonreaders: int,
+        size: int,
+        is_sealed: bool = False,
     ) -> None:
         self._address = ("127.0.0.1", port)
         self._talk = talk
@@ -39,6 +48,7 @@ class Crowd:
         self._most_publishers = publishers
         self._nonreaders = nonreaders
         self._size = size
+        self._is_sealed = is_sealed
         self.poller = make_poller()
         self.sockets: dict[int, socket.socket] = {}
         self.sleeping: list[socket.socket] = []
@@ -184,7 +194,12 @@ class Crowd:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._is_nonreader(number):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
-        if sock.connect_ex(self._address) not in (0, errno.EINPROGRESS):
+        if self._is_sealed:
+            # At once: who says nothing for 0.3 s is greeted in plain.
+            sock.setblocking(True)
+            sock.connect(self._address)
+            sock = SealedSocket(sock)
+        elif sock.connect_ex(self._address) not in (0, errno.EINPROGRESS):
             sock.close()
             self.lost_people += 1
             return

@@ -30,6 +30,7 @@ class Scenario:
     :param group: scenarios of one group take turns and are compared with its first one.
     :param rate: messages a second (paced).
     :param nonreaders: people who are there, too, and never read.
+    :param is_sealed: everybody speaks TLS.
     :param rooms: rooms of ten people each that are talked in in turn; 0: all are in one.
     """
 
@@ -40,6 +41,7 @@ class Scenario:
     rate: float = 0.0
     nonreaders: int = 0
     rooms: int = 0
+    is_sealed: bool = False
     checks_order: bool = False
     group: str = ""
     is_usual: bool = True
@@ -82,6 +84,27 @@ SCENARIOS = (
             (1000, 100, "1,000 rooms of 10, with 100 people"),
         )
     ),
+    *(
+        Scenario(
+            f"{word}-100",
+            f"Flood, 100 people, {title}",
+            "flood",
+            100,
+            is_sealed=word == "sealed",
+            checks_order=True,
+            group="sealed",
+            is_only_ours=True,
+        )
+        for word, title in (("plain", "plain text"), ("sealed", "TLS"))
+    ),
+    Scenario(
+        "sealed-idle-1000",
+        "1,000 silent people, TLS",
+        "idle",
+        1000,
+        is_sealed=True,
+        is_only_ours=True,
+    ),
     Scenario("ramp-5000", "5,000 people log in", "ramp", 5000, is_usual=False),
     Scenario("idle-5000", "5,000 silent people", "idle", 5000, is_usual=False),
     Scenario("idle-10000", "10,000 silent people", "idle", 10000, is_usual=False),
@@ -119,7 +142,15 @@ def run(
         crowd = (
             RoomCrowd(port, scenario.people, scenario.rooms, SIZE)
             if scenario.rooms
-            else Crowd(port, server.talk, scenario.people, PUBLISHERS, scenario.nonreaders, SIZE)
+            else Crowd(
+                port,
+                server.talk,
+                scenario.people,
+                PUBLISHERS,
+                scenario.nonreaders,
+                SIZE,
+                scenario.is_sealed,
+            )
         )
         gc.collect()
         gc.disable()
