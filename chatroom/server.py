@@ -14,6 +14,7 @@ from chatroom import config
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
 from chatroom.accounts.passwords import Passwords
+from chatroom.accounts.sanctions import Sanctions
 from chatroom.accounts.throttles import Throttles
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands import (
@@ -24,6 +25,7 @@ from chatroom.commands import (
     own,
     own_data,
     rooms,
+    sanctions,
     talking,
 )
 from chatroom.commands.registry import Registry, Services
@@ -37,6 +39,7 @@ from chatroom.ops.flags import Flags
 from chatroom.rooms.directory import Directory
 from chatroom.session.visit import serve
 from chatroom.storage import lock
+from chatroom.storage.records import BAN, Control
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
 from chatroom.text import escape
@@ -78,6 +81,7 @@ class Server:
             undo.callback(self._flusher.close)
             throttles = Throttles(settings.login_rate, settings.registrations_per_address)
             self.accounts = Accounts(self.engine, self._passwords, throttles)
+            self._sanctions = Sanctions(self.engine, self.accounts)
             self._directory = Directory(self.engine, settings.rooms)
             self.services = Services(
                 settings,
@@ -85,12 +89,16 @@ class Server:
                 self.accounts,
                 Tickets(self.engine),
                 Invites(self.engine, settings.registration),
+                self._sanctions,
                 self._directory,
                 self._invitation,
                 self._restart,
             )
             registry = Registry()
-            for family in (talking, rooms, history, own, own_data, invites, moderation, audit):
+            for family in (
+                *(talking, rooms, history, own, own_data),
+                *(moderation, sanctions, invites, audit),
+            ):
                 family.add_to(registry)
             self.listener = net.Listener(
                 net.open_listener(settings.host, settings.port),
@@ -108,6 +116,7 @@ class Server:
                 settings.login_seconds,
                 settings.line_bytes,
                 settings.outbox_bytes,
+                self._sanctions.refusal,
             )
             undo.pop_all()
         if most < settings.connections:
@@ -117,12 +126,16 @@ class Server:
 
     def start(self) -> None:
         """Start all threads; connections are accepted when this returns."""
-        self.engine.start(
-            self._directory.committed, self._directory.controlled, self._directory.returned
-        )
+        self.engine.start(self._directory.committed, self._controlled, self._directory.returned)
         self._directory.start()
         self._flusher.start()
         self.listener.start()
+
+    def _controlled(self, control: Control) -> None:
+        self._sanctions.controlled(control)
+        if control.kind == BAN:
+            self.listener.turn_out()
+        self._directory.controlled(control)
 
     def wait(self) -> None:
         """Wait until somebody wants a stop or a restart."""

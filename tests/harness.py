@@ -235,7 +235,10 @@ def run_server(
 
 
 class Peer:
-    """A bare TCP client: sends lines, waits for texts, keeps everything that came."""
+    """A bare TCP client: sends lines, waits for texts, keeps everything that came.
+
+    :param local: the address that it connects from, when it matters.
+    """
 
     def __init__(self, port: int, host: str = "127.0.0.1", local: str = "") -> None:
         source = (local, 0) if local else None

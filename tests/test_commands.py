@@ -37,13 +37,19 @@ EVERYBODY = (
 SUPERUSERS = (
     "announce",
     "audit",
+    "ban",
+    "bans",
     "changegrant",
     "invite-code",
     "invite-codes",
     "kickuser",
+    "lockdown",
+    "mute",
     "restart",
     "revoke-code",
+    "unban",
     "unkickuser",
+    "unmute",
     "viewkickusers",
 )
 

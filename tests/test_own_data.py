@@ -114,7 +114,7 @@ def test_a_superuser_may_remove_any_message_and_it_is_written_down(
     boss.until("is removed for good.")
     trail = boss.answer_to("/audit")
     assert re.search(
-        rf"(?m)^[-0-9]+ [0-9:]+ +boss +removed message {seq} of noisy in #lobby$", trail
+        rf"(?m)^[-0-9]+ [0-9:]+ +boss +127.0.0.1 +removed message {seq} of noisy in #lobby$", trail
     )
     assert "noise noise" not in trail
     assert f"removed message {seq + 2}" not in trail
@@ -220,7 +220,7 @@ def test_an_account_goes_with_all_its_messages_and_its_sessions(start_server: St
     assert program_asks(bob, f"/search {SECRET}") == "Nothing was found."
     assert "There is nobody called 'ann'" in program_asks(bob, "/messageto ann hi")
     trail = boss.answer_to("/audit")
-    assert re.search(r"(?m) ann +deleted the own account$", trail)
+    assert re.search(r"(?m) ann +127.0.0.1 +deleted the own account$", trail)
     assert SECRET not in trail
     server.kill()
     server.start()
@@ -306,8 +306,11 @@ def test_the_audit_trail_tells_who_did_what_and_the_operator_reads_it_too(
         "kicked ann for 5m: too loud",
         "took back the kick of ann",
     ]
-    assert re.findall(r"(?m)^[-0-9]+ [0-9:]+ +\w+ +(.*)$", boss.answer_to("/audit")) == acts
-    assert re.findall(r"(?m)^[-0-9]+ [0-9:]+ +\w+ +(.*)$", boss.answer_to("/audit 2")) == acts[3:]
+    assert re.findall(r"(?m)^[-0-9]+ [0-9:]+ +\w+ +[\w.]+ +(.*)$", boss.answer_to("/audit")) == acts
+    assert (
+        re.findall(r"(?m)^[-0-9]+ [0-9:]+ +\w+ +[\w.]+ +(.*)$", boss.answer_to("/audit 2"))
+        == acts[3:]
+    )
     assert server.operate("grant", "ann", "0").returncode == 0
     done = server.operate("audit", "--last", "1")
     assert done.returncode == 0

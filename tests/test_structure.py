@@ -55,6 +55,7 @@ def names(module: str, forbidden: tuple[str, ...]) -> list[str]:
     [
         ("chatroom.errors", set()),
         ("chatroom.text", {"chatroom.errors"}),
+        ("chatroom.addresses", {"chatroom.errors"}),
         ("chatroom.protocol", {"chatroom.errors"}),
         ("chatroom.tunnel", set()),
         ("chatroom.names", {"chatroom.errors", "chatroom.text"}),

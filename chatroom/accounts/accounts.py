@@ -1,4 +1,4 @@
-"""What may be done with an account: register, log in, change password or grant, kick."""
+"""What may be done with an account: register, log in, change password or grant, delete."""
 
 import hmac
 import logging
@@ -22,8 +22,8 @@ from chatroom.errors import (
 )
 from chatroom.names import LOOKS_LIKE, check_name
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import NORMAL, SUPERUSER, Account, Audit, Kick
-from chatroom.text import check_new_password, duration
+from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Audit
+from chatroom.text import check_new_password
 
 _log = logging.getLogger(__name__)
 
@@ -100,32 +100,25 @@ class Accounts:
 
     def log_in(
         self, name: str, password: str, address: str, pause: Callable[[float], object]
-    ) -> tuple[Account | None, Kick | None]:
+    ) -> Account | None:
         """Return the account if the password is right, else ``None``; both take the same time.
-
-        With it comes the kick that keeps the person out, if there is one.
 
         :param address: what counts as one address.
         :param pause: waits so many seconds, in the caller's thread.
         :raises Throttled: too many failures; no password was looked at.
         :raises TooManyLogins: too many wait for a password hash.
         """
-
-        def job() -> tuple[Account | None, Kick | None]:
-            account = self._check(name, password)
-            return account, self._engine.kick_of(account.id) if account else None
-
         attempt = self.throttles.begin(address, name)
         if attempt.wait:
             pause(attempt.wait)
         try:
-            account, kick = self._passwords.in_turn(job, attempt.failures)
+            account = self._passwords.in_turn(lambda: self._check(name, password), attempt.failures)
         except (TooManyLogins, StoreError):
             self.throttles.undo(attempt)
             raise
         if account is not None:
             self.throttles.succeeded(attempt)
-        return account, kick
+        return account
 
     def _check(self, name: str, password: str) -> Account | None:
         account = self._engine.load_account(name)
@@ -147,7 +140,7 @@ class Accounts:
         self._change(account_id, lambda account: replace(account, password=hashed))
         _log.info("password changed account=%s", account_id)
 
-    def set_grant(self, account: Account, grant: int, by: str) -> None:
+    def set_grant(self, account: Account, grant: int, by: Actor) -> None:
         """Make somebody a superuser (0) or a normal user (1).
 
         :raises UserError: it is that already, or nobody would be left to administer the room.
@@ -160,28 +153,11 @@ class Accounts:
             raise UserError(
                 f"{account.name} is the last superuser. Make somebody else a superuser first."
             ) from None
-        _log.info("grant changed account=%s grant=%d by=%s", account.id, grant, by)
-        self.audit(by, f"made {account.name} a {GRANT_WORDS[grant]}")
+        _log.info("grant changed account=%s grant=%d by=%s", account.id, grant, by.name)
+        self.audit(by, f"made {account.name} a {GRANT_WORDS[grant]}", account.id)
 
-    def kick(self, account: Account, by: str, reason: str, seconds: float) -> Kick:
-        """Keep somebody out for a while; durable when this returns."""
-        now = time.time()
-        kick = Kick(account.id, account.name, by, reason, now, now + seconds)
-        self._engine.save_kick(kick)
-        _log.info("kicked account=%s seconds=%d by=%s reason=%s", account.id, seconds, by, reason)
-        why = f": {reason}" if reason else ""
-        self.audit(by, f"kicked {account.name} for {duration(seconds)}{why}")
-        return kick
-
-    def unkick(self, account: Account, by: str) -> None:
-        """Take a kick back. :raises UserError: there was none."""
-        if not self._engine.lift_kick(account.id):
-            raise UserError(f"{account.name} is not kicked. See /viewkickusers.")
-        _log.info("kick lifted account=%s by=%s", account.id, by)
-        self.audit(by, f"took back the kick of {account.name}")
-
-    def delete(self, account: Account) -> None:
-        """Delete an account for good, with its places, tickets and kick; its sessions end.
+    def delete(self, account: Account, by: Actor) -> None:
+        """Delete an account for good, with its places, tickets and sanctions; its sessions end.
 
         :raises UserError: nobody would be left to administer the room.
         :raises StoreError: it could not be written; nothing was changed.
@@ -198,28 +174,37 @@ class Accounts:
             except Conflict:
                 continue
         _log.info("deleted account=%s", account.id)
-        self.audit(account.name, "deleted the own account")
+        is_own = by.id == account.id
+        act = "deleted the own account" if is_own else f"deleted the account {account.name}"
+        self.audit(by, act, account.id)
 
-    def audit(self, by: str, act: str) -> None:
+    def audit(self, by: Actor, act: str, whom_id: str = "", why: str = "") -> None:
         """Add to the audit trail what was done just now.
 
-        :param by: name of who did it.
+        :param by: who did it, and from where.
         :param act: what, without the text of a message.
+        :param whom_id: account id of whom it was done to.
+        :param why: the reason that was given.
 
         It is done, so a failure to write it down is logged and not raised.
         """
         try:
-            self._engine.write_audit(Audit(time.time(), by, act))
+            entry = Audit(time.time(), by.name, act, why, by.id, whom_id, by.origin)
+            self._engine.write_audit(entry)
         except StoreError as error:
-            _log.error("audit not written by=%s reason=%s", by, error)
+            _log.error("audit not written by=%s reason=%s", by.name, error)
 
     def offer_claim(self) -> str:
         """Return a new one-time code for the first superuser; empty when there is one."""
         self._claim = "" if self._engine.superusers() else secrets.token_hex(8)
         return self._claim
 
-    def claim(self, account: Account, code: str) -> None:
-        """Make somebody the first superuser. :raises UserError: the code is not valid."""
+    def claim(self, account: Account, code: str, origin: str) -> None:
+        """Make somebody the first superuser.
+
+        :param origin: the address that it is typed from.
+        :raises UserError: the code is not valid.
+        """
         with self._claim_lock:
             right = hmac.compare_digest(self._claim.encode(), code.encode("utf-8", "replace"))
             if not right or not self._claim or self._engine.superusers():
@@ -228,7 +213,7 @@ class Accounts:
                     "That code is not valid. It is printed where the server was started, as long "
                     "as there is no superuser."
                 )
-            self.set_grant(account, SUPERUSER, "claim")
+            self.set_grant(account, SUPERUSER, Actor("claim", account.id, origin))
             self._claim = ""
 
     def _change(self, account_id: str, change: Callable[[Account], Account]) -> None:

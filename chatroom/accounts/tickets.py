@@ -10,9 +10,10 @@ import secrets
 import time
 from dataclasses import replace
 
+from chatroom.accounts.sanctions import shut_out
 from chatroom.errors import StoreError, UserError
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import Account, Kick, Ticket
+from chatroom.storage.records import Account, Sanction, Ticket
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Tickets:
 
         :param used: the ticket that the person came back with; it holds for ten more minutes.
         :returns: ``None`` when it cannot be kept just now, or when the account got another
-            password, was kicked or deleted since it was loaded.
+            password, was shut out or deleted since it was loaded.
         """
         ticket = secrets.token_urlsafe(32)
         until = time.time() + TICKET_SECONDS
@@ -55,13 +56,13 @@ class Tickets:
         # comes from here on takes this one with it.
         current = self._engine.load_account_by_id(account.id)
         is_same = current is not None and current.password == account.password
-        if not is_same or self._engine.kick_of(account.id) is not None:
+        if not is_same or shut_out(self._engine, account.id) is not None:
             self._engine.revoke_tickets(account.id)
             return False
         return True
 
-    def redeem(self, ticket: str) -> tuple[Account, Kick | None]:
-        """Return whose ticket it is, and the kick that keeps the person out. No password hash.
+    def redeem(self, ticket: str) -> tuple[Account, Sanction | None]:
+        """Return whose ticket it is, and what keeps the person out. No password hash.
 
         :raises UserError: it does not hold, or not any more.
         :raises StoreError: the store cannot be used.
@@ -71,7 +72,7 @@ class Tickets:
         # Looked up again: it may have been revoked before the account was loaded.
         if kept is None or account is None or self._engine.load_ticket(kept.digest) is None:
             raise UserError("That ticket does not hold any more. Log in with your password.")
-        return account, self._engine.kick_of(account.id)
+        return account, shut_out(self._engine, account.id)
 
 
 def _digest(ticket: str) -> bytes:

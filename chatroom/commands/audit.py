@@ -3,7 +3,7 @@
 import time
 
 from chatroom.commands.registry import Context, Registry
-from chatroom.storage.records import SUPERUSER, Audit
+from chatroom.storage.records import SUPERUSER, Account, Audit
 from chatroom.text import escape, table
 
 AUDIT_SHOWN = 20
@@ -13,9 +13,12 @@ AUDIT_SHOWN = 20
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command("audit", "[N]", "what superusers did lately", SUPERUSER)
-    def view_audit(context: Context, number: int | None) -> None:
-        context.reply(audit_table(context.services.engine.audit(number or AUDIT_SHOWN)))
+    @registry.command(
+        "audit", "[USER] [N]", "what superusers did lately, or what concerns USER", SUPERUSER
+    )
+    def view_audit(context: Context, account: Account | None, number: int | None) -> None:
+        found = context.services.engine.audit(number or AUDIT_SHOWN, account)
+        context.reply_at_length(audit_table(found))
 
 
 def audit_table(entries: list[Audit]) -> str:
@@ -26,8 +29,9 @@ def audit_table(entries: list[Audit]) -> str:
         (
             time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.time)),
             entry.by,
-            escape(entry.act),
+            entry.origin or "-",
+            escape(f"{entry.act}: {entry.why}" if entry.why else entry.act),
         )
         for entry in entries
     ]
-    return table(("when", "who", "did what"), rows)
+    return table(("when", "who", "from", "did what"), rows)

@@ -1,11 +1,14 @@
 """What the words of a usage line stand for: clauses, numbers, dates and ids. Pure; any thread."""
 
+import math
 import re
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from chatroom.addresses import range_of
 from chatroom.errors import UserError
+from chatroom.text import seconds_of
 
 NUMBER_MOST = 500
 
@@ -61,6 +64,13 @@ def number(text: str) -> int:
     return int(text)
 
 
+def sanction_number(text: str) -> int:
+    """Return the number of a ban. :raises UserError: it is none."""
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise UserError(f"'{text}' is not the number of a ban. See /bans.")
+    return int(text)
+
+
 def message_id(text: str) -> Id:
     """Return the id of a message: ``123``, ``#123`` or ``epoch-123``.
 
@@ -112,10 +122,17 @@ def moment_or_id(text: str) -> float | Id:
     return message_id(text) if _ID.match(text) else moment(text)
 
 
+def length_or_forever(text: str) -> float | None:
+    """Return a length of time in seconds, infinite for ``forever``; ``None``: it is neither."""
+    return math.inf if text.lower() == "forever" else seconds_of(text)
+
+
 VALUES: dict[str, Callable[[str], Any]] = {
     "N": number,
+    "NUMBER": sanction_number,
     "ID": message_id,
     "DATE": moment,
     "DATE|ID": moment_or_id,
+    "ADDRESS/PREFIX": range_of,
 }
 """How the words of a usage line are read; a word that is not here is a text or the registry's."""

@@ -81,7 +81,7 @@ def add_to(registry: Registry) -> None:
         account = context.account
         if is_others:
             act = f"removed message {post.seq} of {post.sender} in #{log}"
-            context.services.accounts.audit(account.name, act)
+            context.services.accounts.audit(context.actor, act, post.sender_id)
         notice = Post(log, REMOVED, account.id, account.name, ref=post.seq, origin=context.member)
         context.member.room.post(notice)
         context.reply(f"Message {post.seq} is removed for good.")

@@ -15,9 +15,9 @@ def add_to(registry: Registry) -> None:
         "invite-code", "[45m] [N]", "an invitation for N accounts (1), for a time (7d)", SUPERUSER
     )
     def invite_code(context: Context, seconds: float | None, uses: int | None) -> None:
-        services, by = context.services, context.account.name
+        services, by = context.services, context.actor
         seconds, uses = INVITE_SECONDS if seconds is None else seconds, uses or 1
-        code = services.invites.issue(by, uses, seconds)
+        code = services.invites.issue(by.name, uses, seconds)
         services.accounts.audit(by, f"made an invitation for {uses}, {duration(seconds)}")
         context.reply(services.invitation(code))
 
@@ -28,7 +28,7 @@ def add_to(registry: Registry) -> None:
     @registry.command("revoke-code", "N", "take an invitation back", SUPERUSER)
     def revoke_code(context: Context, number: int) -> None:
         context.services.invites.revoke(number)
-        context.services.accounts.audit(context.account.name, f"revoked invitation {number}")
+        context.services.accounts.audit(context.actor, f"revoked invitation {number}")
         context.reply(f"Invitation {number} does not hold any more.")
 
 

@@ -3,9 +3,9 @@
 import time
 
 from chatroom.accounts.accounts import GRANT_WORDS
-from chatroom.commands.registry import Context, Registry
+from chatroom.commands.registry import Context, Muted, Registry
 from chatroom.errors import UserError
-from chatroom.storage.records import ANNOUNCE, SUPERUSER, Account
+from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
 from chatroom.text import duration, table
 
 
@@ -16,7 +16,7 @@ def add_to(registry: Registry) -> None:
         "changegrant", "USER 0|1", "make somebody a superuser (0) or normal (1)", SUPERUSER
     )
     def change_grant(context: Context, account: Account, grant: str) -> None:
-        context.services.accounts.set_grant(account, int(grant), context.account.name)
+        context.services.accounts.set_grant(account, int(grant), context.actor)
         context.reply(f"{account.name} is a {GRANT_WORDS[int(grant)]} now.")
 
     @registry.command("kickuser", "USER [reason]", "send somebody out for a while", SUPERUSER)
@@ -24,13 +24,12 @@ def add_to(registry: Registry) -> None:
         if account.id == context.account.id:
             raise UserError("You cannot kick yourself. /disconnect leaves the room.")
         seconds = context.services.settings.kick_minutes * 60
-        accounts = context.services.accounts
-        accounts.kick(account, context.account.name, reason or "", seconds)
+        context.services.sanctions.impose(KICK, account, context.actor, reason or "", seconds)
         context.reply(f"{account.name} was kicked and stays out for {duration(seconds)}.")
 
     @registry.command("viewkickusers", "", "who was kicked, by whom, why, until when", SUPERUSER)
     def view_kicks(context: Context) -> None:
-        kicks = context.services.engine.kicks()
+        kicks = [one for one in context.services.engine.sanctions() if one.kind == KICK]
         if not kicks:
             context.reply("Nobody is kicked just now.")
             return
@@ -42,16 +41,23 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("unkickuser", "USER", "let somebody who was kicked in again", SUPERUSER)
     def unkick_user(context: Context, account: Account) -> None:
-        context.services.accounts.unkick(account, context.account.name)
+        otherwise = f"{account.name} is not kicked. See /viewkickusers."
+        context.services.sanctions.lift_of(KICK, account, context.actor, otherwise)
         context.reply(f"{account.name} may come in again.")
 
-    @registry.command("announce", "TEXT", "say something to everybody, also the busy", SUPERUSER)
+    @registry.command(
+        "announce",
+        "TEXT",
+        "say something to everybody, also the busy",
+        SUPERUSER,
+        muted=Muted.MAY_LOOK,
+    )
     def announce(context: Context, text: str) -> None:
         context.post(context.services.directory.lobby, ANNOUNCE, text)
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
-        context.services.accounts.audit(context.account.name, "restarted the server")
+        context.services.accounts.audit(context.actor, "restarted the server")
         context.reply("The server restarts.")
         context.services.restart(context.account.name)
 

@@ -17,7 +17,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("claim", "CODE", "become the first superuser, with the code of the console")
     def claim(context: Context, code: str) -> None:
-        context.services.accounts.claim(context.account, code)
+        context.services.accounts.claim(context.account, code, context.member.address)
         context.reply("This room is yours: you are its first superuser.")
 
 
@@ -30,4 +30,4 @@ def is_own_password(context: Context, question: str) -> bool:
     password = dialogue.ask("old-password", question, secret=True)
     name = context.account.name
     pause = services.stopping.wait
-    return services.accounts.log_in(name, password, dialogue.network, pause)[0] is not None
+    return services.accounts.log_in(name, password, dialogue.network, pause) is not None

@@ -89,7 +89,7 @@ def _erase(context: Context) -> None:
         engine.erase(log, account.id)
     engine.drop(mailbox_of(account.id))
     _leave_rooms_without(engine, account.id)
-    context.services.accounts.delete(account)
+    context.services.accounts.delete(account, context.actor)
     # What its sessions posted meanwhile, before they saw their end.
     engine.settle(_SETTLE_SECONDS)
     for log, end in ends.items():

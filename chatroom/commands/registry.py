@@ -15,15 +15,16 @@ from typing import Any, Protocol
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
+from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
-from chatroom.commands.grammar import VALUES, cut_clauses
+from chatroom.commands.grammar import VALUES, cut_clauses, length_or_forever
 from chatroom.config import Settings
 from chatroom.errors import Gone, StoreError, UserError
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import NORMAL, SUPERUSER, Account, Post
+from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Post
 from chatroom.text import seconds_of
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Services:
     accounts: Accounts
     tickets: Tickets
     invites: Invites
+    sanctions: Sanctions
     directory: Directory
     invitation: Callable[[str], str]
     """Return an invitation in one string; the argument is its code."""
@@ -85,11 +87,44 @@ class Context:
         self.member = member
         self.dialogue = dialogue
         self.cid = cid
-        self.command = ""
-        self.others = SUPERUSER
-        """The row's :attr:`Command.others`."""
+        self.row: Command | None = None
+        """The row of the table that is carried out."""
         self.leaving = False
         """Set by a handler after which the session ends."""
+
+    @property
+    def command(self) -> str:
+        """The name of the command that is carried out; empty when there is none."""
+        return self.row.name if self.row else ""
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, for the audit trail."""
+        return Actor(self.account.name, self.account.id, self.member.address)
+
+    def check_grant(self) -> None:
+        """Look again whether the command may be used: a question was open, or it took long.
+
+        :raises UserError: the grant was taken away meanwhile.
+        """
+        assert self.row is not None
+        if not self.row.allows(self.account):
+            raise UserError(f"/{self.row.name} is for superusers only.")
+
+    def check_voice(self) -> None:
+        """Refuse what somebody says who is muted. :raises UserError: says until when."""
+        mute = self.services.sanctions.mute_of(self.account.id)
+        if mute is not None:
+            raise UserError(mute_sentence(mute))
+
+    def check_recipient(self, account: Account) -> None:
+        """Refuse a private message of somebody who is muted, as the command's row says.
+
+        :raises UserError: says until when.
+        """
+        assert self.row is not None
+        if self.row.muted is Muted.TO_SUPERUSERS and account.grant != SUPERUSER:
+            self.check_voice()
 
     @property
     def account(self) -> Account:
@@ -115,7 +150,8 @@ class Context:
         """
         if owner_id == self.account.id:
             return False
-        if self.account.grant > self.others:
+        assert self.row is not None
+        if self.account.grant > self.row.others:
             raise UserError(f"That is not yours; /{self.command} takes your own only.")
         return True
 
@@ -145,6 +181,14 @@ class Needs(Enum):
     OWNER_TO_CHANGE = "the same, when an argument is given; without one it only shows something"
 
 
+class Muted(Enum):
+    """What a command is to somebody who is muted."""
+
+    MAY = "may be used"
+    MAY_LOOK = "may be used without an argument only: it says something to others"
+    TO_SUPERUSERS = "may be used to write to superusers only; see Context.check_recipient"
+
+
 @dataclass(frozen=True)
 class Command:
     """One row of the table."""
@@ -162,6 +206,8 @@ class Command:
     others: int = SUPERUSER
     """The weakest grant that may use it on what is somebody else's; see ``Context.is_others``."""
     needs: Needs = Needs.NOTHING
+    muted: Muted = Muted.MAY
+    """What somebody who is muted may do with it."""
 
     @property
     def form(self) -> str:
@@ -175,7 +221,12 @@ class Command:
 
 _REASON_LONGEST = 200
 _REST = frozenset({"TEXT", "WORDS", "reason"})
-_TRIED: dict[str, Callable[[str], Any]] = {"45m": seconds_of}
+_TRIED: dict[str, Callable[[str], Any]] = {
+    "45m": seconds_of,
+    "30m": seconds_of,
+    "10m": seconds_of,
+    "2h|7d|forever": length_or_forever,
+}
 """Words of a usage line that are examples: what does not look like them belongs to the next one."""
 
 
@@ -193,11 +244,14 @@ class Registry:
         grant: int = NORMAL,
         others: int = SUPERUSER,
         needs: Needs = Needs.NOTHING,
+        muted: Muted = Muted.MAY,
     ) -> Callable[[Handler], Handler]:
         """Enter the decorated function as the handler of ``/name``."""
 
         def enter(handler: Handler) -> Handler:
-            self._commands[name] = Command(name, usage, summary, handler, grant, others, needs)
+            self._commands[name] = Command(
+                name, usage, summary, handler, grant, others, needs, muted
+            )
             return handler
 
         return enter
@@ -231,9 +285,10 @@ class Registry:
         word, rest = _first_word(line.strip())
         try:
             command = self.find(word, context.account)
-            context.command, context.others = command.name, command.others
+            context.row = command
             values = _arguments(command, rest, context.services.accounts)
             _check_needs(command, context, values)
+            _check_muted(command, context, values)
             # Superusers' acts are told apart in the log; what they name is never a message.
             if command.grant == SUPERUSER:
                 _log.info("command=%s account=%s", command.name, context.account.id)
@@ -259,7 +314,8 @@ def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
         # Any white space separates; the rest of the line keeps what is inside it.
         before = rest
         given, rest = (rest, "") if word in _REST else _first_word(rest)
-        if word in _TRIED and _TRIED[word](given) is None:
+        is_number = token == "[USER]" and given.isdigit()  # [N] follows; @20 is somebody
+        if is_number or (word in _TRIED and _TRIED[word](given) is None):
             given, rest = "", before
         if not given:
             if token.startswith("["):
@@ -283,6 +339,11 @@ def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
         raise UserError(f"In #{room.log} /{command.name} is for the owner of the room only.")
 
 
+def _check_muted(command: Command, context: Context, values: list[Any]) -> None:
+    if command.muted is Muted.MAY_LOOK and any(value is not None for value in values):
+        context.check_voice()
+
+
 def _first_word(line: str) -> tuple[str, str]:
     words = line.split(None, 1)
     return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
@@ -291,6 +352,8 @@ def _first_word(line: str) -> tuple[str, str]:
 def _value(command: Command, word: str, given: str, accounts: Accounts) -> Any:
     if word == "USER":
         return accounts.find(given.removeprefix("@"))
+    if word == "USER|ADDRESS/PREFIX":
+        return _value(command, "ADDRESS/PREFIX" if "/" in given else "USER", given, accounts)
     if word == "ROOM":
         return given.removeprefix("#")
     if word in _TRIED:

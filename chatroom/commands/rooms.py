@@ -1,6 +1,6 @@
 """Commands about rooms: joining, leaving, looking around, and what owners may do."""
 
-from chatroom.commands.registry import Context, Needs, Registry
+from chatroom.commands.registry import Context, Muted, Needs, Registry
 from chatroom.rooms.room import Room
 from chatroom.storage.records import Account, RoomRecord
 from chatroom.text import table
@@ -40,6 +40,7 @@ def add_to(registry: Registry) -> None:
         "[TEXT]",
         "what this room is about; its owner sets it (- takes it away)",
         needs=Needs.OWNER_TO_CHANGE,
+        muted=Muted.MAY_LOOK,
     )
     def topic(context: Context, text: str | None) -> None:
         room = context.member.room
@@ -51,14 +52,25 @@ def add_to(registry: Registry) -> None:
         context.services.directory.memberships.set_topic(room, new, context.account)
         context.reply("")  # everybody in the room is told, the owner, too
 
-    @registry.command("create", "ROOM [private]", "make a room of your own and talk there")
+    @registry.command(
+        "create",
+        "ROOM [private]",
+        "make a room of your own and talk there",
+        muted=Muted.MAY_LOOK,
+    )
     def create(context: Context, name: str, private: str | None) -> None:
         memberships = context.services.directory.memberships
         room = memberships.create(context.person, context.member, name, private is not None)
         more = "Let people in with /invite USER." if private else "Everybody may /join it."
         _talk_in(context, f"#{room.log} is yours, and you talk there now. {more}")
 
-    @registry.command("invite", "USER", "let somebody into this private room", needs=Needs.OWNER)
+    @registry.command(
+        "invite",
+        "USER",
+        "let somebody into this private room",
+        needs=Needs.OWNER,
+        muted=Muted.MAY_LOOK,
+    )
     def invite(context: Context, account: Account) -> None:
         room = context.member.room
         if context.services.directory.memberships.invite(room, account, context.account):

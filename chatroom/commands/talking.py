@@ -1,6 +1,6 @@
 """Commands of everybody: help, who is here, private messages, busy and free, leaving."""
 
-from chatroom.commands.registry import Context, Registry
+from chatroom.commands.registry import Context, Muted, Registry
 from chatroom.errors import UserError
 from chatroom.rooms.missed import mail_text
 from chatroom.storage.records import ACTION, Account
@@ -40,11 +40,16 @@ def add_to(registry: Registry) -> None:
         ]
         context.reply(table(("#", "user", "grant", "sessions", "idle", "state"), rows))
 
-    @registry.command("messageto", "USER TEXT", "send a private message; mail, if not here")
+    @registry.command(
+        "messageto",
+        "USER TEXT",
+        "send a private message; mail, if not here",
+        muted=Muted.TO_SUPERUSERS,
+    )
     def message_to(context: Context, account: Account, text: str) -> None:
         _send(context, account, text)
 
-    @registry.command("reply", "TEXT", "answer the last private message")
+    @registry.command("reply", "TEXT", "answer the last private message", muted=Muted.TO_SUPERUSERS)
     def reply(context: Context, text: str) -> None:
         account_id = context.services.directory.last_private(context.person)
         if not account_id:
@@ -62,7 +67,7 @@ def add_to(registry: Registry) -> None:
             mail_text(posts, context.account.id) or "There are no private messages."
         )
 
-    @registry.command("me", "TEXT", "say what you do, as in /me waves")
+    @registry.command("me", "TEXT", "say what you do, as in /me waves", muted=Muted.MAY_LOOK)
     def act(context: Context, text: str) -> None:
         context.post(context.member.room, ACTION, text)
 
@@ -86,6 +91,7 @@ def add_to(registry: Registry) -> None:
 
 
 def _send(context: Context, account: Account, text: str) -> None:
+    context.check_recipient(account)
     directory = context.services.directory
     recipient, post = directory.send_private(
         context.person, account, text, context.cid, context.member

@@ -52,13 +52,13 @@ class Connection:
 
     __slots__ = (
         "_early",
-        "_is_expired",
         "_let_in",
         "_size",
         "_sock",
         "_splitter",
         "_tunnel",
         "address",
+        "ended_by",
         "is_silent",
         "must_log_in",
         "network",
@@ -82,12 +82,13 @@ class Connection:
         sock.settimeout(SILENCE)
         self._splitter = LineSplitter(line_bytes)
         self._size = _READ
-        self._is_expired = False
         self._tunnel: Tunnel | None = None
         self._early = b""  # came together with the end of the handshake
         self._let_in = let_in
         self.address = address
         self.network = network
+        self.ended_by = ""
+        """Why the listener has ended the connection; empty while it has not."""
         self.is_silent = False
         """The last read ended without a byte, see :meth:`read`."""
         self.must_log_in = True
@@ -168,8 +169,8 @@ class Connection:
         except OSError as error:
             raise Gone(error.strerror or "connection lost") from None
         if not data or self.outbox.input_ended:
-            if self._is_expired:
-                raise Gone("time is up")
+            if self.ended_by:
+                raise Gone(self.ended_by)
             raise Gone("too slow" if self.outbox.overflowed else "left")
         if self.is_silent:
             self.is_silent = False
@@ -210,9 +211,9 @@ class Connection:
         self.outbox.finish(last)
         self.outbox.stop_reading()
 
-    def expire(self) -> None:
-        """Let :meth:`read` see that the time for the login is up."""
-        self._is_expired = True
+    def expire(self, reason: str) -> None:
+        """Let :meth:`read` see the end, for a reason that the session has a farewell for."""
+        self.ended_by = reason
         self.outbox.stop_reading()
 
     def close(self) -> None:

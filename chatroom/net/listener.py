@@ -119,6 +119,7 @@ class Listener:
     :param login_seconds: time for a whole login; who has not logged in by then is cut off.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for a slow reader.
+    :param refusal: returns the sentence that keeps an address out, or nothing; must not block.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class Listener:
         login_seconds: float,
         line_bytes: int,
         outbox_bytes: int,
+        refusal: Callable[[str], str] = lambda address: "",
     ) -> None:
         self._sock = sock
         self._serve = serve
@@ -143,6 +145,7 @@ class Listener:
         self._login_seconds = login_seconds
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
+        self._refusal = refusal
         # Guards the doors and the tables below; nothing is taken under it.
         self._lock = threading.Lock()
         self._left = threading.Condition(self._lock)
@@ -176,6 +179,12 @@ class Listener:
         """Return the connections that are open now."""
         with self._lock:
             return list(self._connections)
+
+    def turn_out(self) -> None:
+        """End the connections, in the login or inside, whose address is kept out by now."""
+        for connection in self.connections():
+            if self._refusal(connection.address):
+                connection.expire("banned")
 
     def wait_empty(self, seconds: float) -> bool:
         """Wait until every connection's thread has finished; False: some have not."""
@@ -231,7 +240,7 @@ class Listener:
                 if connection.must_log_in:
                     expired.append(connection)
         for connection in expired:
-            connection.expire()
+            connection.expire("time is up")
         return left
 
     def _admit(self, sock: socket.socket, address: str) -> None:
@@ -247,7 +256,8 @@ class Listener:
             sock.close()  # the peer has left already
             return
         with self._lock:
-            refusal = self._doors.refusal(network)
+            # Under the lock: who is not turned away here is seen by turn_out.
+            refusal = self._refusal(address) or self._doors.refusal(network)
             if not refusal:
                 self._doors.enter(network)
                 connection = Connection(

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
+from chatroom.accounts.sanctions import Sanctions
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
 from chatroom.commands.invites import invite_table
 from chatroom.errors import StartError, UserError
 from chatroom.names import check_name
 from chatroom.storage import keys, legacy
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import NORMAL, SUPERUSER, Account
+from chatroom.storage.records import NORMAL, OPERATOR, SUPERUSER, Account, Actor
 from chatroom.text import (
     PASSWORD_LONGEST,
     check_new_password,
@@ -57,6 +58,8 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     add("list-users", "list all accounts")
     command = add("audit", "print what superusers and operators did, the newest last")
     command.add_argument("--last", metavar="N", type=int, default=AUDIT_SHOWN, help="how many")
+    command = add("lockdown", "let nobody new come in, or end that; who is inside stays")
+    command.add_argument("state", metavar="on|off", choices=("on", "off"))
     command = add("import-legacy", "take over the accounts of an old users_credentials.enc")
     command.add_argument("file", metavar="FILE", type=Path)
     command.add_argument("--passphrase", required=True, help="that the old file was made with")
@@ -98,14 +101,14 @@ def invite(
         _show(invite_table(invites.all()))
     elif arguments.command == "revoke-invite":
         invites.revoke(arguments.number)
-        accounts.audit("operator", f"revoked invitation {arguments.number}")
+        accounts.audit(OPERATOR, f"revoked invitation {arguments.number}")
         print(f"Invitation {arguments.number} does not hold any more.")
     else:
         if not 1 <= arguments.uses <= 10000:
             raise UserError("--uses must be 1 to 10000.")
         seconds = arguments.days * 86400
         code = invites.issue("operator", arguments.uses, seconds)
-        accounts.audit("operator", f"made an invitation for {arguments.uses}, {duration(seconds)}")
+        accounts.audit(OPERATOR, f"made an invitation for {arguments.uses}, {duration(seconds)}")
         print(link(code))
     return 0
 
@@ -126,7 +129,7 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             )
             _show(f"Made the account {arguments.user}.")
         case "grant":
-            accounts.set_grant(_find(accounts, arguments.user), arguments.grant, "operator")
+            accounts.set_grant(_find(accounts, arguments.user), arguments.grant, OPERATOR)
             _show(f"{arguments.user} has grant {arguments.grant} now.")
         case "reset-password":
             account = _find(accounts, arguments.user)
@@ -142,6 +145,9 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             if arguments.last < 1:
                 raise UserError("--last must be 1 or more.")
             _show(audit_table(engine.audit(arguments.last)))
+        case "lockdown":
+            Sanctions(engine, accounts).set_lockdown(arguments.state == "on", OPERATOR)
+            _show(f"The lockdown is {arguments.state}.")
         case "import-legacy":
             return _import_legacy(
                 accounts, arguments.file, arguments.passphrase, arguments.superuser
@@ -206,6 +212,6 @@ def _import_legacy(accounts: Accounts, file: Path, passphrase: str, superuser: s
     if superuser:
         account = _find(accounts, superuser)
         if account.grant != SUPERUSER:
-            accounts.set_grant(account, SUPERUSER, "import-legacy")
+            accounts.set_grant(account, SUPERUSER, Actor("import-legacy", "", "operator"))
             _show(f"{account.name} is a superuser now.")
     return 1 if problems and not old else 0

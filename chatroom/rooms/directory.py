@@ -1,4 +1,4 @@
-"""Who is here: coming, leaving, private messages, and what others changed."""
+"""Who is here: coming, leaving, private messages."""
 
 import threading
 import time
@@ -9,6 +9,7 @@ from itertools import islice
 
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.catalogue import Catalogue, may_enter
+from chatroom.rooms.changes import Changes
 from chatroom.rooms.clock import Clock
 from chatroom.rooms.keeper import PlaceKeeper
 from chatroom.rooms.memberships import Memberships
@@ -16,17 +17,22 @@ from chatroom.rooms.missed import Stretch, after_a_cut, at_login
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import LOBBY, Member, Room, mailbox_of
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import JOIN, LEAVE, PRIVATE, SUPERUSER, Account, Control, Places, Post
+from chatroom.storage.records import (
+    JOIN,
+    LEAVE,
+    PRIVATE,
+    Account,
+    Control,
+    Places,
+    Post,
+)
 
 AWAY_SECONDS = 30.0
 """Time for somebody who lost the connection to come back without being announced."""
 ROOMS = 1000
 MAIL_LOOKED_AT = 200
 """Private messages that are looked at for the last one that came from somebody else."""
-CHANGES_KNOWN = 4096
-"""Account changes that are remembered for those who are just logging in."""
 _READERS = 2  # threads that read back for who comes in
-_LOOK_SECONDS = 0.1  # changes of rooms that come together are looked at together
 
 
 class Directory:
@@ -49,12 +55,6 @@ class Directory:
         self._lock = threading.Lock()
         self._people: dict[str, Person] = {}
         self._is_quiet = False
-        self._is_look_due = False
-        self.changes = 0
-        """Number of account changes that were seen; read it before loading an account."""
-        # The last changes by account, the oldest first; those before _forgotten are not known.
-        self._changed: dict[str, int] = {}
-        self._forgotten = 0
         self._clock = Clock()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reading")
         self._catalogue = Catalogue(engine, self._lock, rooms)
@@ -62,6 +62,9 @@ class Directory:
         self.busy = Busy(engine, self._clock, self._lock)
         self.memberships = Memberships(
             engine, self._lock, self._people, self._catalogue, self._keeper
+        )
+        self._changes = Changes(
+            engine, self._clock, self._lock, self._people, self._catalogue, self.memberships
         )
         self.lobby = self._catalogue.lobby
         self._catalogue.load()
@@ -120,10 +123,10 @@ class Directory:
                     continue  # was here and left just now
                 person, before, stretches = self._locked_arrive(account, member, places, cursors)
                 is_busy = person.busy is not None
-                is_old = self._changed.get(account.id, self._forgotten) > seen
+                is_old = self._changes.locked_is_newer(account.id, seen)
                 break
         if is_old:
-            self.refresh(account.id)
+            self._changes.refresh(account.id)
         if cursors is None:
             since = before.seen if before else None
             if is_busy:  # what was missed comes when free
@@ -315,54 +318,11 @@ class Directory:
 
     # -- what was changed, here or elsewhere -------------------------------------------------
 
+    @property
+    def changes(self) -> int:
+        """Number of account changes that were seen; read it before loading an account."""
+        return self._changes.count
+
     def controlled(self, control: Control) -> None:
         """Act upon a change of an account or a room; called by the engine's thread."""
-        if control.kind == "room":
-            with self._lock:
-                if not self._is_look_due:
-                    self._is_look_due = True
-                    self._clock.after(_LOOK_SECONDS, self._look_at_rooms)
-            return
-        with self._lock:
-            self.changes += 1
-            self._changed.pop(control.account_id, None)
-            self._changed[control.account_id] = self.changes
-            if len(self._changed) > CHANGES_KNOWN:
-                self._forgotten = self._changed.pop(next(iter(self._changed)))
-        self.refresh(control.account_id)
-
-    def _look_at_rooms(self) -> None:
-        with self._lock:
-            self._is_look_due = False
-        for room, gone in self._catalogue.load():
-            self.memberships.dismiss(room, gone)
-
-    def refresh(self, account_id: str) -> None:
-        """Bring somebody who is here up to what the store says of the account."""
-        person = self._people.get(account_id)
-        if person is None:
-            return
-        kick = self._engine.kick_of(account_id)
-        if kick is not None:
-            fields = {"by": kick.by, "reason": kick.reason, "until": kick.until}
-            text = kick.sentence if kick.reason else f"{kick.sentence}."
-            for member in person.members:
-                member.end(member.face.control("kick", text, **fields))
-            return
-        account = self._engine.load_account_by_id(account_id)
-        if account is None:
-            with self._lock:
-                person.is_deleted = True
-            for member in person.members:
-                member.end(member.face.control("disconnect", "Your account was deleted. Goodbye."))
-            return
-        with self._lock:
-            before = person.account
-            if account.version < before.version:
-                return
-            person.account = account
-        if account.grant != before.grant:
-            role = "a superuser" if account.grant == SUPERUSER else "a normal user"
-            for member in person.members:
-                text = f"You are {role} now. See /help for what you may do."
-                member.outbox.offer(member.face.control("changegrant", text, grant=account.grant))
+        self._changes.controlled(control)

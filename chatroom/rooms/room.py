@@ -67,6 +67,7 @@ class Member:
 
     __slots__ = (
         "account_id",
+        "address",
         "cursors",
         "end",
         "face",
@@ -74,18 +75,27 @@ class Member:
         "last_active",
         "outbox",
         "room",
+        "since",
     )
 
     room: "Room"
     """Where this session's typed lines go; replaced under the directory's lock."""
 
     def __init__(
-        self, account_id: str, face: Face, outbox: Outbox, end: Callable[[bytes], None]
+        self,
+        account_id: str,
+        face: Face,
+        outbox: Outbox,
+        end: Callable[[bytes], None],
+        address: str = "",
     ) -> None:
         self.account_id = account_id
         self.face = face
         self.outbox = outbox
         self.end = end
+        self.address = address
+        """Of the peer; empty when it has none."""
+        self.since = time.time()
         self.cursors: dict[str, int] | None = None
         """While busy: the last place that was shown, for each log."""
         self.has_ticket = False

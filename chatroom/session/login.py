@@ -1,20 +1,19 @@
 """The login dialogue: a new account or an old one, until a person stands behind the connection."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.passwords import TooManyLogins
+from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.errors import ChatroomError, StoreError, UserError
 from chatroom.names import check_name
 from chatroom.session.access import REGISTER, RESUME, Access
 from chatroom.session.dialogue import AccessAsked, Dialogue
-from chatroom.storage.records import Account, Kick
-from chatroom.text import duration
+from chatroom.storage.records import SUPERUSER, Account, Sanction
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +46,7 @@ class Login:
     :param accounts: checks and makes accounts.
     :param tickets: of those who come back.
     :param invites: who may make an account.
+    :param sanctions: tells whom to keep out.
     :param pause: waits so many seconds, or until the server stops.
     """
 
@@ -56,12 +56,14 @@ class Login:
         accounts: Accounts,
         tickets: Tickets,
         invites: Invites,
+        sanctions: Sanctions,
         pause: Callable[[float], object],
     ) -> None:
         self._dialogue = dialogue
         self._accounts = accounts
         self._tickets = tickets
         self._invites = invites
+        self._sanctions = sanctions
         self._pause = pause
         self._network = dialogue.connection.network
         self._wrong = 0
@@ -71,7 +73,7 @@ class Login:
     def run(self) -> Entry:
         """Return the account of the person.
 
-        :raises GivenUp: too many wrong answers, or the person is kicked.
+        :raises GivenUp: too many wrong answers, or the person is kept out.
         :raises Gone: the peer has left or its time is up.
         """
         try:
@@ -92,6 +94,7 @@ class Login:
         answer = self._dialogue.ask("account", "Do you want to make a new account? [y/n]")
         word = answer.strip().lower()
         if word in ("y", "yes"):
+            self._refuse_new()
             try:
                 self._invites.check_door()
                 self._ask = self._register
@@ -121,6 +124,7 @@ class Login:
             invite = self._invites.admit(code)
             name = self._new_name()
             password = self._new_password()
+            self._refuse_new()
             return self._accounts.register(name, password, address=self._network, invite=invite)
         except TooManyLogins as error:
             self._dialogue.tell("error", str(error))
@@ -133,8 +137,10 @@ class Login:
         refuse = self._dialogue.refuse
         try:
             if access.word == RESUME:
+                # Whoever was inside when a lockdown began comes back with a ticket.
                 return self._redeem(access.ticket)
             if access.word == REGISTER:
+                self._refuse_new()
                 invite = self._invites.admit(access.code)
                 return self._accounts.register(
                     access.name, access.password, address=self._network, invite=invite
@@ -148,18 +154,31 @@ class Login:
 
     def _redeem(self, ticket: str) -> Account:
         try:
-            account, kick = self._tickets.redeem(ticket)
+            account, kept_out = self._tickets.redeem(ticket)
         except UserError:
             self._accounts.throttles.wrong_ticket(self._network)
             raise
-        return _let_in(account, kick)
+        return self._let_in(account, kept_out)
 
     def _check(self, name: str, password: str) -> Account:
-        account, kick = self._accounts.log_in(name, password, self._network, self._pause)
+        account = self._accounts.log_in(name, password, self._network, self._pause)
         if account is None:
             _log.info("login refused address=%s", self._dialogue.connection.address)
             raise UserError(_UNKNOWN)
-        return _let_in(account, kick)
+        account = self._let_in(account, self._sanctions.shut_out(account.id))
+        if account.grant != SUPERUSER:
+            self._refuse_new()
+        return account
+
+    @staticmethod
+    def _let_in(account: Account, kept_out: Sanction | None) -> Account:
+        if kept_out is not None:
+            raise GivenUp(shut_out_sentence(kept_out), "kick")
+        return account
+
+    def _refuse_new(self) -> None:
+        if self._sanctions.is_locked_down:
+            raise GivenUp(CLOSED)
 
     def _new_name(self) -> str:
         while True:
@@ -187,15 +206,3 @@ class Login:
             self._dialogue.tell("error", sentence)
         else:
             tell(sentence)
-
-
-def _let_in(account: Account, kick: Kick | None) -> Account:
-    if kick is not None:
-        raise GivenUp(kicked_sentence(kick), "kick")
-    return account
-
-
-def kicked_sentence(kick: Kick) -> str:
-    """Return what somebody is told who was kicked and comes back too early."""
-    left = duration(max(1.0, kick.until - time.time()))
-    return f"{kick.sentence}. You may come back in {left}."

@@ -4,6 +4,7 @@ import logging
 import time
 from concurrent.futures import CancelledError
 
+from chatroom.accounts.sanctions import mute_sentence
 from chatroom.commands.registry import Context, Registry, Services
 from chatroom.errors import Gone, StoreError, UserError
 from chatroom.net.connection import Connection
@@ -65,7 +66,11 @@ _FAREWELLS = {
 
 
 def _say_farewell(dialogue: Dialogue, services: Services, reason: str) -> None:
-    _say_goodbye(dialogue, "disconnect", _FAREWELLS.get(reason, ""))
+    ended_by = dialogue.connection.ended_by
+    if ended_by == "banned":
+        sentence = services.sanctions.refusal(dialogue.connection.address)
+        _say_goodbye(dialogue, "kick", sentence or "Your address was banned.")
+    _say_goodbye(dialogue, "disconnect", _FAREWELLS.get(ended_by or reason, ""))
     if services.stopping.is_set():
         if services.restarting.is_set():
             _say_goodbye(dialogue, "restart", "The server restarts. Come back in a moment.")
@@ -87,17 +92,22 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         services.accounts,
         services.tickets,
         services.invites,
+        services.sanctions,
         services.stopping.wait,
     )
     account, access = login.run()
     connection.logged_in()
+    if connection.ended_by:  # while the password was checked
+        raise Gone(connection.ended_by)
     resumption = None
     if access is not None and access.cursors is not None:
         resumption = Resumption(access.cursors, account.id, services.engine)
     ticket = None
     if access is not None and (access.wants_ticket or access.word == RESUME):
         ticket = services.tickets.issue(account, access.ticket)
-    member = Member(account.id, dialogue.face, connection.outbox, connection.end)
+    member = Member(
+        account.id, dialogue.face, connection.outbox, connection.end, connection.address
+    )
     try:
         # Held until the history is sent: what comes meanwhile belongs behind it.
         gap = connection.outbox.hold()
@@ -182,6 +192,8 @@ def _talk(
         if kind == POST:
             account = person.account
             try:
+                if (mute := services.sanctions.mute_of(account.id)) is not None:
+                    raise UserError(mute_sentence(mute))
                 room = member.room
                 if said.room:
                     room = services.directory.joined_room(person, said.room)

@@ -1,16 +1,15 @@
-"""Accounts and kicks as sealed rows: SQL in, records out. No thread and no lock in here."""
+"""Accounts as sealed rows: SQL in, records out. No thread and no lock in here."""
 
 import json
 import logging
 import sqlite3
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
 from chatroom.names import fold
 from chatroom.storage import rooms, skeletons
-from chatroom.storage.records import SUPERUSER, Account, Kick
+from chatroom.storage.records import SUPERUSER, Account
 from chatroom.storage.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -45,7 +44,9 @@ def superusers(connection: sqlite3.Connection, vault: Vault) -> int:
     return sum(account.grant == SUPERUSER for account in found)
 
 
-def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Account:
+def save(
+    connection: sqlite3.Connection, vault: Vault, account: Account, ends_sessions: bool = False
+) -> Account:
     """Insert or compare-and-set an account inside the caller's transaction; see the engine."""
     saved = replace(account, version=account.version + 1)
     is_superuser = int(saved.grant == SUPERUSER)
@@ -64,15 +65,20 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
         if not is_superuser and _is_last_superuser(connection, saved.id):
             raise LastSuperuser(saved.name)
         is_same_password = _has_password(connection, vault, saved)
-        changed = connection.execute(
-            "UPDATE accounts SET version=?, superuser=?, sealed=? WHERE id=? AND version=?",
-            (saved.version, is_superuser, sealed, saved.id, account.version),
-        )
+        name_key = vault.index(fold(saved.name))
+        try:
+            changed = connection.execute(
+                "UPDATE accounts SET name_key=?, version=?, superuser=?, sealed=? "
+                "WHERE id=? AND version=?",
+                (name_key, saved.version, is_superuser, sealed, saved.id, account.version),
+            )
+        except sqlite3.IntegrityError:
+            raise NameTaken(saved.name) from None
         if changed.rowcount != 1:
             raise Conflict(f"The account of {saved.name} was changed meanwhile.")
         if not is_same_password:
             rooms.revoke_tickets(connection, saved.id)
-    _control(connection, "account", saved.id)
+    _control(connection, "reset" if ends_sessions else "account", saved.id)
     return saved
 
 
@@ -81,7 +87,7 @@ def delete(connection: sqlite3.Connection, account: Account) -> None:
     if _is_last_superuser(connection, account.id):
         raise LastSuperuser(account.name)
     connection.execute("DELETE FROM accounts WHERE id=?", (account.id,))
-    connection.execute("DELETE FROM kicks WHERE account=?", (account.id,))
+    connection.execute("DELETE FROM sanctions WHERE target=?", (account.id,))
     connection.execute("DELETE FROM places WHERE account=?", (account.id,))
     skeletons.forget(connection, account.id)
     rooms.revoke_tickets(connection, account.id)
@@ -105,50 +111,6 @@ def _has_password(connection: sqlite3.Connection, vault: Vault, account: Account
     return kept is not None and kept.password == account.password
 
 
-def save_kick(connection: sqlite3.Connection, vault: Vault, kick: Kick) -> None:
-    """Keep a kick instead of an older one of the account, inside the caller's transaction."""
-    plain = json.dumps(
-        {"name": kick.name, "by": kick.by, "reason": kick.reason, "since": kick.since}
-    )
-    sealed = vault.seal(plain.encode(), f"kick {kick.account_id} {kick.until}")
-    connection.execute("DELETE FROM kicks WHERE until<?", (time.time(),))
-    connection.execute(
-        "INSERT OR REPLACE INTO kicks (account, until, sealed) VALUES (?,?,?)",
-        (kick.account_id, kick.until, sealed),
-    )
-    rooms.revoke_tickets(connection, kick.account_id)
-    _control(connection, "kick", kick.account_id)
-
-
-def lift_kick(connection: sqlite3.Connection, account_id: str) -> bool:
-    """Delete the kick of an account inside the caller's transaction; False: none held."""
-    deleted = connection.execute(
-        "DELETE FROM kicks WHERE account=? AND until>=?", (account_id, time.time())
-    )
-    return deleted.rowcount == 1
-
-
-def kicks(
-    connection: sqlite3.Connection, vault: Vault, account_id: str | None = None
-) -> list[Kick]:
-    """Return the kicks that hold now, oldest first, of all or of one account."""
-    rows = connection.execute(
-        "SELECT account, until, sealed FROM kicks WHERE until>=?1 AND (?2 IS NULL OR account=?2) "
-        "ORDER BY number",
-        (time.time(), account_id),
-    ).fetchall()
-    found = []
-    for account, until, sealed in rows:
-        try:
-            fields = json.loads(vault.unseal(sealed, f"kick {account} {until}"))
-        except Damaged as error:
-            # It still holds: whoever damages the record must not get back in by that.
-            _log.error("kick damaged account=%s reason=%s", account, error)
-            fields = {"name": "?", "by": "?", "reason": "the record is damaged", "since": 0.0}
-        found.append(Kick(account_id=account, until=until, **fields))
-    return found
-
-
 def _control(connection: sqlite3.Connection, kind: str, account_id: str) -> None:
     connection.execute("INSERT INTO controls (kind, account) VALUES (?,?)", (kind, account_id))
 
@@ -160,6 +122,8 @@ def _seal_account(vault: Vault, account: Account) -> bytes:
             "grant": account.grant,
             "password": account.password,
             "created": account.created,
+            "reset": account.reset,
+            "ignores": account.ignores,
         }
     )
     return vault.seal(plain.encode(), f"account {account.id} {account.version}")
@@ -168,4 +132,5 @@ def _seal_account(vault: Vault, account: Account) -> bytes:
 def _account(vault: Vault, row: tuple[str, int, bytes]) -> Account:
     account_id, version, sealed = row
     fields = json.loads(vault.unseal(sealed, f"account {account_id} {version}"))
+    fields["ignores"] = tuple(fields.get("ignores", ()))
     return Account(id=account_id, version=version, **fields)

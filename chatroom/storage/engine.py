@@ -15,10 +15,10 @@ from chatroom.storage.records import (
     Audit,
     Control,
     Invite,
-    Kick,
     Places,
     Post,
     RoomRecord,
+    Sanction,
     Span,
     Ticket,
     Wanted,
@@ -112,15 +112,18 @@ class Engine(Protocol):
         :raises Damaged: the record does not open.
         """
 
-    def save_account(self, account: Account, invite: bytes = b"") -> Account:
+    def save_account(
+        self, account: Account, invite: bytes = b"", ends_sessions: bool = False
+    ) -> Account:
         """Save an account, compare-and-set on its version (0: a new one); return it as saved.
 
         :param invite: digest of the invitation that a new account uses up; empty: none.
+        :param ends_sessions: its control event is ``reset``: every session of it ends.
 
         The change is durable, and its ``account`` control event has been handed out here, when
         this returns.
 
-        :raises NameTaken: a new account has a name that exists.
+        :raises NameTaken: another account has that name.
         :raises InviteSpent: the invitation does not hold any more.
         :raises LastSuperuser: the last superuser would be made a normal user.
         :raises Conflict: the account was saved by someone else since it was loaded.
@@ -134,7 +137,7 @@ class Engine(Protocol):
         """Return the number of superusers."""
 
     def delete_account(self, account: Account) -> None:
-        """Delete an account with its places, tickets and kick; then as ``save_account``.
+        """Delete an account with its places, tickets and sanctions; then as ``save_account``.
 
         :raises LastSuperuser: nobody would be left who may administer the room.
         """
@@ -186,22 +189,23 @@ class Engine(Protocol):
     def write_audit(self, entry: Audit) -> None:
         """Add to the audit trail."""
 
-    def audit(self, most: int) -> list[Audit]:
-        """Return the newest ``most`` entries of the audit trail, oldest first."""
+    def audit(self, most: int, account: Account | None = None) -> list[Audit]:
+        """Return the newest ``most`` entries of the audit trail, oldest first.
 
-    # -- kicks ------------------------------------------------------------------------------
-
-    def save_kick(self, kick: Kick) -> None:
-        """Keep a kick, instead of an older one of the same account; then as ``save_account``.
-
-        :raises StoreError: it could not be written; nothing was changed.
+        :param account: only what this one did, or what was done to it.
         """
 
-    def lift_kick(self, account_id: str) -> bool:
-        """Take a kick back; False when there was none that still held."""
+    # -- sanctions --------------------------------------------------------------------------
 
-    def kicks(self) -> list[Kick]:
-        """Return the kicks that still hold, oldest first."""
+    def save_sanction(self, sanction: Sanction) -> Sanction:
+        """Keep a kick, ban, mute or lockdown and return it with its number; then as
+        ``save_account``.
 
-    def kick_of(self, account_id: str) -> Kick | None:
-        """Return the kick of this account that still holds."""
+        It takes the place of an older one of the same kind and target.
+        """
+
+    def lift_sanction(self, number: int) -> bool:
+        """Take a sanction back; False when there was none that still held."""
+
+    def sanctions(self, target: str | None = None) -> list[Sanction]:
+        """Return the sanctions that still hold, oldest first; of one target, or all."""

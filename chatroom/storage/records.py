@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 SUPERUSER = 0
 NORMAL = 1
@@ -19,6 +19,15 @@ REMOVED = "removed"
 JOIN = "join"
 LEAVE = "leave"
 KEPT = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED})
+
+# Kinds of a sanction.
+KICK = "kick"
+BAN = "ban"
+MUTE = "mute"
+LOCKDOWN = "lockdown"
+SHUT_OUT = frozenset({KICK, BAN})
+"""With these a person cannot come in."""
+_DONE = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "locked out"}
 
 _COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-([0-9]{1,15})\Z")
 
@@ -150,6 +159,26 @@ class Audit:
     """Name of who did it."""
     act: str
     """One sentence; never the text of a message."""
+    why: str = ""
+    by_id: str = ""
+    """Account id of who did it; empty for the operator."""
+    whom_id: str = ""
+    """Account id of whom it was done to; empty: nobody in particular."""
+    origin: str = ""
+    """The address that it was done from, or ``operator``; empty in entries of older versions."""
+
+
+class Actor(NamedTuple):
+    """Who does something that is written down in the audit trail."""
+
+    name: str
+    id: str
+    """Account id; empty for the operator."""
+    origin: str
+    """The address that it is done from, or ``operator``."""
+
+
+OPERATOR = Actor("operator", "", "operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,26 +193,42 @@ class Account:
     password: dict[str, Any] = field(repr=False)
     """The password's hash with its parameters, as ``accounts.passwords`` made it."""
     created: float
+    reset: dict[str, Any] | None = field(default=None, repr=False)
+    """Digest and end of a one-time code that sets a new password; ``None``: there is none."""
+    ignores: tuple[str, ...] = ()
+    """Account ids of whom this person does not want to see."""
     version: int = 0
     """Grows with each save; 0 has never been saved."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kick:
-    """Somebody who may not log in for a while."""
+class Sanction:
+    """Something that keeps a person, a range of addresses or everybody from something."""
 
-    account_id: str
+    kind: str
+    """``KICK``, ``BAN``, ``MUTE`` or ``LOCKDOWN``."""
+    target: str
+    """Account id, or a range such as ``192.0.2.0/24``; empty for a lockdown."""
     name: str
+    """Of the person, as it was then; of a range the range itself."""
     by: str
     reason: str
     since: float
     until: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch; infinite: until it is lifted."""
+    number: int = 0
+    """Set by the engine, never used again."""
 
     @property
     def sentence(self) -> str:
         """What the person is told, without its full stop."""
-        return f"You were kicked by {self.by}{f': {self.reason}' if self.reason else ''}"
+        who = "Your address was" if self.is_range else "You were"
+        return f"{who} {_DONE[self.kind]} by {self.by}{f': {self.reason}' if self.reason else ''}"
+
+    @property
+    def is_range(self) -> bool:
+        """True for a range of addresses."""
+        return "/" in self.target
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +236,7 @@ class Control:
     """A change that every server of this store has to act upon, in order."""
 
     kind: str
-    """``account`` (it was saved or deleted), ``kick`` or ``room`` (it was saved)."""
+    """``account`` (it was saved or deleted), ``reset`` (with a reset code: its sessions end),
+    ``room`` (it was saved), the kind of a sanction, or ``un`` and the kind: it was lifted."""
     account_id: str
-    """Whose account; empty for ``room``: all rooms are looked at again."""
+    """Whose account; the target of a sanction; empty for ``room``: all are looked at again."""

@@ -5,12 +5,12 @@ import logging
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from chatroom.errors import Conflict, Damaged, NameTaken
 from chatroom.names import fold
 from chatroom.storage import skeletons
-from chatroom.storage.records import Audit, Places, RoomRecord, Ticket
+from chatroom.storage.records import Account, Audit, Places, RoomRecord, Ticket
 from chatroom.storage.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -133,18 +133,29 @@ def revoke_tickets(db: sqlite3.Connection, account_id: str) -> None:
 def write_audit(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
     """Add to the audit trail, inside the caller's transaction."""
     found = db.execute("INSERT INTO audit (sealed) VALUES (x'')")
-    plain = json.dumps({"time": entry.time, "by": entry.by, "act": entry.act})
+    plain = json.dumps(asdict(entry))
     sealed = vault.seal(plain.encode(), f"audit {found.lastrowid}")
     db.execute("UPDATE audit SET sealed=? WHERE seq=?", (sealed, found.lastrowid))
 
 
-def audit(db: sqlite3.Connection, vault: Vault, most: int) -> list[Audit]:
-    """Return the newest entries that open, oldest first."""
-    rows = db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC LIMIT ?", (most,)).fetchall()
-    entries = []
-    for seq, sealed in reversed(rows):
+def audit(
+    db: sqlite3.Connection, vault: Vault, most: int, account: Account | None = None
+) -> list[Audit]:
+    """Return the newest entries that open, oldest first; of one account, or all."""
+    entries: list[Audit] = []
+    for seq, sealed in db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC"):
+        if len(entries) == most:
+            break
         try:
-            entries.append(Audit(**json.loads(vault.unseal(sealed, f"audit {seq}"))))
+            entry = Audit(**json.loads(vault.unseal(sealed, f"audit {seq}")))
         except Damaged as error:
             _log.error("audit damaged seq=%d reason=%s", seq, error)
-    return entries
+            continue
+        if account is None or _concerns(entry, account):
+            entries.append(entry)
+    return entries[::-1]
+
+
+def _concerns(entry: Audit, account: Account) -> bool:
+    is_old = not entry.origin  # it has names only
+    return account.id in (entry.by_id, entry.whom_id) or (is_old and entry.by == account.name)

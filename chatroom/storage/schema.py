@@ -96,12 +96,27 @@ _STEPS = (
     ) WITHOUT ROWID;
     CREATE INDEX skeletons_owner ON skeletons (owner);
     """,
+    # What seals a kick binds "kick", account and end: as a row of the new table it still opens.
+    """
+    CREATE TABLE sanctions (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        target TEXT NOT NULL,
+        until REAL NOT NULL,
+        sealed BLOB NOT NULL,
+        UNIQUE (kind, target)
+    );
+    CREATE INDEX sanctions_target ON sanctions (target);
+    INSERT INTO sanctions (kind, target, until, sealed)
+        SELECT 'kick', account, until, sealed FROM kicks ORDER BY number;
+    DROP TABLE kicks;
+    """,
 )
 VERSION = len(_STEPS)
 _CHECKED_WHOLE = 64 * 1024 * 1024
 """Bytes up to which a store is looked at as a whole when it is opened."""
 _CHECKED = (
-    *("sqlite_sequence", "accounts", "kicks", "controls", "logs"),
+    *("sqlite_sequence", "accounts", "sanctions", "controls", "logs"),
     *("rooms", "places", "tickets", "audit", "invites", "skeletons"),
 )
 

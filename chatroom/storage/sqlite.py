@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chatroom.storage import accounts as rows
-from chatroom.storage import invites, rooms, schema
+from chatroom.storage import invites, rooms, sanctions, schema
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.history import History
 from chatroom.storage.logs import Logs
@@ -16,10 +16,10 @@ from chatroom.storage.records import (
     Account,
     Audit,
     Invite,
-    Kick,
     Places,
     Post,
     RoomRecord,
+    Sanction,
     Span,
     Ticket,
     Wanted,
@@ -141,10 +141,10 @@ class SqliteEngine:
     def write_audit(self, entry: Audit) -> None:
         self._write(lambda db: rooms.write_audit(db, self._vault, entry))
 
-    def audit(self, most: int) -> list[Audit]:
-        return self._read(lambda db: rooms.audit(db, self._vault, most))
+    def audit(self, most: int, account: Account | None = None) -> list[Audit]:
+        return self._read(lambda db: rooms.audit(db, self._vault, most, account))
 
-    # -- accounts and kicks -----------------------------------------------------------------
+    # -- accounts and sanctions --------------------------------------------------------------
 
     def load_account(self, name: str) -> Account | None:
         return self._read(lambda db: rows.load(db, self._vault, name))
@@ -152,11 +152,13 @@ class SqliteEngine:
     def load_account_by_id(self, account_id: str) -> Account | None:
         return self._read(lambda db: rows.load_by_id(db, self._vault, account_id))
 
-    def save_account(self, account: Account, invite: bytes = b"") -> Account:
+    def save_account(
+        self, account: Account, invite: bytes = b"", ends_sessions: bool = False
+    ) -> Account:
         def job(db: sqlite3.Connection) -> Account:
             if invite:
                 invites.use(db, self._vault, invite)
-            return rows.save(db, self._vault, account)
+            return rows.save(db, self._vault, account, ends_sessions)
 
         return self._write(job)
 
@@ -170,18 +172,14 @@ class SqliteEngine:
     def superusers(self) -> int:
         return self._read(lambda db: rows.superusers(db, self._vault))
 
-    def save_kick(self, kick: Kick) -> None:
-        self._write(lambda db: rows.save_kick(db, self._vault, kick))
+    def save_sanction(self, sanction: Sanction) -> Sanction:
+        return self._write(lambda db: sanctions.save(db, self._vault, sanction))
 
-    def lift_kick(self, account_id: str) -> bool:
-        return self._write(lambda db: rows.lift_kick(db, account_id))
+    def lift_sanction(self, number: int) -> bool:
+        return self._write(lambda db: sanctions.lift(db, number))
 
-    def kicks(self) -> list[Kick]:
-        return self._read(lambda db: rows.kicks(db, self._vault))
-
-    def kick_of(self, account_id: str) -> Kick | None:
-        found = self._read(lambda db: rows.kicks(db, self._vault, account_id))
-        return found[0] if found else None
+    def sanctions(self, target: str | None = None) -> list[Sanction]:
+        return self._read(lambda db: sanctions.load(db, self._vault, target))
 
     # -- inside -----------------------------------------------------------------------------
 

@@ -13,11 +13,12 @@ import pytest
 
 from chatroom.errors import Conflict, Damaged, LastSuperuser, Lookalike, NameTaken
 from chatroom.storage.records import (
+    KICK,
     NORMAL,
     SUPERUSER,
     Account,
     Control,
-    Kick,
+    Sanction,
 )
 from chatroom.storage.sqlite import SqliteEngine
 from tests.engine.conftest import Running, account, post
@@ -67,7 +68,15 @@ def test_of_two_lookalikes_that_register_at_once_one_gets_its_name(
     assert len(list(engines[0].accounts())) == 1
 
 
-def old_store(folder: Path, *names: str) -> None:
+_OLD_KICKS = """
+CREATE TABLE kicks (number INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL UNIQUE,
+    until REAL NOT NULL, sealed BLOB NOT NULL);
+INSERT INTO kicks SELECT number, target, until, sealed FROM sanctions;
+DROP TABLE sanctions;
+"""
+
+
+def old_store(folder: Path, *names: str, kicked: str = "") -> None:
     """Make a store as it was before lookalikes were refused."""
     engine = SqliteEngine(folder)
     engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
@@ -76,8 +85,12 @@ def old_store(folder: Path, *names: str) -> None:
         with sqlite3.connect(folder / "chatroom.db") as db:
             db.execute("DELETE FROM skeletons")
         db.close()
+    if kicked:
+        now = time.time()
+        engine.save_sanction(Sanction(KICK, kicked, "ann", "bob", "noise", now, now + 600))
     engine.close()
     with sqlite3.connect(folder / "chatroom.db") as db:
+        db.executescript(_OLD_KICKS)
         db.execute("DELETE FROM meta WHERE key='skeletons'")
         db.execute("DROP TABLE skeletons")
         db.execute("DROP TABLE invites")
@@ -195,12 +208,12 @@ def test_accounts_come_oldest_first(engine: SqliteEngine) -> None:
 def test_what_was_confirmed_is_there_after_the_next_start(start: Callable[[], Running]) -> None:
     first = start().engine
     saved = first.save_account(account("ann", SUPERUSER))
-    kick = Kick("id-ann", "ann", "bob", "noise", time.time(), time.time() + 60)
-    first.save_kick(kick)
+    kick = Sanction(KICK, "id-ann", "ann", "bob", "noise", time.time(), time.time() + 60)
+    kick = first.save_sanction(kick)
     first.close()
     second = start().engine
     assert second.load_account("ann") == saved
-    assert second.kicks() == [kick]
+    assert second.sanctions() == [kick]
 
 
 def test_a_damaged_or_swapped_record_is_told_and_the_others_stay_readable(
@@ -231,33 +244,37 @@ def test_nobody_becomes_superuser_by_editing_the_store(engine: SqliteEngine, fol
 
 def test_a_kick_holds_until_it_is_lifted_or_over(engine: SqliteEngine) -> None:
     now = time.time()
-    engine.save_kick(Kick("a", "ann", "bob", "noise", now, now + 60))
-    engine.save_kick(Kick("b", "bea", "bob", "", now, now - 1))
-    assert engine.kick_of("b") is None
-    assert [k.name for k in engine.kicks()] == ["ann"]
-    kick = engine.kick_of("a")
-    assert kick
+    engine.save_sanction(Sanction(KICK, "a", "ann", "bob", "noise", now, now + 60))
+    engine.save_sanction(Sanction(KICK, "b", "bea", "bob", "", now, now - 1))
+    assert engine.sanctions("b") == []
+    assert [k.name for k in engine.sanctions()] == ["ann"]
+    (kick,) = engine.sanctions("a")
     assert kick.reason == "noise"
-    assert engine.lift_kick("a") is True
-    assert engine.kick_of("a") is None
-    assert engine.lift_kick("a") is False
-    assert engine.lift_kick("b") is False
+    assert engine.lift_sanction(kick.number) is True
+    assert engine.sanctions("a") == []
+    assert engine.lift_sanction(kick.number) is False
+    assert engine.lift_sanction(kick.number + 1) is False
+
+
+def test_a_kick_of_an_older_store_still_holds(folder: Path, start: Callable[[], Running]) -> None:
+    old_store(folder, "ann", kicked="id0")
+    (kick,) = start().engine.sanctions("id0")
+    assert (kick.kind, kick.reason) == (KICK, "noise")
 
 
 def test_a_newer_kick_takes_the_place_of_an_older_one(engine: SqliteEngine) -> None:
     now = time.time()
     for reason in ("one", "two"):
-        engine.save_kick(Kick("a", "ann", "bob", reason, now, now + 60))
-    assert [k.reason for k in engine.kicks()] == ["two"]
+        engine.save_sanction(Sanction(KICK, "a", "ann", "bob", reason, now, now + 60))
+    assert [k.reason for k in engine.sanctions()] == ["two"]
 
 
 def test_whoever_damages_a_kick_does_not_get_in_by_that(engine: SqliteEngine, folder: Path) -> None:
     now = time.time()
-    engine.save_kick(Kick("a", "ann", "bob", "noise", now, now + 60))
+    engine.save_sanction(Sanction(KICK, "a", "ann", "bob", "noise", now, now + 60))
     with sqlite3.connect(folder / "chatroom.db") as db:
-        db.execute("UPDATE kicks SET until=until+0.5")
-    kick = engine.kick_of("a")
-    assert kick
+        db.execute("UPDATE sanctions SET until=until+0.5")
+    (kick,) = engine.sanctions("a")
     assert "damaged" in kick.reason
 
 
@@ -268,7 +285,7 @@ def test_changes_are_told_in_order_before_they_are_confirmed(running: Running) -
     engine, now = running.engine, time.time()
     engine.save_account(account("ann"))
     assert running.controls.get_nowait() == Control("account", "id-ann")
-    engine.save_kick(Kick("id-ann", "ann", "bob", "", now, now + 60))
+    engine.save_sanction(Sanction(KICK, "id-ann", "ann", "bob", "", now, now + 60))
     assert running.controls.get_nowait() == Control("kick", "id-ann")
 
 
@@ -305,7 +322,9 @@ def test_no_name_password_or_reason_stands_in_clear_in_the_files(
 ) -> None:
     secret = base64.b64encode(b"a hash of the password").decode()
     engine.save_account(replace(account("Clementine"), id="id", password={"hash": secret}))
-    engine.save_kick(Kick("id", "Clementine", "Bartholomew", "insults", 1.0, time.time() + 60))
+    engine.save_sanction(
+        Sanction(KICK, "id", "Clementine", "Bartholomew", "insults", 1.0, time.time() + 60)
+    )
     engine.append(post("my confession"))
     engine.settle(PATIENCE)
     content = b"".join(file.read_bytes() for file in folder.iterdir()).lower()

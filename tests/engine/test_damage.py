@@ -13,7 +13,7 @@ import pytest
 
 from chatroom.errors import Damaged, StoreError, VaultError
 from chatroom.storage import schema
-from chatroom.storage.records import Audit, Kick, Places, RoomRecord, Ticket
+from chatroom.storage.records import KICK, Audit, Places, RoomRecord, Sanction, Ticket
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.vault import open_vault
 from tests.engine.conftest import Running, account, post
@@ -31,7 +31,7 @@ def store(folder: Path) -> Path:
     engine = running.engine
     for name in ("ann", "bob"):
         engine.save_account(account(name))
-        engine.save_kick(Kick(f"id-{name}", name, "boss", f"for {name}", 1.0, LATER))
+        engine.save_sanction(Sanction(KICK, f"id-{name}", name, "boss", f"for {name}", 1.0, LATER))
         engine.save_room(RoomRecord(f"of-{name}", f"id-{name}", f"topic of {name}"))
         engine.save_places({f"id-{name}": Places({"lobby": 1}, f"of-{name}", 1.0)})
         engine.write_audit(Audit(1.0, name, f"done by {name}"))
@@ -86,8 +86,8 @@ def see_account(engine: SqliteEngine) -> None:
 
 
 def see_kick(engine: SqliteEngine) -> None:
-    ann, bob = engine.kicks()
-    assert (ann.account_id, ann.by, ann.reason) == ("id-ann", "?", "the record is damaged")
+    ann, bob = engine.sanctions()
+    assert (ann.target, ann.by, ann.reason) == ("id-ann", "?", "the record is damaged")
     assert (bob.by, bob.reason) == ("boss", "for bob")
 
 
@@ -121,7 +121,7 @@ def see_audit(engine: SqliteEngine) -> None:
     ("table", "see", "named"),
     [
         ("accounts", see_account, "account damaged id=id-ann"),
-        ("kicks", see_kick, "kick damaged account=id-ann"),
+        ("sanctions", see_kick, "kick damaged target=id-ann"),
         ("segments", see_segment, "messages damaged log=1 first=1 last=1"),
         ("rooms", see_room, "room damaged key="),
         ("places", see_places, ""),

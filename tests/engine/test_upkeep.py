@@ -20,7 +20,7 @@ from chatroom.storage.compaction import (
     Piece,
     plan,
 )
-from chatroom.storage.records import SUPERUSER, Kick, Places, Post, Ticket, Wanted
+from chatroom.storage.records import KICK, SUPERUSER, Places, Post, Sanction, Ticket, Wanted
 from chatroom.storage.sqlite import STORE_FILE, SqliteEngine
 from chatroom.storage.upkeep import Keep
 from tests.engine.conftest import Running, account, post
@@ -310,7 +310,7 @@ def test_an_account_goes_with_all_that_hangs_on_it(running: Running) -> None:
     engine.save_places({"id-ann": Places({"lobby": 3}, "lobby", 1.0)})
     engine.save_tickets([ticket("id-ann")])
     engine.save_tickets([ticket("id-boss")])
-    engine.save_kick(Kick("id-ann", "ann", "boss", "", 0.0, time.time() + 99))
+    engine.save_sanction(Sanction(KICK, "id-ann", "ann", "boss", "", 0.0, time.time() + 99))
     engine.save_tickets([ticket("id-ann")])
     while not running.controls.empty():
         running.controls.get_nowait()
@@ -319,7 +319,7 @@ def test_an_account_goes_with_all_that_hangs_on_it(running: Running) -> None:
     assert engine.load_account("ann") is None
     assert engine.load_places("id-ann") is None
     assert engine.load_ticket(ticket("id-ann").digest) is None
-    assert engine.kick_of("id-ann") is None
+    assert engine.sanctions("id-ann") == []
     assert engine.load_ticket(ticket("id-boss").digest) is not None
     with pytest.raises(LastSuperuser):
         engine.delete_account(boss)
@@ -347,5 +347,5 @@ def test_a_new_password_and_a_kick_end_the_tickets_and_a_grant_does_not(running:
     engine.save_account(replace(ann, password={"scheme": "other"}))
     assert engine.load_ticket(ticket("id-ann").digest) is None
     engine.save_tickets([ticket("id-ann")])
-    engine.save_kick(Kick("id-ann", "ann", "boss", "", 0.0, time.time() + 99))
+    engine.save_sanction(Sanction(KICK, "id-ann", "ann", "boss", "", 0.0, time.time() + 99))
     assert engine.load_ticket(ticket("id-ann").digest) is None

@@ -1,0 +1,179 @@
+"""Kicks, bans, mutes and the lockdown: imposed, lifted, and asked for at the doors."""
+
+import logging
+import math
+import time
+
+from chatroom.accounts.accounts import Accounts
+from chatroom.addresses import Range, address_of, range_of
+from chatroom.errors import UserError
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import (
+    BAN,
+    KICK,
+    LOCKDOWN,
+    MUTE,
+    SHUT_OUT,
+    Account,
+    Actor,
+    Control,
+    Sanction,
+)
+from chatroom.text import duration
+
+_log = logging.getLogger(__name__)
+
+CLOSED = "The room is closed: nobody new comes in just now. Try again later."
+_ACTS = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "began a lockdown"}
+
+
+def shut_out(engine: Engine, account_id: str) -> Sanction | None:
+    """Return what keeps somebody out, the longest if there are several."""
+    found = [one for one in engine.sanctions(account_id) if one.kind in SHUT_OUT]
+    return max(found, key=lambda one: one.until, default=None)
+
+
+def until_text(sanction: Sanction) -> str:
+    """Return until when a sanction holds, in the server's local time."""
+    if math.isinf(sanction.until):
+        return "forever"
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(sanction.until))
+
+
+def shut_out_sentence(sanction: Sanction) -> str:
+    """Return what somebody is told who is kept out."""
+    if math.isinf(sanction.until):
+        return f"{sanction.sentence}. You may not come back."
+    left = duration(max(1.0, sanction.until - time.time()))
+    return f"{sanction.sentence}. You may come back in {left}."
+
+
+def mute_sentence(sanction: Sanction) -> str:
+    """Return what a muted person is told who wants to say something."""
+    end = (
+        "until a superuser lifts it"
+        if math.isinf(sanction.until)
+        else f"until {until_text(sanction)}"
+    )
+    return f"{sanction.sentence}. You may read, but not write, {end}."
+
+
+class Sanctions:
+    """Imposes and lifts; knows by heart what is asked for at each connection and each post.
+
+    What it knows by heart follows the control events, which come from the engine's thread. Any
+    thread may call the other methods; those that change something wait for the disk.
+
+    :param engine: keeps the sanctions.
+    :param accounts: writes the audit trail.
+    :raises StoreError: they cannot be read.
+    """
+
+    def __init__(self, engine: Engine, accounts: Accounts) -> None:
+        self._engine = engine
+        self._accounts = accounts
+        # Replaced, never changed, by the engine's thread only.
+        self._ranges: tuple[tuple[Range, Sanction], ...] = ()
+        self._mutes: dict[str, Sanction] = {}
+        self._lockdown: Sanction | None = None
+        for sanction in engine.sanctions():
+            self._take(sanction)
+
+    # -- at the doors --------------------------------------------------------------------------
+
+    def refusal(self, address: str) -> str:
+        """Return what keeps an address out, as a sentence; empty: nothing. Reads no store."""
+        if not self._ranges:
+            return ""
+        ip, now = address_of(address), time.time()
+        for banned, sanction in self._ranges:
+            if ip is not None and ip in banned and sanction.until > now:
+                return shut_out_sentence(sanction)
+        return ""
+
+    def mute_of(self, account_id: str) -> Sanction | None:
+        """Return the mute of somebody, if it still holds. Reads no store."""
+        mute = self._mutes.get(account_id)
+        return mute if mute is not None and mute.until > time.time() else None
+
+    def shut_out(self, account_id: str) -> Sanction | None:
+        """Return what keeps somebody out; see :func:`shut_out`."""
+        return shut_out(self._engine, account_id)
+
+    @property
+    def is_locked_down(self) -> bool:
+        """True while nobody new comes in. Reads no store."""
+        return self._lockdown is not None
+
+    def controlled(self, control: Control) -> None:
+        """Follow a control event; the engine's thread only."""
+        kind, target = control.kind.removeprefix("un"), control.account_id
+        if kind not in _ACTS:
+            return
+        if kind == LOCKDOWN:
+            self._lockdown = None
+        elif kind == MUTE:
+            self._mutes = {k: v for k, v in self._mutes.items() if k != target}
+        else:
+            self._ranges = tuple(one for one in self._ranges if one[1].target != target)
+        for sanction in self._engine.sanctions(target):
+            if sanction.kind == kind:
+                self._take(sanction)
+
+    def _take(self, sanction: Sanction) -> None:
+        if sanction.kind == LOCKDOWN:
+            self._lockdown = sanction
+        elif sanction.kind == MUTE:
+            self._mutes = {**self._mutes, sanction.target: sanction}
+        elif sanction.is_range:
+            self._ranges = (*self._ranges, (range_of(sanction.target), sanction))
+
+    # -- imposed and lifted --------------------------------------------------------------------
+
+    def impose(
+        self, kind: str, whom: Account | Range | None, by: Actor, reason: str, seconds: float
+    ) -> Sanction:
+        """Impose a sanction; durable, and in force everywhere here, when this returns.
+
+        :param whom: an account, a range of addresses (ban only), or nobody in particular.
+        :param seconds: for how long; infinite: until it is lifted.
+        """
+        target = whom.id if isinstance(whom, Account) else str(whom or "")
+        name = whom.name if isinstance(whom, Account) else target
+        now = time.time()
+        sanction = self._engine.save_sanction(
+            Sanction(kind, target, name, by.name, reason, now, now + seconds)
+        )
+        length = "forever" if math.isinf(seconds) else f"for {duration(seconds)}"
+        who = f"target={target or '-'} seconds={seconds:.0f} by={by.name}"
+        _log.info("%s %s reason=%s", kind if kind == LOCKDOWN else _ACTS[kind], who, reason)
+        act = f"{_ACTS[kind]} {name} {length}" if target else _ACTS[kind]
+        self._accounts.audit(by, act, target if isinstance(whom, Account) else "", reason)
+        return sanction
+
+    def lift(self, sanction: Sanction, by: Actor) -> None:
+        """Take a sanction back. :raises UserError: it is over already."""
+        if not self._engine.lift_sanction(sanction.number):
+            raise UserError(f"That {sanction.kind} is over already.")
+        kind, target = sanction.kind, sanction.target
+        _log.info("%s lifted target=%s by=%s", kind, target or "-", by.name)
+        act = f"took back the {kind} of {sanction.name}" if target else "ended the lockdown"
+        self._accounts.audit(by, act, "" if sanction.is_range else target)
+
+    def lift_of(self, kind: str, account: Account, by: Actor, otherwise: str) -> None:
+        """Take back a sanction of somebody. :raises UserError: ``otherwise``, there is none."""
+        for sanction in self._engine.sanctions(account.id):
+            if sanction.kind == kind:
+                self.lift(sanction, by)
+                return
+        raise UserError(otherwise)
+
+    def set_lockdown(self, is_on: bool, by: Actor) -> None:
+        """Begin or end a lockdown. :raises UserError: it is so already."""
+        now = next((one for one in self._engine.sanctions("") if one.kind == LOCKDOWN), None)
+        if is_on == (now is not None):
+            raise UserError(f"The lockdown is {'on' if is_on else 'off'} already.")
+        if now is None:
+            self.impose(LOCKDOWN, None, by, "", math.inf)
+        else:
+            self.lift(now, by)

@@ -1,0 +1,41 @@
+"""Addresses and ranges of them, by the standard library's ``ipaddress``. Pure; any thread.
+
+An IPv4 address that came mapped into IPv6 (RFC 4291, section 2.5.5.2) is the IPv4 address.
+"""
+
+import ipaddress
+
+from chatroom.errors import UserError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Range = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_MAPPED_BITS = 96
+
+
+def address_of(text: str) -> Address | None:
+    """Return the address that a peer has; ``None``: it has none."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
+
+
+def range_of(text: str) -> Range:
+    """Return a range such as ``192.0.2.0/24``; bits behind the prefix do not count.
+
+    :raises UserError: it is none.
+    """
+    try:
+        found = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise UserError(
+            f"'{text}' is not a range of addresses. Take one such as 192.0.2.7/32 or 2001:db8::/48."
+        ) from None
+    if isinstance(found, ipaddress.IPv6Network) and found.prefixlen >= _MAPPED_BITS:
+        mapped = found.network_address.ipv4_mapped
+        if mapped is not None:
+            return ipaddress.IPv4Network((mapped, found.prefixlen - _MAPPED_BITS))
+    return found

@@ -1,0 +1,102 @@
+"""Commands of superusers that keep somebody out or quiet: bans, mutes, the lockdown."""
+
+import math
+import time
+
+from chatroom.accounts.sanctions import until_text
+from chatroom.addresses import Range, address_of
+from chatroom.commands.registry import Context, Registry
+from chatroom.errors import UserError
+from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account
+from chatroom.text import duration, table
+
+_MUTE_SECONDS = 1800.0
+
+
+def add_to(registry: Registry) -> None:
+    """Enter these commands into the table."""
+
+    @registry.command(
+        "ban",
+        "USER|ADDRESS/PREFIX [2h|7d|forever] [reason]",
+        "keep a person, or a range of addresses, out for a time or for good",
+        SUPERUSER,
+    )
+    def ban(
+        context: Context, whom: Account | Range, seconds: float | None, reason: str | None
+    ) -> None:
+        _refuse_own(context, whom)
+        length = _length(seconds, math.inf)
+        made = context.services.sanctions.impose(BAN, whom, context.actor, reason or "", length)
+        end = "" if math.isinf(length) else f" for {duration(length)}"
+        context.reply(f"{made.name} is banned{end}. /unban {made.number} lifts it.")
+
+    @registry.command("bans", "", "who is banned, by whom, why, until when", SUPERUSER)
+    def view_bans(context: Context) -> None:
+        rows = [
+            (
+                str(one.number),
+                one.target if one.is_range else one.name,
+                one.by,
+                time.strftime("%Y-%m-%d %H:%M", time.localtime(one.since)),
+                until_text(one),
+                one.reason or "-",
+            )
+            for one in context.services.engine.sanctions()
+            if one.kind == BAN
+        ]
+        head = ("N", "who", "banned by", "when", "until", "reason")
+        context.reply(table(head, rows) if rows else "Nobody is banned.")
+
+    @registry.command("unban", "NUMBER", "lift a ban, by its number in /bans", SUPERUSER)
+    def unban(context: Context, number: int) -> None:
+        for one in context.services.engine.sanctions():
+            if one.kind == BAN and one.number == number:
+                context.services.sanctions.lift(one, context.actor)
+                context.reply(f"Ban {number} of {one.name} is lifted.")
+                return
+        raise UserError(f"There is no ban {number}. See /bans.")
+
+    @registry.command("mute", "USER [30m] [reason]", "let somebody read but not write", SUPERUSER)
+    def mute(context: Context, account: Account, seconds: float | None, reason: str | None) -> None:
+        if account.id == context.account.id:
+            raise UserError("You cannot mute yourself. Say nothing instead.")
+        length = _length(seconds, _MUTE_SECONDS)
+        context.services.sanctions.impose(MUTE, account, context.actor, reason or "", length)
+        context.reply(f"{account.name} may read but not write for {duration(length)}.")
+
+    @registry.command("unmute", "USER", "let somebody write again", SUPERUSER)
+    def unmute(context: Context, account: Account) -> None:
+        otherwise = f"{account.name} is not muted."
+        context.services.sanctions.lift_of(MUTE, account, context.actor, otherwise)
+        context.reply(f"{account.name} may write again.")
+
+    @registry.command(
+        "lockdown", "on|off", "let nobody new come in; who is inside stays", SUPERUSER
+    )
+    def lockdown(context: Context, state: str) -> None:
+        context.services.sanctions.set_lockdown(state == "on", context.actor)
+        context.reply(f"The lockdown is {state}.")
+
+
+def _length(given: float | None, usual: float) -> float:
+    if given is None:
+        return usual
+    if given <= 0:
+        raise UserError("That is no time at all. Take a length such as 30m, 2h or 7d.")
+    return given
+
+
+def _refuse_own(context: Context, whom: Account | Range) -> None:
+    """Refuse what would shut out who asks. :raises UserError: it would."""
+    if isinstance(whom, Account):
+        if whom.id == context.account.id:
+            raise UserError("You cannot ban yourself.")
+        return
+    for member in context.person.members:
+        address = address_of(member.address)
+        if address is not None and address in whom:
+            raise UserError(
+                f"You cannot ban {whom}: your own session comes from {address}. Take a smaller "
+                "range."
+            )

@@ -1,0 +1,71 @@
+"""Kicks, bans, mutes and the lockdown as sealed rows: SQL in, records out. No thread, no lock."""
+
+import json
+import logging
+import sqlite3
+import time
+from dataclasses import replace
+
+from chatroom.errors import Damaged
+from chatroom.storage import rooms
+from chatroom.storage.records import SHUT_OUT, Sanction
+from chatroom.storage.vault import Vault
+
+_log = logging.getLogger(__name__)
+
+
+def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
+    """Keep a sanction instead of an older one of its kind, inside the caller's transaction."""
+    plain = json.dumps(
+        {
+            "name": sanction.name,
+            "by": sanction.by,
+            "reason": sanction.reason,
+            "since": sanction.since,
+        }
+    )
+    sealed = vault.seal(plain.encode(), f"{sanction.kind} {sanction.target} {sanction.until}")
+    db.execute("DELETE FROM sanctions WHERE until<?", (time.time(),))
+    found = db.execute(
+        "INSERT OR REPLACE INTO sanctions (kind, target, until, sealed) VALUES (?,?,?,?)",
+        (sanction.kind, sanction.target, sanction.until, sealed),
+    )
+    if sanction.kind in SHUT_OUT:
+        rooms.revoke_tickets(db, sanction.target)
+    _control(db, sanction.kind, sanction.target)
+    return replace(sanction, number=found.lastrowid or 0)
+
+
+def lift(db: sqlite3.Connection, number: int) -> bool:
+    """Delete a sanction inside the caller's transaction; False: none with this number held."""
+    row = db.execute(
+        "SELECT kind, target FROM sanctions WHERE number=? AND until>=?", (number, time.time())
+    ).fetchone()
+    if row is None:
+        return False
+    db.execute("DELETE FROM sanctions WHERE number=?", (number,))
+    _control(db, f"un{row[0]}", row[1])
+    return True
+
+
+def load(db: sqlite3.Connection, vault: Vault, target: str | None = None) -> list[Sanction]:
+    """Return the sanctions that hold now, oldest first, of all targets or of one."""
+    rows = db.execute(
+        "SELECT number, kind, target, until, sealed FROM sanctions WHERE until>=?"
+        + (" ORDER BY number" if target is None else " AND target=? ORDER BY number"),
+        (time.time(),) if target is None else (time.time(), target),
+    ).fetchall()
+    found = []
+    for number, kind, whom, until, sealed in rows:
+        try:
+            fields = json.loads(vault.unseal(sealed, f"{kind} {whom} {until}"))
+        except Damaged as error:
+            # It still holds: whoever damages the record must not get back in by that.
+            _log.error("%s damaged target=%s reason=%s", kind, whom, error)
+            fields = {"name": "?", "by": "?", "reason": "the record is damaged", "since": 0.0}
+        found.append(Sanction(kind=kind, target=whom, until=until, number=number, **fields))
+    return found
+
+
+def _control(db: sqlite3.Connection, kind: str, target: str) -> None:
+    db.execute("INSERT INTO controls (kind, account) VALUES (?,?)", (kind, target))

@@ -1,0 +1,176 @@
+"""Bans and the lockdown: who is kept out, by account, by address, or everybody who is new."""
+
+import re
+
+import pytest
+
+from tests.conftest import StartServer
+from tests.harness import PASSWORD, Peer, ServerProcess
+
+
+def number_of(boss: Peer, who: str) -> str:
+    """Return the number of somebody's ban, from /bans."""
+    rows = re.findall(rf"(?m)^(\d+) +{re.escape(who)} ", boss.answer_to("/bans"))
+    assert len(rows) == 1
+    return str(rows[0])
+
+
+def knock(server: ServerProcess, name: str, password: str = PASSWORD) -> Peer:
+    peer = server.peer()
+    peer.send("n", name, password)
+    return peer
+
+
+# -- by account ------------------------------------------------------------------------------
+
+
+def test_a_ban_ends_all_sessions_and_keeps_the_person_out_until_it_is_lifted(
+    room: ServerProcess, boss: Peer
+) -> None:
+    first, second = room.join("anna"), room.join("anna")
+    boss.send("/ban ANNA spam and more")
+    boss.until("anna is banned. /unban ")
+    for peer in (first, second):
+        assert peer.until_end().endswith("You were banned by boss: spam and more\n")
+    told = knock(room, "anna").until_end()
+    assert "You were banned by boss: spam and more. You may not come back." in told
+    assert "banned" not in knock(room, "anna", "wrong password").until("Unknown name")
+    boss.send(f"/unban {number_of(boss, 'anna')}")
+    boss.until("of anna is lifted.")
+    knock(room, "anna").until("Welcome, anna")
+    assert "Nobody is banned" in boss.answer_to("/bans")
+
+
+def test_a_ban_for_a_time_says_how_long_it_lasts_and_programs_get_its_end(
+    room: ServerProcess, boss: Peer
+) -> None:
+    program, forever = room.program_peer("berta"), room.program_peer("bruno")
+    boss.send("/ban berta 2h noise", "/ban bruno")
+    boss.until("berta is banned for 2h.")
+    told = program.until_event("control", do="kick")
+    assert (told["by"], told["reason"]) == ("boss", "noise")
+    assert told["until"] > 0
+    assert forever.until_event("control", do="kick")["until"] is None
+    assert "You may come back in 1h 59m." in knock(room, "berta").until_end()
+
+
+def test_a_ticket_does_not_open_the_door_to_who_is_banned(room: ServerProcess, boss: Peer) -> None:
+    room.join("carla").close()
+    program = room.program_start()
+    program.send_event("login", name="carla", password=PASSWORD, ticket=True)
+    ticket = program.until_event("ticket")["ticket"]
+    boss.answer_to("/ban carla 1h")
+    back = room.program_start()
+    back.send_event("resume", ticket=ticket)
+    assert "does not hold" in back.until_event("result", ok=False)["text"]
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("/ban boss", "You cannot ban yourself."),
+        ("/ban 127.0.0.0/8", "You cannot ban 127.0.0.0/8: your own session comes from 127.0.0.1."),
+        ("/ban ::ffff:127.0.0.0/104", "You cannot ban 127.0.0.0/8"),
+        ("/ban 1.2.3.4/99", "'1.2.3.4/99' is not a range of addresses."),
+        ("/ban 192.0.2.7", "There is nobody called '192.0.2.7'."),
+        ("/ban", "USER|ADDRESS/PREFIX is missing."),
+        ("/ban boss2 0m", "nobody called 'boss2'"),
+        ("/unban 999", "There is no ban 999. See /bans."),
+        ("/unban x", "'x' is not the number of a ban."),
+        ("/lockdown off", "The lockdown is off already."),
+        ("/lockdown maybe", "'maybe' must be on or off."),
+    ],
+)
+def test_what_cannot_be_done_is_told(
+    room: ServerProcess, boss: Peer, line: str, answer: str
+) -> None:
+    assert answer in boss.answer_to(line)
+
+
+# -- by address ------------------------------------------------------------------------------
+
+
+def test_a_banned_range_ends_sessions_and_logins_and_refuses_who_connects(
+    room: ServerProcess, boss: Peer
+) -> None:
+    inside, knocking = far_peer(room), far_peer(room)
+    inside.send("y", "dario", PASSWORD, PASSWORD)
+    inside.until("Here now")
+    knocking.send("n", "dario")
+    knocking.until("Your password:")
+    watcher = room.join("watcher-of-dario")
+    boss.send("/ban 127.9.0.0/16 1h a bad neighbourhood")
+    boss.until("127.9.0.0/16 is banned for 1h.")
+    sentence = "Your address was banned by boss: a bad neighbourhood. You may come back in"
+    assert sentence in inside.until_end()
+    assert sentence in knocking.until_end()
+    watcher.until("dario has left")
+    refused = far_peer(room).until_end()
+    assert refused.startswith(sentence)
+    assert len(refused.splitlines()) == 1
+    boss.send(f"/unban {number_of(boss, '127.9.0.0/16')}")
+    boss.until("is lifted")
+    far_peer(room).until("This is")
+
+
+def far_peer(server: ServerProcess) -> Peer:
+    """Return a peer whose address is 127.9.8.7."""
+    return Peer(server.port, local="127.9.8.7")
+
+
+def test_bans_and_their_end_survive_kill_9(start_server: StartServer) -> None:
+    server = start_server()
+    boss = server.join_superuser("boss")
+    server.join("ann"), server.join("bob")
+    boss.send("/ban ann", "/ban 127.9.0.0/16", "/ban bob")
+    boss.until("bob is banned")
+    boss.send(f"/unban {number_of(boss, 'bob')}")
+    boss.until("lifted")
+    server.kill()
+    server.start()
+    assert "You were banned by boss. You may not come back." in knock(server, "ann").until_end()
+    assert far_peer(server).until_end().startswith("Your address was banned by boss.")
+    knock(server, "bob").until("Welcome")
+
+
+# -- lockdown --------------------------------------------------------------------------------
+
+
+def test_a_lockdown_lets_nobody_new_in_and_leaves_those_inside(
+    room: ServerProcess, boss: Peer
+) -> None:
+    emma = room.join("emma")
+    room.join("franz").close()
+    program = room.program_start()
+    program.send_event("login", name="franz", password=PASSWORD, ticket=True)
+    ticket = program.until_event("ticket")["ticket"]
+    boss.send("/lockdown on")
+    emma.until("The room is closed now: nobody new comes in. Who is inside stays.")
+    boss.until("The lockdown is on.")
+    closed = "The room is closed: nobody new comes in just now. Try again later."
+    new = room.peer()
+    new.send("y")
+    assert closed in new.until_end()
+    assert closed in knock(room, "franz").until_end()
+    one_line = room.program_start()
+    one_line.send_event("register", name="gerd", password=PASSWORD)
+    assert one_line.until_event("control", do="disconnect")["text"] == closed
+    knock(room, "boss").until("Welcome, boss")
+    program.vanish()
+    back = room.program_start()
+    back.send_event("resume", ticket=ticket)
+    back.until_event("notice", kind="resumed")
+    assert "closed" not in emma.answer_to("/viewusers")
+    done = room.operate("lockdown", "off")
+    assert (done.returncode, done.stdout) == (0, "The lockdown is off.\n")
+    emma.until("The room is open again.")
+    knock(room, "emma").until("Welcome, emma")
+
+
+def test_a_lockdown_survives_kill_9(start_server: StartServer) -> None:
+    server = start_server()
+    server.join("ann")
+    assert server.operate("lockdown", "on").stdout == "The lockdown is on.\n"
+    server.kill()
+    server.start()
+    assert "The room is closed" in knock(server, "ann").until_end()
