@@ -4,6 +4,7 @@
 
     ChatroomError
     ├── UserError            a sentence for the person who typed; says what to do next
+    │   └── Demoted          who did it as a superuser is none any more
     ├── StartError           a sentence for the operator; the program cannot go on
     │   ├── SettingError     a setting has a value that is not allowed
     │   ├── VaultError       the master secret or the keyring cannot be used
@@ -27,6 +28,10 @@ class ChatroomError(Exception):
 
 class UserError(ChatroomError):
     """Shown to the person who typed, as it is."""
+
+
+class Demoted(UserError):
+    """Who did this is no superuser any more; nothing was changed."""
 
 
 class StartError(ChatroomError):

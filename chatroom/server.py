@@ -27,6 +27,7 @@ from chatroom.commands import (
     rooms,
     sanctions,
     talking,
+    whois,
 )
 from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
@@ -81,7 +82,7 @@ class Server:
             undo.callback(self._flusher.close)
             throttles = Throttles(settings.login_rate, settings.registrations_per_address)
             self.accounts = Accounts(self.engine, self._passwords, throttles)
-            self._sanctions = Sanctions(self.engine, self.accounts)
+            self._sanctions = Sanctions(self.engine)
             self._directory = Directory(self.engine, settings.rooms)
             self.services = Services(
                 settings,
@@ -97,7 +98,7 @@ class Server:
             registry = Registry()
             for family in (
                 *(talking, rooms, history, own, own_data),
-                *(moderation, sanctions, invites, audit),
+                *(whois, moderation, sanctions, invites, audit),
             ):
                 family.add_to(registry)
             self.listener = net.Listener(

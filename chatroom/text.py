@@ -13,7 +13,9 @@ Private-use characters stay, and so do unassigned ones: the next Unicode's pictu
 and no terminal obeys either.
 """
 
+import math
 import re
+import time
 import unicodedata
 from collections.abc import Sequence
 
@@ -143,6 +145,13 @@ def seconds_of(text: str) -> float | None:
     if len(match[1]) > _LENGTH_DIGITS:
         raise UserError(f"{escape(text[:20])} is too long a time. Take a number of up to 6 digits.")
     return int(match[1]) * _SECONDS[match[2].lower()]
+
+
+def minute(seconds: float) -> str:
+    """Return a time, in seconds since the epoch, for people: to the minute, in local time."""
+    if math.isinf(seconds):
+        return "forever"
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def duration(seconds: float) -> str:

@@ -33,6 +33,7 @@ EVERYBODY = (
     "topic",
     "uninvite",
     "viewusers",
+    "whois",
 )
 SUPERUSERS = (
     "announce",
@@ -45,6 +46,8 @@ SUPERUSERS = (
     "kickuser",
     "lockdown",
     "mute",
+    "purge",
+    "reset-code",
     "restart",
     "revoke-code",
     "unban",

@@ -88,3 +88,48 @@ def test_a_changed_password_survives_kill_9(start_server: StartServer) -> None:
     peer.send("n", "ann", PASSWORD, "ann", "another password")
     peer.until("Unknown name or wrong password")
     peer.until("Welcome, ann")
+
+
+# -- what superusers do -------------------------------------------------------------------------
+
+ACTS = (
+    ("/ban {name} 2h spam", "/bans", "banned"),
+    ("/mute {name} 2h loud", "/whois {name}", "muted"),
+    ("/kickuser {name} rude", "/viewkickusers", "kicked"),
+    ("/changegrant {name} 0", "/whois {name}", "made"),
+)
+
+
+def moderate(server: ServerProcess, rounds: int) -> None:
+    """Do one thing a round and pull the plug as soon as it is confirmed."""
+    boss = server.join_superuser("boss")
+    for turn in range(rounds):
+        act, look, word = ACTS[turn % len(ACTS)]
+        name = f"user{turn}"
+        server.join(name).close()
+        boss.answer_to("/help")
+        boss.send(act.format(name=name))
+        boss.until(*(f"{name} {did}" for did in ("is banned", "may read", "was k", "is a super")))
+        server.kill()
+        server.start()
+        boss = server.join("boss")
+        if "{name}" in look and word == "made":
+            assert f"{name} is a superuser" in boss.answer_to(look.format(name=name))
+        else:
+            assert name in boss.answer_to(look.format(name=name))
+            assert word.capitalize() in boss.answer_to(f"/whois {name}")
+        audit = boss.answer_to(f"/audit {name}")
+        assert f"{word} {name}" in audit
+        assert "127.0.0.1" in audit
+
+
+def test_what_a_superuser_did_survives_kill_9_right_after_it_is_confirmed(
+    start_server: StartServer,
+) -> None:
+    moderate(start_server(), rounds=4)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_what_superusers_did_survives_a_hundred_times_kill_9(start_server: StartServer) -> None:
+    moderate(start_server(connections_per_address=0, registrations_per_address=0), rounds=100)

@@ -220,7 +220,7 @@ def test_an_account_goes_with_all_its_messages_and_its_sessions(start_server: St
     assert program_asks(bob, f"/search {SECRET}") == "Nothing was found."
     assert "There is nobody called 'ann'" in program_asks(bob, "/messageto ann hi")
     trail = boss.answer_to("/audit")
-    assert re.search(r"(?m) ann +127.0.0.1 +deleted the own account$", trail)
+    assert re.search(r"(?m) ann +127.0.0.1 +deleted the account ann$", trail)
     assert SECRET not in trail
     server.kill()
     server.start()

@@ -1,5 +1,6 @@
 """What may be done with an account: register, log in, change password or grant, delete."""
 
+import hashlib
 import hmac
 import logging
 import secrets
@@ -29,6 +30,10 @@ _log = logging.getLogger(__name__)
 
 LAST_SUPERUSER = "You are the last superuser. Make somebody else a superuser first."
 GRANT_WORDS = {SUPERUSER: "superuser", NORMAL: "normal user"}
+
+
+RESET_SECONDS = 86400.0
+"""Time for which a reset code holds."""
 
 
 class Accounts:
@@ -99,11 +104,17 @@ class Accounts:
         return saved
 
     def log_in(
-        self, name: str, password: str, address: str, pause: Callable[[float], object]
+        self,
+        name: str,
+        password: str,
+        address: str,
+        pause: Callable[[float], object],
+        takes_code: bool = False,
     ) -> Account | None:
         """Return the account if the password is right, else ``None``; both take the same time.
 
         :param address: what counts as one address.
+        :param takes_code: a reset code is as good; see :func:`is_reset_code`.
         :param pause: waits so many seconds, in the caller's thread.
         :raises Throttled: too many failures; no password was looked at.
         :raises TooManyLogins: too many wait for a password hash.
@@ -112,7 +123,9 @@ class Accounts:
         if attempt.wait:
             pause(attempt.wait)
         try:
-            account = self._passwords.in_turn(lambda: self._check(name, password), attempt.failures)
+            account = self._passwords.in_turn(
+                lambda: self._check(name, password, takes_code), attempt.failures
+            )
         except (TooManyLogins, StoreError):
             self.throttles.undo(attempt)
             raise
@@ -120,10 +133,11 @@ class Accounts:
             self.throttles.succeeded(attempt)
         return account
 
-    def _check(self, name: str, password: str) -> Account | None:
+    def _check(self, name: str, password: str, takes_code: bool) -> Account | None:
         account = self._engine.load_account(name)
         if not self._passwords.check(password, account.password if account else None):
-            return None
+            has_code = takes_code and account is not None and is_reset_code(account, password)
+            return account if has_code else None
         assert account is not None
         if self._passwords.is_outdated(account.password):
             try:
@@ -133,12 +147,52 @@ class Accounts:
                 _log.info("rehash put off account=%s reason=%s", account.id, error)
         return account
 
-    def set_password(self, account_id: str, password: str) -> None:
-        """Set a new password. :raises UserError: it is not allowed, or too many wait."""
+    def set_password(self, account_id: str, password: str, code: str = "") -> None:
+        """Set a new password; a reset code does not hold any more.
+
+        :param code: the reset code that is used up by it: every session of the account ends.
+        :raises UserError: it is not allowed, too many wait, or the code does not hold any more.
+        """
         check_new_password(password)
         hashed = self._passwords.in_turn(lambda: self._passwords.hash(password))
-        self._change(account_id, lambda account: replace(account, password=hashed))
-        _log.info("password changed account=%s", account_id)
+
+        def change(account: Account) -> Account:
+            if code and not is_reset_code(account, code):
+                raise UserError("That code does not hold any more. Ask for another one.")
+            return replace(account, password=hashed, reset=None)
+
+        self._change(account_id, change, ends_sessions=bool(code))
+        _log.info("password changed account=%s by_code=%s", account_id, bool(code))
+
+    def issue_reset(self, account: Account, by: Actor) -> str:
+        """Return a one-time code that lets its bearer set a new password for somebody.
+
+        It holds for :data:`RESET_SECONDS`, is kept as a digest, and replaces an older one. 96
+        random bits need no salt and no slow hash.
+
+        :raises Demoted: who asks is no superuser any more.
+        """
+        code = "-".join(secrets.token_hex(4) for _ in range(3))
+        reset = {"digest": _digest(code), "until": time.time() + RESET_SECONDS}
+        act = by.did(f"made a reset code for {account.name}", account.id)
+        self._change(account.id, lambda current: replace(current, reset=reset), act)
+        _log.info("reset code made account=%s by=%s", account.id, by.name)
+        return code
+
+    def rename(self, account: Account, name: str, by: Actor) -> None:
+        """Give somebody another name; all that is kept goes on to be theirs.
+
+        :raises UserError: the name is not allowed, taken, or looks like another one.
+        """
+        check_name(name)
+        act = by.did(f"renamed {account.name} to {name}", account.id)
+        try:
+            self._change(account.id, lambda current: replace(current, name=name), act)
+        except Lookalike:
+            raise UserError(LOOKS_LIKE) from None
+        except NameTaken:
+            raise UserError("That name is taken. Choose another one.") from None
+        _log.info("renamed account=%s name=%s by=%s", account.id, name, by.name)
 
     def set_grant(self, account: Account, grant: int, by: Actor) -> None:
         """Make somebody a superuser (0) or a normal user (1).
@@ -148,13 +202,13 @@ class Accounts:
         if account.grant == grant:
             raise UserError(f"{account.name} is a {GRANT_WORDS[grant]} already.")
         try:
-            self._change(account.id, lambda current: replace(current, grant=grant))
+            act = by.did(f"made {account.name} a {GRANT_WORDS[grant]}", account.id)
+            self._change(account.id, lambda current: replace(current, grant=grant), act)
         except LastSuperuser:
             raise UserError(
                 f"{account.name} is the last superuser. Make somebody else a superuser first."
             ) from None
         _log.info("grant changed account=%s grant=%d by=%s", account.id, grant, by.name)
-        self.audit(by, f"made {account.name} a {GRANT_WORDS[grant]}", account.id)
 
     def delete(self, account: Account, by: Actor) -> None:
         """Delete an account for good, with its places, tickets and sanctions; its sessions end.
@@ -162,37 +216,31 @@ class Accounts:
         :raises UserError: nobody would be left to administer the room.
         :raises StoreError: it could not be written; nothing was changed.
         """
+        act = f"deleted the account {account.name}"
         while True:
             current = self._engine.load_account_by_id(account.id)
             if current is None:
                 return
             try:
-                self._engine.delete_account(current)
+                self._engine.delete_account(current, by.did(act, account.id))
                 break
             except LastSuperuser:
                 raise UserError(LAST_SUPERUSER) from None
             except Conflict:
                 continue
         _log.info("deleted account=%s", account.id)
-        is_own = by.id == account.id
-        act = "deleted the own account" if is_own else f"deleted the account {account.name}"
-        self.audit(by, act, account.id)
 
-    def audit(self, by: Actor, act: str, whom_id: str = "", why: str = "") -> None:
-        """Add to the audit trail what was done just now.
+    def audit(self, entry: Audit) -> None:
+        """Add to the audit trail what is about to be done outside of a transaction.
 
-        :param by: who did it, and from where.
-        :param act: what, without the text of a message.
-        :param whom_id: account id of whom it was done to.
-        :param why: the reason that was given.
+        :raises Demoted: who does it is no superuser any more.
 
-        It is done, so a failure to write it down is logged and not raised.
+        It must be possible on a full disk, so a failure to write it down is logged and not raised.
         """
         try:
-            entry = Audit(time.time(), by.name, act, why, by.id, whom_id, by.origin)
             self._engine.write_audit(entry)
         except StoreError as error:
-            _log.error("audit not written by=%s reason=%s", by.name, error)
+            _log.error("audit not written by=%s reason=%s", entry.by, error)
 
     def offer_claim(self) -> str:
         """Return a new one-time code for the first superuser; empty when there is one."""
@@ -213,19 +261,37 @@ class Accounts:
                     "That code is not valid. It is printed where the server was started, as long "
                     "as there is no superuser."
                 )
-            self.set_grant(account, SUPERUSER, Actor("claim", account.id, origin))
+            self.set_grant(account, SUPERUSER, Actor("claim", "", origin))
             self._claim = ""
 
-    def _change(self, account_id: str, change: Callable[[Account], Account]) -> None:
+    def _change(
+        self,
+        account_id: str,
+        change: Callable[[Account], Account],
+        act: Audit | None = None,
+        ends_sessions: bool = False,
+    ) -> None:
         """Load, change, compare-and-set; again when somebody else was faster."""
         while True:
             account = self._engine.load_account_by_id(account_id)
             if account is None:
                 raise UserError("That account is gone.")
             try:
-                self._engine.save_account(change(account))
+                self._engine.save_account(change(account), act=act, ends_sessions=ends_sessions)
                 return
-            except LastSuperuser:
+            except (LastSuperuser, NameTaken):
                 raise
             except Conflict:
                 continue
+
+
+def is_reset_code(account: Account, code: str) -> bool:
+    """Tell whether this is the account's one-time code, and still holds; case does not count."""
+    if account.reset is None or account.reset["until"] < time.time():
+        return False
+    return hmac.compare_digest(account.reset["digest"], _digest(code))
+
+
+def _digest(code: str) -> str:
+    plain = code.strip().lower().replace("-", "")
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()

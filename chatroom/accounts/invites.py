@@ -9,7 +9,8 @@ import time
 
 from chatroom.errors import UserError
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import Invite
+from chatroom.storage.records import Actor, Invite
+from chatroom.text import duration
 
 OPEN, BY_INVITE, CLOSED = "open", "invite", "closed"
 
@@ -65,10 +66,10 @@ class Invites:
             raise UserError(_SPENT)
         return digest
 
-    def issue(self, by: str, uses: int, seconds: float) -> str:
+    def issue(self, by: Actor, uses: int, seconds: float) -> str:
         """Return the code of a new invitation; durable when this returns.
 
-        :param by: name of who invites.
+        :param by: who invites.
         :param uses: accounts that can be made with it, at least 1.
         :param seconds: how long it holds.
         :raises UserError: it would hold for no time, or for more than a year.
@@ -76,16 +77,19 @@ class Invites:
         if not 0 < seconds <= INVITE_LONGEST:
             raise UserError("An invitation holds for 365 days at most, and for some time at least.")
         code = secrets.token_urlsafe(16)
-        self._engine.save_invite(Invite(_digest(code), uses, time.time() + seconds, by))
+        invite = Invite(_digest(code), uses, time.time() + seconds, by.name)
+        self._engine.save_invite(
+            invite, by.did(f"made an invitation for {uses}, {duration(seconds)}")
+        )
         return code
 
     def all(self) -> list[Invite]:
         """Return the invitations that hold, oldest first."""
         return self._engine.invites()
 
-    def revoke(self, number: int) -> None:
+    def revoke(self, number: int, by: Actor) -> None:
         """Take an invitation back. :raises UserError: there is none of this number."""
-        if not self._engine.revoke_invite(number):
+        if not self._engine.revoke_invite(number, by.did(f"revoked invitation {number}")):
             raise UserError(f"There is no invitation {number}.")
 
 

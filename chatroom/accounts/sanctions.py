@@ -4,13 +4,11 @@ import logging
 import math
 import time
 
-from chatroom.accounts.accounts import Accounts
 from chatroom.addresses import Range, address_of, range_of
 from chatroom.errors import UserError
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
-    BAN,
-    KICK,
+    DEEDS,
     LOCKDOWN,
     MUTE,
     SHUT_OUT,
@@ -19,25 +17,18 @@ from chatroom.storage.records import (
     Control,
     Sanction,
 )
-from chatroom.text import duration
+from chatroom.text import duration, minute
 
 _log = logging.getLogger(__name__)
 
 CLOSED = "The room is closed: nobody new comes in just now. Try again later."
-_ACTS = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "began a lockdown"}
+_ACTS = {**DEEDS, LOCKDOWN: "began a lockdown"}
 
 
 def shut_out(engine: Engine, account_id: str) -> Sanction | None:
     """Return what keeps somebody out, the longest if there are several."""
     found = [one for one in engine.sanctions(account_id) if one.kind in SHUT_OUT]
     return max(found, key=lambda one: one.until, default=None)
-
-
-def until_text(sanction: Sanction) -> str:
-    """Return until when a sanction holds, in the server's local time."""
-    if math.isinf(sanction.until):
-        return "forever"
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(sanction.until))
 
 
 def shut_out_sentence(sanction: Sanction) -> str:
@@ -53,7 +44,7 @@ def mute_sentence(sanction: Sanction) -> str:
     end = (
         "until a superuser lifts it"
         if math.isinf(sanction.until)
-        else f"until {until_text(sanction)}"
+        else f"until {minute(sanction.until)}"
     )
     return f"{sanction.sentence}. You may read, but not write, {end}."
 
@@ -65,13 +56,11 @@ class Sanctions:
     thread may call the other methods; those that change something wait for the disk.
 
     :param engine: keeps the sanctions.
-    :param accounts: writes the audit trail.
     :raises StoreError: they cannot be read.
     """
 
-    def __init__(self, engine: Engine, accounts: Accounts) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._accounts = accounts
         # Replaced, never changed, by the engine's thread only.
         self._ranges: tuple[tuple[Range, Sanction], ...] = ()
         self._mutes: dict[str, Sanction] = {}
@@ -141,24 +130,25 @@ class Sanctions:
         target = whom.id if isinstance(whom, Account) else str(whom or "")
         name = whom.name if isinstance(whom, Account) else target
         now = time.time()
-        sanction = self._engine.save_sanction(
-            Sanction(kind, target, name, by.name, reason, now, now + seconds)
-        )
         length = "forever" if math.isinf(seconds) else f"for {duration(seconds)}"
+        act = f"{_ACTS[kind]} {name} {length}" if target else _ACTS[kind]
+        whom_id = target if isinstance(whom, Account) else ""
+        sanction = self._engine.save_sanction(
+            Sanction(kind, target, name, by.name, reason, now, now + seconds),
+            by.did(act, whom_id, reason),
+        )
         who = f"target={target or '-'} seconds={seconds:.0f} by={by.name}"
         _log.info("%s %s reason=%s", kind if kind == LOCKDOWN else _ACTS[kind], who, reason)
-        act = f"{_ACTS[kind]} {name} {length}" if target else _ACTS[kind]
-        self._accounts.audit(by, act, target if isinstance(whom, Account) else "", reason)
         return sanction
 
     def lift(self, sanction: Sanction, by: Actor) -> None:
         """Take a sanction back. :raises UserError: it is over already."""
-        if not self._engine.lift_sanction(sanction.number):
-            raise UserError(f"That {sanction.kind} is over already.")
         kind, target = sanction.kind, sanction.target
-        _log.info("%s lifted target=%s by=%s", kind, target or "-", by.name)
         act = f"took back the {kind} of {sanction.name}" if target else "ended the lockdown"
-        self._accounts.audit(by, act, "" if sanction.is_range else target)
+        entry = by.did(act, "" if sanction.is_range else target)
+        if not self._engine.lift_sanction(sanction.number, entry):
+            raise UserError(f"That {kind} is over already.")
+        _log.info("%s lifted target=%s by=%s", kind, target or "-", by.name)
 
     def lift_of(self, kind: str, account: Account, by: Actor, otherwise: str) -> None:
         """Take back a sanction of somebody. :raises UserError: ``otherwise``, there is none."""

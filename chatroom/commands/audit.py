@@ -1,10 +1,8 @@
 """The audit trail: what superusers and operators did."""
 
-import time
-
 from chatroom.commands.registry import Context, Registry
 from chatroom.storage.records import SUPERUSER, Account, Audit
-from chatroom.text import escape, table
+from chatroom.text import escape, minute, table
 
 AUDIT_SHOWN = 20
 """Entries that are shown when no number is given."""
@@ -27,7 +25,7 @@ def audit_table(entries: list[Audit]) -> str:
         return "Nothing is written down yet."
     rows = [
         (
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.time)),
+            minute(entry.time),
             entry.by,
             entry.origin or "-",
             escape(f"{entry.act}: {entry.why}" if entry.why else entry.act),

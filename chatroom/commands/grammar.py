@@ -122,9 +122,20 @@ def moment_or_id(text: str) -> float | Id:
     return message_id(text) if _ID.match(text) else moment(text)
 
 
+def length(text: str) -> float | None:
+    """Return a length of time in seconds; ``None``: it is none.
+
+    :raises UserError: it is too long, or no time at all.
+    """
+    seconds = seconds_of(text)
+    if seconds == 0:
+        raise UserError("That is no time at all. Take a length such as 30m, 2h or 7d.")
+    return seconds
+
+
 def length_or_forever(text: str) -> float | None:
-    """Return a length of time in seconds, infinite for ``forever``; ``None``: it is neither."""
-    return math.inf if text.lower() == "forever" else seconds_of(text)
+    """Like :func:`length`, infinite for ``forever``."""
+    return math.inf if text.lower() == "forever" else length(text)
 
 
 VALUES: dict[str, Callable[[str], Any]] = {

@@ -76,12 +76,12 @@ def add_to(registry: Registry) -> None:
         log, engine = context.member.room.log, context.services.engine
         post = _own_last(context, log) if which is None else _find(engine, log, which)
         is_others = context.is_others(post.sender_id)
+        if is_others:
+            act = f"removed message {post.seq} of {post.sender} in #{log}"
+            context.services.accounts.audit(context.actor.did(act, post.sender_id))
         if not engine.erase(log, post.sender_id, post.seq):
             raise UserError(f"Message {post.seq} is removed already.")
         account = context.account
-        if is_others:
-            act = f"removed message {post.seq} of {post.sender} in #{log}"
-            context.services.accounts.audit(context.actor, act, post.sender_id)
         notice = Post(log, REMOVED, account.id, account.name, ref=post.seq, origin=context.member)
         context.member.room.post(notice)
         context.reply(f"Message {post.seq} is removed for good.")

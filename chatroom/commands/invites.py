@@ -1,11 +1,9 @@
 """Invitations to make an account."""
 
-import time
-
 from chatroom.accounts.invites import INVITE_SECONDS
 from chatroom.commands.registry import Context, Registry
 from chatroom.storage.records import SUPERUSER, Invite
-from chatroom.text import duration, table
+from chatroom.text import minute, table
 
 
 def add_to(registry: Registry) -> None:
@@ -15,11 +13,11 @@ def add_to(registry: Registry) -> None:
         "invite-code", "[45m] [N]", "an invitation for N accounts (1), for a time (7d)", SUPERUSER
     )
     def invite_code(context: Context, seconds: float | None, uses: int | None) -> None:
-        services, by = context.services, context.actor
-        seconds, uses = INVITE_SECONDS if seconds is None else seconds, uses or 1
-        code = services.invites.issue(by.name, uses, seconds)
-        services.accounts.audit(by, f"made an invitation for {uses}, {duration(seconds)}")
-        context.reply(services.invitation(code))
+        services = context.services
+        seconds = INVITE_SECONDS if seconds is None else seconds
+        context.reply(
+            services.invitation(services.invites.issue(context.actor, uses or 1, seconds))
+        )
 
     @registry.command("invite-codes", "", "invitations that hold", SUPERUSER)
     def invite_codes(context: Context) -> None:
@@ -27,8 +25,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("revoke-code", "N", "take an invitation back", SUPERUSER)
     def revoke_code(context: Context, number: int) -> None:
-        context.services.invites.revoke(number)
-        context.services.accounts.audit(context.actor, f"revoked invitation {number}")
+        context.services.invites.revoke(number, context.actor)
         context.reply(f"Invitation {number} does not hold any more.")
 
 
@@ -41,7 +38,7 @@ def invite_table(invites: list[Invite]) -> str:
             str(invite.number),
             invite.by,
             str(invite.uses),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(invite.until)),
+            minute(invite.until),
         )
         for invite in invites
     ]

@@ -2,11 +2,13 @@
 
 import time
 
-from chatroom.accounts.accounts import GRANT_WORDS
+from chatroom.accounts.accounts import GRANT_WORDS, RESET_SECONDS
+from chatroom.commands.erasure import purge
+from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import Context, Muted, Registry
 from chatroom.errors import UserError
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
-from chatroom.text import duration, table
+from chatroom.text import duration, minute, table
 
 
 def add_to(registry: Registry) -> None:
@@ -34,7 +36,7 @@ def add_to(registry: Registry) -> None:
             context.reply("Nobody is kicked just now.")
             return
         rows = [
-            (kick.name, kick.by, _local(kick.since), _local(kick.until), kick.reason or "-")
+            (kick.name, kick.by, minute(kick.since), minute(kick.until), kick.reason or "-")
             for kick in kicks
         ]
         context.reply(table(("user", "kicked by", "when", "until", "reason"), rows))
@@ -44,6 +46,28 @@ def add_to(registry: Registry) -> None:
         otherwise = f"{account.name} is not kicked. See /viewkickusers."
         context.services.sanctions.lift_of(KICK, account, context.actor, otherwise)
         context.reply(f"{account.name} may come in again.")
+
+    @registry.command(
+        "purge",
+        "USER 10m",
+        "remove what somebody said lately, in all rooms and mailboxes",
+        SUPERUSER,
+    )
+    def purge_user(context: Context, account: Account, seconds: float) -> None:
+        services = context.services
+        lately = f"what {account.name} said in the last {duration(seconds)}"
+        with one_at_a_time(context):
+            services.accounts.audit(context.actor.did(f"removed {lately}", account.id))
+            erased = purge(services.engine, account.id, time.time() - seconds)
+        what = "1 message is" if erased == 1 else f"{erased} messages are"
+        context.reply(f"{what} removed: {lately}.")
+
+    @registry.command(
+        "reset-code", "USER", "a one-time code with which USER sets a new password", SUPERUSER
+    )
+    def reset_code(context: Context, account: Account) -> None:
+        code = context.services.accounts.issue_reset(account, context.actor)
+        context.reply(reset_sentence(account, code))
 
     @registry.command(
         "announce",
@@ -57,10 +81,14 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
-        context.services.accounts.audit(context.actor, "restarted the server")
+        context.services.accounts.audit(context.actor.did("restarted the server"))
         context.reply("The server restarts.")
         context.services.restart(context.account.name)
 
 
-def _local(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+def reset_sentence(account: Account, code: str) -> str:
+    """Return what to tell the person, for who has made a code."""
+    return (
+        f"Tell {account.name} by a safe way: log in with {code} instead of the password, within "
+        f"{duration(RESET_SECONDS)}. It works once."
+    )

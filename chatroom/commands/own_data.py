@@ -2,18 +2,18 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from chatroom.accounts.accounts import LAST_SUPERUSER
+from chatroom.commands.erasure import erase_account, room_logs
 from chatroom.commands.history import is_event, one_at_a_time
 from chatroom.commands.own import is_own_password
 from chatroom.commands.registry import Context, Registry
-from chatroom.errors import Conflict, StoreError, UserError
-from chatroom.rooms.room import LOBBY, mailbox_of
+from chatroom.errors import StoreError, UserError
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import REMOVED, SUPERUSER, Post
+from chatroom.storage.records import SUPERUSER, Post
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,9 @@ def add_to(registry: Registry) -> None:
                 text = "Your account is deleted from another session. Goodbye."
                 member.end(member.face.control("disconnect", text))
         try:
-            _erase(context)
+            engine_settled = partial(engine.settle, _SETTLE_SECONDS)
+            by = context.actor._replace(id="")  # everybody may do it
+            erase_account(engine, context.services.accounts, account, by, engine_settled)
         except StoreError as error:
             _log.error("account not erased account=%s reason=%s", account.id, error)
             raise UserError(
@@ -77,46 +79,6 @@ def _export(context: Context) -> None:
     dialogue.send_at_length(b"".join(chunk))
 
 
-def _erase(context: Context) -> None:
-    """Erase messages, mailbox and account; every session of it ends.
-
-    The account goes after the messages: when something fails, the person can do it again.
-    """
-    account, engine = context.account, context.services.engine
-    logs = _logs(engine)
-    ends = {log: engine.span(log).last for log in logs}
-    for log in logs:
-        engine.erase(log, account.id)
-    engine.drop(mailbox_of(account.id))
-    _leave_rooms_without(engine, account.id)
-    context.services.accounts.delete(account, context.actor)
-    # What its sessions posted meanwhile, before they saw their end.
-    engine.settle(_SETTLE_SECONDS)
-    for log, end in ends.items():
-        for post in _posts(engine, log, end):
-            if post.sender_id == account.id and post.kind != REMOVED:
-                engine.erase(log, account.id, post.seq)
-    engine.drop(mailbox_of(account.id))
-
-
-def _leave_rooms_without(engine: Engine, account_id: str) -> None:
-    """Take an account out of what is kept of rooms: as owner, and as one who is invited."""
-    while True:
-        try:
-            for room in engine.rooms():
-                if room.owner == account_id or account_id in room.invited:
-                    invited = tuple(one for one in room.invited if one != account_id)
-                    owner = "" if room.owner == account_id else room.owner
-                    engine.save_room(replace(room, owner=owner, invited=invited))
-            return
-        except Conflict:  # somebody else was faster: look again
-            continue
-
-
-def _logs(engine: Engine) -> list[str]:
-    return [LOBBY, *(room.name for room in engine.rooms() if room.name != LOBBY)]
-
-
 def _records(context: Context) -> Iterator[dict[str, Any]]:
     """Return the account, then the messages, log by log, oldest first."""
     account, engine = context.account, context.services.engine
@@ -128,7 +90,7 @@ def _records(context: Context) -> Iterator[dict[str, Any]]:
         "rooms": [room.log for room in context.person.rooms],
         "owns": [room.name for room in engine.rooms() if room.owner == account.id],
     }
-    for log in _logs(engine):
+    for log in room_logs(engine):
         for post in _posts(engine, log):
             if post.sender_id == account.id and not is_event(post):
                 yield _message(post, log)

@@ -17,7 +17,7 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
-from chatroom.commands.grammar import VALUES, cut_clauses, length_or_forever
+from chatroom.commands.grammar import VALUES, cut_clauses, length, length_or_forever
 from chatroom.config import Settings
 from chatroom.errors import Gone, StoreError, UserError
 from chatroom.rooms.directory import Directory
@@ -102,15 +102,6 @@ class Context:
         """Who asks, for the audit trail."""
         return Actor(self.account.name, self.account.id, self.member.address)
 
-    def check_grant(self) -> None:
-        """Look again whether the command may be used: a question was open, or it took long.
-
-        :raises UserError: the grant was taken away meanwhile.
-        """
-        assert self.row is not None
-        if not self.row.allows(self.account):
-            raise UserError(f"/{self.row.name} is for superusers only.")
-
     def check_voice(self) -> None:
         """Refuse what somebody says who is muted. :raises UserError: says until when."""
         mute = self.services.sanctions.mute_of(self.account.id)
@@ -150,10 +141,14 @@ class Context:
         """
         if owner_id == self.account.id:
             return False
-        assert self.row is not None
-        if self.account.grant > self.row.others:
+        if not self.may_see(owner_id):
             raise UserError(f"That is not yours; /{self.command} takes your own only.")
         return True
+
+    def may_see(self, owner_id: str) -> bool:
+        """Tell whether what is somebody's is one's own, or of others whom the row allows."""
+        assert self.row is not None
+        return owner_id == self.account.id or self.account.grant <= self.row.others
 
     def post(self, room: Room, kind: str, text: str) -> None:
         """Post to a room in the name of who typed the command: the line that comes back answers.
@@ -223,8 +218,8 @@ _REASON_LONGEST = 200
 _REST = frozenset({"TEXT", "WORDS", "reason"})
 _TRIED: dict[str, Callable[[str], Any]] = {
     "45m": seconds_of,
-    "30m": seconds_of,
-    "10m": seconds_of,
+    "30m": length,
+    "10m": length,
     "2h|7d|forever": length_or_forever,
 }
 """Words of a usage line that are examples: what does not look like them belongs to the next one."""

@@ -1,14 +1,12 @@
 """Commands of superusers that keep somebody out or quiet: bans, mutes, the lockdown."""
 
 import math
-import time
 
-from chatroom.accounts.sanctions import until_text
 from chatroom.addresses import Range, address_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
 from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account
-from chatroom.text import duration, table
+from chatroom.text import duration, minute, table
 
 _MUTE_SECONDS = 1800.0
 
@@ -26,7 +24,7 @@ def add_to(registry: Registry) -> None:
         context: Context, whom: Account | Range, seconds: float | None, reason: str | None
     ) -> None:
         _refuse_own(context, whom)
-        length = _length(seconds, math.inf)
+        length = math.inf if seconds is None else seconds
         made = context.services.sanctions.impose(BAN, whom, context.actor, reason or "", length)
         end = "" if math.isinf(length) else f" for {duration(length)}"
         context.reply(f"{made.name} is banned{end}. /unban {made.number} lifts it.")
@@ -38,8 +36,8 @@ def add_to(registry: Registry) -> None:
                 str(one.number),
                 one.target if one.is_range else one.name,
                 one.by,
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(one.since)),
-                until_text(one),
+                minute(one.since),
+                minute(one.until),
                 one.reason or "-",
             )
             for one in context.services.engine.sanctions()
@@ -61,7 +59,7 @@ def add_to(registry: Registry) -> None:
     def mute(context: Context, account: Account, seconds: float | None, reason: str | None) -> None:
         if account.id == context.account.id:
             raise UserError("You cannot mute yourself. Say nothing instead.")
-        length = _length(seconds, _MUTE_SECONDS)
+        length = _MUTE_SECONDS if seconds is None else seconds
         context.services.sanctions.impose(MUTE, account, context.actor, reason or "", length)
         context.reply(f"{account.name} may read but not write for {duration(length)}.")
 
@@ -77,14 +75,6 @@ def add_to(registry: Registry) -> None:
     def lockdown(context: Context, state: str) -> None:
         context.services.sanctions.set_lockdown(state == "on", context.actor)
         context.reply(f"The lockdown is {state}.")
-
-
-def _length(given: float | None, usual: float) -> float:
-    if given is None:
-        return usual
-    if given <= 0:
-        raise UserError("That is no time at all. Take a length such as 30m, 2h or 7d.")
-    return given
 
 
 def _refuse_own(context: Context, whom: Account | Range) -> None:

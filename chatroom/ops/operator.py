@@ -11,18 +11,20 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
+from chatroom.commands.erasure import erase_account
 from chatroom.commands.invites import invite_table
+from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import StartError, UserError
 from chatroom.names import check_name
 from chatroom.storage import keys, legacy
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import LOOK_SECONDS, Engine
 from chatroom.storage.records import NORMAL, OPERATOR, SUPERUSER, Account, Actor
 from chatroom.text import (
     PASSWORD_LONGEST,
     check_new_password,
     clean_text,
-    duration,
     escape,
+    minute,
     table,
 )
 
@@ -55,6 +57,14 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     command = add("reset-password", "set a new password for somebody")
     command.add_argument("user", metavar="NAME")
     password_flag(command)
+    command = add("reset-code", "print a one-time code with which somebody sets a new password")
+    command.add_argument("user", metavar="NAME")
+    command = add("rename-user", "give somebody another name; nothing else changes")
+    command.add_argument("user", metavar="OLD")
+    command.add_argument("new", metavar="NEW")
+    command = add("delete-user", "erase an account and all its messages in the rooms for good")
+    command.add_argument("user", metavar="NAME")
+    command.add_argument("--yes", action="store_true", help="do not ask")
     add("list-users", "list all accounts")
     command = add("audit", "print what superusers and operators did, the newest last")
     command.add_argument("--last", metavar="N", type=int, default=AUDIT_SHOWN, help="how many")
@@ -100,16 +110,13 @@ def invite(
     if arguments.command == "invites":
         _show(invite_table(invites.all()))
     elif arguments.command == "revoke-invite":
-        invites.revoke(arguments.number)
-        accounts.audit(OPERATOR, f"revoked invitation {arguments.number}")
+        invites.revoke(arguments.number, OPERATOR)
         print(f"Invitation {arguments.number} does not hold any more.")
     else:
         if not 1 <= arguments.uses <= 10000:
             raise UserError("--uses must be 1 to 10000.")
         seconds = arguments.days * 86400
-        code = invites.issue("operator", arguments.uses, seconds)
-        accounts.audit(OPERATOR, f"made an invitation for {arguments.uses}, {duration(seconds)}")
-        print(link(code))
+        print(link(invites.issue(OPERATOR, arguments.uses, seconds)))
     return 0
 
 
@@ -127,6 +134,7 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             accounts.register(
                 arguments.user, password, SUPERUSER if arguments.superuser else NORMAL
             )
+            accounts.audit(OPERATOR.did(f"made the account {arguments.user}"))
             _show(f"Made the account {arguments.user}.")
         case "grant":
             accounts.set_grant(_find(accounts, arguments.user), arguments.grant, OPERATOR)
@@ -134,19 +142,29 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
         case "reset-password":
             account = _find(accounts, arguments.user)
             accounts.set_password(account.id, _new_password(arguments.password_stdin))
+            accounts.audit(OPERATOR.did(f"set a new password for {account.name}", account.id))
             _show(f"{account.name} has a new password.")
+        case "reset-code":
+            account = _find(accounts, arguments.user)
+            _show(reset_sentence(account, accounts.issue_reset(account, OPERATOR)))
+        case "rename-user":
+            accounts.rename(_find(accounts, arguments.user), arguments.new, OPERATOR)
+            _show(f"{arguments.user} is called {arguments.new} now.")
+        case "delete-user":
+            account = _find(accounts, arguments.user)
+            if not arguments.yes:
+                _confirm(account)
+            erase_account(engine, accounts, account, OPERATOR, _wait_until_seen)
+            _show(f"{account.name} is deleted, and all its messages in the rooms.")
         case "list-users":
-            rows = [
-                (a.name, str(a.grant), time.strftime("%Y-%m-%d %H:%M", time.localtime(a.created)))
-                for a in engine.accounts()
-            ]
+            rows = [(a.name, str(a.grant), minute(a.created)) for a in engine.accounts()]
             _show(table(("user", "grant", "since"), rows))
         case "audit":
             if arguments.last < 1:
                 raise UserError("--last must be 1 or more.")
             _show(audit_table(engine.audit(arguments.last)))
         case "lockdown":
-            Sanctions(engine, accounts).set_lockdown(arguments.state == "on", OPERATOR)
+            Sanctions(engine).set_lockdown(arguments.state == "on", OPERATOR)
             _show(f"The lockdown is {arguments.state}.")
         case "import-legacy":
             return _import_legacy(
@@ -164,6 +182,23 @@ def _find(accounts: Accounts, name: str) -> Account:
     if not accounts.is_taken(name):
         raise UserError(f"There is no account '{escape(name)}'. See list-users.")
     return accounts.find(name)
+
+
+def _confirm(account: Account) -> None:
+    try:
+        typed = input(
+            f"This erases {escape(account.name)} for good, and all its messages in the rooms. "
+            "Type the user name to do it: "
+        )
+    except EOFError:
+        typed = ""
+    if typed.strip() != account.name:
+        raise UserError("That is not the user name; nothing was deleted.")
+
+
+def _wait_until_seen() -> None:
+    """A server beside this command has ended the sessions, and what they said is written."""
+    time.sleep(LOOK_SECONDS + 1.0)
 
 
 def _new_password(from_stdin: bool) -> str:

@@ -8,7 +8,7 @@ from chatroom.rooms.clock import Clock
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import LOCKDOWN, MUTE, SHUT_OUT, SUPERUSER, Control
+from chatroom.storage.records import LOCKDOWN, MUTE, PURGE, SHUT_OUT, SUPERUSER, Control
 
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
@@ -86,7 +86,19 @@ class Changes:
             for member in person.members:
                 text = "Your password was reset. Goodbye."
                 member.end(member.face.control("disconnect", text))
+        elif control.kind == PURGE:
+            self._tell_of_purge(control.account_id)
+            return
         self.refresh(control.account_id)
+
+    def _tell_of_purge(self, account_id: str) -> None:
+        account = self._engine.load_account_by_id(account_id)
+        if account is not None:  # else it is deleted, and nobody needs to know its name
+            with self._lock:
+                everybody = list(self._people.values())
+            self._tell(
+                everybody, PURGE, f"A superuser has removed what {account.name} said lately."
+            )
 
     @staticmethod
     def _tell(people: list[Person], kind: str, text: str) -> None:
@@ -127,6 +139,10 @@ class Changes:
             if account.version < before.version:
                 return
             person.account = account
+        if account.name != before.name:
+            for member in person.members:
+                text = f"You are called {account.name} now."
+                member.outbox.offer(member.face.control("rename", text, user=account.name))
         if account.grant != before.grant:
             role = "a superuser" if account.grant == SUPERUSER else "a normal user"
             for member in person.members:

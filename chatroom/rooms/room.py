@@ -24,6 +24,10 @@ class Face(Protocol):
     """Turns what happens into the bytes of one kind of client. Shared by all its members."""
 
     @property
+    def name(self) -> str:
+        """What it is called, for a superuser who looks at somebody's sessions."""
+
+    @property
     def elsewhere(self) -> "Face":
         """The face for messages of rooms where this session's typed lines do not go."""
 

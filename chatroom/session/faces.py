@@ -54,6 +54,8 @@ class PlainFace:
     :param is_tagged: it names the room in front of each line.
     """
 
+    name = "plain"
+
     def __init__(self, is_tagged: bool = False) -> None:
         self._is_tagged = is_tagged
         self._cache = (-1, "")
@@ -161,6 +163,8 @@ _JSON = json.JSONEncoder(ensure_ascii=False)
 
 class EventsFace:
     """``>word {json}`` lines for programs; times are UTC."""
+
+    name = "events"
 
     @property
     def elsewhere(self) -> "EventsFace":

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
-from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.accounts import Accounts, is_reset_code
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.passwords import TooManyLogins
 from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_sentence
@@ -161,13 +161,17 @@ class Login:
         return self._let_in(account, kept_out)
 
     def _check(self, name: str, password: str) -> Account:
-        account = self._accounts.log_in(name, password, self._network, self._pause)
+        account = self._accounts.log_in(name, password, self._network, self._pause, True)
         if account is None:
             _log.info("login refused address=%s", self._dialogue.connection.address)
             raise UserError(_UNKNOWN)
         account = self._let_in(account, self._sanctions.shut_out(account.id))
         if account.grant != SUPERUSER:
             self._refuse_new()
+        if is_reset_code(account, password):
+            self._dialogue.tell("reset", "That code lets you choose a new password.")
+            self._accounts.set_password(account.id, self._new_password(), code=password)
+            return self._accounts.find(account.name)
         return account
 
     @staticmethod

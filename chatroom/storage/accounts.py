@@ -64,7 +64,7 @@ def save(
     else:
         if not is_superuser and _is_last_superuser(connection, saved.id):
             raise LastSuperuser(saved.name)
-        is_same_password = _has_password(connection, vault, saved)
+        kept = _kept(connection, vault, saved.id)
         name_key = vault.index(fold(saved.name))
         try:
             changed = connection.execute(
@@ -76,9 +76,12 @@ def save(
             raise NameTaken(saved.name) from None
         if changed.rowcount != 1:
             raise Conflict(f"The account of {saved.name} was changed meanwhile.")
-        if not is_same_password:
+        if kept is not None and kept.name != saved.name:
+            skeletons.forget(connection, saved.id)
+            skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
+        if kept is None or kept.password != saved.password:
             rooms.revoke_tickets(connection, saved.id)
-    _control(connection, "reset" if ends_sessions else "account", saved.id)
+    tell(connection, "reset" if ends_sessions else "account", saved.id)
     return saved
 
 
@@ -91,7 +94,7 @@ def delete(connection: sqlite3.Connection, account: Account) -> None:
     connection.execute("DELETE FROM places WHERE account=?", (account.id,))
     skeletons.forget(connection, account.id)
     rooms.revoke_tickets(connection, account.id)
-    _control(connection, "account", account.id)
+    tell(connection, "account", account.id)
 
 
 def _is_last_superuser(connection: sqlite3.Connection, account_id: str) -> bool:
@@ -103,15 +106,16 @@ def _is_last_superuser(connection: sqlite3.Connection, account_id: str) -> bool:
     return bool(found == (0, 1))
 
 
-def _has_password(connection: sqlite3.Connection, vault: Vault, account: Account) -> bool:
+def _kept(connection: sqlite3.Connection, vault: Vault, account_id: str) -> Account | None:
+    """Return an account as it was before; ``None`` when nobody can tell: then the tickets go."""
     try:
-        kept = load_by_id(connection, vault, account.id)
+        return load_by_id(connection, vault, account_id)
     except Damaged:
-        return False  # nobody can tell: then the tickets go
-    return kept is not None and kept.password == account.password
+        return None
 
 
-def _control(connection: sqlite3.Connection, kind: str, account_id: str) -> None:
+def tell(connection: sqlite3.Connection, kind: str, account_id: str) -> None:
+    """Write a control event inside the caller's transaction."""
     connection.execute("INSERT INTO controls (kind, account) VALUES (?,?)", (kind, account_id))
 
 

@@ -24,6 +24,9 @@ from chatroom.storage.records import (
     Wanted,
 )
 
+LOOK_SECONDS = 1.0
+"""How often a server looks for changes by others, such as the operator's commands."""
+
 Committed = Callable[[str, list[Post]], None]
 """Called by the engine thread: the log's name and its new posts, in order. Must not block."""
 
@@ -87,9 +90,10 @@ class Engine(Protocol):
     def search(self, log: str, wanted: Wanted, most: int) -> list[Post]:
         """Return the newest ``most`` posts of a log that are ``wanted``, the newest first."""
 
-    def erase(self, log: str, sender_id: str, seq: int = 0) -> int:
+    def erase(self, log: str, sender_id: str, seq: int = 0, since: float = 0.0) -> int:
         """Take the text of a message out of the log for good; of all of a sender's when 0.
 
+        :param since: seconds since the epoch; what is older stays.
         :returns: how many messages were emptied; messages that are empty already do not count.
 
         An emptied message stays at its place, as ``REMOVED`` with ``ref`` = its own place.
@@ -113,12 +117,17 @@ class Engine(Protocol):
         """
 
     def save_account(
-        self, account: Account, invite: bytes = b"", ends_sessions: bool = False
+        self,
+        account: Account,
+        invite: bytes = b"",
+        ends_sessions: bool = False,
+        act: Audit | None = None,
     ) -> Account:
         """Save an account, compare-and-set on its version (0: a new one); return it as saved.
 
         :param invite: digest of the invitation that a new account uses up; empty: none.
         :param ends_sessions: its control event is ``reset``: every session of it ends.
+        :param act: goes into the audit trail in the same transaction; here and below.
 
         The change is durable, and its ``account`` control event has been handed out here, when
         this returns.
@@ -126,6 +135,7 @@ class Engine(Protocol):
         :raises NameTaken: another account has that name.
         :raises InviteSpent: the invitation does not hold any more.
         :raises LastSuperuser: the last superuser would be made a normal user.
+        :raises Demoted: see ``write_audit``; whatever has an ``act`` may raise it.
         :raises Conflict: the account was saved by someone else since it was loaded.
         :raises StoreError: it could not be written; nothing was changed.
         """
@@ -136,7 +146,7 @@ class Engine(Protocol):
     def superusers(self) -> int:
         """Return the number of superusers."""
 
-    def delete_account(self, account: Account) -> None:
+    def delete_account(self, account: Account, act: Audit | None = None) -> None:
         """Delete an account with its places, tickets and sanctions; then as ``save_account``.
 
         :raises LastSuperuser: nobody would be left who may administer the room.
@@ -174,7 +184,7 @@ class Engine(Protocol):
     def revoke_tickets(self, account_id: str) -> None:
         """Forget all tickets of an account. A new password, a kick and a deletion do it, too."""
 
-    def save_invite(self, invite: Invite) -> None:
+    def save_invite(self, invite: Invite, act: Audit | None = None) -> None:
         """Keep a new invitation."""
 
     def load_invite(self, digest: bytes) -> Invite | None:
@@ -183,11 +193,17 @@ class Engine(Protocol):
     def invites(self) -> list[Invite]:
         """Return the invitations that hold, oldest first."""
 
-    def revoke_invite(self, number: int) -> bool:
+    def revoke_invite(self, number: int, act: Audit | None = None) -> bool:
         """Take an invitation back; False when there is none of this number."""
 
+    def tell(self, control: Control) -> None:
+        """Give all servers of this store a control event that goes with no record."""
+
     def write_audit(self, entry: Audit) -> None:
-        """Add to the audit trail."""
+        """Add to the audit trail.
+
+        :raises Demoted: it names by its id who did it, and that is no superuser any more.
+        """
 
     def audit(self, most: int, account: Account | None = None) -> list[Audit]:
         """Return the newest ``most`` entries of the audit trail, oldest first.
@@ -197,14 +213,14 @@ class Engine(Protocol):
 
     # -- sanctions --------------------------------------------------------------------------
 
-    def save_sanction(self, sanction: Sanction) -> Sanction:
+    def save_sanction(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
         """Keep a kick, ban, mute or lockdown and return it with its number; then as
         ``save_account``.
 
         It takes the place of an older one of the same kind and target.
         """
 
-    def lift_sanction(self, number: int) -> bool:
+    def lift_sanction(self, number: int, act: Audit | None = None) -> bool:
         """Take a sanction back; False when there was none that still held."""
 
     def sanctions(self, target: str | None = None) -> list[Sanction]:

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Protocol, TypeVar
 
 from chatroom.storage import segments
@@ -14,6 +14,7 @@ from chatroom.storage.search import Search
 
 BATCH = 32
 """Segments that are read at once: about 1 MB, a few milliseconds of the read connection."""
+_ENDLESS = 1 << 62
 DROP_BATCH = 200
 """Segments that are deleted in one transaction."""
 _T = TypeVar("_T")
@@ -58,7 +59,7 @@ class History:
             return []
         search = Search(wanted)
         found: list[Post] = []
-        for row in self._newest_first(log):
+        for row in self._newest_first(log, log.last + 1):
             if len(found) >= most or row.until < wanted.since:
                 break
             packed = self._logs.open(log.id, row)
@@ -67,16 +68,20 @@ class History:
                 found += filter(search.is_wanted, reversed(posts))
         return found[:most]
 
-    def erase(self, name: str, sender_id: str, seq: int) -> int:
+    def erase(self, name: str, sender_id: str, seq: int, since: float) -> int:
         """See ``Engine.erase``."""
         log = self._log(name)
         if log is None:
             return 0
         erased = 0
-        rows = iter(self._covering(log, seq)) if seq else self._newest_first(log)
+        # From the very end: another process may have added to the log.
+        found = iter(self._covering(log, seq)) if seq else self._newest_first(log, _ENDLESS)
+        rows = takewhile(lambda row: row.until >= since, found)
         while batch := list(islice(rows, BATCH)):
             while batch:
-                emptied = [e for row in batch if (e := self._empty(log, name, row, sender_id, seq))]
+                emptied = [
+                    e for row in batch if (e := self._empty(log, name, row, sender_id, seq, since))
+                ]
                 done = self._writing(partial(_swap_all, emptied)) if emptied else []
                 batch = []
                 for (row, _, posts), is_done in zip(emptied, done, strict=True):
@@ -89,7 +94,9 @@ class History:
                         batch += self._covering(log, row.first, row.last)
         return erased
 
-    def _empty(self, log: Log, name: str, row: Row, sender_id: str, seq: int) -> _Emptied | None:
+    def _empty(
+        self, log: Log, name: str, row: Row, sender_id: str, seq: int, since: float
+    ) -> _Emptied | None:
         """Return a segment without the texts to be erased; ``None`` when it has none."""
         packed = self._logs.open(log.id, row)
         if packed is None or sender_id.encode() not in (plain := segments.plain(packed)):
@@ -98,7 +105,10 @@ class History:
         emptied = [
             replace(post, kind=REMOVED, text="", cid="", to="", ref=post.seq)
             for post in posts
-            if post.sender_id == sender_id and post.kind != REMOVED and seq in (0, post.seq)
+            if post.sender_id == sender_id
+            and post.kind != REMOVED
+            and seq in (0, post.seq)
+            and post.time >= since
         ]
         if not emptied:
             return None
@@ -128,8 +138,7 @@ class History:
     def _log(self, name: str) -> Log | None:
         return self._reading(lambda db: self._logs.find(db, name))
 
-    def _newest_first(self, log: Log) -> Iterator[Row]:
-        below = log.last + 1
+    def _newest_first(self, log: Log, below: int) -> Iterator[Row]:
         most = 4  # a common word is in the first few
         while rows := self._batch(log, below, most):
             yield from rows

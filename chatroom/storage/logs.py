@@ -318,6 +318,13 @@ class Logs:
                     if 0 <= post.seq - start < len(log.recent):
                         log.recent[post.seq - start] = post
 
+    def forget_recent(self) -> None:
+        """Read the newest posts from the store again: another process has changed some."""
+        with self._lock:
+            for log in self._logs.values():
+                if log.recent:
+                    log.recent = deque(maxlen=RECENT)
+
     def expired(self, upto: dict[int, int]) -> None:
         """Let memory know, after the commit, up to which place logs (by id) were deleted."""
         with self._lock:

@@ -1,6 +1,7 @@
 """The records that the engine keeps, as everybody else sees them."""
 
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,7 +28,10 @@ MUTE = "mute"
 LOCKDOWN = "lockdown"
 SHUT_OUT = frozenset({KICK, BAN})
 """With these a person cannot come in."""
-_DONE = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "locked out"}
+DEEDS = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "locked out"}
+
+PURGE = "purge"
+"""Kind of the control event that tells that messages of an account were removed."""
 
 _COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-([0-9]{1,15})\Z")
 
@@ -173,9 +177,19 @@ class Actor(NamedTuple):
 
     name: str
     id: str
-    """Account id; empty for the operator."""
+    """Account id of a superuser who acts as one; empty for the operator, and for what everybody
+    may do."""
     origin: str
     """The address that it is done from, or ``operator``."""
+
+    def did(self, act: str, whom_id: str = "", why: str = "") -> Audit:
+        """Return the entry of the audit trail for what is done now.
+
+        :param act: what, without the text of a message.
+        :param whom_id: account id of whom it is done to.
+        :param why: the reason that was given.
+        """
+        return Audit(time.time(), self.name, act, why, self.id, whom_id, self.origin)
 
 
 OPERATOR = Actor("operator", "", "operator")
@@ -223,7 +237,7 @@ class Sanction:
     def sentence(self) -> str:
         """What the person is told, without its full stop."""
         who = "Your address was" if self.is_range else "You were"
-        return f"{who} {_DONE[self.kind]} by {self.by}{f': {self.reason}' if self.reason else ''}"
+        return f"{who} {DEEDS[self.kind]} by {self.by}{f': {self.reason}' if self.reason else ''}"
 
     @property
     def is_range(self) -> bool:
@@ -237,6 +251,7 @@ class Control:
 
     kind: str
     """``account`` (it was saved or deleted), ``reset`` (with a reset code: its sessions end),
-    ``room`` (it was saved), the kind of a sanction, or ``un`` and the kind: it was lifted."""
+    ``room`` (it was saved), ``purge`` (its messages were removed), the kind of a sanction, or
+    ``un`` and the kind: it was lifted."""
     account_id: str
     """Whose account; the target of a sanction; empty for ``room``: all are looked at again."""

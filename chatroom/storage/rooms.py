@@ -5,12 +5,12 @@ import logging
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, NameTaken
 from chatroom.names import fold
 from chatroom.storage import skeletons
-from chatroom.storage.records import Account, Audit, Places, RoomRecord, Ticket
+from chatroom.storage.records import Places, RoomRecord, Ticket
 from chatroom.storage.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -128,34 +128,3 @@ def _ticket_place(ticket: Ticket) -> str:
 def revoke_tickets(db: sqlite3.Connection, account_id: str) -> None:
     """Forget all tickets of an account, inside the caller's transaction."""
     db.execute("DELETE FROM tickets WHERE account=?", (account_id,))
-
-
-def write_audit(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
-    """Add to the audit trail, inside the caller's transaction."""
-    found = db.execute("INSERT INTO audit (sealed) VALUES (x'')")
-    plain = json.dumps(asdict(entry))
-    sealed = vault.seal(plain.encode(), f"audit {found.lastrowid}")
-    db.execute("UPDATE audit SET sealed=? WHERE seq=?", (sealed, found.lastrowid))
-
-
-def audit(
-    db: sqlite3.Connection, vault: Vault, most: int, account: Account | None = None
-) -> list[Audit]:
-    """Return the newest entries that open, oldest first; of one account, or all."""
-    entries: list[Audit] = []
-    for seq, sealed in db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC"):
-        if len(entries) == most:
-            break
-        try:
-            entry = Audit(**json.loads(vault.unseal(sealed, f"audit {seq}")))
-        except Damaged as error:
-            _log.error("audit damaged seq=%d reason=%s", seq, error)
-            continue
-        if account is None or _concerns(entry, account):
-            entries.append(entry)
-    return entries[::-1]
-
-
-def _concerns(entry: Audit, account: Account) -> bool:
-    is_old = not entry.origin  # it has names only
-    return account.id in (entry.by_id, entry.whom_id) or (is_old and entry.by == account.name)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chatroom.storage import accounts as rows
+from chatroom.storage import audit as trail
 from chatroom.storage import invites, rooms, sanctions, schema
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.history import History
@@ -15,6 +16,7 @@ from chatroom.storage.opening import open_store
 from chatroom.storage.records import (
     Account,
     Audit,
+    Control,
     Invite,
     Places,
     Post,
@@ -94,8 +96,8 @@ class SqliteEngine:
     def search(self, log: str, wanted: Wanted, most: int) -> list[Post]:
         return self._history.search(log, wanted, most)
 
-    def erase(self, log: str, sender_id: str, seq: int = 0) -> int:
-        erased = self._history.erase(log, sender_id, seq)
+    def erase(self, log: str, sender_id: str, seq: int = 0, since: float = 0.0) -> int:
+        erased = self._history.erase(log, sender_id, seq, since)
         self.upkeep.wipe()
         return erased
 
@@ -126,8 +128,8 @@ class SqliteEngine:
     def revoke_tickets(self, account_id: str) -> None:
         self._write(lambda db: rooms.revoke_tickets(db, account_id))
 
-    def save_invite(self, invite: Invite) -> None:
-        self._write(lambda db: invites.save(db, self._vault, invite))
+    def save_invite(self, invite: Invite, act: Audit | None = None) -> None:
+        self._act(act, lambda db: invites.save(db, self._vault, invite))
 
     def load_invite(self, digest: bytes) -> Invite | None:
         return self._read(lambda db: invites.load(db, self._vault, digest))
@@ -135,14 +137,17 @@ class SqliteEngine:
     def invites(self) -> list[Invite]:
         return self._read(lambda db: invites.load_all(db, self._vault))
 
-    def revoke_invite(self, number: int) -> bool:
-        return self._write(lambda db: invites.revoke(db, number))
+    def revoke_invite(self, number: int, act: Audit | None = None) -> bool:
+        return self._act(act, lambda db: invites.revoke(db, number))
+
+    def tell(self, control: Control) -> None:
+        self._write(lambda db: rows.tell(db, control.kind, control.account_id))
 
     def write_audit(self, entry: Audit) -> None:
-        self._write(lambda db: rooms.write_audit(db, self._vault, entry))
+        self._act(entry, lambda db: None)
 
     def audit(self, most: int, account: Account | None = None) -> list[Audit]:
-        return self._read(lambda db: rooms.audit(db, self._vault, most, account))
+        return self._read(lambda db: trail.load(db, self._vault, most, account))
 
     # -- accounts and sanctions --------------------------------------------------------------
 
@@ -153,17 +158,21 @@ class SqliteEngine:
         return self._read(lambda db: rows.load_by_id(db, self._vault, account_id))
 
     def save_account(
-        self, account: Account, invite: bytes = b"", ends_sessions: bool = False
+        self,
+        account: Account,
+        invite: bytes = b"",
+        ends_sessions: bool = False,
+        act: Audit | None = None,
     ) -> Account:
         def job(db: sqlite3.Connection) -> Account:
             if invite:
                 invites.use(db, self._vault, invite)
             return rows.save(db, self._vault, account, ends_sessions)
 
-        return self._write(job)
+        return self._act(act, job)
 
-    def delete_account(self, account: Account) -> None:
-        self._write(lambda db: rows.delete(db, account))
+    def delete_account(self, account: Account, act: Audit | None = None) -> None:
+        self._act(act, lambda db: rows.delete(db, account))
         self.upkeep.wipe()
 
     def accounts(self) -> Iterator[Account]:
@@ -172,16 +181,31 @@ class SqliteEngine:
     def superusers(self) -> int:
         return self._read(lambda db: rows.superusers(db, self._vault))
 
-    def save_sanction(self, sanction: Sanction) -> Sanction:
-        return self._write(lambda db: sanctions.save(db, self._vault, sanction))
+    def save_sanction(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
+        return self._act(act, lambda db: sanctions.save(db, self._vault, sanction))
 
-    def lift_sanction(self, number: int) -> bool:
-        return self._write(lambda db: sanctions.lift(db, number))
+    def lift_sanction(self, number: int, act: Audit | None = None) -> bool:
+        return self._act(act, lambda db: sanctions.lift(db, number))
 
     def sanctions(self, target: str | None = None) -> list[Sanction]:
         return self._read(lambda db: sanctions.load(db, self._vault, target))
 
     # -- inside -----------------------------------------------------------------------------
+
+    def _act(self, act: Audit | None, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do something and write down who did it, both or nothing."""
+
+        if act is None:
+            return self._write(job)
+
+        def both(db: sqlite3.Connection) -> _T:
+            trail.check(db, self._vault, act)
+            done = job(db)
+            if done is not False:
+                trail.write(db, self._vault, act)
+            return done
+
+        return self._write(both)
 
     def _read(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
         with self._read_lock:

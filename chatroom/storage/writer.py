@@ -12,9 +12,9 @@ from typing import TypeVar
 from chatroom.errors import StoreError
 from chatroom.storage import schema
 from chatroom.storage.commits import Commits, Job
-from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.logs import Log, Logs
-from chatroom.storage.records import KEPT, Control, Post
+from chatroom.storage.records import KEPT, PURGE, Control, Post
 
 QUEUE_BYTES = 256 * 1024
 """Text that may be queued for the next rounds; past it the posting threads have to wait."""
@@ -27,8 +27,6 @@ _COLLECT_PATIENCE = 4  # steps without a new post
 ANNOUNCE_SECONDS = 0.05
 """Pause before comings and goings alone make another round; in a large room it is longer."""
 _ANNOUNCE_ROUNDS = 10
-LOOK_SECONDS = 1.0
-"""How often the store is looked at for changes by the operator's commands."""
 _POST_OVERHEAD = 64
 _REFUSED = "That cannot be kept just now, so it was not sent. Try again in a moment."
 
@@ -291,6 +289,8 @@ class Writer:
         self._is_blind = False
         for seq, kind, account in found:
             self._control_cursor = seq
+            if kind == PURGE:
+                self._logs.forget_recent()
             try:
                 self._controlled(Control(kind, account))
             except Exception:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.storage.records import ACTION, PRIVATE, REMOVED, Post, Wanted
+from chatroom.storage.records import ACTION, PRIVATE, PURGE, REMOVED, Control, Post, Wanted
 from chatroom.storage.search import Search, fold
 from tests.engine.conftest import Running, post
+from tests.harness import PATIENCE
 
 
 def say(running: Running, *texts: str, sender: str = "ann", log: str = "lobby") -> list[Post]:
@@ -158,3 +159,23 @@ def test_a_dropped_log_is_gone_and_a_new_one_counts_from_one(
     assert running.engine.span("@ann").epoch not in ("", epoch)
     running.engine.close()
     assert start().engine.read("@ann", 0, 9, 9) == [new]
+
+
+def test_what_a_sender_said_before_a_moment_stays(running: Running) -> None:
+    said = say(running, *(f"number {i}" for i in range(40)))
+    newer = [p.text for p in said if p.time >= said[30].time]
+    assert 0 < len(newer) < 40
+    assert running.engine.erase("lobby", "id-ann", since=said[30].time) == len(newer)
+    left = running.engine.read("lobby", 0, 99, 99)
+    assert [p.text for p in left if p.text] == [p.text for p in said if p.text not in newer]
+
+
+def test_what_another_process_erased_is_not_kept_in_memory(start: Callable[[], Running]) -> None:
+    here, there = start(), start()
+    here.engine.follow("lobby")
+    say(here, "secret words")
+    assert here.engine.read("lobby", 0, 9, 9)[0].text == "secret words"
+    assert there.engine.erase("lobby", "id-ann") == 1
+    there.engine.tell(Control(PURGE, "id-ann"))
+    assert here.controls.get(timeout=PATIENCE) == Control(PURGE, "id-ann")
+    assert here.engine.read("lobby", 0, 9, 9)[0].text == ""

@@ -1,0 +1,55 @@
+"""The audit trail as sealed rows: SQL in, records out. No thread and no lock in here."""
+
+import json
+import logging
+import sqlite3
+from dataclasses import asdict
+
+from chatroom.errors import Damaged, Demoted
+from chatroom.storage import accounts
+from chatroom.storage.records import SUPERUSER, Account, Audit
+from chatroom.storage.vault import Vault
+
+_log = logging.getLogger(__name__)
+
+
+def check(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
+    """Look, in the transaction that does it, whether who acts as a superuser still is one.
+
+    :raises Demoted: not any more.
+    """
+    if entry.by_id:
+        by = accounts.load_by_id(db, vault, entry.by_id)
+        if by is None or by.grant != SUPERUSER:
+            raise Demoted("You are not a superuser any more; nothing was done.")
+
+
+def write(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
+    """Add to the audit trail, inside the caller's transaction: the one that does the act."""
+    found = db.execute("INSERT INTO audit (sealed) VALUES (x'')")
+    plain = json.dumps(asdict(entry))
+    sealed = vault.seal(plain.encode(), f"audit {found.lastrowid}")
+    db.execute("UPDATE audit SET sealed=? WHERE seq=?", (sealed, found.lastrowid))
+
+
+def load(
+    db: sqlite3.Connection, vault: Vault, most: int, account: Account | None = None
+) -> list[Audit]:
+    """Return the newest entries that open, oldest first; of one account, or all."""
+    entries: list[Audit] = []
+    for seq, sealed in db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC"):
+        if len(entries) == most:
+            break
+        try:
+            entry = Audit(**json.loads(vault.unseal(sealed, f"audit {seq}")))
+        except Damaged as error:
+            _log.error("audit damaged seq=%d reason=%s", seq, error)
+            continue
+        if account is None or _concerns(entry, account):
+            entries.append(entry)
+    return entries[::-1]
+
+
+def _concerns(entry: Audit, account: Account) -> bool:
+    is_old = not entry.origin  # it has names only
+    return account.id in (entry.by_id, entry.whom_id) or (is_old and entry.by == account.name)
