@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import random
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from benchmarks.login import fill
 from benchmarks.servers import PROGRAM, clean_environment, free_port, stop
 
 _PASSWORD = "correct horse"
-_ACCOUNTS = 128
+ACCOUNTS = 128
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,12 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[int]:
-    """Start a server with accounts of the usual cost; gives its port."""
-    fill(folder / "data", _ACCOUNTS, [f"usual{number}" for number in range(_ACCOUNTS)])
+def running(folder: Path, *more: str) -> Iterator[int]:
+    """Start a server with accounts of the usual cost, and more flags; gives its port."""
+    fill(folder / "data", ACCOUNTS, [f"usual{number}" for number in range(ACCOUNTS)])
     port = free_port()
     flags = ["--host", "0.0.0.0", "--port", str(port), "--connections-per-address", "0"]
-    flags += ["--data-dir", str(folder / "data"), "--log-dir", str(folder / "logs")]
+    flags += [*more, "--data-dir", str(folder / "data"), "--log-dir", str(folder / "logs")]
     process = subprocess.Popen(
         [sys.executable, str(PROGRAM), *flags],
         env=clean_environment(),
@@ -106,39 +107,49 @@ def flood(port: int, rate: float, seconds: float, talkers: list[Talker]) -> int:
     """Log in wrongly from many addresses while people talk; print the figures."""
     until = time.monotonic() + seconds
     threads = [threading.Thread(target=one.listen, args=(until,)) for one in talkers[:10]]
-    done = itertools.count()
-    attackers = int(rate)
-    for number in range(attackers):
+    done, honest = itertools.count(), list[tuple[float, int]]()
+    for number in range(int(rate)):
         threads.append(threading.Thread(target=_attack, args=(port, number, until, done)))
     threads.append(threading.Thread(target=_drain, args=(talkers[10:], until)))
+    threads.append(threading.Thread(target=_come_in, args=(port, until, honest)))
     for thread in threads:
         thread.start()
-    honest: list[tuple[float, int]] = []
     while time.monotonic() < until:
         talkers[random.randrange(len(talkers))].sock.sendall(
             f"sent @{time.monotonic():.4f}\n".encode()
         )
-        time.sleep(0.1)
-        if len(honest) < 5 and time.monotonic() > until - seconds * (0.8 - 0.15 * len(honest)):
-            sock, took, tries = log_in(port, f"usual{110 + len(honest)}", "127.77.0.9")
-            honest.append((took, tries))
-            sock.close()
+        time.sleep(0.02)
     for thread in threads:
         thread.join()
     delays = sorted(delay for one in talkers[:10] for delay in one.delays)
     at = delays[min(len(delays) - 1, int(0.99 * len(delays)))] if delays else float("nan")
     print(f"delivery: 99th percentile {at * 1000:.0f} ms of {len(delays)}")
-    print("honest logins: " + ", ".join(f"{took:.2f} s ({tries})" for took, tries in honest))
+    took = [seconds for seconds, _ in honest]
+    middle, most = statistics.median(took), max(took)
+    print(f"{len(took)} honest logins (tries): median {middle:.2f} s, at most {most:.2f} s")
+    print("    " + ", ".join(f"{took:.2f} s ({tries})" for took, tries in honest))
     return next(done)
 
 
+def _come_in(port: int, until: float, honest: list[tuple[float, int]]) -> None:
+    """Log in every two seconds, each time from a fresh address, also under names under attack."""
+    number = 0
+    while time.monotonic() < until - 6:
+        time.sleep(2)
+        name, host = f"usual{100 + number % 28}", f"127.77.0.{number + 1}"
+        sock, took, tries = log_in(port, name, host)
+        sock.close()
+        honest.append((took, tries))
+        number += 1
+
+
 def _attack(port: int, number: int, until: float, done: "itertools.count[int]") -> None:
-    """Log in wrongly once a second from an address of its own."""
+    """Log in wrongly once a second, each time from another address."""
     time.sleep(number % 100 / 100)
     while time.monotonic() < until:
         begun = time.monotonic()
         host = f"127.{random.randrange(1, 70)}.{random.randrange(256)}.{number % 250 + 1}"
-        name = f"usual{number % _ACCOUNTS}" if number % 2 else f"nobody{number}"
+        name = f"usual{number % ACCOUNTS}" if number % 2 else f"nobody{random.randrange(10**6)}"
         with (
             contextlib.suppress(OSError),
             socket.create_connection(("127.0.0.1", port), 5, (host, 0)) as sock,
@@ -161,22 +172,46 @@ def _drain(talkers: list[Talker], until: float) -> None:
 
 
 def slow(port: int, number: int) -> None:
-    """Open connections that stall before the login, then log in honestly; print the figures."""
+    """Let clients send a byte a second before the login, and log in honestly; print figures."""
     for spread in (False, True):
-        held = []
-        for at in range(number):
-            host = f"127.80.{at // 250}.{at % 250 + 1}" if spread else "127.79.0.1"
-            with contextlib.suppress(OSError):
-                sock = socket.create_connection(("127.0.0.1", port), 5, (host, 0))
-                sock.send(b"n")
-                held.append(sock)
-        sock, took, tries = log_in(port, "usual120", "127.78.0.1")
-        sock.close()
+        ended = threading.Event()
+        sender = threading.Thread(target=_dribble, args=(port, number, spread, ended))
+        sender.start()
+        time.sleep(4)
+        took = []
+        for at in range(10):
+            sock, seconds, tries = log_in(port, f"usual{100 + at}", f"127.78.0.{at + 1}")
+            sock.close()
+            took.append((seconds, tries))
+        ended.set()
+        sender.join()
         where = "many addresses" if spread else "one address"
-        print(f"{number} stalled from {where}: honest login in {took:.2f} s, try {tries}")
-        for one in held:
-            one.close()
-        time.sleep(3)
+        times = ", ".join(f"{seconds:.2f} s ({tries})" for seconds, tries in took)
+        print(f"{number} clients that send a byte a second from {where}: honest logins in {times}")
+
+
+def _dribble(port: int, number: int, spread: bool, ended: threading.Event) -> None:
+    """Keep ``number`` connections that send a byte a second; who is cut off comes again."""
+    held: dict[int, socket.socket] = {}
+    while not ended.is_set():
+        begun = time.monotonic()
+        for at in range(number):
+            try:
+                if at not in held:
+                    host = f"127.80.{at // 250}.{at % 250 + 1}" if spread else "127.79.0.1"
+                    held[at] = socket.create_connection(("127.0.0.1", port), 5, (host, 0))
+                    held[at].setblocking(False)
+                held[at].send(b"n")
+                if not held[at].recv(4096):
+                    held.pop(at).close()
+            except BlockingIOError:
+                pass
+            except OSError:
+                if at in held:
+                    held.pop(at).close()
+        ended.wait(max(0.0, 1 - (time.monotonic() - begun)))
+    for one in held.values():
+        one.close()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from chatroom.net.doors import (
     network_of,
 )
 from tests.conftest import StartServer
-from tests.harness import PASSWORD
+from tests.harness import PASSWORD, Peer
 
 
 @pytest.mark.parametrize(
@@ -28,24 +28,55 @@ def test_an_ipv6_address_counts_by_its_64(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
-def test_below_half_of_the_most_nobody_is_dropped_and_at_the_most_everybody() -> None:
+def test_below_half_of_the_most_nobody_is_dropped_and_at_four_fifths_everybody() -> None:
     doors = Doors(1000, 0, 100, 0)
     for number in range(50):
         assert doors.refusal(str(number)) == ""
         doors.enter(str(number))
-    for number in range(50, 75):
+    for number in range(50, 65):
         doors.enter(str(number))
     dropped = sum(doors.refusal("x") == CROWDED for _ in range(2000))
     assert 800 < dropped < 1200  # half of them, give or take nine deviations
-    for number in range(75, 100):
+    for number in range(65, 80):
         doors.enter(str(number))
     assert all(doors.refusal("x") == CROWDED for _ in range(100))
+    for number in range(80, 100):
+        doors.enter(str(number))
     doors.log_in("7")
     for number in range(49):
         doors.log_in(str(number + 50))
     assert doors.refusal("x") in ("", CROWDED)
     doors.log_in("8")
     assert doors.refusal("x") == ""
+
+
+def test_the_last_places_are_for_who_was_turned_away_and_comes_back() -> None:
+    doors = Doors(1000, 0, 100, 0)
+    for number in range(99):
+        doors.enter(str(number))
+    assert doors.refusal("patient") == CROWDED
+    doors.turn_away("patient")
+    assert doors.refusal("patient") == ""
+    assert doors.refusal("stranger") == CROWDED
+    doors.enter("patient")
+    assert doors.refusal("patient") == CROWDED  # not one more than the most
+
+
+def test_crowded_doors_give_the_place_of_who_does_not_answer_to_another(
+    start_server: StartServer,
+) -> None:
+    server = start_server(unauthenticated=5, login_seconds=60)
+
+    def insider() -> Peer:
+        while "[y/n]" not in (peer := server.peer()).until("[y/n]", CROWDED):
+            pass
+        return peer
+
+    stalled = [insider() for _ in range(5)]
+    ann = insider()  # when the first one has been waited for long enough
+    assert "Many people are logging in, and you took long to answer." in stalled[0].until_end()
+    ann.send("y", "ann", PASSWORD, PASSWORD)
+    ann.until("Welcome, ann")
 
 
 def test_the_limits_of_one_network_hold_for_it_alone() -> None:

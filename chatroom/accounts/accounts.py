@@ -110,21 +110,23 @@ class Accounts:
         address: str,
         pause: Callable[[float], object],
         takes_code: bool = False,
+        is_patient: bool = False,
     ) -> Account | None:
         """Return the account if the password is right, else ``None``; both take the same time.
 
         :param address: what counts as one address.
         :param takes_code: a reset code is as good; see :func:`is_reset_code`.
-        :param pause: waits so many seconds, in the caller's thread.
+        :param is_patient: the address was turned away because of others, and has come back.
+        :param pause: waits so many seconds, in the caller's thread; may raise TooManyLogins.
         :raises Throttled: too many failures; no password was looked at.
         :raises TooManyLogins: too many wait for a password hash.
         """
-        attempt = self.throttles.begin(address, name)
-        if attempt.wait:
-            pause(attempt.wait)
+        attempt = self.throttles.begin(address, name, is_patient)
         try:
+            if attempt.wait:
+                pause(attempt.wait)
             account = self._passwords.in_turn(
-                lambda: self._check(name, password, takes_code), attempt.failures
+                lambda: self._check(name, password, takes_code), attempt.rank
             )
         except (TooManyLogins, StoreError):
             self.throttles.undo(attempt)

@@ -27,6 +27,8 @@ LONGEST = 1024
 """Bytes of a password that are looked at; longer input is a wrong password."""
 
 
+CROWDED = "Too many people are logging in just now. Try again."
+
 _T = TypeVar("_T")
 
 
@@ -106,7 +108,7 @@ class Passwords:
                 last.ready.set()
         turn.ready.wait()
         if turn.is_refused:
-            raise TooManyLogins("Too many people are logging in just now. Try again.")
+            raise TooManyLogins(CROWDED)
 
     def hash(self, password: str) -> dict[str, Any]:
         """Return the record of a new password: scheme, parameters, salt, hash. Only in a job."""

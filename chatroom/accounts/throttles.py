@@ -50,8 +50,8 @@ class Attempt(NamedTuple):
     """What it was counted for."""
     wait: float
     """Seconds that it has to wait first; the caller waits."""
-    failures: int
-    """Earlier failures of what it was counted for, for a fair turn."""
+    rank: int
+    """For a fair turn: earlier failures of what it was counted for, or -1."""
 
 
 class _Tally:
@@ -89,11 +89,13 @@ class Throttles:
         # When the next registration fits in evenly; ahead of the clock by an hour at most.
         self._due: OrderedDict[str, float] = OrderedDict()
 
-    def begin(self, address: str, name: str) -> Attempt:
+    def begin(self, address: str, name: str, is_patient: bool = False) -> Attempt:
         """Count a try to log in; it stays a failure until it is taken back.
 
         :param address: what counts as one address.
         :param name: as it was typed.
+        :param is_patient: the address was turned away in a crowd and has come back: without
+            failures of its own it goes before all others, whatever others did to the name.
         :raises Throttled: it has to wait; nothing was counted.
         """
         name = "=" + fold(name)[:_NAME_LONGEST]
@@ -112,10 +114,12 @@ class Throttles:
                     left = max(left, wait)
             if left > 0:
                 raise Throttled(_sentence("Too many wrong passwords", left))
-            failures = sum(self._failures(key) for key, _ in counted)
+            rank = sum(self._failures(key) for key, _ in counted)
+            if is_patient and not self._failures(pair) and not self._failures(by_address):
+                wait, rank = 0.0, -1
             for key, bound in counted:
                 self._fail(key, bound, now)
-            return Attempt(pair, tuple(counted), wait, failures)
+            return Attempt(pair, tuple(counted), wait, rank)
 
     def succeeded(self, attempt: Attempt) -> None:
         """The password was right: the try does not count, and the pair begins anew."""

@@ -6,7 +6,7 @@ import ssl
 import sys
 import termios
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 from chatroom.errors import Gone
 from chatroom.net.outbox import Flusher, Outbox, Stripe
@@ -35,6 +35,17 @@ _PLAIN_REFUSED = (
 )
 
 
+class Keeper(Protocol):
+    """Who counts connections before their login; see ``listener``."""
+
+    @property
+    def is_crowded(self) -> bool: ...
+
+    def let_in(self, connection: "Connection") -> None: ...
+
+    def turn_away(self, connection: "Connection") -> None: ...
+
+
 class Connection:
     """A socket seen by the session: lines in, bytes out.
 
@@ -45,24 +56,26 @@ class Connection:
     :param outbox_bytes: bytes that may wait for this reader.
     :param stripe: the lock of its outbox.
     :param flusher: sends what had to wait.
-    :param let_in: told when somebody has logged in; takes ``must_log_in`` away.
+    :param keeper: of the doors that it came in by.
 
     :meth:`read` and :meth:`close` belong to the connection's own thread, everything else to any.
     """
 
     __slots__ = (
         "_early",
-        "_let_in",
+        "_keeper",
         "_size",
         "_sock",
         "_splitter",
         "_tunnel",
         "address",
         "ended_by",
+        "is_patient",
         "is_silent",
         "must_log_in",
         "network",
         "outbox",
+        "waited_since",
     )
 
     def __init__(
@@ -74,7 +87,7 @@ class Connection:
         outbox_bytes: int,
         stripe: Stripe,
         flusher: Flusher,
-        let_in: "Callable[[Connection], None]",
+        keeper: "Keeper",
     ) -> None:
         self._sock = sock
         # With a time-out, however long, the descriptor itself does not block: writing to it takes
@@ -84,11 +97,15 @@ class Connection:
         self._size = _READ
         self._tunnel: Tunnel | None = None
         self._early = b""  # came together with the end of the handshake
-        self._let_in = let_in
+        self._keeper = keeper
         self.address = address
         self.network = network
         self.ended_by = ""
         """Why the listener has ended the connection; empty while it has not."""
+        self.is_patient = False
+        """It was turned away because of the others, and has come back."""
+        self.waited_since = time.monotonic()
+        """Since when the peer could answer the login's question; infinite when it is not asked."""
         self.is_silent = False
         """The last read ended without a byte, see :meth:`read`."""
         self.must_log_in = True
@@ -204,7 +221,16 @@ class Connection:
 
     def logged_in(self) -> None:
         """Note that somebody has logged in: this connection is not counted as one outside."""
-        self._let_in(self)
+        self._keeper.let_in(self)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Many others have not logged in."""
+        return self._keeper.is_crowded
+
+    def turned_away(self) -> None:
+        """Note that the peer has to try again because of the others."""
+        self._keeper.turn_away(self)
 
     def end(self, last: bytes = b"") -> None:
         """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""

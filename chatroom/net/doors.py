@@ -1,8 +1,10 @@
 """Who may come in: connections counted in all, by network, and before their login."""
 
 import ipaddress
+import math
 import random
-from collections import Counter
+import time
+from collections import Counter, OrderedDict
 
 FULL = "The room is full just now. Try again in a few minutes."
 FROM_ADDRESS = "Too many connections from your address. Close one of them first."
@@ -12,6 +14,11 @@ LOGGING_IN_FROM_ADDRESS = (
 )
 _DROP_FROM = 0.5
 """Share of the most connections before their login from which on some are refused."""
+_DROP_ALL = 0.8
+"""Share from which on all are refused but those that come back."""
+_REMEMBERED_SECONDS = 60.0
+_REMEMBERED = 10_000
+"""Networks that were turned away; the oldest goes first."""
 
 
 def network_of(address: str) -> str:
@@ -48,6 +55,28 @@ class Doors:
         self._outside = 0
         self._of_address: Counter[str] = Counter()
         self._outside_of_address: Counter[str] = Counter()
+        # When networks were turned away because of the others (monotonic), the oldest first.
+        self._turned_away: OrderedDict[str, float] = OrderedDict()
+
+    @property
+    def is_crowded(self) -> bool:
+        """True when some are refused. Any thread may read it."""
+        return bool(self._most_outside) and self._outside >= self._most_outside * _DROP_FROM
+
+    def turn_away(self, network: str) -> None:
+        """Remember one that was refused because of the others, for when it comes back."""
+        self._turned_away[network] = time.monotonic()
+        self._turned_away.move_to_end(network)
+        if len(self._turned_away) > _REMEMBERED:
+            self._turned_away.popitem(last=False)
+
+    def comes_back(self, network: str) -> bool:
+        """Tell whether one was turned away a moment ago, and has come again.
+
+        Who floods from ever new addresses does not; who only wants to come in does. Mail servers
+        tell the two apart in this way (greylisting, RFC 6647).
+        """
+        return time.monotonic() - self._turned_away.get(network, -math.inf) < _REMEMBERED_SECONDS
 
     def refusal(self, network: str) -> str:
         """Return why one more of this network may not come in now; empty: it may."""
@@ -58,7 +87,7 @@ class Doors:
         most = self._most_outside_of_address
         if most and self._outside_of_address[network] >= most:
             return LOGGING_IN_FROM_ADDRESS
-        return CROWDED if self._is_dropped() else ""
+        return CROWDED if self._is_dropped(network) else ""
 
     def enter(self, network: str) -> None:
         """Count one that has come in and has not logged in."""
@@ -77,17 +106,19 @@ class Doors:
         self._number -= 1
         _count_down(self._of_address, network)
 
-    def _is_dropped(self) -> bool:
+    def _is_dropped(self, network: str) -> bool:
         """Draw whether one more is refused: random early drop, as MaxStartups of sshd_config(5).
 
-        The chance grows from none at half of the most to certainty at the most. So an honest one
-        that tries again gets in, whatever the others do who fill the places.
+        The chance grows from none at half of the most to certainty at four fifths. The places
+        above are for those that come back.
         """
         if not self._most_outside:
             return False
-        begin = int(self._most_outside * _DROP_FROM)
+        if self.comes_back(network):
+            return self._outside >= self._most_outside
+        begin, end = (int(self._most_outside * share) for share in (_DROP_FROM, _DROP_ALL))
         over = self._outside - begin
-        return over >= 0 and random.random() * (self._most_outside - begin) < over
+        return over >= 0 and random.random() * (end - begin) <= over
 
 
 def _count_down(counts: Counter[str], network: str) -> None:

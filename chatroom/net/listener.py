@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import math
 import os
 import resource
 import selectors
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 from chatroom.errors import Gone, StartError
 from chatroom.net.connection import Connection
-from chatroom.net.doors import Doors, network_of
+from chatroom.net.doors import CROWDED, Doors, network_of
 from chatroom.net.outbox import Flusher, Stripe
 from chatroom.net.tls import Tls
 
@@ -29,6 +30,9 @@ _WATCH = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
 _UNACKNOWLEDGED_MS = 120_000
 _STRIPE_MEMBERS = 32
 """Connections that share a lock: 32 sends take a fraction of a millisecond."""
+
+_STALLED_SECONDS = 3.0
+"""Time to answer a question of the login before crowded doors give the place to another."""
 
 Serve = Callable[[Connection], None]
 
@@ -141,7 +145,6 @@ class Listener:
         self._allows_plain = allows_plain
         self._flusher = flusher
         self._doors = doors
-        self._settle = self._let_in  # one bound method for all connections
         self._login_seconds = login_seconds
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
@@ -258,6 +261,11 @@ class Listener:
         with self._lock:
             # Under the lock: who is not turned away here is seen by turn_out.
             refusal = self._refusal(address) or self._doors.refusal(network)
+            stalled = self._stalled() if refusal == CROWDED else None
+            if stalled is not None:
+                refusal = ""
+            elif refusal == CROWDED:
+                self._doors.turn_away(network)
             if not refusal:
                 self._doors.enter(network)
                 connection = Connection(
@@ -268,10 +276,13 @@ class Listener:
                     self._outbox_bytes,
                     self._join_stripe(),
                     self._flusher,
-                    self._settle,
+                    self,
                 )
+                connection.is_patient = self._doors.comes_back(network)
                 self._connections.add(connection)
                 self._logging_in[connection] = time.monotonic() + self._login_seconds
+        if stalled is not None:
+            stalled.expire("stalled")
         if refusal:
             self._refuse(sock, address, refusal)
             return
@@ -309,11 +320,40 @@ class Listener:
             except OSError:
                 pass
 
-    def _let_in(self, connection: Connection) -> None:
+    # -- the keeper of the connections: any thread -------------------------------------------
+
+    @property
+    def is_crowded(self) -> bool:
+        """Many have not logged in."""
+        return self._doors.is_crowded
+
+    def let_in(self, connection: Connection) -> None:
+        """Somebody has logged in."""
         with self._lock:
             if connection.must_log_in:
-                connection.must_log_in = False
-                self._doors.log_in(connection.network)
+                self._give_place(connection)
+
+    def turn_away(self, connection: Connection) -> None:
+        """Somebody has to try again because of the others."""
+        with self._lock:
+            connection.is_patient = True
+            self._doors.turn_away(connection.network)
+
+    def _give_place(self, connection: Connection) -> None:
+        assert self._lock.locked()
+        connection.must_log_in = False
+        connection.waited_since = math.inf
+        self._doors.log_in(connection.network)
+
+    def _stalled(self) -> Connection | None:
+        """Return whom the crowded doors have waited for the longest; its place is free then."""
+        assert self._lock.locked()
+        outside = (one for one in self._logging_in if one.must_log_in)
+        first = min(outside, key=lambda one: one.waited_since, default=None)
+        if first is None or time.monotonic() - first.waited_since < _STALLED_SECONDS:
+            return None
+        self._give_place(first)
+        return first
 
     # -- a connection's thread ---------------------------------------------------------------
 

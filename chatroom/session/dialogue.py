@@ -1,5 +1,6 @@
 """Lines in, lines out, for one connection: what both the login and the visit are made of."""
 
+import math
 import time
 
 from chatroom.errors import ChatroomError, Gone, UserError
@@ -103,6 +104,14 @@ class Dialogue:
         """
         face = self.face
         self.send(face.prompt(ask, text, secret))
+        if self.connection.must_log_in:  # crowded doors see how long an answer is waited for
+            self.connection.waited_since = time.monotonic()
+        try:
+            return self._answer_to(face, ask, text, secret)
+        finally:
+            self.connection.waited_since = math.inf
+
+    def _answer_to(self, face: AnyFace, ask: str, text: str, secret: bool) -> str:
         other = 0
         while (said := self.read(asked=True)).kind != ANSWER:
             other += 1

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from chatroom.accounts.accounts import Accounts, is_reset_code
 from chatroom.accounts.invites import Invites
-from chatroom.accounts.passwords import TooManyLogins
+from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.errors import ChatroomError, StoreError, UserError
@@ -111,7 +112,7 @@ class Login:
         try:
             return self._check(name, password)
         except TooManyLogins as error:
-            self._dialogue.tell("error", str(error))
+            self._turned_away(str(error), partial(self._dialogue.tell, "error"))
         except UserError as error:
             self._again(str(error))
         return None
@@ -127,7 +128,7 @@ class Login:
             self._refuse_new()
             return self._accounts.register(name, password, address=self._network, invite=invite)
         except TooManyLogins as error:
-            self._dialogue.tell("error", str(error))
+            self._turned_away(str(error), partial(self._dialogue.tell, "error"))
         except UserError as error:
             self._again(str(error))
         return None
@@ -147,7 +148,7 @@ class Login:
                 )
             return self._check(access.name, access.password)
         except TooManyLogins as error:
-            refuse(str(error), command="login")
+            self._turned_away(str(error), partial(refuse, command="login"))
         except UserError as error:
             self._again(str(error), lambda sentence: refuse(sentence, command="login"))
         return None
@@ -161,7 +162,9 @@ class Login:
         return self._let_in(account, kept_out)
 
     def _check(self, name: str, password: str) -> Account:
-        account = self._accounts.log_in(name, password, self._network, self._pause, True)
+        account = self._accounts.log_in(
+            name, password, self._network, self._wait, True, self._dialogue.connection.is_patient
+        )
         if account is None:
             _log.info("login refused address=%s", self._dialogue.connection.address)
             raise UserError(_UNKNOWN)
@@ -173,6 +176,12 @@ class Login:
             self._accounts.set_password(account.id, self._new_password(), code=password)
             return self._accounts.find(account.name)
         return account
+
+    def _wait(self, seconds: float) -> None:
+        """Hold a try up, where there is room for waiting. :raises TooManyLogins: there is none."""
+        if self._dialogue.connection.is_crowded:
+            raise TooManyLogins(CROWDED)
+        self._pause(seconds)
 
     @staticmethod
     def _let_in(account: Account, kept_out: Sanction | None) -> Account:
@@ -201,6 +210,10 @@ class Login:
                 return self._dialogue.ask_new_password()
             except UserError as error:
                 self._again(str(error))
+
+    def _turned_away(self, sentence: str, tell: Callable[[str], None]) -> None:
+        self._dialogue.connection.turned_away()
+        tell(sentence)
 
     def _again(self, sentence: str, tell: Callable[[str], None] | None = None) -> None:
         self._wrong += 1

@@ -59,6 +59,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
 
 _FAREWELLS = {
     "time is up": "You took too long to log in. Connect again.",
+    "stalled": "Many people are logging in, and you took long to answer. Connect again.",
     "no answer": "That was no answer, too many times. Connect again.",
     "flooding": "You write faster than this room takes, and did not stop. Connect again.",
     "a line without end": "You sent a line without an end. Connect again.",
