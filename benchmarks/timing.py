@@ -23,14 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tries", type=int, default=200, help="of each kind (default 200)")
     tries = parser.parse_args(argv).tries
     took: dict[str, list[float]] = {"known": [], "unknown": []}
-    with tempfile.TemporaryDirectory() as place:
-        with running(Path(place), "--login-rate", "0") as port:
-            for _ in range(tries):
-                names = [("known", f"usual{random.randrange(ACCOUNTS)}")]
-                names.append(("unknown", f"nobody{random.randrange(10**6)}"))
-                random.shuffle(names)
-                for kind, name in names:
-                    took[kind].append(_refusal(port, name))
+    with tempfile.TemporaryDirectory() as place, running(Path(place), "--login-rate", "0") as port:
+        for _ in range(tries):
+            names = [("known", f"usual{random.randrange(ACCOUNTS)}")]
+            names.append(("unknown", f"nobody{random.randrange(10**6)}"))
+            random.shuffle(names)
+            for kind, name in names:
+                took[kind].append(_refusal(port, name))
     middle = {kind: statistics.median(times) * 1000 for kind, times in took.items()}
     for kind, median in middle.items():
         print(f"{kind:>8} name, wrong password: median {median:.2f} ms of {tries}")

@@ -68,6 +68,8 @@ def check_name(name: str, reserved: Iterable[str] = RESERVED) -> str:
     """
     if not 1 <= len(name) <= NAME_LONGEST or not _has_name_characters(name):
         raise UserError(f"A name has 1 to {NAME_LONGEST} letters, digits, '_', '-' or '.'.")
+    if name in (".", ".."):
+        raise UserError("That name is reserved. Choose another one.")  # scripts make files of names
     if not name.isascii() and _prepare(name) is None:
         raise UserError(
             "That name mixes letters that do not go together, or has one that no name may have. "
