@@ -32,6 +32,8 @@ LAST_SUPERUSER = "You are the last superuser. Make somebody else a superuser fir
 GRANT_WORDS = {SUPERUSER: "superuser", NORMAL: "normal user"}
 
 
+IGNORES_MOST = 200
+"""People whom one person may ignore."""
 RESET_SECONDS = 86400.0
 """Time for which a reset code holds."""
 
@@ -211,6 +213,31 @@ class Accounts:
                 f"{account.name} is the last superuser. Make somebody else a superuser first."
             ) from None
         _log.info("grant changed account=%s grant=%d by=%s", account.id, grant, by.name)
+
+    def ignore(self, account: Account, other: Account) -> None:
+        """Let somebody see nothing more of somebody else. :raises UserError: that cannot be."""
+        if other.id == account.id:
+            raise UserError("You cannot ignore yourself.")
+
+        def change(current: Account) -> Account:
+            if other.id in current.ignores:
+                raise UserError(f"You ignore {other.name} already.")
+            if len(current.ignores) >= IGNORES_MOST:
+                raise UserError(f"You ignore {IGNORES_MOST} people already. /unignore some first.")
+            return replace(current, ignores=(*current.ignores, other.id))
+
+        self._change(account.id, change)
+
+    def unignore(self, account: Account, other: Account) -> None:
+        """End :meth:`ignore`. :raises UserError: it was not so."""
+
+        def change(current: Account) -> Account:
+            if other.id not in current.ignores:
+                raise UserError(f"You do not ignore {other.name}.")
+            ignores = tuple(one for one in current.ignores if one != other.id)
+            return replace(current, ignores=ignores)
+
+        self._change(account.id, change)
 
     def delete(self, account: Account, by: Actor) -> None:
         """Delete an account for good, with its places, tickets and sanctions; its sessions end.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from chatroom.commands.grammar import Id
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
-from chatroom.rooms.room import Room
+from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     ACTION,
@@ -45,7 +45,7 @@ def add_to(registry: Registry) -> None:
     ) -> None:
         log = context.member.room.log
         with one_at_a_time(context):
-            lines = _history(context.services.engine, log, number or PAGE, start, before)
+            lines = _history(context, log, number or PAGE, start, before)
         context.reply_at_length("\n".join([f"History of #{log}:", *lines]))
 
     @registry.command(
@@ -58,7 +58,8 @@ def add_to(registry: Registry) -> None:
         sender: Account | None,
         since: float | None,
     ) -> None:
-        wanted = Wanted(_words(words), sender.id if sender else "", since or 0.0)
+        without = context.member.ignores
+        wanted = Wanted(_words(words), sender.id if sender else "", since or 0.0, without)
         rooms = list(context.person.logs)
         if room is not None:
             rooms = [context.services.directory.joined_room(context.person, room)]
@@ -118,9 +119,10 @@ def _search(engine: Engine, rooms: list[Room], wanted: Wanted) -> list[Post]:
 
 
 def _history(
-    engine: Engine, log: str, number: int, start: float | Id | None, before: Id | None
+    context: Context, log: str, number: int, start: float | Id | None, before: Id | None
 ) -> list[str]:
     """Return the lines of a page, and where to go on."""
+    engine = context.services.engine
     span = engine.span(log)
     after, upto = span.first - 1, span.last
     if isinstance(start, Id):
@@ -132,7 +134,7 @@ def _history(
     read = _newest if start is None else _oldest
     after, upto, posts = read(engine, log, after, upto, number)
     after = max(after, engine.span(log).first - 1)  # meanwhile old ones may have gone
-    lines = _page(posts, after, upto)
+    lines = _page(posts, after, upto, context.member)
     if start is not None:
         if upto < span.last and before is None:
             lines.append(f"Newer: /history from {upto + 1}")
@@ -189,14 +191,14 @@ def _oldest(
     return after, place, posts
 
 
-def _page(posts: list[Post], after: int, upto: int) -> list[str]:
+def _page(posts: list[Post], after: int, upto: int, reader: Member) -> list[str]:
     """Return the lines of a page: a line for each new day, one for each gap."""
     lines = []
     day, expected = "", after + 1
     for post in posts:
         lines += _gap(post.seq - expected)
         expected = post.seq + 1
-        if is_event(post):
+        if is_event(post) or not reader.seen([post]):
             continue
         local = time.localtime(post.time)
         if (date := time.strftime("%Y-%m-%d", local)) != day:

@@ -2,6 +2,7 @@
 
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
+from chatroom.storage.records import Account
 
 
 def add_to(registry: Registry) -> None:
@@ -14,6 +15,22 @@ def add_to(registry: Registry) -> None:
             raise UserError("That is not your password; it stays as it was.")
         accounts.set_password(context.account.id, context.dialogue.ask_new_password())
         context.reply("Your password was changed.")
+
+    @registry.command("ignore", "[USER]", "see nothing more of somebody; alone: whom you ignore")
+    def ignore(context: Context, account: Account | None) -> None:
+        services = context.services
+        if account is not None:
+            services.accounts.ignore(context.account, account)
+            context.reply(f"You see nothing more of {account.name}. /unignore ends that.")
+            return
+        found = map(services.engine.load_account_by_id, context.account.ignores)
+        names = sorted(one.name for one in found if one is not None)
+        context.reply(f"You ignore: {', '.join(names)}" if names else "You ignore nobody.")
+
+    @registry.command("unignore", "USER", "see again what somebody says")
+    def unignore(context: Context, account: Account) -> None:
+        context.services.accounts.unignore(context.account, account)
+        context.reply(f"You see {account.name} again.")
 
     @registry.command("claim", "CODE", "become the first superuser, with the code of the console")
     def claim(context: Context, code: str) -> None:

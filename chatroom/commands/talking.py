@@ -62,7 +62,7 @@ def add_to(registry: Registry) -> None:
     @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N")
     def mail(context: Context, number: int | None) -> None:
         engine, box = context.services.engine, context.person.mailbox
-        posts = engine.read(box.log, 0, box.delivered, number or MAIL_PAGE)
+        posts = context.member.seen(engine.read(box.log, 0, box.delivered, number or MAIL_PAGE))
         context.reply_at_length(
             mail_text(posts, context.account.id) or "There are no private messages."
         )

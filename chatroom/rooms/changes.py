@@ -139,6 +139,11 @@ class Changes:
             if account.version < before.version:
                 return
             person.account = account
+            if account.ignores != before.ignores:
+                for member in person.members:
+                    member.ignores = frozenset(account.ignores)
+                for room in person.logs:
+                    room.look_again()
         if account.name != before.name:
             for member in person.members:
                 text = f"You are called {account.name} now."

@@ -176,6 +176,7 @@ class Directory:
         else:
             before = None
         person.members = (*person.members, member)
+        member.ignores = frozenset(person.account.ignores)
         member.room = person.room
         stretches = self._locked_enter(person, member, before)
         if person.busy is not None and cursors is not None:
@@ -296,7 +297,7 @@ class Directory:
         """
         account = sender.account
         recipient = self.person(to.id)
-        if recipient is not None:
+        if recipient is not None and account.id not in recipient.account.ignores:
             with self._lock:
                 recipient.last_private = account.id
         posts = []
@@ -312,7 +313,8 @@ class Directory:
         if not person.last_private:
             box = person.mailbox
             posts = self._engine.read(box.log, 0, box.delivered, MAIL_LOOKED_AT)
-            senders = [p.sender_id for p in posts if p.sender_id != person.account.id]
+            not_from = {person.account.id, *person.account.ignores}
+            senders = [p.sender_id for p in posts if p.sender_id not in not_from]
             return senders[-1] if senders else ""
         return person.last_private
 

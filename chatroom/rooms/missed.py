@@ -38,7 +38,7 @@ def when(seconds: float) -> str:
 
 def last_lines(engine: Engine, member: Member, room: Room, upto: int) -> bytes:
     """Return the last messages of a room that was joined just now."""
-    posts = engine.read(room.log, 0, upto, SHOWN)
+    posts = member.seen(engine.read(room.log, 0, upto, SHOWN))
     if not posts:
         return b""
     return _history_head(member, room) + _render(member, posts, [room])
@@ -55,18 +55,22 @@ def at_login(
     shown = b""
     for room, after, upto in sorted(stretches, key=lambda s: s.room is not member.room):
         if room is member.room:
-            posts = engine.read(room.log, 0, upto, SHOWN)
+            posts = member.seen(engine.read(room.log, 0, upto, SHOWN))
             before = [post for post in posts if post.seq <= after]
             if before:
                 shown += _history_head(member, room) + _render(member, before, [room])
         else:
             most = MAIL_SHOWN if room.is_mailbox else SHOWN
-            posts = engine.read(room.log, after, upto, most) if upto > after else []
+            posts = member.seen(engine.read(room.log, after, upto, most)) if upto > after else []
         new = [post for post in posts if post.seq > after]
         if room.is_mailbox:
             new = [post for post in new if post.sender_id != member.account_id]
         if new and since is not None:
-            shown += _new_head(member, room, upto - after, new, since)
+            number = upto - after
+            if member.ignores:
+                found = engine.read(room.log, after, upto, LOOKED_AT)
+                number -= len(found) - len(member.seen(found))
+            shown += _new_head(member, room, number, new, since)
             shown += _render(member, new, [room])
     return shown
 
@@ -116,7 +120,7 @@ def after_a_cut(
             for piece in [[post for _, post in found] for _, found in pieces]:
                 if piece[0].seq > place + 1:
                     chunks.append(_lost(member, room, place + 1, piece[0].seq - 1))
-                chunks.append(member.face_in(room).messages(piece, old=True))
+                chunks.append(member.face_in(room).messages(member.seen(piece), old=True))
                 place = piece[-1].seq
             if place < end:
                 chunks.append(_lost(member, room, place + 1, end))
@@ -152,7 +156,8 @@ def while_busy(
         found = engine.read(room.log, after, upto, LOOKED_AT)
         # One's own and the announcements were shown already.
         new = [p for p in found if p.sender_id != account.id and p.kind != ANNOUNCE]
-        numbers[room] = len(new) + upto - after - len(found)
+        numbers[room] = len(seen := member.seen(new)) + upto - after - len(found)
+        new = seen
         posts += new
     posts.sort(key=lambda post: post.time)
     total = numbers.total()

@@ -76,6 +76,7 @@ class Member:
         "end",
         "face",
         "has_ticket",
+        "ignores",
         "last_active",
         "outbox",
         "room",
@@ -102,6 +103,8 @@ class Member:
         self.since = time.time()
         self.cursors: dict[str, int] | None = None
         """While busy: the last place that was shown, for each log."""
+        self.ignores: frozenset[str] = frozenset()
+        """Account ids of whom this session is shown nothing; see ``Room.look_again``."""
         self.has_ticket = False
         """Set when the session may come back without a password."""
         self.last_active = time.monotonic()
@@ -109,6 +112,12 @@ class Member:
     def face_in(self, room: "Room") -> Face:
         """Return the face that shows messages of a room to this session."""
         return self.face if room is self.room or room.is_mailbox else self.face.elsewhere
+
+    def seen(self, posts: list[Post]) -> list[Post]:
+        """Return the posts that this session is shown: announcements, and of whom it may hear."""
+        if not self.ignores:
+            return posts
+        return [p for p in posts if p.sender_id not in self.ignores or p.kind == ANNOUNCE]
 
 
 Snapshot = tuple[tuple[Face, tuple[Callable[[bytes], None], ...]], ...]
@@ -138,6 +147,8 @@ class Room:
         # Busy members: they see what they post themselves, and announcements.
         self._aside: dict[str, dict[Member, Face]] = {}
         self._snapshot: Snapshot | None = ()
+        # Members who ignore somebody: each gets a chunk of its own.
+        self._picky: tuple[tuple[Member, Face], ...] = ()
         self._delivered = 0
         engine.follow(self.log)
         with self._lock:
@@ -179,6 +190,11 @@ class Room:
             if self._members.pop(member, None) is not None:
                 self._snapshot = None
 
+    def look_again(self) -> None:
+        """Note that a member ignores others than before."""
+        with self._lock:
+            self._snapshot = None
+
     def post(self, post: Post) -> None:
         """Append to the log; wait while too much is queued.
 
@@ -203,6 +219,7 @@ class Room:
             snapshot = self._snapshot
             if snapshot is None:
                 snapshot = self._snapshot = self._make_snapshot()
+            picky = self._picky
             aside = {k: list(v.items()) for k, v in self._aside.items()} if self._aside else None
             members = self._members
             orphans = [p for p in posts if p.origin is not None and p.origin not in members]
@@ -212,6 +229,9 @@ class Room:
             chunk = face.messages(posts)
             for offer in offers:
                 offer(chunk)
+        for member, face in picky:
+            if seen := member.seen(posts):
+                member.outbox.offer(face.messages(seen))
         if aside:
             self._deliver_aside(posts, aside)
         if orphans and not self.is_mailbox:
@@ -237,7 +257,10 @@ class Room:
 
     def _make_snapshot(self) -> Snapshot:
         faces: dict[Face, dict[Stripe, list[Outbox]]] = {}
+        self._picky = tuple(one for one in self._members.items() if one[0].ignores)
         for member, face in self._members.items():
+            if member.ignores:
+                continue
             outbox = member.outbox
             faces.setdefault(face, {}).setdefault(outbox.stripe, []).append(outbox)
         return tuple(

@@ -97,6 +97,8 @@ class Wanted:
     """Account id; empty: anybody."""
     since: float = 0.0
     """Seconds since the epoch."""
+    without: frozenset[str] = frozenset()
+    """Account ids of whom nothing is wanted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Search:
     def is_wanted(self, post: Post) -> bool:
         """Tell whether a post is wanted."""
         wanted = self._wanted
-        if post.kind == REMOVED or post.time < wanted.since:
+        if post.kind == REMOVED or post.time < wanted.since or post.sender_id in wanted.without:
             return False
         if wanted.sender_id and post.sender_id != wanted.sender_id:
             return False
