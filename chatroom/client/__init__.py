@@ -43,10 +43,16 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         if usual is not signal.SIG_IGN:
             # While modules load, Ctrl-C would show the import system's own tracebacks.
             signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-        from chatroom.client.start import run
+        import sys
+
+        words = sys.argv[1:] if argv is None else list(argv)
+        if words[:1] in (["send"], ["tail"], ["wait"]):
+            from chatroom.client.scripts import run
+        else:
+            from chatroom.client.start import run
 
         signal.signal(signal.SIGINT, usual)
-        code = run(argv)
+        code = run(words)
     except KeyboardInterrupt:
         pass
     while True:

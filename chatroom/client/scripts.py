@@ -30,7 +30,7 @@ The first word says where: a place of the settings file, an address, or a URL in
 behind an address is its port. With --at WHERE all words are text."""
 
 
-def run_script(words: Sequence[str]) -> int:
+def run(words: Sequence[str]) -> int:
     """Run a sub-command and return the exit status. The main thread only."""
     screen = Screen()
     try:

@@ -45,16 +45,11 @@ ended the visit; 5 something was not delivered; 6 kicked; 130 interrupted
 """
 
 
-def run(argv: Sequence[str] | None) -> int:
+def run(words: Sequence[str]) -> int:
     """Run the client to its end and return the exit status. The main thread only.
 
     :raises KeyboardInterrupt: Ctrl-C while the flags were read.
     """
-    words = sys.argv[1:] if argv is None else list(argv)
-    if words[:1] in (["send"], ["tail"], ["wait"]):
-        from chatroom.client.scripts import run_script
-
-        return run_script(words)
     flags = _flags(words)
     try:
         return _run(flags)
@@ -124,7 +119,7 @@ def open_client_log(log_dir: Path) -> None:
         open_log(log_dir, "chatroom_client.log", console=False)
 
 
-def _flags(argv: Sequence[str] | None) -> argparse.Namespace:
+def _flags(words: Sequence[str]) -> argparse.Namespace:
     parser = Flags(
         prog="chatroom_client.py",
         description="Join a chat room.",
@@ -146,4 +141,4 @@ def _flags(argv: Sequence[str] | None) -> argparse.Namespace:
         help="lines of a pipe that begin with / are commands, and // begins a message",
     )
     connection_flags(parser)
-    return parser.parse_args(argv)
+    return parser.parse_args(words)
