@@ -154,36 +154,26 @@ def test_many_lines_survive_two_restarts(start_server: StartServer, tmp_path: Pa
     lines = [f"line {i}" for i in range(10_000)]
     words = ("127.0.0.1", str(server.port), "--name", "robot", "--log-dir", str(tmp_path / "logs"))
     script = subprocess.Popen(
-        [
-            sys.executable,
-            str(ROOT / "chatroom_client.py"),
-            "127.0.0.1",
-            str(server.port),
-            "--name",
-            "robot",
-            "--log-dir",
-            str(tmp_path / "logs"),
-        ],
+        [sys.executable, str(ROOT / "chatroom_client.py"), *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert script.stdin
-    assert script.stdout
-    feeder = threading.Thread(
-        target=lambda: script.stdin and script.stdin.writelines(f"{line}\n" for line in lines)
-    )
+
+    def feed() -> None:
+        assert script.stdin
+        script.stdin.writelines(f"{line}\n" for line in lines)
+        script.stdin.close()
+
+    feeder = threading.Thread(target=feed)
     feeder.start()
-    seen = []
+    assert script.stdout
     for line in script.stdout:
-        seen.append(line.partition("robot: ")[2].strip())
-        if seen[-1] in ("line 2000", "line 6000"):
+        if line.endswith((": line 2000\n", ": line 6000\n")):
             server.kill()
             server.start()
-        if seen[-1] == lines[-1]:
-            feeder.join()
-            script.stdin.close()
+    feeder.join()
     assert script.wait(PATIENCE) == 0
     reader = server.join("robot")
     answer = reader.answer_to("/export")
