@@ -272,6 +272,8 @@ class Client:
             self._answered(sent, (lines_of(fields) or "It was refused.") if is_refused else "")
         if said.word == "message" and text:
             self._queue_message(fields, bool(fields.get("old")))
+        elif said.word == "control" and self._is_over:
+            pass  # the answer to our own goodbye
         elif said.word == "control" or fields.get("kind") in ("gap", "error", "slow", "left"):
             self._tell(text.rstrip("\n"))
 
