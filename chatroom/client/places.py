@@ -48,7 +48,7 @@ def read_places(file: Path) -> dict[str, Place]:
     try:
         with file.open("rb") as source:
             settings = tomllib.load(source)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise UserError(f"The settings file {file} cannot be read: {error.strerror}.") from None
