@@ -26,13 +26,7 @@ def test_tail_loses_nothing_in_a_flood(
     logs = ("--log-dir", str(tmp_path / "logs"))
     words = ("tail", "127.0.0.1", str(server.port), "--name", "robot", "--json", "--bot")
     tail = subprocess.Popen(
-        [
-            sys.executable,
-            str(ROOT / "chatroom_client.py"),
-            *words,
-            "--log-dir",
-            str(tmp_path / "logs"),
-        ],
+        [sys.executable, str(ROOT / "chatroom_client.py"), *words, *logs],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
