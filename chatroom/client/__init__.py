@@ -1,7 +1,8 @@
 """The client: one thread sends what the person types, one shows what comes.
 
-``link`` is one connection, ``visit`` keeps one up and logged in, ``terminal`` and ``pipe`` are the
-two places where lines come from. The client shares only the grammar with the server.
+``link`` is one connection, ``visit`` keeps one up and logged in, ``terminal``, ``pipe`` and ``api``
+are the places where lines come from. ``from chatroom.client import Client`` is for programs. The
+client shares only the grammar with the server.
 """
 
 import os
@@ -10,7 +11,21 @@ TYPE_CHECKING = False  # what type checkers know; importing typing would take a 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from chatroom.client.api import Client as Client
+    from chatroom.client.api import Message as Message
+    from chatroom.client.api import NotDelivered as NotDelivered
+    from chatroom.client.ends import Ended as Ended
+
 INTERRUPTED = 130
+
+
+def __getattr__(name: str) -> object:
+    """Load the library when it is asked for: the program itself starts without waiting."""
+    if name in ("Client", "Message", "NotDelivered", "Ended"):
+        from chatroom.client import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def main(argv: "Sequence[str] | None" = None) -> int:
@@ -28,10 +43,16 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         if usual is not signal.SIG_IGN:
             # While modules load, Ctrl-C would show the import system's own tracebacks.
             signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-        from chatroom.client.start import run
+        import sys
+
+        words = sys.argv[1:] if argv is None else list(argv)
+        if words[:1] in (["send"], ["tail"], ["wait"]):
+            from chatroom.client.scripts import run
+        else:
+            from chatroom.client.start import run
 
         signal.signal(signal.SIGINT, usual)
-        code = run(argv)
+        code = run(words)
     except KeyboardInterrupt:
         pass
     while True:

@@ -1,16 +1,20 @@
-"""Who logs in: from flags and environment, or as typed, remembered for the next login."""
+"""Who logs in: from flags and environment, or as typed, remembered for the next login.
+
+A password stays in memory; a ticket may be kept on disk (``kept_tickets``).
+"""
 
 import os
 import stat
 from pathlib import Path
 
+from chatroom.client.kept_tickets import KeptTicket
 from chatroom.errors import UserError
 
 _LONGEST_FILE = 4096
 
 
 class Credentials:
-    """Name, password and ticket, in memory only. The caller makes sure that threads take turns.
+    """Name, password and ticket. The caller makes sure that threads take turns.
 
     :param name: from ``--name``; empty when the person is to be asked.
     :param password: from the environment or a file; None when the person is to be asked.
@@ -25,8 +29,34 @@ class Credentials:
         """Of an invitation, for a new account."""
         self.ticket = ""
         """The server's: the right to come back without a password."""
+        self._kept: KeptTicket | None = None
         self.is_given = password is not None
         """No question may be asked: a refused password ends the program."""
+
+    def use_kept(self, kept: KeptTicket) -> None:
+        """Keep tickets from now on; without a password, log in with the one of the last time.
+
+        :raises UserError: others can read it.
+        """
+        self._kept = kept
+        if self._password is None:
+            self.ticket = kept.read()
+
+    def keep_ticket(self) -> None:
+        """Write the ticket to where it is kept, if anywhere. The receiving thread."""
+        if self._kept is not None and self.ticket:
+            self._kept.keep(self.ticket)
+
+    def ticket_refused(self, used: str) -> None:
+        """Forget a ticket; another program may have kept a newer one. The receiving thread."""
+        if self._kept is None:
+            return
+        self._kept.drop(used)
+        if self._password is None:
+            try:
+                self.ticket = self._kept.read()
+            except UserError:
+                self.ticket = ""
 
     def answer(self, ask: str) -> str | None:
         """Return the answer to a question of the login, or None if a person has to give it."""

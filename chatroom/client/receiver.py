@@ -40,13 +40,21 @@ class Receiver:
     :param connect: opens another connection to the same server; raises OSError or NotTrusted.
     :param where: the server, for people.
     :param patience: seconds without a connection after which it gives up; None: never.
+    :param cursors: what was heard before this visit; None: nothing.
     """
 
     def __init__(
-        self, visit: Visit, connect: Connect, where: str, patience: float | None = None
+        self,
+        visit: Visit,
+        connect: Connect,
+        where: str,
+        patience: float | None = None,
+        cursors: Cursors | None = None,
     ) -> None:
         self.ended = threading.Event()
         """Set when the thread has nothing more to do."""
+        self.was_back = False
+        """It has come back after a loss, at least once; set by the receiving thread."""
         self._visit = visit
         self._connect = connect
         self._where = where
@@ -55,7 +63,7 @@ class Receiver:
         self._pauses = Pauses()
         self._down_since = time.monotonic()
         self._user = ""
-        self._cursors = Cursors()
+        self._cursors = cursors or Cursors()
         self._tried_password = False
         self._tried_ticket = False
         self._is_restarting = False
@@ -164,6 +172,7 @@ class Receiver:
     def _ticket(self, said: Said) -> None:
         with self._visit.news:
             self._visit.credentials.ticket = text_of(said.fields, "ticket")
+        self._visit.credentials.keep_ticket()
 
     def _notice(self, said: Said) -> None:
         kind = said.fields.get("kind")
@@ -193,7 +202,8 @@ class Receiver:
             _log.info("ticket refused")
             self._tried_ticket = False
             with visit.news:
-                visit.credentials.ticket = ""
+                used, visit.credentials.ticket = visit.credentials.ticket, ""
+            visit.credentials.ticket_refused(used)
             return
         if not self._tried_password:
             self._show(said)
@@ -373,6 +383,7 @@ class Receiver:
             link.close()
             return False
         _log.info("connected again")
+        self.was_back = True
         visit.front.tell("Connected again.")
         return True
 

@@ -97,6 +97,8 @@ class Visit:
         self.room = ""
         """Where typed lines go; empty when the server has not said."""
         self.end: End | None = None
+        self.last_sent: Sent | None = None
+        """What the main thread has sent last; its own."""
         self.is_leaving = False
         self.was_in = False
         """The server has let this person in, at least once."""
@@ -193,18 +195,20 @@ class Visit:
             self._transmit(link, word, fields)
         return True
 
-    def post(self, text: str, number: int = 0) -> bool:
+    def post(self, text: str, number: int = 0, room: str = "") -> bool:
         """Send a message; False when it is held until the connection is back.
 
         :param number: the line of the input, for reports.
+        :param room: where it goes; empty: where typed lines go.
         :raises UserError: it is too long, or too many are held.
         :raises Ended: the visit is over.
         """
         with self.sending:
             with self.news:
                 sent = self.ledger.new(text, False, number)
-                sent.room = self.room
+                sent.room = room or self.room
                 self._checked(sent)
+                self.last_sent = sent
                 is_up = sent.is_tried = self.state is State.TALKING
                 if not is_up and len(self.ledger) >= _HELD_MOST:
                     raise UserError("Too many lines wait for the server; this one was not sent.")
@@ -226,6 +230,7 @@ class Visit:
                 if self.state is not State.TALKING:
                     raise UserError("There is no connection just now; the command was not sent.")
                 sent.is_tried = True
+                self.last_sent = sent
                 self.ledger.keep(sent)
                 self.is_leaving = sent.is_goodbye
                 self._expect()

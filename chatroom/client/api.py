@@ -1,0 +1,365 @@
+"""The client as a library: log in, send, receive, close. See docs/scripting.md.
+
+Whatever the front, this is the one place that builds the link, the visit and its receiving thread.
+"""
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+from chatroom.client.credentials import Credentials
+from chatroom.client.cursors import Cursors
+from chatroom.client.ends import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
+from chatroom.client.entry import kept_ticket
+from chatroom.client.invitation import PORT
+from chatroom.client.known_hosts import KnownHosts, own_file
+from chatroom.client.ledger import Sent
+from chatroom.client.link import Link, Said
+from chatroom.client.receiver import Receiver
+from chatroom.client.shown import lines_of, text_of
+from chatroom.client.trust import NotTrusted, SealedWay, Way
+from chatroom.client.visit import Front, Prompt, Visit
+from chatroom.errors import UserError
+from chatroom.text import clean_line
+
+HELLO_SECONDS = 2.0
+_HELLO_AGAIN_SECONDS = 10.0  # a server that has just started may be slow
+PATIENCE_SECONDS = 60.0
+QUEUE_MOST = 10_000
+"""Messages that wait for the program; then the socket is not read until some are taken."""
+RECORD_VERSION = 1
+
+
+class NotDelivered(Ended):
+    """The server did not take the message; the client goes on."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(End(UNDELIVERED, sentence))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, in the shape of a line of ``tail --json`` (docs/scripting.md)."""
+
+    id: str
+    room: str
+    """Empty for a private message."""
+    kind: str
+    sender: str
+    to: str
+    time: str
+    """UTC, as the server gives it."""
+    text: str
+    old: bool
+    """It was said before this connection was made."""
+
+    def record(self) -> dict[str, object]:
+        """Return the fields of its JSON line."""
+        return {"v": RECORD_VERSION, "type": "message", **asdict(self)}
+
+
+class Session:
+    """A connection with its visit and its receiving thread, for any front. The main thread.
+
+    :param way: to the server.
+    :param credentials: who logs in.
+    :param front: shows and asks.
+    :param leave_at_once: ends the process while the main thread waits for input.
+    :param patience: seconds without a server after which it gives up; None: never.
+    :param cursors: what was heard before, for a login with a ticket.
+    :raises OSError: nobody can be reached there.
+    :raises NotTrusted: it is not who it should be.
+    """
+
+    def __init__(
+        self,
+        way: Way,
+        credentials: Credentials,
+        front: Front,
+        leave_at_once: Callable[[int], None],
+        patience: float | None,
+        cursors: Cursors | None = None,
+        must_be_events: bool = False,
+    ) -> None:
+        link = Link(way, HELLO_SECONDS, must_be_events)
+        self.visit = Visit(link, credentials, front, leave_at_once)
+
+        def connect() -> Link:
+            return Link(way, _HELLO_AGAIN_SECONDS, must_be_events=True)
+
+        where = f"{way.host} port {way.port}"
+        self.receiver = Receiver(self.visit, connect, where, patience, cursors)
+
+    def start(self) -> None:
+        """Start the receiving thread."""
+        # A daemon: a connect or a full pipe may hold it up, and nothing is lost with it.
+        threading.Thread(target=self.receiver.run, name="receiver", daemon=True).start()
+
+
+class Client:
+    """Somebody at a chat room. One thread at a time may call the methods; usable by ``with``.
+
+    :param host: address or name of the server.
+    :param port: 1 to 65535.
+    :param name: of the account.
+    :param password: None: the ticket that was kept at the last login is used.
+    :param fingerprint: of the server's certificate; empty: what was seen first counts.
+    :param plain: speak without encryption.
+    :param bot: no history, nothing that was missed before this login.
+    :param receives: False: nothing is kept for :meth:`receive`; for programs that only send.
+    :param tell: is given sentences about the connection; any thread. None: nobody hears them.
+    :param patience: seconds that the server may be away, or not confirm anything.
+    :param since: last known message id by room (mail: empty name); needs a kept ticket.
+    :param way: how to reach the server, instead of ``fingerprint`` and ``plain``.
+
+    :raises Ended: it cannot be reached, or does not let in; ``end.code`` is the exit status.
+    :raises UserError: the kept ticket is open to others.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int = PORT,
+        *,
+        name: str,
+        password: str | None = None,
+        fingerprint: str = "",
+        plain: bool = False,
+        bot: bool = False,
+        receives: bool = True,
+        tell: Callable[[str], None] | None = None,
+        patience: float = PATIENCE_SECONDS,
+        since: dict[str, str] | None = None,
+        way: Way | None = None,
+    ) -> None:
+        self._tell = tell or (lambda _: None)
+        self._patience = patience
+        self._bot = bot
+        self._receives = receives
+        # Guards what is below; taken under no other lock, and none is taken under it.
+        self._news = threading.Condition()
+        self._queue: deque[Message] = deque()
+        self._is_sending = False
+        self._is_over = False
+        self._answers: dict[str, str] = {}  # by client id; empty: it was taken
+        if way is None:
+            known = KnownHosts(own_file())
+            way = Way(host, port) if plain else self._sealed(host, port, fingerprint, known)
+        credentials = Credentials(name, password)
+        credentials.is_given = True
+        credentials.use_kept(kept_ticket(way, name))
+        self.has_ticket = bool(credentials.ticket)
+        if password is None and not credentials.ticket:
+            raise Ended(
+                End(
+                    NOT_LOGGED_IN,
+                    f"The password of {name} is missing, and there is no ticket of an earlier "
+                    "login: put it into CHATROOM_PASSWORD or a file for --password-file.",
+                )
+            )
+        cursors = Cursors()
+        for room, message_id in (since or {}).items():
+            cursors.note(room, message_id)
+        where = f"{way.host} port {way.port}"
+        try:
+            session = Session(way, credentials, self, lambda _: None, patience, cursors, True)
+        except NotTrusted as error:
+            raise Ended(End(NOT_LOGGED_IN, str(error))) from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            sentence = f"Cannot reach {where}: {reason}. Is the server running there?"
+            raise Ended(End(UNREACHABLE, sentence)) from None
+        self._visit = session.visit
+        self._receiver = session.receiver
+        session.start()
+        try:
+            self._visit.wait_until_in()
+        except Ended:
+            self._hang_up()
+            raise
+        except BaseException:
+            self.close()
+            raise
+        self.name = credentials.name
+
+    def send(self, text: str, room: str = "", to: str = "") -> None:
+        """Send a message and wait until the server has kept it.
+
+        :param text: may hold line breaks, unless it is for one person.
+        :param room: a room that was joined; empty: where the visit talks.
+        :param to: the person who alone is to read it.
+        :raises NotDelivered: the server did not take it, or did not confirm it in time.
+        :raises Ended: the visit is over before it was confirmed.
+        :raises UserError: it is too long or empty.
+        """
+        if not text.strip():
+            raise UserError("There is nothing to send: the text is empty.")
+        if to and "\n" in text:
+            raise UserError("A private message has one line.")
+        line = f"/messageto {clean_line(to)} {clean_line(text)}" if to else text
+        self._waiting(lambda: self._post(line, room, is_command=bool(to)))
+
+    def command(self, line: str) -> None:
+        """Give a command, such as ``/join dev``, and wait for its answer.
+
+        :raises NotDelivered: it was refused; the sentence says why.
+        :raises Ended: the visit is over.
+        """
+        self._waiting(lambda: self._post(line, "", is_command=True))
+
+    def receive(self, seconds: float | None = None) -> Message | None:
+        """Return the next message; None when none came in time, or none will come any more.
+
+        :param seconds: how long to wait; None: until the visit is over.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        with self._news:
+            while not self._queue and not self._ended():
+                left = 0.5 if deadline is None else min(0.5, deadline - time.monotonic())
+                if left <= 0:
+                    return None
+                self._news.wait(left)
+            if not self._queue:
+                return None
+            message = self._queue.popleft()
+            if len(self._queue) <= QUEUE_MOST // 2:
+                self._news.notify_all()
+            return message
+
+    def __iter__(self) -> Iterator[Message]:
+        """Yield messages until the visit is over.
+
+        :raises Ended: it was ended by the server or the network.
+        """
+        while (message := self.receive()) is not None:
+            yield message
+        end = self._visit.end
+        if end is not None and end.code != OK and not self._is_over:
+            raise Ended(end)
+
+    def close(self) -> None:
+        """Say goodbye and hang up; any number of times."""
+        with self._news:
+            if self._is_over:
+                return
+            self._is_over = True
+            self._news.notify_all()
+        with contextlib.suppress(Ended):
+            self._visit.leave()
+        self._receiver.ended.wait(0.5)
+
+    @property
+    def end(self) -> End | None:
+        """Why the visit is over; None while it is not."""
+        return self._visit.end
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- what a front does: see visit.Front; the receiving thread ---------------------------------
+
+    def show(self, said: Said, text: str, sent: Sent | None) -> None:
+        """Queue a message; wait when too many are there already."""
+        fields = said.fields
+        if sent is not None:
+            is_refused = said.word == "result" and fields.get("ok") is not True
+            self._answered(sent, (lines_of(fields) or "It was refused.") if is_refused else "")
+        if said.word == "message" and text:
+            self._queue_message(fields, bool(fields.get("old")))
+        elif said.word == "control" and self._is_over:
+            pass  # the answer to our own goodbye
+        elif said.word == "control" or fields.get("kind") in ("gap", "error", "slow", "left"):
+            self._tell(text.rstrip("\n"))
+
+    def tell(self, sentence: str) -> None:
+        """Say something about the connection."""
+        self._tell(sentence)
+
+    def ask_late(self, prompt: Prompt) -> None:
+        """Nobody reads lines here."""
+
+    def lost(self, command: Sent) -> None:
+        """The connection ended before the command was answered."""
+        self._answered(command, "The connection was lost before the answer.")
+
+    def conclude(self, end: End, waiting: list[Sent], last_kept: int) -> int:
+        """Nothing has to be put in order."""
+        return end.code
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _queue_message(self, fields: dict[str, object], is_old: bool) -> None:
+        # The lines of the first login come before was_back; later ones were missed by this program.
+        if not self._receives or (is_old and self._bot and not self._receiver.was_back):
+            return
+        message = Message(
+            id=text_of(fields, "id"),
+            room=text_of(fields, "room"),
+            kind=text_of(fields, "kind"),
+            sender=text_of(fields, "from"),
+            to=text_of(fields, "to"),
+            time=text_of(fields, "time"),
+            text=lines_of(fields),
+            old=is_old,
+        )
+        with self._news:
+            while len(self._queue) >= QUEUE_MOST and not self._is_sending and not self._ended():
+                self._news.wait(0.5)
+            self._queue.append(message)
+            self._news.notify_all()
+
+    def _waiting(self, post: Callable[[], Sent]) -> None:
+        with self._news:
+            self._is_sending = True  # the echo must be heard, however full the queue is
+            self._news.notify_all()
+        try:
+            sent = post()
+            try:
+                self._visit.wait_settled(0, self._patience)
+            except Ended as ended:
+                if self._visit.end is None:
+                    raise NotDelivered(ended.end.sentence) from None
+                raise
+            with self._news:  # show() comes right behind the settling, in the other thread
+                self._news.wait_for(lambda: sent.cid in self._answers or self._ended(), 5.0)
+                refusal = self._answers.pop(sent.cid, "")
+        finally:
+            with self._news:
+                self._is_sending = False
+        if refusal:
+            raise NotDelivered(refusal)
+
+    def _post(self, text: str, room: str, is_command: bool) -> Sent:
+        if not is_command:
+            self._visit.post(text, room=room)
+        else:
+            self._visit.wait_until_in()
+            self._visit.command(text)
+        sent = self._visit.last_sent
+        assert sent is not None
+        return sent
+
+    def _answered(self, sent: Sent, refusal: str) -> None:
+        with self._news:
+            self._answers[sent.cid] = refusal
+            self._news.notify_all()
+
+    def _ended(self) -> bool:
+        return self._is_over or self._visit.end is not None
+
+    def _hang_up(self) -> None:
+        self._is_over = True
+        self._receiver.ended.wait(0.5)
+
+    def _sealed(self, host: str, port: int, pin: str, known: KnownHosts) -> SealedWay:
+        def accept(seen: str) -> bool:
+            self._tell(f"{host} port {port} is new here. Its certificate: {seen}")
+            return True
+
+        return SealedWay(host, port, pin, None, known, accept, self._tell)

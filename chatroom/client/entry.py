@@ -1,0 +1,137 @@
+"""Where to go and as whom, from flags, the settings file and the environment."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from chatroom.client import invitation
+from chatroom.client.credentials import (
+    Credentials,
+    password_from_environment,
+    password_from_file,
+)
+from chatroom.client.invitation import PORT, SCHEME, Invitation
+from chatroom.client.kept_tickets import KeptTicket
+from chatroom.client.known_hosts import KnownHosts, own_file, read_pin
+from chatroom.client.places import read_places, settings_file
+from chatroom.client.screen import Screen
+from chatroom.client.trust import SealedWay, Way
+from chatroom.errors import UserError
+from chatroom.text import clean_line
+
+_NEAR = ("127.0.0.1", "::1", "localhost")
+"""Hosts with nobody in between: the first fingerprint is shown, and not asked about."""
+
+
+def connection_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say who is there and who comes."""
+    parser.add_argument(
+        "--fingerprint",
+        metavar="SHA256",
+        type=fingerprint,
+        help="of the server's certificate, as the operator gave it",
+    )
+    parser.add_argument(
+        "--ca", metavar="FILE", type=Path, help="PEM file of who may vouch for the server"
+    )
+    parser.add_argument(
+        "--plain", action="store_true", help="speak plain text: everybody on the way can read it"
+    )
+    parser.add_argument("--name", help="log in under this name")
+    parser.add_argument(
+        "--password-file", metavar="FILE", type=Path, help="its first line is the password"
+    )
+    parser.add_argument(
+        "--log-dir", metavar="FOLDER", type=Path, default=Path("logs"), help="(%(default)s)"
+    )
+
+
+def place_of(flags: argparse.Namespace) -> Invitation:
+    """Return where to go; what a named place says becomes the default of its flags.
+
+    :raises UserError: an invitation or the settings file cannot be read.
+    """
+    if flags.host.startswith(SCHEME):
+        return invitation.read(flags.host)
+    place = read_places(settings_file()).get(flags.host)
+    if place is None:
+        return Invitation(flags.host, flags.port or PORT)
+    for key in ("name", "colour", "bell", "linear"):
+        if getattr(flags, key, None) is None:
+            setattr(flags, key, getattr(place, key))
+    return Invitation(place.address, flags.port or place.port, place.fingerprint or "")
+
+
+def way_to(place: Invitation, flags: argparse.Namespace, screen: Screen) -> Way:
+    """Return the way to a server. What is new there is told, or asked of a person."""
+    if flags.plain:
+        return Way(place.host, place.port)
+    where = f"{place.host} port {place.port}"
+
+    def accept(pin: str) -> bool:
+        screen.tell(f"{where} is new here. The fingerprint of its certificate:\n  {pin}")
+        if not is_terminal() or place.host in _NEAR:
+            return True
+        screen.tell("The operator sees the same one at the server's start, and by `fingerprint`.")
+        return screen.agrees("Is it the right one, now and from now on? [y/n] ")
+
+    known = KnownHosts(own_file())
+    pin = flags.fingerprint or place.pin
+    return SealedWay(place.host, place.port, pin, flags.ca, known, accept, screen.tell)
+
+
+def credentials_of(flags: argparse.Namespace, way: Way) -> Credentials:
+    """Return who logs in. :raises UserError: something is missing or cannot be used."""
+    if flags.name is None:
+        if flags.password_file is not None:
+            raise UserError("--password-file needs --name: whose password is it?")
+        if not is_terminal():
+            raise UserError(
+                "This is no terminal, so nothing can be asked: give --name, and the "
+                "password in CHATROOM_PASSWORD or --password-file."
+            )
+        return Credentials()
+    name = clean_line(flags.name).strip()
+    if not name:
+        raise UserError("--name is empty.")
+    if flags.password_file is not None:
+        password: str | None = password_from_file(flags.password_file)
+    else:
+        password = password_from_environment()
+    credentials = Credentials(name, password)
+    credentials.use_kept(kept_ticket(way, name))
+    if password is None and not credentials.ticket and not is_terminal():
+        raise UserError(
+            f"The password of {name} is missing: put it into CHATROOM_PASSWORD or a file for "
+            "--password-file. After one login a ticket is enough."
+        )
+    if not is_terminal():
+        credentials.is_given = True
+    return credentials
+
+
+def kept_ticket(way: Way, name: str) -> KeptTicket:
+    """Return where the ticket of a name at a server is kept, beside the known hosts."""
+    how = "tls" if isinstance(way, SealedWay) else "plain"
+    folder = own_file().with_name("tickets")
+    return KeptTicket(folder, f"{how} [{way.host.lower()}]:{way.port}", name)
+
+
+def is_terminal() -> bool:
+    """A person sits at both ends."""
+    return all(end is not None and end.isatty() for end in (sys.stdin, sys.stdout))
+
+
+def port_number(text: str) -> int:
+    """Return a port, 1 to 65535. :raises ArgumentTypeError: it is none."""
+    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is not a port; a port is 1 to 65535")
+
+
+def fingerprint(text: str) -> str:
+    """Return a fingerprint as it is kept. :raises ArgumentTypeError: it is none."""
+    pin = read_pin(text)
+    if pin is None:
+        raise argparse.ArgumentTypeError("a fingerprint is sha256: and 64 hexadecimal digits")
+    return pin

@@ -1,0 +1,221 @@
+"""``send``, ``tail`` and ``wait`` as scripts run them, with a real server."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
+
+CLIENT = str(ROOT / "chatroom_client.py")
+
+
+class Shell:
+    """Runs the client as a script does, for one person with a home of its own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+
+    def start(self, *words: str, password: str = "") -> subprocess.Popen[str]:
+        """Start it with pipes at its three streams."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
+        given = {"CHATROOM_PASSWORD": password} if password else {}
+        return subprocess.Popen(
+            [sys.executable, CLIENT, *words, "--log-dir", str(self.folder / "logs")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**kept, **given, "XDG_CONFIG_HOME": str(self.folder)},
+        )
+
+    def run(self, *words: str, password: str = "") -> tuple[int, str, str]:
+        """Run it to its end; return exit status, output and what it told."""
+        process = self.start(*words, password=password)
+        out, told = process.communicate(timeout=PATIENCE)
+        assert "Traceback" not in told, told
+        return process.returncode, out, told
+
+    def send(self, *words: str, password: str = "") -> tuple[int, str, str]:
+        """Send as robot, to the server by address and port."""
+        where = ("127.0.0.1", str(self.port))
+        return self.run("send", "--name", "robot", *where, *words, password=password)
+
+
+def listening(process: subprocess.Popen[str]) -> None:
+    """Wait until it hears what is said from now on."""
+    assert process.stderr
+    assert any("Listening as" in line for line in process.stderr)
+
+
+@pytest.fixture
+def shell(room: ServerProcess, tmp_path: Path) -> Shell:
+    """A script's shell; the account robot exists."""
+    room.join("robot").close()
+    return Shell(tmp_path, room.port)
+
+
+@pytest.fixture
+def reader(room: ServerProcess) -> Iterator[Peer]:
+    """Somebody who sees what arrives."""
+    peer = room.join("reader")
+    yield peer
+    peer.close()
+
+
+def test_a_sent_message_arrives_and_nothing_is_printed(shell: Shell, reader: Peer) -> None:
+    status, out, _ = shell.send("the", "build", "is", "green", password=PASSWORD)
+    assert (status, out) == (0, "")
+    reader.until("robot: the build is green")
+
+
+def test_after_the_first_login_no_password_is_needed(shell: Shell, reader: Peer) -> None:
+    assert shell.send("first", password=PASSWORD)[0] == 0
+    for number in range(3):
+        assert shell.send(f"again {number}")[0] == 0
+        reader.until(f"robot: again {number}")
+
+
+def test_the_ticket_is_for_its_owner_only(shell: Shell) -> None:
+    shell.send("first", password=PASSWORD)
+    (ticket,) = (shell.folder / "chatroom" / "tickets").iterdir()
+    assert stat.S_IMODE(ticket.stat().st_mode) == 0o600
+    ticket.chmod(0o644)
+    status, _, told = shell.send("second")
+    assert status == 2
+    assert "Others can read the ticket" in told
+
+
+def test_several_scripts_at_once_share_a_ticket(shell: Shell, reader: Peer) -> None:
+    shell.send("first", password=PASSWORD)
+    where = ("127.0.0.1", str(shell.port), "--name", "robot")
+    scripts = [shell.start("send", *where, f"at once {i}") for i in range(4)]
+    assert [(s.communicate(timeout=PATIENCE), s.returncode)[1] for s in scripts] == [0] * 4
+    assert shell.send("afterwards")[0] == 0
+    seen = reader.until("robot: afterwards")
+    assert all(f"robot: at once {i}" in seen for i in range(4))
+
+
+def test_without_password_and_ticket_it_is_an_authentication_error(shell: Shell) -> None:
+    status, _, told = shell.send("hello")
+    assert status == 3
+    assert "no ticket of an earlier login" in told
+
+
+def test_a_wrong_password_is_an_authentication_error(shell: Shell) -> None:
+    assert shell.send("hello", password="wrong password")[0] == 3
+
+
+def test_a_server_that_is_not_there_is_unreachable(shell: Shell) -> None:
+    words = ("send", "--name", "robot", "--at", "127.0.0.1:1", "hello")
+    assert shell.run(*words, password=PASSWORD)[0] == 4
+
+
+def test_a_refused_message_is_not_acknowledged(shell: Shell) -> None:
+    status, _, told = shell.send("--room", "nowhere", "hello", password=PASSWORD)
+    assert status == 5
+    assert told.strip()
+
+
+def test_a_private_message_reaches_its_reader_only(shell: Shell, reader: Peer) -> None:
+    assert shell.send("--to", "reader", "just you", password=PASSWORD)[0] == 0
+    reader.until("private from robot: just you")
+    assert shell.send("--to", "nobody-here", "lost", password=PASSWORD)[0] == 5
+
+
+def test_with_at_every_word_is_text(shell: Shell, reader: Peer) -> None:
+    at = ("send", "--name", "robot", "--at", f"127.0.0.1:{shell.port}")
+    assert shell.run(*at, "42", "is", "it", password=PASSWORD)[0] == 0
+    reader.until("robot: 42 is it")
+
+
+def test_a_place_stands_for_address_port_and_name(shell: Shell, reader: Peer) -> None:
+    file = shell.folder / "chatroom" / "client.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f'[places.work]\naddress = "127.0.0.1"\nport = {shell.port}\nname = "robot"\n')
+    assert shell.run("send", "work", "7", "lights", password=PASSWORD)[0] == 0
+    reader.until("robot: 7 lights")
+
+
+def test_no_text_is_a_usage_error(shell: Shell) -> None:
+    assert shell.send(password=PASSWORD)[0] == 2
+
+
+def test_tail_prints_versioned_json(shell: Shell, reader: Peer) -> None:
+    where = ("127.0.0.1", str(shell.port), "--name", "robot")
+    tail = shell.start("tail", *where, "--json", "--bot", password=PASSWORD)
+    try:
+        assert tail.stdout
+        listening(tail)
+        reader.send("to the tail")
+        texts = []
+        for line in tail.stdout:
+            record = json.loads(line)
+            assert (record["v"], record["type"]) == (1, "message")
+            texts.append(record["text"])
+            if record["sender"] == "reader" and record["kind"] == "text":
+                break
+        assert texts[-1] == "to the tail"
+    finally:
+        tail.kill()
+        tail.communicate()
+
+
+def test_tail_goes_on_from_a_message(shell: Shell, reader: Peer, room: ServerProcess) -> None:
+    program = room.program_peer("clerk")
+    for text in ("before", "here", "after 1", "after 2"):
+        program.send_event("post", text=text, cid=text)
+    found = program.until_event("message", text="here")
+    program.until_event("message", text="after 2")
+    program.close()
+    where = ("127.0.0.1", str(shell.port), "--name", "robot")
+    since = ("--since", found["id"], "--json")
+    tail = shell.start("tail", *where, *since, password=PASSWORD)
+    try:
+        assert tail.stdout
+        texts = []
+        for line in tail.stdout:
+            record = json.loads(line)
+            if record["kind"] == "text":
+                texts.append(record["text"])
+            if texts[-1:] == ["after 2"]:
+                break
+        assert texts == ["after 1", "after 2"]
+    finally:
+        tail.kill()
+        tail.communicate()
+
+
+def test_wait_ends_at_a_mention(shell: Shell, reader: Peer) -> None:
+    where = ("127.0.0.1", str(shell.port), "--name", "robot")
+    wait = shell.start("wait", *where, "--mention", password=PASSWORD)
+    listening(wait)
+    reader.send("robotics is no mention", "@robot wake up")
+    out, _ = wait.communicate(timeout=PATIENCE)
+    assert wait.returncode == 0
+    assert out.endswith("reader: @robot wake up\n")
+    assert out.count("\n") == 1
+
+
+def test_wait_gives_up_when_the_time_is_over(shell: Shell) -> None:
+    where = ("127.0.0.1", str(shell.port), "--name", "robot")
+    status, out, _ = shell.run(
+        "wait", *where, "--match", "never", "--timeout", "0.2", password=PASSWORD
+    )
+    assert (status, out) == (124, "")
+
+
+def test_a_kick_is_told_by_the_exit_status(shell: Shell, reader: Peer, boss: Peer) -> None:
+    where = ("127.0.0.1", str(shell.port), "--name", "robot")
+    wait = shell.start("wait", *where, "--match", "never", password=PASSWORD)
+    listening(wait)
+    boss.send("/kickuser robot")
+    wait.communicate(timeout=PATIENCE)
+    assert wait.returncode == 6
+    boss.send("/unkickuser robot")
