@@ -1,8 +1,11 @@
 """The operator gives somebody another name, or deletes an account, beside a running server."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.harness import PASSWORD, Peer, ServerProcess
+from chatroom.client import Client
+from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess
 
 
 def test_a_renamed_person_keeps_everything_and_is_told_at_once(
@@ -86,3 +89,18 @@ def test_the_last_superuser_is_not_deleted(room: ServerProcess) -> None:
     assert done.returncode == 1
     assert "last superuser" in done.stderr
     assert room.join("boss")
+
+
+def test_the_client_knows_its_own_messages_after_a_rename(
+    room: ServerProcess, tmp_path: Path
+) -> None:
+    room.join("otto").close()
+    with Client(
+        "127.0.0.1", room.port, name="otto", password=PASSWORD, plain=True, patience=PATIENCE
+    ) as client:
+        client.send("before")
+        assert room.operate("rename-user", "otto", "Odo").returncode == 0
+        watcher = room.join("watcher")
+        for number in range(50):
+            client.send(f"after {number}")  # waits for its echo, whatever the name is by then
+        watcher.until("Odo: after 49")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from chatroom.client.coming_back import Comeback, Connect
 from chatroom.client.cursors import Cursors
 from chatroom.client.ends import (
     FAILED,
@@ -17,20 +18,14 @@ from chatroom.client.ends import (
     End,
 )
 from chatroom.client.ledger import Sent
-from chatroom.client.link import PLAIN, Face, Link, Said
-from chatroom.client.pauses import Pauses
+from chatroom.client.link import PLAIN, Face, Said
 from chatroom.client.shown import Shown, lines_of, text_of
-from chatroom.client.trust import NotTrusted
 from chatroom.client.visit import Prompt, State, Visit
 from chatroom.errors import Gone
 
 _log = logging.getLogger(__name__)
 
-_TOLD_SECONDS = 5.0
-"""A pause from this length on is told."""
 _FULL_SECONDS = 1.0
-
-Connect = Callable[[], Link]
 
 
 class Receiver:
@@ -53,20 +48,14 @@ class Receiver:
     ) -> None:
         self.ended = threading.Event()
         """Set when the thread has nothing more to do."""
-        self.was_back = False
-        """It has come back after a loss, at least once; set by the receiving thread."""
         self._visit = visit
-        self._connect = connect
         self._where = where
-        self._patience = patience
         self._shown = Shown()
-        self._pauses = Pauses()
-        self._down_since = time.monotonic()
+        self._comeback = Comeback(visit, connect, where, patience)
         self._user = ""
         self._cursors = cursors or Cursors()
         self._tried_password = False
         self._tried_ticket = False
-        self._is_restarting = False
         self._ahead: list[Said] = []  # heard already, in front of what comes next
         self._takers: dict[str, Callable[[Said], None]] = {
             PLAIN: self._plain,
@@ -80,6 +69,11 @@ class Receiver:
             "control": self._control,
             "ping": self._ping,
         }
+
+    @property
+    def was_back(self) -> bool:
+        """It has come back after a loss, at least once. Any thread may read it."""
+        return self._comeback.was_back
 
     def run(self) -> None:
         """Hear the server until the visit is over. Never raises."""
@@ -219,12 +213,12 @@ class Receiver:
             else:
                 self._show(said)
         else:  # too many people log in at once
-            self._rest(_FULL_SECONDS * random.uniform(0.5, 1.5))
+            self._comeback.rest(_FULL_SECONDS * random.uniform(0.5, 1.5))
 
     def _welcome(self, user: str, room: str) -> None:
         visit = self._visit
         self._user = user
-        self._pauses.start_again()
+        self._comeback.went_well()
         _log.info("logged in name=%s", user)
         with visit.news:
             visit.credentials.accepted(user)
@@ -295,6 +289,9 @@ class Receiver:
                 sent = self._settle(visit.ledger.settle_first("/busy", "/free"))
             elif do == "room":
                 visit.room = text_of(said.fields, "room")
+            elif do == "rename":
+                self._user = text_of(said.fields, "user")
+                visit.credentials.accepted(self._user)
             visit.expect_nothing()
             visit.news.notify_all()
         self._show(said, sent)
@@ -309,7 +306,7 @@ class Receiver:
                 code = UNREACHABLE
             visit.finish(End(code))
         elif do == "restart":
-            self._is_restarting = True
+            self._comeback.is_awaited = True
 
     # -- a lost connection -----------------------------------------------------------------------
 
@@ -334,65 +331,7 @@ class Receiver:
         else:
             for command in commands:
                 visit.front.lost(command)
-            self._reconnect(reason)
-
-    def _reconnect(self, reason: str) -> None:
-        visit = self._visit
-        if self._is_restarting:
-            visit.front.tell("Coming back as soon as it is up ...")
-        else:
-            visit.front.tell(f"The connection to {self._where} is lost: {reason}. Trying again ...")
-        self._is_restarting = False
-        since = time.monotonic()
-        while True:
-            pause = self._pauses.next()
-            left = float("inf")
-            if self._patience is not None:
-                left = since + self._patience - time.monotonic()
-                if left <= 0:
-                    break
-            if pause >= _TOLD_SECONDS:
-                visit.front.tell(f"No answer; the next try is in {pause:.0f} s.")
-            if not self._rest(min(pause, left)):
-                return
-            try:
-                link = self._connect()
-            except NotTrusted as error:
-                _log.error("not trusted reason=%s", error)
-                visit.finish(End(NOT_LOGGED_IN, str(error)))
-                return
-            except OSError as error:
-                _log.info("no connection reason=%s", error.strerror or error)
-                continue
-            if self._greet(link):
-                return
-        visit.finish(End(UNREACHABLE, f"{self._where} did not come back; gave up."))
-
-    def _greet(self, link: Link) -> bool:
-        """Wait for the hello of a new connection; False: it was none."""
-        visit = self._visit
-        with visit.news:
-            visit.link = link
-            if visit.end is not None:
-                return True
-        try:
-            while not self._ahead:
-                self._ahead = link.receive()
-        except Gone as reason:
-            _log.info("no hello reason=%s", reason)
-            link.close()
-            return False
-        _log.info("connected again")
-        self.was_back = True
-        visit.front.tell("Connected again.")
-        return True
-
-    def _rest(self, seconds: float) -> bool:
-        """Pause; False when the visit is over meanwhile."""
-        visit = self._visit
-        with visit.news:
-            visit.news.wait_for(lambda: visit.end is not None or visit.is_leaving, seconds)
-            return visit.end is None and not visit.is_leaving
+            self._ahead = self._comeback.run(reason)
 
 
 def _ignore(_: Said) -> None:
