@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -108,8 +109,9 @@ def robot(room: ServerProcess, pipe: Pipe) -> Callable[..., Script]:
 def reader(room: ServerProcess) -> Iterator[Peer]:
     """Somebody who sees what arrives; everything before this line is older than the test."""
     peer = room.join("reader")
-    peer.send("reading")
-    peer.until(": reading")
+    mark = f"reading {uuid.uuid4()}"  # the history shows what earlier tests said
+    peer.send(mark)
+    peer.until(f": {mark}")
     yield peer
     peer.send("/disconnect")
     peer.until_end()
@@ -117,7 +119,7 @@ def reader(room: ServerProcess) -> Iterator[Peer]:
 
 def news(reader: Peer) -> str:
     """Return what the reader has seen in this test."""
-    return reader.seen.rpartition(": reading\n")[2]
+    return re.split(r": reading [-0-9a-f]{36}\n", reader.seen)[-1]
 
 
 Robot = Callable[..., Script]
@@ -159,7 +161,7 @@ def test_lines_with_a_slash_are_commands_when_asked_for(reader: Peer, robot: Rob
     assert "| private to reader: psst\n" in out
     for text in ("sessions", "Messages are held", "You missed nothing", "Goodbye, robot."):
         assert text in script.errors
-    reader.until("robot has left")
+    reader.until("robot: /x")
     assert said(news(reader)) == ["one", "/x"]
 
 
