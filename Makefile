@@ -38,8 +38,8 @@ bench: .venv/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: .venv/run.stamp requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/dev.stamp: .venv/run.stamp requirements-dev.txt requirements-cluster.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt requirements-cluster.txt
 	@touch $@
 
 bench-login: .venv/run.stamp

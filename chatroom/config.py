@@ -19,13 +19,14 @@ from chatroom.text import clean_line
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
 # Names with our prefix that are not settings: the client's password, the master secret, the one
-# for `rewrap`, and the listening socket that a restart hands to its successor.
+# for `rewrap`, the listening socket that a restart hands to its successor, the engine's password.
 OTHER_NAMES = frozenset(
     {
         "CHATROOM_PASSWORD",
         "CHATROOM_MASTER_SECRET",
         "CHATROOM_NEW_MASTER_SECRET",
         "CHATROOM_LISTEN_FD",
+        "CHATROOM_ENGINE_PASSWORD",
     }
 )
 
@@ -102,6 +103,15 @@ def _host(text: str) -> str:
     return text
 
 
+_ENGINES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
+
+
+def _engine(text: str) -> str:
+    if text and (not text.startswith(_ENGINES) or any(c.isspace() for c in text)):
+        raise ValueError
+    return text
+
+
 def _setting(default: Any, kind: tuple[str, Callable[[str], Any]], text: str) -> Any:
     return dataclasses.field(
         default=default, metadata={"allowed": kind[0], "parse": kind[1], "help": text}
@@ -157,6 +167,18 @@ class Settings:
         "power",
         _choice("power", "crash", "none"),
         "what shown messages survive: a power cut, a crash of the program, or neither",
+    )
+    engine: str = _setting(
+        "",
+        ("an address such as redis://HOST:PORT/0 or redis+sentinel://HOST,HOST/NAME", _engine),
+        "Redis or Valkey for several servers; without it, SQLite for this one",
+    )
+    engine_replicas: int = _setting(
+        0, _whole(0, 100), "replicas of the engine that must have what is confirmed"
+    )
+    engine_user: str = _setting("", ("a name", str), "user of the engine")
+    engine_password_file: Path | None = _setting(
+        None, _path(), "file with its password, instead of CHATROOM_ENGINE_PASSWORD"
     )
     keep_days: int = _setting(365, _whole(0, 36500), "days that messages are kept; 0 = for ever")
     keep_mb: int = _setting(

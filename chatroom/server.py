@@ -40,6 +40,7 @@ from chatroom.ops.flags import Flags
 from chatroom.rooms.directory import Directory
 from chatroom.session.visit import serve
 from chatroom.storage import lock
+from chatroom.storage.engine import Engine
 from chatroom.storage.records import BAN, Control
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
@@ -70,11 +71,7 @@ class Server:
             held = lock.hold(settings.data_dir)
             undo.callback(os.close, held)
             self.tls = _tls(settings)
-            self.engine = SqliteEngine(
-                settings.data_dir,
-                settings.durability,
-                Keep(settings.keep_days, settings.keep_mb),
-            )
+            self.engine = open_engine(settings, Keep(settings.keep_days, settings.keep_mb))
             undo.callback(self.engine.close)
             self._passwords = Passwords(settings.scrypt_n, settings.login_queue)
             undo.callback(self._passwords.close)
@@ -234,6 +231,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def open_engine(settings: config.Settings, keep: Keep | None = None) -> Engine:
+    """Return the engine that the settings name.
+
+    :param keep: what it deletes by itself; ``None``: nothing, this is not the server.
+    :raises StartError: it cannot be used; the sentence says why.
+    """
+    if not settings.engine:
+        return SqliteEngine(settings.data_dir, settings.durability, keep)
+    try:
+        from chatroom.storage.redis.engine import RedisEngine
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise StartError(
+            "--engine needs the package redis: run 'pip install -r requirements-cluster.txt'."
+        ) from None
+    return RedisEngine(
+        settings.data_dir,
+        settings.engine,
+        settings.engine_user,
+        settings.engine_password_file,
+        settings.engine_replicas,
+        keep,
+    )
+
+
 def _tls(settings: config.Settings) -> Tls:
     return Tls(settings.data_dir / "tls", settings.tls_certificate, settings.tls_key)
 
@@ -252,7 +275,7 @@ def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
     if arguments.command in operator.KEY_COMMANDS:
         return operator.change_keys(arguments, settings.data_dir)
     with contextlib.ExitStack() as parts:
-        engine = SqliteEngine(settings.data_dir, settings.durability)
+        engine = open_engine(settings)
         parts.callback(engine.close)
         passwords = Passwords(settings.scrypt_n, 0)
         parts.callback(passwords.close)

@@ -73,7 +73,8 @@ def test_rooms_and_accounts_know_no_socket_and_no_database(module: str) -> None:
 
 @pytest.mark.parametrize("module", [m for m in FILES if m != "chatroom.server"])
 def test_only_the_composition_root_names_a_concrete_engine(module: str) -> None:
-    assert names(module, ("chatroom.storage.sqlite",)) == []
+    engines = ("chatroom.storage.sqlite", "chatroom.storage.redis.engine")
+    assert names(module, engines) == []
 
 
 def test_the_composition_root_does_name_one() -> None:

@@ -20,20 +20,20 @@ _SELECT = "SELECT id, version, sealed FROM accounts "
 def load(connection: sqlite3.Connection, vault: Vault, name: str) -> Account | None:
     """Return the account of this name. :raises Damaged: it does not open."""
     row = connection.execute(_SELECT + "WHERE name_key=?", (vault.index(fold(name)),)).fetchone()
-    return _account(vault, row) if row else None
+    return unseal(vault, row) if row else None
 
 
 def load_by_id(connection: sqlite3.Connection, vault: Vault, account_id: str) -> Account | None:
     """Return the account with this id. :raises Damaged: it does not open."""
     row = connection.execute(_SELECT + "WHERE id=?", (account_id,)).fetchone()
-    return _account(vault, row) if row else None
+    return unseal(vault, row) if row else None
 
 
 def load_all(connection: sqlite3.Connection, vault: Vault, where: str = "") -> Iterator[Account]:
     """Return the accounts that open, oldest first; what does not open is logged."""
     for row in connection.execute(_SELECT + where + " ORDER BY number").fetchall():
         try:
-            yield _account(vault, row)
+            yield unseal(vault, row)
         except Damaged as error:
             _log.error("account damaged id=%s reason=%s", row[0], error)
 
@@ -50,7 +50,7 @@ def save(
     """Insert or compare-and-set an account inside the caller's transaction; see the engine."""
     saved = replace(account, version=account.version + 1)
     is_superuser = int(saved.grant == SUPERUSER)
-    sealed = _seal_account(vault, saved)
+    sealed = seal(vault, saved)
     if account.version == 0:
         try:
             connection.execute(
@@ -119,7 +119,8 @@ def tell(connection: sqlite3.Connection, kind: str, account_id: str) -> None:
     connection.execute("INSERT INTO controls (kind, account) VALUES (?,?)", (kind, account_id))
 
 
-def _seal_account(vault: Vault, account: Account) -> bytes:
+def seal(vault: Vault, account: Account) -> bytes:
+    """Return an account sealed for its id and version."""
     plain = json.dumps(
         {
             "name": account.name,
@@ -133,7 +134,8 @@ def _seal_account(vault: Vault, account: Account) -> bytes:
     return vault.seal(plain.encode(), f"account {account.id} {account.version}")
 
 
-def _account(vault: Vault, row: tuple[str, int, bytes]) -> Account:
+def unseal(vault: Vault, row: tuple[str, int, bytes]) -> Account:
+    """Return the account in id, version and what is sealed. :raises Damaged: it does not open."""
     account_id, version, sealed = row
     fields = json.loads(vault.unseal(sealed, f"account {account_id} {version}"))
     fields["ignores"] = tuple(fields.get("ignores", ()))

@@ -27,9 +27,22 @@ def check(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
 def write(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
     """Add to the audit trail, inside the caller's transaction: the one that does the act."""
     found = db.execute("INSERT INTO audit (sealed) VALUES (x'')")
-    plain = json.dumps(asdict(entry))
-    sealed = vault.seal(plain.encode(), f"audit {found.lastrowid}")
+    sealed = seal(vault, entry, found.lastrowid or 0)
     db.execute("UPDATE audit SET sealed=? WHERE seq=?", (sealed, found.lastrowid))
+
+
+def seal(vault: Vault, entry: Audit, number: int) -> bytes:
+    """Return an entry sealed for its number."""
+    return vault.seal(json.dumps(asdict(entry)).encode(), f"audit {number}")
+
+
+def unseal(vault: Vault, number: int, sealed: bytes) -> Audit | None:
+    """Return an entry; ``None`` when it is damaged, which is logged."""
+    try:
+        return Audit(**json.loads(vault.unseal(sealed, f"audit {number}")))
+    except Damaged as error:
+        _log.error("audit damaged seq=%d reason=%s", number, error)
+        return None
 
 
 def load(
@@ -40,16 +53,13 @@ def load(
     for seq, sealed in db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC"):
         if len(entries) == most:
             break
-        try:
-            entry = Audit(**json.loads(vault.unseal(sealed, f"audit {seq}")))
-        except Damaged as error:
-            _log.error("audit damaged seq=%d reason=%s", seq, error)
-            continue
-        if account is None or _concerns(entry, account):
+        entry = unseal(vault, seq, sealed)
+        if entry is not None and (account is None or concerns(entry, account)):
             entries.append(entry)
     return entries[::-1]
 
 
-def _concerns(entry: Audit, account: Account) -> bool:
+def concerns(entry: Audit, account: Account) -> bool:
+    """Tell whether somebody did it, or had it done to."""
     is_old = not entry.origin  # it has names only
     return account.id in (entry.by_id, entry.whom_id) or (is_old and entry.by == account.name)

@@ -19,20 +19,20 @@ def save(db: sqlite3.Connection, vault: Vault, invite: Invite) -> None:
     db.execute("DELETE FROM invites WHERE until<? OR uses<1", (time.time(),))
     db.execute(
         "INSERT INTO invites (digest, uses, until, sealed) VALUES (?,?,?,?)",
-        (invite.digest, invite.uses, invite.until, _seal(vault, invite)),
+        (invite.digest, invite.uses, invite.until, seal(vault, invite)),
     )
 
 
 def load(db: sqlite3.Connection, vault: Vault, digest: bytes) -> Invite | None:
     """Return the invitation with this digest, if it still holds; a damaged one does not."""
     row = db.execute(_SELECT + "AND digest=?", (time.time(), digest)).fetchone()
-    return _unseal(vault, row) if row else None
+    return unseal(vault, row) if row else None
 
 
 def load_all(db: sqlite3.Connection, vault: Vault) -> list[Invite]:
     """Return the invitations that hold and open, oldest first."""
     rows = db.execute(_SELECT + "ORDER BY number", (time.time(),)).fetchall()
-    return [invite for row in rows if (invite := _unseal(vault, row)) is not None]
+    return [invite for row in rows if (invite := unseal(vault, row)) is not None]
 
 
 def use(db: sqlite3.Connection, vault: Vault, digest: bytes) -> None:
@@ -46,7 +46,7 @@ def use(db: sqlite3.Connection, vault: Vault, digest: bytes) -> None:
     left = Invite(invite.digest, invite.uses - 1, invite.until, invite.by)
     db.execute(
         "UPDATE invites SET uses=?, sealed=? WHERE digest=?",
-        (left.uses, _seal(vault, left), digest),
+        (left.uses, seal(vault, left), digest),
     )
 
 
@@ -55,7 +55,8 @@ def revoke(db: sqlite3.Connection, number: int) -> bool:
     return db.execute("DELETE FROM invites WHERE number=?", (number,)).rowcount == 1
 
 
-def _seal(vault: Vault, invite: Invite) -> bytes:
+def seal(vault: Vault, invite: Invite) -> bytes:
+    """Return an invitation sealed for its digest, uses and end."""
     return vault.seal(json.dumps({"by": invite.by}).encode(), _place(invite))
 
 
@@ -63,7 +64,8 @@ def _place(invite: Invite) -> str:
     return f"invite {invite.digest.hex()} {invite.uses} {invite.until}"
 
 
-def _unseal(vault: Vault, row: tuple[int, bytes, int, float, bytes]) -> Invite | None:
+def unseal(vault: Vault, row: tuple[int, bytes, int, float, bytes]) -> Invite | None:
+    """Return the invitation in a row; ``None`` when it is damaged, which is logged."""
     number, digest, uses, until, sealed = row
     invite = Invite(digest, uses, until, number=number)
     try:

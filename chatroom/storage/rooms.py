@@ -22,20 +22,30 @@ def load_all(db: sqlite3.Connection, vault: Vault) -> list[RoomRecord]:
     for key, version, sealed in db.execute(
         "SELECT key, version, sealed FROM rooms ORDER BY id"
     ).fetchall():
-        try:
-            fields = json.loads(vault.unseal(sealed, f"room {key.hex()} {version}"))
-        except Damaged as error:
-            _log.error("room damaged key=%s reason=%s", key.hex(), error)
-            continue
-        fields["invited"] = tuple(fields["invited"])
-        found.append(RoomRecord(version=version, **fields))
+        room = unseal(vault, key, version, sealed)
+        if room is not None:
+            found.append(room)
     return found
 
 
-def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
-    """Insert or compare-and-set a room inside the caller's transaction; see the engine."""
-    saved = replace(room, version=room.version + 1)
-    key = vault.index("room " + fold(room.name))
+def unseal(vault: Vault, key: bytes, version: int, sealed: bytes) -> RoomRecord | None:
+    """Return a room; ``None`` when it is damaged, which is logged."""
+    try:
+        fields = json.loads(vault.unseal(sealed, f"room {key.hex()} {version}"))
+    except Damaged as error:
+        _log.error("room damaged key=%s reason=%s", key.hex(), error)
+        return None
+    fields["invited"] = tuple(fields["invited"])
+    return RoomRecord(version=version, **fields)
+
+
+def key_of(vault: Vault, name: str) -> bytes:
+    """Return what a room is found by."""
+    return vault.index("room " + fold(name))
+
+
+def seal(vault: Vault, room: RoomRecord, key: bytes) -> bytes:
+    """Return a room sealed for its key and version."""
     plain = json.dumps(
         {
             "name": room.name,
@@ -45,7 +55,14 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
             "invited": room.invited,
         }
     )
-    sealed = vault.seal(plain.encode(), f"room {key.hex()} {saved.version}")
+    return vault.seal(plain.encode(), f"room {key.hex()} {room.version}")
+
+
+def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
+    """Insert or compare-and-set a room inside the caller's transaction; see the engine."""
+    saved = replace(room, version=room.version + 1)
+    key = key_of(vault, room.name)
+    sealed = seal(vault, saved, key)
     if room.version == 0:
         try:
             db.execute("INSERT INTO rooms (key, version, sealed) VALUES (?,1,?)", (key, sealed))
@@ -66,18 +83,26 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
 def load_places(db: sqlite3.Connection, vault: Vault, account_id: str) -> Places | None:
     """Return somebody's places. :raises Damaged: the record does not open."""
     row = db.execute("SELECT sealed FROM places WHERE account=?", (account_id,)).fetchone()
-    if row is None:
-        return None
-    return Places(**json.loads(vault.unseal(row[0], f"places {account_id}")))
+    return unseal_places(vault, account_id, row[0]) if row else None
+
+
+def unseal_places(vault: Vault, account_id: str, sealed: bytes) -> Places:
+    """Return somebody's places. :raises Damaged: the record does not open."""
+    return Places(**json.loads(vault.unseal(sealed, f"places {account_id}")))
+
+
+def seal_places(vault: Vault, account_id: str, places: Places) -> bytes:
+    """Return places sealed for their account."""
+    plain = json.dumps({"cursors": places.cursors, "room": places.room, "seen": places.seen})
+    return vault.seal(plain.encode(), f"places {account_id}")
 
 
 def save_places(db: sqlite3.Connection, vault: Vault, places: Mapping[str, Places]) -> None:
     """Save places by account id, inside the caller's transaction."""
     for account_id, found in places.items():
-        plain = json.dumps({"cursors": found.cursors, "room": found.room, "seen": found.seen})
         db.execute(
             "INSERT OR REPLACE INTO places (account, sealed) VALUES (?,?)",
-            (account_id, vault.seal(plain.encode(), f"places {account_id}")),
+            (account_id, seal_places(vault, account_id, found)),
         )
 
 
@@ -93,7 +118,7 @@ def save_tickets(db: sqlite3.Connection, vault: Vault, tickets: Sequence[Ticket]
     # Nothing in them is secret; the seal is there so that nobody makes or changes one on the disk.
     db.executemany(
         "INSERT OR REPLACE INTO tickets (digest, account, until, sealed) VALUES (?,?,?,?)",
-        [(t.digest, t.account_id, t.until, vault.seal(b"", _ticket_place(t))) for t in tickets],
+        [(t.digest, t.account_id, t.until, seal_ticket(vault, t)) for t in tickets],
     )
     for account_id in {ticket.account_id for ticket in tickets}:
         db.execute(
@@ -112,7 +137,16 @@ def load_ticket(db: sqlite3.Connection, vault: Vault, digest: bytes) -> Ticket |
     if row is None:
         return None
     *fields, sealed = row
-    ticket = Ticket(*fields)
+    return unseal_ticket(vault, Ticket(*fields), sealed)
+
+
+def seal_ticket(vault: Vault, ticket: Ticket) -> bytes:
+    """Return the seal of a ticket."""
+    return vault.seal(b"", _ticket_place(ticket))
+
+
+def unseal_ticket(vault: Vault, ticket: Ticket, sealed: bytes) -> Ticket | None:
+    """Return a ticket if this is its seal; ``None``, which is logged, if it is damaged."""
     try:
         vault.unseal(sealed, _ticket_place(ticket))
     except Damaged as error:

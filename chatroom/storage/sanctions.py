@@ -16,15 +16,7 @@ _log = logging.getLogger(__name__)
 
 def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
     """Keep a sanction instead of an older one of its kind, inside the caller's transaction."""
-    plain = json.dumps(
-        {
-            "name": sanction.name,
-            "by": sanction.by,
-            "reason": sanction.reason,
-            "since": sanction.since,
-        }
-    )
-    sealed = vault.seal(plain.encode(), f"{sanction.kind} {sanction.target} {sanction.until}")
+    sealed = seal(vault, sanction)
     db.execute("DELETE FROM sanctions WHERE until<?", (time.time(),))
     found = db.execute(
         "INSERT OR REPLACE INTO sanctions (kind, target, until, sealed) VALUES (?,?,?,?)",
@@ -34,6 +26,34 @@ def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
         rooms.revoke_tickets(db, sanction.target)
     _control(db, sanction.kind, sanction.target)
     return replace(sanction, number=found.lastrowid or 0)
+
+
+def seal(vault: Vault, sanction: Sanction) -> bytes:
+    """Return a sanction sealed for its kind, target and end."""
+    plain = json.dumps(
+        {
+            "name": sanction.name,
+            "by": sanction.by,
+            "reason": sanction.reason,
+            "since": sanction.since,
+        }
+    )
+    return vault.seal(plain.encode(), f"{sanction.kind} {sanction.target} {sanction.until}")
+
+
+def unseal(
+    vault: Vault, number: int, kind: str, target: str, until: float, sealed: bytes
+) -> Sanction:
+    """Return a sanction; also a damaged one, which is logged.
+
+    It still holds: whoever damages the record must not get back in by that.
+    """
+    try:
+        fields = json.loads(vault.unseal(sealed, f"{kind} {target} {until}"))
+    except Damaged as error:
+        _log.error("%s damaged target=%s reason=%s", kind, target, error)
+        fields = {"name": "?", "by": "?", "reason": "the record is damaged", "since": 0.0}
+    return Sanction(kind=kind, target=target, until=until, number=number, **fields)
 
 
 def lift(db: sqlite3.Connection, number: int) -> bool:
@@ -55,16 +75,7 @@ def load(db: sqlite3.Connection, vault: Vault, target: str | None = None) -> lis
         + (" ORDER BY number" if target is None else " AND target=? ORDER BY number"),
         (time.time(),) if target is None else (time.time(), target),
     ).fetchall()
-    found = []
-    for number, kind, whom, until, sealed in rows:
-        try:
-            fields = json.loads(vault.unseal(sealed, f"{kind} {whom} {until}"))
-        except Damaged as error:
-            # It still holds: whoever damages the record must not get back in by that.
-            _log.error("%s damaged target=%s reason=%s", kind, whom, error)
-            fields = {"name": "?", "by": "?", "reason": "the record is damaged", "since": 0.0}
-        found.append(Sanction(kind=kind, target=whom, until=until, number=number, **fields))
-    return found
+    return [unseal(vault, *row) for row in rows]
 
 
 def _control(db: sqlite3.Connection, kind: str, target: str) -> None:

@@ -21,7 +21,7 @@ def claim(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str
     :param owner: account id, by which :func:`forget` finds it again.
     :raises Lookalike: a name that is here looks like it.
     """
-    for key in _keys(vault, kind, name):
+    for key in keys(vault, kind, name):
         if _others(db, key):
             raise Lookalike(name)
         db.execute("INSERT INTO skeletons (skeleton, rank, owner) VALUES (?,0,?)", (key, owner))
@@ -29,7 +29,7 @@ def claim(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str
 
 def admit(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str = "") -> None:
     """Keep how an old name looks, also when another one looks like it."""
-    for key in _keys(vault, kind, name):
+    for key in keys(vault, kind, name):
         db.execute(
             "INSERT INTO skeletons (skeleton, rank, owner) VALUES (?,?,?)",
             (key, _others(db, key), owner),
@@ -49,5 +49,6 @@ def _others(db: sqlite3.Connection, key: bytes) -> int:
     return int(rank)
 
 
-def _keys(vault: Vault, kind: str, name: str) -> list[bytes]:
+def keys(vault: Vault, kind: str, name: str) -> list[bytes]:
+    """Return the keyed hashes of how a name looks."""
     return [vault.index(f"{kind} {skeleton}") for skeleton in skeletons(name)]

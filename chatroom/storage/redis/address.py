@@ -1,0 +1,106 @@
+"""Where the store is: the forms of ``--engine``, and the client that reaches it.
+
+- ``redis://``, ``rediss://`` (TLS) and ``unix://`` as redis-py takes them, also what it takes
+  behind a ``?``, such as ``ssl_ca_certs``;
+- ``redis+sentinel://HOST:PORT,HOST:PORT/NAME`` asks these Sentinels who the primary NAME is
+  (``rediss+sentinel://``: with TLS).
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from chatroom.errors import SettingError
+
+PASSWORD_VARIABLE = "CHATROOM_ENGINE_PASSWORD"
+ANSWER_SECONDS = 5.0
+"""A store that does not answer for so long counts as away."""
+CONNECT_SECONDS = 2.0
+_SENTINEL_PORT = 26379
+
+
+def shown(url: str) -> str:
+    """Return an address without user, password and options, for sentences and the log."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def connect(
+    url: str, user: str, password_file: Path | None, environ: Mapping[str, str] = os.environ
+) -> Any:
+    """Return a client, which connects when it is first used; any thread may use it.
+
+    :param url: as ``--engine`` has it; user and password in it win.
+    :param user: name of the store's own user; empty: the default one.
+    :param password_file: holds its password; without it ``CHATROOM_ENGINE_PASSWORD`` does.
+    :raises SettingError: the address, or the file of the password, cannot be used.
+    """
+    options: dict[str, Any] = {
+        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_keepalive": True,
+        # What was sent may have been done: nobody but the caller can tell whether to send it again.
+        "retry": Retry(NoBackoff(), 0),
+        "max_connections": 10_000,
+    }
+    if user:
+        options["username"] = user
+    if password := _password(password_file, environ):
+        options["password"] = password
+    scheme = urlsplit(url).scheme
+    try:
+        if scheme.endswith("+sentinel"):
+            return _by_sentinels(url, options)
+        if scheme == "unix":
+            del options["socket_keepalive"], options["socket_connect_timeout"]
+        return redis.Redis.from_url(url, **options)
+    except (ValueError, TypeError, redis.RedisError) as error:
+        raise SettingError(f"--engine is '{shown(url)}'; it cannot be used: {error}.") from None
+
+
+def _by_sentinels(url: str, options: dict[str, Any]) -> Any:
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    path = parts.path.strip("/").split("/")
+    if not hosts or not path[0]:
+        raise ValueError("it must be redis+sentinel://HOST:PORT,HOST:PORT/NAME")
+    sentinels = []
+    for host in hosts.split(","):
+        name, _, port = host.rpartition(":") if ":" in host else (host, "", "")
+        sentinels.append((name.strip("[]"), int(port) if port else _SENTINEL_PORT))
+    if credentials:
+        user, _, password = credentials.partition(":")
+        options |= {"username": unquote(user) or None, "password": unquote(password)}
+    options |= dict(parse_qsl(parts.query))
+    if len(path) > 1:
+        options["db"] = int(path[1])
+    if parts.scheme.startswith("rediss"):
+        options["ssl"] = True
+    to_sentinels = {
+        "socket_timeout": CONNECT_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+        **{k: v for k, v in options.items() if k.startswith("ssl")},
+    }
+    asked: Any = Sentinel
+    return asked(sentinels, sentinel_kwargs=to_sentinels).master_for(path[0], **options)
+
+
+def _password(file: Path | None, environ: Mapping[str, str]) -> str:
+    if file is None:
+        return environ.get(PASSWORD_VARIABLE, "")
+    try:
+        if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise SettingError(
+                f"{file} can be read by others: run 'chmod 600 {file}' and start again."
+            )
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"--engine-password-file is '{file}'; {error}.") from None

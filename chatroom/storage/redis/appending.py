@@ -1,0 +1,222 @@
+"""Posts into the store: one batch, one answer for each post."""
+
+import logging
+import random
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from chatroom.errors import StoreError
+from chatroom.storage.records import (
+    ACTION,
+    BAN,
+    DEEDS,
+    KICK,
+    MUTE,
+    PRIVATE,
+    REMOVED,
+    TEXT,
+    Post,
+    counted,
+)
+from chatroom.storage.redis import entries, scripts
+from chatroom.storage.redis.doorbell import pauses
+from chatroom.storage.redis.logs import Logs
+from chatroom.storage.redis.store import Command, Store, TooFewReplicas, post_script
+from chatroom.storage.vault import Vault
+
+BATCH = 256
+"""Posts that go to the store together."""
+AWAY = "The store does not answer, so that was not accepted. Try again in a moment."
+UNKNOWN = (
+    "The store did not confirm that, so it was not accepted; should it appear all the same, "
+    "do not send it again."
+)
+_TALK = frozenset({TEXT, ACTION, PRIVATE})
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Result:
+    """What has become of a batch."""
+
+    kept: list[Post] = field(default_factory=list)
+    repeated: list[Post] = field(default_factory=list)
+    refused: dict[str, list[Post]] = field(default_factory=dict)
+    """By the sentence that says why."""
+    fallen: list[Post] = field(default_factory=list)
+    """Not tried: their log is not what this node has shown of it."""
+
+    def refuse(self, post: Post, sentence: str) -> None:
+        self.refused.setdefault(sentence, []).append(post)
+
+
+class Appending:
+    """Appends batches; the engine's thread only.
+
+    :param node: name of this node's run, told by the doorbell.
+    """
+
+    def __init__(self, store: Store, vault: Vault, logs: Logs, node: str) -> None:
+        self._store = store
+        self._vault = vault
+        self._logs = logs
+        self._node = node
+        self._backoff = pauses()
+        self._failures = 0
+        self._again = 0.0
+
+    @property
+    def is_away(self) -> bool:
+        """True while the store has not answered at the last attempt."""
+        return self._failures > 0
+
+    def may_try(self) -> bool:
+        """Tell whether the pause after the last failure is over."""
+        return time.monotonic() >= self._again
+
+    def failed(self, error: StoreError) -> None:
+        """Note that the store does not answer: the next attempt comes after a pause."""
+        if not self._failures:
+            _log.error("store away reason=%s; nothing is accepted until it answers again", error)
+        self._failures += 1
+        self._again = time.monotonic() + self._backoff.compute(min(self._failures, 10))
+
+    def answered(self) -> None:
+        """Note that the store answers."""
+        if self._failures:
+            self._failures = 0
+            self._again = 0.0
+            _log.warning("store answers again")
+
+    def append(self, posts: list[Post]) -> Result:
+        """Append at most ``BATCH`` posts of kept kinds."""
+        result = Result()
+        if self._failures and not self.may_try():
+            for post in posts:
+                result.refuse(post, AWAY)
+            return result
+        commands = [self._command(post) for post in posts]
+        try:
+            answers = self._store.batch([*commands, *self._store.confirmation()])
+        except StoreError as error:
+            # Nobody knows how much of it was done before the connection broke.
+            sentence = AWAY if self._failures else UNKNOWN
+            self.failed(error)
+            for post in posts:
+                result.refuse(post, sentence)
+            return result
+        self.answered()
+        for post, answer in zip(posts, answers, strict=False):
+            self._sort(result, post, answer)
+        if result.kept or result.repeated:
+            self._confirm(result, answers[len(posts) :])
+        return result
+
+    def _command(self, post: Post) -> Command:
+        keys = self._logs.keys(post.log)
+        session, number = "", 0
+        if found := counted(post.cid):
+            index = self._vault.index(f"session {post.sender_id} {found[0]}")
+            session, number = index[:16].hex(), found[1]
+        if post.kind in _TALK:
+            kinds = f"{KICK},{BAN},{MUTE}"
+        else:
+            kinds = "" if post.kind == REMOVED else f"{KICK},{BAN}"
+        followed = self._logs.followed(post.log)
+        has_shown = followed is not None and followed.epoch
+        return post_script(
+            scripts.POST,
+            (
+                keys.head,
+                keys.stream,
+                keys.numbers,
+                entries.barred(keys.bucket),
+                entries.logs_of(keys.bucket),
+                entries.bell(keys.bucket),
+            ),
+            (
+                keys.key,
+                post.sender_id,
+                kinds,
+                session,
+                number,
+                post.cid,
+                entries.seal(self._vault, post, post.cid),
+                self._store.replicas,
+                self._node,
+                secrets.token_hex(4),
+                followed.epoch if followed is not None and has_shown else "",
+                followed.delivered if followed is not None and has_shown else "",
+            ),
+        )
+
+    def _sort(self, result: Result, post: Post, answer: object) -> None:
+        if isinstance(answer, Exception):
+            _log.error("message not kept reason=%s", answer)
+            result.refuse(post, AWAY)
+            return
+        assert isinstance(answer, list)
+        if answer[0] > 0:
+            post.seq, post.time, post.epoch = answer[0], answer[1] / 1000, answer[2].decode()
+            result.kept.append(post)
+        elif answer[0] == 0:
+            result.repeated.append(post)
+        elif answer[0] == -1:
+            deed = DEEDS[answer[1].decode()]
+            result.refuse(post, f"You were {deed}; that was not sent.")
+        else:
+            result.fallen.append(post)
+
+    def _confirm(self, result: Result, confirmed: list[object]) -> None:
+        """Let everybody have what enough replicas have; give back the rest."""
+        if not confirmed:
+            return
+        try:
+            self._store.check(confirmed)
+        except TooFewReplicas as error:
+            _log.error("not confirmed reason=%s", error)
+            for post in [*result.kept, *result.repeated]:
+                post.seq, post.epoch = 0, ""
+                result.refuse(post, UNKNOWN)
+            result.kept, result.repeated = [], []
+            return
+        self.acknowledge({post.log: post.seq for post in result.kept})
+
+    def acknowledge(self, places: dict[str, int]) -> None:
+        """Tell all nodes up to which place enough replicas have logs (by name)."""
+        commands = []
+        for name, seq in places.items():
+            keys = self._logs.keys(name)
+            commands.append(
+                post_script(
+                    scripts.ACKNOWLEDGE,
+                    (keys.head, entries.bell(keys.bucket)),
+                    (keys.key, self._node, seq),
+                )
+            )
+        try:
+            self._store.batch(commands)
+        except StoreError as error:
+            _log.warning("acknowledgement late reason=%s", error)  # the next look makes up for it
+
+    def pass_on(self, posts: list[Post]) -> None:
+        """Let other nodes have comings and goings; who misses one asks who is there."""
+        if self._failures:
+            return
+        commands: list[Command] = []
+        for post in posts:
+            keys = self._logs.keys(post.log)
+            sealed = entries.seal(self._vault, post, "")
+            data = f"{self._node} {keys.key} {post.sender_id} ".encode() + sealed
+            commands.append(("PUBLISH", entries.bell(keys.bucket), data))
+        try:
+            self._store.batch(commands)
+        except StoreError as error:
+            self.failed(error)
+
+
+def jitter(seconds: float) -> float:
+    """Return about so many seconds, so that nodes do not all look at once."""
+    return seconds * random.uniform(0.8, 1.0)

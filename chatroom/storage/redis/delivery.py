@@ -1,0 +1,197 @@
+"""Delivery: every log that is followed is handed out by its places, without gap and repeat."""
+
+import logging
+import secrets
+from collections.abc import Iterable
+
+from chatroom.errors import StoreError
+from chatroom.storage.engine import Committed
+from chatroom.storage.records import Post
+from chatroom.storage.redis import entries, scripts
+from chatroom.storage.redis.appending import Appending
+from chatroom.storage.redis.entries import Entry
+from chatroom.storage.redis.logs import BATCH, Followed, Logs
+from chatroom.storage.redis.store import Store, post_script
+from chatroom.storage.vault import Vault
+
+_HEADS = 500
+"""Logs whose heads one call of the script looks at."""
+
+_log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """What this node shows of the logs. The engine's thread only."""
+
+    committed: Committed
+
+    def __init__(self, store: Store, vault: Vault, logs: Logs, appending: Appending) -> None:
+        self._store = store
+        self._vault = vault
+        self._logs = logs
+        self._appending = appending
+        self._run_id = store.run_id()
+
+    # -- one's own ------------------------------------------------------------------------------
+
+    def deliver_own(self, posts: list[Post]) -> None:
+        """Deliver confirmed posts and comings and goings, in the order of their logs."""
+        groups: dict[str, list[Post]] = {}
+        for post in posts:
+            groups.setdefault(post.log, []).append(post)
+        for name, group in groups.items():
+            followed = self._logs.followed(name)
+            if followed is None:
+                continue
+            try:
+                self._deliver(followed, self._with_others(followed, group))
+            except StoreError as error:
+                # They are kept and will be read back: then nobody is told twice.
+                _log.warning("delivery waits log=%s reason=%s", name, error)
+                self._appending.failed(error)
+                self._deliver(followed, [post for post in group if not post.seq])
+
+    def _with_others(self, followed: Followed, group: list[Post]) -> list[Post]:
+        """Fill in what other nodes have posted between one's own."""
+        found: list[Post] = []
+        at = followed.delivered
+        for post in group:
+            if post.seq:
+                if post.seq <= at:  # it was read back already
+                    continue
+                if post.seq > at + 1:
+                    found += self._opened(
+                        followed, self._logs.entries(followed.name, at, post.seq - 1)
+                    )
+                at = post.seq
+                followed.epoch = post.epoch
+            found.append(post)
+        return found
+
+    def _deliver(self, followed: Followed, posts: list[Post]) -> None:
+        if not posts:
+            return
+        last = max(post.seq for post in posts)
+        # Known before they are handed out: who asks for the span then has counted them.
+        if last > followed.delivered:
+            followed.delivered = last
+        if self._logs.followed(followed.name) is not followed:
+            return
+        try:
+            self.committed(followed.name, posts)
+        except Exception:
+            _log.exception("delivery failed log=%s", followed.name)
+
+    def _opened(self, followed: Followed, found: Iterable[Entry]) -> list[Post]:
+        posts = []
+        for one in found:
+            post = entries.unseal(self._vault, followed.name, followed.epoch, one)
+            if post is not None:
+                posts.append(post)
+        return posts
+
+    # -- others' --------------------------------------------------------------------------------
+
+    def read_on(self, logs: list[Followed]) -> None:
+        """Deliver what logs have after what was delivered.
+
+        :raises StoreError: the store cannot be read.
+        """
+        for followed, (epoch, last, acked) in zip(logs, self._heads(logs), strict=True):
+            self._catch_up(followed, epoch, last, acked)
+
+    def _catch_up(self, followed: Followed, epoch: str, last: int, acked: int) -> None:
+        if last < followed.delivered or (followed.epoch and epoch != followed.epoch):
+            self._fork(followed)
+        elif not followed.epoch:
+            followed.epoch = epoch
+        while followed.delivered < acked:
+            end = min(acked, followed.delivered + BATCH)
+            posts = self._opened(
+                followed, self._logs.entries(followed.name, followed.delivered, end)
+            )
+            self._deliver(followed, posts)
+            followed.delivered = max(followed.delivered, end)
+        followed.waits = last if last > acked else 0
+
+    def _heads(self, logs: list[Followed]) -> list[tuple[str, int, int]]:
+        """Return epoch, last and acknowledged place of logs."""
+        buckets: dict[str, list[int]] = {}
+        for at, followed in enumerate(logs):
+            buckets.setdefault(followed.keys.bucket, []).append(at)
+        groups = [
+            group[i : i + _HEADS]
+            for group in buckets.values()
+            for i in range(0, len(group), _HEADS)
+        ]
+        answers = self._store.batch(
+            [post_script(scripts.HEADS, [logs[at].keys.head for at in g], ()) for g in groups]
+        )
+        heads: dict[int, tuple[str, int, int]] = {}
+        for group, answer in zip(groups, answers, strict=True):
+            if isinstance(answer, Exception):
+                raise self._store.unusable(answer)
+            for i, at in enumerate(group):
+                epoch, last, acked = answer[3 * i : 3 * i + 3]
+                heads[at] = (epoch.decode(), last, acked)
+        return [heads[at] for at in range(len(logs))]
+
+    def deliver_passing(self, key: str, data: bytes) -> None:
+        """Deliver somebody's coming or going at another node."""
+        sender, _, sealed = data.partition(b" ")
+        for followed in self._logs.all_followed():
+            if followed.keys.key == key:
+                one = Entry(b"", 0, sender.decode(), "", 0.0, sealed)
+                self._deliver(followed, self._opened(followed, [one]))
+
+    def look(self) -> None:
+        """Deliver what no bell has told, and acknowledge what nobody has.
+
+        :raises StoreError: the store cannot be read.
+        """
+        run_id = self._store.run_id()
+        if run_id != self._run_id:
+            _log.warning("store is another process now; looking at what it has")
+            self.verify(None)
+            self._run_id = run_id
+        logs = self._logs.all_followed()
+        stalled: dict[str, int] = {}
+        heads = self._heads(logs)
+        for followed, (epoch, last, acked) in zip(logs, heads, strict=True):
+            if epoch == followed.epoch and last == acked == followed.delivered:
+                continue
+            if last > acked and followed.waits == last:
+                stalled[followed.name] = last
+            self._catch_up(followed, epoch, last, acked)
+        if stalled:
+            self._store.run(scripts.TOUCH, [self._logs.keys(next(iter(stalled))).head], ())
+            self._appending.acknowledge(stalled)
+            self.read_on([f for f in logs if f.name in stalled])
+
+    # -- what was lost --------------------------------------------------------------------------
+
+    def verify(self, names: set[str] | None) -> None:
+        """See whether the store still has what was shown of logs; ``None``: of all of them.
+
+        :raises StoreError: the store cannot be read, or is empty.
+        """
+        self._store.check_seal(self._vault)
+        logs = [f for f in self._logs.all_followed() if names is None or f.name in names]
+        for followed, (epoch, last, acked) in zip(logs, self._heads(logs), strict=True):
+            self._catch_up(followed, epoch, last, acked)
+
+    def _fork(self, followed: Followed) -> None:
+        """The log lost what was shown here: let it count on under another epoch, and say so."""
+        keys = followed.keys
+        epoch, last = self._store.run(
+            scripts.FORK,
+            (keys.head, entries.logs_of(keys.bucket)),
+            (keys.key, followed.epoch, secrets.token_hex(4), followed.delivered),
+        )
+        _log.error(
+            "history forked log=%s shown=%d kept=%d: the store lost messages that were shown",
+            followed.name,
+            followed.delivered,
+            min(last, followed.delivered),
+        )
+        followed.epoch = epoch.decode()

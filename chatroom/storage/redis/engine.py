@@ -1,0 +1,221 @@
+"""The engine on Redis or Valkey: the same rooms and accounts for servers on many machines."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from chatroom.storage import rooms as room_rows
+from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.storage.records import (
+    Account,
+    Audit,
+    Control,
+    Invite,
+    Places,
+    RoomRecord,
+    Sanction,
+    Ticket,
+)
+from chatroom.storage.redis import address, orders, people
+from chatroom.storage.redis.doorbell import Doorbell
+from chatroom.storage.redis.logs import Logs
+from chatroom.storage.redis.retention import Retention
+from chatroom.storage.redis.store import Store, node_id
+from chatroom.storage.redis.transaction import Transaction, Transactions
+from chatroom.storage.redis.writer import Writer
+from chatroom.storage.upkeep import Keep
+
+WARNING = (
+    "engine-replicas is 0: what is confirmed is on the primary only, and is lost if that one is "
+    "lost before its replicas have it"
+)
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class RedisEngine:
+    """The engine of one node; its verbs are described in ``storage.engine.Engine``.
+
+    :param data_dir: the data directory: keyring and node id; made when missing.
+    :param url: the store, as ``address.connect`` takes it.
+    :param user: its user; empty: the default one, or the one in the address.
+    :param password_file: holds the password; ``None``: the environment may.
+    :param replicas: how many replicas must have what is confirmed.
+    :param keep: what the upkeep thread deletes; ``None``: there is no such thread.
+    :raises SettingError: the address cannot be used.
+    :raises VaultError: master secret or keyring cannot be used.
+    :raises StoreError: the store cannot be used, or belongs to another keyring.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        url: str,
+        user: str = "",
+        password_file: Path | None = None,
+        replicas: int = 0,
+        keep: Keep | None = None,
+    ) -> None:
+        self._store = Store(address.connect(url, user, password_file), url, replicas)
+        self._vault = self._store.open(data_dir)
+        self.node = node_id(data_dir)
+        self._logs = Logs(self._store, self._vault)
+        self._writer = Writer(self._store, self._vault, self._logs, self.node)
+        self._doorbell = Doorbell(self._store, self._writer.run, self._writer)
+        self._changes = Transactions(self._store, self._writer.hand_out)
+        self._is_kept_up = keep is not None
+        self.retention = Retention(self._store, keep or Keep())
+        orders.bar_all(self._store)
+        self.append = self._writer.append
+        self.wait_for_space = self._writer.wait_for_space
+        self.refuse_posts = self._writer.refuse_posts
+        self.settle = self._writer.settle
+        self.follow = self._logs.follow
+        self.unfollow = self._logs.unfollow
+        self.read = self._logs.read
+        self.span = self._logs.span
+        self.place_at = self._logs.place_at
+        self.search = self._logs.search
+        self.drop = self._logs.drop
+
+    def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
+        if self._is_kept_up and not self._store.replicas:
+            _log.warning(WARNING)
+        self._writer.start(committed, controlled, returned)
+        self._doorbell.start()
+        if self._is_kept_up:
+            self.retention.start()
+
+    def close(self) -> None:
+        self.retention.close()
+        self._doorbell.close()
+        self._writer.close()
+        self._store.close()
+
+    def erase(self, log: str, sender_id: str, seq: int = 0, since: float = 0.0) -> int:
+        return self._logs.erase(log, sender_id, seq, since)
+
+    # -- accounts -------------------------------------------------------------------------------
+
+    def load_account(self, name: str) -> Account | None:
+        return people.load(self._store, self._vault, name)
+
+    def load_account_by_id(self, account_id: str) -> Account | None:
+        return people.load_by_id(self._store, self._vault, account_id)
+
+    def save_account(
+        self,
+        account: Account,
+        invite: bytes = b"",
+        ends_sessions: bool = False,
+        act: Audit | None = None,
+    ) -> Account:
+        def job(change: Transaction) -> Account:
+            if invite:
+                people.use_invite(change, self._vault, invite)
+            return people.save(change, self._vault, account, ends_sessions)
+
+        return self._act(act, job)
+
+    def accounts(self) -> Iterator[Account]:
+        return iter(list(people.load_all(self._store, self._vault)))
+
+    def superusers(self) -> int:
+        return people.superusers(self._store, self._vault)
+
+    def delete_account(self, account: Account, act: Audit | None = None) -> None:
+        def job(change: Transaction) -> None:
+            orders.forget_sanctions(change, account.id)
+            people.delete(change, account)
+
+        self._act(act, job)
+
+    # -- rooms, places, tickets, audit ------------------------------------------------------------
+
+    def rooms(self) -> list[RoomRecord]:
+        return orders.load_rooms(self._store, self._vault)
+
+    def save_room(self, room: RoomRecord) -> RoomRecord:
+        return self._changed(lambda change: orders.save_room(change, self._vault, room))
+
+    def load_places(self, account_id: str) -> Places | None:
+        with self._store.asking() as client:
+            sealed = client.hget(people.PLACES, account_id)
+        return room_rows.unseal_places(self._vault, account_id, sealed) if sealed else None
+
+    def save_places(self, places: Mapping[str, Places]) -> None:
+        if not places:
+            return
+        change = Transaction(self._store)
+        for account_id, found in places.items():
+            sealed = room_rows.seal_places(self._vault, account_id, found)
+            change.do("HSET", people.PLACES, account_id, sealed)
+        self._store.run(*change.packed())
+
+    def save_tickets(self, tickets: Sequence[Ticket]) -> None:
+        if tickets:
+            people.save_tickets(self._store, self._vault, list(tickets))
+
+    def load_ticket(self, digest: bytes) -> Ticket | None:
+        return people.load_ticket(self._store, self._vault, digest)
+
+    def revoke_tickets(self, account_id: str) -> None:
+        self._changed(lambda change: people.revoke_tickets(change, account_id))
+
+    def save_invite(self, invite: Invite, act: Audit | None = None) -> None:
+        self._act(act, lambda change: people.save_invite(change, self._vault, invite))
+
+    def load_invite(self, digest: bytes) -> Invite | None:
+        return people.load_invite(Transaction(self._store), self._vault, digest)
+
+    def invites(self) -> list[Invite]:
+        return people.load_invites(self._store, self._vault)
+
+    def revoke_invite(self, number: int, act: Audit | None = None) -> bool:
+        return self._act(act, lambda change: people.revoke_invite(change, number))
+
+    def tell(self, control: Control) -> None:
+        self._changed(lambda change: change.tell(control.kind, control.account_id))
+
+    def write_audit(self, entry: Audit) -> None:
+        self._act(entry, lambda change: None)
+
+    def audit(self, most: int, account: Account | None = None) -> list[Audit]:
+        return orders.load_audit(self._store, self._vault, most, account)
+
+    # -- sanctions ------------------------------------------------------------------------------
+
+    def save_sanction(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
+        saved = self._act(act, lambda change: orders.save_sanction(change, self._vault, sanction))
+        orders.bar(self._store, saved.kind, saved.target, saved.until)
+        return saved
+
+    def lift_sanction(self, number: int, act: Audit | None = None) -> bool:
+        lifted = self._act(act, lambda change: orders.lift_sanction(change, number))
+        if lifted is not None:
+            orders.bar(self._store, *lifted, until=0)
+        return lifted is not None
+
+    def sanctions(self, target: str | None = None) -> list[Sanction]:
+        return orders.load_sanctions(self._store, self._vault, target)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _changed(self, job: Callable[[Transaction], _T]) -> _T:
+        return self._changes.run(job)
+
+    def _act(self, act: Audit | None, job: Callable[[Transaction], _T]) -> _T:
+        """Do something and write down who did it, both or nothing."""
+
+        def both(change: Transaction) -> _T:
+            if act is None:
+                return job(change)
+            people.check_act(change, self._vault, act)
+            done = job(change)
+            # False and, of a lifted sanction, an empty answer: there was nothing to be done.
+            if change.writes or done is None:
+                orders.write_audit(change, self._vault, act)
+            return done
+
+        return self._changes.run(both)

@@ -1,0 +1,152 @@
+"""Posts as entries of a stream: the names of a log's keys, sealing and opening.
+
+What the store's scripts and other nodes have to read stays clear: account id of the sender, client
+id, time. The rest is sealed for the log, the sender and the client id. The place is not bound: the
+store's script gives it.
+"""
+
+import json
+import logging
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from chatroom.errors import Damaged
+from chatroom.storage.records import REMOVED, Post
+from chatroom.storage.redis.store import BUCKETS
+from chatroom.storage.vault import Vault
+
+MARK_BYTES = 42
+"""Beginning of what is sealed that no two entries share: key number, nonce and tag."""
+_SMALL = 256
+"""JSON of fewer bytes is not worth compressing."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one log; its hash tag puts all of them into one slot."""
+
+    key: str
+    """Keyed hash of the log's name."""
+    bucket: str
+    """The hash tag; logs of one bucket share what is said of all of them."""
+
+    @property
+    def head(self) -> str:
+        return f"{self.bucket}:{self.key}:head"
+
+    @property
+    def stream(self) -> str:
+        return f"{self.bucket}:{self.key}:log"
+
+    @property
+    def numbers(self) -> str:
+        return f"{self.bucket}:{self.key}:numbers"
+
+    @property
+    def gone(self) -> str:
+        return f"{self.bucket}:{self.key}:gone"
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return self.head, self.stream, self.numbers, self.gone
+
+
+def bucket(number: int) -> str:
+    """Return the hash tag of a bucket, from 0 to ``BUCKETS`` - 1."""
+    return f"{{r{number}}}"
+
+
+def barred(tag: str) -> str:
+    """Return the key of who may not post in the logs of a bucket."""
+    return f"{tag}:barred"
+
+
+def logs_of(tag: str) -> str:
+    """Return the key of the set of the logs of a bucket."""
+    return f"{tag}:logs"
+
+
+def bell(tag: str) -> str:
+    """Return the channel that tells of news in the logs of a bucket."""
+    return f"{tag}:bell"
+
+
+def keys_of(vault: Vault, name: str) -> Keys:
+    """Return the keys of a log."""
+    index = vault.index("log " + name)
+    return Keys(index[:16].hex(), bucket(index[31] % BUCKETS))
+
+
+def keys_of_key(key: str, tag: str) -> Keys:
+    """Return the keys of a log whose name nobody here knows."""
+    return Keys(key, tag)
+
+
+def seal(vault: Vault, post: Post, cid: str) -> bytes:
+    """Return what is kept of a post beside the clear fields."""
+    plain = json.dumps(
+        [post.kind, post.sender, post.text, post.to, post.ref],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
+    if len(plain) > _SMALL:
+        plain = zlib.compress(plain, 1)
+    return vault.seal(plain, place(post.log, post.sender_id, cid))
+
+
+def place(log: str, sender_id: str, cid: str) -> str:
+    """Return what a sealed post is bound to."""
+    return f"post {log}\0{sender_id}\0{cid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the stream has at one place."""
+
+    id: bytes
+    seq: int
+    sender_id: str
+    cid: str
+    time: float
+    sealed: bytes
+
+
+def entry(raw: tuple[bytes, Any]) -> Entry:
+    """Return an entry as redis-py reads it."""
+    at, fields = raw
+    return Entry(
+        at,
+        int(at.partition(b"-")[0]),
+        fields[b"s"].decode(),
+        fields[b"c"].decode(),
+        int(fields[b"t"]) / 1000,
+        fields[b"b"],
+    )
+
+
+def gone_value(post: Post, sealed: bytes) -> bytes:
+    """Return what stands at the place of a post that was emptied."""
+    return f"{post.sender_id} {round(post.time * 1000)} ".encode() + sealed
+
+
+def gone_entry(seq: int, value: bytes) -> Entry:
+    """Return the entry at the place of a post that was emptied."""
+    sender, ms, sealed = value.split(b" ", 2)
+    return Entry(b"", seq, sender.decode(), "", int(ms) / 1000, sealed)
+
+
+def unseal(vault: Vault, log: str, epoch: str, one: Entry) -> Post | None:
+    """Return the post of an entry; ``None`` when it is damaged, which is logged."""
+    try:
+        plain = vault.unseal(one.sealed, place(log, one.sender_id, one.cid))
+    except Damaged as error:
+        _log.error("message damaged seq=%d reason=%s", one.seq, error)
+        return None
+    kind, sender, text, to, ref = json.loads(plain if plain[:1] == b"[" else zlib.decompress(plain))
+    ref = one.seq if kind == REMOVED and not ref else ref
+    found = Post(log, kind, one.sender_id, sender, text, one.cid, to, ref, one.seq, epoch)
+    found.time = one.time
+    return found

@@ -1,0 +1,235 @@
+"""Reading the logs, and emptying what is in them. Any thread may call it."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chatroom.storage.records import REMOVED, Post, Span, Wanted
+from chatroom.storage.redis import entries, scripts
+from chatroom.storage.redis.entries import Entry, Keys
+from chatroom.storage.redis.store import Store
+from chatroom.storage.search import Search
+from chatroom.storage.vault import Vault
+
+BATCH = 500
+"""Entries that are read at once."""
+_KEYS = 50_000
+"""Logs whose keys memory keeps."""
+
+_log = logging.getLogger(__name__)
+
+
+class Followed:
+    """How far this node has got in a log. Only the engine's thread changes it."""
+
+    __slots__ = ("delivered", "epoch", "keys", "mark", "name", "waits")
+
+    def __init__(self, name: str, keys: Keys, span: Span) -> None:
+        self.name = name
+        self.keys = keys
+        self.epoch = span.epoch
+        self.delivered = span.last
+        self.mark = b""
+        """Of the entry at ``delivered``, to find it again; empty: not known."""
+        self.waits = 0
+        """A place that was not acknowledged at the last look."""
+
+
+class Logs:
+    """The logs of one store.
+
+    :param store: where they are.
+    :param vault: seals and opens.
+    """
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        # Guards the two tables; nothing else is done or taken under it.
+        self._lock = threading.Lock()
+        self._keys: dict[str, Keys] = {}
+        self._followed: dict[str, Followed] = {}
+
+    def keys(self, name: str) -> Keys:
+        """Return the keys of a log."""
+        keys = self._keys.get(name)
+        if keys is None:
+            keys = entries.keys_of(self._vault, name)
+            with self._lock:
+                if len(self._keys) > _KEYS:
+                    self._keys.clear()
+                self._keys[name] = keys
+        return keys
+
+    # -- following ------------------------------------------------------------------------------
+
+    def follow(self, name: str) -> None:
+        """See ``Engine.follow``."""
+        with self._lock:
+            if name in self._followed:
+                return
+        found = Followed(name, self.keys(name), self._kept(name))
+        with self._lock:
+            self._followed.setdefault(name, found)
+
+    def unfollow(self, name: str) -> None:
+        """See ``Engine.unfollow``."""
+        with self._lock:
+            self._followed.pop(name, None)
+
+    def followed(self, name: str) -> Followed | None:
+        """Return how far this node has got in a log; ``None``: it does not follow it."""
+        return self._followed.get(name)
+
+    def all_followed(self) -> list[Followed]:
+        """Return all logs that are followed."""
+        with self._lock:
+            return list(self._followed.values())
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def span(self, name: str) -> Span:
+        """See ``Engine.span``; of a log that is followed, up to what was delivered here."""
+        kept = self._kept(name)
+        followed = self._followed.get(name)
+        return replace(kept, last=followed.delivered) if followed is not None else kept
+
+    def _kept(self, name: str) -> Span:
+        with self._store.asking() as client:
+            epoch, first, acked = client.hmget(self.keys(name).head, "epoch", "first", "acked")
+        if epoch is None:
+            return Span("", 1, 0)
+        last = int(acked or 0)
+        return Span(epoch.decode(), min(int(first or 1), last + 1), last)
+
+    def read(self, name: str, after: int, upto: int, most: int) -> list[Post]:
+        """See ``Engine.read``."""
+        if most <= 0 or upto <= after:
+            return []
+        span = self._kept(name)
+        upto = min(upto, span.last)
+        after = max(after, upto - most, span.first - 1, 0)
+        found: list[Post] = []
+        while after < upto:
+            end = min(upto, after + BATCH)
+            found += self._posts(name, span.epoch, self.entries(name, after, end))
+            after = end
+        return found
+
+    def _posts(self, name: str, epoch: str, found: list[Entry]) -> list[Post]:
+        opened = (entries.unseal(self._vault, name, epoch, one) for one in found)
+        return [post for post in opened if post is not None]
+
+    def entries(self, name: str, after: int, upto: int) -> list[Entry]:
+        """Return what stands at ``after < seq <= upto``, in order, with what was emptied."""
+        keys = self.keys(name)
+        with self._store.asking() as client:
+            raw = client.xrange(keys.stream, str(after + 1), str(upto))
+            found = [entries.entry(one) for one in raw]
+            if len(found) < upto - after:
+                here = {one.seq for one in found}
+                missing = [seq for seq in range(after + 1, upto + 1) if seq not in here]
+                values = client.hmget(keys.gone, missing)
+                found += [
+                    entries.gone_entry(seq, value)
+                    for seq, value in zip(missing, values, strict=True)
+                    if value is not None
+                ]
+                found.sort(key=lambda one: one.seq)
+        return found
+
+    def place_at(self, name: str, when: float) -> int:
+        """See ``Engine.place_at``: by halving, since times never fall."""
+        span, keys = self._kept(name), self.keys(name)
+        low, high = span.first, span.last + 1
+        with self._store.asking() as client:
+            while low < high:
+                middle = (low + high) // 2
+                raw = client.xrange(keys.stream, str(middle), str(span.last), count=1)
+                one = entries.entry(raw[0]) if raw else None
+                if one is not None and one.time < when:
+                    low = one.seq + 1
+                else:
+                    high = middle
+        # Places around that were emptied are in no stream: they are looked at one by one.
+        at = low - 1
+        while at < span.last and (after := self.entries(name, at, min(at + BATCH, span.last))):
+            before = [one.seq for one in after if one.time < when]
+            if not before:
+                break
+            at = before[-1]
+            if before[-1] != after[-1].seq:
+                break
+        return at if at >= span.first else 0
+
+    def search(self, name: str, wanted: Wanted, most: int) -> list[Post]:
+        """See ``Engine.search``."""
+        search = Search(wanted)
+        span = self._kept(name)
+        found: list[Post] = []
+        for batch in self._newest_first(name, span):
+            posts = self._posts(name, span.epoch, batch)
+            found += filter(search.is_wanted, reversed(posts))
+            if len(found) >= most or batch[0].time < wanted.since:
+                break
+        return found[:most]
+
+    def _newest_first(self, name: str, span: Span) -> Iterator[list[Entry]]:
+        end = span.last
+        while end >= span.first:
+            after = max(end - BATCH, span.first - 1)
+            if batch := self.entries(name, after, end):
+                yield batch
+            end = after
+
+    # -- emptying -------------------------------------------------------------------------------
+
+    def erase(self, name: str, sender_id: str, seq: int, since: float) -> int:
+        """See ``Engine.erase``."""
+        kept = self._kept(name)
+        span = replace(kept, last=self._last(name))
+        if seq:
+            batches = iter([self.entries(name, seq - 1, seq)])
+        else:
+            batches = self._newest_first(name, span)
+        erased = 0
+        for batch in batches:
+            if batch and batch[-1].time < since:
+                break
+            erased += self._empty(name, span.epoch, batch, sender_id, since)
+        return erased
+
+    def _last(self, name: str) -> int:
+        with self._store.asking() as client:
+            return int(client.hget(self.keys(name).head, "last") or 0)
+
+    def _empty(
+        self, name: str, epoch: str, batch: list[Entry], sender_id: str, since: float
+    ) -> int:
+        arguments: list[bytes | int] = []
+        for one in batch:
+            if one.sender_id != sender_id or one.time < since or not one.id:
+                continue
+            post = entries.unseal(self._vault, name, epoch, one)
+            if post is None or post.kind == REMOVED:
+                continue
+            empty = replace(post, kind=REMOVED, text="", cid="", to="", ref=post.seq)
+            value = entries.gone_value(empty, entries.seal(self._vault, empty, ""))
+            arguments += [one.id, one.seq, value]
+        if not arguments:
+            return 0
+        keys = self.keys(name)
+        return int(self._store.run(scripts.ERASE, (keys.stream, keys.gone), arguments))
+
+    def drop(self, name: str) -> None:
+        """See ``Engine.drop``."""
+        keys = self.keys(name)
+        answers = self._store.batch(
+            [
+                ("UNLINK", *keys.all),
+                ("SREM", entries.logs_of(keys.bucket), keys.key),
+                *self._store.confirmation(),
+            ]
+        )
+        self._store.check(answers[2:])

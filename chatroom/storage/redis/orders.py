@@ -1,0 +1,192 @@
+"""Rooms, sanctions and the audit trail, all in one slot, ``{c}``; and who may not post."""
+
+import math
+import time
+from dataclasses import replace
+
+from chatroom.errors import Conflict, Lookalike, NameTaken
+from chatroom.storage import audit as trail
+from chatroom.storage import rooms as room_rows
+from chatroom.storage import sanctions as sanction_rows
+from chatroom.storage import skeletons
+from chatroom.storage.records import (
+    LOCKDOWN,
+    SHUT_OUT,
+    Account,
+    Audit,
+    RoomRecord,
+    Sanction,
+)
+from chatroom.storage.redis import entries, people
+from chatroom.storage.redis.store import BUCKETS, Command, Store
+from chatroom.storage.redis.transaction import Transaction
+from chatroom.storage.vault import Vault
+
+ROOMS = "{c}:rooms"
+"""Keyed hash of a folded name → version, number, and what is sealed."""
+SANCTIONS = "{c}:sanctions"
+"""Number → kind, target, end, and what is sealed."""
+SANCTION_OF = "{c}:sanction_of"
+"""Kind and target → number."""
+AUDIT = "{c}:audit"
+_AUDIT_BATCH = 200
+
+
+# -- rooms -----------------------------------------------------------------------------------
+
+
+def load_rooms(store: Store, vault: Vault) -> list[RoomRecord]:
+    """See ``Engine.rooms``."""
+    with store.asking() as client:
+        found = client.hgetall(ROOMS)
+    rows = []
+    for key, value in found.items():
+        version, number, sealed = value.split(b" ", 2)
+        rows.append((int(number), bytes.fromhex(key.decode()), int(version), sealed))
+    opened = (room_rows.unseal(vault, *row[1:]) for row in sorted(rows))
+    return [room for room in opened if room is not None]
+
+
+def save_room(change: Transaction, vault: Vault, room: RoomRecord) -> RoomRecord:
+    """See ``Engine.save_room``."""
+    saved = replace(room, version=room.version + 1)
+    key = room_rows.key_of(vault, room.name)
+    value = change.get(ROOMS, key.hex())
+    if room.version == 0:
+        if value is not None:
+            raise NameTaken(room.name)
+        for look in (one.hex() for one in skeletons.keys(vault, skeletons.ROOMS, room.name)):
+            if change.get(people.LOOKS, look) is not None:
+                raise Lookalike(room.name)
+            change.put(people.LOOKS, look, b"-")
+        number = change.number("room")
+    else:
+        if value is None or int(value.split(b" ", 1)[0]) != room.version:
+            raise Conflict(f"The room {room.name} was changed meanwhile.")
+        number = int(value.split(b" ", 2)[1])
+    head = f"{saved.version} {number} ".encode()
+    change.put(ROOMS, key.hex(), head + room_rows.seal(vault, saved, key))
+    change.tell("room", "")
+    return saved
+
+
+# -- sanctions -------------------------------------------------------------------------------
+
+
+def _split(number: bytes, value: bytes) -> tuple[int, str, str, float, bytes]:
+    kind, target, until, sealed = value.split(b" ", 3)
+    return int(number), kind.decode(), target.decode(), float(until), sealed
+
+
+def save_sanction(change: Transaction, vault: Vault, sanction: Sanction) -> Sanction:
+    """See ``Engine.save_sanction``."""
+    numbered = replace(sanction, number=change.number("sanction"))
+    for number, kind, target, until, _ in _all(change.store):
+        if until < time.time():
+            _remove(change, number, kind, target)
+    of = f"{sanction.kind} {sanction.target}"
+    if (old := change.get(SANCTION_OF, of)) is not None:
+        change.remove(SANCTIONS, old.decode())
+    head = f"{of} {sanction.until!r} ".encode()
+    change.put(SANCTIONS, str(numbered.number), head + sanction_rows.seal(vault, sanction))
+    change.put(SANCTION_OF, of, str(numbered.number).encode())
+    if sanction.kind in SHUT_OUT:
+        people.revoke_tickets(change, sanction.target)
+    change.tell(sanction.kind, sanction.target)
+    return numbered
+
+
+def lift_sanction(change: Transaction, number: int) -> tuple[str, str] | None:
+    """Take a sanction back; return its kind and target, ``None``: none of this number held."""
+    value = change.get(SANCTIONS, str(number))
+    if value is None:
+        return None
+    _, kind, target, until, _ = _split(b"0", value)
+    if until < time.time():
+        return None
+    _remove(change, number, kind, target)
+    change.tell(f"un{kind}", target)
+    return kind, target
+
+
+def forget_sanctions(change: Transaction, target: str) -> None:
+    """Forget all sanctions of an account that goes."""
+    for number, kind, whom, _, _ in _all(change.store):
+        if whom == target:
+            _remove(change, number, kind, whom)
+
+
+def _remove(change: Transaction, number: int, kind: str, target: str) -> None:
+    change.remove(SANCTIONS, str(number))
+    if change.get(SANCTION_OF, f"{kind} {target}") == str(number).encode():
+        change.remove(SANCTION_OF, f"{kind} {target}")
+
+
+def _all(store: Store) -> list[tuple[int, str, str, float, bytes]]:
+    with store.asking() as client:
+        found = client.hgetall(SANCTIONS)
+    return sorted(_split(number, value) for number, value in found.items())
+
+
+def load_sanctions(store: Store, vault: Vault, target: str | None) -> list[Sanction]:
+    """See ``Engine.sanctions``."""
+    now = time.time()
+    return [
+        sanction_rows.unseal(vault, *row)
+        for row in _all(store)
+        if row[3] >= now and target in (None, row[2])
+    ]
+
+
+def bar(store: Store, kind: str, target: str, until: float) -> None:
+    """Let no log of any slot take posts of somebody; ``until`` 0 ends it.
+
+    :raises StoreError: it is not certain that all do.
+    """
+    if kind == LOCKDOWN or "/" in target:
+        return
+    end = "1e15" if math.isinf(until) else repr(until)
+    commands: list[Command] = []
+    for number in range(BUCKETS):
+        key = entries.barred(entries.bucket(number))
+        name = f"{kind} {target}"
+        commands.append(("HSET", key, name, end) if until else ("HDEL", key, name))
+    answers = store.batch([*commands, *store.confirmation()])
+    for answer in answers[:BUCKETS]:
+        if isinstance(answer, Exception):
+            raise store.unusable(answer)
+    store.check(answers[BUCKETS:])
+
+
+def bar_all(store: Store) -> None:
+    """Bring who may not post into all slots: a node may have died in between."""
+    now = time.time()
+    for _, kind, target, until, _ in _all(store):
+        if until >= now:
+            bar(store, kind, target, until)
+
+
+# -- the audit trail -------------------------------------------------------------------------
+
+
+def write_audit(change: Transaction, vault: Vault, entry: Audit) -> None:
+    """Add to the audit trail, in the change that does the act."""
+    number = change.number("audit")
+    change.do("XADD", AUDIT, "*", "n", number, "b", trail.seal(vault, entry, number))
+
+
+def load_audit(store: Store, vault: Vault, most: int, account: Account | None) -> list[Audit]:
+    """See ``Engine.audit``."""
+    found: list[Audit] = []
+    end = "+"
+    while len(found) < most:
+        with store.asking() as client:
+            batch = client.xrevrange(AUDIT, end, "-", count=_AUDIT_BATCH)
+        if not batch:
+            break
+        for _, fields in batch:
+            entry = trail.unseal(vault, int(fields[b"n"]), fields[b"b"])
+            if entry is not None and (account is None or trail.concerns(entry, account)):
+                found.append(entry)
+        end = "(" + batch[-1][0].decode()
+    return found[:most][::-1]

@@ -1,0 +1,293 @@
+"""Accounts and what hangs on them, as fields of hashes: all in one slot, ``{c}``."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chatroom.errors import (
+    Conflict,
+    Damaged,
+    Demoted,
+    InviteSpent,
+    LastSuperuser,
+    Lookalike,
+    NameTaken,
+)
+from chatroom.names import fold
+from chatroom.storage import accounts as rows
+from chatroom.storage import invites, skeletons
+from chatroom.storage import rooms as room_rows
+from chatroom.storage.records import SUPERUSER, Account, Audit, Invite, Ticket
+from chatroom.storage.redis.store import Store
+from chatroom.storage.redis.transaction import Transaction
+from chatroom.storage.vault import Vault
+
+ACCOUNTS = "{c}:accounts"
+"""Account id → version, number, 1 for a superuser, and what is sealed."""
+NAMES = "{c}:names"
+"""Keyed hash of a folded name → account id."""
+LOOKS = "{c}:looks"
+"""Keyed hash of how a name looks → account id, or ``-`` for a room."""
+OWNED = "{c}:owned"
+"""Account id → its fields in NAMES and LOOKS."""
+INDEX = "{c}:index"
+"""``superusers`` → ids of those who may be one; the sealed record decides."""
+INVITES = "{c}:invites"
+"""Number → digest, uses, end, and what is sealed."""
+INVITE_OF = "{c}:invite_of"
+"""Digest → number."""
+PLACES = "{c}:places"
+
+_log = logging.getLogger(__name__)
+
+
+def _split(vault: Vault, account_id: str, value: bytes) -> Account:
+    version, _, _, sealed = value.split(b" ", 3)
+    return rows.unseal(vault, (account_id, int(version), sealed))
+
+
+def load(store: Store, vault: Vault, name: str) -> Account | None:
+    """See ``Engine.load_account``."""
+    with store.asking() as client:
+        found = client.hget(NAMES, vault.index(fold(name)).hex())
+    return load_by_id(store, vault, found.decode()) if found else None
+
+
+def load_by_id(store: Store, vault: Vault, account_id: str) -> Account | None:
+    """See ``Engine.load_account_by_id``."""
+    with store.asking() as client:
+        value = client.hget(ACCOUNTS, account_id)
+    return _split(vault, account_id, value) if value else None
+
+
+def load_all(store: Store, vault: Vault) -> Iterator[Account]:
+    """See ``Engine.accounts``."""
+    with store.asking() as client:
+        found = client.hgetall(ACCOUNTS)
+    for account_id, value in sorted(found.items(), key=lambda one: int(one[1].split(b" ", 2)[1])):
+        try:
+            yield _split(vault, account_id.decode(), value)
+        except Damaged as error:
+            _log.error("account damaged id=%s reason=%s", account_id.decode(), error)
+
+
+def superusers(store: Store, vault: Vault) -> int:
+    """See ``Engine.superusers``; the sealed record decides, not the index."""
+    with store.asking() as client:
+        value = client.hget(INDEX, "superusers")
+    count = 0
+    for account_id in json.loads(value or b"[]"):
+        try:
+            account = load_by_id(store, vault, account_id)
+        except Damaged as error:
+            _log.error("account damaged id=%s reason=%s", account_id, error)
+            continue
+        count += account is not None and account.grant == SUPERUSER
+    return count
+
+
+def save(change: Transaction, vault: Vault, account: Account, ends_sessions: bool) -> Account:
+    """See ``Engine.save_account``."""
+    saved = replace(account, version=account.version + 1)
+    is_superuser = saved.grant == SUPERUSER
+    name = vault.index(fold(saved.name)).hex()
+    value = change.get(ACCOUNTS, saved.id)
+    holder = change.get(NAMES, name)
+    if holder is not None and holder != saved.id.encode():
+        raise NameTaken(saved.name)
+    old: Account | None = None
+    if account.version == 0:
+        if value is not None:
+            raise NameTaken(saved.name)
+        number = change.number("account")
+    else:
+        if not is_superuser:
+            _spare_last(change, account)
+        if value is None or int(value.split(b" ", 1)[0]) != account.version:
+            raise Conflict(f"The account of {saved.name} was changed meanwhile.")
+        number = int(value.split(b" ", 2)[1])
+        try:
+            old = _split(vault, saved.id, value)
+        except Damaged:
+            old = None  # nobody can tell what it was: its tickets go
+    if account.version == 0 or (old is not None and old.name != saved.name):
+        _forget_names(change, saved.id)
+        _claim(change, vault, saved, name)
+    if account.version and (old is None or old.password != saved.password):
+        revoke_tickets(change, saved.id)
+    _note_superuser(change, saved.id, is_superuser)
+    head = f"{saved.version} {number} {int(is_superuser)} ".encode()
+    change.put(ACCOUNTS, saved.id, head + rows.seal(vault, saved))
+    change.tell("reset" if ends_sessions else "account", saved.id)
+    return saved
+
+
+def delete(change: Transaction, account: Account) -> None:
+    """See ``Engine.delete_account``; its sanctions go with ``sanctions.forget``."""
+    _spare_last(change, account)
+    _note_superuser(change, account.id, False)
+    _forget_names(change, account.id)
+    change.remove(ACCOUNTS, account.id)
+    change.remove(PLACES, account.id)
+    revoke_tickets(change, account.id)
+    change.tell("account", account.id)
+
+
+def check_act(change: Transaction, vault: Vault, act: Audit) -> None:
+    """Look whether who acts as a superuser still is one. :raises Demoted: not any more."""
+    if not act.by_id:
+        return
+    value = change.get(ACCOUNTS, act.by_id)
+    if value is None or _split(vault, act.by_id, value).grant != SUPERUSER:
+        raise Demoted("You are not a superuser any more; nothing was done.")
+
+
+def _claim(change: Transaction, vault: Vault, account: Account, name: str) -> None:
+    looks = [key.hex() for key in skeletons.keys(vault, skeletons.PEOPLE, account.name)]
+    for look in looks:
+        if change.get(LOOKS, look) is not None:
+            raise Lookalike(account.name)
+    for look in looks:
+        change.put(LOOKS, look, account.id.encode())
+    change.put(NAMES, name, account.id.encode())
+    change.put(OWNED, account.id, json.dumps([name, *looks]).encode())
+
+
+def _forget_names(change: Transaction, account_id: str) -> None:
+    owned = change.get(OWNED, account_id)
+    if owned is None:
+        return
+    name, *looks = json.loads(owned)
+    change.remove(NAMES, name)
+    for look in looks:
+        change.remove(LOOKS, look)
+    change.remove(OWNED, account_id)
+
+
+def _spare_last(change: Transaction, account: Account) -> None:
+    if json.loads(change.get(INDEX, "superusers") or b"[]") == [account.id]:
+        raise LastSuperuser(account.name)
+
+
+def _note_superuser(change: Transaction, account_id: str, is_superuser: bool) -> None:
+    ids = json.loads(change.get(INDEX, "superusers") or b"[]")
+    if (account_id in ids) != is_superuser:
+        ids = [*ids, account_id] if is_superuser else [one for one in ids if one != account_id]
+        change.put(INDEX, "superusers", json.dumps(ids).encode())
+    else:
+        change.read.pop((INDEX, "superusers"), None)  # whoever else becomes one: no matter
+
+
+# -- tickets ---------------------------------------------------------------------------------
+
+
+def tickets_of(account_id: str) -> str:
+    """Return the key of the tickets of an account: digest → end and seal."""
+    return f"{{c}}:tickets:{account_id}"
+
+
+def ticket_owner(digest: bytes) -> str:
+    """Return the key that tells whose a ticket is; it goes with the ticket's end."""
+    return f"{{c}}:ticket:{digest.hex()}"
+
+
+def save_tickets(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
+    """See ``Engine.save_tickets``."""
+    change = Transaction(store)
+    for one in tickets:
+        change.do("SET", ticket_owner(one.digest), one.account_id, "PXAT", int(one.until * 1000))
+        value = f"{one.until!r} ".encode() + room_rows.seal_ticket(vault, one)
+        change.do("HSET", tickets_of(one.account_id), one.digest.hex(), value)
+    for account_id in {one.account_id for one in tickets}:
+        with store.asking() as client:
+            kept = client.hgetall(tickets_of(account_id))
+        ends = {digest: float(value.split(b" ", 1)[0]) for digest, value in kept.items()}
+        ends |= {t.digest.hex().encode(): t.until for t in tickets if t.account_id == account_id}
+        newest = sorted(ends, key=lambda digest: ends[digest], reverse=True)
+        now = time.time()
+        for at, digest in enumerate(newest):
+            if at >= room_rows.TICKETS or ends[digest] < now:
+                change.do("HDEL", tickets_of(account_id), digest)
+    store.run(*change.packed())
+
+
+def load_ticket(store: Store, vault: Vault, digest: bytes) -> Ticket | None:
+    """See ``Engine.load_ticket``."""
+    with store.asking() as client:
+        owner = client.get(ticket_owner(digest))
+        value = client.hget(tickets_of(owner.decode()), digest.hex()) if owner else None
+    if value is None:
+        return None
+    until, sealed = value.split(b" ", 1)
+    ticket = Ticket(digest, owner.decode(), float(until))
+    return room_rows.unseal_ticket(vault, ticket, sealed) if ticket.until >= time.time() else None
+
+
+def revoke_tickets(change: Transaction, account_id: str) -> None:
+    """Forget all tickets of an account; who they belong to is forgotten with their end."""
+    change.do("DEL", tickets_of(account_id))
+
+
+# -- invitations -----------------------------------------------------------------------------
+
+
+def _invite(vault: Vault, number: int, value: bytes) -> Invite | None:
+    digest, uses, until, sealed = value.split(b" ", 3)
+    if float(until) < time.time() or int(uses) < 1:
+        return None
+    row = (number, bytes.fromhex(digest.decode()), int(uses), float(until), sealed)
+    return invites.unseal(vault, row)
+
+
+def _invite_value(vault: Vault, invite: Invite) -> bytes:
+    head = f"{invite.digest.hex()} {invite.uses} {invite.until!r} ".encode()
+    return head + invites.seal(vault, invite)
+
+
+def save_invite(change: Transaction, vault: Vault, invite: Invite) -> None:
+    """See ``Engine.save_invite``; those that do not hold any more are forgotten."""
+    with change.store.asking() as client:
+        for number, value in client.hgetall(INVITES).items():
+            digest, uses, until, _ = value.split(b" ", 3)
+            if float(until) < time.time() or int(uses) < 1:
+                change.remove(INVITES, number.decode())
+                change.remove(INVITE_OF, digest.decode())
+    number = str(change.number("invite"))
+    change.put(INVITES, number, _invite_value(vault, invite))
+    change.put(INVITE_OF, invite.digest.hex(), number.encode())
+
+
+def load_invite(change: Transaction, vault: Vault, digest: bytes) -> Invite | None:
+    """See ``Engine.load_invite``."""
+    number = change.get(INVITE_OF, digest.hex())
+    value = change.get(INVITES, number.decode()) if number else None
+    return _invite(vault, int(number), value) if number and value else None
+
+
+def load_invites(store: Store, vault: Vault) -> list[Invite]:
+    """See ``Engine.invites``."""
+    with store.asking() as client:
+        found = client.hgetall(INVITES)
+    opened = (_invite(vault, n, v) for n, v in sorted((int(n), v) for n, v in found.items()))
+    return [invite for invite in opened if invite is not None]
+
+
+def use_invite(change: Transaction, vault: Vault, digest: bytes) -> None:
+    """Use an invitation once. :raises InviteSpent: it does not hold any more."""
+    invite = load_invite(change, vault, digest)
+    if invite is None:
+        raise InviteSpent
+    left = replace(invite, uses=invite.uses - 1)
+    change.put(INVITES, str(invite.number), _invite_value(vault, left))
+
+
+def revoke_invite(change: Transaction, number: int) -> bool:
+    """See ``Engine.revoke_invite``."""
+    value = change.get(INVITES, str(number))
+    if value is None:
+        return False
+    change.remove(INVITES, str(number))
+    change.remove(INVITE_OF, value.split(b" ", 1)[0].decode())
+    return True

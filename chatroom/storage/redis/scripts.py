@@ -1,0 +1,145 @@
+"""What the store does in one step each: the Lua scripts. All keys of a call share a hash tag."""
+
+import hashlib
+
+# KEYS: head, stream, numbers, barred, keys of the bucket, bell.
+# ARGV: key of the log, sender, kinds of sanction that refuse (by commas), session or "", number,
+#   client id, sealed, replicas, node, fresh epoch, epoch and place that this node knows or "".
+# Answers: {place, ms, epoch}, {0} had it already, {-1, kind} refused, {-2} the head fell back.
+POST = """
+local head, sender = KEYS[1], ARGV[2]
+local now = redis.call('TIME')
+local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+for kind in string.gmatch(ARGV[3], '[^,]+') do
+  local till = redis.call('HGET', KEYS[4], kind .. ' ' .. sender)
+  if till and tonumber(till) > ms / 1000 then return {-1, kind} end
+end
+local h = redis.call('HMGET', head, 'epoch', 'counting', 'last', 'time')
+if ARGV[11] ~= '' then
+  if (h[1] or '') ~= ARGV[11] or tonumber(h[3]) < tonumber(ARGV[12]) then return {-2} end
+end
+if ARGV[4] ~= '' then
+  local had = redis.call('HGET', KEYS[3], ARGV[4])
+  if had and tonumber(string.match(had, '^%d+')) >= tonumber(ARGV[5]) then
+    if ARGV[8] ~= '0' then redis.call('HSET', head, 'again', ms) end
+    return {0}
+  end
+end
+local epoch, counting = h[1], h[2]
+if not epoch then
+  epoch, counting = ARGV[10], '1'
+  redis.call('HSET', head, 'epoch', epoch, 'counting', counting, 'first', 1, 'acked', 0)
+  redis.call('SADD', KEYS[5], ARGV[1])
+end
+local seq = tonumber(h[3] or '0') + 1
+if h[4] and tonumber(h[4]) > ms then ms = tonumber(h[4]) end
+local place = string.format('%.0f', seq)
+local at = string.format('%.0f', ms)
+redis.call('XADD', KEYS[2], place .. '-' .. counting,
+  's', sender, 'c', ARGV[6], 't', at, 'b', ARGV[7])
+redis.call('HSET', head, 'last', place, 'time', at)
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[3], ARGV[4], ARGV[5] .. ' ' .. at) end
+if ARGV[8] == '0' then
+  redis.call('HSET', head, 'acked', place)
+  redis.call('PUBLISH', KEYS[6], ARGV[9] .. ' ' .. ARGV[1])
+end
+return {seq, ms, epoch}
+"""
+
+# KEYS: head, bell. ARGV: key of the log, node, place. Enough replicas have all up to the place.
+ACKNOWLEDGE = """
+local acked = redis.call('HGET', KEYS[1], 'acked')
+if acked and tonumber(acked) < tonumber(ARGV[3]) then
+  redis.call('HSET', KEYS[1], 'acked', ARGV[3])
+  redis.call('PUBLISH', KEYS[2], ARGV[2] .. ' ' .. ARGV[1])
+end
+return 1
+"""
+
+# KEYS: head. Writes something, so that what was written before it can be waited for.
+TOUCH = """
+return redis.call('HSET', KEYS[1], 'again', redis.call('TIME')[1])
+"""
+
+# KEYS: heads. Answers epoch, last and acknowledged place of each.
+HEADS = """
+local found = {}
+for i, head in ipairs(KEYS) do
+  local h = redis.call('HMGET', head, 'epoch', 'last', 'acked')
+  found[#found + 1] = h[1] or ''
+  found[#found + 1] = tonumber(h[2] or '0')
+  found[#found + 1] = tonumber(h[3] or '0')
+end
+return found
+"""
+
+# KEYS: head, keys of the bucket. ARGV: key of the log, epoch that was known, fresh epoch, place
+# that was shown. Answers the epoch that holds now and the last place that was still there.
+FORK = """
+local h = redis.call('HMGET', KEYS[1], 'epoch', 'counting', 'last')
+local last = tonumber(h[3] or '0')
+if h[1] and h[1] ~= ARGV[2] then return {h[1], last} end
+local on = math.max(last, tonumber(ARGV[4]))
+local place = string.format('%.0f', on)
+redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'counting', tonumber(h[2] or '1') + 1,
+  'last', place, 'acked', place)
+redis.call('HSETNX', KEYS[1], 'first', 1)
+redis.call('SADD', KEYS[2], ARGV[1])
+return {ARGV[3], last}
+"""
+
+# KEYS: stream, gone. ARGV: for each entry its id, its place and what stands there from now on.
+ERASE = """
+local done = 0
+for i = 1, #ARGV, 3 do
+  if redis.call('XDEL', KEYS[1], ARGV[i]) == 1 then
+    redis.call('HSET', KEYS[2], ARGV[i + 1], ARGV[i + 2])
+    done = done + 1
+  end
+end
+return done
+"""
+
+# KEYS: head, stream, gone. ARGV: the first place that stays.
+TRIM = """
+local first = tonumber(redis.call('HGET', KEYS[1], 'first') or '1')
+if first >= tonumber(ARGV[1]) then return 0 end
+local count = redis.call('XTRIM', KEYS[2], 'MINID', ARGV[1])
+for _, place in ipairs(redis.call('HKEYS', KEYS[3])) do
+  if tonumber(place) < tonumber(ARGV[1]) then redis.call('HDEL', KEYS[3], place) end
+end
+redis.call('HSET', KEYS[1], 'first', ARGV[1])
+return count
+"""
+
+# ARGV: number of checks; for each key, field, "1" and its value or "0" and ""; then for each
+# command the number of its words and the words. Answers {1, id of the last control event or ""},
+# or {0} when a check failed: then nothing was done.
+COMMIT = """
+local at = 2
+for _ = 1, tonumber(ARGV[1]) do
+  local now = redis.call('HGET', ARGV[at], ARGV[at + 1])
+  if ARGV[at + 2] == '1' then
+    if now ~= ARGV[at + 3] then return {0} end
+  elseif now then
+    return {0}
+  end
+  at = at + 4
+end
+local told = ''
+while at <= #ARGV do
+  local words = tonumber(ARGV[at])
+  local answer = redis.call(unpack(ARGV, at + 1, at + words))
+  if ARGV[at + 1] == 'XADD' and ARGV[at + 2] == '{c}:controls' then told = answer end
+  at = at + words + 1
+end
+if told ~= '' then redis.call('PUBLISH', '{c}:bell', '') end
+return {1, told}
+"""
+
+ALL = {
+    hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text
+    for text in (POST, ACKNOWLEDGE, HEADS, FORK, ERASE, TRIM, COMMIT, TOUCH)
+}
+"""All scripts by the name that the store gives them."""
+NAMES = {text: name for name, text in ALL.items()}

@@ -1,0 +1,215 @@
+"""The store as a client sees it: commands in batches, scripts, acknowledgements, its keyring."""
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.exceptions import NoScriptError
+
+from chatroom.errors import Damaged, StoreError, VaultError
+from chatroom.storage import lock
+from chatroom.storage.redis import scripts
+from chatroom.storage.redis.address import shown
+from chatroom.storage.vault import KEYRING_FILE, Vault, open_vault
+
+META = "{c}:meta"
+BUCKETS = 64
+"""Slots that the logs are spread over; the keys of one log are in one of them."""
+ACKNOWLEDGE_MS = 1000
+"""Longest wait for the replicas."""
+NODE_FILE = "node-id"
+_SEAL_PLACE = "meta seal"
+_WAITAOF_SINCE = (7, 2)
+Command = tuple[Any, ...]
+
+_log = logging.getLogger(__name__)
+
+
+class TooFewReplicas(StoreError):
+    """It was written, but too few replicas have said so in time."""
+
+
+def post_script(text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Command:
+    """Return the command that runs a script."""
+    return ("EVALSHA", scripts.NAMES[text], len(keys), *keys, *arguments)
+
+
+class Store:
+    """One Redis or Valkey. Any thread may call the methods.
+
+    :param client: as ``address.connect`` makes it.
+    :param url: its address, for sentences.
+    :param replicas: how many replicas must have what is confirmed.
+    """
+
+    def __init__(self, client: Any, url: str, replicas: int) -> None:
+        self.client = client
+        self.name = shown(url)
+        self.replicas = replicas
+        self._has_aof_wait = False
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.client.close()
+
+    @contextmanager
+    def asking(self) -> Iterator[Any]:
+        """Give the client for some commands.
+
+        :raises StoreError: the store cannot be reached, or refuses.
+        """
+        try:
+            yield self.client
+        except redis.RedisError as error:
+            raise self.unusable(error) from None
+
+    def unusable(self, error: Exception) -> StoreError:
+        """Return the sentence about an error of the store."""
+        return StoreError(f"The store {self.name} cannot be used: {str(error).rstrip('.')}.")
+
+    def batch(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands together on one connection; return their answers, errors among them.
+
+        A script that the store does not know was not run: it is loaded and sent again.
+
+        :raises StoreError: the store cannot be reached; what was done of it is unknown.
+        """
+        if not commands:
+            return []
+        try:
+            answers = self._send(commands)
+            unknown = [i for i, one in enumerate(answers) if isinstance(one, NoScriptError)]
+            if unknown:
+                for text in scripts.ALL.values():
+                    self.client.script_load(text)
+                rest = [
+                    c
+                    for i, c in enumerate(commands)
+                    if i in set(unknown) or c[0].startswith("WAIT")
+                ]
+                again = iter(self._send(rest))
+                for i, command in enumerate(commands):
+                    if i in set(unknown) or command[0].startswith("WAIT"):
+                        answers[i] = next(again)
+        except redis.RedisError as error:
+            raise self.unusable(error) from None
+        return answers
+
+    def _send(self, commands: Sequence[Command]) -> list[Any]:
+        with self.client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            found: list[Any] = pipe.execute(raise_on_error=False)
+        return found
+
+    def run(self, text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Run a script that changes something; return its answer.
+
+        :raises TooFewReplicas: it was done, but that is not confirmed.
+        :raises StoreError: it was not done, or nobody knows.
+        """
+        answer, *confirmed = self.batch([post_script(text, keys, arguments), *self.confirmation()])
+        if isinstance(answer, Exception):
+            raise self.unusable(answer)
+        self.check(confirmed)
+        return answer
+
+    def confirmation(self) -> list[Command]:
+        """Return what a batch ends with, so that its answer can be checked; none: nothing."""
+        if not self.replicas:
+            return []
+        if self._has_aof_wait:
+            return [("WAITAOF", 1, self.replicas, ACKNOWLEDGE_MS)]
+        return [("WAIT", self.replicas, ACKNOWLEDGE_MS)]
+
+    def check(self, confirmed: Sequence[Any]) -> None:
+        """Look at the answers to :meth:`confirmation`.
+
+        :raises TooFewReplicas: too few replicas have it.
+        """
+        for answer in confirmed:
+            if isinstance(answer, Exception):
+                raise TooFewReplicas(str(self.unusable(answer)))
+            count = answer[1] if isinstance(answer, list) else answer
+            if count < self.replicas or (isinstance(answer, list) and answer[0] < 1):
+                raise TooFewReplicas(
+                    f"Only {count} of {self.replicas} replicas of the store {self.name} answer."
+                )
+
+    # -- what it belongs to ---------------------------------------------------------------------
+
+    def open(self, data_dir: Path) -> Vault:
+        """Open the keyring in a data directory; a new store gets its seal.
+
+        :raises VaultError: the keyring cannot be used.
+        :raises StoreError: the store cannot be used, or is sealed by another keyring.
+        """
+        with lock.gate(data_dir):
+            with self.asking() as client:
+                seal = client.hget(META, "seal")
+                self._learn_version()
+            if seal is not None and not (data_dir / KEYRING_FILE).exists():
+                raise VaultError(
+                    f"The store {self.name} has its keyring on another node: bring that one into "
+                    f"{data_dir} before the first start here."
+                )
+            vault = open_vault(data_dir, store_exists=seal is not None)
+            if seal is None:
+                with self.asking() as client:
+                    client.hsetnx(META, "seal", vault.seal(b"ok", _SEAL_PLACE))
+            self.check_seal(vault)
+            return vault
+
+    def check_seal(self, vault: Vault) -> None:
+        """Look whether the store is still the one that belongs to a keyring.
+
+        :raises StoreError: it is empty, or sealed by another keyring.
+        """
+        with self.asking() as client:
+            seal = client.hget(META, "seal")
+        if seal is None:
+            raise StoreError(
+                f"The store {self.name} has lost what was in it: bring its data back and start it."
+            )
+        try:
+            vault.unseal(seal, _SEAL_PLACE)
+        except Damaged:
+            raise StoreError(
+                f"The store {self.name} was sealed by another keyring: use the same one on all "
+                "nodes."
+            ) from None
+
+    def _learn_version(self) -> None:
+        found = self.client.info("server")
+        version = tuple(int(part) for part in str(found["redis_version"]).split(".")[:2])
+        has_aof = bool(self.client.info("persistence").get("aof_enabled"))
+        self._has_aof_wait = version >= _WAITAOF_SINCE and has_aof
+
+    def run_id(self) -> str:
+        """Return what names this process of the store: another one may have lost something."""
+        with self.asking() as client:
+            return str(client.info("server")["run_id"])
+
+
+def node_id(data_dir: Path) -> str:
+    """Return the name of the node that a data directory makes, made at its first start.
+
+    :raises StoreError: it cannot be written.
+    """
+    file = data_dir / NODE_FILE
+    try:
+        if file.exists() and (found := file.read_text(encoding="ascii").strip()):
+            return found
+        fresh = secrets.token_hex(8)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+            opened.write(fresh + "\n")
+            opened.flush()
+            os.fsync(opened.fileno())
+        return fresh
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{file} cannot be used: {error}.") from None

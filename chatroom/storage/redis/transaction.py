@@ -1,0 +1,114 @@
+"""Changes of records, all or nothing: read, decide, and write if nothing has changed meanwhile.
+
+Everything that a change has read is checked by the script that writes (``scripts.COMMIT``), in one
+step with the writing, the audit trail and the control event. When something has changed, the change
+is worked out anew from what is there now: of two that come at once, the later one sees the earlier.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from chatroom.errors import StoreError
+from chatroom.storage.redis import scripts
+from chatroom.storage.redis.controls import control_command
+from chatroom.storage.redis.store import Command, Store
+
+NUMBERS = "{c}:numbers"
+_ATTEMPTS = 100
+_PAUSE_SECONDS = 0.005
+_T = TypeVar("_T")
+
+
+class Transaction:
+    """One attempt at a change. One thread."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.read: dict[tuple[str, str], bytes | None] = {}
+        """What was read of the store, by hash and field: all of it must still hold."""
+        self.writes: list[Command] = []
+        self._written: dict[tuple[str, str], bytes | None] = {}
+
+    def get(self, key: str, name: str) -> bytes | None:
+        """Return a field of a hash, as this change leaves it."""
+        at = (key, name)
+        if at in self._written:
+            return self._written[at]
+        if at not in self.read:
+            with self.store.asking() as client:
+                self.read[at] = client.hget(key, name)
+        return self.read[at]
+
+    def put(self, key: str, name: str, value: bytes) -> None:
+        """Set a field of a hash."""
+        self._written[(key, name)] = value
+        self.writes.append(("HSET", key, name, value))
+
+    def remove(self, key: str, name: str) -> None:
+        """Delete a field of a hash."""
+        self._written[(key, name)] = None
+        self.writes.append(("HDEL", key, name))
+
+    def do(self, *words: object) -> None:
+        """Add a command that needs no look at what is there."""
+        self.writes.append(words)
+
+    def number(self, what: str) -> int:
+        """Return a number that was never given before; it is lost when the change fails."""
+        with self.store.asking() as client:
+            return int(client.hincrby(NUMBERS, what, 1))
+
+    def tell(self, kind: str, account_id: str) -> None:
+        """Tell all nodes of the change."""
+        self.writes.append(control_command(kind, account_id))
+
+    def packed(self) -> tuple[str, list[str], list[object]]:
+        """Return script, keys and arguments that do the change if all that was read holds."""
+        arguments: list[object] = [len(self.read)]
+        keys = {key for key, _ in self.read}
+        for (key, name), value in self.read.items():
+            arguments += [key, name, int(value is not None), value if value is not None else b""]
+        for words in self.writes:
+            arguments += [len(words), *words]
+            keys.add(str(words[1]))
+        return scripts.COMMIT, sorted(keys), arguments
+
+
+class Transactions:
+    """Runs changes. Any thread may call it.
+
+    :param hand_out: waits until a control event, by its id, was handed out here.
+    """
+
+    def __init__(self, store: Store, hand_out: Callable[[bytes], None]) -> None:
+        self._store = store
+        self._hand_out = hand_out
+        # One change of this node at a time: among themselves they would only get in each other's
+        # way. Nothing is taken under it.
+        self._lock = threading.Lock()
+
+    def run(self, job: Callable[[Transaction], _T]) -> _T:
+        """Do a change; return what the job returns when it is durable and handed out here.
+
+        :raises StoreError: it could not be written.
+        """
+        with self._lock:
+            told, done = self._attempts(job)
+        if told:
+            self._hand_out(told)
+        return done
+
+    def _attempts(self, job: Callable[[Transaction], _T]) -> tuple[bytes, _T]:
+        for attempt in range(_ATTEMPTS):
+            change = Transaction(self._store)
+            done = job(change)
+            if not change.writes:
+                return b"", done
+            answer = self._store.run(*change.packed())
+            if answer[0]:
+                return answer[1], done
+            time.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt, 10)))
+        raise StoreError("Too much is changed at once; try again in a moment.")

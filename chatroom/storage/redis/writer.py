@@ -1,0 +1,292 @@
+"""The engine thread: appends what is queued, and delivers what the logs have, in their order.
+
+All delivery is here: one's own posts when the store has confirmed them, other nodes' posts when a
+bell rings, or when a look finds them. Each log is delivered by its places, so nothing comes twice,
+and whatever is missing before a post is read from the stream first.
+"""
+
+import logging
+import secrets
+import threading
+import time
+
+from chatroom.errors import StoreError
+from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.storage.records import KEPT, Control, Post
+from chatroom.storage.redis.appending import BATCH, Appending, Result, jitter
+from chatroom.storage.redis.controls import Controls
+from chatroom.storage.redis.delivery import Delivery
+from chatroom.storage.redis.logs import Logs
+from chatroom.storage.redis.store import Store
+from chatroom.storage.vault import Vault
+
+QUEUE_BYTES = 256 * 1024
+"""Text that may be queued; past it the posting threads have to wait."""
+LOOK_SECONDS = 1.0
+"""Pause between two looks for what no bell has told."""
+_POST_OVERHEAD = 64
+
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """One thread that appends, reads on, and hands out, in order.
+
+    :param node: name of this data directory's node.
+    """
+
+    def __init__(self, store: Store, vault: Vault, logs: Logs, node: str) -> None:
+        self.run = f"{node}-{secrets.token_hex(4)}"
+        """Names this run of the node."""
+        self._logs = logs
+        self._vault = vault
+        self._appending = Appending(store, vault, logs, self.run)
+        self._controls = Controls(store)
+        self._delivery = Delivery(store, vault, logs, self._appending)
+        # Guards the fields below; held for a few assignments, nothing else is taken under it.
+        self._lock = threading.Lock()
+        self._space = threading.Condition(self._lock)
+        self._news = threading.Condition(self._lock)
+        self._queue: list[Post] = []
+        self._queued = 0
+        self._barriers: list[threading.Event] = []
+        self._rung: set[str] = set()
+        self._has_controls = False
+        self._must_look = False
+        self._passing: list[tuple[str, bytes]] = []
+        self._refusing = False
+        self._closing = False
+        self._next_look = 0.0
+        self._thread = threading.Thread(target=self._run, name="engine")
+
+    def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
+        """Start the thread; see ``Engine.start``."""
+        self._delivery.committed = committed
+        self._controlled = controlled
+        self._returned = returned
+        self._thread.start()
+
+    def close(self) -> None:
+        """Append what is queued, end the thread. Idempotent."""
+        with self._lock:
+            self._closing = True
+            self._news.notify()
+            self._space.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def refuse_posts(self) -> None:
+        """Take no more posts."""
+        with self._lock:
+            self._refusing = True
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until all that was queued so far is delivered or given back; False: too slow."""
+        barrier = threading.Event()
+        with self._lock:
+            self._barriers.append(barrier)
+            self._news.notify()
+        return barrier.wait(seconds)
+
+    def append(self, post: Post) -> bool:
+        """See ``Engine.append``."""
+        with self._lock:
+            if post.kind in KEPT:
+                if self._refusing or self._closing:
+                    raise StoreError("The server stops; that was not sent.")
+                if self._queued > QUEUE_BYTES:
+                    return False
+            self._queue.append(post)
+            self._queued += len(post.text) + _POST_OVERHEAD
+            self._news.notify()
+        return True
+
+    def wait_for_space(self, seconds: float) -> None:
+        """See ``Engine.wait_for_space``."""
+        with self._lock:
+            self._space.wait_for(lambda: self._queued <= QUEUE_BYTES, seconds)
+
+    @property
+    def is_closed(self) -> bool:
+        """True when the end has begun."""
+        return self._closing
+
+    def hand_out(self, control_id: bytes) -> None:
+        """Wait until a control event was handed out here; not in the engine's thread."""
+        if self._thread.ident is None or threading.current_thread() is self._thread:
+            return
+        self.ring_controls()
+        self._controls.wait_for(control_id)
+
+    # -- the doorbell ---------------------------------------------------------------------------
+
+    def ring_log(self, key: str) -> None:
+        """There is something new in the log with this key."""
+        with self._lock:
+            self._rung.add(key)
+            self._news.notify()
+
+    def ring_controls(self) -> None:
+        """There are new control events."""
+        with self._lock:
+            self._has_controls = True
+            self._news.notify()
+
+    def ring_all(self) -> None:
+        """Something may have been missed."""
+        with self._lock:
+            self._must_look = True
+            self._news.notify()
+
+    def ring_passing(self, log_key: str, sealed: bytes) -> None:
+        """Somebody came or went at another node."""
+        with self._lock:
+            self._passing.append((log_key, sealed))
+            self._news.notify()
+
+    # -- rounds ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._has_news() and not self._closing:
+                    self._news.wait(max(0.0, self._next_look - time.monotonic()))
+                if self._closing and not self._queue and not self._barriers:
+                    return
+                posts, self._queue = self._queue, []
+                barriers, self._barriers = self._barriers, []
+                rung, self._rung = self._rung, set()
+                passing, self._passing = self._passing, []
+                has_controls, self._has_controls = self._has_controls, False
+                is_due = self._must_look or time.monotonic() >= self._next_look
+                if self._queued:
+                    self._queued = 0
+                    self._space.notify_all()
+            try:
+                self._round(posts, rung, passing, has_controls, is_due)
+            except Exception:
+                _log.exception("engine round failed")
+            for barrier in barriers:
+                barrier.set()
+
+    def _has_news(self) -> bool:
+        return bool(
+            self._queue
+            or self._barriers
+            or self._rung
+            or self._passing
+            or self._has_controls
+            or self._must_look
+        )
+
+    def _round(
+        self,
+        posts: list[Post],
+        rung: set[str],
+        passing: list[tuple[str, bytes]],
+        has_controls: bool,
+        is_due: bool,
+    ) -> None:
+        while posts:
+            some, posts = self._some(posts)
+            self._append(some)
+        if has_controls or is_due:
+            self._hand_out_controls()
+        if rung:
+            self._read_on(rung)
+        for key, sealed in passing:
+            self._delivery.deliver_passing(key, sealed)
+        if is_due:
+            self._look()
+
+    @staticmethod
+    def _some(posts: list[Post]) -> tuple[list[Post], list[Post]]:
+        return posts[:BATCH], posts[BATCH:]
+
+    def _append(self, posts: list[Post]) -> None:
+        kept = [post for post in posts if post.kind in KEPT]
+        now = int(time.time() * 1000) / 1000
+        for post in posts:
+            post.time = now
+        result = self._append_kept(kept) if kept else Result()
+        self._give_back(result.repeated, "")
+        for sentence, refused in result.refused.items():
+            self._give_back(refused, sentence)
+        stays = set(map(id, result.kept))
+        delivered = [p for p in posts if p.kind not in KEPT or id(p) in stays]
+        passing = [p for p in posts if p.kind not in KEPT]
+        if passing:
+            self._appending.pass_on(passing)
+        self._delivery.deliver_own(delivered)
+
+    def _append_kept(self, kept: list[Post]) -> Result:
+        if self._appending.is_away and self._appending.may_try():
+            self._come_back()
+        result = self._appending.append(kept)
+        if result.fallen:
+            # What this node has shown of these logs is not there any more: find out, then append.
+            fallen, result.fallen = result.fallen, []
+            self._delivery.verify({post.log for post in fallen})
+            again = self._appending.append(fallen)
+            result.kept += again.kept
+            result.repeated += again.repeated
+            for sentence, refused in again.refused.items():
+                result.refused.setdefault(sentence, []).extend(refused)
+            for post in again.fallen:
+                result.refuse(post, "The room's history has changed; send that again.")
+        return result
+
+    def _come_back(self) -> None:
+        """The store was away: see whether it still has what was shown, before it is added to."""
+        try:
+            self._delivery.verify(None)
+            self._appending.answered()
+        except StoreError as error:
+            self._appending.failed(error)
+
+    def _give_back(self, posts: list[Post], sentence: str) -> None:
+        if not posts:
+            return
+        for post in posts:
+            post.seq = 0
+        try:
+            self._returned(posts, sentence)
+        except Exception:
+            _log.exception("giving posts back failed")
+
+    def _read_on(self, keys: set[str]) -> None:
+        followed = [one for one in self._logs.all_followed() if one.keys.key in keys]
+        try:
+            self._delivery.read_on(followed)
+        except StoreError as error:
+            self._appending.failed(error)
+
+    def _hand_out_controls(self) -> None:
+        if self._appending.is_away and not self._appending.may_try():
+            return
+        try:
+            found = self._controls.new()
+        except StoreError as error:
+            self._appending.failed(error)
+            return
+        for at, kind, account in found:
+            try:
+                self._controlled(Control(kind, account))
+            except Exception:
+                _log.exception("control event failed kind=%s account=%s", kind, account)
+            self._controls.handed_out(at)
+
+    def _look(self) -> None:
+        """Look for what no bell has told; when the store was away, see what it still has."""
+        self._next_look = time.monotonic() + jitter(LOOK_SECONDS)
+        self._must_look = False
+        if self._appending.is_away:
+            if not self._appending.may_try():
+                return
+            self._come_back()
+            if self._appending.is_away:
+                return
+        try:
+            self._delivery.look()
+        except StoreError as error:
+            self._appending.failed(error)

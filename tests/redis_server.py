@@ -1,0 +1,87 @@
+"""Redis servers for the tests, on free ports, with files of their own."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import redis
+
+from tests.harness import PATIENCE
+
+PROGRAM = "redis-server"
+DATABASES = 4096
+
+
+def free_port() -> int:
+    """Return a port that was free just now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class RedisServer:
+    """A Redis as its operator would start it: every write is on the disk before its answer.
+
+    :param folder: for its files; made when missing.
+    :param of: the primary, when it is a replica.
+    """
+
+    def __init__(self, folder: Path, of: "RedisServer | None" = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = free_port()
+        self.primary = of
+        self.databases = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start (again) and wait until it answers, a replica until it has what its primary has."""
+        words = [PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder]
+        words += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        words += ["--databases", str(DATABASES), "--repl-diskless-sync-delay", "0"]
+        if self.primary:
+            words += ["--replicaof", "127.0.0.1", str(self.primary.port)]
+        self.process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self.process.stdout
+        wanted = "MASTER <-> REPLICA sync: Finished" if self.primary else "Ready to accept"
+        for line in self.process.stdout:
+            if wanted in line:
+                break
+        else:
+            raise AssertionError("the Redis of the test has ended")
+        # Nobody reads on: its log would fill the pipe.
+        self.client = redis.Redis(port=self.port, socket_timeout=PATIENCE)
+        self.client.config_set("loglevel", "warning")
+
+    @property
+    def url(self) -> str:
+        """Address of its first database."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def fresh(self) -> str:
+        """Return the address of a database that nobody has used."""
+        self.databases += 1
+        assert self.databases < DATABASES
+        return f"redis://127.0.0.1:{self.port}/{self.databases}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9 it, and wait for its end."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    def close(self) -> None:
+        """End it in whatever state it is."""
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGCONT)
+        self.kill()
+        self.client.close()
