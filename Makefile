@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run client client-zipapp test soak check bench bench-login clean
+.PHONY: run client client-zipapp test test-redis soak check bench bench-login clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)
@@ -16,6 +16,9 @@ client-zipapp: .venv/made.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile $(ARGS)
+
+test-redis: .venv/dev.stamp
+	$(BIN)/python -m pytest --engine redis -m "not soak" -n 3 --dist loadfile $(ARGS)
 
 soak: .venv/dev.stamp
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)

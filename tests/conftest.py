@@ -6,7 +6,41 @@ from typing import Any
 
 import pytest
 
+from tests import harness
 from tests.harness import Peer, ServerProcess
+from tests.redis_server import RedisServer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engine", choices=["sqlite", "redis"], default="sqlite", help="what the servers keep in"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--engine") == "redis":
+        others = [item for item in items if item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine_of_servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """With ``--engine redis``: every data directory of a server gets a database of its own."""
+    if request.config.getoption("--engine") != "redis":
+        yield
+        return
+    store = RedisServer(tmp_path_factory.mktemp("redis"))
+    databases: dict[Path, str] = {}
+    harness.engine_of = lambda folder: (
+        databases.get(folder) or databases.setdefault(folder, store.fresh())
+    )
+    yield
+    harness.engine_of = harness.no_engine
+    store.close()
+
 
 StartServer = Callable[..., ServerProcess]
 

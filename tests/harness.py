@@ -28,6 +28,15 @@ QUICK = {
     "CHATROOM_UNAUTHENTICATED_PER_ADDRESS": "0",
 }
 """Settings of a test that is not about the cost of a password, nor about the doors."""
+
+
+def no_engine(folder: Path) -> str:
+    """Return that it is in the directory itself."""
+    return ""
+
+
+engine_of: Callable[[Path], str] = no_engine
+"""Address of the store of a data directory; empty: it is in the directory itself."""
 _numbers = itertools.count(1)
 PROGRAM = (sys.executable, str(ROOT / "chatroom_server.py"))
 
@@ -53,6 +62,8 @@ class ServerProcess:
         self.log_dir = folder / "logs"
         self.flags = flags
         self.settings = {f"CHATROOM_{k.upper()}": str(v) for k, v in settings.items()}
+        if engine := engine_of(self.data_dir.resolve()):
+            self.settings = {"CHATROOM_ENGINE": engine, **self.settings}
         self.claim = ""
         self.port = 0
         self.start()

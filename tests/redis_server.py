@@ -38,7 +38,15 @@ class RedisServer:
 
     def start(self) -> None:
         """Start (again) and wait until it answers, a replica until it has what its primary has."""
-        words = [PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder]
+        words = [
+            PROGRAM,
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self.folder),
+        ]
         words += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
         words += ["--databases", str(DATABASES), "--repl-diskless-sync-delay", "0"]
         if self.primary:

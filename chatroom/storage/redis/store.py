@@ -87,15 +87,11 @@ class Store:
             if unknown:
                 for text in scripts.ALL.values():
                     self.client.script_load(text)
-                rest = [
-                    c
-                    for i, c in enumerate(commands)
-                    if i in set(unknown) or c[0].startswith("WAIT")
-                ]
-                again = iter(self._send(rest))
-                for i, command in enumerate(commands):
-                    if i in set(unknown) or command[0].startswith("WAIT"):
-                        answers[i] = next(again)
+                # What waits for the replicas has to come after what they shall have.
+                waits = [i for i, c in enumerate(commands) if c[0].startswith("WAIT")]
+                rest = [*unknown, *waits]
+                for i, answer in zip(rest, self._send([commands[i] for i in rest]), strict=True):
+                    answers[i] = answer
         except redis.RedisError as error:
             raise self.unusable(error) from None
         return answers
