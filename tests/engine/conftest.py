@@ -4,24 +4,27 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatroom.storage.records import NORMAL, TEXT, Account, Control, Post
+from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
+from tests.redis_server import RedisServer
 
 
 class Running:
     """A started engine, and what it has handed out."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, open_engine: Callable[[Path], Any]) -> None:
         self.posts: list[Post] = []
         self.controls: queue.Queue[Control] = queue.Queue()
         self.returned: queue.Queue[tuple[list[Post], str]] = queue.Queue()
         self.gate = threading.Event()
         self.gate.set()
-        self.engine = SqliteEngine(folder)
+        self.engine = open_engine(folder)
         self.engine.start(self._committed, self.controls.put, self._returned)
 
     def _committed(self, log: str, posts: list[Post]) -> None:
@@ -54,12 +57,48 @@ def folder(keys: Path, tmp_path: Path) -> Path:
     return data
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The contract holds for every engine; what is about the files of SQLite, for that one."""
+    if "kind" in metafunc.fixturenames:
+        is_for_one = metafunc.definition.get_closest_marker("sqlite")
+        kinds = ["sqlite"] if is_for_one else ["sqlite", "redis", "replica"]
+        metafunc.parametrize("kind", kinds)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A primary on its own."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A primary with a replica, and both have each write on the disk before they say so."""
+    server = RedisServer(tmp_path_factory.mktemp("primary"))
+    replica = RedisServer(tmp_path_factory.mktemp("replica"), of=server)
+    yield server
+    replica.close()
+    server.close()
+
+
 @pytest.fixture
-def start(folder: Path) -> Iterator[Callable[[], Running]]:
+def open_engine(kind: str, request: pytest.FixtureRequest) -> Callable[[Path], Any]:
+    """Opens an engine on a data directory; all of one test have the same store."""
+    if kind == "sqlite":
+        return SqliteEngine
+    server = request.getfixturevalue("redis_server" if kind == "redis" else "replicated")
+    url = server.fresh()
+    return lambda folder: RedisEngine(folder, url, replicas=int(kind == "replica"))
+
+
+@pytest.fixture
+def start(folder: Path, open_engine: Callable[[Path], Any]) -> Iterator[Callable[[], Running]]:
     started: list[Running] = []
 
     def start_one() -> Running:
-        started.append(Running(folder))
+        started.append(Running(folder, open_engine))
         return started[-1]
 
     yield start_one
@@ -74,7 +113,7 @@ def running(start: Callable[[], Running]) -> Running:
 
 
 @pytest.fixture
-def engine(running: Running) -> SqliteEngine:
+def engine(running: Running) -> Any:
     return running.engine
 
 

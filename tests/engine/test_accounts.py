@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ from tests.harness import PATIENCE
 # -- accounts --------------------------------------------------------------------------------
 
 
-def test_an_account_is_found_by_its_name_in_any_case_and_by_its_id(engine: SqliteEngine) -> None:
+def test_an_account_is_found_by_its_name_in_any_case_and_by_its_id(engine: Any) -> None:
     saved = engine.save_account(account("Ann"))
     assert saved.version == 1
     assert engine.load_account("aNN") == engine.load_account_by_id("id-ann") == saved
@@ -35,7 +36,7 @@ def test_an_account_is_found_by_its_name_in_any_case_and_by_its_id(engine: Sqlit
     assert engine.load_account_by_id("id-bob") is None
 
 
-def test_a_name_is_taken_only_once_in_any_case(engine: SqliteEngine) -> None:
+def test_a_name_is_taken_only_once_in_any_case(engine: Any) -> None:
     engine.save_account(account("Ann"))
     with pytest.raises(NameTaken):
         engine.save_account(replace(account("aNN"), id="another"))
@@ -98,6 +99,7 @@ def old_store(folder: Path, *names: str, kicked: str = "") -> None:
     db.close()
 
 
+@pytest.mark.sqlite
 def test_old_names_that_look_alike_both_stay_and_stop_new_ones(
     folder: Path, start: Callable[[], Running]
 ) -> None:
@@ -117,6 +119,7 @@ def test_old_names_that_look_alike_both_stay_and_stop_new_ones(
     engine.save_account(account("bobI"))
 
 
+@pytest.mark.sqlite
 def test_skeletons_of_other_data_are_made_anew_and_say_nothing(
     folder: Path, start: Callable[[], Running]
 ) -> None:
@@ -160,7 +163,7 @@ def test_of_many_who_register_a_name_at_once_one_gets_it(start: Callable[[], Run
     assert len(list(engines[0].accounts())) == 1
 
 
-def test_a_change_of_what_somebody_else_has_changed_is_refused(engine: SqliteEngine) -> None:
+def test_a_change_of_what_somebody_else_has_changed_is_refused(engine: Any) -> None:
     first = engine.save_account(account("ann"))
     engine.save_account(replace(first, password={"new": 1}))
     with pytest.raises(Conflict):
@@ -170,7 +173,7 @@ def test_a_change_of_what_somebody_else_has_changed_is_refused(engine: SqliteEng
     assert (loaded.password, loaded.version) == ({"new": 1}, 2)
 
 
-def test_the_last_superuser_cannot_be_made_normal(engine: SqliteEngine) -> None:
+def test_the_last_superuser_cannot_be_made_normal(engine: Any) -> None:
     ann = engine.save_account(account("ann", SUPERUSER))
     with pytest.raises(LastSuperuser):
         engine.save_account(replace(ann, grant=NORMAL))
@@ -180,7 +183,7 @@ def test_the_last_superuser_cannot_be_made_normal(engine: SqliteEngine) -> None:
     assert engine.superusers() == 1
 
 
-def test_two_superusers_cannot_both_be_made_normal_at_once(engine: SqliteEngine) -> None:
+def test_two_superusers_cannot_both_be_made_normal_at_once(engine: Any) -> None:
     both = [engine.save_account(account(name, SUPERUSER)) for name in ("ann", "bob")]
     refused: queue.Queue[str] = queue.Queue()
 
@@ -199,7 +202,7 @@ def test_two_superusers_cannot_both_be_made_normal_at_once(engine: SqliteEngine)
     assert engine.superusers() == 1
 
 
-def test_accounts_come_oldest_first(engine: SqliteEngine) -> None:
+def test_accounts_come_oldest_first(engine: Any) -> None:
     for name in ("zoe", "ann", "mia"):
         engine.save_account(account(name))
     assert [a.name for a in engine.accounts()] == ["zoe", "ann", "mia"]
@@ -216,8 +219,9 @@ def test_what_was_confirmed_is_there_after_the_next_start(start: Callable[[], Ru
     assert second.sanctions() == [kick]
 
 
+@pytest.mark.sqlite
 def test_a_damaged_or_swapped_record_is_told_and_the_others_stay_readable(
-    engine: SqliteEngine, folder: Path
+    engine: Any, folder: Path
 ) -> None:
     for name in ("ann", "bob", "mia"):
         engine.save_account(account(name))
@@ -229,7 +233,8 @@ def test_a_damaged_or_swapped_record_is_told_and_the_others_stay_readable(
     assert [a.name for a in engine.accounts()] == ["bob", "mia"]
 
 
-def test_nobody_becomes_superuser_by_editing_the_store(engine: SqliteEngine, folder: Path) -> None:
+@pytest.mark.sqlite
+def test_nobody_becomes_superuser_by_editing_the_store(engine: Any, folder: Path) -> None:
     engine.save_account(account("ann"))
     with sqlite3.connect(folder / "chatroom.db") as db:
         db.execute("UPDATE accounts SET superuser=1")
@@ -242,7 +247,7 @@ def test_nobody_becomes_superuser_by_editing_the_store(engine: SqliteEngine, fol
 # -- kicks -----------------------------------------------------------------------------------
 
 
-def test_a_kick_holds_until_it_is_lifted_or_over(engine: SqliteEngine) -> None:
+def test_a_kick_holds_until_it_is_lifted_or_over(engine: Any) -> None:
     now = time.time()
     engine.save_sanction(Sanction(KICK, "a", "ann", "bob", "noise", now, now + 60))
     engine.save_sanction(Sanction(KICK, "b", "bea", "bob", "", now, now - 1))
@@ -256,20 +261,22 @@ def test_a_kick_holds_until_it_is_lifted_or_over(engine: SqliteEngine) -> None:
     assert engine.lift_sanction(kick.number + 1) is False
 
 
+@pytest.mark.sqlite
 def test_a_kick_of_an_older_store_still_holds(folder: Path, start: Callable[[], Running]) -> None:
     old_store(folder, "ann", kicked="id0")
     (kick,) = start().engine.sanctions("id0")
     assert (kick.kind, kick.reason) == (KICK, "noise")
 
 
-def test_a_newer_kick_takes_the_place_of_an_older_one(engine: SqliteEngine) -> None:
+def test_a_newer_kick_takes_the_place_of_an_older_one(engine: Any) -> None:
     now = time.time()
     for reason in ("one", "two"):
         engine.save_sanction(Sanction(KICK, "a", "ann", "bob", reason, now, now + 60))
     assert [k.reason for k in engine.sanctions()] == ["two"]
 
 
-def test_whoever_damages_a_kick_does_not_get_in_by_that(engine: SqliteEngine, folder: Path) -> None:
+@pytest.mark.sqlite
+def test_whoever_damages_a_kick_does_not_get_in_by_that(engine: Any, folder: Path) -> None:
     now = time.time()
     engine.save_sanction(Sanction(KICK, "a", "ann", "bob", "noise", now, now + 60))
     with sqlite3.connect(folder / "chatroom.db") as db:
@@ -312,14 +319,14 @@ def test_old_changes_are_not_told_at_the_next_start(start: Callable[[], Running]
 # -- the files -------------------------------------------------------------------------------
 
 
-def test_a_commit_survives_a_power_cut(engine: SqliteEngine, folder: Path) -> None:
+@pytest.mark.sqlite
+def test_a_commit_survives_a_power_cut(engine: Any, folder: Path) -> None:
     assert engine._writer._commits.db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert engine._writer._commits.db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
-def test_no_name_password_or_reason_stands_in_clear_in_the_files(
-    engine: SqliteEngine, folder: Path
-) -> None:
+@pytest.mark.sqlite
+def test_no_name_password_or_reason_stands_in_clear_in_the_files(engine: Any, folder: Path) -> None:
     secret = base64.b64encode(b"a hash of the password").decode()
     engine.save_account(replace(account("Clementine"), id="id", password={"hash": secret}))
     engine.save_sanction(

@@ -18,6 +18,8 @@ from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.vault import open_vault
 from tests.engine.conftest import Running, account, post
 
+pytestmark = pytest.mark.sqlite
+
 BITS = 12
 """Bits that are flipped of each record, one at a time; the first and the last are among them."""
 LATER = time.time() + 3600
@@ -27,7 +29,7 @@ TICKETS = [Ticket(bytes([n]) * 32, f"id-{name}", LATER) for n, name in enumerate
 @pytest.fixture
 def store(folder: Path) -> Path:
     """A store with two records of every kind; the first one is for ann, the second for bob."""
-    running = Running(folder)
+    running = Running(folder, SqliteEngine)
     engine = running.engine
     for name in ("ann", "bob"):
         engine.save_account(account(name))
@@ -162,7 +164,7 @@ def test_a_ticket_cannot_be_given_to_somebody_else_or_made_longer_on_the_disk(st
 def test_posting_goes_on_behind_a_damaged_segment(store: Path) -> None:
     with damaged(store, "segments") as variants:
         put(store, "segments", variants[0])
-    running = Running(store)
+    running = Running(store, SqliteEngine)
     running.engine.append(post("three"))
     running.settle()
     assert [p.seq for p in running.engine.read("lobby", 0, 9, 9)] == [2, 3]
@@ -238,7 +240,7 @@ def test_a_damaged_page_of_the_history_gives_no_wrong_text_and_no_false_word(
 ) -> None:
     monkeypatch.setattr(schema, "_CHECKED_WHOLE", 0)  # a long history
     spoil(store, roots(store)[name])
-    running = Running(store)
+    running = Running(store, SqliteEngine)
     engine = running.engine
     assert [a.name for a in engine.accounts()] == ["ann", "bob"]
     try:

@@ -4,13 +4,13 @@ import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatroom.errors import StoreError
 from chatroom.storage.logs import RECENT
 from chatroom.storage.records import ACTION, ANNOUNCE, JOIN, LEAVE, PRIVATE, TEXT, Post, Span
-from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.writer import QUEUE_BYTES
 from tests.engine.conftest import Running, account, post
 from tests.harness import PATIENCE
@@ -212,7 +212,9 @@ def test_a_close_commits_what_is_queued_and_takes_nothing_more(running: Running)
         engine.save_account(account("late"))
 
 
-def test_a_failing_delivery_does_not_stop_the_engine(folder: Path) -> None:
+def test_a_failing_delivery_does_not_stop_the_engine(
+    folder: Path, open_engine: Callable[[Path], Any]
+) -> None:
     seen: queue.Queue[str] = queue.Queue()
 
     def committed(log: str, posts: list[Post]) -> None:
@@ -220,7 +222,7 @@ def test_a_failing_delivery_does_not_stop_the_engine(folder: Path) -> None:
         if posts[0].text == "bad":
             raise RuntimeError("on purpose")
 
-    engine = SqliteEngine(folder)
+    engine = open_engine(folder)
     engine.start(committed, lambda *_: None, lambda *_: None)
     engine.follow("lobby")
     for text in ("bad", "good"):

@@ -8,6 +8,8 @@ import pytest
 from chatroom.storage import segments
 from chatroom.storage.records import ACTION, PRIVATE, REMOVED, TEXT, Post
 
+pytestmark = pytest.mark.sqlite
+
 PAGE_BYTES = 4096
 SEAL_BYTES = 42
 

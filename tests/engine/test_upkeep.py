@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.errors import LastSuperuser
 from chatroom.storage.compaction import (
     FULL_POSTS,
     MIDDLE_LEAST,
@@ -20,11 +19,13 @@ from chatroom.storage.compaction import (
     Piece,
     plan,
 )
-from chatroom.storage.records import KICK, SUPERUSER, Places, Post, Sanction, Ticket, Wanted
+from chatroom.storage.records import Post, Ticket, Wanted
 from chatroom.storage.sqlite import STORE_FILE, SqliteEngine
 from chatroom.storage.upkeep import Keep
-from tests.engine.conftest import Running, account, post
+from tests.engine.conftest import Running, post
 from tests.harness import PATIENCE
+
+pytestmark = pytest.mark.sqlite
 
 MINUTE = 60.0
 DAY = 86400.0
@@ -303,29 +304,7 @@ def ticket(account_id: str) -> Ticket:
     return Ticket(account_id.encode().ljust(32), account_id, time.time() + 999)
 
 
-def test_an_account_goes_with_all_that_hangs_on_it(running: Running) -> None:
-    engine = running.engine
-    boss = engine.save_account(account("boss", SUPERUSER))
-    ann = engine.save_account(account("ann"))
-    engine.save_places({"id-ann": Places({"lobby": 3}, "lobby", 1.0)})
-    engine.save_tickets([ticket("id-ann")])
-    engine.save_tickets([ticket("id-boss")])
-    engine.save_sanction(Sanction(KICK, "id-ann", "ann", "boss", "", 0.0, time.time() + 99))
-    engine.save_tickets([ticket("id-ann")])
-    while not running.controls.empty():
-        running.controls.get_nowait()
-    engine.delete_account(ann)
-    assert running.controls.get(timeout=PATIENCE).account_id == "id-ann"
-    assert engine.load_account("ann") is None
-    assert engine.load_places("id-ann") is None
-    assert engine.load_ticket(ticket("id-ann").digest) is None
-    assert engine.sanctions("id-ann") == []
-    assert engine.load_ticket(ticket("id-boss").digest) is not None
-    with pytest.raises(LastSuperuser):
-        engine.delete_account(boss)
-    assert engine.load_account("boss") == boss
-
-
+@pytest.mark.sqlite
 def test_tickets_that_have_run_out_go(running: Running) -> None:
     engine = running.engine
     engine.save_tickets([ticket("id-ann"), ticket("id-boss")])
@@ -336,16 +315,3 @@ def test_tickets_that_have_run_out_go(running: Running) -> None:
     with closing(sqlite3.connect(engine._file)) as db:
         found = db.execute("SELECT account FROM tickets ORDER BY account").fetchall()
     assert found == [("id-boss",), ("id-dora",)]
-
-
-def test_a_new_password_and_a_kick_end_the_tickets_and_a_grant_does_not(running: Running) -> None:
-    engine = running.engine
-    ann = engine.save_account(account("ann"))
-    engine.save_tickets([ticket("id-ann")])
-    ann = engine.save_account(replace(ann, grant=SUPERUSER))
-    assert engine.load_ticket(ticket("id-ann").digest) is not None
-    engine.save_account(replace(ann, password={"scheme": "other"}))
-    assert engine.load_ticket(ticket("id-ann").digest) is None
-    engine.save_tickets([ticket("id-ann")])
-    engine.save_sanction(Sanction(KICK, "id-ann", "ann", "boss", "", 0.0, time.time() + 99))
-    assert engine.load_ticket(ticket("id-ann").digest) is None

@@ -52,9 +52,15 @@ class Store:
         self.name = shown(url)
         self.replicas = replicas
         self._has_aof_wait = False
+        self._is_closed = False
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreError("The store is closed.")
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Idempotent."""
+        self._is_closed = True
         self.client.close()
 
     @contextmanager
@@ -63,6 +69,7 @@ class Store:
 
         :raises StoreError: the store cannot be reached, or refuses.
         """
+        self._check_open()
         try:
             yield self.client
         except redis.RedisError as error:
@@ -81,6 +88,7 @@ class Store:
         """
         if not commands:
             return []
+        self._check_open()
         try:
             answers = self._send(commands)
             unknown = [i for i, one in enumerate(answers) if isinstance(one, NoScriptError)]

@@ -22,6 +22,8 @@ from chatroom.storage.vault import Vault
 
 QUEUE_BYTES = 256 * 1024
 """Text that may be queued; past it the posting threads have to wait."""
+ANNOUNCE_SECONDS = 0.05
+"""Pause before comings and goings alone make another round."""
 LOOK_SECONDS = 1.0
 """Pause between two looks for what no bell has told."""
 _POST_OVERHEAD = 64
@@ -54,8 +56,10 @@ class Writer:
         self._has_controls = False
         self._must_look = False
         self._passing: list[tuple[str, bytes]] = []
+        self._urgent = False
         self._refusing = False
         self._closing = False
+        self._round_ended = 0.0
         self._next_look = 0.0
         self._thread = threading.Thread(target=self._run, name="engine")
 
@@ -96,6 +100,7 @@ class Writer:
                     raise StoreError("The server stops; that was not sent.")
                 if self._queued > QUEUE_BYTES:
                     return False
+                self._urgent = True
             self._queue.append(post)
             self._queued += len(post.text) + _POST_OVERHEAD
             self._news.notify()
@@ -105,11 +110,6 @@ class Writer:
         """See ``Engine.wait_for_space``."""
         with self._lock:
             self._space.wait_for(lambda: self._queued <= QUEUE_BYTES, seconds)
-
-    @property
-    def is_closed(self) -> bool:
-        """True when the end has begun."""
-        return self._closing
 
     def hand_out(self, control_id: bytes) -> None:
         """Wait until a control event was handed out here; not in the engine's thread."""
@@ -149,10 +149,11 @@ class Writer:
     def _run(self) -> None:
         while True:
             with self._lock:
-                if not self._has_news() and not self._closing:
-                    self._news.wait(max(0.0, self._next_look - time.monotonic()))
+                while not self._closing and (wait := self._wait_seconds()) > 0:
+                    self._news.wait(wait)
                 if self._closing and not self._queue and not self._barriers:
                     return
+                self._urgent = False
                 posts, self._queue = self._queue, []
                 barriers, self._barriers = self._barriers, []
                 rung, self._rung = self._rung, set()
@@ -166,12 +167,29 @@ class Writer:
                 self._round(posts, rung, passing, has_controls, is_due)
             except Exception:
                 _log.exception("engine round failed")
+            if posts:
+                self._round_ended = time.monotonic()
             for barrier in barriers:
                 barrier.set()
 
+    def _wait_seconds(self) -> float:
+        """Return how long there is nothing to do, unless somebody rings.
+
+        Comings and goings are shown at once in a quiet room, but when many come in together they
+        wait for each other.
+        """
+        assert self._lock.locked()
+        now = time.monotonic()
+        if self._has_news():
+            return 0.0
+        until = self._next_look
+        if self._queue:
+            until = min(until, self._round_ended + ANNOUNCE_SECONDS)
+        return until - now
+
     def _has_news(self) -> bool:
         return bool(
-            self._queue
+            self._urgent
             or self._barriers
             or self._rung
             or self._passing
