@@ -96,6 +96,8 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
         "outbox_bytes": "131072",
         "durability": "none",
         "allow_plain": "true",
+        "engine": "redis://example.org:6379/1",
+        "engine_replicas": "2",
     }.get(name, "512")
     by_flag = config.load(flags(f"--{name.replace('_', '-')}", value), {})
     by_environment = config.load({}, {f"CHATROOM_{name.upper()}": value})

@@ -178,6 +178,7 @@ def test_a_page_is_not_cut_off_by_the_bound_of_what_may_wait(start_server: Start
     assert program_says(bob, "still here")
 
 
+@pytest.mark.sqlite
 def test_what_is_no_longer_kept_is_told(start_server: StartServer) -> None:
     server = start_server()
     ann = server.join("ann")
@@ -199,6 +200,7 @@ def test_what_is_no_longer_kept_is_told(start_server: StartServer) -> None:
     assert "There is nothing.\nOlder messages are no longer kept." in ann.until("Older")
 
 
+@pytest.mark.sqlite
 def test_damaged_messages_are_counted_where_they_are_missing(start_server: StartServer) -> None:
     server = start_server()
     ann = server.join("ann")

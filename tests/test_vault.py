@@ -138,6 +138,7 @@ def test_the_keyring_is_in_the_format_of_simple_crypt(tmp_path: Path) -> None:
 # -- starts ----------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_everything_in_the_data_directory_is_for_the_owner_only(start_server: StartServer) -> None:
     before = os.umask(0)
     try:
@@ -164,6 +165,7 @@ def test_a_data_directory_that_was_open_to_others_is_closed(start_server: StartS
     assert server.data_dir.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.sqlite
 def test_a_missing_keyring_is_not_replaced(store: Path) -> None:
     keyring = store / "data" / "keyring"
     keyring.unlink()
@@ -171,6 +173,7 @@ def test_a_missing_keyring_is_not_replaced(store: Path) -> None:
     assert not keyring.exists()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_lost_store_is_not_taken_for_a_new_one(store: Path, is_there: bool) -> None:
     file = store / "data" / "chatroom.db"
@@ -178,12 +181,14 @@ def test_a_lost_store_is_not_taken_for_a_new_one(store: Path, is_there: bool) ->
     assert "is missing or empty, but its keyring is there" in refusal(store)
 
 
+@pytest.mark.sqlite
 def test_a_missing_master_secret_is_not_replaced(store: Path) -> None:
     (store / "data" / "master.key").unlink()
     assert "master.key is missing" in refusal(store)
     assert not (store / "data" / "master.key").exists()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("name", "mode"), [("keyring", 0o604), ("master.key", 0o640)])
 def test_a_key_that_others_can_read_is_refused(store: Path, name: str, mode: int) -> None:
     file = store / "data" / name
@@ -191,6 +196,7 @@ def test_a_key_that_others_can_read_is_refused(store: Path, name: str, mode: int
     assert f"data/{name} can be read by others: run 'chmod 600" in refusal(store)
 
 
+@pytest.mark.sqlite
 def test_a_key_is_not_read_through_a_link(store: Path) -> None:
     file = store / "data" / "master.key"
     file.rename(store / "elsewhere")
@@ -198,6 +204,7 @@ def test_a_key_is_not_read_through_a_link(store: Path) -> None:
     assert "master.key cannot be read" in refusal(store)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "content", [b"", b"sc\x00\x02", b"x" * 300, None], ids=["empty", "head", "noise", "flipped"]
 )
@@ -211,17 +218,20 @@ def test_a_damaged_keyring_is_told(store: Path, content: bytes | None) -> None:
     assert "keyring does not open: it is damaged or belongs to another" in refusal(store)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
 def test_an_empty_or_unreadable_master_secret_is_told(store: Path, content: bytes) -> None:
     (store / "data" / "master.key").write_bytes(content)
     assert "master.key holds no secret" in refusal(store)
 
 
+@pytest.mark.sqlite
 def test_another_master_secret_does_not_open_the_keyring(store: Path) -> None:
     sentence = refusal(store, master_secret="not the one")
     assert "belongs to another master secret" in sentence
 
 
+@pytest.mark.sqlite
 def test_the_keyring_of_another_store_is_refused(store: Path, start_server: StartServer) -> None:
     other = start_server(folder="other")
     other.stop()
@@ -230,6 +240,7 @@ def test_the_keyring_of_another_store_is_refused(store: Path, start_server: Star
     assert "The keyring does not belong to the store" in refusal(store)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("where", ["head", "page", "all"])
 def test_a_damaged_store_is_told_and_not_overwritten(store: Path, where: str) -> None:
     file = store / "data" / "chatroom.db"
@@ -241,6 +252,7 @@ def test_a_damaged_store_is_told_and_not_overwritten(store: Path, where: str) ->
     assert file.read_bytes() == bytes(content)
 
 
+@pytest.mark.sqlite
 def test_the_store_that_these_tests_spoil_does_start(store: Path) -> None:
     server = ServerProcess(store)
     server.join("ann")

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from chatroom.errors import StoreError
 from chatroom.storage.records import (
     ACTION,
+    ANNOUNCE,
     BAN,
     DEEDS,
     KICK,
     MUTE,
     PRIVATE,
-    REMOVED,
     TEXT,
     Post,
     counted,
@@ -32,7 +32,15 @@ UNKNOWN = (
     "The store did not confirm that, so it was not accepted; should it appear all the same, "
     "do not send it again."
 )
-_TALK = frozenset({TEXT, ACTION, PRIVATE})
+_OUT = f"{KICK},{BAN}"
+# What a muted person may not say; to whom that one may write in private is the room's affair.
+_REFUSING = {
+    TEXT: f"{_OUT},{MUTE}",
+    ACTION: f"{_OUT},{MUTE}",
+    PRIVATE: _OUT,
+    ANNOUNCE: _OUT,
+}
+"""The kinds of sanction with which the store refuses posts of a kind."""
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +105,10 @@ class Appending:
             for post in posts:
                 result.refuse(post, AWAY)
             return result
-        commands = [self._command(post) for post in posts]
+        groups: dict[str, list[Post]] = {}
+        for post in posts:
+            groups.setdefault(post.log, []).append(post)
+        commands = [self._command(name, group) for name, group in groups.items()]
         try:
             answers = self._store.batch([*commands, *self._store.confirmation()])
         except StoreError as error:
@@ -108,66 +119,54 @@ class Appending:
                 result.refuse(post, sentence)
             return result
         self.answered()
-        for post, answer in zip(posts, answers, strict=False):
-            self._sort(result, post, answer)
+        for group, answer in zip(groups.values(), answers, strict=False):
+            self._sort(result, group, answer)
         if result.kept or result.repeated:
-            self._confirm(result, answers[len(posts) :])
+            self._confirm(result, answers[len(commands) :])
         return result
 
-    def _command(self, post: Post) -> Command:
-        keys = self._logs.keys(post.log)
-        session, number = "", 0
-        if found := counted(post.cid):
-            index = self._vault.index(f"session {post.sender_id} {found[0]}")
-            session, number = index[:16].hex(), found[1]
-        if post.kind in _TALK:
-            kinds = f"{KICK},{BAN},{MUTE}"
-        else:
-            kinds = "" if post.kind == REMOVED else f"{KICK},{BAN}"
-        followed = self._logs.followed(post.log)
-        has_shown = followed is not None and followed.epoch
+    def _command(self, name: str, posts: list[Post]) -> Command:
+        keys = self._logs.keys(name)
+        followed = self._logs.followed(name)
+        epoch, shown = (followed.epoch, followed.delivered) if followed is not None else ("", 0)
+        arguments: list[str | bytes | int] = [
+            *(keys.key, self._store.replicas, self._node),
+            *(secrets.token_hex(4), epoch, shown),
+        ]
+        for post in posts:
+            session, number = "", 0
+            if found := counted(post.cid):
+                index = self._vault.index(f"session {post.sender_id} {found[0]}")
+                session, number = index[:16].hex(), found[1]
+            sealed = entries.seal(self._vault, post, post.cid)
+            kinds = _REFUSING.get(post.kind, "")
+            arguments += [post.sender_id, kinds, session, number, post.cid, sealed]
+        places = (keys.head, keys.stream, keys.numbers)
+        of_all = (entries.barred, entries.logs_of, entries.bell)
         return post_script(
-            scripts.POST,
-            (
-                keys.head,
-                keys.stream,
-                keys.numbers,
-                entries.barred(keys.bucket),
-                entries.logs_of(keys.bucket),
-                entries.bell(keys.bucket),
-            ),
-            (
-                keys.key,
-                post.sender_id,
-                kinds,
-                session,
-                number,
-                post.cid,
-                entries.seal(self._vault, post, post.cid),
-                self._store.replicas,
-                self._node,
-                secrets.token_hex(4),
-                followed.epoch if followed is not None and has_shown else "",
-                followed.delivered if followed is not None and has_shown else "",
-            ),
+            scripts.POST, [*places, *(one(keys.bucket) for one in of_all)], arguments
         )
 
-    def _sort(self, result: Result, post: Post, answer: object) -> None:
-        if isinstance(answer, Exception):
-            _log.error("message not kept reason=%s", answer)
-            result.refuse(post, AWAY)
+    @staticmethod
+    def _sort(result: Result, posts: list[Post], answer: object) -> None:
+        if not isinstance(answer, list):
+            _log.error("messages not kept reason=%s", answer)
+            for post in posts:
+                result.refuse(post, AWAY)
             return
-        assert isinstance(answer, list)
-        if answer[0] > 0:
-            post.seq, post.time, post.epoch = answer[0], answer[1] / 1000, answer[2].decode()
-            result.kept.append(post)
-        elif answer[0] == 0:
-            result.repeated.append(post)
-        elif answer[0] == -1:
-            deed = DEEDS[answer[1].decode()]
-            result.refuse(post, f"You were {deed}; that was not sent.")
-        else:
-            result.fallen.append(post)
+        if not answer:
+            result.fallen += posts
+            return
+        epoch = answer[0].decode()
+        for post, one in zip(posts, answer[1:], strict=True):
+            if one[0] > 0:
+                post.seq, post.time, post.epoch = one[0], one[1] / 1000, epoch
+                result.kept.append(post)
+            elif one[0] == 0:
+                result.repeated.append(post)
+            else:
+                deed = DEEDS[one[1].decode()]
+                result.refuse(post, f"You were {deed}; that was not sent.")
 
     def _confirm(self, result: Result, confirmed: list[object]) -> None:
         """Let everybody have what enough replicas have; give back the rest."""

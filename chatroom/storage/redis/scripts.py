@@ -2,48 +2,70 @@
 
 import hashlib
 
+# All posts of one log in a batch: Redis writes and syncs its file once for a call, but between the
+# calls of a long pipeline again and again.
 # KEYS: head, stream, numbers, barred, keys of the bucket, bell.
-# ARGV: key of the log, sender, kinds of sanction that refuse (by commas), session or "", number,
-#   client id, sealed, replicas, node, fresh epoch, epoch and place that this node knows or "".
-# Answers: {place, ms, epoch}, {0} had it already, {-1, kind} refused, {-2} the head fell back.
+# ARGV: key of the log, replicas, node, fresh epoch, epoch and place that this node knows or "";
+#   then for each post its sender, the kinds of sanction that refuse it (by commas), session or "",
+#   number, client id, what is sealed.
+# Answers the epoch, then for each post {place, ms}, {0} had it already, or {-1, kind} refused;
+# nothing at all when the log is not what this node knows of it.
 POST = """
-local head, sender = KEYS[1], ARGV[2]
+local head, is_final = KEYS[1], ARGV[2] == '0'
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-for kind in string.gmatch(ARGV[3], '[^,]+') do
-  local till = redis.call('HGET', KEYS[4], kind .. ' ' .. sender)
-  if till and tonumber(till) > ms / 1000 then return {-1, kind} end
-end
 local h = redis.call('HMGET', head, 'epoch', 'counting', 'last', 'time')
-if ARGV[11] ~= '' then
-  if (h[1] or '') ~= ARGV[11] or tonumber(h[3]) < tonumber(ARGV[12]) then return {-2} end
-end
-if ARGV[4] ~= '' then
-  local had = redis.call('HGET', KEYS[3], ARGV[4])
-  if had and tonumber(string.match(had, '^%d+')) >= tonumber(ARGV[5]) then
-    if ARGV[8] ~= '0' then redis.call('HSET', head, 'again', ms) end
-    return {0}
+local epoch, counting, seq, was = h[1], h[2], tonumber(h[3] or '0'), tonumber(h[4] or '0')
+if ARGV[5] ~= '' and ((epoch or '') ~= ARGV[5] or seq < tonumber(ARGV[6])) then return {} end
+local at = string.format('%.0f', math.max(ms, was))
+local answers = {epoch or ARGV[4]}
+local first = seq
+
+local function refusal(sender, list)
+  local kinds, fields = {}, {}
+  for kind in string.gmatch(list, '[^,]+') do
+    kinds[#kinds + 1] = kind
+    fields[#fields + 1] = kind .. ' ' .. sender
+  end
+  for i, till in ipairs(redis.call('HMGET', KEYS[4], unpack(fields))) do
+    if till and tonumber(till) > ms / 1000 then return kinds[i] end
   end
 end
-local epoch, counting = h[1], h[2]
-if not epoch then
-  epoch, counting = ARGV[10], '1'
-  redis.call('HSET', head, 'epoch', epoch, 'counting', counting, 'first', 1, 'acked', 0)
-  redis.call('SADD', KEYS[5], ARGV[1])
+
+local function post(sender, list, session, number, cid, sealed)
+  local kind = list ~= '' and refusal(sender, list)
+  if kind then return {-1, kind} end
+  if session ~= '' then
+    local had = redis.call('HGET', KEYS[3], session)
+    if had and tonumber(string.match(had, '^%d+')) >= tonumber(number) then return {0} end
+    redis.call('HSET', KEYS[3], session, number .. ' ' .. at)
+  end
+  if not epoch then
+    epoch, counting = ARGV[4], '1'
+    redis.call('HSET', head, 'epoch', epoch, 'counting', counting, 'first', 1, 'acked', 0)
+    redis.call('SADD', KEYS[5], ARGV[1])
+  end
+  seq = seq + 1
+  redis.call('XADD', KEYS[2], string.format('%.0f', seq) .. '-' .. counting,
+    's', sender, 'c', cid, 't', at, 'b', sealed)
+  return {seq, tonumber(at)}
 end
-local seq = tonumber(h[3] or '0') + 1
-if h[4] and tonumber(h[4]) > ms then ms = tonumber(h[4]) end
-local place = string.format('%.0f', seq)
-local at = string.format('%.0f', ms)
-redis.call('XADD', KEYS[2], place .. '-' .. counting,
-  's', sender, 'c', ARGV[6], 't', at, 'b', ARGV[7])
-redis.call('HSET', head, 'last', place, 'time', at)
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[3], ARGV[4], ARGV[5] .. ' ' .. at) end
-if ARGV[8] == '0' then
-  redis.call('HSET', head, 'acked', place)
-  redis.call('PUBLISH', KEYS[6], ARGV[9] .. ' ' .. ARGV[1])
+
+for i = 7, #ARGV, 6 do
+  answers[#answers + 1] = post(unpack(ARGV, i, i + 5))
 end
-return {seq, ms, epoch}
+if seq > first then
+  local place = string.format('%.0f', seq)
+  redis.call('HSET', head, 'last', place, 'time', at)
+  if is_final then
+    redis.call('HSET', head, 'acked', place)
+    redis.call('PUBLISH', KEYS[6], ARGV[3] .. ' ' .. ARGV[1])
+  end
+elseif not is_final then
+  -- Written to, so that the replicas can be waited for: what it had already may be on none.
+  redis.call('HSET', head, 'again', at)
+end
+return answers
 """
 
 # KEYS: head, bell. ARGV: key of the log, node, place. Enough replicas have all up to the place.
