@@ -19,12 +19,14 @@ from chatroom.text import clean_line
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
 # Names with our prefix that are not settings: the client's password, the master secret, the one
-# for `rewrap`, and the listening socket that a restart hands to its successor.
+# for `rewrap`, the passphrase of an exported keyring, and the listening socket that a restart hands
+# to its successor.
 OTHER_NAMES = frozenset(
     {
         "CHATROOM_PASSWORD",
         "CHATROOM_MASTER_SECRET",
         "CHATROOM_NEW_MASTER_SECRET",
+        "CHATROOM_KEYRING_PASSPHRASE",
         "CHATROOM_LISTEN_FD",
     }
 )
