@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chatroom.errors import SettingError
+from chatroom.addresses import Range, range_of
+from chatroom.errors import SettingError, UserError
 from chatroom.text import clean_line
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
@@ -104,6 +105,16 @@ def _host(text: str) -> str:
     return text
 
 
+def _ranges() -> tuple[str, Callable[[str], Any]]:
+    def parse(text: str) -> tuple[Range, ...]:
+        try:
+            return tuple(range_of(one.strip()) for one in text.split(",")) if text else ()
+        except UserError:
+            raise ValueError from None
+
+    return "ranges of addresses such as 192.0.2.7/32,2001:db8::/64", parse
+
+
 def _setting(default: Any, kind: tuple[str, Callable[[str], Any]], text: str) -> Any:
     return dataclasses.field(
         default=default, metadata={"allowed": kind[0], "parse": kind[1], "help": text}
@@ -119,6 +130,12 @@ class Settings:
 
     host: str = _setting(
         "0.0.0.0", ("a host name or an IP address", _host), "address to listen on; :: is IPv4 too"
+    )
+    proxy_from: tuple[Range, ...] = _setting(
+        (),
+        _ranges(),
+        "ranges of load balancers: connections from there must begin with a PROXY header, which "
+        "tells the real address",
     )
     public_host: str = _setting(
         "", ("a host name or an IP address", _host), "address for people, told in invitations"
@@ -199,7 +216,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give ``parser`` a flag for each setting, and ``--config``. Values stay text here."""
     for field in _FIELDS.values():
         is_switch = isinstance(field.default, bool)
-        default = "no" if is_switch else field.default
+        default = "no" if is_switch else "none" if field.default == () else field.default
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,

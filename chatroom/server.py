@@ -119,6 +119,7 @@ class Server:
                 settings.line_bytes,
                 settings.outbox_bytes,
                 self._sanctions.refusal,
+                settings.proxy_from,
             )
             undo.pop_all()
         if most < settings.connections:

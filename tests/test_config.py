@@ -37,6 +37,8 @@ WRONG = [
     ("connections_per_address", "-1", "from 0"),
     ("kick_minutes", "soon", "a number from 0"),
     ("registration", "maybe", "open, invite, closed"),
+    ("proxy_from", "10.0.0.0/40", "ranges of addresses"),
+    ("proxy_from", "10.0.0.5,", "ranges of addresses"),
 ]
 RESERVED = {
     "CHATROOM_LOGIN_RATE": "5",
@@ -96,6 +98,7 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
         "outbox_bytes": "131072",
         "durability": "none",
         "allow_plain": "true",
+        "proxy_from": "192.0.2.7/32, 2001:db8::/64",
     }.get(name, "512")
     by_flag = config.load(flags(f"--{name.replace('_', '-')}", value), {})
     by_environment = config.load({}, {f"CHATROOM_{name.upper()}": value})

@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from chatroom.addresses import Range
 from chatroom.errors import Gone
 from chatroom.net.connection import Connection
-from chatroom.net.doors import CROWDED, Doors, network_of
+from chatroom.net.doors import CROWDED, NOT_YET, Doors, network_of
 from chatroom.net.outbox import Flusher, Stripe
 from chatroom.net.port import LISTEN_FD
+from chatroom.net.proxy import is_balancer
 from chatroom.net.tls import Tls
 
 _log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class Listener:
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for a slow reader.
     :param refusal: returns the sentence that keeps an address out, or nothing; must not block.
+    :param balancers: connections from there begin with a PROXY header, which tells their address.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Listener:
         line_bytes: int,
         outbox_bytes: int,
         refusal: Callable[[str], str] = lambda address: "",
+        balancers: tuple[Range, ...] = (),
     ) -> None:
         self._sock = sock
         self._serve = serve
@@ -82,6 +86,7 @@ class Listener:
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
         self._refusal = refusal
+        self._balancers = balancers
         # Guards the doors and the tables below; nothing is taken under it.
         self._lock = threading.Lock()
         self._left = threading.Condition(self._lock)
@@ -119,7 +124,7 @@ class Listener:
     def turn_out(self) -> None:
         """End the connections, in the login or inside, whose address is kept out by now."""
         for connection in self.connections():
-            if self._refusal(connection.address):
+            if connection.network != NOT_YET and self._refusal(connection.address):
                 connection.expire("banned")
 
     def wait_empty(self, seconds: float) -> bool:
@@ -181,7 +186,8 @@ class Listener:
 
     def _admit(self, sock: socket.socket, address: str) -> None:
         address = address.removeprefix("::ffff:")
-        network = network_of(address)
+        is_balanced = is_balancer(address, self._balancers)
+        network = NOT_YET if is_balanced else network_of(address)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _watch_the_wire(sock)
@@ -192,13 +198,7 @@ class Listener:
             sock.close()  # the peer has left already
             return
         with self._lock:
-            # Under the lock: who is not turned away here is seen by turn_out.
-            refusal = self._refusal(address) or self._doors.refusal(network)
-            stalled = self._stalled() if refusal == CROWDED else None
-            if stalled is not None:
-                refusal = ""
-            elif refusal == CROWDED:
-                self._doors.turn_away(network)
+            refusal, stalled = self._judge(address, network)
             if not refusal:
                 self._doors.enter(network)
                 connection = Connection(
@@ -225,6 +225,20 @@ class Listener:
             self._forget(connection)
             _log.error("no thread for a connection reason=%s", error)
             self._refuse(sock, address, "The server is too busy just now. Try again in a minute.")
+
+    def _judge(self, address: str, network: str) -> tuple[str, Connection | None]:
+        """Return why an address may not come in, and who has to give its place when it may."""
+        # Under the lock: who is not turned away here is seen by turn_out.
+        assert self._lock.locked()
+        banned = self._refusal(address) if network != NOT_YET else ""
+        refusal = banned or self._doors.refusal(network)
+        if refusal != CROWDED:
+            return refusal, None
+        stalled = self._stalled()
+        if stalled is not None:
+            return "", stalled
+        self._doors.turn_away(network)
+        return refusal, None
 
     def _join_stripe(self) -> Stripe:
         assert self._lock.locked()
@@ -291,13 +305,21 @@ class Listener:
     # -- a connection's thread ---------------------------------------------------------------
 
     def _live(self, connection: Connection) -> None:
-        address = connection.address
         try:
-            is_near = ipaddress.ip_address(address.partition("%")[0]).is_loopback
+            if connection.network == NOT_YET:
+                origin = connection.hear_origin()
+                if origin is None:
+                    return
+                # A balancer that looks whether somebody is here gives its own address, or none.
+                if origin in ("", connection.address) and connection.has_left():
+                    return
+                self._learn(connection, origin or connection.address)
+            address = connection.address.partition("%")[0]
+            is_near = ipaddress.ip_address(address).is_loopback
             connection.open(self._tls, self._allows_plain or is_near)
             self._serve(connection)
         except Gone as reason:
-            _log.info("not served address=%s reason=%s", address, reason)
+            _log.info("not served address=%s reason=%s", connection.address, reason)
         except Exception:
             _log.exception("session failed address=%s", connection.address)
             connection.outbox.finish(b"Something went wrong here. Please connect again.\n")
@@ -306,6 +328,31 @@ class Listener:
                 connection.close()
             finally:
                 self._forget(connection)
+
+    def _learn(self, connection: Connection, address: str) -> None:
+        """Let in, or not, whom a load balancer has told the address of.
+
+        :raises Gone: it is turned away, or was cut off meanwhile.
+        """
+        network = network_of(address)
+        with self._lock:
+            if not connection.must_log_in:
+                raise Gone(connection.ended_by)
+            connection.waited_since = time.monotonic()
+            # It does not count against itself.
+            self._doors.log_in(NOT_YET)
+            self._doors.leave(NOT_YET)
+            refusal, stalled = self._judge(address, network)
+            connection.address = address
+            if not refusal:
+                connection.network = network
+                connection.is_patient = self._doors.comes_back(network)
+            self._doors.enter(connection.network)
+        if stalled is not None:
+            stalled.expire("stalled")
+        if refusal:
+            connection.outbox.finish(refusal.encode() + b"\n")
+            raise Gone(refusal)
 
     def _forget(self, connection: Connection) -> None:
         with self._lock:
