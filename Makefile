@@ -8,10 +8,10 @@ BIN := .venv/bin
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)
 
-client: .venv/made.stamp
+client: .venv/run.stamp
 	@exec $(BIN)/python chatroom_client.py $(ARGS)
 
-client-zipapp: .venv/made.stamp
+client-zipapp: .venv/run.stamp
 	$(BIN)/python packaging/client_zipapp.py chatroom-client.pyz
 
 test: .venv/dev.stamp
