@@ -80,6 +80,19 @@ class Typist:
         """Return the rows that the screen shows, without empty ones."""
         return [row.rstrip() for row in self._screen.display if row.strip()]
 
+    def styled(self) -> list[list[tuple[str, str]]]:
+        """Return the rows that the screen shows, each as texts with their styles."""
+        rows = []
+        for number, shown in enumerate(self._screen.display):
+            if not shown.strip():
+                continue
+            cells = self._screen.buffer[number]
+            row = [(cells[x].data, _style(cells[x])) for x in range(self._screen.columns)]
+            while row and not row[-1][0].strip():
+                row.pop()
+            rows.append(row)
+        return rows
+
     def answer(self, question: str, line: str) -> None:
         """Wait for a question and type the answer."""
         self.sees(question)
@@ -134,3 +147,13 @@ class Typist:
         if (cut := whole.rfind("\x1b")) >= 0 and not _ESCAPES.match(whole, cut):
             whole, self._tail = whole[:cut], whole[cut:]
         self._shown += _ESCAPES.sub("", whole)
+
+
+def _style(cell: pyte.screens.Char) -> str:
+    marks = [mark for mark in ("bold", "reverse") if getattr(cell, mark)]
+    if cell.underscore:
+        marks.append("underline")
+    if cell.fg != "default":
+        is_hex = re.fullmatch(r"[0-9a-f]{6}", cell.fg) is not None
+        marks.append(f"#{cell.fg}" if is_hex else cell.fg.replace("bright", "bright_"))
+    return " ".join(marks)

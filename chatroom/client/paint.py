@@ -18,8 +18,8 @@ Fragments = list[tuple[str, str]]
 
 # Middle tones of the 256 colours, told apart on dark and on light ground.
 _NAMES = (
-    *("#d75f00", "#00875f", "#5f5fd7", "#af005f", "#008787", "#875fd7"),
-    *("#5f8700", "#af5f00", "#d7005f", "#0087af", "#875f00", "#5f87d7"),
+    *("#d75f00", "#5f8700", "#00875f", "#0087af"),
+    *("#5f5fd7", "#af00d7", "#d70087", "#d70000"),
 )
 _DIM = "fg:ansibrightblack"
 _LEFT, _JOINED = "leave", "join"
