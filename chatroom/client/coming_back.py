@@ -67,6 +67,7 @@ class Comeback:
                     break
             if pause >= _TOLD_SECONDS:
                 visit.front.tell(f"No answer; the next try is in {pause:.0f} s.")
+            visit.retry_at = time.monotonic() + min(pause, left)
             if not self.rest(min(pause, left)):
                 return []
             try:
