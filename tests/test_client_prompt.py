@@ -314,6 +314,16 @@ def test_a_draft_survives_a_killed_and_restarted_server(ann: Typist, server: Ser
     ann.waits_for(lambda rows: rows[-1] == "#lobby> more")
 
 
+def test_a_command_that_cannot_be_sent_comes_back_as_a_draft(
+    ann: Typist, server: ServerProcess
+) -> None:
+    server.kill()
+    ann.sees("is lost")
+    ann.type("/topic cats\r")
+    ann.sees("There is no connection just now; the command was not sent.")
+    ann.waits_for(lambda rows: rows[-1].endswith("> /topic cats"))
+
+
 def test_a_server_that_stops_ends_the_program_and_the_draft_is_shown(
     ann: Typist, server: ServerProcess
 ) -> None:

@@ -195,7 +195,11 @@ class PromptTerminal(Terminal):
             was_called_away, self._is_called_away = self._is_called_away, False
         if not was_called_away:
             if prompt is not None or visit.is_plain or not self._is_own_command(line):
-                super()._send(visit, line, prompt)
+                try:
+                    super()._send(visit, line, prompt)
+                except UserError:
+                    self._draft = line if prompt is None else ""
+                    raise
         elif prompt is None and line:
             self._draft = line  # the question came just behind Enter
 
