@@ -3,16 +3,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+<<<<<<< HEAD
 .PHONY: run client client-zipapp test test-redis soak check bench bench-login clean
+=======
+.PHONY: run client client-zipapp captures test soak check bench bench-login clean
+>>>>>>> aabe6b512174b254e944a916d850013004f19c84
 
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)
 
-client: .venv/made.stamp
+client: .venv/run.stamp
 	@exec $(BIN)/python chatroom_client.py $(ARGS)
 
-client-zipapp: .venv/made.stamp
+client-zipapp: .venv/run.stamp
 	$(BIN)/python packaging/client_zipapp.py chatroom-client.pyz
+
+captures: .venv/dev.stamp
+	$(BIN)/python -m tests.captures
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile $(ARGS)

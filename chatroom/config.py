@@ -14,17 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chatroom.errors import SettingError
+from chatroom.addresses import Range, range_of
+from chatroom.errors import SettingError, UserError
 from chatroom.text import clean_line
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
 # Names with our prefix that are not settings: the client's password, the master secret, the one
+<<<<<<< HEAD
 # for `rewrap`, the listening socket that a restart hands to its successor, the engine's password.
+=======
+# for `rewrap`, the passphrase of an exported keyring, and the listening socket that a restart hands
+# to its successor.
+>>>>>>> aabe6b512174b254e944a916d850013004f19c84
 OTHER_NAMES = frozenset(
     {
         "CHATROOM_PASSWORD",
         "CHATROOM_MASTER_SECRET",
         "CHATROOM_NEW_MASTER_SECRET",
+        "CHATROOM_KEYRING_PASSPHRASE",
         "CHATROOM_LISTEN_FD",
         "CHATROOM_ENGINE_PASSWORD",
     }
@@ -103,6 +110,7 @@ def _host(text: str) -> str:
     return text
 
 
+<<<<<<< HEAD
 _ENGINES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 
 
@@ -110,6 +118,16 @@ def _engine(text: str) -> str:
     if text and (not text.startswith(_ENGINES) or any(c.isspace() for c in text)):
         raise ValueError
     return text
+=======
+def _ranges() -> tuple[str, Callable[[str], Any]]:
+    def parse(text: str) -> tuple[Range, ...]:
+        try:
+            return tuple(range_of(one.strip()) for one in text.split(",")) if text else ()
+        except UserError:
+            raise ValueError from None
+
+    return "ranges of addresses such as 192.0.2.7/32,2001:db8::/64", parse
+>>>>>>> aabe6b512174b254e944a916d850013004f19c84
 
 
 def _setting(default: Any, kind: tuple[str, Callable[[str], Any]], text: str) -> Any:
@@ -127,6 +145,12 @@ class Settings:
 
     host: str = _setting(
         "0.0.0.0", ("a host name or an IP address", _host), "address to listen on; :: is IPv4 too"
+    )
+    proxy_from: tuple[Range, ...] = _setting(
+        (),
+        _ranges(),
+        "ranges of load balancers: connections from there must begin with a PROXY header, which "
+        "tells the real address",
     )
     public_host: str = _setting(
         "", ("a host name or an IP address", _host), "address for people, told in invitations"
@@ -219,7 +243,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give ``parser`` a flag for each setting, and ``--config``. Values stay text here."""
     for field in _FIELDS.values():
         is_switch = isinstance(field.default, bool)
-        default = "no" if is_switch else field.default
+        default = "no" if is_switch else "none" if field.default == () else field.default
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,

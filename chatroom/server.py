@@ -31,9 +31,10 @@ from chatroom.commands import (
 )
 from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
-from chatroom.net import listener as net
+from chatroom.net import port
 from chatroom.net.doors import Doors
 from chatroom.net.flusher import Flusher
+from chatroom.net.listener import Listener
 from chatroom.net.tls import Tls
 from chatroom.ops import logs, operator
 from chatroom.ops.flags import Flags
@@ -66,7 +67,7 @@ class Server:
         self._wait_fd, self._wish_fd = os.pipe()
         os.set_blocking(self._wish_fd, False)
         self._is_stop_wanted = False
-        most = net.admissible(settings.connections, net.raise_file_limit())
+        most = port.admissible(settings.connections, port.raise_file_limit())
         with contextlib.ExitStack() as undo:
             held = lock.hold(settings.data_dir)
             undo.callback(os.close, held)
@@ -98,8 +99,8 @@ class Server:
                 *(whois, moderation, sanctions, invites, audit),
             ):
                 family.add_to(registry)
-            self.listener = net.Listener(
-                net.open_listener(settings.host, settings.port),
+            self.listener = Listener(
+                port.open_listener(settings.host, settings.port),
                 # Not a partial: a call through C would cost each connection's thread more stack.
                 lambda connection: serve(connection, self.services, registry),
                 self.tls,
@@ -115,6 +116,7 @@ class Server:
                 settings.line_bytes,
                 settings.outbox_bytes,
                 self._sanctions.refusal,
+                settings.proxy_from,
             )
             undo.pop_all()
         if most < settings.connections:
@@ -192,8 +194,8 @@ class Server:
         self.engine.close()
 
     def _invitation(self, code: str) -> str:
-        port = int(self.listener.address.rpartition(":")[2])
-        return link(_public_host(self.services.settings), port, code, self.tls.fingerprint)
+        number = int(self.listener.address.rpartition(":")[2])
+        return link(_public_host(self.services.settings), number, code, self.tls.fingerprint)
 
     def _restart(self, by: str) -> None:
         _log.info("restart wanted by=%s", by)
@@ -264,7 +266,7 @@ def _tls(settings: config.Settings) -> Tls:
 def _public_host(settings: config.Settings) -> str:
     if settings.public_host:
         return settings.public_host
-    return settings.host if settings.host not in ("0.0.0.0", "::") else net.outward_address()
+    return settings.host if settings.host not in ("0.0.0.0", "::") else port.outward_address()
 
 
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:

@@ -1,15 +1,20 @@
 """Build the client as one file: python packaging/client_zipapp.py [FILE]
 
-It holds the modules that the client imports, and nothing that has to be installed.
+It holds the modules that the client imports, and the installed libraries of its prompt with their
+licences. What is compiled is for the Python that builds it; others compile it as they start.
 """
 
 import ast
+import compileall
+import importlib.metadata
+import py_compile
 import sys
 import tempfile
 import zipapp
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+LIBRARIES = ("prompt_toolkit", "wcwidth")
 MAIN = "from chatroom.client import main\n\nraise SystemExit(main())\n"
 
 
@@ -46,8 +51,28 @@ def build(target: Path) -> None:
             copy = Path(folder) / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.read_bytes())
+        for library in LIBRARIES:
+            _take(library, Path(folder))
+        never = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        compileall.compile_dir(folder, quiet=2, legacy=True, invalidation_mode=never)
         (Path(folder) / "__main__.py").write_text(MAIN)
         zipapp.create_archive(folder, target, "/usr/bin/env python3", compressed=True)
+
+
+def _take(library: str, folder: Path) -> None:
+    """Copy an installed library.
+
+    :raises SystemExit: it is not installed.
+    """
+    try:
+        files = importlib.metadata.files(library) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise SystemExit(f"{library} is not installed: pip install -r requirements.txt") from None
+    for file in files:
+        if file.suffix != ".pyc" and ".." not in file.parts:
+            copy = folder / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_binary())
 
 
 if __name__ == "__main__":

@@ -24,6 +24,15 @@ def knock(server: ServerProcess, name: str, password: str = PASSWORD) -> Peer:
 # -- by account ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("slip", ["-5h", "2w", "30", "1.5h", "7day"])
+def test_a_slip_in_the_length_of_a_ban_is_no_reason(
+    room: ServerProcess, boss: Peer, slip: str
+) -> None:
+    anna = room.join("anna")
+    assert f"'{slip}' is not a length of time." in boss.answer_to(f"/ban anna {slip} spam")
+    anna.answer_to("/viewusers")
+
+
 def test_a_ban_ends_all_sessions_and_keeps_the_person_out_until_it_is_lifted(
     room: ServerProcess, boss: Peer
 ) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import uuid
@@ -298,6 +299,29 @@ def test_a_killed_server_is_waited_for(start_server: StartServer, pipe: Pipe) ->
     status, out = script.end(b"three\n")
     rest = [f"meanwhile {i}" for i in range(1, 50)]
     assert (status, said(out, "uma")) == (0, [*rest, "three"])
+
+
+@pytest.mark.parametrize("is_all", [True, False])
+def test_a_server_that_is_gone_for_good(
+    start_server: StartServer, pipe: Pipe, is_all: bool
+) -> None:
+    server = start_server(message_rate=0)
+    server.join("una").close()
+    script = pipe(server.port, "--name", "una", "--patience", "1", CHATROOM_PASSWORD=PASSWORD)
+    script.give("one", "two")
+    script.see("| una: two")
+    server.process.send_signal(signal.SIGSTOP)
+    given = "".join(f"line {i}\n" for i in range(2000)).encode()
+    assert script.process.stdin
+    script.process.stdin.write(given)
+    if is_all:
+        script.give_no_more()
+    server.kill()
+    status = script.process.wait(PATIENCE)
+    script.see_error("not delivered")
+    assert status == 5
+    rest = "" if is_all else " The rest of the input was not read."
+    assert f"2000 lines were not delivered.{rest}\n" in script.errors
 
 
 def test_a_restart_in_the_middle(start_server: StartServer, pipe: Pipe) -> None:

@@ -167,15 +167,23 @@ def test_tail_prints_versioned_json(shell: Shell, reader: Peer) -> None:
         tail.communicate()
 
 
-def test_tail_goes_on_from_a_message(shell: Shell, reader: Peer, room: ServerProcess) -> None:
-    program = room.program_peer("clerk")
-    for text in ("before", "here", "after 1", "after 2"):
-        program.send_event("post", text=text, cid=text)
-    found = program.until_event("message", text="here")
+@pytest.mark.parametrize("mark", ["id", "time"])
+def test_tail_goes_on_from_a_message(
+    shell: Shell, reader: Peer, room: ServerProcess, mark: str
+) -> None:
+    program = room.program_peer(f"clerk-{mark}")
+    program.send_event("post", text="before")
+    before = program.until_event("message", text="before")
+    found = before
+    while found["time"] == before["time"]:
+        program.send_event("post", text="here")
+        found = program.until_event("message", text="here")
+    for text in ("after 1", "after 2"):
+        program.send_event("post", text=text)
     program.until_event("message", text="after 2")
     program.close()
     where = ("127.0.0.1", str(shell.port), "--name", "robot")
-    since = ("--since", found["id"], "--json")
+    since = ("--since", found[mark], "--json")
     tail = shell.start("tail", *where, *since, password=PASSWORD)
     try:
         assert tail.stdout
@@ -186,10 +194,17 @@ def test_tail_goes_on_from_a_message(shell: Shell, reader: Peer, room: ServerPro
                 texts.append(record["text"])
             if texts[-1:] == ["after 2"]:
                 break
-        assert texts == ["after 1", "after 2"]
+        assert texts == [*(["here"] if mark == "time" else []), "after 1", "after 2"]
     finally:
         tail.kill()
         tail.communicate()
+
+
+def test_since_is_an_id_or_a_time(shell: Shell) -> None:
+    where = ("127.0.0.1", str(shell.port), "--name", "robot")
+    code, _, told = shell.run("tail", *where, "--since", "tomorrow", password=PASSWORD)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "not 'tomorrow'" in told
 
 
 def test_wait_ends_at_a_mention(shell: Shell, reader: Peer) -> None:

@@ -26,7 +26,7 @@ class Person:
         self.terminal = pexpect.spawn(
             sys.executable,
             [str(CLIENT), host, str(port), "--log-dir", str(self.log.parent), *flags],
-            env={**kept, "XDG_CONFIG_HOME": str(folder), **environment},
+            env={**kept, "TERM": "dumb", "XDG_CONFIG_HOME": str(folder), **environment},
             encoding="utf-8",
             timeout=PATIENCE,
             dimensions=(40, 200),
@@ -384,7 +384,7 @@ def test_who_loses_the_connection_comes_back_with_a_ticket_and_sees_each_line_on
     ann.see("Trying again")
     server.start()
     ann.see("You are back; nothing was missed.")
-    assert server.log().count(" by=resume") == 1
+    server.wait_for_line(" by=resume")
     bob = server.join("bob")
     bob.send("hello, lobby")
     ann.see("| #lobby | bob: hello, lobby")

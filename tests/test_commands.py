@@ -77,6 +77,15 @@ def test_help_shows_everybody_what_they_may_use(room: ServerProcess, boss: Peer)
     assert listed(boss) == sorted(EVERYBODY + SUPERUSERS)
 
 
+def test_help_gives_programs_the_usage_lines_that_they_may_use(room: ServerProcess) -> None:
+    program = room.program_peer("helpless")
+    program.send_event("command", line="/help", cid="h")
+    forms = program.until_event("result", cid="h")["commands"]
+    assert "/messageto USER TEXT" in forms
+    assert not [form for form in forms if form.startswith("/kickuser")]
+    program.close()
+
+
 @pytest.mark.parametrize("word", ["busy", "/busy", "BUSY"])
 def test_help_of_one_command_shows_how_it_is_typed(room: ServerProcess, word: str) -> None:
     answer = room.join("ann").answer_to(f"/help {word}")

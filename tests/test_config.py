@@ -37,6 +37,8 @@ WRONG = [
     ("connections_per_address", "-1", "from 0"),
     ("kick_minutes", "soon", "a number from 0"),
     ("registration", "maybe", "open, invite, closed"),
+    ("proxy_from", "10.0.0.0/40", "ranges of addresses"),
+    ("proxy_from", "10.0.0.5,", "ranges of addresses"),
 ]
 RESERVED = {
     "CHATROOM_LOGIN_RATE": "5",
@@ -98,6 +100,7 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
         "allow_plain": "true",
         "engine": "redis://example.org:6379/1",
         "engine_replicas": "2",
+        "proxy_from": "192.0.2.7/32, 2001:db8::/64",
     }.get(name, "512")
     by_flag = config.load(flags(f"--{name.replace('_', '-')}", value), {})
     by_environment = config.load({}, {f"CHATROOM_{name.upper()}": value})

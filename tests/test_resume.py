@@ -253,6 +253,23 @@ def test_a_cursor_of_another_counting_is_told_as_a_gap(start_server: StartServer
         peer.vanish()
 
 
+def test_a_cursor_may_be_a_time(start_server: StartServer) -> None:
+    server = start_server()
+    ann, ticket = register(server, "ann")
+    first = say(ann, "one")
+    while (second := say(ann, "two"))["time"] == first["time"]:
+        pass  # the time that is shown counts thousandths of a second
+    say(ann, "three")
+    ann.vanish()
+    peer, shown = resume(server, ticket, {"lobby": second["time"]})
+    assert [m["text"] for m in events(shown, "message") if m["kind"] == "text"] == ["two", "three"]
+    peer.vanish()
+    peer, shown = resume(server, ticket, {"lobby": first["time"][:10], "cellar": "2026-11-22"})
+    assert [m["text"] for m in events(shown, "message") if m["kind"] == "text"][:1] == ["one"]
+    assert "You are not in #cellar" in shown
+    peer.vanish()
+
+
 def test_a_message_sent_again_after_a_crash_is_kept_once(start_server: StartServer) -> None:
     server = start_server()
     ann, ticket = register(server, "ann")

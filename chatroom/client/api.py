@@ -18,6 +18,7 @@ from chatroom.client.invitation import PORT
 from chatroom.client.known_hosts import KnownHosts, own_file
 from chatroom.client.ledger import Sent
 from chatroom.client.link import Link, Said
+from chatroom.client.pipe import PATIENCE_SECONDS
 from chatroom.client.receiver import Receiver
 from chatroom.client.shown import lines_of, text_of
 from chatroom.client.trust import NotTrusted, SealedWay, Way
@@ -27,7 +28,6 @@ from chatroom.text import clean_line
 
 HELLO_SECONDS = 2.0
 _HELLO_AGAIN_SECONDS = 10.0  # a server that has just started may be slow
-PATIENCE_SECONDS = 60.0
 QUEUE_MOST = 10_000
 """Messages that wait for the program; then the socket is not read until some are taken."""
 RECORD_VERSION = 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from chatroom.client.ends import NOT_LOGGED_IN, UNREACHABLE, End
 from chatroom.client.link import Link, Said
-from chatroom.client.pauses import Pauses
+from chatroom.client.pauses import Pauses, Sleep
 from chatroom.client.trust import NotTrusted
 from chatroom.client.visit import Visit
 from chatroom.errors import Gone
@@ -17,7 +17,6 @@ _TOLD_SECONDS = 5.0
 """A pause from this length on is told."""
 _SLICE_SECONDS = 1.0
 _SLEPT_SECONDS = 5.0
-"""How far the clock of the day may run ahead of the other one before the machine has slept."""
 
 Connect = Callable[[], Link]
 
@@ -67,6 +66,7 @@ class Comeback:
                     break
             if pause >= _TOLD_SECONDS:
                 visit.front.tell(f"No answer; the next try is in {pause:.0f} s.")
+            visit.retry_at = time.monotonic() + min(pause, left)
             if not self.rest(min(pause, left)):
                 return []
             try:
@@ -106,16 +106,14 @@ class Comeback:
     def rest(self, seconds: float) -> bool:
         """Pause; False when the visit is over meanwhile.
 
-        A machine that has slept during the pause does not wait for its rest: the clock of the day
-        went on then, and the monotonic one did not.
+        A machine that has slept during the pause does not wait for its rest.
         """
         visit = self._visit
-        until, begun, day = time.monotonic() + seconds, time.monotonic(), time.time()
+        until, sleep = time.monotonic() + seconds, Sleep()
         with visit.news:
             while True:
                 left = until - time.monotonic()
-                slept = (time.time() - day) - (time.monotonic() - begun)
-                if left <= 0 or slept > _SLEPT_SECONDS:
+                if left <= 0 or sleep.was_longer_than(_SLEPT_SECONDS):
                     return visit.end is None and not visit.is_leaving
                 if visit.news.wait_for(
                     lambda: visit.end is not None or visit.is_leaving, min(left, _SLICE_SECONDS)

@@ -1,6 +1,7 @@
 """Where to go and as whom, from flags, the settings file and the environment."""
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def connection_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="log in under this name")
     parser.add_argument(
         "--password-file", metavar="FILE", type=Path, help="its first line is the password"
+    )
+    parser.add_argument(
+        "--patience",
+        metavar="S",
+        type=seconds,
+        help="how long the server may be away (60; at a terminal for ever)",
     )
     parser.add_argument(
         "--log-dir", metavar="FOLDER", type=Path, default=Path("logs"), help="(%(default)s)"
@@ -127,6 +134,14 @@ def port_number(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65535:
         return int(text)
     raise argparse.ArgumentTypeError(f"'{text}' is not a port; a port is 1 to 65535")
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds, 0 to 1e9. :raises ArgumentTypeError: it is none."""
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 1e9:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
 
 
 def fingerprint(text: str) -> str:

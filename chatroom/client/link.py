@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from chatroom.client.pauses import Sleep
 from chatroom.client.trust import Way
 from chatroom.errors import Gone, UserError
 from chatroom.protocol import VERSION, LineSplitter, decode, encode
@@ -20,6 +21,9 @@ _LONGEST_INCOMING = 8 * 1024 * 1024  # a list of everybody in a large room is on
 _RECEIVE_BYTES = 65536
 _SILENT_SECONDS = 150.0
 """A server that pings every minute is dead when nothing has come from it for so long."""
+_SLICE_SECONDS = 2.0
+_SLEPT_SECONDS = 30.0
+"""After a longer sleep a silent connection is not trusted: a new one goes on where it stopped."""
 _HELD_BYTES = 1024 * 1024
 
 PLAIN = ""
@@ -215,10 +219,14 @@ class Link:
 
     def _wait_readable(self, seconds: float) -> None:
         """Like a time-out of the socket, but for this thread's reads only."""
+        until, sleep = time.monotonic() + seconds, Sleep()
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
-            if not selector.select(seconds):
-                raise TimeoutError
+            while not selector.select(_SLICE_SECONDS):
+                if sleep.was_longer_than(_SLEPT_SECONDS):
+                    raise Gone("this machine has slept")
+                if time.monotonic() > until:
+                    raise TimeoutError
 
     def _watch_the_wire(self) -> None:
         """Notice within a minute that the other machine has vanished, where the system can."""

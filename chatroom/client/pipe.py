@@ -1,7 +1,8 @@
 """A script on standard input: every line is sent, and the program ends when all have come back."""
 
+import os
 from collections.abc import Iterator
-from typing import IO
+from io import BufferedReader
 
 from chatroom.client.ends import INTERRUPTED, OK, UNDELIVERED, UNREACHABLE, End, Ended
 from chatroom.client.ledger import Sent
@@ -12,7 +13,7 @@ from chatroom.errors import UserError
 from chatroom.text import clean_line
 
 PATIENCE_SECONDS = 60.0
-"""How long the server may be away, or confirm nothing, before the script is told."""
+"""How long the server may be away, or confirm nothing, unless something else is asked for."""
 WINDOW = 16
 """Unconfirmed messages at a time. Fewer than the server shows to who comes back: so after a loss
 it can be seen which of them had arrived."""
@@ -24,12 +25,17 @@ class Pipe:
 
     :param lines: standard input.
     :param has_commands: a line that begins with ``/`` is a command.
+    :param patience: seconds that the server may be away, or confirm nothing.
     """
 
-    def __init__(self, screen: Screen, lines: IO[bytes], has_commands: bool) -> None:
+    def __init__(
+        self, screen: Screen, lines: BufferedReader, has_commands: bool, patience: float
+    ) -> None:
         self._screen = screen
         self._lines = lines
         self._has_commands = has_commands
+        self._patience = patience
+        self._is_cut = False  # there is input that was not read
         self._undelivered = 0
         self._in_hand = 0  # number of the line that was read last, while it is worked on
 
@@ -47,11 +53,13 @@ class Pipe:
                 self._undelivered += 1
                 self.tell(f"The input has ended before the answer to: {prompt.text}")
             else:
-                visit.wait_settled(0, PATIENCE_SECONDS)
+                visit.wait_settled(0, self._patience)
             visit.leave()
             end = visit.end or End(OK)
         except Ended as ended:
             end = ended.end
+            if end.code in (UNREACHABLE, UNDELIVERED):
+                self._count_rest()
         except KeyboardInterrupt:
             visit.leave(patiently=False)
             end = End(INTERRUPTED, "Interrupted.")
@@ -90,7 +98,8 @@ class Pipe:
         if not undelivered:
             return end.code
         lines = "line was" if undelivered == 1 else "lines were"
-        self.tell(f"{undelivered} {lines} not delivered.")
+        rest = " The rest of the input was not read." if self._is_cut else ""
+        self.tell(f"{undelivered} {lines} not delivered.{rest}")
         return UNDELIVERED if end.code in (OK, UNREACHABLE) else end.code
 
     # -- the main thread -----------------------------------------------------------------------
@@ -119,6 +128,26 @@ class Pipe:
         finally:
             visit.end_reading()
 
+    def _count_rest(self) -> None:
+        """Count what is there to read, as not delivered; wait for nothing more."""
+        self._is_cut = True
+        rest = []
+        try:
+            source = self._lines.fileno()
+            was_blocking = os.get_blocking(source)
+            os.set_blocking(source, False)
+        except (OSError, ValueError, AttributeError):  # closed, or not for this kind of input
+            return
+        try:
+            while chunk := self._lines.read1(_LONGEST) or os.read(source, _LONGEST):
+                rest.append(chunk)
+            self._is_cut = False
+        except BlockingIOError:
+            pass
+        finally:
+            os.set_blocking(source, was_blocking)
+        self._undelivered += sum(bool(line.strip()) for line in b"".join(rest).split(b"\n"))
+
     def _send(self, visit: Visit, number: int, raw: bytes | None) -> None:
         try:
             if raw is None:
@@ -128,7 +157,7 @@ class Pipe:
                 visit.line(line)
             elif (prompt := visit.prompt) is not None:
                 visit.answer(prompt, line)
-                visit.wait_answered(PATIENCE_SECONDS)
+                visit.wait_answered(self._patience)
             else:
                 self._send_line(visit, number, clean_line(line))
         except UnicodeDecodeError:
@@ -141,13 +170,13 @@ class Pipe:
             return
         if self._has_commands and line.startswith("/") and not line.startswith("//"):
             # In step with the lines around it: it may ask something, or end the connection.
-            visit.wait_settled(0, PATIENCE_SECONDS)
+            visit.wait_settled(0, self._patience)
             visit.wait_until_in()
             visit.command(line, number)
             if not visit.is_leaving:
-                visit.wait_answered(PATIENCE_SECONDS)
+                visit.wait_answered(self._patience)
             return
-        visit.wait_settled(WINDOW - 1, PATIENCE_SECONDS)
+        visit.wait_settled(WINDOW - 1, self._patience)
         visit.post(line[1:] if self._has_commands and line.startswith("//") else line, number)
 
     def _refused(self, number: int, why: str) -> None:

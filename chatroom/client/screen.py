@@ -8,7 +8,8 @@ import contextlib
 import os
 import sys
 import threading
-from typing import IO, TextIO, cast
+from io import BufferedReader
+from typing import TextIO, cast
 
 from chatroom.text import clean_text
 
@@ -64,8 +65,8 @@ def _nowhere() -> TextIO:
     return cast(TextIO, open(os.devnull, "w"))  # noqa: PTH123 - lives as long as we do
 
 
-def input_bytes() -> IO[bytes]:
+def input_bytes() -> BufferedReader:
     """Return standard input as bytes; an empty one when it was closed by whoever started this."""
     if sys.stdin is None:
         return open(os.devnull, "rb")  # noqa: PTH123
-    return sys.stdin.buffer
+    return cast(BufferedReader, sys.stdin.buffer)

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from chatroom.client.api import Client, Message
 from chatroom.client.credentials import password_from_environment, password_from_file
@@ -16,8 +17,9 @@ from chatroom.client.ends import (
     USAGE,
     Ended,
 )
-from chatroom.client.entry import connection_flags, place_of, port_number, way_to
+from chatroom.client.entry import connection_flags, place_of, port_number, seconds, way_to
 from chatroom.client.invitation import SCHEME
+from chatroom.client.pipe import PATIENCE_SECONDS
 from chatroom.client.places import read_places, settings_file
 from chatroom.client.screen import Screen
 from chatroom.client.start import open_client_log
@@ -28,6 +30,9 @@ from chatroom.text import clean_line
 _WHERE = """\
 The first word says where: a place of the settings file, an address, or a URL in quotes. A number
 behind an address is its port. With --at WHERE all words are text."""
+
+
+_ID = re.compile(r"[0-9a-f]{1,32}-\d{1,15}\Z", re.ASCII)
 
 
 def run(words: Sequence[str]) -> int:
@@ -65,12 +70,16 @@ def _send(flags: argparse.Namespace, screen: Screen) -> int:
 
 
 def _tail(flags: argparse.Namespace, screen: Screen) -> int:
-    is_time = re.match(r"\d{4}-\d\d-\d\d", flags.since) is not None
-    since = {flags.room or "lobby": flags.since} if flags.since and not is_time else None
+    since = {flags.room or "lobby": flags.since} if flags.since else None
+    if since and not (_ID.match(flags.since) or _is_time(flags.since)):
+        raise UserError(
+            f"--since is the id of a message or a time such as 2026-11-22T21:15:00Z, "
+            f"not '{clean_line(flags.since)}'."
+        )
     with _client(flags, screen, since=since) as client:
         screen.tell(f"Listening as {client.name}.")
         for message in client:
-            if _is_asked(message, flags, since is None):
+            if not flags.room or message.room == flags.room:
                 _print(message, flags.json)
         return client.end.code if client.end else OK
 
@@ -99,10 +108,12 @@ def _wait(flags: argparse.Namespace, screen: Screen) -> int:
                 return OK
 
 
-def _is_asked(message: Message, flags: argparse.Namespace, is_by_time: bool) -> bool:
-    if flags.room and message.room != flags.room:
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
         return False
-    return not (is_by_time and flags.since and message.time < flags.since)
+    return True
 
 
 def _pattern(flags: argparse.Namespace) -> re.Pattern[str] | None:
@@ -152,6 +163,7 @@ def _client(
             bot=flags.bot,
             receives=receives,
             tell=screen.tell,
+            patience=PATIENCE_SECONDS if flags.patience is None else flags.patience,
             since=since,
             way=way_to(place, flags, screen),
         )
@@ -183,7 +195,7 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
             "--since",
             metavar="ID|TIME",
             default="",
-            help="begin behind this message, or at this time (UTC, 2026-11-22T21:15:00Z)",
+            help="begin behind this message, or at this time (2026-11-22T21:15:00Z)",
         )
     if do == "wait":
         group = parser.add_mutually_exclusive_group(required=True)
@@ -191,7 +203,7 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
             "--mention", action="store_true", help="of your name, or a private message"
         )
         group.add_argument("--match", metavar="REGEX")
-        parser.add_argument("--timeout", metavar="S", type=_seconds, help="then exit with 124")
+        parser.add_argument("--timeout", metavar="S", type=seconds, help="then exit with 124")
     parser.add_argument("--at", metavar="WHERE", help="PLACE, HOST, HOST:PORT or URL")
     parser.add_argument("--room", help="a room that you have joined")
     parser.add_argument("--bot", action="store_true", help="nothing that was said before")
@@ -224,13 +236,3 @@ def _port(text: str) -> int:
         return port_number(text)
     except argparse.ArgumentTypeError as error:
         raise UserError(f"{error}.") from None
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 1e9:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
-    return seconds

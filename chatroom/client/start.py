@@ -20,8 +20,9 @@ from chatroom.client.entry import (
     way_to,
 )
 from chatroom.client.pipe import PATIENCE_SECONDS, Pipe
+from chatroom.client.places import BELLS
 from chatroom.client.screen import Screen, input_bytes
-from chatroom.client.terminal import Terminal
+from chatroom.client.terminal import LinearTerminal, Terminal
 from chatroom.client.trust import NotTrusted
 from chatroom.errors import StartError, UserError
 from chatroom.ops.flags import Flags
@@ -74,8 +75,13 @@ def _run(flags: argparse.Namespace) -> int:
     where = f"{place.host} port {place.port}"
     try:
         _log.info("connecting host=%s port=%d", place.host, place.port)
-        front = Terminal(screen) if is_terminal() else Pipe(screen, input_bytes(), flags.commands)
-        patience = None if is_terminal() else PATIENCE_SECONDS
+        front: Terminal | Pipe
+        patience = flags.patience
+        if is_terminal():
+            front = _terminal(screen, flags)
+        else:
+            patience = PATIENCE_SECONDS if patience is None else patience
+            front = Pipe(screen, input_bytes(), flags.commands, patience)
         session = Session(way, credentials, front, _leave_at_once, patience)
     except NotTrusted as error:
         _log.error("not trusted reason=%s", error)
@@ -99,6 +105,22 @@ def _visit(session: Session, front: Terminal | Pipe) -> int:
     if not session.receiver.ended.wait(_LAST_SECONDS):
         _leave_at_once(code)
     return code
+
+
+def _terminal(screen: Screen, flags: argparse.Namespace) -> Terminal:
+    """Return the most comfortable front that this terminal is fit for."""
+    is_fit = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    if flags.linear:
+        return LinearTerminal(screen)
+    if is_fit:
+        try:
+            from chatroom.client.prompt import PromptTerminal  # takes 0.2 s to load
+
+            has_colour = flags.colour is not False and not os.environ.get("NO_COLOR")
+            return PromptTerminal(screen, has_colour, flags.bell or "mentions")
+        except Exception as error:  # not installed, or a console that refuses, each in its way
+            _log.info("plain input reason=%r", error)
+    return Terminal(screen)
 
 
 def _leave_at_once(code: int) -> None:
@@ -136,9 +158,19 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("port", metavar="PORT", nargs="?", type=port_number, help="(9797)")
     parser.add_argument(
+        "--linear",
+        action="store_true",
+        default=None,
+        help="for screen readers: nothing is drawn twice",
+    )
+    parser.add_argument(
         "--commands",
         action="store_true",
         help="lines of a pipe that begin with / are commands, and // begins a message",
     )
+    parser.add_argument(
+        "--no-colour", dest="colour", action="store_false", default=None, help="as NO_COLOR=1 does"
+    )
+    parser.add_argument("--bell", choices=BELLS, help="when to ring (mentions)")
     connection_flags(parser)
     return parser.parse_args(words)

@@ -109,8 +109,12 @@ class Terminal:
         # Without a line end it was cut off by Ctrl-D: not meant to be sent.
         return line.rstrip("\r\n") if line.endswith("\n") else None
 
+    @staticmethod
+    def _cleaned(line: str) -> str:
+        return clean_line(line)
+
     def _send(self, visit: Visit, line: str, prompt: Prompt | None) -> None:
-        was_unseen = self._echo.restore()
+        was_unseen = self._echo.on()
         if was_unseen:
             self._screen.write("\n")  # that of Enter was not seen
         late = visit.prompt
@@ -127,13 +131,25 @@ class Terminal:
         if visit.is_plain:
             visit.line(line)
             return
-        line = clean_line(line)
+        line = self._cleaned(line)
         if not line.strip():
             return
         if line.startswith("/") and not line.startswith("//"):
             visit.command(line)
         elif not visit.post(line[1:] if line.startswith("//") else line):
             self.tell("There is no connection just now; this is sent when it is back.")
+
+
+class LinearTerminal(Terminal):
+    """For screen readers: who speaks comes first, nothing is drawn twice, nothing decorated."""
+
+    def show(self, said: Said, text: str, sent: Sent | None) -> None:
+        if said.word == "message" and " | " in text:
+            clock, _, line = text.rstrip("\n").partition(" | ")
+            tag, bar, rest = line.partition(" | ")
+            line = f"{rest} ({tag})" if bar and tag.startswith("#") else line
+            text = f"{line} ({clock})\n"
+        super().show(said, text, sent)
 
 
 class Echo:
@@ -155,6 +171,19 @@ class Echo:
         attributes = list(self._usual)
         attributes[3] &= ~termios.ECHO
         return self._set(termios.TCSAFLUSH, attributes, is_off=True)
+
+    def on(self) -> bool:
+        """Show again what is typed; True when :meth:`off` had been called."""
+        return self._is_off and self.restore()
+
+    def hold(self) -> None:
+        """Let what is typed wait unseen and as it is, for a prompt that is about to open."""
+        if self._usual is None:
+            return
+        attributes = list(self._usual)
+        attributes[0] &= ~(termios.ICRNL | termios.IXON)
+        attributes[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
+        self._set(termios.TCSANOW, attributes, is_off=False)
 
     def restore(self) -> bool:
         """Put the terminal back as it was at the start; True when :meth:`off` had been called."""

@@ -103,6 +103,8 @@ class Visit:
         self.was_in = False
         """The server has let this person in, at least once."""
         self.last_settled = time.monotonic()
+        self.retry_at = 0.0
+        """When the next connection is tried (monotonic), while there is none."""
         self._leave_at_once = leave_at_once
         self._is_reading = False
         self._expects_until = 0.0  # an answer or a question should come before this moment
@@ -218,8 +220,10 @@ class Visit:
                 self._transmit(link, sent.word, sent.fields)
         return is_up
 
-    def command(self, line: str, number: int = 0) -> None:
-        """Send a command. Commands are never held: what was meant now may be wrong later.
+    def command(self, line: str, number: int = 0) -> str:
+        """Send a command; return its id.
+
+        Commands are never held: what was meant now may be wrong later.
 
         :raises UserError: it is too long, or there is no connection.
         :raises Ended: the visit is over.
@@ -236,6 +240,7 @@ class Visit:
                 self._expect()
                 link = self.link
             self._transmit(link, sent.word, sent.fields)
+        return sent.cid
 
     def line(self, text: str) -> None:
         """Send a line to a plain server, as it is. :raises Ended: the visit is over."""

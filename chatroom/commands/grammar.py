@@ -17,6 +17,7 @@ _WORD = re.compile(r'"[^"]*"|\S+')
 _DAY = re.compile(
     r"(?:(\d{4})-(\d\d?)-(\d\d?)|(today|yesterday))?[ ]*(?:(\d\d?):(\d\d))?\Z", re.ASCII
 )
+_LIKE_A_LENGTH = re.compile(r"[-+]?\d[\d.,]*\w{0,7}$")
 _ID = re.compile(r"#?(?:([0-9a-f]{8})-)?(\d{1,15})\Z", re.ASCII)
 _DATES = "Take 2026-11-22, 21:15, 2026-11-22 21:15, today or yesterday"
 
@@ -134,8 +135,19 @@ def length(text: str) -> float | None:
 
 
 def length_or_forever(text: str) -> float | None:
-    """Like :func:`length`, infinite for ``forever``."""
-    return math.inf if text.lower() == "forever" else length(text)
+    """Like :func:`length`, infinite for ``forever``.
+
+    :raises UserError: also when it was meant as a length, it seems: a slip must not be a reason.
+    """
+    if text.lower() == "forever":
+        return math.inf
+    seconds = length(text)
+    if seconds is None and _LIKE_A_LENGTH.match(text):
+        raise UserError(
+            f"'{text}' is not a length of time. Take one such as 30m, 2h, 7d or forever; "
+            "a reason cannot begin with a number."
+        )
+    return seconds
 
 
 VALUES: dict[str, Callable[[str], Any]] = {

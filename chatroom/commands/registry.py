@@ -62,7 +62,7 @@ class Dialogue(Protocol):
 
     def ask_new_password(self) -> str: ...
 
-    def answer(self, command: str, text: str, cid: str) -> None: ...
+    def answer(self, command: str, text: str, cid: str, **fields: Any) -> None: ...
 
     def answer_at_length(self, command: str, text: str, cid: str) -> None: ...
 
@@ -122,9 +122,9 @@ class Context:
         """The account of who asks, as it is now."""
         return self.person.account
 
-    def reply(self, text: str) -> None:
-        """Answer the person who typed the command."""
-        self.dialogue.answer(self.command, text, self.cid)
+    def reply(self, text: str, **fields: Any) -> None:
+        """Answer the person who typed the command; ``fields`` are for programs."""
+        self.dialogue.answer(self.command, text, self.cid, **fields)
 
     def reply_at_length(self, text: str) -> None:
         """Like :meth:`reply`, for what may be long: a slow reader is waited for.

@@ -23,7 +23,8 @@ def add_to(registry: Registry) -> None:
             return
         lines = [f"{c.form:<28} {c.summary}" for c in registry.allowed(context.account)]
         lines.append("Any other line is a message; // at its start sends one slash.")
-        context.reply("\n".join(lines))
+        forms = [command.form for command in registry.allowed(context.account)]
+        context.reply("\n".join(lines), commands=forms)
 
     @registry.command("viewusers", "", "who is here")
     def view_users(context: Context) -> None:

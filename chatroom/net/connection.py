@@ -10,6 +10,7 @@ from typing import Protocol
 
 from chatroom.errors import Gone
 from chatroom.net.outbox import Flusher, Outbox, Stripe
+from chatroom.net.proxy import NoHeader, read_origin
 from chatroom.net.tls import Tls
 from chatroom.protocol import LineSplitter
 from chatroom.tunnel import Tunnel
@@ -33,6 +34,9 @@ _TLS_HANDSHAKE = b"\x16"  # the first byte of a TLS connection (RFC 8446, sectio
 _PLAIN_REFUSED = (
     b"This server speaks TLS only: use chatroom_client.py, or openssl s_client -quiet -connect.\n"
 )
+_HEADER_REFUSED = (
+    b"Connections from your address must begin with a PROXY header (the setting --proxy-from).\n"
+)
 
 
 class Keeper(Protocol):
@@ -50,7 +54,7 @@ class Connection:
     """A socket seen by the session: lines in, bytes out.
 
     :param sock: the accepted socket.
-    :param address: the peer's IP address.
+    :param address: the peer's IP address; the listener may learn a better one before the login.
     :param network: what is counted as one address.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for this reader.
@@ -112,6 +116,34 @@ class Connection:
         """Until this is taken away the listener may end the connection, see :meth:`expire`."""
         too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
         self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, too_slow)
+
+    def hear_origin(self) -> str | None:
+        """Return the address that the load balancer speaks for which is the peer.
+
+        Empty: it speaks for itself; ``None``: it has left before it told.
+
+        :raises Gone: it told something else, or its time is up.
+        """
+        self._sock.settimeout(None)
+        try:
+            return read_origin(self._sock)
+        except NoHeader:
+            self.outbox.finish(_HEADER_REFUSED)
+            raise
+        except Gone:
+            if self.ended_by:
+                raise Gone(self.ended_by) from None
+            return None
+
+    def has_left(self) -> bool:
+        """Tell whether the peer closes before its first byte; wait for a moment."""
+        self._sock.settimeout(_PLAIN_SECONDS)
+        try:
+            return not self._sock.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
 
     def open(self, tls: Tls, allows_plain: bool) -> None:
         """Find out how the peer speaks: its first byte tells a TLS hello from text.

@@ -12,6 +12,8 @@ CROWDED = "Too many people are logging in just now. Try again in a moment."
 LOGGING_IN_FROM_ADDRESS = (
     "Too many connections from your address are not logged in. Log in with one of them first."
 )
+NOT_YET = ""
+"""The network of a connection whose load balancer has not told yet where it comes from."""
 _DROP_FROM = 0.5
 """Share of the most connections before their login from which on some are refused."""
 _DROP_ALL = 0.8
@@ -79,9 +81,14 @@ class Doors:
         return time.monotonic() - self._turned_away.get(network, -math.inf) < _REMEMBERED_SECONDS
 
     def refusal(self, network: str) -> str:
-        """Return why one more of this network may not come in now; empty: it may."""
+        """Return why one more of this network may not come in now; empty: it may.
+
+        One of ``NOT_YET`` is asked about again when its network is known.
+        """
         if self._number >= self._most:
             return FULL
+        if network == NOT_YET:
+            return ""
         if self._most_of_address and self._of_address[network] >= self._most_of_address:
             return FROM_ADDRESS
         most = self._most_outside_of_address

@@ -4,26 +4,24 @@ import ipaddress
 import logging
 import math
 import os
-import resource
 import selectors
 import socket
 import threading
 import time
 from collections.abc import Callable
 
-from chatroom.errors import Gone, StartError
+from chatroom.addresses import Range
+from chatroom.errors import Gone
 from chatroom.net.connection import Connection
-from chatroom.net.doors import CROWDED, Doors, network_of
+from chatroom.net.doors import CROWDED, NOT_YET, Doors, network_of
 from chatroom.net.outbox import Flusher, Stripe
+from chatroom.net.port import LISTEN_FD
+from chatroom.net.proxy import is_balancer
 from chatroom.net.tls import Tls
 
 _log = logging.getLogger(__name__)
 
-LISTEN_FD = "CHATROOM_LISTEN_FD"
-"""Environment name under which a restart hands over the listening socket."""
-_BACKLOG = 4096
 _BACK_OFF = 0.2
-_RESERVED_FILES = 64
 _STACK = 512 * 1024
 _SEND_BUFFER = 128 * 1024
 # A vanished machine is noticed by probes that nobody answers, _UNACKNOWLEDGED_MS after the last
@@ -37,71 +35,6 @@ _STALLED_SECONDS = 3.0
 """Time to answer a question of the login before crowded doors give the place to another."""
 
 Serve = Callable[[Connection], None]
-
-
-def raise_file_limit() -> int:
-    """Raise this process's limit of open files to what is allowed; return the new limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, 65536)
-    if wanted > soft:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError):
-            return soft  # macOS refuses more than its own maximum
-    return wanted
-
-
-def admissible(connections: int, file_limit: int) -> int:
-    """Return how many of ``connections`` the limit of open files leaves room for."""
-    return max(1, min(connections, file_limit - _RESERVED_FILES))
-
-
-def open_listener(host: str, port: int) -> socket.socket:
-    """Return a listening socket; the one that a restart handed over, if there is one.
-
-    :raises StartError: the address cannot be listened on.
-    """
-    inherited = os.environ.pop(LISTEN_FD, "")
-    if inherited.isdigit():
-        try:
-            sock = socket.socket(fileno=int(inherited))
-            sock.set_inheritable(False)
-            sock.setblocking(False)
-            return sock
-        except OSError:
-            _log.warning("inherited socket unusable fd=%s", inherited)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise StartError(
-            f"--host is '{host}'; it is not an address of this machine: {error}."
-        ) from None
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        sock.bind(address)
-        sock.listen(_BACKLOG)
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        raise StartError(
-            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another port with "
-            "--port, or stop what uses it."
-        ) from None
-    return sock
-
-
-def outward_address() -> str:
-    """Return this machine's address in its network, as far as it has one; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect(("192.0.2.1", 9))  # an address of nobody's (RFC 5737)
-            return str(sock.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
 
 
 def _watch_the_wire(sock: socket.socket) -> None:
@@ -126,6 +59,7 @@ class Listener:
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for a slow reader.
     :param refusal: returns the sentence that keeps an address out, or nothing; must not block.
+    :param balancers: connections from there begin with a PROXY header, which tells their address.
     """
 
     def __init__(
@@ -140,6 +74,7 @@ class Listener:
         line_bytes: int,
         outbox_bytes: int,
         refusal: Callable[[str], str] = lambda address: "",
+        balancers: tuple[Range, ...] = (),
     ) -> None:
         self._sock = sock
         self._serve = serve
@@ -151,6 +86,7 @@ class Listener:
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
         self._refusal = refusal
+        self._balancers = balancers
         # Guards the doors and the tables below; nothing is taken under it.
         self._lock = threading.Lock()
         self._left = threading.Condition(self._lock)
@@ -188,7 +124,7 @@ class Listener:
     def turn_out(self) -> None:
         """End the connections, in the login or inside, whose address is kept out by now."""
         for connection in self.connections():
-            if self._refusal(connection.address):
+            if connection.network != NOT_YET and self._refusal(connection.address):
                 connection.expire("banned")
 
     def wait_empty(self, seconds: float) -> bool:
@@ -197,7 +133,7 @@ class Listener:
             return self._left.wait_for(lambda: not self._connections, seconds)
 
     def hand_over(self) -> None:
-        """Keep the listening socket open across an ``exec`` for :func:`open_listener`."""
+        """Keep the listening socket open across an ``exec`` for :func:`.port.open_listener`."""
         self._sock.set_inheritable(True)
         os.environ[LISTEN_FD] = str(self._sock.fileno())
 
@@ -250,7 +186,8 @@ class Listener:
 
     def _admit(self, sock: socket.socket, address: str) -> None:
         address = address.removeprefix("::ffff:")
-        network = network_of(address)
+        is_balanced = is_balancer(address, self._balancers)
+        network = NOT_YET if is_balanced else network_of(address)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _watch_the_wire(sock)
@@ -261,13 +198,7 @@ class Listener:
             sock.close()  # the peer has left already
             return
         with self._lock:
-            # Under the lock: who is not turned away here is seen by turn_out.
-            refusal = self._refusal(address) or self._doors.refusal(network)
-            stalled = self._stalled() if refusal == CROWDED else None
-            if stalled is not None:
-                refusal = ""
-            elif refusal == CROWDED:
-                self._doors.turn_away(network)
+            refusal, stalled = self._judge(address, network)
             if not refusal:
                 self._doors.enter(network)
                 connection = Connection(
@@ -294,6 +225,20 @@ class Listener:
             self._forget(connection)
             _log.error("no thread for a connection reason=%s", error)
             self._refuse(sock, address, "The server is too busy just now. Try again in a minute.")
+
+    def _judge(self, address: str, network: str) -> tuple[str, Connection | None]:
+        """Return why an address may not come in, and who has to give its place when it may."""
+        # Under the lock: who is not turned away here is seen by turn_out.
+        assert self._lock.locked()
+        banned = self._refusal(address) if network != NOT_YET else ""
+        refusal = banned or self._doors.refusal(network)
+        if refusal != CROWDED:
+            return refusal, None
+        stalled = self._stalled()
+        if stalled is not None:
+            return "", stalled
+        self._doors.turn_away(network)
+        return refusal, None
 
     def _join_stripe(self) -> Stripe:
         assert self._lock.locked()
@@ -360,13 +305,21 @@ class Listener:
     # -- a connection's thread ---------------------------------------------------------------
 
     def _live(self, connection: Connection) -> None:
-        address = connection.address
         try:
-            is_near = ipaddress.ip_address(address.partition("%")[0]).is_loopback
+            if connection.network == NOT_YET:
+                origin = connection.hear_origin()
+                if origin is None:
+                    return
+                # A balancer that looks whether somebody is here gives its own address, or none.
+                if origin in ("", connection.address) and connection.has_left():
+                    return
+                self._learn(connection, origin or connection.address)
+            address = connection.address.partition("%")[0]
+            is_near = ipaddress.ip_address(address).is_loopback
             connection.open(self._tls, self._allows_plain or is_near)
             self._serve(connection)
         except Gone as reason:
-            _log.info("not served address=%s reason=%s", address, reason)
+            _log.info("not served address=%s reason=%s", connection.address, reason)
         except Exception:
             _log.exception("session failed address=%s", connection.address)
             connection.outbox.finish(b"Something went wrong here. Please connect again.\n")
@@ -375,6 +328,31 @@ class Listener:
                 connection.close()
             finally:
                 self._forget(connection)
+
+    def _learn(self, connection: Connection, address: str) -> None:
+        """Let in, or not, whom a load balancer has told the address of.
+
+        :raises Gone: it is turned away, or was cut off meanwhile.
+        """
+        network = network_of(address)
+        with self._lock:
+            if not connection.must_log_in:
+                raise Gone(connection.ended_by)
+            connection.waited_since = time.monotonic()
+            # It does not count against itself.
+            self._doors.log_in(NOT_YET)
+            self._doors.leave(NOT_YET)
+            refusal, stalled = self._judge(address, network)
+            connection.address = address
+            if not refusal:
+                connection.network = network
+                connection.is_patient = self._doors.comes_back(network)
+            self._doors.enter(connection.network)
+        if stalled is not None:
+            stalled.expire("stalled")
+        if refusal:
+            connection.outbox.finish(refusal.encode() + b"\n")
+            raise Gone(refusal)
 
     def _forget(self, connection: Connection) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from chatroom.commands.invites import invite_table
 from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import StartError, UserError
 from chatroom.names import check_name
-from chatroom.storage import keys, legacy
+from chatroom.storage import keyring_copy, keys, legacy, vault
 from chatroom.storage.engine import LOOK_SECONDS, Engine
 from chatroom.storage.records import NORMAL, OPERATOR, SUPERUSER, Account, Actor
 from chatroom.text import (
@@ -28,10 +29,10 @@ from chatroom.text import (
     table,
 )
 
-KEY_COMMANDS = ("rotate-keys", "rewrap")
-"""These open no store; they change the keyring while no server uses it."""
+KEY_COMMANDS = ("rotate-keys", "rewrap", "keyring")
+"""These open no store, only the keyring."""
 
-
+_PASSPHRASE = "CHATROOM_KEYRING_PASSPHRASE"
 INVITE_COMMANDS = ("invite", "invites", "revoke-invite")
 
 
@@ -85,14 +86,35 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     add("fingerprint", "print what people's clients show of this server's certificate")
     add("rotate-keys", "seal with a new data key from now on; the server must be stopped")
     add("rewrap", "give the keyring a new master secret; the server must be stopped")
+    command = add("keyring", "write a copy of the keyring under a passphrase, or take one over")
+    command.add_argument("way", metavar="export|import", choices=("export", "import"))
+    command.add_argument("file", metavar="FILE", type=Path)
+    command.add_argument(
+        "--passphrase-file",
+        metavar="FILE",
+        type=Path,
+        help=f"read the passphrase there; without it {_PASSPHRASE} holds it, or it is asked for",
+    )
 
 
 def change_keys(arguments: argparse.Namespace, data_dir: Path) -> int:
-    """Carry out ``rotate-keys`` or ``rewrap``; return the exit status.
+    """Carry out one of ``KEY_COMMANDS``; return the exit status.
 
     :raises StartError: it cannot be done; the sentence says why.
+    :raises UserError: the passphrase cannot be used.
     """
-    print(keys.rotate(data_dir) if arguments.command == "rotate-keys" else keys.rewrap(data_dir))
+    match arguments.command:
+        case "rotate-keys":
+            done = keys.rotate(data_dir)
+        case "rewrap":
+            done = keys.rewrap(data_dir)
+        case _:
+            is_new = arguments.way == "export"
+            carry = keyring_copy.export if is_new else keyring_copy.take_over
+            done = carry(
+                data_dir, arguments.file, lambda: _passphrase(arguments.passphrase_file, is_new)
+            )
+    print(escape(done))
     return 0
 
 
@@ -213,6 +235,28 @@ def _new_password(from_stdin: bool) -> str:
         except EOFError:
             raise UserError("No password was given; nothing was changed.") from None
     return check_new_password(password)
+
+
+def _passphrase(file: Path | None, is_new: bool) -> str:
+    """Return the passphrase of an exported keyring: from a file, the environment, the terminal."""
+    if file is not None:
+        content = vault.read_private(file).decode("utf-8", "surrogateescape")
+        given, source = content.rstrip("\r\n"), str(file)
+    elif _PASSPHRASE in os.environ:
+        given, source = os.environ[_PASSPHRASE], _PASSPHRASE
+    else:
+        try:
+            given, source = getpass.getpass("Passphrase of the copy: "), "The passphrase"
+            if is_new and getpass.getpass("The same again: ") != given:
+                raise UserError("The two are not the same; nothing was written.")
+        except EOFError:
+            raise UserError(
+                f"No passphrase was given: put one into {_PASSPHRASE} or a file for "
+                "--passphrase-file, or type it at a terminal."
+            ) from None
+    if not keyring_copy.is_passphrase(given):
+        raise UserError(f"{source} must have {keyring_copy.PASSPHRASE_ALLOWED}; take another one.")
+    return given
 
 
 def _import_legacy(accounts: Accounts, file: Path, passphrase: str, superuser: str | None) -> int:

@@ -43,7 +43,7 @@ class Face(Protocol):
     def export(self, fields: dict[str, Any]) -> bytes:
         """Render one record of somebody's own data."""
 
-    def result(self, command: str, text: str, ok: bool, cid: str) -> bytes:
+    def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
         """Render the answer to a line of one's own; ``command`` is empty for a message."""
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from chatroom.errors import UserError
@@ -16,6 +17,10 @@ WORDS = frozenset({LOGIN, REGISTER, RESUME})
 _ID = re.compile(r"([0-9a-f]{1,32})-(\d{1,15})\Z", re.ASCII)
 
 
+Cursor = tuple[str, int] | float
+"""Epoch and place of the last message that was shown, or a moment in seconds since the epoch."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a ``>login``, ``>register`` or ``>resume`` line says."""
@@ -26,8 +31,8 @@ class Access:
     ticket: str = field(default="", repr=False)
     code: str = field(default="", repr=False)
     wants_ticket: bool = False
-    cursors: dict[str, tuple[str, int]] | None = None
-    """Epoch and place of the last message that was shown, by room; empty for the mailbox."""
+    cursors: dict[str, Cursor] | None = None
+    """Where to go on, by room; the empty name is the mailbox."""
 
 
 def read_access(word: str, fields: dict[str, Any]) -> Access:
@@ -44,16 +49,26 @@ def read_access(word: str, fields: dict[str, Any]) -> Access:
     return Access(word, name, password, code=code, wants_ticket=wants)
 
 
-def _read_cursors(given: Any) -> dict[str, tuple[str, int]]:
+def _read_cursors(given: Any) -> dict[str, Cursor]:
     if not isinstance(given, dict):
         raise UserError('"cursors" of >resume must be an object: room names with message ids.')
     cursors = {}
-    for log, message_id in given.items():
-        found = _ID.match(message_id) if isinstance(message_id, str) else None
-        if found is None or log.startswith("@") or clean_line(log) != log:
-            raise UserError('"cursors" of >resume must hold the last "id" of each room.')
-        cursors[log] = (found[1], int(found[2]))
+    for log, text in given.items():
+        cursor = _cursor(text) if isinstance(text, str) else None
+        if cursor is None or log.startswith("@") or clean_line(log) != log:
+            raise UserError('"cursors" of >resume must hold the last "id" of each room, or a time.')
+        cursors[log] = cursor
     return cursors
+
+
+def _cursor(text: str) -> Cursor | None:
+    if found := _ID.match(text):
+        return found[1], int(found[2])
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 class Resumption:
@@ -64,16 +79,18 @@ class Resumption:
     :param engine: knows the epoch of each log.
     """
 
-    def __init__(
-        self, cursors: dict[str, tuple[str, int]], account_id: str, engine: Engine
-    ) -> None:
+    def __init__(self, cursors: dict[str, Cursor], account_id: str, engine: Engine) -> None:
         self.places: dict[str, int] = {}
         """The place that was shown last, by log, as far as it means anything here."""
         self._forked: list[str] = []
-        for log, (epoch, place) in cursors.items():
+        self._dated: list[str] = []
+        for log, cursor in cursors.items():
             name = log or mailbox_of(account_id)
-            if engine.span(name).epoch == epoch:
-                self.places[name] = place
+            if isinstance(cursor, float):
+                self.places[name] = engine.place_at(name, cursor)
+                self._dated.append(log)
+            elif engine.span(name).epoch == cursor[0]:
+                self.places[name] = cursor[1]
             else:
                 self._forked.append(log)
 
@@ -83,7 +100,8 @@ class Resumption:
         :param joined: the rooms of the person. Of no other one it is told whether it exists.
         """
         told = b""
-        for log in self._forked:
+        others = [log for log in self._dated if log and log not in joined]
+        for log in (*self._forked, *others):
             text = f"You are not in #{log} any more."
             if not log or log in joined:
                 where = f"#{log}" if log else "private messages"

@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any
 
 from chatroom.errors import ChatroomError, Gone, UserError
 from chatroom.net.connection import Connection
@@ -65,9 +66,9 @@ class Dialogue:
         """Say one sentence; ``kind`` is for programs."""
         self.send(self.face.notice(kind, text))
 
-    def answer(self, command: str, text: str, cid: str) -> None:
-        """Answer a command."""
-        self.send(self.face.result(command, text, ok=True, cid=cid))
+    def answer(self, command: str, text: str, cid: str, **fields: Any) -> None:
+        """Answer a command; ``fields`` are for programs."""
+        self.send(self.face.result(command, text, ok=True, cid=cid, **fields))
 
     def answer_at_length(self, command: str, text: str, cid: str) -> None:
         """Like :meth:`answer`, for what may be long; see :meth:`send_at_length`."""

@@ -98,7 +98,7 @@ class PlainFace:
     def prompt(self, ask: str, text: str, secret: bool) -> bytes:
         return _said(text)
 
-    def result(self, command: str, text: str, ok: bool, cid: str) -> bytes:
+    def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
         return _said(text) if text else b""
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
@@ -234,11 +234,11 @@ class EventsFace:
     def prompt(self, ask: str, text: str, secret: bool) -> bytes:
         return encode("prompt", {"ask": ask, "text": clean_text(text), "secret": secret})
 
-    def result(self, command: str, text: str, ok: bool, cid: str) -> bytes:
-        fields: dict[str, Any] = {"command": command, "ok": ok, "text": clean_text(text)}
+    def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
+        first: dict[str, Any] = {"command": command, "ok": ok, "text": clean_text(text)}
         if cid:
-            fields["cid"] = cid
-        return encode("result", fields)
+            first["cid"] = cid
+        return encode("result", first | fields)
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         return encode("control", {"do": do, "text": clean_text(text), **fields})

@@ -103,8 +103,7 @@ def open_vault(data_dir: Path, store_exists: bool) -> Vault:
                 f"{keyring} is missing, but the store beside it needs it: put it back from a "
                 "backup, or move the whole data directory away to start anew."
             )
-        first_secret, _ = _master_secret(data_dir)
-        write_ring(data_dir, first_secret or make_master(data_dir / MASTER_FILE), _fresh_ring())
+        make_ring(data_dir, _fresh_ring())
     ring, _, _ = open_ring(data_dir)
     # A crash may have come between the renaming of a new keyring and the syncing of its name:
     # nothing may be sealed by a key that a power cut could still take away.
@@ -132,12 +131,12 @@ def open_ring(data_dir: Path) -> tuple[Ring, str, str]:
     """
     keyring, master, fresh = (data_dir / f for f in (KEYRING_FILE, MASTER_FILE, FRESH_MASTER_FILE))
     secret, source = _master_secret(data_dir)
-    sealed = _read_private(keyring)
-    ring = _decode_ring(secret, sealed) if secret is not None else None
+    sealed = read_private(keyring)
+    ring = decode_ring(secret, sealed) if secret is not None else None
     if ring is None and source == MASTER_FILE and os.path.lexists(fresh):
         # The keyring was replaced already, so the fresh secret is the one that holds.
-        secret = _secret_of(fresh, _read_private(fresh))
-        ring = _decode_ring(secret, sealed)
+        secret = _secret_of(fresh, read_private(fresh))
+        ring = decode_ring(secret, sealed)
         if ring is not None:
             rename(fresh, master)
     elif ring is not None and os.path.lexists(fresh):
@@ -155,11 +154,27 @@ def open_ring(data_dir: Path) -> tuple[Ring, str, str]:
     )
 
 
+def make_ring(data_dir: Path, ring: Ring) -> None:
+    """Give a data directory without a keyring this one, under its secret or a fresh one.
+
+    Behind the gate only.
+
+    :raises VaultError: the secret cannot be used, or a file cannot be written.
+    """
+    secret, _ = _master_secret(data_dir)
+    write_ring(data_dir, secret or make_master(data_dir / MASTER_FILE), ring)
+
+
 def write_ring(data_dir: Path, secret: str, ring: Ring) -> None:
     """Replace the keyring by this one under this secret: at once, or not at all.
 
     :raises VaultError: it cannot be written.
     """
+    _write(data_dir / KEYRING_FILE, encode_ring(secret, ring))
+
+
+def encode_ring(secret: str, ring: Ring) -> bytes:
+    """Return a keyring in simple-crypt's format, to be opened with ``secret``."""
     plain = json.dumps(
         {
             "active": ring.active,
@@ -167,7 +182,7 @@ def write_ring(data_dir: Path, secret: str, ring: Ring) -> None:
             "index": base64.b64encode(ring.index_key).decode(),
         }
     )
-    _write(data_dir / KEYRING_FILE, simplecrypt.encrypt(secret, plain.encode()))
+    return bytes(simplecrypt.encrypt(secret, plain.encode()))
 
 
 def make_master(file: Path) -> str:
@@ -177,7 +192,8 @@ def make_master(file: Path) -> str:
     return secret
 
 
-def _decode_ring(secret: str, sealed: bytes) -> Ring | None:
+def decode_ring(secret: str, sealed: bytes) -> Ring | None:
+    """Return what :func:`encode_ring` made; ``None``: another secret, or it was changed."""
     try:
         ring = json.loads(simplecrypt.decrypt(secret, sealed))
         keys = {int(n): base64.b64decode(k) for n, k in ring["keys"].items()}
@@ -202,9 +218,9 @@ def _master_secret(data_dir: Path) -> tuple[str | None, str]:
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         credential = Path(folder) / CREDENTIAL_NAME
         if credential.exists():
-            return _secret_of(credential, _read_private(credential)), CREDENTIAL_NAME
+            return _secret_of(credential, read_private(credential)), CREDENTIAL_NAME
     file = data_dir / MASTER_FILE
-    secret = _secret_of(file, _read_private(file)) if os.path.lexists(file) else None
+    secret = _secret_of(file, read_private(file)) if os.path.lexists(file) else None
     return secret, MASTER_FILE
 
 
@@ -218,8 +234,11 @@ def _secret_of(file: Path, content: bytes) -> str:
     return secret
 
 
-def _read_private(file: Path) -> bytes:
-    """Read a file that only its owner, who is this user, may read; never through a link."""
+def read_private(file: Path) -> bytes:
+    """Read a file that only its owner, who is this user, may read; never through a link.
+
+    :raises VaultError: it cannot be read, or others can.
+    """
     try:
         fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:

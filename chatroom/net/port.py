@@ -1,0 +1,80 @@
+"""The listening socket, its address, and how many connections the system allows."""
+
+import logging
+import os
+import resource
+import socket
+
+from chatroom.errors import StartError
+
+_log = logging.getLogger(__name__)
+
+LISTEN_FD = "CHATROOM_LISTEN_FD"
+"""Environment name under which a restart hands over the listening socket."""
+_BACKLOG = 4096
+_RESERVED_FILES = 64
+
+
+def raise_file_limit() -> int:
+    """Raise this process's limit of open files to what is allowed; return the new limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, 65536)
+    if wanted > soft:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):
+            return soft  # macOS refuses more than its own maximum
+    return wanted
+
+
+def admissible(connections: int, file_limit: int) -> int:
+    """Return how many of ``connections`` the limit of open files leaves room for."""
+    return max(1, min(connections, file_limit - _RESERVED_FILES))
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a listening socket; the one that a restart handed over, if there is one.
+
+    :raises StartError: the address cannot be listened on.
+    """
+    inherited = os.environ.pop(LISTEN_FD, "")
+    if inherited.isdigit():
+        try:
+            sock = socket.socket(fileno=int(inherited))
+            sock.set_inheritable(False)
+            sock.setblocking(False)
+            return sock
+        except OSError:
+            _log.warning("inherited socket unusable fd=%s", inherited)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise StartError(
+            f"--host is '{host}'; it is not an address of this machine: {error}."
+        ) from None
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise StartError(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another port with "
+            "--port, or stop what uses it."
+        ) from None
+    return sock
+
+
+def outward_address() -> str:
+    """Return this machine's address in its network, as far as it has one; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect(("192.0.2.1", 9))  # an address of nobody's (RFC 5737)
+            return str(sock.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
