@@ -20,12 +20,8 @@ from chatroom.text import clean_line
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
 # Names with our prefix that are not settings: the client's password, the master secret, the one
-<<<<<<< HEAD
-# for `rewrap`, the listening socket that a restart hands to its successor, the engine's password.
-=======
-# for `rewrap`, the passphrase of an exported keyring, and the listening socket that a restart hands
-# to its successor.
->>>>>>> aabe6b512174b254e944a916d850013004f19c84
+# for `rewrap`, the passphrase of an exported keyring, the listening socket that a restart hands to
+# its successor, the engine's password.
 OTHER_NAMES = frozenset(
     {
         "CHATROOM_PASSWORD",
@@ -110,7 +106,6 @@ def _host(text: str) -> str:
     return text
 
 
-<<<<<<< HEAD
 _ENGINES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 
 
@@ -118,7 +113,8 @@ def _engine(text: str) -> str:
     if text and (not text.startswith(_ENGINES) or any(c.isspace() for c in text)):
         raise ValueError
     return text
-=======
+
+
 def _ranges() -> tuple[str, Callable[[str], Any]]:
     def parse(text: str) -> tuple[Range, ...]:
         try:
@@ -127,7 +123,6 @@ def _ranges() -> tuple[str, Callable[[str], Any]]:
             raise ValueError from None
 
     return "ranges of addresses such as 192.0.2.7/32,2001:db8::/64", parse
->>>>>>> aabe6b512174b254e944a916d850013004f19c84
 
 
 def _setting(default: Any, kind: tuple[str, Callable[[str], Any]], text: str) -> Any:

@@ -22,6 +22,7 @@ from chatroom.commands import (
     history,
     invites,
     moderation,
+    nodes,
     own,
     own_data,
     rooms,
@@ -96,7 +97,7 @@ class Server:
             registry = Registry()
             for family in (
                 *(talking, rooms, history, own, own_data),
-                *(whois, moderation, sanctions, invites, audit),
+                *(whois, moderation, sanctions, invites, audit, nodes),
             ):
                 family.add_to(registry)
             self.listener = Listener(

@@ -1,8 +1,11 @@
 """Commands of everybody: help, who is here, private messages, busy and free, leaving."""
 
+import time
+
 from chatroom.commands.registry import Context, Muted, Registry
 from chatroom.errors import UserError
 from chatroom.rooms.missed import mail_text
+from chatroom.rooms.person import FREE
 from chatroom.storage.records import ACTION, Account
 from chatroom.text import duration, table
 
@@ -31,13 +34,13 @@ def add_to(registry: Registry) -> None:
         rows = [
             (
                 str(i),
-                person.account.name,
-                str(person.account.grant),
-                str(len(person.members)),
-                duration(person.idle_seconds()),
-                person.busy_text(),
+                one.name,
+                str(one.grant),
+                str(len(one.seats)),
+                duration(max(0.0, time.time() - one.active)),
+                one.state,
             )
-            for i, person in enumerate(context.services.directory.people(), 1)
+            for i, one in enumerate(context.services.directory.elsewhere.everybody(), 1)
         ]
         context.reply(table(("#", "user", "grant", "sessions", "idle", "state"), rows))
 
@@ -101,5 +104,5 @@ def _send(context: Context, account: Account, text: str) -> None:
         # Said only when it is so. What cannot be kept is told by who could not keep it.
         if context.services.engine.settle(_KEPT_SECONDS) and post.seq:
             context.reply(f"{account.name} is not here; it is kept.")
-    elif recipient.busy is not None and recipient is not context.person:
-        context.reply(f"{account.name} is {recipient.busy_text()} and sees it when free again.")
+    elif recipient.state != FREE and account.id != context.account.id:
+        context.reply(f"{account.name} is {recipient.state} and sees it when free again.")

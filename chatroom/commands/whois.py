@@ -1,11 +1,12 @@
 """Who somebody is: /whois."""
 
+import time
+
 from chatroom.accounts.accounts import GRANT_WORDS
 from chatroom.addresses import address_of, range_of
 from chatroom.commands.registry import Context, Registry
-from chatroom.rooms.person import Person
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import BAN, DEEDS, Account, Sanction
+from chatroom.storage.records import BAN, DEEDS, Account, Presence, Sanction
 from chatroom.text import duration, minute, table
 
 
@@ -15,38 +16,35 @@ def add_to(registry: Registry) -> None:
     @registry.command("whois", "USER", "who somebody is; superusers see addresses and sanctions")
     def whois(context: Context, account: Account) -> None:
         services = context.services
-        person = services.directory.person(account.id)
-        lines = [f"{account.name} is a {GRANT_WORDS[account.grant]}, {_presence(person)}."]
+        found = services.directory.elsewhere.presence(account.id)
+        lines = [f"{account.name} is a {GRANT_WORDS[account.grant]}, {_presence(found)}."]
         if context.may_see(account.id):
             lines.append(f"The account was made {minute(account.created)}.")
-            lines += _sessions(person)
-            lines += [_sentence(one) for one in _sanctions(services.engine, account, person)]
+            lines += _sessions(found)
+            lines += [_sentence(one) for one in _sanctions(services.engine, account, found)]
         context.reply("\n".join(lines))
 
 
-def _presence(person: Person | None) -> str:
-    if person is None or not person.members:
+def _presence(found: Presence | None) -> str:
+    if found is None:
         return "not here"
-    since = minute(min(member.since for member in person.members))
-    state = person.busy_text()
-    return f"here since {since}, {state}, idle {duration(person.idle_seconds())}"
+    since = minute(min(seat.since for seat in found.seats))
+    idle = duration(max(0.0, time.time() - found.active))
+    return f"here since {since}, {found.state}, idle {idle}"
 
 
-def _sessions(person: Person | None) -> list[str]:
-    if person is None or not person.members:
+def _sessions(found: Presence | None) -> list[str]:
+    if found is None:
         return []
-    rows = [
-        (member.address, member.face.name, minute(member.since), f"#{member.room.log}")
-        for member in person.members
-    ]
+    rows = [(seat.address, seat.face, minute(seat.since), f"#{seat.room}") for seat in found.seats]
     return [table(("address", "face", "since", "room"), rows)]
 
 
-def _sanctions(engine: Engine, account: Account, person: Person | None) -> list[Sanction]:
+def _sanctions(engine: Engine, account: Account, here: Presence | None) -> list[Sanction]:
     """Return what holds of the person, and bans of ranges that a session comes from."""
     found = engine.sanctions(account.id)
-    members = person.members if person is not None else ()
-    addresses = [ip for member in members if (ip := address_of(member.address)) is not None]
+    seats = here.seats if here is not None else ()
+    addresses = [ip for seat in seats if (ip := address_of(seat.address)) is not None]
     for one in engine.sanctions():
         if one.is_range and any(ip in range_of(one.target) for ip in addresses):
             found.append(one)

@@ -11,6 +11,7 @@ from chatroom.rooms.busy import Busy
 from chatroom.rooms.catalogue import Catalogue, may_enter
 from chatroom.rooms.changes import Changes
 from chatroom.rooms.clock import Clock
+from chatroom.rooms.elsewhere import Elsewhere
 from chatroom.rooms.keeper import PlaceKeeper
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.missed import Stretch, after_a_cut, at_login
@@ -25,6 +26,7 @@ from chatroom.storage.records import (
     Control,
     Places,
     Post,
+    Presence,
 )
 
 AWAY_SECONDS = 30.0
@@ -66,6 +68,8 @@ class Directory:
         self._changes = Changes(
             engine, self._clock, self._lock, self._people, self._catalogue, self.memberships
         )
+        self.elsewhere = Elsewhere(self._lock, self._people, self._catalogue, self.memberships)
+        engine.watch(self.elsewhere)
         self.lobby = self._catalogue.lobby
         self._catalogue.load()
 
@@ -197,7 +201,8 @@ class Directory:
             room.people[account.id] = None
             if room.log == places.room:
                 person.room = room
-            self.memberships.locked_announce(room, JOIN, account)
+            if account.id not in self.elsewhere.people:
+                self.memberships.locked_announce(room, JOIN, account.id, account.name)
         return person
 
     @staticmethod
@@ -252,30 +257,30 @@ class Directory:
             self._clock.cancel(person.busy_alarm)
         self._catalogue.locked_close_mailbox(person.mailbox)
         self._keeper.locked_forget(account.id)
+        other = self.elsewhere.people.get(account.id)
         for room in person.rooms:
-            room.people.pop(account.id, None)
-            if not self._is_quiet:
-                self.memberships.locked_announce(room, LEAVE, account)
+            if other is None or room.log not in other.rooms:
+                room.people.pop(account.id, None)
+            if not self._is_quiet and other is None:
+                self.memberships.locked_announce(room, LEAVE, account.id, account.name)
 
     def be_quiet(self) -> None:
         """Announce nobody's leaving from now on: the server stops."""
         with self._lock:
             self._is_quiet = True
 
-    def people(self) -> list[Person]:
-        """Return everybody who is here, in the order in which they came."""
-        with self._lock:
-            return list(self._people.values())
-
     def person(self, account_id: str) -> Person | None:
-        """Return somebody who is here."""
+        """Return somebody who is here, at this node."""
         return self._people.get(account_id)
 
     def some_names(self, most: int) -> tuple[list[str], int]:
         """Return the names of at most ``most`` people, and how many people are here in all."""
         with self._lock:
             some = [p.account.name for p in islice(self._people.values(), most)]
-            return some, len(self._people)
+            others = [one for one in self.elsewhere.people if one not in self._people]
+            number = len(self._people) + len(others)
+        some += [self.elsewhere.people[one].name for one in others[: most - len(some)]]
+        return some, number
 
     def joined_room(self, person: Person, name: str) -> Room:
         """Return a room that a person has joined.
@@ -288,12 +293,12 @@ class Directory:
 
     def send_private(
         self, sender: Person, to: Account, text: str, cid: str, origin: Member
-    ) -> tuple[Person | None, Post]:
+    ) -> tuple[Presence | None, Post]:
         """Append to the recipient's mailbox, then to the sender's: that one is the echo.
 
         :param origin: the session that is told when it cannot be kept.
-        :returns: the recipient, if that person is here, and the post in the recipient's mailbox:
-            when it is committed it has its place.
+        :returns: the recipient, if that person is here or elsewhere, and the post in the
+            recipient's mailbox: when it is committed it has its place.
         """
         account = sender.account
         recipient = self.person(to.id)
@@ -306,7 +311,7 @@ class Directory:
             post.origin = origin
             sender.mailbox.post(post)
             posts.append(post)
-        return recipient if recipient is not None and recipient.members else None, posts[0]
+        return self.elsewhere.presence(to.id), posts[0]
 
     def last_private(self, person: Person) -> str:
         """Return the account id of who sent the last private message; empty: nobody did."""

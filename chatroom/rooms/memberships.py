@@ -83,7 +83,7 @@ class Memberships:
                     else:
                         place = one.cursors[room.log] = room.put_aside(one)
                     upto = max(upto, place) if one is member else upto
-                self.locked_announce(room, JOIN, person.account)
+                self.locked_announce(room, JOIN, person.account.id, person.account.name)
             else:
                 self._locked_switch(person, member, room)
         if gap is not None:
@@ -142,13 +142,13 @@ class Memberships:
                 member.cursors.pop(room.log, None)
             if member.room is room:
                 self._locked_switch(person, member, self._catalogue.lobby)
-        self.locked_announce(room, LEAVE, person.account)
+        self.locked_announce(room, LEAVE, person.account.id, person.account.name)
 
-    def locked_announce(self, room: Room, kind: str, account: Account) -> None:
+    def locked_announce(self, room: Room, kind: str, account_id: str, name: str) -> None:
         """Tell those in a room of a coming or going, if anybody else is there; under the lock."""
-        others = len(room.people) - (account.id in room.people)
+        others = len(room.people) - (account_id in room.people)
         if others or room is self._catalogue.lobby:
-            self._engine.append(Post(room.log, kind, account.id, account.name))
+            self._engine.append(Post(room.log, kind, account_id, name))
 
     def visible(self, account_id: str) -> list[tuple[RoomRecord, int]]:
         """Return the rooms that exist for an account, each with the number of people here."""

@@ -5,8 +5,9 @@ import time
 
 from chatroom.rooms.clock import Alarm
 from chatroom.rooms.room import Member, Room
-from chatroom.storage.records import SUPERUSER, Account, Places
+from chatroom.storage.records import SUPERUSER, Account, Places, Presence, Seat
 
+FREE = "free"
 BURST = 50
 """Lines that a person may send at once before the rate counts."""
 
@@ -84,7 +85,7 @@ class Person:
     def busy_text(self) -> str:
         """Return ``busy`` with its reason, or ``free``."""
         if self.busy is None:
-            return "free"
+            return FREE
         return f"busy ({self.busy})" if self.busy else "busy"
 
     def busy_sentence(self) -> str:
@@ -100,6 +101,18 @@ class Person:
         """Return the time since somebody typed in any session of this person."""
         now = time.monotonic()
         return max(0.0, now - max((member.last_active for member in self.members), default=now))
+
+    def presence(self) -> Presence:
+        """Return what other nodes are told of this person."""
+        seats = tuple(
+            Seat(member.address, member.face.name, member.since, member.room.log)
+            for member in self.members
+        )
+        active = time.time() - self.idle_seconds()
+        account, rooms = self.account, tuple(room.log for room in self.rooms)
+        return Presence(
+            account.id, account.name, account.grant, self.busy_text(), active, rooms, seats
+        )
 
     def pace(self, rate: float) -> float:
         """Count one line; return the seconds to wait before it is handled.

@@ -15,8 +15,10 @@ from chatroom.storage.records import (
     Audit,
     Control,
     Invite,
+    Node,
     Places,
     Post,
+    Presence,
     RoomRecord,
     Sanction,
     Span,
@@ -38,6 +40,22 @@ Controlled = Callable[[Control], None]
 """Called by the engine thread for each control event, one's own ones too. Must not block."""
 
 
+class Watcher(Protocol):
+    """Whom an engine asks who is here, and tells who is elsewhere. Nothing may block."""
+
+    def here(self) -> list[Presence]:
+        """Return the people of this node."""
+
+    def elsewhere(self, people: Mapping[str, Presence]) -> None:
+        """These are at other nodes now, by account id; in place of what was said before."""
+
+    def vanished(self, people: list[Presence]) -> None:
+        """These were at a node that died. Of all nodes one alone is told."""
+
+    def returned(self) -> None:
+        """Others have taken this node for dead, and it is not."""
+
+
 class Engine(Protocol):
     """What a chat room needs of its store. Every verb may be called from any thread."""
 
@@ -46,6 +64,12 @@ class Engine(Protocol):
 
         :raises StoreError: the store cannot be used; the sentence says why.
         """
+
+    def watch(self, watcher: Watcher) -> None:
+        """Let this node's people be known at other nodes, and theirs here; before :meth:`start`."""
+
+    def nodes(self) -> list[Node]:
+        """Return the servers that share this store, this one among them, the oldest first."""
 
     def refuse_posts(self) -> None:
         """Take no more posts: the server stops."""

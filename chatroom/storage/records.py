@@ -2,7 +2,7 @@
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 SUPERUSER = 0
@@ -257,3 +257,58 @@ class Control:
     ``un`` and the kind: it was lifted."""
     account_id: str
     """Whose account; the target of a sanction; empty for ``room``: all are looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One session of somebody who is here."""
+
+    address: str
+    face: str
+    since: float
+    """Seconds since the epoch."""
+    room: str
+    """Where its typed lines go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Somebody who is here, at this node or another one."""
+
+    account_id: str
+    name: str
+    grant: int
+    state: str
+    """``free`` or ``busy``, with the reason."""
+    active: float
+    """When something was typed last, in seconds since the epoch."""
+    rooms: tuple[str, ...]
+    seats: tuple[Seat, ...]
+    """Empty for who has lost the connection a moment ago and may come back unnoticed."""
+
+
+def joined(one: Presence, other: Presence) -> Presence:
+    """Return the presence of somebody who is at two nodes; what is newer counts."""
+    older, newer = sorted((one, other), key=lambda presence: presence.active)
+    return replace(
+        newer,
+        state=next((s for s in (newer.state, older.state) if s.startswith("busy")), newer.state),
+        rooms=tuple(dict.fromkeys((*one.rooms, *other.rooms))),
+        seats=(*one.seats, *other.seats),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A server of the room."""
+
+    id: str
+    host: str
+    since: float
+    """When it was started, in seconds since the epoch."""
+    people: int
+    lag: float
+    """Seconds that its store took to answer last."""
+    heard: float
+    """Seconds since it was heard last; 0 for this node."""
+    is_this: bool

@@ -1,7 +1,9 @@
 """The engine on one machine: SQLite for everything that is kept."""
 
+import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +11,7 @@ from typing import TypeVar
 from chatroom.storage import accounts as rows
 from chatroom.storage import audit as trail
 from chatroom.storage import invites, rooms, sanctions, schema
-from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.storage.engine import Committed, Controlled, Returned, Watcher
 from chatroom.storage.history import History
 from chatroom.storage.logs import Logs
 from chatroom.storage.opening import open_store
@@ -18,6 +20,7 @@ from chatroom.storage.records import (
     Audit,
     Control,
     Invite,
+    Node,
     Places,
     Post,
     RoomRecord,
@@ -56,6 +59,8 @@ class SqliteEngine:
         self._write = self._writer.write
         self._history = History(self._logs, self._read, self._write)
         self._is_kept_up = keep is not None
+        self._watcher: Watcher | None = None
+        self._since = time.time()
         self.upkeep = Upkeep(self._file, durability, self._logs, self._write, keep or Keep())
         # The verbs of every message: no frame of this class between.
         self.append = self._writer.append
@@ -67,6 +72,13 @@ class SqliteEngine:
         self._writer.start(committed, controlled, returned)
         if self._is_kept_up:
             self.upkeep.start()
+
+    def watch(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+
+    def nodes(self) -> list[Node]:
+        people = len(self._watcher.here()) if self._watcher is not None else 0
+        return [Node("", socket.gethostname(), self._since, people, 0.0, 0.0, True)]
 
     def close(self) -> None:
         self.upkeep.close()

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from chatroom.storage import rooms as room_rows
-from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.storage.engine import Committed, Controlled, Returned, Watcher
 from chatroom.storage.records import (
     Account,
     Audit,
     Control,
     Invite,
+    Node,
     Places,
     RoomRecord,
     Sanction,
@@ -20,6 +21,7 @@ from chatroom.storage.records import (
 from chatroom.storage.redis import address, orders, people
 from chatroom.storage.redis.doorbell import Doorbell
 from chatroom.storage.redis.logs import Logs
+from chatroom.storage.redis.presence import PresenceKeeper
 from chatroom.storage.redis.retention import Retention
 from chatroom.storage.redis.store import Store, node_id
 from chatroom.storage.redis.transaction import Transaction, Transactions
@@ -65,6 +67,7 @@ class RedisEngine:
         self._doorbell = Doorbell(self._store, self._writer.run, self._writer)
         self._changes = Transactions(self._store, self._writer.hand_out)
         self._is_kept_up = keep is not None
+        self._presence = PresenceKeeper(self._store, self._vault, self.node)
         self.retention = Retention(self._store, keep or Keep())
         orders.bar_all(self._store)
         self.append = self._writer.append
@@ -84,10 +87,18 @@ class RedisEngine:
             _log.warning(WARNING)
         self._writer.start(committed, controlled, returned)
         self._doorbell.start()
+        self._presence.start()
         if self._is_kept_up:
             self.retention.start()
 
+    def watch(self, watcher: Watcher) -> None:
+        self._presence.watcher = watcher
+
+    def nodes(self) -> list[Node]:
+        return self._presence.nodes
+
     def close(self) -> None:
+        self._presence.close()
         self.retention.close()
         self._doorbell.close()
         self._writer.close()

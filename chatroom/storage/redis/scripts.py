@@ -134,6 +134,34 @@ redis.call('HSET', KEYS[1], 'first', ARGV[1])
 return count
 """
 
+# KEYS: nodes, heartbeat, people. ARGV: run, ms that the heartbeat lives, what is sealed of the
+# node, number of those who have left or "new", their ids; then ids and seals of who changed.
+# Answers 1, or 0 when others have taken the node for dead: then nothing was done.
+REPORT = """
+local was = redis.call('HGET', KEYS[1], ARGV[1])
+local count = was and tonumber(string.match(was, '^%d+ (%d+)')) or 0
+if not was and redis.call('EXISTS', KEYS[2]) == 0 and ARGV[4] ~= 'new' then return 0 end
+local now = redis.call('TIME')
+local left = tonumber(ARGV[4]) or 0
+for i = 5, 4 + left do redis.call('HDEL', KEYS[3], ARGV[i]) end
+for i = 5 + left, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
+if #ARGV > 4 then count = count + 1 end
+redis.call('SET', KEYS[2], '1', 'PX', ARGV[2])
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %d ', now[1] * 1000 +
+  math.floor(now[2] / 1000), count) .. ARGV[3])
+return 1
+"""
+
+# KEYS: nodes, heartbeat, people. ARGV: run. Answers the people of a node that is dead, and forgets
+# them; nothing when it lives, or another node was first.
+REAP = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return false end
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return false end
+local people = redis.call('HGETALL', KEYS[3])
+redis.call('DEL', KEYS[3])
+return people
+"""
+
 # ARGV: number of checks; for each key, field, "1" and its value or "0" and ""; then for each
 # command the number of its words and the words. Answers {1, id of the last control event or ""},
 # or {0} when a check failed: then nothing was done.
@@ -161,7 +189,7 @@ return {1, told}
 
 ALL = {
     hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text
-    for text in (POST, ACKNOWLEDGE, HEADS, FORK, ERASE, TRIM, COMMIT, TOUCH)
+    for text in (POST, ACKNOWLEDGE, HEADS, FORK, ERASE, TRIM, COMMIT, TOUCH, REPORT, REAP)
 }
 """All scripts by the name that the store gives them."""
 NAMES = {text: name for name, text in ALL.items()}

@@ -1,0 +1,34 @@
+"""The servers that share the room: /nodes."""
+
+from chatroom.commands.registry import Context, Registry
+from chatroom.storage.records import SUPERUSER, Node
+from chatroom.text import minute, table
+
+_LATE_SECONDS = 5.0
+_SLOW_SECONDS = 1.0
+
+
+def add_to(registry: Registry) -> None:
+    """Enter this command into the table."""
+
+    @registry.command("nodes", "", "the servers of this room and how they are", SUPERUSER)
+    def nodes(context: Context) -> None:
+        rows = [
+            (
+                f"{node.id[:8] or '-'}{' (here)' if node.is_this else ''}",
+                node.host,
+                str(node.people),
+                minute(node.since),
+                f"{node.lag * 1000:.0f} ms",
+                f"{node.heard:.0f}s ago" if node.heard else "now",
+                _health(node),
+            )
+            for node in context.services.engine.nodes()
+        ]
+        context.reply(table(("node", "host", "people", "since", "store", "heard", "health"), rows))
+
+
+def _health(node: Node) -> str:
+    if node.heard > _LATE_SECONDS:
+        return "silent"
+    return "slow store" if node.lag > _SLOW_SECONDS else "well"

@@ -1,0 +1,94 @@
+"""Who is at other nodes of the room."""
+
+import threading
+from collections.abc import Mapping
+
+from chatroom.rooms.catalogue import Catalogue
+from chatroom.rooms.memberships import Memberships
+from chatroom.rooms.person import Person
+from chatroom.storage.records import JOIN, LEAVE, Presence, joined
+
+
+class Elsewhere:
+    """Tells the engine who is here, and knows from it who is elsewhere: see ``engine.Watcher``.
+
+    :param lock: the directory's; it guards the tables of people and rooms, and this.
+    :param people: who is here, by account id.
+    :param catalogue: the rooms, whose ``people`` are those of all nodes.
+    :param memberships: announces.
+    """
+
+    def __init__(
+        self,
+        lock: threading.Lock,
+        people: dict[str, Person],
+        catalogue: Catalogue,
+        memberships: Memberships,
+    ) -> None:
+        self._lock = lock
+        self._people = people
+        self._catalogue = catalogue
+        self._memberships = memberships
+        self.people: Mapping[str, Presence] = {}
+        """By account id; replaced, never changed."""
+
+    # -- what the engine asks and tells ----------------------------------------------------------
+
+    def here(self) -> list[Presence]:
+        with self._lock:
+            people = list(self._people.values())
+        return [person.presence() for person in people]
+
+    def elsewhere(self, people: Mapping[str, Presence]) -> None:
+        with self._lock:
+            before, self.people = self.people, people
+            for account_id in before.keys() | people.keys():
+                was, now = _rooms(before.get(account_id)), _rooms(people.get(account_id))
+                if was == now:
+                    continue
+                person = self._people.get(account_id)
+                here = {room.log for room in person.rooms} if person is not None else set()
+                for log in was - now - here:
+                    if (room := self._catalogue.of_log(log)) is not None:
+                        room.people.pop(account_id, None)
+                for log in now - was:
+                    if (room := self._catalogue.of_log(log)) is not None:
+                        room.people[account_id] = None
+
+    def vanished(self, people: list[Presence]) -> None:
+        with self._lock:
+            for one in people:
+                if one.account_id not in self._people and one.account_id not in self.people:
+                    self._locked_announce(LEAVE, one)
+
+    def returned(self) -> None:
+        with self._lock:
+            for person in self._people.values():
+                if person.account.id not in self.people:
+                    self._locked_announce(JOIN, person.presence())
+
+    def _locked_announce(self, kind: str, one: Presence) -> None:
+        for log in one.rooms:
+            if (room := self._catalogue.of_log(log)) is not None:
+                self._memberships.locked_announce(room, kind, one.account_id, one.name)
+
+    # -- what the rooms ask ----------------------------------------------------------------------
+
+    def everybody(self) -> list[Presence]:
+        """Return who is here and elsewhere, those of this node first. Any thread."""
+        found = {one.account_id: one for one in self.here()}
+        for account_id, one in self.people.items():
+            known = found.get(account_id)
+            found[account_id] = one if known is None else joined(known, one)
+        return list(found.values())
+
+    def presence(self, account_id: str) -> Presence | None:
+        """Return somebody who is here or elsewhere, with a session. Any thread."""
+        person = self._people.get(account_id)
+        one, other = person.presence() if person else None, self.people.get(account_id)
+        found = joined(one, other) if one and other else one or other
+        return found if found is not None and found.seats else None
+
+
+def _rooms(one: Presence | None) -> set[str]:
+    return set(one.rooms) if one is not None else set()

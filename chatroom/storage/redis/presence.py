@@ -1,0 +1,230 @@
+"""Who is here at all nodes: each tells its own people, and looks at those of the others.
+
+A node is alive while its heartbeat is; one that is not is taken for dead by the first node that has
+seen that for some seconds on end, and that one alone tells who has left. A node's name is that of
+its run, so one that was started again is another one.
+"""
+
+import json
+import logging
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+from chatroom.errors import Damaged, StoreError
+from chatroom.storage.engine import Watcher
+from chatroom.storage.records import Node, Presence, Seat, joined
+from chatroom.storage.redis import scripts
+from chatroom.storage.redis.appending import jitter
+from chatroom.storage.redis.store import Store, post_script
+from chatroom.storage.vault import Vault
+
+NODES = "{c}:nodes"
+"""Run of a node → when it was heard, number of changes of its people, and what is sealed of it."""
+ROUND_SECONDS = 1.5
+HEARTBEAT_SECONDS = 5.0
+DEAD_SECONDS = 6.0
+"""How long the heartbeat must have been missing, as one node sees it that has answers itself."""
+_ACTIVE_SECONDS = 10.0  # coarse: it is told anew whenever it changes
+_NEW = "new"
+
+_log = logging.getLogger(__name__)
+
+
+def _heartbeat(run: str) -> str:
+    return f"{{c}}:alive:{run}"
+
+
+def _people(run: str) -> str:
+    return f"{{c}}:here:{run}"
+
+
+class PresenceKeeper:
+    """Tells and learns who is here. Its thread is ``presence``; :attr:`nodes` is for any thread.
+
+    :param node: the id of the node, which all its runs share.
+    """
+
+    watcher: Watcher | None = None
+    """Whom it asks and tells; without one (an operator's command) there is no thread."""
+
+    def __init__(self, store: Store, vault: Vault, node: str) -> None:
+        self._store = store
+        self._vault = vault
+        self._node = node
+        self._run = f"{node}.{secrets.token_hex(4)}"
+        self._since = time.time()
+        self._lag = 0.0
+        self._is_known = False
+        self._told: dict[str, tuple[Presence, bytes]] = {}
+        self._others: dict[str, _Other] = {}
+        self.nodes: list[Node] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="presence")
+
+    def start(self) -> None:
+        """Look once, then start the thread.
+
+        :raises StoreError: the store cannot be used.
+        """
+        if self.watcher is not None:
+            self._round(self.watcher)
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the thread. The heartbeat ends by itself: people may come to another node meanwhile.
+
+        Idempotent.
+        """
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _go_on(self) -> None:
+        assert self.watcher is not None
+        while not self._stopping.wait(jitter(ROUND_SECONDS)):
+            try:
+                self._round(self.watcher)
+            except StoreError as error:
+                _log.info("presence waits reason=%s", error)
+                for other in self._others.values():
+                    other.missing_since = 0.0  # nobody is dead because the store was away
+            except Exception:
+                _log.exception("presence failed")
+
+    def _round(self, watcher: Watcher) -> None:
+        begun = time.monotonic()
+        if not self._report(watcher.here()):
+            self._is_known, self._told = False, {}
+            self._report(watcher.here())
+            watcher.returned()
+        self._lag = time.monotonic() - begun
+        self._look()
+        watcher.elsewhere(self._elsewhere())
+        for run in self._dead():
+            self._reap(run, watcher)
+
+    # -- one's own ------------------------------------------------------------------------------
+
+    def _report(self, people: list[Presence]) -> bool:
+        """Tell what has changed here; False when others have taken this node for dead."""
+        fresh, changed = {}, []
+        for exact in people:
+            one = replace(exact, active=exact.active // _ACTIVE_SECONDS * _ACTIVE_SECONDS)
+            told = self._told.get(one.account_id)
+            if told is None or told[0] != one:
+                plain = json.dumps(asdict(one), ensure_ascii=False).encode()
+                told = one, self._vault.seal(plain, f"presence {one.account_id}")
+                changed += [one.account_id, told[1]]
+            fresh[one.account_id] = told
+        left = [account_id for account_id in self._told if account_id not in fresh]
+        info = {"node": self._node, "host": socket.gethostname(), "since": self._since}
+        info |= {"lag": self._lag, "people": len(people)}
+        sealed = self._vault.seal(json.dumps(info).encode(), f"node {self._run}")
+        number = str(len(left)) if self._is_known else _NEW
+        keys = (NODES, _heartbeat(self._run), _people(self._run))
+        milliseconds = int(HEARTBEAT_SECONDS * 1000)
+        arguments = (self._run, milliseconds, sealed, number, *left, *changed)
+        (answer,) = self._store.batch([post_script(scripts.REPORT, keys, arguments)])
+        if isinstance(answer, Exception):
+            raise self._store.unusable(answer)
+        if answer:
+            self._is_known, self._told = True, fresh
+        return bool(answer)
+
+    # -- others ---------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        with self._store.asking() as client:
+            found = {run.decode(): value for run, value in client.hgetall(NODES).items()}
+            seconds, micro = client.time()
+            now = seconds + micro / 1e6
+            alive = {run for run in found if client.exists(_heartbeat(run))}
+            nodes = []
+            for run, value in found.items():
+                heard, count, sealed = value.split(b" ", 2)
+                node = self._open_node(run, sealed, now - int(heard) / 1000)
+                if node is not None:
+                    nodes.append(node)
+                if run == self._run:
+                    continue
+                other = self._others.setdefault(run, _Other())
+                if other.count != int(count):
+                    other.people = self._open_all(client.hgetall(_people(run)))
+                    other.count = int(count)
+                if run in alive:
+                    other.missing_since = 0.0
+                elif not other.missing_since:
+                    other.missing_since = time.monotonic()
+        for run in [run for run in self._others if run not in found]:
+            del self._others[run]
+        self.nodes = sorted(nodes, key=lambda node: node.since)
+
+    def _open_node(self, run: str, sealed: bytes, heard: float) -> Node | None:
+        try:
+            info = json.loads(self._vault.unseal(sealed, f"node {run}"))
+        except Damaged as error:
+            _log.error("node damaged run=%s reason=%s", run, error)
+            return None
+        is_this = run == self._run
+        age = 0.0 if is_this else max(0.0, heard)
+        return Node(
+            info["node"], info["host"], info["since"], info["people"], info["lag"], age, is_this
+        )
+
+    def _open_all(self, found: Mapping[bytes, bytes]) -> dict[str, Presence]:
+        people = {}
+        for account_id, sealed in found.items():
+            one = self._open(account_id.decode(), sealed)
+            if one is not None:
+                people[one.account_id] = one
+        return people
+
+    def _open(self, account_id: str, sealed: bytes) -> Presence | None:
+        try:
+            fields = json.loads(self._vault.unseal(sealed, f"presence {account_id}"))
+        except Damaged as error:
+            _log.error("presence damaged account=%s reason=%s", account_id, error)
+            return None
+        seats = tuple(Seat(**seat) for seat in fields.pop("seats"))
+        return Presence(**{**fields, "rooms": tuple(fields["rooms"])}, seats=seats)
+
+    def _elsewhere(self) -> dict[str, Presence]:
+        people: dict[str, Presence] = {}
+        for other in self._others.values():
+            for account_id, one in other.people.items():
+                known = people.get(account_id)
+                people[account_id] = one if known is None else joined(known, one)
+        return people
+
+    def _dead(self) -> list[str]:
+        now = time.monotonic()
+        return [
+            run
+            for run, other in self._others.items()
+            if other.missing_since and now - other.missing_since > DEAD_SECONDS
+        ]
+
+    def _reap(self, run: str, watcher: Watcher) -> None:
+        people = self._others.pop(run).people
+        keys = (NODES, _heartbeat(run), _people(run))
+        (answer,) = self._store.batch([post_script(scripts.REAP, keys, (run,))])
+        if isinstance(answer, Exception):
+            raise self._store.unusable(answer)
+        if answer is None:
+            return
+        _log.warning("node dead run=%s people=%d", run, len(people))
+        watcher.elsewhere(self._elsewhere())
+        watcher.vanished(list(people.values()))
+
+
+class _Other:
+    """What this node knows of another one."""
+
+    def __init__(self) -> None:
+        self.count = -1
+        self.people: dict[str, Presence] = {}
+        self.missing_since = 0.0
