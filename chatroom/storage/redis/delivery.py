@@ -71,10 +71,11 @@ class Delivery:
     def _deliver(self, followed: Followed, posts: list[Post]) -> None:
         if not posts:
             return
-        last = max(post.seq for post in posts)
+        newest = max(posts, key=lambda post: post.seq)
         # Known before they are handed out: who asks for the span then has counted them.
-        if last > followed.delivered:
-            followed.delivered = last
+        if newest.seq > followed.delivered:
+            followed.delivered = newest.seq
+            followed.mark = (newest.sender_id, newest.cid, newest.time)
         if self._logs.followed(followed.name) is not followed:
             return
         try:
@@ -178,7 +179,18 @@ class Delivery:
         self._store.check_seal(self._vault)
         logs = [f for f in self._logs.all_followed() if names is None or f.name in names]
         for followed, (epoch, last, acked) in zip(logs, self._heads(logs), strict=True):
+            if self._is_replaced(followed):
+                self._fork(followed)
             self._catch_up(followed, epoch, last, acked)
+
+    def _is_replaced(self, followed: Followed) -> bool:
+        """Tell whether something else is where the last post was that was shown here."""
+        if followed.mark is None:
+            return False
+        place = followed.delivered
+        for one in self._logs.entries(followed.name, place - 1, place):
+            return bool(one.id) and (one.sender_id, one.cid, one.time) != followed.mark
+        return False
 
     def _fork(self, followed: Followed) -> None:
         """The log lost what was shown here: let it count on under another epoch, and say so."""

@@ -69,7 +69,6 @@ class RedisEngine:
         self._is_kept_up = keep is not None
         self._presence = PresenceKeeper(self._store, self._vault, self.node)
         self.retention = Retention(self._store, keep or Keep())
-        orders.bar_all(self._store)
         self.append = self._writer.append
         self.wait_for_space = self._writer.wait_for_space
         self.refuse_posts = self._writer.refuse_posts
@@ -198,15 +197,10 @@ class RedisEngine:
     # -- sanctions ------------------------------------------------------------------------------
 
     def save_sanction(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
-        saved = self._act(act, lambda change: orders.save_sanction(change, self._vault, sanction))
-        orders.bar(self._store, saved.kind, saved.target, saved.until)
-        return saved
+        return self._act(act, lambda change: orders.save_sanction(change, self._vault, sanction))
 
     def lift_sanction(self, number: int, act: Audit | None = None) -> bool:
-        lifted = self._act(act, lambda change: orders.lift_sanction(change, number))
-        if lifted is not None:
-            orders.bar(self._store, *lifted, until=0)
-        return lifted is not None
+        return self._act(act, lambda change: orders.lift_sanction(change, number))
 
     def sanctions(self, target: str | None = None) -> list[Sanction]:
         return orders.load_sanctions(self._store, self._vault, target)
@@ -224,8 +218,7 @@ class RedisEngine:
                 return job(change)
             people.check_act(change, self._vault, act)
             done = job(change)
-            # False and, of a lifted sanction, an empty answer: there was nothing to be done.
-            if change.writes or done is None:
+            if done is not False:
                 orders.write_audit(change, self._vault, act)
             return done
 

@@ -30,8 +30,8 @@ class Followed:
         self.keys = keys
         self.epoch = span.epoch
         self.delivered = span.last
-        self.mark = b""
-        """Of the entry at ``delivered``, to find it again; empty: not known."""
+        self.mark: tuple[str, str, float] | None = None
+        """Sender, client id and time of the post at ``delivered``, to know it again."""
         self.waits = 0
         """A place that was not acknowledged at the last look."""
 

@@ -18,7 +18,7 @@ from chatroom.storage.records import (
     Sanction,
 )
 from chatroom.storage.redis import entries, people
-from chatroom.storage.redis.store import BUCKETS, Command, Store
+from chatroom.storage.redis.store import BUCKETS, Store
 from chatroom.storage.redis.transaction import Transaction
 from chatroom.storage.vault import Vault
 
@@ -92,21 +92,22 @@ def save_sanction(change: Transaction, vault: Vault, sanction: Sanction) -> Sanc
     change.put(SANCTION_OF, of, str(numbered.number).encode())
     if sanction.kind in SHUT_OUT:
         people.revoke_tickets(change, sanction.target)
+    _bar(change, sanction.kind, sanction.target, sanction.until)
     change.tell(sanction.kind, sanction.target)
     return numbered
 
 
-def lift_sanction(change: Transaction, number: int) -> tuple[str, str] | None:
-    """Take a sanction back; return its kind and target, ``None``: none of this number held."""
+def lift_sanction(change: Transaction, number: int) -> bool:
+    """See ``Engine.lift_sanction``."""
     value = change.get(SANCTIONS, str(number))
     if value is None:
-        return None
+        return False
     _, kind, target, until, _ = _split(b"0", value)
     if until < time.time():
-        return None
+        return False
     _remove(change, number, kind, target)
     change.tell(f"un{kind}", target)
-    return kind, target
+    return True
 
 
 def forget_sanctions(change: Transaction, target: str) -> None:
@@ -118,6 +119,7 @@ def forget_sanctions(change: Transaction, target: str) -> None:
 
 def _remove(change: Transaction, number: int, kind: str, target: str) -> None:
     change.remove(SANCTIONS, str(number))
+    _bar(change, kind, target, 0)
     if change.get(SANCTION_OF, f"{kind} {target}") == str(number).encode():
         change.remove(SANCTION_OF, f"{kind} {target}")
 
@@ -138,32 +140,20 @@ def load_sanctions(store: Store, vault: Vault, target: str | None) -> list[Sanct
     ]
 
 
-def bar(store: Store, kind: str, target: str, until: float) -> None:
-    """Let no log of any slot take posts of somebody; ``until`` 0 ends it.
+def _bar(change: Transaction, kind: str, target: str, until: float) -> None:
+    """Let the logs of no slot take posts of somebody from this change on; 0 ends it.
 
-    :raises StoreError: it is not certain that all do.
+    On one Redis that is a part of the change itself; on a Cluster it could not be.
     """
     if kind == LOCKDOWN or "/" in target:
         return
     end = "1e15" if math.isinf(until) else repr(until)
-    commands: list[Command] = []
     for number in range(BUCKETS):
         key = entries.barred(entries.bucket(number))
-        name = f"{kind} {target}"
-        commands.append(("HSET", key, name, end) if until else ("HDEL", key, name))
-    answers = store.batch([*commands, *store.confirmation()])
-    for answer in answers[:BUCKETS]:
-        if isinstance(answer, Exception):
-            raise store.unusable(answer)
-    store.check(answers[BUCKETS:])
-
-
-def bar_all(store: Store) -> None:
-    """Bring who may not post into all slots: a node may have died in between."""
-    now = time.time()
-    for _, kind, target, until, _ in _all(store):
-        if until >= now:
-            bar(store, kind, target, until)
+        if until:
+            change.do("HSET", key, f"{kind} {target}", end)
+        else:
+            change.do("HDEL", key, f"{kind} {target}")
 
 
 # -- the audit trail -------------------------------------------------------------------------
