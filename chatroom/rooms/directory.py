@@ -258,10 +258,11 @@ class Directory:
         self._catalogue.locked_close_mailbox(person.mailbox)
         self._keeper.locked_forget(account.id)
         other = self.elsewhere.people.get(account.id)
+        is_last = self.elsewhere.locked_is_last(person)
         for room in person.rooms:
             if other is None or room.log not in other.rooms:
                 room.people.pop(account.id, None)
-            if not self._is_quiet and other is None:
+            if is_last and not self._is_quiet:
                 self.memberships.locked_announce(room, LEAVE, account.id, account.name)
 
     def be_quiet(self) -> None:

@@ -31,6 +31,7 @@ class Elsewhere:
         self._memberships = memberships
         self.people: Mapping[str, Presence] = {}
         """By account id; replaced, never changed."""
+        self._unsure: dict[str, Presence] = {}
 
     # -- what the engine asks and tells ----------------------------------------------------------
 
@@ -55,6 +56,13 @@ class Elsewhere:
                     if (room := self._catalogue.of_log(log)) is not None:
                         room.people[account_id] = None
 
+    def left(self, people: Mapping[str, bool]) -> None:
+        with self._lock:
+            for account_id, is_nowhere in people.items():
+                one = self._unsure.pop(account_id, None)
+                if one is not None and is_nowhere and account_id not in self._people:
+                    self._locked_announce(LEAVE, one)
+
     def vanished(self, people: list[Presence]) -> None:
         with self._lock:
             for one in people:
@@ -73,6 +81,16 @@ class Elsewhere:
                 self._memberships.locked_announce(room, kind, one.account_id, one.name)
 
     # -- what the rooms ask ----------------------------------------------------------------------
+
+    def locked_is_last(self, person: Person) -> bool:
+        """Tell whether somebody who goes is at no other node, as far as it is known.
+
+        Otherwise the leaving is announced when the engine says that it was one.
+        """
+        is_last = person.account.id not in self.people
+        if not is_last:
+            self._unsure[person.account.id] = person.presence()
+        return is_last
 
     def everybody(self) -> list[Presence]:
         """Return who is here and elsewhere, those of this node first. Any thread."""

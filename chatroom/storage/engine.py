@@ -49,6 +49,12 @@ class Watcher(Protocol):
     def elsewhere(self, people: Mapping[str, Presence]) -> None:
         """These are at other nodes now, by account id; in place of what was said before."""
 
+    def left(self, people: Mapping[str, bool]) -> None:
+        """That these have left is known now, by account id: True when they are at no other node.
+
+        Of the nodes that somebody leaves at the same moment, the last one is told True.
+        """
+
     def vanished(self, people: list[Presence]) -> None:
         """These were at a node that died. Of all nodes one alone is told."""
 

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 from collections.abc import Iterable
 
 from chatroom.errors import StoreError
@@ -140,9 +141,10 @@ class Delivery:
     def deliver_passing(self, key: str, data: bytes) -> None:
         """Deliver somebody's coming or going at another node."""
         sender, _, sealed = data.partition(b" ")
+        now = int(time.time() * 1000) / 1000
         for followed in self._logs.all_followed():
             if followed.keys.key == key:
-                one = Entry(b"", 0, sender.decode(), "", 0.0, sealed)
+                one = Entry(b"", 0, sender.decode(), "", now, sealed)
                 self._deliver(followed, self._opened(followed, [one]))
 
     def look(self) -> None:

@@ -7,6 +7,7 @@ from time to time also when nothing rang.
 import contextlib
 import logging
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 import redis
@@ -16,6 +17,8 @@ from chatroom.storage.redis import entries
 from chatroom.storage.redis.store import BUCKETS, Store
 
 CONTROL_BELL = "{c}:bell"
+PRESENCE = "here"
+"""What the control bell says when somebody came or went."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 _LISTEN_SECONDS = 1.0
@@ -50,13 +53,15 @@ class Doorbell:
     :param store: where the bells are.
     :param node: name of this node's run: its own news ring nowhere.
     :param rung: who is told.
+    :param stir: is called when somebody came or went at another node; must not block.
     """
 
-    def __init__(self, store: Store, node: str, rung: Rung) -> None:
+    def __init__(self, store: Store, node: str, rung: Rung, stir: Callable[[], None]) -> None:
         self._store = store
         self._node = node.encode()
         self._own_bell = f"{{c}}:bell:{node}"
         self._rung = rung
+        self._stir = stir
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="doorbell")
 
@@ -98,7 +103,10 @@ class Doorbell:
     def _hear(self, message: dict[str, object]) -> None:
         data = message["data"]
         if message["channel"] == CONTROL_BELL.encode():
-            self._rung.ring_controls()
+            if data == PRESENCE.encode():
+                self._stir()
+            else:
+                self._rung.ring_controls()
         elif isinstance(data, bytes):
             node, _, rest = data.partition(b" ")
             if node == self._node:

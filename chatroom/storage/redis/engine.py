@@ -63,11 +63,11 @@ class RedisEngine:
         self._vault = self._store.open(data_dir)
         self.node = node_id(data_dir)
         self._logs = Logs(self._store, self._vault)
-        self._writer = Writer(self._store, self._vault, self._logs, self.node)
-        self._doorbell = Doorbell(self._store, self._writer.run, self._writer)
+        self._presence = PresenceKeeper(self._store, self._vault, self.node)
+        self._writer = Writer(self._store, self._vault, self._logs, self.node, self._presence.stir)
+        self._doorbell = Doorbell(self._store, self._writer.run, self._writer, self._presence.stir)
         self._changes = Transactions(self._store, self._writer.hand_out)
         self._is_kept_up = keep is not None
-        self._presence = PresenceKeeper(self._store, self._vault, self.node)
         self.retention = Retention(self._store, keep or Keep())
         self.append = self._writer.append
         self.wait_for_space = self._writer.wait_for_space

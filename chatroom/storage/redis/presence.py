@@ -25,6 +25,7 @@ from chatroom.storage.vault import Vault
 NODES = "{c}:nodes"
 """Run of a node → when it was heard, number of changes of its people, and what is sealed of it."""
 ROUND_SECONDS = 1.5
+_REST_SECONDS = 0.2  # between two rounds, whoever comes and goes
 HEARTBEAT_SECONDS = 5.0
 DEAD_SECONDS = 6.0
 """How long the heartbeat must have been missing, as one node sees it that has answers itself."""
@@ -63,6 +64,7 @@ class PresenceKeeper:
         self._others: dict[str, _Other] = {}
         self.nodes: list[Node] = []
         self._stopping = threading.Event()
+        self._stirred = threading.Event()
         self._thread = threading.Thread(target=self._go_on, name="presence")
 
     def start(self) -> None:
@@ -80,12 +82,19 @@ class PresenceKeeper:
         Idempotent.
         """
         self._stopping.set()
+        self._stirred.set()
         if self._thread.is_alive():
             self._thread.join()
 
+    def stir(self) -> None:
+        """Somebody came or went, here or elsewhere: look soon. Any thread; returns at once."""
+        self._stirred.set()
+
     def _go_on(self) -> None:
         assert self.watcher is not None
-        while not self._stopping.wait(jitter(ROUND_SECONDS)):
+        while not self._stopping.wait(_REST_SECONDS):
+            self._stirred.wait(jitter(ROUND_SECONDS))
+            self._stirred.clear()
             try:
                 self._round(self.watcher)
             except StoreError as error:
@@ -97,9 +106,9 @@ class PresenceKeeper:
 
     def _round(self, watcher: Watcher) -> None:
         begun = time.monotonic()
-        if not self._report(watcher.here()):
+        if not self._report(watcher):
             self._is_known, self._told = False, {}
-            self._report(watcher.here())
+            self._report(watcher)
             watcher.returned()
         self._lag = time.monotonic() - begun
         self._look()
@@ -109,9 +118,11 @@ class PresenceKeeper:
 
     # -- one's own ------------------------------------------------------------------------------
 
-    def _report(self, people: list[Presence]) -> bool:
+    def _report(self, watcher: Watcher) -> bool:
         """Tell what has changed here; False when others have taken this node for dead."""
-        fresh, changed = {}, []
+        people = watcher.here()
+        fresh: dict[str, tuple[Presence, bytes]] = {}
+        changed: list[str | bytes] = []
         for exact in people:
             one = replace(exact, active=exact.active // _ACTIVE_SECONDS * _ACTIVE_SECONDS)
             told = self._told.get(one.account_id)
@@ -131,9 +142,11 @@ class PresenceKeeper:
         (answer,) = self._store.batch([post_script(scripts.REPORT, keys, arguments)])
         if isinstance(answer, Exception):
             raise self._store.unusable(answer)
-        if answer:
+        if answer[0]:
             self._is_known, self._told = True, fresh
-        return bool(answer)
+            nowhere = {account_id.decode() for account_id in answer[1:]}
+            watcher.left({account_id: account_id in nowhere for account_id in left})
+        return bool(answer[0])
 
     # -- others ---------------------------------------------------------------------------------
 

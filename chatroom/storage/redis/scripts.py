@@ -136,20 +136,33 @@ return count
 
 # KEYS: nodes, heartbeat, people. ARGV: run, ms that the heartbeat lives, what is sealed of the
 # node, number of those who have left or "new", their ids; then ids and seals of who changed.
-# Answers 1, or 0 when others have taken the node for dead: then nothing was done.
+# Answers {1, the ids of those who have left and are at no other node}, or {0} when others have
+# taken the node for dead: then nothing was done.
 REPORT = """
 local was = redis.call('HGET', KEYS[1], ARGV[1])
 local count = was and tonumber(string.match(was, '^%d+ (%d+)')) or 0
-if not was and redis.call('EXISTS', KEYS[2]) == 0 and ARGV[4] ~= 'new' then return 0 end
+if not was and redis.call('EXISTS', KEYS[2]) == 0 and ARGV[4] ~= 'new' then return {0} end
 local now = redis.call('TIME')
 local left = tonumber(ARGV[4]) or 0
-for i = 5, 4 + left do redis.call('HDEL', KEYS[3], ARGV[i]) end
+local answer = {1}
+local runs = left > 0 and redis.call('HKEYS', KEYS[1]) or {}
+for i = 5, 4 + left do
+  redis.call('HDEL', KEYS[3], ARGV[i])
+  local is_elsewhere = 0
+  for _, run in ipairs(runs) do
+    is_elsewhere = is_elsewhere + redis.call('HEXISTS', '{c}:here:' .. run, ARGV[i])
+  end
+  if is_elsewhere == 0 then answer[#answer + 1] = ARGV[i] end
+end
 for i = 5 + left, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
-if #ARGV > 4 then count = count + 1 end
+if #ARGV > 4 then
+  count = count + 1
+  redis.call('PUBLISH', '{c}:bell', 'here')
+end
 redis.call('SET', KEYS[2], '1', 'PX', ARGV[2])
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %d ', now[1] * 1000 +
   math.floor(now[2] / 1000), count) .. ARGV[3])
-return 1
+return answer
 """
 
 # KEYS: nodes, heartbeat, people. ARGV: run. Answers the people of a node that is dead, and forgets

@@ -9,6 +9,7 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Callable
 
 from chatroom.errors import StoreError
 from chatroom.storage.engine import Committed, Controlled, Returned
@@ -37,11 +38,14 @@ class Writer:
     :param node: name of this data directory's node.
     """
 
-    def __init__(self, store: Store, vault: Vault, logs: Logs, node: str) -> None:
+    def __init__(
+        self, store: Store, vault: Vault, logs: Logs, node: str, stir: Callable[[], None]
+    ) -> None:
         self.run = f"{node}-{secrets.token_hex(4)}"
         """Names this run of the node."""
         self._logs = logs
         self._vault = vault
+        self._stir = stir
         self._appending = Appending(store, vault, logs, self.run)
         self._controls = Controls(store)
         self._delivery = Delivery(store, vault, logs, self._appending)
@@ -235,6 +239,7 @@ class Writer:
         passing = [p for p in posts if p.kind not in KEPT]
         if passing:
             self._appending.pass_on(passing)
+            self._stir()
         self._delivery.deliver_own(delivered)
 
     def _append_kept(self, kept: list[Post]) -> Result:
