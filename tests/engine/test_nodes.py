@@ -254,7 +254,7 @@ def test_messages_that_are_too_old_or_too_much_go_and_the_log_counts_on(
     engine.retention.expire(time.time() + 2 * 86400)
     assert (engine.span("lobby").first, engine.span("lobby").last) == (6, 5)
     assert engine.read("lobby", 0, 9, 9) == []
-    for i in range(4000):
+    for _ in range(4000):
         while not engine.append(post(random.randbytes(500).hex())):
             engine.wait_for_space(1)
     assert engine.settle(PATIENCE)
