@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import AuthenticationError, NoScriptError
 
 from chatroom.errors import Damaged, StoreError, VaultError
 from chatroom.storage import lock
@@ -77,7 +77,13 @@ class Store:
 
     def unusable(self, error: Exception) -> StoreError:
         """Return the sentence about an error of the store."""
-        return StoreError(f"The store {self.name} cannot be used: {str(error).rstrip('.')}.")
+        text = str(error)
+        if isinstance(error, AuthenticationError) or "NOAUTH" in text or "AUTH <user>" in text:
+            return StoreError(
+                f"The store {self.name} wants another user or password: give them with "
+                "--engine-user, and CHATROOM_ENGINE_PASSWORD or --engine-password-file."
+            )
+        return StoreError(f"The store {self.name} cannot be used: {text.rstrip('.')}.")
 
     def batch(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands together on one connection; return their answers, errors among them.

@@ -1,0 +1,112 @@
+"""Servers with ``--engine redis://``: two on one Redis, and without it."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import StartServer
+from tests.harness import PROGRAM, run_server
+from tests.redis_server import RedisServer
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path / "store")
+    yield server
+    server.close()
+
+
+def test_people_stay_when_the_store_is_away_and_everything_goes_on_after_it(
+    start_server: StartServer, store: RedisServer
+) -> None:
+    server = start_server(engine=store.url)
+    server.wait_for_line("engine-replicas is 0")
+    ann, bob = server.join("ann"), server.join("bob")
+    ann.send("before")
+    bob.until("ann: before")
+    store.kill()
+    ann.send("into the void")
+    ann.until("not accepted")
+    bob.send("/viewusers")
+    bob.until("ann")
+    late = server.peer()
+    late.send("n", "ann")
+    store.start()
+    server.wait_for_line("store answers again")
+    ann.send("after")
+    assert "void" not in bob.until("ann: after")
+    server.join("eve").send("hello")
+    bob.until("eve: hello")
+    late.close()
+
+
+def test_a_ban_on_one_server_ends_the_session_and_the_posts_on_another(
+    start_server: StartServer, store: RedisServer
+) -> None:
+    one = start_server(engine=store.url, folder="one")
+    boss = one.join_superuser("boss")
+    keys = one.folder.with_name("two") / "data"
+    keys.mkdir(parents=True, mode=0o700)
+    for name in ("keyring", "master.key"):
+        shutil.copy(one.data_dir / name, keys / name)
+    two = start_server(engine=store.url, folder="two")
+    assert (one.data_dir / "node-id").read_text() != (two.data_dir / "node-id").read_text()
+    ann, bob = two.join("ann"), two.join("bob")
+    ann.send("hello from two")
+    boss.until("ann: hello from two")
+    boss.send("/ban ann")
+    boss.until("ann")
+    ann.until_end()
+    assert "banned" in ann.seen
+    boss.send("is she gone?")
+    bob.until("boss: is she gone?")
+
+
+def test_a_wrong_address_is_told_in_one_sentence(tmp_path: Path) -> None:
+    done = run_server(tmp_path, "--port", "0", engine="redis://user:secret@127.0.0.1:1/0")
+    assert done.returncode == 1
+    (*_, sentence) = done.stderr.splitlines()
+    assert sentence.startswith("The store redis://127.0.0.1:1/0 cannot be used: ")
+    assert "secret" not in done.stderr
+    done = run_server(tmp_path, "--port", "0", engine="postgres://127.0.0.1")
+    assert done.returncode == 2
+    assert "CHATROOM_ENGINE is 'postgres://127.0.0.1'; it must be an address" in done.stderr
+
+
+def test_a_password_comes_from_the_environment_or_a_private_file(
+    start_server: StartServer, store: RedisServer, tmp_path: Path
+) -> None:
+    store.client.config_set("requirepass", "geheim")
+    done = run_server(tmp_path, "--port", "0", engine=store.url)
+    assert "wants another user or password" in done.stderr
+    start_server(engine=store.url, engine_password="geheim").stop()
+    file = tmp_path / "password"
+    file.write_text("geheim\n")
+    file.chmod(0o644)
+    done = run_server(tmp_path, "--port", "0", engine=store.url, engine_password_file=file)
+    assert "can be read by others" in done.stderr
+    file.chmod(0o600)
+    start_server(engine=store.url, engine_password_file=file).stop()
+
+
+def test_without_the_package_one_sentence_says_what_to_install(tmp_path: Path) -> None:
+    blocker = tmp_path / "redis.py"
+    blocker.write_text("raise ModuleNotFoundError('No module named redis', name='redis')\n")
+    code = f"import sys, runpy; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[1:] = []"
+    code += f"; sys.path.insert(1, {str(Path(PROGRAM[1]).parent)!r})"
+    code += f"; runpy.run_path({PROGRAM[1]!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"CHATROOM_ENGINE": "redis://127.0.0.1:1", "PATH": "/usr/bin:/bin"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "pip install -r requirements-cluster.txt" in done.stderr
+    assert "Traceback" not in done.stderr
