@@ -109,8 +109,13 @@ def _host(text: str) -> str:
 _ENGINES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 
 
+def is_engine(text: str) -> bool:
+    """Tell whether a text looks like the address of an engine."""
+    return text.startswith(_ENGINES) and not any(c.isspace() for c in text)
+
+
 def _engine(text: str) -> str:
-    if text and (not text.startswith(_ENGINES) or any(c.isspace() for c in text)):
+    if text and not is_engine(text):
         raise ValueError
     return text
 

@@ -53,6 +53,9 @@ _log = logging.getLogger(__name__)
 STOP_SECONDS = 4.0
 """Deadline through all steps of a stop."""
 _WEAK_SCRYPT_N = 16384
+_CLUSTER_MISSING = (
+    "--engine needs the package redis: run 'pip install -r requirements-cluster.txt'."
+)
 
 
 class Server:
@@ -247,9 +250,7 @@ def open_engine(settings: config.Settings, keep: Keep | None = None) -> Engine:
     except ModuleNotFoundError as error:
         if error.name != "redis":
             raise
-        raise StartError(
-            "--engine needs the package redis: run 'pip install -r requirements-cluster.txt'."
-        ) from None
+        raise StartError(_CLUSTER_MISSING) from None
     return RedisEngine(
         settings.data_dir,
         settings.engine,
@@ -258,6 +259,26 @@ def open_engine(settings: config.Settings, keep: Keep | None = None) -> Engine:
         settings.engine_replicas,
         keep,
     )
+
+
+def _migrate(url: str, settings: config.Settings) -> int:
+    try:
+        from chatroom.storage.redis.moving import move
+    except ModuleNotFoundError:
+        raise StartError(_CLUSTER_MISSING) from None
+    if not config.is_engine(url):
+        raise UserError(f"--to is an address such as redis://HOST:PORT/0, not '{url}'.")
+    with lock.held(settings.data_dir):
+        source = SqliteEngine(settings.data_dir, settings.durability)
+        try:
+            done = move(
+                source, settings.data_dir, url, settings.engine_user, settings.engine_password_file
+            )
+        finally:
+            source.close()
+    print(done)
+    print("Start the servers with --engine and the same address.")
+    return 0
 
 
 def _tls(settings: config.Settings) -> Tls:
@@ -277,6 +298,8 @@ def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
         return 0
     if arguments.command in operator.KEY_COMMANDS:
         return operator.change_keys(arguments, settings.data_dir)
+    if arguments.command == "migrate":
+        return _migrate(arguments.to, settings)
     with contextlib.ExitStack() as parts:
         engine = open_engine(settings)
         parts.callback(engine.close)

@@ -67,6 +67,8 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     command.add_argument("user", metavar="NAME")
     command.add_argument("--yes", action="store_true", help="do not ask")
     add("list-users", "list all accounts")
+    command = add("migrate", "move everything into Redis or Valkey; the server must be stopped")
+    command.add_argument("--to", metavar="URL", required=True, help="as --engine takes it")
     command = add("audit", "print what superusers and operators did, the newest last")
     command.add_argument("--last", metavar="N", type=int, default=AUDIT_SHOWN, help="how many")
     command = add("lockdown", "let nobody new come in, or end that; who is inside stays")

@@ -140,6 +140,18 @@ def load_ticket(db: sqlite3.Connection, vault: Vault, digest: bytes) -> Ticket |
     return unseal_ticket(vault, Ticket(*fields), sealed)
 
 
+def load_tickets(db: sqlite3.Connection, vault: Vault) -> list[Ticket]:
+    """Return the tickets that hold; damaged ones do not."""
+    found = []
+    for *fields, sealed in db.execute(
+        "SELECT digest, account, until, sealed FROM tickets WHERE until>=?", (time.time(),)
+    ).fetchall():
+        ticket = unseal_ticket(vault, Ticket(*fields), sealed)
+        if ticket is not None:
+            found.append(ticket)
+    return found
+
+
 def seal_ticket(vault: Vault, ticket: Ticket) -> bytes:
     """Return the seal of a ticket."""
     return vault.seal(b"", _ticket_place(ticket))

@@ -117,6 +117,18 @@ class SqliteEngine:
         self._history.drop(log)
         self.upkeep.wipe()
 
+    # -- only for a move to another engine ------------------------------------------------------
+
+    def tickets(self) -> list[Ticket]:
+        """Return the tickets that hold."""
+        return self._read(lambda db: rooms.load_tickets(db, self._vault))
+
+    def sessions(self, log: str) -> list[tuple[bytes, int, float]]:
+        """Return the counting sessions of a log: key, last number, when it was used last."""
+        found = self._read(lambda db: self._logs.find(db, log))
+        query = "SELECT session, last, used FROM numbers WHERE log=?"
+        return self._read(lambda db: db.execute(query, (found.id,)).fetchall()) if found else []
+
     # -- rooms, places, tickets, audit --------------------------------------------------------
 
     def rooms(self) -> list[RoomRecord]:

@@ -88,8 +88,17 @@ def superusers(store: Store, vault: Vault) -> int:
     return count
 
 
-def save(change: Transaction, vault: Vault, account: Account, ends_sessions: bool) -> Account:
-    """See ``Engine.save_account``."""
+def save(
+    change: Transaction,
+    vault: Vault,
+    account: Account,
+    ends_sessions: bool,
+    may_look_alike: bool = False,
+) -> Account:
+    """See ``Engine.save_account``.
+
+    :param may_look_alike: of accounts that were made before that was looked at.
+    """
     saved = replace(account, version=account.version + 1)
     is_superuser = saved.grant == SUPERUSER
     name = vault.index(fold(saved.name)).hex()
@@ -114,7 +123,7 @@ def save(change: Transaction, vault: Vault, account: Account, ends_sessions: boo
             old = None  # nobody can tell what it was: its tickets go
     if account.version == 0 or (old is not None and old.name != saved.name):
         _forget_names(change, saved.id)
-        _claim(change, vault, saved, name)
+        _claim(change, vault, saved, name, may_look_alike)
     if account.version and (old is None or old.password != saved.password):
         revoke_tickets(change, saved.id)
     _note_superuser(change, saved.id, is_superuser)
@@ -144,11 +153,14 @@ def check_act(change: Transaction, vault: Vault, act: Audit) -> None:
         raise Demoted("You are not a superuser any more; nothing was done.")
 
 
-def _claim(change: Transaction, vault: Vault, account: Account, name: str) -> None:
+def _claim(
+    change: Transaction, vault: Vault, account: Account, name: str, may_look_alike: bool
+) -> None:
     looks = [key.hex() for key in skeletons.keys(vault, skeletons.PEOPLE, account.name)]
-    for look in looks:
-        if change.get(LOOKS, look) is not None:
-            raise Lookalike(account.name)
+    taken = [look for look in looks if change.get(LOOKS, look) is not None]
+    if taken and not may_look_alike:
+        raise Lookalike(account.name)
+    looks = [look for look in looks if look not in taken]
     for look in looks:
         change.put(LOOKS, look, account.id.encode())
     change.put(NAMES, name, account.id.encode())

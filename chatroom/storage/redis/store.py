@@ -18,6 +18,8 @@ from chatroom.storage.redis.address import shown
 from chatroom.storage.vault import KEYRING_FILE, Vault, open_vault
 
 META = "{c}:meta"
+MOVING = "moving"
+"""Field of META: a move into this store has begun and not ended."""
 BUCKETS = 64
 """Slots that the logs are spread over; the keys of one log are in one of them."""
 ACKNOWLEDGE_MS = 1000
@@ -153,8 +155,10 @@ class Store:
 
     # -- what it belongs to ---------------------------------------------------------------------
 
-    def open(self, data_dir: Path) -> Vault:
+    def open(self, data_dir: Path, is_moving_in: bool = False) -> Vault:
         """Open the keyring in a data directory; a new store gets its seal.
+
+        :param is_moving_in: a store that is half moved in may be opened.
 
         :raises VaultError: the keyring cannot be used.
         :raises StoreError: the store cannot be used, or is sealed by another keyring.
@@ -173,6 +177,12 @@ class Store:
                 with self.asking() as client:
                     client.hsetnx(META, "seal", vault.seal(b"ok", _SEAL_PLACE))
             self.check_seal(vault)
+            with self.asking() as client:
+                is_half = client.hexists(META, MOVING)
+            if is_half and not is_moving_in:
+                raise StoreError(
+                    f"The move into the store {self.name} has not ended: run migrate again."
+                )
             return vault
 
     def check_seal(self, vault: Vault) -> None:
