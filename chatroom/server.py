@@ -40,6 +40,7 @@ from chatroom.net.tls import Tls
 from chatroom.ops import logs, operator
 from chatroom.ops.flags import Flags
 from chatroom.rooms.directory import Directory
+from chatroom.rooms.room import mailbox_of
 from chatroom.session.visit import serve
 from chatroom.storage import lock
 from chatroom.storage.engine import Engine
@@ -272,7 +273,12 @@ def _migrate(url: str, settings: config.Settings) -> int:
         source = SqliteEngine(settings.data_dir, settings.durability)
         try:
             done = move(
-                source, settings.data_dir, url, settings.engine_user, settings.engine_password_file
+                source,
+                mailbox_of,
+                settings.data_dir,
+                url,
+                settings.engine_user,
+                settings.engine_password_file,
             )
         finally:
             source.close()

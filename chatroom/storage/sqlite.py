@@ -1,6 +1,6 @@
 """The engine on one machine: SQLite for everything that is kept."""
 
-import socket
+import platform
 import sqlite3
 import threading
 import time
@@ -78,7 +78,7 @@ class SqliteEngine:
 
     def nodes(self) -> list[Node]:
         people = len(self._watcher.here()) if self._watcher is not None else 0
-        return [Node("", socket.gethostname(), self._since, people, 0.0, 0.0, True)]
+        return [Node("", platform.node(), self._since, people, 0.0, 0.0, True)]
 
     def close(self) -> None:
         self.upkeep.close()

@@ -8,19 +8,19 @@ tickets of clients hold on.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 from tqdm import tqdm
 
 from chatroom.errors import StoreError
-from chatroom.rooms.room import mailbox_of
-from chatroom.storage.records import REMOVED, Post
+from chatroom.storage import rooms as room_rows
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import REMOVED, Post, Ticket
 from chatroom.storage.redis import address, entries, orders, people
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.store import META, MOVING, Store
 from chatroom.storage.redis.transaction import NUMBERS, Transaction
-from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.vault import Vault
 
 PAGE = 500
@@ -28,10 +28,26 @@ PAGE = 500
 _ALL = 1_000_000_000
 
 
-def move(source: SqliteEngine, data_dir: Path, url: str, user: str, password: Path | None) -> str:
+class Source(Engine, Protocol):
+    """An engine that can tell all that it keeps."""
+
+    def tickets(self) -> list[Ticket]: ...
+
+    def sessions(self, log: str) -> list[tuple[bytes, int, float]]: ...
+
+
+def move(
+    source: Source,
+    mailbox_of: Callable[[str], str],
+    data_dir: Path,
+    url: str,
+    user: str,
+    password: Path | None,
+) -> str:
     """Copy what a data directory keeps into an empty store; return what was moved.
 
     :param source: nothing else may write to it.
+    :param mailbox_of: returns the name of the log of an account's mail.
     :param url: the store; user and password as for the engine.
     :raises StoreError: one of them cannot be used, the new one is not empty, or what was copied is
         not the same.
@@ -46,7 +62,7 @@ def move(source: SqliteEngine, data_dir: Path, url: str, user: str, password: Pa
                         f"The store {store.name} is not empty: name another one, or empty it."
                     )
                 client.hset(META, MOVING, 1)
-        done = _Move(source, store, vault).run()
+        done = _Move(source, store, vault, mailbox_of).run()
         with store.asking() as client:
             client.hdel(META, MOVING)
         return done
@@ -57,7 +73,9 @@ def move(source: SqliteEngine, data_dir: Path, url: str, user: str, password: Pa
 class _Move:
     """One move. One thread."""
 
-    def __init__(self, source: SqliteEngine, store: Store, vault: Vault) -> None:
+    def __init__(
+        self, source: Source, store: Store, vault: Vault, mailbox_of: Callable[[str], str]
+    ) -> None:
         self._source = source
         self._store = store
         self._vault = vault
@@ -109,7 +127,7 @@ class _Move:
             moved(1)
         change = Transaction(self._store)
         for account_id, found in places.items():
-            sealed = people.room_rows.seal_places(self._vault, account_id, found)
+            sealed = room_rows.seal_places(self._vault, account_id, found)
             change.do("HSET", people.PLACES, account_id, sealed)
         if change.writes:
             self._store.run(*change.packed())
@@ -181,9 +199,8 @@ class _Move:
 
     def _check(self, looked: Callable[[int], object]) -> int:
         for account in self._accounts:
-            self._same(
-                account.name, account, people.load_by_id(self._store, self._vault, account.id)
-            )
+            after = people.load_by_id(self._store, self._vault, account.id)
+            self._equal(f"the account {account.name}", replace(account, version=1), after)
             looked(1)
         rooms = [replace(room, version=1) for room in self._rooms]
         self._equal("the rooms", rooms, orders.load_rooms(self._store, self._vault))

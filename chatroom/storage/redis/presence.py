@@ -7,8 +7,8 @@ its run, so one that was started again is another one.
 
 import json
 import logging
+import platform
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -132,7 +132,7 @@ class PresenceKeeper:
                 changed += [one.account_id, told[1]]
             fresh[one.account_id] = told
         left = [account_id for account_id in self._told if account_id not in fresh]
-        info = {"node": self._node, "host": socket.gethostname(), "since": self._since}
+        info = {"node": self._node, "host": platform.node(), "since": self._since}
         info |= {"lag": self._lag, "people": len(people)}
         sealed = self._vault.seal(json.dumps(info).encode(), f"node {self._run}")
         number = str(len(left)) if self._is_known else _NEW
