@@ -7,12 +7,24 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chatroom.errors import StoreError, VaultError
-from chatroom.storage.records import BAN, JOIN, KEPT, Post, Sanction
+from chatroom.storage.records import (
+    BAN,
+    JOIN,
+    KEPT,
+    OPERATOR,
+    TEXT,
+    Invite,
+    Places,
+    Post,
+    RoomRecord,
+    Sanction,
+)
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.upkeep import Keep
 from tests.engine.conftest import Running, account, post
@@ -238,6 +250,30 @@ def test_what_too_few_replicas_have_is_not_confirmed_and_shown_when_they_have_it
         assert kept(here) == kept(there) == [(1, "one"), (2, "two")]
     finally:
         replica.close()
+
+
+def test_nothing_that_people_wrote_stands_in_clear_in_the_store(
+    primary: RedisServer, node: Callable[..., Running]
+) -> None:
+    here = node(primary)
+    engine, now = here.engine, time.time()
+    here.engine.follow("cellar")
+    password = {"hash": "ahashofthepassword"}
+    engine.save_account(replace(account("Clementine"), id="id", password=password))
+    engine.save_sanction(Sanction(BAN, "id", "Clementine", "Bartholomew", "insults", now, now + 9))
+    engine.save_room(RoomRecord("cellar", "id", "confidential"))
+    engine.save_places({"id": Places({"cellar": 1}, "cellar", now)})
+    engine.save_invite(Invite(b"d" * 32, 1, now + 9, "Bartholomew"))
+    engine.write_audit(OPERATOR.did("looked into the cellar", why="insults"))
+    engine.append(Post("cellar", TEXT, "other", "Bartholomew", "my confession"))
+    engine.append(Post("cellar", JOIN, "other", "Bartholomew"))
+    here.settle()
+    engine.erase("cellar", "other")
+    files = [file for file in primary.folder.rglob("*") if file.is_file()]
+    content = b"".join(file.read_bytes() for file in files).lower()
+    assert b"xadd" in content
+    words = ("clementine", "bartholomew", "insults", "password", "confession", "cellar")
+    assert [word for word in (*words, "confidential") if word.encode() in content] == []
 
 
 def test_messages_that_are_too_old_or_too_much_go_and_the_log_counts_on(

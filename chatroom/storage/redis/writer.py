@@ -236,6 +236,7 @@ class Writer:
         if passing:
             self._appending.pass_on(passing)
         self._delivery.deliver_own(delivered)
+        self._appending.acknowledge({post.log: post.seq for post in result.kept})
 
     def _append_kept(self, kept: list[Post]) -> Result:
         if self._appending.is_away and self._appending.may_try():
