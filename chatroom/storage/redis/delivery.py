@@ -140,10 +140,9 @@ class Delivery:
     def deliver_passing(self, key: str, data: bytes) -> None:
         """Deliver somebody's coming or going at another node."""
         sender, _, sealed = data.partition(b" ")
-        for followed in self._logs.all_followed():
-            if followed.keys.key == key:
-                one = Entry(b"", 0, sender.decode(), "", 0.0, sealed)
-                self._deliver(followed, self._opened(followed, [one]))
+        for followed in self._logs.with_keys([key]):
+            one = Entry(b"", 0, sender.decode(), "", 0.0, sealed)
+            self._deliver(followed, self._opened(followed, [one]))
 
     def look(self) -> None:
         """Deliver what no bell has told, and acknowledge what nobody has.

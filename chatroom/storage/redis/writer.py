@@ -274,9 +274,8 @@ class Writer:
             _log.exception("giving posts back failed")
 
     def _read_on(self, keys: set[str]) -> None:
-        followed = [one for one in self._logs.all_followed() if one.keys.key in keys]
         try:
-            self._delivery.read_on(followed)
+            self._delivery.read_on(self._logs.with_keys(keys))
         except StoreError as error:
             self._appending.failed(error)
 
