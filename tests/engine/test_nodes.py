@@ -207,6 +207,21 @@ def test_a_store_that_lost_messages_is_told_and_counts_on(
     assert [p.text for p in here.engine.read("lobby", 0, 9, 9)] == ["one", "four"]
 
 
+def test_a_log_that_was_dropped_has_not_lost_anything(
+    primary: RedisServer, node: Callable[..., Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = node(primary), node(primary)
+    for one in (here, there):
+        one.engine.follow("lobby")
+    say(here, "one", "two")
+    wait_until(lambda: len(kept(there)) == 2)
+    here.engine.drop("lobby")
+    say(there, "anew")
+    wait_until(lambda: len(kept(here)) == 3)
+    assert kept(here) == kept(there) == [(1, "one"), (2, "two"), (1, "anew")]
+    assert "forked" not in caplog.text
+
+
 def test_a_store_that_lost_everything_is_not_taken_for_a_new_one(
     primary: RedisServer, node: Callable[..., Running]
 ) -> None:

@@ -192,17 +192,23 @@ class Delivery:
         return False
 
     def _fork(self, followed: Followed) -> None:
-        """The log lost what was shown here: let it count on under another epoch, and say so."""
+        """The log is not the one that was shown here: it was dropped, or has lost something.
+
+        Then it counts on under another epoch, and that is said.
+        """
         keys = followed.keys
         epoch, last = self._store.run(
             scripts.FORK,
-            (keys.head, entries.logs_of(keys.bucket)),
+            (keys.head, entries.logs_of(keys.bucket), entries.dropped(keys.bucket)),
             (keys.key, followed.epoch, secrets.token_hex(4), followed.delivered),
         )
+        followed.epoch = epoch.decode()
+        if last < 0:
+            followed.delivered, followed.mark = 0, None
+            return
         _log.error(
             "history forked log=%s shown=%d kept=%d: the store lost messages that were shown",
             followed.name,
             followed.delivered,
             min(last, followed.delivered),
         )
-        followed.epoch = epoch.decode()

@@ -234,11 +234,5 @@ class Logs:
     def drop(self, name: str) -> None:
         """See ``Engine.drop``."""
         keys = self.keys(name)
-        answers = self._store.batch(
-            [
-                ("UNLINK", *keys.all),
-                ("SREM", entries.logs_of(keys.bucket), keys.key),
-                *self._store.confirmation(),
-            ]
-        )
-        self._store.check(answers[2:])
+        of_all = (entries.logs_of(keys.bucket), entries.dropped(keys.bucket))
+        self._store.run(scripts.DROP, (*of_all, *keys.all), (keys.key,))
