@@ -25,7 +25,8 @@ test: .venv/dev.stamp
 	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile $(ARGS)
 
 test-redis: .venv/dev.stamp
-	$(BIN)/python -m pytest --engine redis -m "not soak" -n 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --engine redis --ignore tests/engine -m "not soak" -n 3 \
+		--dist loadfile $(ARGS)
 
 soak: .venv/dev.stamp
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)

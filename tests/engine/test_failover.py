@@ -1,4 +1,4 @@
-"""A primary dies, Sentinel makes the replica one: what was confirmed is there, once, in order."""
+"""A primary dies, Sentinel makes a replica one: what was confirmed is there, once, in order."""
 
 import subprocess
 from collections.abc import Callable, Iterator

@@ -7,12 +7,24 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chatroom.errors import StoreError, VaultError
-from chatroom.storage.records import BAN, JOIN, KEPT, Post, Sanction
+from chatroom.storage.records import (
+    BAN,
+    JOIN,
+    KEPT,
+    OPERATOR,
+    TEXT,
+    Invite,
+    Places,
+    Post,
+    RoomRecord,
+    Sanction,
+)
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.upkeep import Keep
 from tests.engine.conftest import Running, account, post
@@ -195,6 +207,21 @@ def test_a_store_that_lost_messages_is_told_and_counts_on(
     assert [p.text for p in here.engine.read("lobby", 0, 9, 9)] == ["one", "four"]
 
 
+def test_a_log_that_was_dropped_has_not_lost_anything(
+    primary: RedisServer, node: Callable[..., Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = node(primary), node(primary)
+    for one in (here, there):
+        one.engine.follow("lobby")
+    say(here, "one", "two")
+    wait_until(lambda: len(kept(there)) == 2)
+    here.engine.drop("lobby")
+    say(there, "anew")
+    wait_until(lambda: len(kept(here)) == 3)
+    assert kept(here) == kept(there) == [(1, "one"), (2, "two"), (1, "anew")]
+    assert "forked" not in caplog.text
+
+
 def test_a_store_that_lost_everything_is_not_taken_for_a_new_one(
     primary: RedisServer, node: Callable[..., Running]
 ) -> None:
@@ -238,6 +265,30 @@ def test_what_too_few_replicas_have_is_not_confirmed_and_shown_when_they_have_it
         assert kept(here) == kept(there) == [(1, "one"), (2, "two")]
     finally:
         replica.close()
+
+
+def test_nothing_that_people_wrote_stands_in_clear_in_the_store(
+    primary: RedisServer, node: Callable[..., Running]
+) -> None:
+    here = node(primary)
+    engine, now = here.engine, time.time()
+    here.engine.follow("cellar")
+    password = {"hash": "ahashofthepassword"}
+    engine.save_account(replace(account("Clementine"), id="id", password=password))
+    engine.save_sanction(Sanction(BAN, "id", "Clementine", "Bartholomew", "insults", now, now + 9))
+    engine.save_room(RoomRecord("cellar", "id", "confidential"))
+    engine.save_places({"id": Places({"cellar": 1}, "cellar", now)})
+    engine.save_invite(Invite(b"d" * 32, 1, now + 9, "Bartholomew"))
+    engine.write_audit(OPERATOR.did("looked into the cellar", why="insults"))
+    engine.append(Post("cellar", TEXT, "other", "Bartholomew", "my confession"))
+    engine.append(Post("cellar", JOIN, "other", "Bartholomew"))
+    here.settle()
+    engine.erase("cellar", "other")
+    files = [file for file in primary.folder.rglob("*") if file.is_file()]
+    content = b"".join(file.read_bytes() for file in files).lower()
+    assert b"xadd" in content
+    words = ("clementine", "bartholomew", "insults", "password", "confession", "cellar")
+    assert [word for word in (*words, "confidential") if word.encode() in content] == []
 
 
 def test_messages_that_are_too_old_or_too_much_go_and_the_log_counts_on(

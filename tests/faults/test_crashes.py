@@ -14,6 +14,8 @@ from tests.faults.crowd import Crowd
 from tests.faults.disk import ServerOnDisk
 from tests.harness import PATIENCE
 
+pytestmark = pytest.mark.sqlite
+
 START_SECONDS = 2.0 * PATIENCE / 20
 SENDERS = 32
 

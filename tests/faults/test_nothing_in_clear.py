@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import StartServer
 from tests.harness import ServerProcess
 
+pytestmark = pytest.mark.sqlite
+
 SAID = ["secretpost", "secretmail", "secretaction", "secretannounce", "secretlater"]
 NAMES = ["Annabella", "Bartholomew", "Clementina"]
 ROOMS = ["hiddenroom", "hiddentopic"]

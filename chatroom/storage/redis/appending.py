@@ -169,7 +169,7 @@ class Appending:
                 result.refuse(post, f"You were {deed}; that was not sent.")
 
     def _confirm(self, result: Result, confirmed: list[object]) -> None:
-        """Let everybody have what enough replicas have; give back the rest."""
+        """Give back what too few replicas have."""
         if not confirmed:
             return
         try:
@@ -181,10 +181,14 @@ class Appending:
                 result.refuse(post, UNKNOWN)
             result.kept, result.repeated = [], []
             return
-        self.acknowledge({post.log: post.seq for post in result.kept})
 
     def acknowledge(self, places: dict[str, int]) -> None:
-        """Tell all nodes up to which place enough replicas have logs (by name)."""
+        """Tell all nodes up to which place enough replicas have logs (by name).
+
+        Without replicas to wait for, the store's script has told them already.
+        """
+        if not self._store.replicas or not places:
+            return
         commands = []
         for name, seq in places.items():
             keys = self._logs.keys(name)

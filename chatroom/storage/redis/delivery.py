@@ -141,11 +141,17 @@ class Delivery:
     def deliver_passing(self, key: str, data: bytes) -> None:
         """Deliver somebody's coming or going at another node."""
         sender, _, sealed = data.partition(b" ")
+<<<<<<< HEAD
         now = int(time.time() * 1000) / 1000
         for followed in self._logs.all_followed():
             if followed.keys.key == key:
                 one = Entry(b"", 0, sender.decode(), "", now, sealed)
                 self._deliver(followed, self._opened(followed, [one]))
+=======
+        for followed in self._logs.with_keys([key]):
+            one = Entry(b"", 0, sender.decode(), "", 0.0, sealed)
+            self._deliver(followed, self._opened(followed, [one]))
+>>>>>>> 8557b6d11438997654a5f78e3cab9090b7e4c6a7
 
     def look(self) -> None:
         """Deliver what no bell has told, and acknowledge what nobody has.
@@ -195,17 +201,23 @@ class Delivery:
         return False
 
     def _fork(self, followed: Followed) -> None:
-        """The log lost what was shown here: let it count on under another epoch, and say so."""
+        """The log is not the one that was shown here: it was dropped, or has lost something.
+
+        Then it counts on under another epoch, and that is said.
+        """
         keys = followed.keys
         epoch, last = self._store.run(
             scripts.FORK,
-            (keys.head, entries.logs_of(keys.bucket)),
+            (keys.head, entries.logs_of(keys.bucket), entries.dropped(keys.bucket)),
             (keys.key, followed.epoch, secrets.token_hex(4), followed.delivered),
         )
+        followed.epoch = epoch.decode()
+        if last < 0:
+            followed.delivered, followed.mark = 0, None
+            return
         _log.error(
             "history forked log=%s shown=%d kept=%d: the store lost messages that were shown",
             followed.name,
             followed.delivered,
             min(last, followed.delivered),
         )
-        followed.epoch = epoch.decode()

@@ -69,6 +69,11 @@ def logs_of(tag: str) -> str:
     return f"{tag}:logs"
 
 
+def dropped(tag: str) -> str:
+    """Return the key of the logs of a bucket that were dropped, with the epoch that they had."""
+    return f"{tag}:dropped"
+
+
 def bell(tag: str) -> str:
     """Return the channel that tells of news in the logs of a bucket."""
     return f"{tag}:bell"

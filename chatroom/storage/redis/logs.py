@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from chatroom.storage.records import REMOVED, Post, Span, Wanted
@@ -46,10 +46,11 @@ class Logs:
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
         self._vault = vault
-        # Guards the two tables; nothing else is done or taken under it.
+        # Guards the tables; nothing else is done or taken under it.
         self._lock = threading.Lock()
         self._keys: dict[str, Keys] = {}
         self._followed: dict[str, Followed] = {}
+        self._by_key: dict[str, Followed] = {}
 
     def keys(self, name: str) -> Keys:
         """Return the keys of a log."""
@@ -71,16 +72,24 @@ class Logs:
                 return
         found = Followed(name, self.keys(name), self._kept(name))
         with self._lock:
-            self._followed.setdefault(name, found)
+            if name not in self._followed:
+                self._followed[name] = self._by_key[found.keys.key] = found
 
     def unfollow(self, name: str) -> None:
         """See ``Engine.unfollow``."""
         with self._lock:
-            self._followed.pop(name, None)
+            gone = self._followed.pop(name, None)
+            if gone is not None:
+                del self._by_key[gone.keys.key]
 
     def followed(self, name: str) -> Followed | None:
         """Return how far this node has got in a log; ``None``: it does not follow it."""
         return self._followed.get(name)
+
+    def with_keys(self, keys: Iterable[str]) -> list[Followed]:
+        """Return those of the logs with these keys that are followed."""
+        with self._lock:
+            return [found for key in keys if (found := self._by_key.get(key)) is not None]
 
     def all_followed(self) -> list[Followed]:
         """Return all logs that are followed."""
@@ -225,11 +234,5 @@ class Logs:
     def drop(self, name: str) -> None:
         """See ``Engine.drop``."""
         keys = self.keys(name)
-        answers = self._store.batch(
-            [
-                ("UNLINK", *keys.all),
-                ("SREM", entries.logs_of(keys.bucket), keys.key),
-                *self._store.confirmation(),
-            ]
-        )
-        self._store.check(answers[2:])
+        of_all = (entries.logs_of(keys.bucket), entries.dropped(keys.bucket))
+        self._store.run(scripts.DROP, (*of_all, *keys.all), (keys.key,))

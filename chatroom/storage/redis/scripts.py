@@ -95,9 +95,13 @@ end
 return found
 """
 
-# KEYS: head, keys of the bucket. ARGV: key of the log, epoch that was known, fresh epoch, place
-# that was shown. Answers the epoch that holds now and the last place that was still there.
+# KEYS: head, keys of the bucket, dropped logs. ARGV: key of the log, epoch that was known, fresh
+# epoch, place that was shown. Answers the epoch that holds now and the last place that was still
+# there; -1: the log was dropped on purpose, and counts from 1 when it is written to again.
 FORK = """
+if redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[2] then
+  return {redis.call('HGET', KEYS[1], 'epoch') or '', -1}
+end
 local h = redis.call('HMGET', KEYS[1], 'epoch', 'counting', 'last')
 local last = tonumber(h[3] or '0')
 if h[1] and h[1] ~= ARGV[2] then return {h[1], last} end
@@ -120,6 +124,14 @@ for i = 1, #ARGV, 3 do
   end
 end
 return done
+"""
+
+# KEYS: keys of the bucket, dropped logs, head, and the log's other keys. ARGV: key of the log.
+DROP = """
+local epoch = redis.call('HGET', KEYS[3], 'epoch')
+if epoch then redis.call('HSET', KEYS[2], ARGV[1], epoch) end
+redis.call('SREM', KEYS[1], ARGV[1])
+return redis.call('UNLINK', unpack(KEYS, 3))
 """
 
 # KEYS: head, stream, gone. ARGV: the first place that stays.
@@ -202,7 +214,11 @@ return {1, told}
 
 ALL = {
     hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text
+<<<<<<< HEAD
     for text in (POST, ACKNOWLEDGE, HEADS, FORK, ERASE, TRIM, COMMIT, TOUCH, REPORT, REAP)
+=======
+    for text in (POST, ACKNOWLEDGE, HEADS, FORK, ERASE, TRIM, COMMIT, TOUCH, DROP)
+>>>>>>> 8557b6d11438997654a5f78e3cab9090b7e4c6a7
 }
 """All scripts by the name that the store gives them."""
 NAMES = {text: name for name, text in ALL.items()}

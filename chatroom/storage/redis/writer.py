@@ -241,6 +241,7 @@ class Writer:
             self._appending.pass_on(passing)
             self._stir()
         self._delivery.deliver_own(delivered)
+        self._appending.acknowledge({post.log: post.seq for post in result.kept})
 
     def _append_kept(self, kept: list[Post]) -> Result:
         if self._appending.is_away and self._appending.may_try():
@@ -278,9 +279,8 @@ class Writer:
             _log.exception("giving posts back failed")
 
     def _read_on(self, keys: set[str]) -> None:
-        followed = [one for one in self._logs.all_followed() if one.keys.key in keys]
         try:
-            self._delivery.read_on(followed)
+            self._delivery.read_on(self._logs.with_keys(keys))
         except StoreError as error:
             self._appending.failed(error)
 
