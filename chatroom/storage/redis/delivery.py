@@ -141,17 +141,10 @@ class Delivery:
     def deliver_passing(self, key: str, data: bytes) -> None:
         """Deliver somebody's coming or going at another node."""
         sender, _, sealed = data.partition(b" ")
-<<<<<<< HEAD
         now = int(time.time() * 1000) / 1000
-        for followed in self._logs.all_followed():
-            if followed.keys.key == key:
-                one = Entry(b"", 0, sender.decode(), "", now, sealed)
-                self._deliver(followed, self._opened(followed, [one]))
-=======
         for followed in self._logs.with_keys([key]):
-            one = Entry(b"", 0, sender.decode(), "", 0.0, sealed)
+            one = Entry(b"", 0, sender.decode(), "", now, sealed)
             self._deliver(followed, self._opened(followed, [one]))
->>>>>>> 8557b6d11438997654a5f78e3cab9090b7e4c6a7
 
     def look(self) -> None:
         """Deliver what no bell has told, and acknowledge what nobody has.

@@ -214,11 +214,7 @@ return {1, told}
 
 ALL = {
     hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text
-<<<<<<< HEAD
-    for text in (POST, ACKNOWLEDGE, HEADS, FORK, ERASE, TRIM, COMMIT, TOUCH, REPORT, REAP)
-=======
-    for text in (POST, ACKNOWLEDGE, HEADS, FORK, ERASE, TRIM, COMMIT, TOUCH, DROP)
->>>>>>> 8557b6d11438997654a5f78e3cab9090b7e4c6a7
+    for text in (POST, ACKNOWLEDGE, HEADS, FORK, ERASE, TRIM, COMMIT, TOUCH, DROP, REPORT, REAP)
 }
 """All scripts by the name that the store gives them."""
 NAMES = {text: name for name, text in ALL.items()}
