@@ -15,9 +15,10 @@ class Cluster:
 
     :param folder: for their files.
     :param urls: where each node finds the store: the same one, or each its own way to it.
+    :param flags: of all nodes.
     """
 
-    def __init__(self, folder: Path, urls: list[str]) -> None:
+    def __init__(self, folder: Path, urls: list[str], *flags: str) -> None:
         self._folder = folder
         self.nodes: list[ServerProcess] = []
         file = folder / f"keyring-{secrets.token_hex(4)}"
@@ -25,7 +26,7 @@ class Cluster:
             place = folder / f"node{number}"
             if self.nodes:
                 self._keyring("import", place, file)
-            self.nodes.append(ServerProcess(place, engine=url))
+            self.nodes.append(ServerProcess(place, *flags, engine=url))
             if len(self.nodes) == 1:
                 self._keyring("export", place, file)
 
@@ -37,6 +38,7 @@ class Cluster:
             env={**kept, **QUICK, "CHATROOM_KEYRING_PASSPHRASE": _PASSPHRASE},
             cwd=place if place.exists() else None,
             check=True,
+            capture_output=True,
             timeout=PATIENCE,
         )
 
