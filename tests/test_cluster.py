@@ -13,6 +13,8 @@ from tests.harness import PASSWORD, PATIENCE, Peer
 from tests.redis_server import RedisServer
 from tests.test_resume import events
 
+pytestmark = pytest.mark.sqlite  # these name their engines themselves
+
 DEAD_WITHIN = 15.0
 """Seconds after which a node that died has no people any more."""
 

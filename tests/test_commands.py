@@ -48,6 +48,7 @@ SUPERUSERS = (
     "kickuser",
     "lockdown",
     "mute",
+    "nodes",
     "purge",
     "reset-code",
     "restart",

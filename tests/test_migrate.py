@@ -12,6 +12,8 @@ from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess
 from tests.redis_server import RedisServer
 from tests.test_resume import events
 
+pytestmark = pytest.mark.sqlite  # these name their engines themselves
+
 
 @pytest.fixture(scope="module")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
