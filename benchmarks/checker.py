@@ -120,16 +120,17 @@ def main(words: list[str]) -> int:
         print("Name one history: python -m benchmarks.checker FILE", file=sys.stderr)
         return 2
     checker = Checker()
-    number = 0
+    taken = 0
     try:
         with Path(words[0]).open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
+            for line in lines:
                 checker.take(json.loads(line))
+                taken += 1
     except OSError as error:
         print(f"Cannot read {words[0]}: {error.strerror}. Name another file.", file=sys.stderr)
         return 2
     except (ValueError, KeyError, TypeError):
-        print(f"Line {number} of {words[0]} is no event; record it anew.", file=sys.stderr)
+        print(f"Line {taken + 1} of {words[0]} is no event; record it anew.", file=sys.stderr)
         return 2
     violations = checker.finish()
     print(
