@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.checker import Event, check, main
 
@@ -73,3 +75,38 @@ def test_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(file)]) == 1
     file.write_text("[]\n")
     assert main([str(file)]) == 2
+
+
+@given(
+    authors=st.lists(st.sampled_from(["ann", "bob", "cy"]), min_size=2, max_size=20),
+    fault=st.sampled_from(["lost", "twice", "swapped", "invented"]),
+    data=st.data(),
+)
+def test_one_mutation_is_found(authors: list[str], fault: str, data: st.DataObject) -> None:
+    events: list[Event] = []
+    people = ("ann", "bob", "cy")
+    waiting: dict[str, list[Event]] = {name: [] for name in people}
+    for seq, who in enumerate(authors, 1):
+        word = {"client": who, "room": "lobby", "cid": f"s-{seq}"}
+        events += [{"do": "sent", "text": f"t{seq}", **word}, {"do": "confirmed", **word}]
+        got = {"room": "lobby", "from": who, "cid": f"s-{seq}", "text": f"t{seq}", "seq": seq}
+        for name in people:
+            waiting[name].append({"do": "received", "client": name, **got})
+            if data.draw(st.booleans()):
+                events += waiting[name]
+                waiting[name] = []
+    for name in people:
+        events += [*waiting[name], {"do": "stayed", "client": name, "room": "lobby"}]
+    assert check(events) == []
+    got_at = [i for i, e in enumerate(events) if e["do"] == "received" and e["client"] == "bob"]
+    n = data.draw(st.integers(0, len(got_at) - 2))
+    here, there = got_at[n], got_at[n + 1]
+    if fault == "lost":
+        del events[here]
+    elif fault == "twice":
+        events.append(events[here])
+    elif fault == "swapped":
+        events[here], events[there] = events[there], events[here]
+    else:
+        events[here] = {**events[here], "text": "other"}
+    assert check(events)
