@@ -41,8 +41,9 @@ standard error.
 
 CHATROOM_PASSWORD may hold the password that belongs to --name.
 
-exit status: 0 all went well; 2 wrong flags; 3 not logged in; 4 the server cannot be reached or has
-ended the visit; 5 something was not delivered; 6 kicked; 130 interrupted
+exit status: 0 all went well; 2 wrong flags or settings; 3 not logged in, or not the right server;
+4 the server cannot be reached or has ended the visit; 5 something was not delivered; 6 kicked or
+banned; 124 the time of wait is over; 130 interrupted
 """
 
 
