@@ -3,11 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-<<<<<<< HEAD
-.PHONY: run client client-zipapp test test-redis soak check bench bench-login clean
-=======
-.PHONY: run client client-zipapp captures test soak check bench bench-login clean
->>>>>>> aabe6b512174b254e944a916d850013004f19c84
+.PHONY: run client client-zipapp captures test test-redis soak check bench bench-login clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)

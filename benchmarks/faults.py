@@ -1,0 +1,205 @@
+"""``python -m benchmarks.faults``: three nodes, people who talk all the time, and something breaks.
+
+Each fault is told with what the checker found, how long people could not be heard, and whether all
+nodes name the same people in the end.
+"""
+
+import argparse
+import contextlib
+import random
+import re
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import redis
+
+from benchmarks.checker import check
+from benchmarks.partition import Partition
+from benchmarks.recorder import History, Talker
+from tests.cluster import Cluster
+from tests.engine.test_failover import Watched
+from tests.redis_server import RedisServer
+
+PEOPLE = 12
+PACE = 0.2
+_CALM_SECONDS = 4.0
+_DEAD_WITHIN = 15.0
+_FLAGS = ("--engine-replicas=1", "--registrations-per-address=0", "--message-rate=0")
+
+
+class Scene:
+    """Nodes, the store behind them, and the network between."""
+
+    def __init__(self, cluster: Cluster, ways: list[Partition], store: RedisServer) -> None:
+        self.cluster = cluster
+        self.ways = ways
+        self.store = store
+
+
+def kill_node(scene: Scene) -> None:
+    scene.cluster.nodes[1].kill()
+
+
+def stop_node(scene: Scene) -> None:
+    scene.cluster.nodes[1].process.send_signal(signal.SIGSTOP)
+    time.sleep(30)
+    scene.cluster.nodes[1].process.send_signal(signal.SIGCONT)
+
+
+def hold_answers(scene: Scene) -> None:
+    scene.ways[1].hold(up=False, down=True)
+    time.sleep(10)
+    scene.ways[1].drop()
+    scene.ways[1].heal()
+
+
+def hold_questions(scene: Scene) -> None:
+    scene.ways[1].hold(up=True, down=False)
+    time.sleep(10)
+    scene.ways[1].drop()
+    scene.ways[1].heal()
+
+
+def silence_bells(scene: Scene) -> None:
+    with redis.Redis(port=scene.store.port) as client:
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            bells = client.client_list(_type="pubsub")
+            if bells:
+                with contextlib.suppress(redis.RedisError):
+                    client.client_kill_filter(_id=random.choice(bells)["id"])
+            time.sleep(0.05)
+
+
+def kill_primary(scene: Scene) -> None:
+    scene.store.kill()
+
+
+FAULTS: dict[str, Callable[[Scene], None]] = {
+    "kill -9 of a node": kill_node,
+    "a node stands still for 30 s": stop_node,
+    "no answers of the store for 10 s": hold_answers,
+    "no questions to the store for 10 s": hold_questions,
+    "doorbells cut at random for 10 s": silence_bells,
+    "kill -9 of the primary, Sentinel": kill_primary,
+}
+
+
+@contextlib.contextmanager
+def staged(folder: Path, has_sentinel: bool) -> Iterator[Scene]:
+    """Set the scene."""
+    with contextlib.ExitStack() as parts:
+        if has_sentinel:
+            watched = Watched(folder)
+            parts.callback(watched.close)
+            store, ways, urls = watched.primary, [], [watched.url] * 3
+        else:
+            store = RedisServer(folder / "primary")
+            parts.callback(store.close)
+            replica = RedisServer(folder / "replica", of=store)
+            parts.callback(replica.close)
+            ways = [Partition(("127.0.0.1", store.port)) for _ in range(3)]
+            urls = [f"redis://127.0.0.1:{way.address[1]}/0" for way in ways]
+            for way in ways:
+                parts.callback(way.close)
+        cluster = Cluster(folder, urls, *_FLAGS)
+        parts.callback(cluster.close)
+        yield Scene(cluster, ways, store)
+
+
+def run(name: str, fault: Callable[[Scene], None]) -> bool:
+    """Let it happen while people talk; print what was found; True when all is well."""
+    with tempfile.TemporaryDirectory() as place, staged(Path(place), "Sentinel" in name) as scene:
+        history = History()
+        addresses = [("127.0.0.1", node.port) for node in scene.cluster.nodes]
+        people = [
+            Talker(f"user{n}", addresses, n % len(addresses), history, PACE) for n in range(PEOPLE)
+        ]
+        for person in people:
+            person.start()
+        _all(lambda: all(person.is_in.is_set() for person in people))
+        for person in people:
+            person.must_talk.set()
+        time.sleep(_CALM_SECONDS)
+        begun = time.monotonic()
+        breaking = threading.Thread(target=fault, args=(scene,))
+        breaking.start()
+        breaking.join()
+        ended = time.monotonic()
+        time.sleep(2 * _CALM_SECONDS)
+        for person in people:
+            person.must_talk.clear()
+        _all(lambda: all(person.is_settled and person.is_in.is_set() for person in people))
+        is_right = _presence(scene, {person.name for person in people})
+        time.sleep(_CALM_SECONDS)
+        for person in people:
+            history.note("stayed", person.name)
+            person.must_stop.set()
+        for person in people:
+            person.join()
+        found = check(history.events)
+        counts = {do: sum(e["do"] == do for e in history.events) for do in ("sent", "confirmed")}
+        print(
+            f"{name}: {counts['sent']} sent, {counts['confirmed']} confirmed, "
+            f"{len(found)} violations; longest silence {_silence(history, begun):.1f} s of a fault "
+            f"of {ended - begun:.1f} s; presence {'right' if is_right else 'WRONG'}",
+            flush=True,
+        )
+        for sentence in found[:5]:
+            print(f"    {sentence}", flush=True)
+        return is_right and not found
+
+
+def _all(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def _silence(history: History, begun: float) -> float:
+    """Return the longest time from the fault on in which somebody had nothing confirmed."""
+    longest = 0.0
+    last: dict[str, float] = {}
+    for event in history.events:
+        if event["do"] == "confirmed":
+            if event["at"] > begun and event["client"] in last:
+                longest = max(longest, event["at"] - last[event["client"]])
+            last[event["client"]] = event["at"]
+    return longest
+
+
+def _presence(scene: Scene, names: set[str]) -> bool:
+    """Tell whether every node that lives names everybody, and nobody else, in time."""
+    nodes = [node for node in scene.cluster.nodes if node.process.poll() is None]
+    peers = [node.join(f"looker{number}") for number, node in enumerate(nodes)]
+    wanted = names | {f"looker{number}" for number in range(len(nodes))}
+    until = time.monotonic() + _DEAD_WITHIN
+    while time.monotonic() < until:
+        seen = [
+            set(re.findall(r"(?m)^\d+ +(\S+) +[01] +[1-9]", peer.answer_to("/viewusers")))
+            for peer in peers
+        ]
+        if all(one == wanted for one in seen):
+            return True
+        time.sleep(0.2)
+    print(f"    {[sorted(one ^ wanted) for one in seen]}")
+    return False
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run all faults, or those whose name holds a word; 1 when anything was found."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
+    parser.add_argument("--only", default="", metavar="TEXT", help="faults whose name holds it")
+    only = parser.parse_args(argv).only
+    chosen = {name: fault for name, fault in FAULTS.items() if only in name}
+    went_well = [run(name, fault) for name, fault in chosen.items()]
+    return int(not all(went_well))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
