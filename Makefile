@@ -46,7 +46,7 @@ bench: .venv/run.stamp
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements-dev.txt requirements-cluster.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt requirements-cluster.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 bench-login: .venv/run.stamp
