@@ -119,6 +119,8 @@ class Talker(threading.Thread):
             return True
         elif word == "message" and fields["kind"] == "text":
             self._cursor = fields["id"]
+            if " says " not in fields["text"]:  # of somebody who only looks
+                return False
             cid = fields.get("cid") or fields["text"].partition(" ")[0]
             seen = {"from": fields["from"], "cid": cid, "text": fields["text"]}
             self._history.note("received", name, **seen, seq=fields["seq"])

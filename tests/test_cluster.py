@@ -136,6 +136,8 @@ def test_a_node_that_stood_still_is_taken_for_dead_and_comes_back(cluster: Clust
     bob.until("ann: while you were away")
     ann.until("bob has joined")
     until(lambda: here(ann) == {"ann": "1", "bob": "1"})
+    bob.answer_to("/viewusers")
+    assert (bob.seen.count("bob has joined"), bob.seen.count("bob has left")) == (1, 0)
 
 
 # -- what superusers do -----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
-from chatroom.storage.records import JOIN, LEAVE, Presence, joined
+from chatroom.storage.records import ELSEWHERE, JOIN, LEAVE, Presence, joined
 
 
 class Elsewhere:
@@ -39,6 +39,9 @@ class Elsewhere:
         with self._lock:
             people = list(self._people.values())
         return [person.presence() for person in people]
+
+    def is_here(self, account_id: str) -> bool:
+        return account_id in self._people
 
     def elsewhere(self, people: Mapping[str, Presence]) -> None:
         with self._lock:
@@ -73,12 +76,12 @@ class Elsewhere:
         with self._lock:
             for person in self._people.values():
                 if person.account.id not in self.people:
-                    self._locked_announce(JOIN, person.presence())
+                    self._locked_announce(JOIN, person.presence(), ELSEWHERE)
 
-    def _locked_announce(self, kind: str, one: Presence) -> None:
+    def _locked_announce(self, kind: str, one: Presence, origin: object = None) -> None:
         for log in one.rooms:
             if (room := self._catalogue.of_log(log)) is not None:
-                self._memberships.locked_announce(room, kind, one.account_id, one.name)
+                self._memberships.locked_announce(room, kind, one.account_id, one.name, origin)
 
     # -- what the rooms ask ----------------------------------------------------------------------
 

@@ -144,11 +144,16 @@ class Memberships:
                 self._locked_switch(person, member, self._catalogue.lobby)
         self.locked_announce(room, LEAVE, person.account.id, person.account.name)
 
-    def locked_announce(self, room: Room, kind: str, account_id: str, name: str) -> None:
-        """Tell those in a room of a coming or going, if anybody else is there; under the lock."""
+    def locked_announce(
+        self, room: Room, kind: str, account_id: str, name: str, origin: object = None
+    ) -> None:
+        """Tell those in a room of a coming or going, if anybody else is there; under the lock.
+
+        :param origin: ``ELSEWHERE``: tell those at other nodes only.
+        """
         others = len(room.people) - (account_id in room.people)
         if others or room is self._catalogue.lobby:
-            self._engine.append(Post(room.log, kind, account_id, name))
+            self._engine.append(Post(room.log, kind, account_id, name, origin=origin))
 
     def visible(self, account_id: str) -> list[tuple[RoomRecord, int]]:
         """Return the rooms that exist for an account, each with the number of people here."""

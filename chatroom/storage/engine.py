@@ -46,6 +46,9 @@ class Watcher(Protocol):
     def here(self) -> list[Presence]:
         """Return the people of this node."""
 
+    def is_here(self, account_id: str) -> bool:
+        """Tell whether somebody is at this node."""
+
     def elsewhere(self, people: Mapping[str, Presence]) -> None:
         """These are at other nodes now, by account id; in place of what was said before."""
 

@@ -46,6 +46,10 @@ def counted(cid: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
+ELSEWHERE = object()
+"""``Post.origin`` of a coming that is told to other nodes only: here nobody saw a leaving."""
+
+
 @dataclass(slots=True)
 class Post:
     """One message on its way through a log. The engine sets ``seq`` and ``time`` at its commit.

@@ -3,11 +3,11 @@
 import logging
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from chatroom.errors import StoreError
 from chatroom.storage.engine import Committed
-from chatroom.storage.records import Post
+from chatroom.storage.records import LEAVE, Post
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.appending import Appending
 from chatroom.storage.redis.entries import Entry
@@ -26,11 +26,19 @@ class Delivery:
 
     committed: Committed
 
-    def __init__(self, store: Store, vault: Vault, logs: Logs, appending: Appending) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        logs: Logs,
+        appending: Appending,
+        is_here: Callable[[str], bool],
+    ) -> None:
         self._store = store
         self._vault = vault
         self._logs = logs
         self._appending = appending
+        self._is_here = is_here
         self._run_id = store.run_id()
 
     # -- one's own ------------------------------------------------------------------------------
@@ -144,7 +152,15 @@ class Delivery:
         now = int(time.time() * 1000) / 1000
         for followed in self._logs.with_keys([key]):
             one = Entry(b"", 0, sender.decode(), "", now, sealed)
-            self._deliver(followed, self._opened(followed, [one]))
+            # Other nodes have taken this one for dead: its own people have not left.
+            self._deliver(
+                followed,
+                [
+                    post
+                    for post in self._opened(followed, [one])
+                    if post.kind != LEAVE or not self._is_here(post.sender_id)
+                ],
+            )
 
     def look(self) -> None:
         """Deliver what no bell has told, and acknowledge what nobody has.

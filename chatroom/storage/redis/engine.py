@@ -64,7 +64,7 @@ class RedisEngine:
         self.node = node_id(data_dir)
         self._logs = Logs(self._store, self._vault)
         self._presence = PresenceKeeper(self._store, self._vault, self.node)
-        self._writer = Writer(self._store, self._vault, self._logs, self.node, self._presence.stir)
+        self._writer = Writer(self._store, self._vault, self._logs, self.node, self._presence)
         self._doorbell = Doorbell(self._store, self._writer.run, self._writer, self._presence.stir)
         self._changes = Transactions(self._store, self._writer.hand_out)
         self._is_kept_up = keep is not None

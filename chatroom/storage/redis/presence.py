@@ -86,6 +86,10 @@ class PresenceKeeper:
         if self._thread.is_alive():
             self._thread.join()
 
+    def is_here(self, account_id: str) -> bool:
+        """Tell whether somebody is at this node. Any thread."""
+        return self.watcher is not None and self.watcher.is_here(account_id)
+
     def stir(self) -> None:
         """Somebody came or went, here or elsewhere: look soon. Any thread; returns at once."""
         self._stirred.set()

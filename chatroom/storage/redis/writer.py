@@ -9,15 +9,15 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
 
 from chatroom.errors import StoreError
 from chatroom.storage.engine import Committed, Controlled, Returned
-from chatroom.storage.records import KEPT, Control, Post
+from chatroom.storage.records import ELSEWHERE, KEPT, Control, Post
 from chatroom.storage.redis.appending import BATCH, Appending, Result, jitter
 from chatroom.storage.redis.controls import Controls
 from chatroom.storage.redis.delivery import Delivery
 from chatroom.storage.redis.logs import Logs
+from chatroom.storage.redis.presence import PresenceKeeper
 from chatroom.storage.redis.store import Store
 from chatroom.storage.vault import Vault
 
@@ -36,19 +36,20 @@ class Writer:
     """One thread that appends, reads on, and hands out, in order.
 
     :param node: name of this data directory's node.
+    :param presence: is told that somebody came or went, and knows who is here.
     """
 
     def __init__(
-        self, store: Store, vault: Vault, logs: Logs, node: str, stir: Callable[[], None]
+        self, store: Store, vault: Vault, logs: Logs, node: str, presence: PresenceKeeper
     ) -> None:
         self.run = f"{node}-{secrets.token_hex(4)}"
         """Names this run of the node."""
         self._logs = logs
         self._vault = vault
-        self._stir = stir
+        self._stir = presence.stir
         self._appending = Appending(store, vault, logs, self.run)
         self._controls = Controls(store)
-        self._delivery = Delivery(store, vault, logs, self._appending)
+        self._delivery = Delivery(store, vault, logs, self._appending, presence.is_here)
         # Guards the fields below; held for a few assignments, nothing else is taken under it.
         self._lock = threading.Lock()
         self._space = threading.Condition(self._lock)
@@ -235,7 +236,9 @@ class Writer:
         for sentence, refused in result.refused.items():
             self._give_back(refused, sentence)
         stays = set(map(id, result.kept))
-        delivered = [p for p in posts if p.kind not in KEPT or id(p) in stays]
+        delivered = [
+            p for p in posts if id(p) in stays or not (p.kind in KEPT or p.origin is ELSEWHERE)
+        ]
         passing = [p for p in posts if p.kind not in KEPT]
         if passing:
             self._appending.pass_on(passing)
