@@ -5,12 +5,15 @@ in SQLite, on the Redis and on its replica.
 """
 
 import argparse
+import multiprocessing
+import shutil
 import statistics
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from chatroom.storage.engine import Engine
@@ -43,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for _ in range(flags.rounds):
             for name, make in ways.items():
                 took[name].append(_measure(make(), flags.posts))
+        three = [_together(folder, alone.fresh(), flags.posts) for _ in range(flags.rounds)]
+        print(
+            f"three nodes on one Redis: {statistics.median(three):,.0f} posts/s in all, in one go"
+        )
         for name, rounds in took.items():
             rates = (statistics.median(column) for column in zip(*rounds, strict=True))
             one, many = rates
@@ -50,6 +57,52 @@ def main(argv: Sequence[str] | None = None) -> int:
         for server in (replica, primary, alone):
             server.close()
     return 0
+
+
+def _together(folder: Path, url: str, number: int) -> float:
+    """Return the posts a second of three nodes, each a process, that share a store."""
+    places = [folder / f"node{n}" for n in range(3)]
+    RedisEngine(places[0], url).close()
+    for place in places[1:]:
+        place.mkdir(mode=0o700, exist_ok=True)
+        for file in ("keyring", "master.key"):
+            shutil.copy2(places[0] / file, place / file)
+    ready, go = multiprocessing.Barrier(4), multiprocessing.Barrier(4)
+    nodes = [
+        multiprocessing.Process(target=_node, args=(place, url, number // 3, ready, go))
+        for place in places
+    ]
+    for node in nodes:
+        node.start()
+    ready.wait()
+    begun = time.perf_counter()
+    go.wait()
+    for node in nodes:
+        node.join()
+    return number // 3 * 3 / (time.perf_counter() - begun)
+
+
+def _node(place: Path, url: str, number: int, ready: Barrier, go: Barrier) -> None:
+    engine = RedisEngine(place, url)
+    left = number
+    is_done = threading.Event()
+
+    def committed(log: str, posts: list[Post]) -> None:
+        nonlocal left
+        left -= sum(post.origin == number for post in posts)
+        if left == 0:
+            is_done.set()
+
+    engine.start(committed, lambda control: None, lambda *_: None)
+    engine.follow("lobby")
+    ready.wait()
+    go.wait()
+    for _ in range(number):
+        post = Post("lobby", TEXT, "someone", "ann", _TEXT, origin=number)
+        while not engine.append(post):
+            engine.wait_for_space(1.0)
+    is_done.wait()
+    engine.close()
 
 
 def _measure(engine: Engine, number: int) -> tuple[float, float]:
