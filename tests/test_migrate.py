@@ -41,7 +41,7 @@ def export(server: ServerProcess, name: str) -> list[str]:
 
 def talk(server: ServerProcess, names: list[str], messages: int) -> tuple[str, str]:
     """Fill a room with all kinds of things; return a ticket and a cursor of the first person."""
-    boss = server.join_superuser("boss")
+    server.join_superuser("boss").close()
     first = server.program_start()
     first.send_event("register", name=names[0], password=PASSWORD, ticket=True)
     ticket = first.until_event("ticket")["ticket"]
@@ -54,6 +54,7 @@ def talk(server: ServerProcess, names: list[str], messages: int) -> tuple[str, s
         peer.send(f"hello from {name}", f"/messageto {names[0]} psst from {name}")
         peer.until("private to")
         peer.close()
+    boss = server.join("boss")
     for line in ("/create den", "in the den", "to be removed", "/delete", "/ban 192.0.2.0/24 2h x"):
         boss.answer_to(line)
     boss.close()
