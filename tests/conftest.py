@@ -81,3 +81,11 @@ def boss(room: ServerProcess) -> Iterator[Peer]:
     peer = room.join("boss")
     yield peer
     peer.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis on its own; each test takes a fresh database of it."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.close()
