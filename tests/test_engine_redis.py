@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.conftest import StartServer
 from tests.harness import PROGRAM, run_server
@@ -42,6 +43,29 @@ def test_people_stay_when_the_store_is_away_and_everything_goes_on_after_it(
     server.join("eve").send("hello")
     bob.until("eve: hello")
     late.close()
+
+
+def test_who_is_inside_is_told_that_the_history_has_forked(
+    start_server: StartServer, store: RedisServer
+) -> None:
+    server = start_server(engine=store.url)
+    ann = server.program_peer("ann")
+    for number in range(5):
+        ann.send_event("post", text=f"message {number}")
+    before = ann.until_event("message", text="message 4")
+    with redis.Redis.from_url(store.url) as client:  # the last three are lost in a failover
+        heads = {key: client.hget(key, "last") for key in client.scan_iter("*:head", 1000)}
+        (head,) = (key for key, last in heads.items() if last == b"5")
+        for seq in (3, 4, 5):
+            client.xdel(head.replace(b":head", b":log"), f"{seq}-1")
+        client.hset(head, mapping={"last": 2, "acked": 2})
+    told = ann.until_event("notice", kind="gap", room="lobby")
+    assert "history forked" in told["text"]
+    ann.send_event("post", text="after", cid="x")
+    after = ann.until_event("message", text="after")
+    assert after["seq"] == before["seq"] + 1
+    assert after["id"].partition("-")[0] != before["id"].partition("-")[0]
+    ann.close()
 
 
 def test_a_ban_on_one_server_ends_the_session_and_the_posts_on_another(

@@ -8,7 +8,7 @@ from chatroom.rooms.clock import Clock
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import LOCKDOWN, MUTE, PURGE, SHUT_OUT, SUPERUSER, Control
+from chatroom.storage.records import FORKED, LOCKDOWN, MUTE, PURGE, SHUT_OUT, SUPERUSER, Control
 
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
@@ -64,6 +64,9 @@ class Changes:
                     self._is_look_due = True
                     self._clock.after(_LOOK_SECONDS, self._look_at_rooms)
             return
+        if control.kind == FORKED:
+            self._tell_of_fork(control.account_id)
+            return
         with self._lock:
             self.count += 1
             self._changed.pop(control.account_id, None)
@@ -99,6 +102,19 @@ class Changes:
             self._tell(
                 everybody, PURGE, f"A superuser has removed what {account.name} said lately."
             )
+
+    def _tell_of_fork(self, log: str) -> None:
+        room = self._catalogue.of_log(log)
+        with self._lock:
+            inside = [person for person in self._people.values() if room in person.logs]
+        name, where = ("", "private messages") if room and room.is_mailbox else (log, f"#{log}")
+        text = (
+            f"{where}: history forked. The store has lost messages that were shown; "
+            "what follows is counted anew."
+        )
+        for person in inside:
+            for member in person.members:
+                member.outbox.offer(member.face.notice("gap", text, room=name))
 
     @staticmethod
     def _tell(people: list[Person], kind: str, text: str) -> None:

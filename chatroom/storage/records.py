@@ -31,6 +31,7 @@ SHUT_OUT = frozenset({KICK, BAN})
 DEEDS = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "locked out"}
 
 PURGE = "purge"
+FORKED = "forked"
 """Kind of the control event that tells that messages of an account were removed."""
 
 _COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-([0-9]{1,15})\Z")
@@ -257,10 +258,11 @@ class Control:
 
     kind: str
     """``account`` (it was saved or deleted), ``reset`` (with a reset code: its sessions end),
-    ``room`` (it was saved), ``purge`` (its messages were removed), the kind of a sanction, or
-    ``un`` and the kind: it was lifted."""
+    ``room`` (it was saved), ``purge`` (its messages were removed), ``forked`` (a log has lost what
+    was shown), the kind of a sanction, or ``un`` and the kind: it was lifted."""
     account_id: str
-    """Whose account; the target of a sanction; empty for ``room``: all are looked at again."""
+    """Whose account; the target of a sanction; the log that has forked; empty for ``room``: all are
+    looked at again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 
 from chatroom.errors import StoreError
-from chatroom.storage.engine import Committed
-from chatroom.storage.records import LEAVE, Post
+from chatroom.storage.engine import Committed, Controlled
+from chatroom.storage.records import FORKED, LEAVE, Control, Post
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.appending import Appending
 from chatroom.storage.redis.entries import Entry
@@ -25,6 +25,7 @@ class Delivery:
     """What this node shows of the logs. The engine's thread only."""
 
     committed: Committed
+    controlled: Controlled
 
     def __init__(
         self,
@@ -230,3 +231,4 @@ class Delivery:
             followed.delivered,
             min(last, followed.delivered),
         )
+        self.controlled(Control(FORKED, followed.name))

@@ -71,7 +71,7 @@ class Writer:
     def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
         """Start the thread; see ``Engine.start``."""
         self._delivery.committed = committed
-        self._controlled = controlled
+        self._controlled = self._delivery.controlled = controlled
         self._returned = returned
         self._thread.start()
 
