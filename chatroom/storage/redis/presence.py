@@ -26,8 +26,8 @@ NODES = "{c}:nodes"
 """Run of a node → when it was heard, number of changes of its people, and what is sealed of it."""
 ROUND_SECONDS = 1.5
 _REST_SECONDS = 0.2  # between two rounds, whoever comes and goes
-HEARTBEAT_SECONDS = 5.0
-DEAD_SECONDS = 6.0
+HEARTBEAT_SECONDS = 4.0
+DEAD_SECONDS = 5.0
 """How long the heartbeat must have been missing, as one node sees it that has answers itself."""
 _ACTIVE_SECONDS = 10.0  # coarse: it is told anew whenever it changes
 _NEW = "new"
