@@ -1,6 +1,9 @@
 """A person at a terminal: reads what is typed, asks the server's questions."""
 
 import getpass
+import os
+import select
+import signal
 import sys
 
 from chatroom.client.ends import OK, End, Ended
@@ -101,6 +104,7 @@ class Terminal:
                 return getpass.getpass(f"{prompt.text} ")
             if prompt is not None:
                 self._screen.write(f"{prompt.text} ")
+            _wait_for_typing()
             line = sys.stdin.readline()
         except UnicodeDecodeError:
             return ""
@@ -138,6 +142,25 @@ class Terminal:
             visit.command(line)
         elif not visit.post(line[1:] if line.startswith("//") else line):
             self.tell("There is no connection just now; this is sent when it is back.")
+
+
+def _wait_for_typing() -> None:
+    """Wait for a line in a way that Ctrl-C always ends.
+
+    A signal that comes just before a blocking read leaves its mark, and the read blocks all the
+    same: so the wait is for the byte, too, that the signal writes (``signal.set_wakeup_fd``).
+    """
+    if termios is None:
+        return
+    woken, waking = os.pipe()
+    os.set_blocking(waking, False)
+    before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    try:
+        select.select([sys.stdin, woken], [], [])
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(woken)
+        os.close(waking)
 
 
 class LinearTerminal(Terminal):
