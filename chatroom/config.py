@@ -106,7 +106,10 @@ def _host(text: str) -> str:
     return text
 
 
-_ENGINES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
+_ENGINES = (
+    *("redis://", "rediss://", "unix://"),
+    *("redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"),
+)
 
 
 def is_engine(text: str) -> bool:

@@ -3,7 +3,9 @@
 - ``redis://``, ``rediss://`` (TLS) and ``unix://`` as redis-py takes them, also what it takes
   behind a ``?``, such as ``ssl_ca_certs``;
 - ``redis+sentinel://HOST:PORT,HOST:PORT/NAME`` asks these Sentinels who the primary NAME is
-  (``rediss+sentinel://``: with TLS).
+  (``rediss+sentinel://``: with TLS);
+- ``redis+cluster://HOST:PORT,HOST:PORT`` asks these who of a Redis Cluster has what
+  (``rediss+cluster://``: with TLS).
 """
 
 import os
@@ -11,20 +13,23 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
+from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from chatroom.errors import SettingError
+from chatroom.errors import SettingError, StoreError
 
 PASSWORD_VARIABLE = "CHATROOM_ENGINE_PASSWORD"
 ANSWER_SECONDS = 5.0
 """A store that does not answer for so long counts as away."""
 CONNECT_SECONDS = 2.0
 _SENTINEL_PORT = 26379
+_REDIS_PORT = 6379
 
 
 def shown(url: str) -> str:
@@ -42,6 +47,7 @@ def connect(
     :param user: name of the store's own user; empty: the default one.
     :param password_file: holds its password; without it ``CHATROOM_ENGINE_PASSWORD`` does.
     :raises SettingError: the address, or the file of the password, cannot be used.
+    :raises StoreError: nobody of a Cluster can be reached.
     """
     options: dict[str, Any] = {
         "socket_timeout": ANSWER_SECONDS,
@@ -59,6 +65,8 @@ def connect(
     try:
         if scheme.endswith("+sentinel"):
             return _by_sentinels(url, options)
+        if scheme.endswith("+cluster"):
+            return _of_cluster(url, options)
         if scheme == "unix":
             del options["socket_keepalive"], options["socket_connect_timeout"]
         return redis.Redis.from_url(url, **options)
@@ -68,22 +76,13 @@ def connect(
 
 def _by_sentinels(url: str, options: dict[str, Any]) -> Any:
     parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
     path = parts.path.strip("/").split("/")
-    if not hosts or not path[0]:
+    sentinels = _hosts(parts.netloc, _SENTINEL_PORT)
+    if not sentinels or not path[0]:
         raise ValueError("it must be redis+sentinel://HOST:PORT,HOST:PORT/NAME")
-    sentinels = []
-    for host in hosts.split(","):
-        name, _, port = host.rpartition(":") if ":" in host else (host, "", "")
-        sentinels.append((name.strip("[]"), int(port) if port else _SENTINEL_PORT))
-    if credentials:
-        user, _, password = credentials.partition(":")
-        options |= {"username": unquote(user) or None, "password": unquote(password)}
-    options |= dict(parse_qsl(parts.query))
+    options |= _further(parts)
     if len(path) > 1:
         options["db"] = int(path[1])
-    if parts.scheme.startswith("rediss"):
-        options["ssl"] = True
     to_sentinels = {
         "socket_timeout": CONNECT_SECONDS,
         "retry": Retry(NoBackoff(), 0),
@@ -91,6 +90,41 @@ def _by_sentinels(url: str, options: dict[str, Any]) -> Any:
     }
     asked: Any = Sentinel
     return asked(sentinels, sentinel_kwargs=to_sentinels).master_for(path[0], **options)
+
+
+def _of_cluster(url: str, options: dict[str, Any]) -> Any:
+    parts = urlsplit(url)
+    hosts = _hosts(parts.netloc, _REDIS_PORT)
+    if not hosts or parts.path.strip("/"):
+        raise ValueError("it must be redis+cluster://HOST:PORT,HOST:PORT; a Cluster has no numbers")
+    node: Any = ClusterNode
+    known = [node(name, port) for name, port in hosts]
+    try:
+        return RedisCluster(startup_nodes=known, **options | _further(parts))
+    except (RedisClusterException, redis.RedisError) as error:
+        raise StoreError(f"The store {shown(url)} cannot be used: {error}") from None
+
+
+def _hosts(netloc: str, port: int) -> list[tuple[str, int]]:
+    """Return the hosts that an address names, with their ports."""
+    found = []
+    for host in filter(None, netloc.rpartition("@")[2].split(",")):
+        name, colon, own = host.rpartition(":")
+        if not colon or host.endswith("]"):
+            name, own = host, ""
+        found.append((name.strip("[]"), int(own) if own else port))
+    return found
+
+
+def _further(parts: SplitResult) -> dict[str, Any]:
+    """Return what an address says beside the hosts."""
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    if credentials := parts.netloc.rpartition("@")[0]:
+        user, _, password = credentials.partition(":")
+        options |= {"username": unquote(user) or None, "password": unquote(password)}
+    if parts.scheme.startswith("rediss"):
+        options["ssl"] = True
+    return options
 
 
 def _password(file: Path | None, environ: Mapping[str, str]) -> str:

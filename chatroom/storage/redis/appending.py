@@ -22,7 +22,8 @@ from chatroom.storage.records import (
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.doorbell import pauses
 from chatroom.storage.redis.logs import Logs
-from chatroom.storage.redis.store import Command, Store, TooFewReplicas, post_script
+from chatroom.storage.redis.shards import Command
+from chatroom.storage.redis.store import Store, TooFewReplicas, post_script
 from chatroom.storage.vault import Vault
 
 BATCH = 256
@@ -110,19 +111,22 @@ class Appending:
             groups.setdefault(post.log, []).append(post)
         commands = [self._command(name, group) for name, group in groups.items()]
         try:
-            answers = self._store.batch([*commands, *self._store.confirmation()])
+            answers, missing = self._store.confirmed(commands)
         except StoreError as error:
-            # Nobody knows how much of it was done before the connection broke.
-            sentence = AWAY if self._failures else UNKNOWN
-            self.failed(error)
-            for post in posts:
-                result.refuse(post, sentence)
-            return result
-        self.answered()
-        for group, answer in zip(groups.values(), answers, strict=False):
-            self._sort(result, group, answer)
-        if result.kept or result.repeated:
-            self._confirm(result, answers[len(commands) :])
+            answers, missing = [error] * len(commands), [None] * len(commands)
+        sentence = AWAY if self._failures else UNKNOWN
+        broken = [answer for answer in answers if isinstance(answer, StoreError)]
+        if broken:
+            self.failed(broken[0])
+        else:
+            self.answered()
+        for group, answer, lack in zip(groups.values(), answers, missing, strict=True):
+            if isinstance(answer, StoreError):
+                # Nobody knows how much of it was done before the connection broke.
+                for post in group:
+                    result.refuse(post, sentence)
+            else:
+                self._sort(result, group, answer, lack)
         return result
 
     def _command(self, name: str, posts: list[Post]) -> Command:
@@ -148,7 +152,9 @@ class Appending:
         )
 
     @staticmethod
-    def _sort(result: Result, posts: list[Post], answer: object) -> None:
+    def _sort(
+        result: Result, posts: list[Post], answer: object, lack: TooFewReplicas | None
+    ) -> None:
         if not isinstance(answer, list):
             _log.error("messages not kept reason=%s", answer)
             for post in posts:
@@ -157,30 +163,20 @@ class Appending:
         if not answer:
             result.fallen += posts
             return
+        if lack is not None:
+            _log.error("not confirmed reason=%s", lack)
         epoch = answer[0].decode()
         for post, one in zip(posts, answer[1:], strict=True):
-            if one[0] > 0:
-                post.seq, post.time, post.epoch = one[0], one[1] / 1000, epoch
-                result.kept.append(post)
+            if one[0] < 0:
+                deed = DEEDS[one[1].decode()]
+                result.refuse(post, f"You were {deed}; that was not sent.")
+            elif lack is not None:
+                result.refuse(post, UNKNOWN)
             elif one[0] == 0:
                 result.repeated.append(post)
             else:
-                deed = DEEDS[one[1].decode()]
-                result.refuse(post, f"You were {deed}; that was not sent.")
-
-    def _confirm(self, result: Result, confirmed: list[object]) -> None:
-        """Give back what too few replicas have."""
-        if not confirmed:
-            return
-        try:
-            self._store.check(confirmed)
-        except TooFewReplicas as error:
-            _log.error("not confirmed reason=%s", error)
-            for post in [*result.kept, *result.repeated]:
-                post.seq, post.epoch = 0, ""
-                result.refuse(post, UNKNOWN)
-            result.kept, result.repeated = [], []
-            return
+                post.seq, post.time, post.epoch = one[0], one[1] / 1000, epoch
+                result.kept.append(post)
 
     def acknowledge(self, places: dict[str, int]) -> None:
         """Tell all nodes up to which place enough replicas have logs (by name).

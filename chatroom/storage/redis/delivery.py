@@ -183,9 +183,18 @@ class Delivery:
                 stalled[followed.name] = last
             self._catch_up(followed, epoch, last, acked)
         if stalled:
-            self._store.run(scripts.TOUCH, [self._logs.keys(next(iter(stalled))).head], ())
-            self._appending.acknowledge(stalled)
+            self._appending.acknowledge(self._confirmed(stalled))
             self.read_on([f for f in logs if f.name in stalled])
+
+    def _confirmed(self, stalled: dict[str, int]) -> dict[str, int]:
+        """Return those of the logs that enough replicas have up to these places."""
+        touches = [post_script(scripts.TOUCH, [self._logs.keys(n).head], ()) for n in stalled]
+        answers, missing = self._store.confirmed(touches)
+        return {
+            name: place
+            for (name, place), answer, lack in zip(stalled.items(), answers, missing, strict=True)
+            if lack is None and not isinstance(answer, Exception)
+        }
 
     # -- what was lost --------------------------------------------------------------------------
 

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-import redis
 from redis.backoff import ExponentialWithJitterBackoff
 
 from chatroom.storage.redis import entries
+from chatroom.storage.redis.shards import FAILURES
 from chatroom.storage.redis.store import BUCKETS, Store
 
 CONTROL_BELL = "{c}:bell"
@@ -73,8 +73,8 @@ class Doorbell:
         """End the thread. Idempotent."""
         self._stopping.set()
         if self._thread.is_alive():
-            with contextlib.suppress(redis.RedisError, OSError):
-                self._store.client.publish(self._own_bell, "")  # wakes it
+            with contextlib.suppress(*FAILURES):
+                self._store.shards.one().publish(self._own_bell, "")  # wakes it
             self._thread.join()
 
     def _run(self) -> None:
@@ -82,7 +82,7 @@ class Doorbell:
         backoff = pauses()
         while not self._stopping.is_set():
             try:
-                with self._store.client.pubsub(ignore_subscribe_messages=True) as bells:
+                with self._store.shards.one().pubsub(ignore_subscribe_messages=True) as bells:
                     bells.subscribe(
                         CONTROL_BELL,
                         self._own_bell,
@@ -94,7 +94,8 @@ class Doorbell:
                         failures = 0
                         if message is not None:
                             self._hear(message)
-            except (redis.RedisError, OSError) as error:
+            except FAILURES as error:
+                self._store.shards.doubt()
                 if not failures:
                     _log.warning("doorbell silent reason=%s", error)
                 failures += 1

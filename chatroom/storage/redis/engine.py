@@ -161,7 +161,7 @@ class RedisEngine:
         for account_id, found in places.items():
             sealed = room_rows.seal_places(self._vault, account_id, found)
             change.do("HSET", people.PLACES, account_id, sealed)
-        self._store.run(*change.packed())
+        change.commit()
 
     def save_tickets(self, tickets: Sequence[Ticket]) -> None:
         if tickets:

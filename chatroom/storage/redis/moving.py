@@ -106,7 +106,7 @@ class _Move:
     def _commit(self, job: Callable[..., object], *what: object) -> None:
         change = Transaction(self._store)
         job(change, self._vault, *what)
-        if change.writes and not self._store.run(*change.packed())[0]:
+        if change.writes and change.commit() is None:
             raise StoreError(f"Somebody else writes to the store {self._store.name}.")
 
     def _numbered(self, what: str, number: int) -> None:
@@ -130,7 +130,7 @@ class _Move:
             sealed = room_rows.seal_places(self._vault, account_id, found)
             change.do("HSET", people.PLACES, account_id, sealed)
         if change.writes:
-            self._store.run(*change.packed())
+            change.commit()
         if tickets := self._source.tickets():
             people.save_tickets(self._store, self._vault, tickets)
 

@@ -1,6 +1,5 @@
 """Rooms, sanctions and the audit trail, all in one slot, ``{c}``; and who may not post."""
 
-import math
 import time
 from dataclasses import replace
 
@@ -10,15 +9,14 @@ from chatroom.storage import rooms as room_rows
 from chatroom.storage import sanctions as sanction_rows
 from chatroom.storage import skeletons
 from chatroom.storage.records import (
-    LOCKDOWN,
     SHUT_OUT,
     Account,
     Audit,
     RoomRecord,
     Sanction,
 )
-from chatroom.storage.redis import entries, people
-from chatroom.storage.redis.store import BUCKETS, Store
+from chatroom.storage.redis import people
+from chatroom.storage.redis.store import Store
 from chatroom.storage.redis.transaction import Transaction
 from chatroom.storage.vault import Vault
 
@@ -92,7 +90,7 @@ def save_sanction(change: Transaction, vault: Vault, sanction: Sanction) -> Sanc
     change.put(SANCTION_OF, of, str(numbered.number).encode())
     if sanction.kind in SHUT_OUT:
         people.revoke_tickets(change, sanction.target)
-    _bar(change, sanction.kind, sanction.target, sanction.until)
+    change.bar(sanction.kind, sanction.target, sanction.until)
     change.tell(sanction.kind, sanction.target)
     return numbered
 
@@ -119,9 +117,9 @@ def forget_sanctions(change: Transaction, target: str) -> None:
 
 def _remove(change: Transaction, number: int, kind: str, target: str) -> None:
     change.remove(SANCTIONS, str(number))
-    _bar(change, kind, target, 0)
     if change.get(SANCTION_OF, f"{kind} {target}") == str(number).encode():
         change.remove(SANCTION_OF, f"{kind} {target}")
+        change.bar(kind, target, 0)
 
 
 def _all(store: Store) -> list[tuple[int, str, str, float, bytes]]:
@@ -138,22 +136,6 @@ def load_sanctions(store: Store, vault: Vault, target: str | None) -> list[Sanct
         for row in _all(store)
         if row[3] >= now and target in (None, row[2])
     ]
-
-
-def _bar(change: Transaction, kind: str, target: str, until: float) -> None:
-    """Let the logs of no slot take posts of somebody from this change on; 0 ends it.
-
-    On one Redis that is a part of the change itself; on a Cluster it could not be.
-    """
-    if kind == LOCKDOWN or "/" in target:
-        return
-    end = "1e15" if math.isinf(until) else repr(until)
-    for number in range(BUCKETS):
-        key = entries.barred(entries.bucket(number))
-        if until:
-            change.do("HSET", key, f"{kind} {target}", end)
-        else:
-            change.do("HDEL", key, f"{kind} {target}")
 
 
 # -- the audit trail -------------------------------------------------------------------------

@@ -222,7 +222,7 @@ def save_tickets(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
         for at, digest in enumerate(newest):
             if at >= room_rows.TICKETS or ends[digest] < now:
                 change.do("HDEL", tickets_of(account_id), digest)
-    store.run(*change.packed())
+    change.commit()
 
 
 def load_ticket(store: Store, vault: Vault, digest: bytes) -> Ticket | None:

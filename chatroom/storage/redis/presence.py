@@ -155,28 +155,31 @@ class PresenceKeeper:
     # -- others ---------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        with self._store.asking() as client:
-            found = {run.decode(): value for run, value in client.hgetall(NODES).items()}
-            seconds, micro = client.time()
-            now = seconds + micro / 1e6
-            alive = {run for run in found if client.exists(_heartbeat(run))}
-            nodes = []
-            for run, value in found.items():
-                heard, count, sealed = value.split(b" ", 2)
-                node = self._open_node(run, sealed, now - int(heard) / 1000)
-                if node is not None:
-                    nodes.append(node)
-                if run == self._run:
-                    continue
-                other = self._others.setdefault(run, _Other())
-                if other.count != int(count):
+        (answer,) = self._store.batch([post_script(scripts.LOOK, (NODES,), ())])
+        if isinstance(answer, Exception):
+            raise self._store.unusable(answer)
+        (seconds, micro), *found = answer
+        now = int(seconds) + int(micro) / 1e6
+        nodes, runs = [], set()
+        for raw, value, is_alive in found:
+            run = raw.decode()
+            runs.add(run)
+            heard, count, sealed = value.split(b" ", 2)
+            node = self._open_node(run, sealed, now - int(heard) / 1000)
+            if node is not None:
+                nodes.append(node)
+            if run == self._run:
+                continue
+            other = self._others.setdefault(run, _Other())
+            if other.count != int(count):
+                with self._store.asking() as client:
                     other.people = self._open_all(client.hgetall(_people(run)))
-                    other.count = int(count)
-                if run in alive:
-                    other.missing_since = 0.0
-                elif not other.missing_since:
-                    other.missing_since = time.monotonic()
-        for run in [run for run in self._others if run not in found]:
+                other.count = int(count)
+            if is_alive:
+                other.missing_since = 0.0
+            elif not other.missing_since:
+                other.missing_since = time.monotonic()
+        for run in [run for run in self._others if run not in runs]:
             del self._others[run]
         self.nodes = sorted(nodes, key=lambda node: node.since)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from chatroom.errors import StoreError
-from chatroom.storage.redis import entries, scripts
+from chatroom.storage.redis import bars, entries, scripts
 from chatroom.storage.redis.entries import Keys
 from chatroom.storage.redis.store import BUCKETS, Store
 from chatroom.storage.upkeep import Keep
@@ -65,6 +65,7 @@ class Retention:
             if self._keep.days:
                 self._trim_before(keys, now - self._keep.days * _DAY)
             self._forget_numbers(keys, now - NUMBER_DAYS * _DAY)
+        bars.forget_ended(self._store, now)
         self._shrink()
 
     def _logs(self) -> Iterator[Keys]:

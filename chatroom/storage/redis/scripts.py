@@ -28,7 +28,7 @@ local function refusal(sender, list)
     fields[#fields + 1] = kind .. ' ' .. sender
   end
   for i, till in ipairs(redis.call('HMGET', KEYS[4], unpack(fields))) do
-    if till and tonumber(till) > ms / 1000 then return kinds[i] end
+    if till and tonumber(string.match(till, '^%S+')) > ms / 1000 then return kinds[i] end
   end
 end
 
@@ -187,6 +187,37 @@ redis.call('DEL', KEYS[3])
 return people
 """
 
+# KEYS: nodes. Answers the time, then for each node its run, what is known of it, and 1 if it lives.
+LOOK = """
+local found = {redis.call('TIME')}
+local nodes = redis.call('HGETALL', KEYS[1])
+for i = 1, #nodes, 2 do
+  found[#found + 1] = {nodes[i], nodes[i + 1], redis.call('EXISTS', '{c}:alive:' .. nodes[i])}
+end
+return found
+"""
+
+# KEYS: barred. ARGV: for each bar its field, its end and its number: the highest one holds.
+BAR = """
+for i = 1, #ARGV, 3 do
+  local had = redis.call('HGET', KEYS[1], ARGV[i])
+  if tonumber(had and string.match(had, ' (%d+)$') or '0') < tonumber(ARGV[i + 2]) then
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1] .. ' ' .. ARGV[i + 2])
+  end
+end
+return 1
+"""
+
+# KEYS: hash. ARGV: fields, each with the value that it must still have to be deleted.
+FORGET = """
+for i = 1, #ARGV, 2 do
+  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
+    redis.call('HDEL', KEYS[1], ARGV[i])
+  end
+end
+return 1
+"""
+
 # ARGV: number of checks; for each key, field, "1" and its value or "0" and ""; then for each
 # command the number of its words and the words. Answers {1, id of the last control event or ""},
 # or {0} when a check failed: then nothing was done.
@@ -212,9 +243,10 @@ if told ~= '' then redis.call('PUBLISH', '{c}:bell', '') end
 return {1, told}
 """
 
-ALL = {
-    hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text
-    for text in (POST, ACKNOWLEDGE, HEADS, FORK, ERASE, TRIM, COMMIT, TOUCH, DROP, REPORT, REAP)
-}
+_SCRIPTS = (
+    *(POST, ACKNOWLEDGE, HEADS, TOUCH, FORK, ERASE, TRIM, DROP),
+    *(COMMIT, BAR, FORGET, REPORT, LOOK, REAP),
+)
+ALL = {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text for text in _SCRIPTS}
 """All scripts by the name that the store gives them."""
 NAMES = {text: name for name, text in ALL.items()}

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import redis
-from redis.exceptions import AuthenticationError, NoScriptError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from chatroom.errors import Damaged, StoreError, VaultError
 from chatroom.storage import lock
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.address import shown
+from chatroom.storage.redis.shards import FAILURES, Command, Shards
 from chatroom.storage.vault import KEYRING_FILE, Vault, open_vault
 
 META = "{c}:meta"
@@ -27,7 +27,6 @@ ACKNOWLEDGE_MS = 1000
 NODE_FILE = "node-id"
 _SEAL_PLACE = "meta seal"
 _WAITAOF_SINCE = (7, 2)
-Command = tuple[Any, ...]
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ def post_script(text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Com
 
 
 class Store:
-    """One Redis or Valkey. Any thread may call the methods.
+    """A Redis or Valkey, one or a Cluster. Any thread may call the methods.
 
     :param client: as ``address.connect`` makes it.
     :param url: its address, for sentences.
@@ -50,7 +49,8 @@ class Store:
     """
 
     def __init__(self, client: Any, url: str, replicas: int) -> None:
-        self.client = client
+        self._client = client
+        self.shards = Shards(client)
         self.name = shown(url)
         self.replicas = replicas
         self._has_aof_wait = False
@@ -63,7 +63,7 @@ class Store:
     def close(self) -> None:
         """Close all connections. Idempotent."""
         self._is_closed = True
-        self.client.close()
+        self._client.close()
 
     @contextmanager
     def asking(self) -> Iterator[Any]:
@@ -73,12 +73,14 @@ class Store:
         """
         self._check_open()
         try:
-            yield self.client
-        except redis.RedisError as error:
+            yield self._client
+        except FAILURES as error:
             raise self.unusable(error) from None
 
     def unusable(self, error: Exception) -> StoreError:
         """Return the sentence about an error of the store."""
+        if isinstance(error, StoreError):
+            return error
         text = str(error)
         if isinstance(error, AuthenticationError) or "NOAUTH" in text or "AUTH <user>" in text:
             return StoreError(
@@ -88,36 +90,34 @@ class Store:
         return StoreError(f"The store {self.name} cannot be used: {text.rstrip('.')}.")
 
     def batch(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands together on one connection; return their answers, errors among them.
+        """Send commands together; return their answers, errors among them.
 
-        A script that the store does not know was not run: it is loaded and sent again.
+        Those of one key are done in their order.
 
         :raises StoreError: the store cannot be reached; what was done of it is unknown.
         """
-        if not commands:
-            return []
-        self._check_open()
-        try:
-            answers = self._send(commands)
-            unknown = [i for i, one in enumerate(answers) if isinstance(one, NoScriptError)]
-            if unknown:
-                for text in scripts.ALL.values():
-                    self.client.script_load(text)
-                # What waits for the replicas has to come after what they shall have.
-                waits = [i for i, c in enumerate(commands) if c[0].startswith("WAIT")]
-                rest = [*unknown, *waits]
-                for i, answer in zip(rest, self._send([commands[i] for i in rest]), strict=True):
-                    answers[i] = answer
-        except redis.RedisError as error:
-            raise self.unusable(error) from None
+        answers, _ = self._exchange(commands, ())
+        for answer in answers:
+            if isinstance(answer, StoreError):
+                raise answer
         return answers
 
-    def _send(self, commands: Sequence[Command]) -> list[Any]:
-        with self.client.pipeline(transaction=False) as pipe:
-            for command in commands:
-                pipe.execute_command(*command)
-            found: list[Any] = pipe.execute(raise_on_error=False)
-        return found
+    def confirmed(
+        self, commands: Sequence[Command]
+    ) -> tuple[list[Any], list[TooFewReplicas | None]]:
+        """Send commands that change something, and wait for the replicas.
+
+        :return: the answers, errors among them; a ``StoreError`` where nobody knows what was done.
+            And for each command what is missing, when too few replicas have confirmed it.
+        :raises StoreError: the store is closed.
+        """
+        end: list[Command] = []
+        if self.replicas and self._has_aof_wait:
+            end = [("WAITAOF", 1, self.replicas, ACKNOWLEDGE_MS)]
+        elif self.replicas:
+            end = [("WAIT", self.replicas, ACKNOWLEDGE_MS)]
+        answers, ends = self._exchange(commands, end)
+        return answers, [self._missing(found) for found in ends]
 
     def run(self, text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script that changes something; return its answer.
@@ -125,33 +125,33 @@ class Store:
         :raises TooFewReplicas: it was done, but that is not confirmed.
         :raises StoreError: it was not done, or nobody knows.
         """
-        answer, *confirmed = self.batch([post_script(text, keys, arguments), *self.confirmation()])
+        (answer,), (missing,) = self.confirmed([post_script(text, keys, arguments)])
         if isinstance(answer, Exception):
             raise self.unusable(answer)
-        self.check(confirmed)
+        if missing is not None:
+            raise missing
         return answer
 
-    def confirmation(self) -> list[Command]:
-        """Return what a batch ends with, so that its answer can be checked; none: nothing."""
-        if not self.replicas:
-            return []
-        if self._has_aof_wait:
-            return [("WAITAOF", 1, self.replicas, ACKNOWLEDGE_MS)]
-        return [("WAIT", self.replicas, ACKNOWLEDGE_MS)]
+    def _exchange(
+        self, commands: Sequence[Command], end: Sequence[Command]
+    ) -> tuple[list[Any], list[list[Any]]]:
+        self._check_open()
+        answers, ends = self.shards.exchange(commands, end) if commands else ([], [])
+        for place, answer in enumerate(answers):
+            if isinstance(answer, FAILURES) and not isinstance(answer, ResponseError):
+                answers[place] = self.unusable(answer)
+        return answers, ends
 
-    def check(self, confirmed: Sequence[Any]) -> None:
-        """Look at the answers to :meth:`confirmation`.
-
-        :raises TooFewReplicas: too few replicas have it.
-        """
-        for answer in confirmed:
+    def _missing(self, confirmations: Sequence[Any]) -> TooFewReplicas | None:
+        for answer in confirmations:
             if isinstance(answer, Exception):
-                raise TooFewReplicas(str(self.unusable(answer)))
+                return TooFewReplicas(str(self.unusable(answer)))
             count = answer[1] if isinstance(answer, list) else answer
             if count < self.replicas or (isinstance(answer, list) and answer[0] < 1):
-                raise TooFewReplicas(
+                return TooFewReplicas(
                     f"Only {count} of {self.replicas} replicas of the store {self.name} answer."
                 )
+        return None
 
     # -- what it belongs to ---------------------------------------------------------------------
 
@@ -205,15 +205,21 @@ class Store:
             ) from None
 
     def _learn_version(self) -> None:
-        found = self.client.info("server")
-        version = tuple(int(part) for part in str(found["redis_version"]).split(".")[:2])
-        has_aof = bool(self.client.info("persistence").get("aof_enabled"))
-        self._has_aof_wait = version >= _WAITAOF_SINCE and has_aof
+        found = [one.info() for one in self.shards.primaries()]
+        versions = [
+            tuple(int(part) for part in str(one["redis_version"]).split(".")[:2]) for one in found
+        ]
+        have_files = all(one.get("aof_enabled") for one in found)
+        self._has_aof_wait = have_files and min(versions) >= _WAITAOF_SINCE
 
     def run_id(self) -> str:
-        """Return what names this process of the store: another one may have lost something."""
-        with self.asking() as client:
-            return str(client.info("server")["run_id"])
+        """Return what names the processes of the store: another one may have lost something.
+
+        :raises StoreError: one of them cannot be reached.
+        """
+        with self.asking():
+            found = [one.info("server")["run_id"] for one in self.shards.primaries()]
+        return " ".join(sorted(map(str, found)))
 
 
 def node_id(data_dir: Path) -> str:

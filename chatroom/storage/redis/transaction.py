@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from chatroom.errors import StoreError
-from chatroom.storage.redis import scripts
+from chatroom.storage.redis import bars, scripts
 from chatroom.storage.redis.controls import control_command
-from chatroom.storage.redis.store import Command, Store
+from chatroom.storage.redis.shards import Command
+from chatroom.storage.redis.store import Store
 
 NUMBERS = "{c}:numbers"
 _ATTEMPTS = 100
@@ -31,6 +32,7 @@ class Transaction:
         """What was read of the store, by hash and field: all of it must still hold."""
         self.writes: list[Command] = []
         self._written: dict[tuple[str, str], bytes | None] = {}
+        self._owed: dict[str, bytes] = {}
 
     def get(self, key: str, name: str) -> bytes | None:
         """Return a field of a hash, as this change leaves it."""
@@ -65,8 +67,26 @@ class Transaction:
         """Tell all nodes of the change."""
         self.writes.append(control_command(kind, account_id))
 
-    def packed(self) -> tuple[str, list[str], list[object]]:
-        """Return script, keys and arguments that do the change if all that was read holds."""
+    def bar(self, kind: str, target: str, until: float) -> None:
+        """Let nobody's posts through who is sanctioned so, from this change on.
+
+        The change must have read whether there is such a sanction: so of two changes of it the
+        later one has the higher number.
+
+        :param until: seconds since the epoch; 0: let them through again.
+        """
+        if bars.is_for_posts(kind, target):
+            field = f"{kind} {target}"
+            self._owed[field] = bars.value(until, self.number("bar"))
+            self.do("HSET", bars.OWED, field, self._owed[field])
+
+    def commit(self) -> bytes | None:
+        """Write, if all that was read holds; return the id of the control event, or ``None``.
+
+        :return: ``None``: something has changed meanwhile, and nothing was done; without a control
+            event, nothing as its id.
+        :raises StoreError: it was not written, or nobody knows.
+        """
         arguments: list[object] = [len(self.read)]
         keys = {key for key, _ in self.read}
         for (key, name), value in self.read.items():
@@ -74,7 +94,12 @@ class Transaction:
         for words in self.writes:
             arguments += [len(words), *words]
             keys.add(str(words[1]))
-        return scripts.COMMIT, sorted(keys), arguments
+        is_done, *told = self.store.run(scripts.COMMIT, sorted(keys), arguments)
+        if not is_done:
+            return None
+        if self._owed:
+            bars.pay(self.store, self._owed)
+        return bytes(told[0])
 
 
 class Transactions:
@@ -107,8 +132,8 @@ class Transactions:
             done = job(change)
             if not change.writes:
                 return b"", done
-            answer = self._store.run(*change.packed())
-            if answer[0]:
-                return answer[1], done
+            told = change.commit()
+            if told is not None:
+                return told, done
             time.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt, 10)))
         raise StoreError("Too much is changed at once; try again in a moment.")

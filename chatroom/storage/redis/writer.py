@@ -14,6 +14,7 @@ from chatroom.errors import StoreError
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.records import ELSEWHERE, KEPT, Control, Post
 from chatroom.storage.redis.appending import BATCH, Appending, Result, jitter
+from chatroom.storage.redis.bars import Collector
 from chatroom.storage.redis.controls import Controls
 from chatroom.storage.redis.delivery import Delivery
 from chatroom.storage.redis.logs import Logs
@@ -49,6 +50,7 @@ class Writer:
         self._stir = presence.stir
         self._appending = Appending(store, vault, logs, self.run)
         self._controls = Controls(store)
+        self._owed = Collector(store)
         self._delivery = Delivery(store, vault, logs, self._appending, presence.is_here)
         # Guards the fields below; held for a few assignments, nothing else is taken under it.
         self._lock = threading.Lock()
@@ -314,5 +316,6 @@ class Writer:
                 return
         try:
             self._delivery.look()
+            self._owed.look()
         except StoreError as error:
             self._appending.failed(error)

@@ -1,0 +1,206 @@
+"""The primaries of a store: one, or those of a Cluster, each with its part of the keys.
+
+In a Cluster a key's hash tag says in which of 16,384 slots it is, and who has a slot may change
+(https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
+"""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.cluster import RedisCluster
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    NoScriptError,
+    RedisClusterException,
+    ResponseError,
+    TryAgainError,
+)
+from redis.retry import Retry
+
+from chatroom.storage.redis import scripts
+
+Command = tuple[Any, ...]
+
+FAILURES = (redis.RedisError, RedisClusterException, OSError)
+"""What redis-py raises when a store is away, or refuses."""
+_ELSEWHERE = (AskError, TryAgainError, ClusterDownError)
+# MOVED is one of ASK's kind.
+_UNDONE = (NoScriptError, *_ELSEWHERE)
+_AGAIN = 5
+_FIRST_PAUSE_SECONDS = 0.005
+_LONGEST_PAUSE_SECONDS = 0.1
+
+
+class _Undone(Exception):
+    """Something has to be sent again."""
+
+
+def _key(command: Command) -> str:
+    """Return the first key of a command; its other keys are in the same slot."""
+    return str(command[3] if command[0] == "EVALSHA" else command[1])
+
+
+def _is_elsewhere(answers: Sequence[Any]) -> bool:
+    return any(isinstance(one, _ELSEWHERE) for one in answers)
+
+
+class Shards:
+    """Who has which key. Any thread may call the methods.
+
+    :param client: of redis-py; that of a Cluster knows its slots.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._cluster: Any = client if isinstance(client, RedisCluster) else None
+        self._is_map_old = False
+
+    def primaries(self) -> list[Any]:
+        """Return a client for each primary."""
+        if self._cluster is None:
+            return [self._client]
+        return [self._cluster.get_redis_connection(one) for one in self._cluster.get_primaries()]
+
+    def one(self) -> Any:
+        """Return a client for one of the servers; each hears what is published at any.
+
+        :raises redis.RedisError: no server of a Cluster can be reached.
+        """
+        if self._cluster is None:
+            return self._client
+        self._learn()
+        return self._cluster.get_redis_connection(self._cluster.get_random_node())
+
+    def doubt(self) -> None:
+        """Note that the slots may be somewhere else now."""
+        self._is_map_old = self._cluster is not None
+
+    def _learn(self) -> None:
+        if self._is_map_old:
+            self._cluster.nodes_manager.initialize()
+            self._is_map_old = False
+
+    def exchange(
+        self, commands: Sequence[Command], end: Sequence[Command]
+    ) -> tuple[list[Any], list[list[Any]]]:
+        """Send commands to whom they belong, and some more at the end to each of these.
+
+        Those of one key are done in their order. What was surely not done, since its script is not
+        there or its slot is moving, is sent again, a few times within a quarter of a second.
+
+        :return: the answers; one that is an error tells what was refused, and one of ``FAILURES``
+            that is no ``ResponseError``, that nobody knows what was done. And for each command the
+            answers to the end where it was done.
+        """
+        answers: list[Any] = [None] * len(commands)
+        ends: list[list[Any]] = [[] for _ in commands]
+        rest = list(range(len(commands)))
+
+        def attempt() -> None:
+            undone = []
+            for lane, found in self._round(commands, rest, end):
+                for place, answer in zip(lane.places, found, strict=False):
+                    answers[place], ends[place] = answer, found[len(lane.places) :]
+                    if isinstance(answer, _UNDONE):
+                        undone.append(place)
+            rest[:] = sorted(undone)
+            if rest:
+                raise _Undone
+
+        pauses = ExponentialBackoff(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS)
+        with contextlib.suppress(_Undone):  # what is undone in the end has its error as its answer
+            Retry(pauses, _AGAIN, (_Undone,)).call_with_retry(attempt, lambda error: None)
+        return answers, ends
+
+    def _round(
+        self, commands: Sequence[Command], places: Sequence[int], end: Sequence[Command]
+    ) -> list[tuple["Lane", list[Any]]]:
+        """Send commands once; return who had which of them, and all answers of each."""
+        try:
+            self._learn()
+            lanes = self._split(commands, places)
+        except FAILURES as error:
+            self.doubt()
+            return [(Lane(None, commands, places), [error] * len(places))]
+        try:
+            for lane in lanes:
+                lane.send(end)
+            found = [(lane, lane.answers()) for lane in lanes]
+        finally:
+            for lane in lanes:
+                lane.close()
+        if any(lane.is_broken or _is_elsewhere(answers) for lane, answers in found):
+            self.doubt()
+        return found
+
+    def _split(self, commands: Sequence[Command], places: Sequence[int]) -> list["Lane"]:
+        if self._cluster is None:
+            return [Lane(self._client, commands, places)]
+        shares: dict[str, tuple[Any, list[int]]] = {}
+        for place in places:
+            slot = self._cluster.keyslot(_key(commands[place]))
+            node = self._cluster.nodes_manager.get_node_from_slot(slot)
+            client = self._cluster.get_redis_connection(node)
+            shares.setdefault(node.name, (client, []))[1].append(place)
+        return [Lane(client, commands, share) for client, share in shares.values()]
+
+
+class Lane:
+    """What one primary is to do: sent in one go, on one connection, answered in order. One thread.
+
+    Several lanes work at once: all are sent before an answer is read.
+    """
+
+    def __init__(self, client: Any, commands: Sequence[Command], places: Sequence[int]) -> None:
+        self.places = places
+        self.is_broken = False
+        self._is_read = False
+        self._client = client
+        self._commands = [commands[place] for place in places]
+        self._connection: Any = None
+        self._error: Exception | None = None
+
+    def send(self, end: Sequence[Command]) -> None:
+        """Send the commands, and some more."""
+        self._commands += end
+        try:
+            self._connection = self._client.connection_pool.get_connection()
+            self._connection.send_packed_command(self._connection.pack_commands(self._commands))
+        except FAILURES as error:
+            self._error = error
+
+    def answers(self) -> list[Any]:
+        """Return the answers; when the connection has broken, its error for each command."""
+        found: list[Any] = []
+        try:
+            if self._error is not None:
+                raise self._error
+            for command in self._commands:
+                found.append(self._answer(command))
+            self._is_read = True
+            if any(isinstance(answer, NoScriptError) for answer in found):
+                for text in scripts.ALL.values():
+                    self._client.script_load(text)
+        except FAILURES as error:
+            self.is_broken = True
+            return [error] * len(self.places)
+        return found
+
+    def _answer(self, command: Command) -> Any:
+        try:
+            return self._client.parse_response(self._connection, command[0])
+        except ResponseError as error:
+            return error
+
+    def close(self) -> None:
+        """Give the connection back; one with answers that nobody has read is closed. Idempotent."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if not self._is_read:
+            connection.disconnect()
+        self._client.connection_pool.release(connection)
