@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import redis
@@ -26,14 +27,18 @@ class RedisServer:
 
     :param folder: for its files; made when missing.
     :param of: the primary, when it is a replica.
+    :param words: further settings.
     """
 
-    def __init__(self, folder: Path, of: "RedisServer | None" = None) -> None:
+    def __init__(
+        self, folder: Path, of: "RedisServer | None" = None, words: Sequence[str] = ()
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = free_port()
         self.primary = of
         self.databases = 0
+        self.words = [*words]
         self.start()
 
     def start(self) -> None:
@@ -48,7 +53,9 @@ class RedisServer:
             str(self.folder),
         ]
         words += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
-        words += ["--databases", str(DATABASES), "--repl-diskless-sync-delay", "0"]
+        words += ["--repl-diskless-sync-delay", "0", *self.words]
+        if "--cluster-enabled" not in self.words:
+            words += ["--databases", str(DATABASES)]
         if self.primary:
             words += ["--replicaof", "127.0.0.1", str(self.primary.port)]
         self.process = subprocess.Popen(
@@ -93,3 +100,49 @@ class RedisServer:
             os.kill(self.process.pid, signal.SIGCONT)
         self.kill()
         self.client.close()
+
+
+class RedisCluster:
+    """Three primaries that share the slots, each with so many replicas.
+
+    :param folder: for their files.
+    """
+
+    def __init__(self, folder: Path, replicas: int = 0) -> None:
+        words = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
+        self.servers = [
+            RedisServer(folder / f"server{n}", words=[*words, "--cluster-port", str(free_port())])
+            for n in range(3 * (1 + replicas))
+        ]
+        hosts = [f"127.0.0.1:{server.port}" for server in self.servers]
+        words = ["redis-cli", "--cluster", "create", *hosts, "--cluster-yes"]
+        words += ["--cluster-replicas", str(replicas)]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        for server in self.servers:
+            while server.client.cluster("info")["cluster_state"] != "ok":
+                pass
+        self.url = "redis+cluster://" + ",".join(hosts[:2])
+
+    def primary_of(self, key: str) -> RedisServer | None:
+        """Return who has a key now, as one that lives sees it; ``None``: the Cluster is away."""
+        for server in self.servers:
+            if server.process.poll() is None:
+                try:
+                    server.client.exists(key)
+                except redis.exceptions.MovedError as moved:
+                    return next(one for one in self.servers if one.port == moved.port)
+                except redis.exceptions.ClusterDownError:
+                    continue
+                return server
+        return None
+
+    def fresh(self) -> str:
+        """Return the address of a Cluster that is empty."""
+        for server in self.servers:
+            server.client.flushall()
+        return self.url
+
+    def close(self) -> None:
+        """End all."""
+        for server in self.servers:
+            server.close()

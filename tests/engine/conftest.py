@@ -12,7 +12,7 @@ from chatroom.storage.records import NORMAL, TEXT, Account, Control, Post
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisCluster, RedisServer
 
 
 class Running:
@@ -61,7 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The contract holds for every engine; what is about the files of SQLite, for that one."""
     if "kind" in metafunc.fixturenames:
         is_for_one = metafunc.definition.get_closest_marker("sqlite")
-        kinds = ["sqlite"] if is_for_one else ["sqlite", "redis", "replica"]
+        kinds = ["sqlite"] if is_for_one else ["sqlite", "redis", "replica", "cluster"]
         metafunc.parametrize("kind", kinds)
 
 
@@ -75,12 +75,21 @@ def replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer
     server.close()
 
 
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """A Redis Cluster of three primaries."""
+    found = RedisCluster(tmp_path_factory.mktemp("cluster"))
+    yield found
+    found.close()
+
+
 @pytest.fixture
 def open_engine(kind: str, request: pytest.FixtureRequest) -> Callable[[Path], Any]:
     """Opens an engine on a data directory; all of one test have the same store."""
     if kind == "sqlite":
         return SqliteEngine
-    server = request.getfixturevalue("redis_server" if kind == "redis" else "replicated")
+    names = {"redis": "redis_server", "replica": "replicated", "cluster": "cluster"}
+    server = request.getfixturevalue(names[kind])
     url = server.fresh()
     return lambda folder: RedisEngine(folder, url, replicas=int(kind == "replica"))
 
