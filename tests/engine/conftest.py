@@ -12,7 +12,7 @@ from chatroom.storage.records import NORMAL, TEXT, Account, Control, Post
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
-from tests.redis_server import RedisCluster, RedisServer
+from tests.redis_server import VALKEY, RedisCluster, RedisServer
 
 
 class Running:
@@ -68,8 +68,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A primary with a replica, and both have each write on the disk before they say so."""
-    server = RedisServer(tmp_path_factory.mktemp("primary"))
-    replica = RedisServer(tmp_path_factory.mktemp("replica"), of=server)
+    server = RedisServer(tmp_path_factory.mktemp("primary"), program=VALKEY)
+    replica = RedisServer(tmp_path_factory.mktemp("replica"), of=server, program=VALKEY)
     yield server
     replica.close()
     server.close()

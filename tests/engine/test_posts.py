@@ -230,3 +230,14 @@ def test_a_failing_delivery_does_not_stop_the_engine(
         assert engine.settle(PATIENCE)
     engine.close()
     assert [seen.get_nowait(), seen.get_nowait()] == ["bad", "good"]
+
+
+def test_replicas_are_asked_whether_a_post_is_on_their_disk_where_they_can_tell(
+    running: Running, kind: str, request: pytest.FixtureRequest
+) -> None:
+    running.engine.append(post("one"))
+    running.settle()
+    assert running.returned.empty()
+    if kind == "replica":
+        calls = request.getfixturevalue("replicated").client.info("commandstats")
+        assert calls["cmdstat_waitaof"]["calls"] > 0

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,10 @@ BUCKETS = 64
 """Slots that the logs are spread over; the keys of one log are in one of them."""
 ACKNOWLEDGE_MS = 1000
 """Longest wait for the replicas."""
+ON_DISK_MS = 1500
+"""Longest wait for their disks, and the primary's: one that syncs once a second is in time."""
 NODE_FILE = "node-id"
+_SLOW_SECONDS = 0.7
 _SEAL_PLACE = "meta seal"
 _WAITAOF_SINCE = (7, 2)
 
@@ -54,6 +58,7 @@ class Store:
         self.name = shown(url)
         self.replicas = replicas
         self._has_aof_wait = False
+        self._is_slow_told = False
         self._is_closed = False
 
     def _check_open(self) -> None:
@@ -112,12 +117,19 @@ class Store:
         :raises StoreError: the store is closed.
         """
         end: list[Command] = []
-        if self.replicas and self._has_aof_wait:
-            end = [("WAITAOF", 1, self.replicas, ACKNOWLEDGE_MS)]
-        elif self.replicas:
-            end = [("WAIT", self.replicas, ACKNOWLEDGE_MS)]
+        if self.replicas:
+            end.append(("WAIT", self.replicas, ACKNOWLEDGE_MS))
+            # After a WAIT the replicas are asked again, with what they got on their disk; without
+            # it they tell that at their next report only, which comes once a second.
+            if self._has_aof_wait:
+                end.append(("WAITAOF", 1, self.replicas, ON_DISK_MS))
+        begun = time.monotonic()
         answers, ends = self._exchange(commands, end)
-        return answers, [self._missing(found) for found in ends]
+        missing = [self._missing(found) for found in ends]
+        if time.monotonic() - begun > _SLOW_SECONDS and not self._is_slow_told and not any(missing):
+            self._is_slow_told = True
+            _log.warning("replicas take long to confirm; have they set appendfsync always?")
+        return answers, missing
 
     def run(self, text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script that changes something; return its answer.
