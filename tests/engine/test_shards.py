@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot
 
-from chatroom.errors import SettingError, StoreError
 from chatroom.storage.records import BAN, KEPT, Post, Sanction
 from chatroom.storage.redis import bars, entries
-from chatroom.storage.redis.address import connect
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.redis.transaction import Transaction
 from tests.engine.conftest import Running, post
@@ -199,16 +197,3 @@ def test_rooms_go_on_while_their_slot_moves_to_another_primary(
     wait_until(lambda: [text for _, text in said(one, room)] == ["before", *meanwhile, "after"])
     assert cluster.primary_of(key) is target
     assert [p.text for p in one.engine.read(room, 0, 99, 99)] == ["before", *meanwhile, "after"]
-
-
-@pytest.mark.parametrize(
-    "url", ["redis+cluster://", "redis+cluster://127.0.0.1:1/0", "redis+cluster://127.0.0.1:many"]
-)
-def test_an_address_that_cannot_be_one_is_told(url: str) -> None:
-    with pytest.raises(SettingError, match="cannot be used"):
-        connect(url, "", None, {})
-
-
-def test_a_cluster_that_is_away_is_told() -> None:
-    with pytest.raises(StoreError, match="cannot be used"):
-        connect("redis+cluster://127.0.0.1:1", "", None, {})

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
+from redis.connection import URL_QUERY_ARGUMENT_PARSERS
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 from redis.sentinel import Sentinel
@@ -34,8 +35,12 @@ _REDIS_PORT = 6379
 
 def shown(url: str) -> str:
     """Return an address without user, password and options, for sentences and the log."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    scheme, _, rest = url.partition("://")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+    return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def connect(
@@ -61,39 +66,55 @@ def connect(
         options["username"] = user
     if password := _password(password_file, environ):
         options["password"] = password
-    scheme = urlsplit(url).scheme
     try:
-        if scheme.endswith("+sentinel"):
-            return _by_sentinels(url, options)
-        if scheme.endswith("+cluster"):
-            return _of_cluster(url, options)
-        if scheme == "unix":
-            del options["socket_keepalive"], options["socket_connect_timeout"]
-        return redis.Redis.from_url(url, **options)
+        client = _client(urlsplit(url), url, options)
+        if not isinstance(client, RedisCluster):
+            client.connection_pool.make_connection()  # refuses options that there are not
+        return client
     except (ValueError, TypeError, redis.RedisError) as error:
         raise SettingError(f"--engine is '{shown(url)}'; it cannot be used: {error}.") from None
 
 
-def _by_sentinels(url: str, options: dict[str, Any]) -> Any:
-    parts = urlsplit(url)
-    path = parts.path.strip("/").split("/")
+def _client(parts: SplitResult, url: str, options: dict[str, Any]) -> Any:
+    if parts.fragment:
+        raise ValueError("there is a # in it")
+    if parts.scheme.endswith("+sentinel"):
+        return _by_sentinels(parts, options)
+    if parts.scheme.endswith("+cluster"):
+        return _of_cluster(parts, url, options)
+    if parts.scheme == "unix":
+        del options["socket_keepalive"], options["socket_connect_timeout"]
+    elif not parts.hostname or parts.port == 0:
+        raise ValueError("it must be redis://HOST:PORT/NUMBER")
+    else:
+        _number(parts.path)
+    return redis.Redis.from_url(url, **options)
+
+
+def _number(path: str) -> int:
+    """Return the number of a database; redis-py would take another one for what is none."""
+    number = path.strip("/")
+    if number and not (number.isascii() and number.isdecimal()):
+        raise ValueError(f"'{number}' is no number of a database")
+    return int(number or 0)
+
+
+def _by_sentinels(parts: SplitResult, options: dict[str, Any]) -> Any:
+    name, _, number = parts.path.strip("/").partition("/")
     sentinels = _hosts(parts.netloc, _SENTINEL_PORT)
-    if not sentinels or not path[0]:
+    if not sentinels or not name:
         raise ValueError("it must be redis+sentinel://HOST:PORT,HOST:PORT/NAME")
-    options |= _further(parts)
-    if len(path) > 1:
-        options["db"] = int(path[1])
+    options |= {"db": _number(number)} | _further(parts)
     to_sentinels = {
         "socket_timeout": CONNECT_SECONDS,
         "retry": Retry(NoBackoff(), 0),
         **{k: v for k, v in options.items() if k.startswith("ssl")},
     }
     asked: Any = Sentinel
-    return asked(sentinels, sentinel_kwargs=to_sentinels).master_for(path[0], **options)
+    return asked(sentinels, sentinel_kwargs=to_sentinels).master_for(name, **options)
 
 
-def _of_cluster(url: str, options: dict[str, Any]) -> Any:
-    parts = urlsplit(url)
+def _of_cluster(parts: SplitResult, url: str, options: dict[str, Any]) -> Any:
     hosts = _hosts(parts.netloc, _REDIS_PORT)
     if not hosts or parts.path.strip("/"):
         raise ValueError("it must be redis+cluster://HOST:PORT,HOST:PORT; a Cluster has no numbers")
@@ -118,7 +139,11 @@ def _hosts(netloc: str, port: int) -> list[tuple[str, int]]:
 
 def _further(parts: SplitResult) -> dict[str, Any]:
     """Return what an address says beside the hosts."""
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    readers: Mapping[str, Any] = URL_QUERY_ARGUMENT_PARSERS
+    options: dict[str, Any] = {
+        name: readers.get(name, str)(value)
+        for name, value in parse_qsl(parts.query)
+    }
     if credentials := parts.netloc.rpartition("@")[0]:
         user, _, password = credentials.partition(":")
         options |= {"username": unquote(user) or None, "password": unquote(password)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from redis.exceptions import AuthenticationError, ResponseError
+from redis.sentinel import MasterNotFoundError
 
 from chatroom.errors import Damaged, StoreError, VaultError
 from chatroom.storage import lock
@@ -92,6 +93,8 @@ class Store:
                 f"The store {self.name} wants another user or password: give them with "
                 "--engine-user, and CHATROOM_ENGINE_PASSWORD or --engine-password-file."
             )
+        if isinstance(error, MasterNotFoundError):
+            text = "no Sentinel that answers knows a living primary of this name"
         return StoreError(f"The store {self.name} cannot be used: {text.rstrip('.')}.")
 
     def batch(self, commands: Sequence[Command]) -> list[Any]:
