@@ -133,6 +133,23 @@ def test_a_node_that_stood_still_is_taken_for_dead_and_comes_back(cluster: Clust
     assert (bob.seen.count("bob has joined"), bob.seen.count("bob has left")) == (1, 0)
 
 
+def test_topics_and_invitations_are_told_at_all_nodes(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    ann, bob = one.join("ann"), two.join("bob")
+    ann.until("bob has joined")
+    assert "#den is yours" in ann.answer_to("/create den private")
+    until(lambda: here(ann) == {"ann": "1", "bob": "1"})
+    assert "bob may come into #den now and was told." in ann.answer_to("/invite bob")
+    bob.until("You are invited: /join den")
+    bob.send("/join den")
+    ann.until("bob has joined")
+    ann.send("/topic wood and wool")
+    ann.until("ann has set the topic of #den: wood and wool")
+    bob.until("#den has another topic now: wood and wool")
+    bob.send("noted")
+    assert "another topic" not in ann.until("bob: noted")
+
+
 # -- what superusers do -----------------------------------------------------------------------
 
 

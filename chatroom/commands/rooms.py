@@ -72,8 +72,9 @@ def add_to(registry: Registry) -> None:
         muted=Muted.MAY_LOOK,
     )
     def invite(context: Context, account: Account) -> None:
-        room = context.member.room
-        if context.services.directory.memberships.invite(room, account, context.account):
+        room, directory = context.member.room, context.services.directory
+        was_told = directory.memberships.invite(room, account, context.account)
+        if was_told or directory.elsewhere.presence(account.id):
             context.reply(f"{account.name} may come into #{room.log} now and was told.")
         else:
             context.reply(f"{account.name} is not here, and may come into #{room.log} later.")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from chatroom.errors import Conflict, Lookalike, NameTaken, UserError
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
@@ -17,6 +18,16 @@ ROOMS_EACH = 50
 def may_enter(record: RoomRecord, account_id: str) -> bool:
     """Tell whether a room exists for somebody: it is public, one's own, or one is invited."""
     return not record.private or account_id == record.owner or account_id in record.invited
+
+
+class Taken(NamedTuple):
+    """What a record has made of a room."""
+
+    room: Room
+    before: RoomRecord | None
+    """What counted until then; ``None``: the room was not known here."""
+    gone: list[str]
+    """Account ids of those inside who may not be there any more."""
 
 
 class Catalogue:
@@ -89,13 +100,13 @@ class Catalogue:
             raise UserError(LOOKS_LIKE) from None
         except NameTaken:
             raise UserError(f"The name {name} is taken. Choose another one.") from None
-        return self.take(saved)[0]
+        return self.take(saved).room
 
     def change(self, room: Room, change: Callable[[RoomRecord], RoomRecord]) -> list[str]:
         """Save a change of a room; load it again when somebody else was faster.
 
         :param change: makes the new record of the current one.
-        :returns: see :meth:`take`.
+        :returns: the account ids of those inside who may not be there any more.
         :raises StoreError: it could not be written; nothing was changed.
         """
         while True:
@@ -104,21 +115,19 @@ class Catalogue:
             if changed == record:
                 return []
             try:
-                return self.take(self._engine.save_room(changed))[1]
+                return self.take(self._engine.save_room(changed)).gone
             except Conflict:
                 self.load()
 
-    def load(self) -> list[tuple[Room, list[str]]]:
-        """Bring all rooms up to what the store says; see :meth:`take`."""
+    def load(self) -> list[Taken]:
+        """Bring all rooms up to what the store says."""
         return [self.take(record) for record in self._engine.rooms()]
 
-    def take(self, record: RoomRecord) -> tuple[Room, list[str]]:
-        """Let a record that was saved count, here or elsewhere; an older one is ignored.
-
-        :returns: the room, and the account ids of those inside who may not be there any more.
-        """
+    def take(self, record: RoomRecord) -> Taken:
+        """Let a record that was saved count, here or elsewhere; an older one is ignored."""
         with self._lock:
             room = self._by_name.get(fold(record.name))
+            before = room.record if room is not None else None
             if room is None:
                 room = self._by_log[record.name] = self._by_name[fold(record.name)] = Room(
                     record, self._engine
@@ -127,5 +136,6 @@ class Catalogue:
                 # The log keeps its name, whatever a damaged or foreign record says.
                 room.record = replace(record, name=room.log)
             if not room.record.private:
-                return room, []
-            return room, [one for one in room.people if not may_enter(room.record, one)]
+                return Taken(room, before, [])
+            gone = [one for one in room.people if not may_enter(room.record, one)]
+            return Taken(room, before, gone)

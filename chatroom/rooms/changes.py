@@ -125,8 +125,8 @@ class Changes:
     def _look_at_rooms(self) -> None:
         with self._lock:
             self._is_look_due = False
-        for room, gone in self._catalogue.load():
-            self._memberships.dismiss(room, gone)
+        for taken in self._catalogue.load():
+            self._memberships.follow(taken)
 
     def refresh(self, account_id: str) -> None:
         """Bring somebody who is here up to what the store says of the account."""

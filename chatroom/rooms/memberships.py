@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chatroom.errors import UserError
-from chatroom.rooms.catalogue import Catalogue
+from chatroom.rooms.catalogue import Catalogue, Taken
 from chatroom.rooms.keeper import PlaceKeeper
 from chatroom.rooms.missed import last_lines
 from chatroom.rooms.person import Person
@@ -183,10 +183,7 @@ class Memberships:
         text = f"{by.name} has set the topic of #{room.log}: {topic}"
         if not topic:
             text = f"{by.name} has taken the topic of #{room.log} away."
-        with self._lock:
-            inside = [self._people[one] for one in room.people if one in self._people]
-            members = [member for person in inside for member in person.members]
-        _tell(members, "topic", text, room)
+        self._tell_inside(room, "topic", text)
 
     def invite(self, room: Room, account: Account, by: Account) -> bool:
         """Let somebody into a private room; True when that person is here and was told.
@@ -236,6 +233,25 @@ class Memberships:
         self.dismiss(room, (one for one in others if one != account.id))
         if not is_out and not was_invited:
             raise UserError(f"{account.name} is not in #{room.log}.")
+
+    def follow(self, taken: Taken) -> None:
+        """Tell who is here, and send out who has to go, when a room was changed elsewhere."""
+        room, before, gone = taken
+        topic = room.record.topic
+        if before is not None and before.topic != topic:
+            is_now = f"has another topic now: {topic}" if topic else "has no topic any more."
+            self._tell_inside(room, "topic", f"#{room.log} {is_now}")
+        for account_id in {*room.record.invited} - {*(before.invited if before else ())}:
+            person = self._people.get(account_id)
+            text = f"You are invited: /join {room.log}"
+            _tell(person.members if person else (), "invited", text, room)
+        self.dismiss(room, gone)
+
+    def _tell_inside(self, room: Room, kind: str, text: str) -> None:
+        with self._lock:
+            inside = [self._people[one] for one in room.people if one in self._people]
+            members = [member for person in inside for member in person.members]
+        _tell(members, kind, text, room)
 
     def dismiss(self, room: Room, account_ids: Iterable[str]) -> None:
         """Take those out who may not be in a room any more."""
