@@ -126,6 +126,23 @@ def test_comings_are_told_on_the_other_nodes_once(
         assert [p.sender for p in one.posts if p.kind == JOIN] == ["ann"]
 
 
+def test_rubbish_on_the_bells_harms_nobody(
+    primary: RedisServer, node: Callable[..., Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = node(primary), node(primary)
+    there.engine.follow("lobby")
+    keys = here.engine._logs.keys("lobby")
+    for rubbish in (b"", b"\xff", b"x", b"x \xff", b"x y z \xff", b"x " + b"y" * 100_000, b"  "):
+        for bell in ("{c}:bell", f"{keys.bucket}:bell"):
+            primary.client.publish(bell, rubbish)
+    stranger = f"other {keys.key} \xff".encode("latin-1")
+    primary.client.publish(f"{keys.bucket}:bell", stranger + b" rubbish")
+    say(here, "one")
+    wait_until(lambda: kept(there) == [(1, "one")], 1.0)
+    assert "failed" not in caplog.text
+    assert [post.text for post in there.posts] == ["one"]
+
+
 def test_who_is_banned_on_one_node_posts_on_no_other_from_then_on(
     primary: RedisServer, node: Callable[..., Running]
 ) -> None:

@@ -141,8 +141,7 @@ def _further(parts: SplitResult) -> dict[str, Any]:
     """Return what an address says beside the hosts."""
     readers: Mapping[str, Any] = URL_QUERY_ARGUMENT_PARSERS
     options: dict[str, Any] = {
-        name: readers.get(name, str)(value)
-        for name, value in parse_qsl(parts.query)
+        name: readers.get(name, str)(value) for name, value in parse_qsl(parts.query)
     }
     if credentials := parts.netloc.rpartition("@")[0]:
         user, _, password = credentials.partition(":")

@@ -152,7 +152,7 @@ class Delivery:
         sender, _, sealed = data.partition(b" ")
         now = int(time.time() * 1000) / 1000
         for followed in self._logs.with_keys([key]):
-            one = Entry(b"", 0, sender.decode(), "", now, sealed)
+            one = Entry(b"", 0, sender.decode(errors="replace"), "", now, sealed)
             # Other nodes have taken this one for dead: its own people have not left.
             self._deliver(
                 followed,

@@ -62,6 +62,7 @@ class Doorbell:
         self._own_bell = f"{{c}}:bell:{node}"
         self._rung = rung
         self._stir = stir
+        self._failures = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="doorbell")
 
@@ -73,33 +74,41 @@ class Doorbell:
         """End the thread. Idempotent."""
         self._stopping.set()
         if self._thread.is_alive():
-            with contextlib.suppress(*FAILURES):
-                self._store.shards.one().publish(self._own_bell, "")  # wakes it
+            with contextlib.suppress(*FAILURES), self._store.shards.one() as client:
+                client.publish(self._own_bell, "")  # wakes it
             self._thread.join()
 
     def _run(self) -> None:
-        failures = 0
         backoff = pauses()
         while not self._stopping.is_set():
             try:
-                with self._store.shards.one().pubsub(ignore_subscribe_messages=True) as bells:
-                    bells.subscribe(
-                        CONTROL_BELL,
-                        self._own_bell,
-                        *(entries.bell(entries.bucket(n)) for n in range(BUCKETS)),
-                    )
-                    self._rung.ring_all()
-                    while not self._stopping.is_set():
-                        message = bells.get_message(timeout=_LISTEN_SECONDS)
-                        failures = 0
-                        if message is not None:
-                            self._hear(message)
+                self._listen()
             except FAILURES as error:
                 self._store.shards.doubt()
-                if not failures:
+                if not self._failures:
                     _log.warning("doorbell silent reason=%s", error)
-                failures += 1
-                self._stopping.wait(backoff.compute(failures))
+            except Exception:
+                _log.exception("doorbell failed")
+            self._failures += 1
+            self._stopping.wait(backoff.compute(self._failures))
+
+    def _listen(self) -> None:
+        """Hear what rings until the end.
+
+        :raises redis.RedisError: the store has gone.
+        """
+        with (
+            self._store.shards.one() as client,
+            client.pubsub(ignore_subscribe_messages=True) as bells,
+        ):
+            of_logs = (entries.bell(entries.bucket(n)) for n in range(BUCKETS))
+            bells.subscribe(CONTROL_BELL, self._own_bell, *of_logs)
+            self._rung.ring_all()
+            while not self._stopping.is_set():
+                message = bells.get_message(timeout=_LISTEN_SECONDS)
+                self._failures = 0
+                if message is not None:
+                    self._hear(message)
 
     def _hear(self, message: dict[str, object]) -> None:
         data = message["data"]
@@ -114,6 +123,11 @@ class Doorbell:
                 return
             key, _, sealed = rest.partition(b" ")
             if sealed:
-                self._rung.ring_passing(key.decode(), sealed)
+                self._rung.ring_passing(_text(key), sealed)
             else:
-                self._rung.ring_log(key.decode())
+                self._rung.ring_log(_text(key))
+
+
+def _text(heard: bytes) -> str:
+    """Return what was heard as text; whoever reaches the store may ring with anything."""
+    return heard.decode(errors="replace")

@@ -5,7 +5,7 @@ In a Cluster a key's hash tag says in which of 16,384 slots it is, and who has a
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
@@ -65,15 +65,19 @@ class Shards:
             return [self._client]
         return [self._cluster.get_redis_connection(one) for one in self._cluster.get_primaries()]
 
-    def one(self) -> Any:
-        """Return a client for one of the servers; each hears what is published at any.
+    @contextlib.contextmanager
+    def one(self) -> Iterator[Any]:
+        """Give a client for one of the servers; each hears what is published at any.
 
         :raises redis.RedisError: no server of a Cluster can be reached.
         """
         if self._cluster is None:
-            return self._client
+            yield self._client
+            return
         self._learn()
-        return self._cluster.get_redis_connection(self._cluster.get_random_node())
+        # Held meanwhile: redis-py closes the client of a server that nobody holds any more.
+        server = self._cluster.get_random_node()
+        yield self._cluster.get_redis_connection(server)
 
     def doubt(self) -> None:
         """Note that the slots may be somewhere else now."""
@@ -143,10 +147,12 @@ class Shards:
         shares: dict[str, tuple[Any, list[int]]] = {}
         for place in places:
             slot = self._cluster.keyslot(_key(commands[place]))
-            node = self._cluster.nodes_manager.get_node_from_slot(slot)
-            client = self._cluster.get_redis_connection(node)
-            shares.setdefault(node.name, (client, []))[1].append(place)
-        return [Lane(client, commands, share) for client, share in shares.values()]
+            server = self._cluster.nodes_manager.get_node_from_slot(slot)
+            shares.setdefault(server.name, (server, []))[1].append(place)
+        return [
+            Lane(self._cluster.get_redis_connection(server), commands, share, server)
+            for server, share in shares.values()
+        ]
 
 
 class Lane:
@@ -155,7 +161,10 @@ class Lane:
     Several lanes work at once: all are sent before an answer is read.
     """
 
-    def __init__(self, client: Any, commands: Sequence[Command], places: Sequence[int]) -> None:
+    def __init__(
+        self, client: Any, commands: Sequence[Command], places: Sequence[int], server: Any = None
+    ) -> None:
+        self._server = server  # held meanwhile, see Shards.one
         self.places = places
         self.is_broken = False
         self._is_read = False
