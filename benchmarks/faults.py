@@ -23,7 +23,7 @@ from benchmarks.partition import Partition
 from benchmarks.recorder import History, Talker
 from tests.cluster import Cluster
 from tests.engine.test_failover import Watched
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisCluster, RedisServer
 
 PEOPLE = 12
 PACE = 0.2
@@ -33,12 +33,37 @@ _FLAGS = ("--engine-replicas=1", "--registrations-per-address=0", "--message-rat
 
 
 class Scene:
-    """Nodes, the store behind them, and the network between."""
+    """Nodes, the stores behind them, and the network between."""
 
-    def __init__(self, cluster: Cluster, ways: list[Partition], store: RedisServer) -> None:
+    def __init__(
+        self, cluster: Cluster, ways: list[Partition], store: RedisServer | RedisCluster
+    ) -> None:
         self.cluster = cluster
         self.ways = ways
         self.store = store
+
+    @property
+    def primary(self) -> RedisServer:
+        """The store, or that one of a Redis Cluster which has the log of the room."""
+        if isinstance(self.store, RedisServer):
+            return self.store
+        return next(one for one in self.store.servers if _is_primary(one) and _logs(one))
+
+    @property
+    def keeper(self) -> RedisServer:
+        """That one of a Redis Cluster which has accounts, bans and presence."""
+        assert isinstance(self.store, RedisCluster)
+        found = self.store.primary_of("{c}:meta")
+        assert found
+        return found
+
+
+def _is_primary(server: RedisServer) -> bool:
+    return bool(server.client.info("replication")["role"] == "master")
+
+
+def _logs(server: RedisServer) -> list[bytes]:
+    return list(server.client.scan_iter("*:head", 1000))
 
 
 def kill_node(scene: Scene) -> None:
@@ -66,7 +91,7 @@ def hold_questions(scene: Scene) -> None:
 
 
 def silence_bells(scene: Scene) -> None:
-    with redis.Redis(port=scene.store.port) as client:
+    with redis.Redis(port=scene.primary.port) as client:
         until = time.monotonic() + 10
         while time.monotonic() < until:
             bells = client.client_list(_type="pubsub")
@@ -77,44 +102,77 @@ def silence_bells(scene: Scene) -> None:
 
 
 def kill_primary(scene: Scene) -> None:
-    scene.store.kill()
+    scene.primary.kill()
 
 
-FAULTS: dict[str, Callable[[Scene], None]] = {
-    "kill -9 of a node": kill_node,
-    "a node stands still for 30 s": stop_node,
-    "no answers of the store for 10 s": hold_answers,
-    "no questions to the store for 10 s": hold_questions,
-    "doorbells cut at random for 10 s": silence_bells,
-    "kill -9 of the primary, Sentinel": kill_primary,
-}
+def kill_keeper(scene: Scene) -> None:
+    scene.keeper.kill()
+
+
+def stop_primary(scene: Scene) -> None:
+    stopped = scene.primary
+    stopped.signal(signal.SIGSTOP)
+    time.sleep(10)
+    stopped.signal(signal.SIGCONT)
 
 
 @contextlib.contextmanager
-def staged(folder: Path, has_sentinel: bool) -> Iterator[Scene]:
-    """Set the scene."""
+def one_primary(folder: Path) -> Iterator[Scene]:
+    """Give three nodes on one primary with a replica; the way of each to it can be cut."""
     with contextlib.ExitStack() as parts:
-        if has_sentinel:
-            watched = Watched(folder)
-            parts.callback(watched.close)
-            store, ways, urls = watched.primary, [], [watched.url] * 3
-        else:
-            store = RedisServer(folder / "primary")
-            parts.callback(store.close)
-            replica = RedisServer(folder / "replica", of=store)
-            parts.callback(replica.close)
-            ways = [Partition(("127.0.0.1", store.port)) for _ in range(3)]
-            urls = [f"redis://127.0.0.1:{way.address[1]}/0" for way in ways]
-            for way in ways:
-                parts.callback(way.close)
+        store = RedisServer(folder / "primary")
+        parts.callback(store.close)
+        replica = RedisServer(folder / "replica", of=store)
+        parts.callback(replica.close)
+        ways = [Partition(("127.0.0.1", store.port)) for _ in range(3)]
+        for way in ways:
+            parts.callback(way.close)
+        urls = [f"redis://127.0.0.1:{way.address[1]}/0" for way in ways]
         cluster = Cluster(folder, urls, *_FLAGS)
         parts.callback(cluster.close)
         yield Scene(cluster, ways, store)
 
 
-def run(name: str, fault: Callable[[Scene], None]) -> bool:
+@contextlib.contextmanager
+def sentinel(folder: Path) -> Iterator[Scene]:
+    """Give three nodes on a primary with two replicas, which a Sentinel watches."""
+    with contextlib.ExitStack() as parts:
+        watched = Watched(folder)
+        parts.callback(watched.close)
+        cluster = Cluster(folder, [watched.url] * 3, *_FLAGS)
+        parts.callback(cluster.close)
+        yield Scene(cluster, [], watched.primary)
+
+
+@contextlib.contextmanager
+def redis_cluster(folder: Path) -> Iterator[Scene]:
+    """Give three nodes on a Redis Cluster: three primaries with two replicas each."""
+    with contextlib.ExitStack() as parts:
+        store = RedisCluster(folder, replicas=2)
+        parts.callback(store.close)
+        cluster = Cluster(folder, [store.url] * 3, *_FLAGS)
+        parts.callback(cluster.close)
+        yield Scene(cluster, [], store)
+
+
+Stage = Callable[[Path], contextlib.AbstractContextManager[Scene]]
+FAULTS: dict[str, tuple[Stage, Callable[[Scene], None]]] = {
+    "kill -9 of a node": (one_primary, kill_node),
+    "a node stands still for 30 s": (one_primary, stop_node),
+    "no answers of the store for 10 s": (one_primary, hold_answers),
+    "no questions to the store for 10 s": (one_primary, hold_questions),
+    "doorbells cut at random for 10 s": (one_primary, silence_bells),
+    "kill -9 of the primary, Sentinel": (sentinel, kill_primary),
+    "the primary stands still for 10 s, Sentinel": (sentinel, stop_primary),
+    "kill -9 of a room's primary, Redis Cluster": (redis_cluster, kill_primary),
+    "kill -9 of the accounts' primary, Redis Cluster": (redis_cluster, kill_keeper),
+    "a room's primary stands still for 10 s, Redis Cluster": (redis_cluster, stop_primary),
+}
+
+
+def run(name: str, stage: Stage, fault: Callable[[Scene], None]) -> bool:
     """Let it happen while people talk; print what was found; True when all is well."""
-    with tempfile.TemporaryDirectory() as place, staged(Path(place), "Sentinel" in name) as scene:
+    with tempfile.TemporaryDirectory() as place, stage(Path(place)) as scene:
         history = History()
         addresses = [("127.0.0.1", node.port) for node in scene.cluster.nodes]
         people = [
@@ -197,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="TEXT", help="faults whose name holds it")
     only = parser.parse_args(argv).only
     chosen = {name: fault for name, fault in FAULTS.items() if only in name}
-    went_well = [run(name, fault) for name, fault in chosen.items()]
+    went_well = [run(name, *how) for name, how in chosen.items()]
     return int(not all(went_well))
 
 
