@@ -191,7 +191,7 @@ def run(name: str, stage: Stage, fault: Callable[[Scene], None]) -> bool:
         ended = time.monotonic()
         time.sleep(2 * _CALM_SECONDS)
         for person in people:
-            person.must_talk.clear()
+            person.hush()
         _all(lambda: all(person.is_settled and person.is_in.is_set() for person in people))
         is_right = _presence(scene, {person.name for person in people})
         time.sleep(_CALM_SECONDS)

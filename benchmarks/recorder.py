@@ -8,6 +8,8 @@ import secrets
 import socket
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 _TRY_SECONDS = 3.0
@@ -16,17 +18,31 @@ PASSWORD = "a password of the recorder"
 
 
 class History:
-    """What everybody did and saw, in one order. Any thread."""
+    """What everybody did and saw, in one order. Any thread.
+
+    ``counts`` has the number of events by what was done.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._news = threading.Condition()
+        self.counts: Counter[str] = Counter()
         self.events: list[dict[str, Any]] = []
 
     def note(self, do: str, client: str, **more: Any) -> None:
         """Add an event; ``at`` is the monotonic time in seconds."""
-        with self._lock:
+        with self._news:
             at = time.monotonic()
             self.events.append({"do": do, "client": client, "room": "lobby", "at": at, **more})
+            self.counts[do] += 1
+            self._news.notify_all()
+
+    def wait_for(self, is_so: Callable[[], bool], seconds: float) -> bool:
+        """Wait until ``is_so()``, which is asked after each event; for ``seconds`` at most.
+
+        :return: what ``is_so`` said last; nothing can be noted while it looks.
+        """
+        with self._news:
+            return self._news.wait_for(is_so, seconds)
 
 
 class Talker(threading.Thread):
@@ -52,6 +68,7 @@ class Talker(threading.Thread):
         self._pace = pace
         self._cids = secrets.token_hex(8)
         self._number = 0
+        self._turn = threading.Lock()
         self._open: dict[str, str] = {}
         self._ticket = ""
         self._cursor = ""
@@ -63,6 +80,14 @@ class Talker(threading.Thread):
     def is_settled(self) -> bool:
         """Nothing that it has sent waits for an answer."""
         return not self._open
+
+    def hush(self) -> None:
+        """Say nothing new; what is open is still sent again. Any thread.
+
+        When it returns, all that was ever said has been noted.
+        """
+        with self._turn:
+            self.must_talk.clear()
 
     def run(self) -> None:
         """Talk until :attr:`must_stop`."""
@@ -101,9 +126,11 @@ class Talker(threading.Thread):
                     is_talking = self._hear(sock, word.decode(), json.loads(fields)) or is_talking
             if not is_talking and time.monotonic() - begun > _TRY_SECONDS * 2:
                 raise ConnectionError
-            if is_talking and self.must_talk.is_set() and time.monotonic() >= next_post:
+            if is_talking and time.monotonic() >= next_post:
                 next_post = time.monotonic() + self._pace
-                self._post(sock)
+                with self._turn:
+                    if self.must_talk.is_set():
+                        self._post(sock)
 
     def _hear(self, sock: socket.socket, word: str, fields: dict[str, Any]) -> bool:
         """Take what the server says; True when one is in and what was open is sent again."""

@@ -1,5 +1,7 @@
 """Fixtures of all tests."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,11 @@ import pytest
 from tests import harness
 from tests.harness import Peer, ServerProcess
 from tests.redis_server import RedisServer
+
+# The tests start programs a thousand times: these are compiled once, also where Python is told
+# not to keep what it compiles.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,7 +19,7 @@ _COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:38|3[0-7]|9[0-7])[;m]")
 
 @pytest.fixture
 def server(start_server: StartServer) -> ServerProcess:
-    return start_server()
+    return start_server(message_rate=0)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.partition import Partition
+from tests.harness import PATIENCE
 
 
 @pytest.fixture
@@ -32,29 +33,44 @@ def network() -> Iterator[Partition]:
 
 @pytest.mark.parametrize(("up", "down"), [(True, False), (False, True), (True, True)])
 def test_hold(network: Partition, up: bool, down: bool) -> None:
-    with socket.create_connection(network.address, 5) as end:
+    with socket.create_connection(network.address, PATIENCE) as end:
         end.sendall(b"one")
         assert end.recv(9) == b"one"
         network.hold(up, down)
         end.sendall(b"two")
-        end.settimeout(0.2)
-        with pytest.raises(TimeoutError):
+        assert network.keeps(PATIENCE)
+        end.setblocking(False)
+        with pytest.raises(BlockingIOError):
             end.recv(9)
-        end.settimeout(5)
+        end.settimeout(PATIENCE)
         network.heal()
         assert end.recv(9) == b"two"
 
 
 def test_drop_and_refuse(network: Partition) -> None:
-    with socket.create_connection(network.address, 5) as end:
+    with socket.create_connection(network.address, PATIENCE) as end:
         end.sendall(b"one")
         assert end.recv(9) == b"one"
         network.refuse()
-        with socket.create_connection(network.address, 5) as other:
+        with socket.create_connection(network.address, PATIENCE) as other:
             assert other.recv(9) == b""
         network.drop()
         assert end.recv(9) == b""
     network.heal()
-    with socket.create_connection(network.address, 5) as end:
+    with socket.create_connection(network.address, PATIENCE) as end:
         end.sendall(b"two")
         assert end.recv(9) == b"two"
+
+
+def test_a_connection_that_has_ended_is_let_go(network: Partition) -> None:
+    for _ in range(3):
+        with socket.create_connection(network.address, PATIENCE) as end:
+            end.sendall(b"one")
+            end.shutdown(socket.SHUT_WR)
+            assert end.recv(9) == b"one"  # the other way goes on
+            assert end.recv(9) == b""
+    assert network.is_idle(PATIENCE)
+    with socket.create_connection(network.address, PATIENCE) as end:
+        end.sendall(b"two")
+        assert end.recv(9) == b"two"
+        assert not network.is_idle(0)
