@@ -1,6 +1,7 @@
 """Several nodes of one room: who is here, and what superusers do, holds on all of them."""
 
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import Cluster
-from tests.harness import PASSWORD, PATIENCE, Peer
+from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess
 from tests.redis_server import RedisServer
 from tests.test_resume import events
 
@@ -131,6 +132,22 @@ def test_a_node_that_stood_still_is_taken_for_dead_and_comes_back(cluster: Clust
     until(lambda: here(ann) == {"ann": "1", "bob": "1"})
     bob.answer_to("/viewusers")
     assert (bob.seen.count("bob has joined"), bob.seen.count("bob has left")) == (1, 0)
+
+
+def test_a_node_that_waits_for_fewer_replicas_than_the_others_is_named(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    url = redis_server.fresh()
+    nodes = Cluster(tmp_path, [url])
+    other = tmp_path / "other"
+    shutil.copytree(nodes.nodes[0].data_dir, other / "data")
+    (other / "data" / "node-id").unlink()
+    odd = ServerProcess(other, engine=url, engine_replicas=1)
+    try:
+        nodes.nodes[0].wait_for_line("engine-replicas is 0 here and 1 at the node")
+    finally:
+        odd.close()
+        nodes.close()
 
 
 def test_topics_and_invitations_are_told_at_all_nodes(cluster: Cluster) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Watcher
@@ -62,6 +63,7 @@ class PresenceKeeper:
         self._is_known = False
         self._told: dict[str, tuple[Presence, bytes]] = {}
         self._others: dict[str, _Other] = {}
+        self._warned: set[str] = set()
         self.nodes: list[Node] = []
         self._stopping = threading.Event()
         self._stirred = threading.Event()
@@ -137,7 +139,7 @@ class PresenceKeeper:
             fresh[one.account_id] = told
         left = [account_id for account_id in self._told if account_id not in fresh]
         info = {"node": self._node, "host": platform.node(), "since": self._since}
-        info |= {"lag": self._lag, "people": len(people)}
+        info |= {"lag": self._lag, "people": len(people), "replicas": self._store.replicas}
         sealed = self._vault.seal(json.dumps(info).encode(), f"node {self._run}")
         number = str(len(left)) if self._is_known else _NEW
         keys = (NODES, _heartbeat(self._run), _people(self._run))
@@ -189,11 +191,21 @@ class PresenceKeeper:
         except Damaged as error:
             _log.error("node damaged run=%s reason=%s", run, error)
             return None
+        if info.get("replicas", self._store.replicas) != self._store.replicas:
+            self._warn_of(run, info)
         is_this = run == self._run
         age = 0.0 if is_this else max(0.0, heard)
         return Node(
             info["node"], info["host"], info["since"], info["people"], info["lag"], age, is_this
         )
+
+    def _warn_of(self, run: str, info: Mapping[str, Any]) -> None:
+        if run not in self._warned:
+            self._warned.add(run)
+            _log.warning(
+                "engine-replicas is %d here and %d at the node %s on %s: make it the same",
+                *(self._store.replicas, info["replicas"], info["node"], info["host"]),
+            )
 
     def _open_all(self, found: Mapping[bytes, bytes]) -> dict[str, Presence]:
         people = {}

@@ -164,7 +164,8 @@ class Store:
             count = answer[1] if isinstance(answer, list) else answer
             if count < self.replicas or (isinstance(answer, list) and answer[0] < 1):
                 return TooFewReplicas(
-                    f"Only {count} of {self.replicas} replicas of the store {self.name} answer."
+                    f"That was done, but only {count} of {self.replicas} replicas of the store "
+                    f"{self.name} have it: it may be lost with the primary."
                 )
         return None
 
