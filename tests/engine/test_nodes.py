@@ -18,6 +18,7 @@ from chatroom.storage.records import (
     JOIN,
     KEPT,
     OPERATOR,
+    SUPERUSER,
     TEXT,
     Invite,
     Places,
@@ -141,6 +142,46 @@ def test_rubbish_on_the_bells_harms_nobody(
     wait_until(lambda: kept(there) == [(1, "one")], 1.0)
     assert "failed" not in caplog.text
     assert [post.text for post in there.posts] == ["one"]
+
+
+def test_what_somebody_has_meddled_with_is_told_and_harms_nothing_else(
+    primary: RedisServer, node: Callable[..., Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = node(primary), node(primary)
+    for one in (here, there):
+        one.engine.follow("lobby")
+        one.engine.follow("den")
+    engine, store, now = here.engine, primary.client, time.time()
+    engine.save_account(account("ann", SUPERUSER))
+    engine.save_room(RoomRecord("den", "id-ann"))
+    engine.save_invite(Invite(b"d" * 32, 1, now + 99, "ann"))
+    engine.save_sanction(Sanction(BAN, "id-bob", "bob", "ann", "", now, now + 99))
+    engine.write_audit(OPERATOR.did("looked"))
+    here.engine.append(post("before", "den"))
+    here.settle()
+    den = engine._logs.keys("den")
+    for rubbish in (b"rubbish", b"- - - -", b"\xff \xfe \xfd \xfc", b"1 2 3 4"):
+        for key in (den.head, *(f"{{c}}:{name}" for name in ("rooms", "invites", "sanctions"))):
+            for field in (*store.hkeys(key), b"rubbish"):
+                store.hset(key, field, rubbish)
+        store.hset("{c}:owed", rubbish, rubbish)
+        store.xadd("{c}:controls", {b"k": rubbish, b"x": rubbish})
+        store.xadd("{c}:audit", {b"n": rubbish, b"b": rubbish})
+        store.xadd(den.stream, {b"s": rubbish})
+        store.publish("{c}:bell", b"")
+        store.publish(f"{den.bucket}:bell", f"other {den.key}")
+        say(here, f"after {rubbish!r}")
+        wait_until(lambda: kept(here)[-1] == kept(there)[-1])
+        assert engine.rooms() == engine.invites() == []
+        with pytest.raises(StoreError, match="damaged"):
+            engine.read("den", 0, 9, 9)
+    assert [entry.act for entry in engine.audit(9)] == ["looked"]
+    engine.save_account(replace(account("ann", SUPERUSER), version=1))
+    here.engine.append(post("into the damage", "den"))
+    here.settle()
+    assert here.returned.get(timeout=PATIENCE)[1]
+    assert "failed" not in caplog.text
+    assert caplog.text.count("log damaged, nothing of it is shown") == 2  # once at each node
 
 
 def test_who_is_banned_on_one_node_posts_on_no_other_from_then_on(

@@ -7,6 +7,7 @@ come.
 """
 
 import math
+import re
 import time
 from collections.abc import Mapping
 
@@ -16,6 +17,7 @@ from chatroom.storage.redis.store import BUCKETS, Store, post_script
 
 OWED = "{c}:owed"
 """Kind and target → end and number of a bar that the buckets may not have yet."""
+_VALUE = re.compile(rb"\d+(\.\d+)?(e\d+)? \d+")
 _FOR_EVER = "1e15"
 LIFTED_SECONDS = 60.0
 """A lifted bar is one that has ended so long ago: clocks may differ."""
@@ -47,8 +49,8 @@ def pay(store: Store, owed: Mapping[str, bytes]) -> None:
     arguments: list[str | bytes] = []
     forgotten: list[str | bytes] = []
     for field, one in owed.items():
-        end, number = one.split(b" ")
-        arguments += [field, end, number]
+        if _VALUE.fullmatch(one):  # else somebody has meddled with it
+            arguments += [field, *one.split(b" ")]
         forgotten += [field, one]
     tags = [entries.bucket(number) for number in range(BUCKETS)]
     answers, missing = store.confirmed(
@@ -73,7 +75,7 @@ def forget_ended(store: Store, now: float) -> None:
             found = client.hgetall(key)
         ended: list[bytes] = []
         for field, one in found.items():
-            if float(one.split(b" ")[0]) < now - KEPT_SECONDS:
+            if _VALUE.fullmatch(one) and float(one.split(b" ")[0]) < now - KEPT_SECONDS:
                 ended += [field, one]
         if ended:
             store.batch([post_script(scripts.FORGET, (key,), ended)])
@@ -92,7 +94,8 @@ class Collector:
         :raises StoreError: the store cannot be used.
         """
         with self._store.asking() as client:
-            owed = {field.decode(): one for field, one in client.hgetall(OWED).items()}
+            found = client.hgetall(OWED)
+        owed = {field.decode(errors="replace"): one for field, one in found.items()}
         stays = {field: one for field, one in owed.items() if self._seen.get(field) == one}
         self._seen = owed
         if stays:

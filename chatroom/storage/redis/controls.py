@@ -36,7 +36,7 @@ class Controls:
         """
         with self._store.asking() as client:
             found = client.xrange(STREAM, b"(" + self._cursor)
-        return [(at, f[b"k"].decode(), f[b"a"].decode()) for at, f in found]
+        return [(at, _text(fields, b"k"), _text(fields, b"a")) for at, fields in found]
 
     def handed_out(self, at: bytes) -> None:
         """Note that an event was handed out; the engine's thread only."""
@@ -49,6 +49,10 @@ class Controls:
         """Wait until an event was handed out, for some seconds at most."""
         with self._moved:
             self._moved.wait_for(lambda: self._done >= _order(at), _WAIT_SECONDS)
+
+
+def _text(fields: dict[bytes, bytes], name: bytes) -> str:
+    return fields.get(name, b"").decode(errors="replace")
 
 
 def _order(at: bytes) -> tuple[int, int]:

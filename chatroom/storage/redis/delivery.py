@@ -5,11 +5,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 
-from chatroom.errors import StoreError
+from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Committed, Controlled
 from chatroom.storage.records import FORKED, LEAVE, Control, Post
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.appending import Appending
+from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.entries import Entry
 from chatroom.storage.redis.logs import BATCH, Followed, Logs
 from chatroom.storage.redis.store import Store, post_script
@@ -108,8 +109,8 @@ class Delivery:
 
         :raises StoreError: the store cannot be read.
         """
-        for followed, (epoch, last, acked) in zip(logs, self._heads(logs), strict=True):
-            self._catch_up(followed, epoch, last, acked)
+        for followed, head in self._heads(logs):
+            self._catch_up(followed, *head)
 
     def _catch_up(self, followed: Followed, epoch: str, last: int, acked: int) -> None:
         if last < followed.delivered or (followed.epoch and epoch != followed.epoch):
@@ -125,8 +126,8 @@ class Delivery:
             followed.delivered = max(followed.delivered, end)
         followed.waits = last if last > acked else 0
 
-    def _heads(self, logs: list[Followed]) -> list[tuple[str, int, int]]:
-        """Return epoch, last and acknowledged place of logs."""
+    def _heads(self, logs: list[Followed]) -> list[tuple[Followed, tuple[str, int, int]]]:
+        """Return epoch, last and acknowledged place of logs; one that is damaged is left out."""
         buckets: dict[str, list[int]] = {}
         for at, followed in enumerate(logs):
             buckets.setdefault(followed.keys.bucket, []).append(at)
@@ -138,14 +139,23 @@ class Delivery:
         answers = self._store.batch(
             [post_script(scripts.HEADS, [logs[at].keys.head for at in g], ()) for g in groups]
         )
-        heads: dict[int, tuple[str, int, int]] = {}
+        heads = []
         for group, answer in zip(groups, answers, strict=True):
             if isinstance(answer, Exception):
                 raise self._store.unusable(answer)
             for i, at in enumerate(group):
-                epoch, last, acked = answer[3 * i : 3 * i + 3]
-                heads[at] = (epoch.decode(), last, acked)
-        return [heads[at] for at in range(len(logs))]
+                try:
+                    with clear(f"the places of the log {logs[at].name}"):
+                        epoch, last, acked = answer[3 * i : 3 * i + 3]
+                        heads.append((logs[at], (epoch.decode(), int(last), int(acked))))
+                except Damaged as error:
+                    self._tell_damaged(logs[at], error)
+        return heads
+
+    def _tell_damaged(self, followed: Followed, error: Damaged) -> None:
+        if not followed.is_damaged:
+            followed.is_damaged = True
+            _log.error("log damaged, nothing of it is shown reason=%s", error)
 
     def deliver_passing(self, key: str, data: bytes) -> None:
         """Deliver somebody's coming or going at another node."""
@@ -175,8 +185,7 @@ class Delivery:
             self._run_id = run_id
         logs = self._logs.all_followed()
         stalled: dict[str, int] = {}
-        heads = self._heads(logs)
-        for followed, (epoch, last, acked) in zip(logs, heads, strict=True):
+        for followed, (epoch, last, acked) in self._heads(logs):
             if epoch == followed.epoch and last == acked == followed.delivered:
                 continue
             if last > acked and followed.waits == last:
@@ -205,10 +214,10 @@ class Delivery:
         """
         self._store.check_seal(self._vault)
         logs = [f for f in self._logs.all_followed() if names is None or f.name in names]
-        for followed, (epoch, last, acked) in zip(logs, self._heads(logs), strict=True):
+        for followed, head in self._heads(logs):
             if self._is_replaced(followed):
                 self._fork(followed)
-            self._catch_up(followed, epoch, last, acked)
+            self._catch_up(followed, *head)
 
     def _is_replaced(self, followed: Followed) -> bool:
         """Tell whether something else is where the last post was that was shown here."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from chatroom.errors import Damaged
 from chatroom.storage.records import REMOVED, Post
+from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.store import BUCKETS
 from chatroom.storage.vault import Vault
 
@@ -120,16 +121,17 @@ class Entry:
 
 
 def entry(raw: tuple[bytes, Any]) -> Entry:
-    """Return an entry as redis-py reads it."""
+    """Return an entry as redis-py reads it. :raises Damaged: it is none."""
     at, fields = raw
-    return Entry(
-        at,
-        int(at.partition(b"-")[0]),
-        fields[b"s"].decode(),
-        fields[b"c"].decode(),
-        int(fields[b"t"]) / 1000,
-        fields[b"b"],
-    )
+    with clear(f"the message {at.decode()}"):
+        return Entry(
+            at,
+            int(at.partition(b"-")[0]),
+            fields[b"s"].decode(),
+            fields[b"c"].decode(),
+            int(fields[b"t"]) / 1000,
+            fields[b"b"],
+        )
 
 
 def gone_value(post: Post, sealed: bytes) -> bytes:
@@ -138,9 +140,10 @@ def gone_value(post: Post, sealed: bytes) -> bytes:
 
 
 def gone_entry(seq: int, value: bytes) -> Entry:
-    """Return the entry at the place of a post that was emptied."""
-    sender, ms, sealed = value.split(b" ", 2)
-    return Entry(b"", seq, sender.decode(), "", int(ms) / 1000, sealed)
+    """Return the entry at the place of a post that was emptied. :raises Damaged: it is none."""
+    with clear(f"the message {seq}"):
+        sender, ms, sealed = value.split(b" ", 2)
+        return Entry(b"", seq, sender.decode(), "", int(ms) / 1000, sealed)
 
 
 def unseal(vault: Vault, log: str, epoch: str, one: Entry) -> Post | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from chatroom.storage.records import REMOVED, Post, Span, Wanted
 from chatroom.storage.redis import entries, scripts
+from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.entries import Entry, Keys
 from chatroom.storage.redis.store import Store
 from chatroom.storage.search import Search
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 class Followed:
     """How far this node has got in a log. Only the engine's thread changes it."""
 
-    __slots__ = ("delivered", "epoch", "keys", "mark", "name", "waits")
+    __slots__ = ("delivered", "epoch", "is_damaged", "keys", "mark", "name", "waits")
 
     def __init__(self, name: str, keys: Keys, span: Span) -> None:
         self.name = name
@@ -32,6 +33,7 @@ class Followed:
         self.delivered = span.last
         self.mark: tuple[str, str, float] | None = None
         """Sender, client id and time of the post at ``delivered``, to know it again."""
+        self.is_damaged = False
         self.waits = 0
         """A place that was not acknowledged at the last look."""
 
@@ -109,8 +111,9 @@ class Logs:
             epoch, first, acked = client.hmget(self.keys(name).head, "epoch", "first", "acked")
         if epoch is None:
             return Span("", 1, 0)
-        last = int(acked or 0)
-        return Span(epoch.decode(), min(int(first or 1), last + 1), last)
+        with clear("a room's places"):
+            last = int(acked or 0)
+            return Span(epoch.decode(), min(int(first or 1), last + 1), last)
 
     def read(self, name: str, after: int, upto: int, most: int) -> list[Post]:
         """See ``Engine.read``."""
@@ -135,16 +138,13 @@ class Logs:
         keys = self.keys(name)
         with self._store.asking() as client:
             raw = client.xrange(keys.stream, str(after + 1), str(upto))
-            found = [entries.entry(one) for one in raw]
+            found = readable(raw, entries.entry)
             if len(found) < upto - after:
                 here = {one.seq for one in found}
                 missing = [seq for seq in range(after + 1, upto + 1) if seq not in here]
                 values = client.hmget(keys.gone, missing)
-                found += [
-                    entries.gone_entry(seq, value)
-                    for seq, value in zip(missing, values, strict=True)
-                    if value is not None
-                ]
+                gone = [(n, one) for n, one in zip(missing, values, strict=True) if one is not None]
+                found += readable(gone, lambda pair: entries.gone_entry(*pair))
                 found.sort(key=lambda one: one.seq)
         return found
 
@@ -210,7 +210,7 @@ class Logs:
         return erased
 
     def _last(self, name: str) -> int:
-        with self._store.asking() as client:
+        with self._store.asking() as client, clear("a room's places"):
             return int(client.hget(self.keys(name).head, "last") or 0)
 
     def _empty(

@@ -16,6 +16,7 @@ from chatroom.storage.records import (
     Sanction,
 )
 from chatroom.storage.redis import people
+from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.store import Store
 from chatroom.storage.redis.transaction import Transaction
 from chatroom.storage.vault import Vault
@@ -37,12 +38,15 @@ def load_rooms(store: Store, vault: Vault) -> list[RoomRecord]:
     """See ``Engine.rooms``."""
     with store.asking() as client:
         found = client.hgetall(ROOMS)
-    rows = []
-    for key, value in found.items():
-        version, number, sealed = value.split(b" ", 2)
-        rows.append((int(number), bytes.fromhex(key.decode()), int(version), sealed))
-    opened = (room_rows.unseal(vault, *row[1:]) for row in sorted(rows))
+    rows = sorted(readable(found.items(), _room_row))
+    opened = (room_rows.unseal(vault, *row[1:]) for row in rows)
     return [room for room in opened if room is not None]
+
+
+def _room_row(found: tuple[bytes, bytes]) -> tuple[int, bytes, int, bytes]:
+    with clear("a room"):
+        version, number, sealed = found[1].split(b" ", 2)
+        return int(number), bytes.fromhex(found[0].decode()), int(version), sealed
 
 
 def save_room(change: Transaction, vault: Vault, room: RoomRecord) -> RoomRecord:
@@ -59,9 +63,11 @@ def save_room(change: Transaction, vault: Vault, room: RoomRecord) -> RoomRecord
             change.put(people.LOOKS, look, b"-")
         number = change.number("room")
     else:
-        if value is None or int(value.split(b" ", 1)[0]) != room.version:
+        if value is None:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
-        number = int(value.split(b" ", 2)[1])
+        number, _, version, _ = _room_row((key.hex().encode(), value))
+        if version != room.version:
+            raise Conflict(f"The room {room.name} was changed meanwhile.")
     head = f"{saved.version} {number} ".encode()
     change.put(ROOMS, key.hex(), head + room_rows.seal(vault, saved, key))
     change.tell("room", "")
@@ -72,8 +78,9 @@ def save_room(change: Transaction, vault: Vault, room: RoomRecord) -> RoomRecord
 
 
 def _split(number: bytes, value: bytes) -> tuple[int, str, str, float, bytes]:
-    kind, target, until, sealed = value.split(b" ", 3)
-    return int(number), kind.decode(), target.decode(), float(until), sealed
+    with clear("a kick, ban or mute"):
+        kind, target, until, sealed = value.split(b" ", 3)
+        return int(number), kind.decode(), target.decode(), float(until), sealed
 
 
 def save_sanction(change: Transaction, vault: Vault, sanction: Sanction) -> Sanction:
@@ -125,7 +132,7 @@ def _remove(change: Transaction, number: int, kind: str, target: str) -> None:
 def _all(store: Store) -> list[tuple[int, str, str, float, bytes]]:
     with store.asking() as client:
         found = client.hgetall(SANCTIONS)
-    return sorted(_split(number, value) for number, value in found.items())
+    return sorted(readable(found.items(), lambda pair: _split(*pair)))
 
 
 def load_sanctions(store: Store, vault: Vault, target: str | None) -> list[Sanction]:
@@ -147,6 +154,11 @@ def write_audit(change: Transaction, vault: Vault, entry: Audit) -> None:
     change.do("XADD", AUDIT, "*", "n", number, "b", trail.seal(vault, entry, number))
 
 
+def _audit_row(found: tuple[bytes, dict[bytes, bytes]]) -> tuple[int, bytes]:
+    with clear("the audit trail"):
+        return int(found[1][b"n"]), found[1][b"b"]
+
+
 def load_audit(store: Store, vault: Vault, most: int, account: Account | None) -> list[Audit]:
     """See ``Engine.audit``."""
     found: list[Audit] = []
@@ -156,8 +168,8 @@ def load_audit(store: Store, vault: Vault, most: int, account: Account | None) -
             batch = client.xrevrange(AUDIT, end, "-", count=_AUDIT_BATCH)
         if not batch:
             break
-        for _, fields in batch:
-            entry = trail.unseal(vault, int(fields[b"n"]), fields[b"b"])
+        for number, sealed in readable(batch, _audit_row):
+            entry = trail.unseal(vault, number, sealed)
             if entry is not None and (account is None or trail.concerns(entry, account)):
                 found.append(entry)
         end = "(" + batch[-1][0].decode()

@@ -20,6 +20,7 @@ from chatroom.storage import accounts as rows
 from chatroom.storage import invites, skeletons
 from chatroom.storage import rooms as room_rows
 from chatroom.storage.records import SUPERUSER, Account, Audit, Invite, Ticket
+from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.store import Store
 from chatroom.storage.redis.transaction import Transaction
 from chatroom.storage.vault import Vault
@@ -44,8 +45,15 @@ _log = logging.getLogger(__name__)
 
 
 def _split(vault: Vault, account_id: str, value: bytes) -> Account:
-    version, _, _, sealed = value.split(b" ", 3)
-    return rows.unseal(vault, (account_id, int(version), sealed))
+    version, _, sealed = _clear_part(value)
+    return rows.unseal(vault, (account_id, version, sealed))
+
+
+def _clear_part(value: bytes) -> tuple[int, int, bytes]:
+    """Return version and number of an account, and what is sealed."""
+    with clear("an account"):
+        version, number, _, sealed = value.split(b" ", 3)
+        return int(version), int(number), sealed
 
 
 def load(store: Store, vault: Vault, name: str) -> Account | None:
@@ -66,7 +74,8 @@ def load_all(store: Store, vault: Vault) -> Iterator[Account]:
     """See ``Engine.accounts``."""
     with store.asking() as client:
         found = client.hgetall(ACCOUNTS)
-    for account_id, value in sorted(found.items(), key=lambda one: int(one[1].split(b" ", 2)[1])):
+    numbered = readable(found.items(), lambda pair: (_clear_part(pair[1])[1], *pair))
+    for _, account_id, value in sorted(numbered):
         try:
             yield _split(vault, account_id.decode(), value)
         except Damaged as error:
@@ -78,7 +87,9 @@ def superusers(store: Store, vault: Vault) -> int:
     with store.asking() as client:
         value = client.hget(INDEX, "superusers")
     count = 0
-    for account_id in json.loads(value or b"[]"):
+    with clear("the list of superusers"):
+        ids: list[str] = list(map(str, json.loads(value or b"[]")))
+    for account_id in ids:
         try:
             account = load_by_id(store, vault, account_id)
         except Damaged as error:
@@ -114,9 +125,9 @@ def save(
     else:
         if not is_superuser:
             _spare_last(change, account)
-        if value is None or int(value.split(b" ", 1)[0]) != account.version:
+        if value is None or _clear_part(value)[0] != account.version:
             raise Conflict(f"The account of {saved.name} was changed meanwhile.")
-        number = int(value.split(b" ", 2)[1])
+        number = _clear_part(value)[1]
         try:
             old = _split(vault, saved.id, value)
         except Damaged:
@@ -215,7 +226,7 @@ def save_tickets(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
     for account_id in {one.account_id for one in tickets}:
         with store.asking() as client:
             kept = client.hgetall(tickets_of(account_id))
-        ends = {digest: float(value.split(b" ", 1)[0]) for digest, value in kept.items()}
+        ends = dict(readable(kept.items(), lambda pair: (pair[0], _until(pair[1])[0])))
         ends |= {t.digest.hex().encode(): t.until for t in tickets if t.account_id == account_id}
         newest = sorted(ends, key=lambda digest: ends[digest], reverse=True)
         now = time.time()
@@ -225,6 +236,12 @@ def save_tickets(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
     change.commit()
 
 
+def _until(value: bytes) -> tuple[float, bytes]:
+    with clear("a ticket"):
+        until, sealed = value.split(b" ", 1)
+        return float(until), sealed
+
+
 def load_ticket(store: Store, vault: Vault, digest: bytes) -> Ticket | None:
     """See ``Engine.load_ticket``."""
     with store.asking() as client:
@@ -232,8 +249,8 @@ def load_ticket(store: Store, vault: Vault, digest: bytes) -> Ticket | None:
         value = client.hget(tickets_of(owner.decode()), digest.hex()) if owner else None
     if value is None:
         return None
-    until, sealed = value.split(b" ", 1)
-    ticket = Ticket(digest, owner.decode(), float(until))
+    until, sealed = _until(value)
+    ticket = Ticket(digest, owner.decode(), until)
     return room_rows.unseal_ticket(vault, ticket, sealed) if ticket.until >= time.time() else None
 
 
@@ -246,11 +263,18 @@ def revoke_tickets(change: Transaction, account_id: str) -> None:
 
 
 def _invite(vault: Vault, number: int, value: bytes) -> Invite | None:
-    digest, uses, until, sealed = value.split(b" ", 3)
-    if float(until) < time.time() or int(uses) < 1:
-        return None
-    row = (number, bytes.fromhex(digest.decode()), int(uses), float(until), sealed)
-    return invites.unseal(vault, row)
+    row = _invite_row(number, value)
+    return invites.unseal(vault, row) if _holds(row) else None
+
+
+def _invite_row(number: int | bytes, value: bytes) -> tuple[int, bytes, int, float, bytes]:
+    with clear("an invitation"):
+        digest, uses, until, sealed = value.split(b" ", 3)
+        return int(number), bytes.fromhex(digest.decode()), int(uses), float(until), sealed
+
+
+def _holds(row: tuple[int, bytes, int, float, bytes]) -> bool:
+    return row[2] >= 1 and row[3] >= time.time()
 
 
 def _invite_value(vault: Vault, invite: Invite) -> bytes:
@@ -261,11 +285,11 @@ def _invite_value(vault: Vault, invite: Invite) -> bytes:
 def save_invite(change: Transaction, vault: Vault, invite: Invite) -> None:
     """See ``Engine.save_invite``; those that do not hold any more are forgotten."""
     with change.store.asking() as client:
-        for number, value in client.hgetall(INVITES).items():
-            digest, uses, until, _ = value.split(b" ", 3)
-            if float(until) < time.time() or int(uses) < 1:
-                change.remove(INVITES, number.decode())
-                change.remove(INVITE_OF, digest.decode())
+        found = client.hgetall(INVITES)
+    for row in readable(found.items(), lambda pair: _invite_row(*pair)):
+        if not _holds(row):
+            change.remove(INVITES, str(row[0]))
+            change.remove(INVITE_OF, row[1].hex())
     number = str(change.number("invite"))
     change.put(INVITES, number, _invite_value(vault, invite))
     change.put(INVITE_OF, invite.digest.hex(), number.encode())
@@ -282,7 +306,8 @@ def load_invites(store: Store, vault: Vault) -> list[Invite]:
     """See ``Engine.invites``."""
     with store.asking() as client:
         found = client.hgetall(INVITES)
-    opened = (_invite(vault, n, v) for n, v in sorted((int(n), v) for n, v in found.items()))
+    kept = sorted(filter(_holds, readable(found.items(), lambda pair: _invite_row(*pair))))
+    opened = (invites.unseal(vault, row) for row in kept)
     return [invite for invite in opened if invite is not None]
 
 
@@ -301,5 +326,5 @@ def revoke_invite(change: Transaction, number: int) -> bool:
     if value is None:
         return False
     change.remove(INVITES, str(number))
-    change.remove(INVITE_OF, value.split(b" ", 1)[0].decode())
+    change.remove(INVITE_OF, _invite_row(number, value)[1].hex())
     return True

@@ -20,6 +20,7 @@ from chatroom.storage.engine import Watcher
 from chatroom.storage.records import Node, Presence, Seat, joined
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.appending import jitter
+from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.store import Store, post_script
 from chatroom.storage.vault import Vault
 
@@ -164,19 +165,23 @@ class PresenceKeeper:
         now = int(seconds) + int(micro) / 1e6
         nodes, runs = [], set()
         for raw, value, is_alive in found:
-            run = raw.decode()
+            run = raw.decode(errors="replace")
             runs.add(run)
-            heard, count, sealed = value.split(b" ", 2)
-            node = self._open_node(run, sealed, now - int(heard) / 1000)
-            if node is not None:
-                nodes.append(node)
+            try:
+                with clear("a node"):
+                    heard, count, sealed = value.split(b" ", 2)
+                    changes = int(count)
+                    nodes.append(self._open_node(run, sealed, now - int(heard) / 1000))
+            except Damaged as error:
+                _log.error("node damaged run=%s reason=%s", run, error)
+                continue
             if run == self._run:
                 continue
             other = self._others.setdefault(run, _Other())
-            if other.count != int(count):
+            if other.count != changes:
                 with self._store.asking() as client:
                     other.people = self._open_all(client.hgetall(_people(run)))
-                other.count = int(count)
+                other.count = changes
             if is_alive:
                 other.missing_since = 0.0
             elif not other.missing_since:
@@ -185,12 +190,8 @@ class PresenceKeeper:
             del self._others[run]
         self.nodes = sorted(nodes, key=lambda node: node.since)
 
-    def _open_node(self, run: str, sealed: bytes, heard: float) -> Node | None:
-        try:
-            info = json.loads(self._vault.unseal(sealed, f"node {run}"))
-        except Damaged as error:
-            _log.error("node damaged run=%s reason=%s", run, error)
-            return None
+    def _open_node(self, run: str, sealed: bytes, heard: float) -> Node:
+        info = json.loads(self._vault.unseal(sealed, f"node {run}"))
         if info.get("replicas", self._store.replicas) != self._store.replicas:
             self._warn_of(run, info)
         is_this = run == self._run
@@ -210,7 +211,7 @@ class PresenceKeeper:
     def _open_all(self, found: Mapping[bytes, bytes]) -> dict[str, Presence]:
         people = {}
         for account_id, sealed in found.items():
-            one = self._open(account_id.decode(), sealed)
+            one = self._open(account_id.decode(errors="replace"), sealed)
             if one is not None:
                 people[one.account_id] = one
         return people

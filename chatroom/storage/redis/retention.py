@@ -5,8 +5,9 @@ import threading
 import time
 from collections.abc import Iterator
 
-from chatroom.errors import StoreError
+from chatroom.errors import Damaged, StoreError
 from chatroom.storage.redis import bars, entries, scripts
+from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.entries import Keys
 from chatroom.storage.redis.store import BUCKETS, Store
 from chatroom.storage.upkeep import Keep
@@ -62,9 +63,13 @@ class Retention:
         for keys in self._logs():
             if self._stopping.is_set():
                 return
-            if self._keep.days:
-                self._trim_before(keys, now - self._keep.days * _DAY)
-            self._forget_numbers(keys, now - NUMBER_DAYS * _DAY)
+            try:
+                with clear(f"the log {keys.key}"):
+                    if self._keep.days:
+                        self._trim_before(keys, now - self._keep.days * _DAY)
+                    self._forget_numbers(keys, now - NUMBER_DAYS * _DAY)
+            except Damaged as error:
+                _log.error("log damaged reason=%s", error)
         bars.forget_ended(self._store, now)
         self._shrink()
 
@@ -74,7 +79,7 @@ class Retention:
             with self._store.asking() as client:
                 found = client.smembers(entries.logs_of(tag))
             for key in found:
-                yield entries.keys_of_key(key.decode(), tag)
+                yield entries.keys_of_key(key.decode(errors="replace"), tag)
 
     def _trim_before(self, keys: Keys, when: float) -> None:
         """Delete the posts of a log that are older than ``when``."""

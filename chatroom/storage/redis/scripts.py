@@ -89,8 +89,8 @@ local found = {}
 for i, head in ipairs(KEYS) do
   local h = redis.call('HMGET', head, 'epoch', 'last', 'acked')
   found[#found + 1] = h[1] or ''
-  found[#found + 1] = tonumber(h[2] or '0')
-  found[#found + 1] = tonumber(h[3] or '0')
+  found[#found + 1] = h[2] or '0'
+  found[#found + 1] = h[3] or '0'
 end
 return found
 """

@@ -9,11 +9,13 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from chatroom.errors import StoreError
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.records import ELSEWHERE, KEPT, Control, Post
-from chatroom.storage.redis.appending import BATCH, Appending, Result, jitter
+from chatroom.storage.redis.appending import BATCH, UNKNOWN, Appending, Result, jitter
 from chatroom.storage.redis.bars import Collector
 from chatroom.storage.redis.controls import Controls
 from chatroom.storage.redis.delivery import Delivery
@@ -167,13 +169,17 @@ class Writer:
                 passing, self._passing = self._passing, []
                 has_controls, self._has_controls = self._has_controls, False
                 is_due = self._must_look or time.monotonic() >= self._next_look
+                if is_due:
+                    self._must_look = False
+                    self._next_look = time.monotonic() + jitter(LOOK_SECONDS)
                 if self._queued:
                     self._queued = 0
                     self._space.notify_all()
-            try:
-                self._round(posts, rung, passing, has_controls, is_due)
-            except Exception:
-                _log.exception("engine round failed")
+            for step in self._steps(posts, rung, passing, has_controls, is_due):
+                try:
+                    step()
+                except Exception:
+                    _log.exception("engine round failed")
             if posts:
                 self._round_ended = time.monotonic()
             for barrier in barriers:
@@ -204,36 +210,36 @@ class Writer:
             or self._must_look
         )
 
-    def _round(
+    def _steps(
         self,
         posts: list[Post],
         rung: set[str],
         passing: list[tuple[str, bytes]],
         has_controls: bool,
         is_due: bool,
-    ) -> None:
-        while posts:
-            some, posts = self._some(posts)
-            self._append(some)
+    ) -> Iterator[Callable[[], None]]:
+        """Yield what a round does; whatever goes wrong in one step, the next ones are done."""
+        for at in range(0, len(posts), BATCH):
+            yield partial(self._append, posts[at : at + BATCH])
         if has_controls or is_due:
-            self._hand_out_controls()
+            yield self._hand_out_controls
         if rung:
-            self._read_on(rung)
+            yield partial(self._read_on, rung)
         for key, sealed in passing:
-            self._delivery.deliver_passing(key, sealed)
+            yield partial(self._delivery.deliver_passing, key, sealed)
         if is_due:
-            self._look()
-
-    @staticmethod
-    def _some(posts: list[Post]) -> tuple[list[Post], list[Post]]:
-        return posts[:BATCH], posts[BATCH:]
+            yield self._look
 
     def _append(self, posts: list[Post]) -> None:
         kept = [post for post in posts if post.kind in KEPT]
         now = int(time.time() * 1000) / 1000
         for post in posts:
             post.time = now
-        result = self._append_kept(kept) if kept else Result()
+        try:
+            result = self._append_kept(kept) if kept else Result()
+        except Exception:
+            _log.exception("append failed")
+            result = Result(refused={UNKNOWN: kept})
         self._give_back(result.repeated, "")
         for sentence, refused in result.refused.items():
             self._give_back(refused, sentence)
@@ -306,8 +312,6 @@ class Writer:
 
     def _look(self) -> None:
         """Look for what no bell has told; when the store was away, see what it still has."""
-        self._next_look = time.monotonic() + jitter(LOOK_SECONDS)
-        self._must_look = False
         if self._appending.is_away:
             if not self._appending.may_try():
                 return
