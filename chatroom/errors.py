@@ -9,7 +9,8 @@
     │   ├── SettingError     a setting has a value that is not allowed
     │   ├── VaultError       the master secret or the keyring cannot be used
     │   └── StoreError       the store cannot be opened, read or written
-    │       └── Damaged      a sealed record does not open: it was changed or belongs elsewhere
+    │       ├── Damaged      a sealed record does not open: it was changed or belongs elsewhere
+    │       └── Unconfirmed  it may have been written, and may not last
     ├── Conflict             the record was changed by someone else since it was read
     │   ├── NameTaken        an account or a room with this name exists already
     │   │   └── Lookalike    one exists that looks like it
@@ -52,6 +53,10 @@ class StoreError(StartError):
 
 class Damaged(StoreError):
     """A sealed record does not open at its place."""
+
+
+class Unconfirmed(StoreError):
+    """The store did not confirm a change: it may be done or not, and may not last."""
 
 
 class Conflict(ChatroomError):

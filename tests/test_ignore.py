@@ -42,6 +42,18 @@ def test_who_is_ignored_is_seen_nowhere_and_is_not_told(room: ServerProcess, bos
     assert "new nonsense" in ida.answer_to("/history")
 
 
+def test_whom_one_ignores_cannot_write_by_topics_and_names_of_rooms(room: ServerProcess) -> None:
+    olga, pest = room.join("olga"), room.join("pester")
+    olga.answer_to("/ignore pester")
+    pest.answer_to("/create greetings")
+    olga.answer_to("/join greetings")
+    assert "pester has set the topic" in pest.answer_to("/topic nonsense")
+    pest.answer_to("/create nonsense private")
+    assert "olga may come" in pest.answer_to("/invite olga")
+    assert "nonsense" not in olga.answer_to("/viewusers")
+    assert "nonsense" in olga.answer_to("/join nonsense")
+
+
 def test_ignoring_is_remembered_and_hides_what_was_missed(start_server: StartServer) -> None:
     server = start_server()
     ida, pest = server.join("ida"), server.join("pest")

@@ -6,6 +6,8 @@ from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
 
 REFUSED = (
+    "/busy a reason",
+    "/busy 5m a reason",
     "/me waves",
     "/create den",
     "/topic of my own",
@@ -26,6 +28,10 @@ def test_who_is_muted_reads_but_does_not_write(room: ServerProcess, boss: Peer) 
         told = anton.until("You may read, but not write, until ")
         assert "You were muted by boss: too loud." in told
     watcher.answer_to("/help")
+    anton.send("/busy 5m")
+    anton.until("You are busy")
+    anton.send("/free")
+    anton.until("You are free.")
     assert "antons has no topic" in anton_sees(anton, "/topic")
     watcher.send("can you read this")
     anton.until("watcher: can you read this")
@@ -74,6 +80,7 @@ def test_a_mute_is_over_when_its_time_is_up(room: ServerProcess, boss: Peer) -> 
     [
         ("/mute boss", "You cannot mute yourself."),
         ("/unmute boss", "boss is not muted."),
+        ("/purge boss 5 minutes", "'5' stands where 10m should. Type /purge "),
         ("/mute nobody", "There is nobody called 'nobody'."),
     ],
 )

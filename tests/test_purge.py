@@ -36,9 +36,8 @@ def test_a_purge_without_a_length_removes_nothing(room: ServerProcess, boss: Pee
     talker.until("just said")
     boss.send("/purge talker 0s")
     boss.until("That is no time at all.")
-    for line in ("/purge talker", "/purge talker soon"):
-        boss.send(line)
-        boss.until("10m is missing. Type /purge USER 10m")
+    assert "10m is missing. Type /purge USER 10m" in boss.answer_to("/purge talker")
+    assert "'soon' stands where 10m should. Type" in boss.answer_to("/purge talker soon")
     assert "just said" in boss.answer_to("/search just said")
 
 

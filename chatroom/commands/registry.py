@@ -19,7 +19,7 @@ from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands.grammar import VALUES, cut_clauses, length, length_or_forever
 from chatroom.config import Settings
-from chatroom.errors import Gone, StoreError, UserError
+from chatroom.errors import Gone, StoreError, Unconfirmed, UserError
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member, Room
@@ -181,6 +181,7 @@ class Muted(Enum):
 
     MAY = "may be used"
     MAY_LOOK = "may be used without an argument only: it says something to others"
+    WITHOUT_TEXT = "may be used without the text at its end: others see it"
     TO_SUPERUSERS = "may be used to write to superusers only; see Context.check_recipient"
 
 
@@ -290,6 +291,9 @@ class Registry:
             command.handler(context, *values)
         except UserError as error:
             context.refuse(str(error))
+        except Unconfirmed as error:
+            _log.error("command=%s unconfirmed reason=%s", context.command, error)
+            context.refuse("The store did not confirm that: it may be done or not. Look first.")
         except StoreError as error:
             _log.error("command=%s failed reason=%s", context.command, error)
             context.refuse("That cannot be kept just now; nothing was changed. Try again later.")
@@ -316,7 +320,9 @@ def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
             if token.startswith("["):
                 values.append(None)
                 continue
-            raise UserError(f"{word} is missing. Type {command.form}")
+            wrong = _first_word(rest)[0]
+            what = f"'{wrong}' stands where {word} should" if wrong else f"{word} is missing"
+            raise UserError(f"{what}. Type {command.form}")
         values.append(_value(command, word, given, accounts))
     if rest:
         raise UserError(f"'{rest}' is too much. Type {command.form}")
@@ -335,7 +341,8 @@ def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
 
 
 def _check_muted(command: Command, context: Context, values: list[Any]) -> None:
-    if command.muted is Muted.MAY_LOOK and any(value is not None for value in values):
+    spoken = values if command.muted is Muted.MAY_LOOK else values[-1:]
+    if command.muted in (Muted.MAY_LOOK, Muted.WITHOUT_TEXT) and any(v is not None for v in spoken):
         context.check_voice()
 
 

@@ -75,7 +75,12 @@ def add_to(registry: Registry) -> None:
     def act(context: Context, text: str) -> None:
         context.post(context.member.room, ACTION, text)
 
-    @registry.command("busy", "[45m] [reason]", "hold messages back until /free or for a time")
+    @registry.command(
+        "busy",
+        "[45m] [reason]",
+        "hold messages back until /free or for a time",
+        muted=Muted.WITHOUT_TEXT,
+    )
     def go_busy(context: Context, seconds: float | None, reason: str | None) -> None:
         if seconds is not None and not 0 < seconds <= BUSY_LONGEST:
             raise UserError(f"Busy lasts from 1s to {duration(BUSY_LONGEST)}, such as 45m or 2h.")

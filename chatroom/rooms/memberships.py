@@ -183,7 +183,7 @@ class Memberships:
         text = f"{by.name} has set the topic of #{room.log}: {topic}"
         if not topic:
             text = f"{by.name} has taken the topic of #{room.log} away."
-        self._tell_inside(room, "topic", text)
+        self._tell_inside(room, "topic", text, by.id)
 
     def invite(self, room: Room, account: Account, by: Account) -> bool:
         """Let somebody into a private room; True when that person is here and was told.
@@ -203,7 +203,8 @@ class Memberships:
         self._catalogue.change(room, change)
         person = self._people.get(account.id)
         members = person.members if person else ()
-        _tell(members, "invited", f"{by.name} invites you: /join {room.log}", room)
+        text = f"{by.name} invites you: /join {room.log}"
+        _tell(members, "invited", text, room, by.id)
         return bool(members)
 
     def uninvite(self, room: Room, account: Account) -> None:
@@ -240,18 +241,18 @@ class Memberships:
         topic = room.record.topic
         if before is not None and before.topic != topic:
             is_now = f"has another topic now: {topic}" if topic else "has no topic any more."
-            self._tell_inside(room, "topic", f"#{room.log} {is_now}")
+            self._tell_inside(room, "topic", f"#{room.log} {is_now}", room.record.owner)
         for account_id in {*room.record.invited} - {*(before.invited if before else ())}:
             person = self._people.get(account_id)
             text = f"You are invited: /join {room.log}"
-            _tell(person.members if person else (), "invited", text, room)
+            _tell(person.members if person else (), "invited", text, room, room.record.owner)
         self.dismiss(room, gone)
 
-    def _tell_inside(self, room: Room, kind: str, text: str) -> None:
+    def _tell_inside(self, room: Room, kind: str, text: str, by_id: str) -> None:
         with self._lock:
             inside = [self._people[one] for one in room.people if one in self._people]
             members = [member for person in inside for member in person.members]
-        _tell(members, kind, text, room)
+        _tell(members, kind, text, room, by_id)
 
     def dismiss(self, room: Room, account_ids: Iterable[str]) -> None:
         """Take those out who may not be in a room any more."""
@@ -281,6 +282,8 @@ def _invited(record: RoomRecord, invited: set[str]) -> RoomRecord:
     return replace(record, invited=tuple(sorted(invited)))
 
 
-def _tell(members: Iterable[Member], kind: str, text: str, room: Room) -> None:
+def _tell(members: Iterable[Member], kind: str, text: str, room: Room, by_id: str = "") -> None:
     for member in members:
+        if by_id in member.ignores:
+            continue
         member.outbox.offer(member.face.notice(kind, text, room=room.log))

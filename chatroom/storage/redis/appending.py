@@ -6,7 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-from chatroom.errors import StoreError
+from chatroom.errors import StoreError, Unconfirmed
 from chatroom.storage.records import (
     ACTION,
     ANNOUNCE,
@@ -23,7 +23,7 @@ from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.doorbell import pauses
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.shards import Command
-from chatroom.storage.redis.store import Store, TooFewReplicas, post_script
+from chatroom.storage.redis.store import Store, post_script
 from chatroom.storage.vault import Vault
 
 BATCH = 256
@@ -114,7 +114,6 @@ class Appending:
             answers, missing = self._store.confirmed(commands)
         except StoreError as error:
             answers, missing = [error] * len(commands), [None] * len(commands)
-        sentence = AWAY if self._failures else UNKNOWN
         broken = [answer for answer in answers if isinstance(answer, StoreError)]
         if broken:
             self.failed(broken[0])
@@ -122,7 +121,7 @@ class Appending:
             self.answered()
         for group, answer, lack in zip(groups.values(), answers, missing, strict=True):
             if isinstance(answer, StoreError):
-                # Nobody knows how much of it was done before the connection broke.
+                sentence = UNKNOWN if isinstance(answer, Unconfirmed) else AWAY
                 for post in group:
                     result.refuse(post, sentence)
             else:
@@ -152,9 +151,7 @@ class Appending:
         )
 
     @staticmethod
-    def _sort(
-        result: Result, posts: list[Post], answer: object, lack: TooFewReplicas | None
-    ) -> None:
+    def _sort(result: Result, posts: list[Post], answer: object, lack: Unconfirmed | None) -> None:
         if not isinstance(answer, list):
             _log.error("messages not kept reason=%s", answer)
             for post in posts:

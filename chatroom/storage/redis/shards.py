@@ -35,6 +35,14 @@ _FIRST_PAUSE_SECONDS = 0.005
 _LONGEST_PAUSE_SECONDS = 0.1
 
 
+class Unreached(Exception):
+    """Nothing was sent."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 class _Undone(Exception):
     """Something has to be sent again."""
 
@@ -96,9 +104,9 @@ class Shards:
         Those of one key are done in their order. What was surely not done, since its script is not
         there or its slot is moving, is sent again, a few times within a quarter of a second.
 
-        :return: the answers; one that is an error tells what was refused, and one of ``FAILURES``
-            that is no ``ResponseError``, that nobody knows what was done. And for each command the
-            answers to the end where it was done.
+        :return: the answers. One that is a ``ResponseError`` tells what was refused, ``Unreached``
+            that nothing was sent, another one of ``FAILURES`` that nobody knows what was done. And
+            for each command the answers to the end where it was done.
         """
         answers: list[Any] = [None] * len(commands)
         ends: list[list[Any]] = [[] for _ in commands]
@@ -129,7 +137,7 @@ class Shards:
             lanes = self._split(commands, places)
         except FAILURES as error:
             self.doubt()
-            return [(Lane(None, commands, places), [error] * len(places))]
+            return [(Lane(None, commands, places), [Unreached(error)] * len(places))]
         try:
             for lane in lanes:
                 lane.send(end)
@@ -178,16 +186,21 @@ class Lane:
         self._commands += end
         try:
             self._connection = self._client.connection_pool.get_connection()
+        except FAILURES as error:
+            self._error = Unreached(error)
+            return
+        try:
             self._connection.send_packed_command(self._connection.pack_commands(self._commands))
         except FAILURES as error:
             self._error = error
 
     def answers(self) -> list[Any]:
         """Return the answers; when the connection has broken, its error for each command."""
+        if self._error is not None:
+            self.is_broken = True
+            return [self._error] * len(self.places)
         found: list[Any] = []
         try:
-            if self._error is not None:
-                raise self._error
             for command in self._commands:
                 found.append(self._answer(command))
             self._is_read = True

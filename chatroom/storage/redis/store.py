@@ -12,11 +12,11 @@ from typing import Any
 from redis.exceptions import AuthenticationError, ResponseError
 from redis.sentinel import MasterNotFoundError
 
-from chatroom.errors import Damaged, StoreError, VaultError
+from chatroom.errors import Damaged, StoreError, Unconfirmed, VaultError
 from chatroom.storage import lock
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.address import shown
-from chatroom.storage.redis.shards import FAILURES, Command, Shards
+from chatroom.storage.redis.shards import FAILURES, Command, Shards, Unreached
 from chatroom.storage.vault import KEYRING_FILE, Vault, open_vault
 
 META = "{c}:meta"
@@ -34,10 +34,6 @@ _SEAL_PLACE = "meta seal"
 _WAITAOF_SINCE = (7, 2)
 
 _log = logging.getLogger(__name__)
-
-
-class TooFewReplicas(StoreError):
-    """It was written, but too few replicas have said so in time."""
 
 
 def post_script(text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Command:
@@ -102,7 +98,8 @@ class Store:
 
         Those of one key are done in their order.
 
-        :raises StoreError: the store cannot be reached; what was done of it is unknown.
+        :raises StoreError: the store cannot be reached.
+        :raises Unconfirmed: what was done is unknown.
         """
         answers, _ = self._exchange(commands, ())
         for answer in answers:
@@ -110,13 +107,12 @@ class Store:
                 raise answer
         return answers
 
-    def confirmed(
-        self, commands: Sequence[Command]
-    ) -> tuple[list[Any], list[TooFewReplicas | None]]:
+    def confirmed(self, commands: Sequence[Command]) -> tuple[list[Any], list[Unconfirmed | None]]:
         """Send commands that change something, and wait for the replicas.
 
-        :return: the answers, errors among them; a ``StoreError`` where nobody knows what was done.
-            And for each command what is missing, when too few replicas have confirmed it.
+        :return: the answers, errors among them: a ``StoreError`` where nothing was done, one that
+            is ``Unconfirmed`` where nobody knows. And for each command what is missing, when too
+            few replicas have confirmed it.
         :raises StoreError: the store is closed.
         """
         end: list[Command] = []
@@ -137,8 +133,8 @@ class Store:
     def run(self, text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script that changes something; return its answer.
 
-        :raises TooFewReplicas: it was done, but that is not confirmed.
-        :raises StoreError: it was not done, or nobody knows.
+        :raises Unconfirmed: it was done, and may not last; or nobody knows.
+        :raises StoreError: it was not done.
         """
         (answer,), (missing,) = self.confirmed([post_script(text, keys, arguments)])
         if isinstance(answer, Exception):
@@ -153,17 +149,19 @@ class Store:
         self._check_open()
         answers, ends = self.shards.exchange(commands, end) if commands else ([], [])
         for place, answer in enumerate(answers):
-            if isinstance(answer, FAILURES) and not isinstance(answer, ResponseError):
-                answers[place] = self.unusable(answer)
+            if isinstance(answer, Unreached):
+                answers[place] = self.unusable(answer.reason)
+            elif isinstance(answer, FAILURES) and not isinstance(answer, ResponseError):
+                answers[place] = Unconfirmed(str(self.unusable(answer)))
         return answers, ends
 
-    def _missing(self, confirmations: Sequence[Any]) -> TooFewReplicas | None:
+    def _missing(self, confirmations: Sequence[Any]) -> Unconfirmed | None:
         for answer in confirmations:
             if isinstance(answer, Exception):
-                return TooFewReplicas(str(self.unusable(answer)))
+                return Unconfirmed(str(self.unusable(answer)))
             count = answer[1] if isinstance(answer, list) else answer
             if count < self.replicas or (isinstance(answer, list) and answer[0] < 1):
-                return TooFewReplicas(
+                return Unconfirmed(
                     f"That was done, but only {count} of {self.replicas} replicas of the store "
                     f"{self.name} have it: it may be lost with the primary."
                 )
