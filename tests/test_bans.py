@@ -1,6 +1,8 @@
 """Bans and the lockdown: who is kept out, by account, by address, or everybody who is new."""
 
+import random
 import re
+import threading
 
 import pytest
 
@@ -31,6 +33,33 @@ def test_a_slip_in_the_length_of_a_ban_is_no_reason(
     anna = room.join("anna")
     assert f"'{slip}' is not a length of time." in boss.answer_to(f"/ban anna {slip} spam")
     anna.answer_to("/viewusers")
+
+
+def test_nobody_comes_in_and_says_anything_after_the_confirmation(
+    start_server: StartServer,
+) -> None:
+    server = start_server(scrypt_n=1024, login_rate=0, message_rate=0)
+    boss = server.join_superuser("boss")
+    server.join("anna").close()
+    pause = threading.Event()
+    sanctions = [
+        ("/ban anna 1h", "anna is banned", "/unban anna"),
+        ("/ban 127.0.0.9/32 1h", "is banned", ""),
+        ("/lockdown on", "lockdown is on", "/lockdown off"),
+    ]
+    for number in range(60):
+        imposed, confirmed, lifted = sanctions[number % len(sanctions)]
+        comer = Peer(server.port, local="127.0.0.9")
+        comer.send("n", "anna", PASSWORD, f"line {number}")
+        pause.wait(random.uniform(0.002, 0.014))  # somewhere within the login
+        boss.send(imposed)
+        boss.until(confirmed)
+        comer.until("Welcome", "banned", "closed")
+        after = boss.answer_to("/viewusers")
+        assert f"line {number}" not in after
+        assert "anna has joined" not in after
+        comer.close()
+        boss.answer_to(lifted or f"/unban {number_of(boss, '127.0.0.9/32')}")
 
 
 def test_a_ban_ends_all_sessions_and_keeps_the_person_out_until_it_is_lifted(

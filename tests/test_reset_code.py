@@ -91,3 +91,29 @@ def test_a_code_survives_a_crash_right_after_it_was_shown(start_server: StartSer
     ann = with_code(server, "ann", code)
     ann.send(NEW, NEW)
     ann.until("Welcome, ann")
+
+
+def test_who_is_banned_while_choosing_a_password_does_not_come_in_and_keeps_the_code(
+    room: ServerProcess, boss: Peer
+) -> None:
+    room.join("casper").close()
+    code = code_of(boss.answer_to("/reset-code casper"))
+    bearer = with_code(room, "casper", code)
+    bearer.until("Choose a password")
+    number = re.findall(r"/unban (\d+)", boss.answer_to("/ban casper 1h"))[0]
+    bearer.send(NEW, NEW)
+    assert "You were banned by boss" in bearer.until_end()
+    assert "casper has joined" not in boss.answer_to(f"/unban {number}")
+    again = with_code(room, "casper", code)
+    again.until("Choose a password")
+    again.send(NEW, NEW)
+    again.until("Welcome, casper")
+
+
+def test_who_is_renamed_while_choosing_a_password_comes_in(room: ServerProcess, boss: Peer) -> None:
+    room.join("dorle").close()
+    bearer = with_code(room, "dorle", code_of(boss.answer_to("/reset-code dorle")))
+    bearer.until("Choose a password")
+    assert room.operate("rename-user", "dorle", "doris").returncode == 0
+    bearer.send(NEW, NEW)
+    bearer.until("Welcome, doris")

@@ -151,8 +151,8 @@ class Accounts:
                 _log.info("rehash put off account=%s reason=%s", account.id, error)
         return account
 
-    def set_password(self, account_id: str, password: str, code: str = "") -> None:
-        """Set a new password; a reset code does not hold any more.
+    def set_password(self, account_id: str, password: str, code: str = "") -> Account:
+        """Set a new password, and return the account; a reset code does not hold any more.
 
         :param code: the reset code that is used up by it: every session of the account ends.
         :raises UserError: it is not allowed, too many wait, or the code does not hold any more.
@@ -165,8 +165,9 @@ class Accounts:
                 raise UserError("That code does not hold any more. Ask for another one.")
             return replace(account, password=hashed, reset=None)
 
-        self._change(account_id, change, ends_sessions=bool(code))
+        changed = self._change(account_id, change, ends_sessions=bool(code))
         _log.info("password changed account=%s by_code=%s", account_id, bool(code))
+        return changed
 
     def issue_reset(self, account: Account, by: Actor) -> str:
         """Return a one-time code that lets its bearer set a new password for somebody.
@@ -293,21 +294,25 @@ class Accounts:
             self.set_grant(account, SUPERUSER, Actor("claim", "", origin))
             self._claim = ""
 
+    def reload(self, account: Account) -> Account | None:
+        """Return an account as it is now; ``None``: it is gone. Any thread."""
+        return self._engine.load_account_by_id(account.id)
+
     def _change(
         self,
         account_id: str,
         change: Callable[[Account], Account],
         act: Audit | None = None,
         ends_sessions: bool = False,
-    ) -> None:
+    ) -> Account:
         """Load, change, compare-and-set; again when somebody else was faster."""
         while True:
             account = self._engine.load_account_by_id(account_id)
             if account is None:
                 raise UserError("That account is gone.")
             try:
-                self._engine.save_account(change(account), act=act, ends_sessions=ends_sessions)
-                return
+                changed = change(account)
+                return self._engine.save_account(changed, act=act, ends_sessions=ends_sessions)
             except (LastSuperuser, NameTaken):
                 raise
             except Conflict:

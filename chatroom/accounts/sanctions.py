@@ -25,6 +25,10 @@ CLOSED = "The room is closed: nobody new comes in just now. Try again later."
 _ACTS = {**DEEDS, LOCKDOWN: "began a lockdown"}
 
 
+_SHOWN_SECONDS = 2.0
+"""Longest wait for what was said before a sanction."""
+
+
 def shut_out(engine: Engine, account_id: str) -> Sanction | None:
     """Return what keeps somebody out, the longest if there are several."""
     found = [one for one in engine.sanctions(account_id) if one.kind in SHUT_OUT]
@@ -124,6 +128,8 @@ class Sanctions:
     ) -> Sanction:
         """Impose a sanction; durable, and in force everywhere here, when this returns.
 
+        What was said before is shown by then, too: nothing that is barred comes after it.
+
         :param whom: an account, a range of addresses (ban only), or nobody in particular.
         :param seconds: for how long; infinite: until it is lifted.
         """
@@ -137,6 +143,7 @@ class Sanctions:
             Sanction(kind, target, name, by.name, reason, now, now + seconds),
             by.did(act, whom_id, reason),
         )
+        self._engine.settle(_SHOWN_SECONDS)
         who = f"target={target or '-'} seconds={seconds:.0f} by={by.name}"
         _log.info("%s %s reason=%s", kind if kind == LOCKDOWN else _ACTS[kind], who, reason)
         return sanction

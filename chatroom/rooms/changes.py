@@ -71,6 +71,9 @@ class Changes:
             self.count += 1
             self._changed.pop(control.account_id, None)
             self._changed[control.account_id] = self.count
+            if control.kind == LOCKDOWN or "/" in control.account_id:
+                self._changed.clear()  # it may be about anybody
+                self._forgotten = self.count
             if len(self._changed) > CHANGES_KNOWN:
                 self._forgotten = self._changed.pop(next(iter(self._changed)))
         if control.kind in _TOLD_ALL:

@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
+from chatroom.errors import Conflict
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.catalogue import Catalogue, may_enter
 from chatroom.rooms.changes import Changes
@@ -112,11 +113,11 @@ class Directory:
     ) -> tuple[Person, bytes]:
         """Let a session in, and announce a person who was not here yet.
 
-        :param seen: :attr:`changes` from before the account was loaded: what has changed since
-            is looked up again.
+        :param seen: :attr:`changes` from before the account and its sanctions were looked at.
         :param cursors: of a client that comes back: the last place that it has shown, by log.
         :returns: the person, and what the session is shown first: with cursors all that came
             after them, else the last messages and what was missed.
+        :raises Conflict: the account may have changed since ``seen``: look at it again.
 
         The caller holds the member's outbox, and releases it with what is returned here.
         """
@@ -125,12 +126,11 @@ class Directory:
             with self._lock:
                 if places is None and account.id not in self._people:
                     continue  # was here and left just now
+                if self._changes.locked_is_newer(account.id, seen):
+                    raise Conflict(f"The account of {account.name} was changed meanwhile.")
                 person, before, stretches = self._locked_arrive(account, member, places, cursors)
                 is_busy = person.busy is not None
-                is_old = self._changes.locked_is_newer(account.id, seen)
                 break
-        if is_old:
-            self._changes.refresh(account.id)
         if cursors is None:
             since = before.seen if before else None
             if is_busy:  # what was missed comes when free

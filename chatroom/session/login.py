@@ -68,6 +68,7 @@ class Login:
         self._pause = pause
         self._network = dialogue.connection.network
         self._wrong = 0
+        self._has_ticket = False
         # One round of questions; None: another round, of what this holds then.
         self._ask: Callable[[], Account | None] = self._choose
 
@@ -139,6 +140,7 @@ class Login:
         try:
             if access.word == RESUME:
                 # Whoever was inside when a lockdown began comes back with a ticket.
+                self._has_ticket = True
                 return self._redeem(access.ticket)
             if access.word == REGISTER:
                 self._refuse_new()
@@ -173,9 +175,25 @@ class Login:
             self._refuse_new()
         if is_reset_code(account, password):
             self._dialogue.tell("reset", "That code lets you choose a new password.")
-            self._accounts.set_password(account.id, self._new_password(), code=password)
-            return self._accounts.find(account.name)
+            chosen = self._new_password()
+            # That took time: the person may have been banned or renamed meanwhile.
+            self._let_in(account, self._sanctions.shut_out(account.id))
+            return self._accounts.set_password(account.id, chosen, code=password)
         return account
+
+    def look_again(self, account: Account) -> Account:
+        """Return an account as it is now, which was let in and has changed since.
+
+        :raises GivenUp: it would not be let in any more.
+        """
+        now = self._accounts.reload(account)
+        if now is None:
+            raise GivenUp("Your account was deleted. Goodbye.")
+        if now.password != account.password:
+            raise GivenUp("Your password was changed meanwhile. Connect again.")
+        if now.grant != SUPERUSER and not self._has_ticket:
+            self._refuse_new()
+        return self._let_in(now, self._sanctions.shut_out(now.id))
 
     def _wait(self, seconds: float) -> None:
         """Hold a try up, where there is room for waiting. :raises TooManyLogins: there is none."""

@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError
 
 from chatroom.accounts.sanctions import mute_sentence
 from chatroom.commands.registry import Context, Registry, Services
-from chatroom.errors import Gone, StoreError, UserError
+from chatroom.errors import Conflict, Gone, StoreError, UserError
 from chatroom.net.connection import Connection
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
@@ -113,9 +113,16 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         # Held until the history is sent: what comes meanwhile belongs behind it.
         gap = connection.outbox.hold()
         member.has_ticket = ticket is not None
-        person, history = services.directory.arrive(
-            account, member, seen, resumption.places if resumption else None
-        )
+        places = resumption.places if resumption else None
+        while True:
+            try:
+                person, history = services.directory.arrive(account, member, seen, places)
+                break
+            except Conflict:  # banned, renamed, reset … while the person logged in
+                if connection.ended_by:
+                    raise Gone(connection.ended_by) from None
+                seen = services.directory.changes
+                account = login.look_again(account)
         if ticket is not None:
             history = EVENTS.ticket(*ticket) + history
         if resumption is not None:
