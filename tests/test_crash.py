@@ -133,3 +133,21 @@ def test_what_a_superuser_did_survives_kill_9_right_after_it_is_confirmed(
 @pytest.mark.timeout(900)
 def test_what_superusers_did_survives_a_hundred_times_kill_9(start_server: StartServer) -> None:
     moderate(start_server(connections_per_address=0, registrations_per_address=0), rounds=100)
+
+
+@pytest.mark.sqlite
+def test_nothing_is_confirmed_when_the_data_directory_was_taken_away(
+    start_server: StartServer,
+) -> None:
+    server = start_server()
+    ann = server.join("ann")
+    ann.send("kept")
+    ann.until("ann: kept")
+    away = server.data_dir.rename(server.data_dir.with_name("away"))
+    ann.send("into nothing")
+    ann.until("cannot be kept")
+    server.wait_for_line("is gone: stop the server, put the data directory back.")
+    assert not server.data_dir.exists()
+    away.rename(server.data_dir)
+    ann.send("kept again")
+    ann.until("ann: kept again")

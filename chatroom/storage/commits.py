@@ -53,6 +53,15 @@ class Result:
     """Each tells the caller of a job how it went."""
 
 
+def _inode(file: Path) -> tuple[int, int] | None:
+    """Return what the file is under its name; ``None``: nothing is there."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 class Commits:
     """Writes rounds, one transaction each. One thread at a time.
 
@@ -67,6 +76,7 @@ class Commits:
         self.opened = 1
         """Which connection ``db`` is, counted from 1."""
         self._file = file
+        self._inode = _inode(file)
         self._durability = durability
         self._logs = logs
         self._is_failing = False
@@ -85,6 +95,9 @@ class Commits:
         kept = [name for name, posts in groups.items() if any(p.kind in KEPT for p in posts)]
         if not jobs and not kept:
             return result
+        if _inode(self._file) != self._inode:
+            lost = f"The store {self._file} is gone: stop the server, put the data directory back."
+            return self._fail(jobs, groups, StoreError(lost))
         try:
             if self._broken is not None:
                 self._mend(self._broken)
@@ -130,7 +143,7 @@ class Commits:
             self._is_failing = True
             _log.error("store write failed reason=%s; nothing is kept until it writes again", error)
         self._logs.forget_numbers()
-        if self._broken is None:
+        if self._broken is None and not isinstance(error, StoreError):
             try:
                 cause = error if isinstance(error, sqlite3.Error) else sqlite3.Error(str(error))
                 self._mend(cause)
@@ -149,7 +162,7 @@ class Commits:
 
         :raises sqlite3.Error: it still fails; nothing is tried for ``PAUSE_SECONDS``.
         """
-        if time.monotonic() < self._again:
+        if time.monotonic() < self._again or _inode(self._file) != self._inode:
             raise cause
         self._broken = cause
         try:
