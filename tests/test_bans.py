@@ -62,6 +62,24 @@ def test_nobody_comes_in_and_says_anything_after_the_confirmation(
         boss.answer_to(lifted or f"/unban {number_of(boss, '127.0.0.9/32')}")
 
 
+@pytest.mark.parametrize(
+    ("imposed", "confirmed"),
+    [("/lockdown on", "The lockdown is on."), ("/ban 127.0.0.9/32 1h", "is banned")],
+)
+def test_no_account_is_made_after_the_doors_were_closed(
+    start_server: StartServer, imposed: str, confirmed: str
+) -> None:
+    server = start_server(scrypt_n=2**17)
+    boss = server.join_superuser("boss")
+    comer = Peer(server.port, local="127.0.0.9")
+    comer.send("y", "newcomer", PASSWORD, PASSWORD)  # its hash takes a while from here on
+    comer.until("The same password again:")
+    boss.send(imposed)
+    boss.until(confirmed)
+    comer.until("closed", "banned")
+    assert "There is nobody called" in boss.answer_to("/whois newcomer")
+
+
 def test_a_ban_ends_all_sessions_and_keeps_the_person_out_until_it_is_lifted(
     room: ServerProcess, boss: Peer
 ) -> None:

@@ -73,11 +73,13 @@ class Accounts:
         grant: int = NORMAL,
         address: str = "",
         invite: bytes = b"",
+        check: Callable[[], object] | None = None,
     ) -> Account:
         """Make a new account; it is durable when this returns.
 
         :param address: what counts as one address; empty: an operator's command, not limited.
         :param invite: digest of the invitation that it uses up; see ``Invites.admit``.
+        :param check: called when the password is hashed, before anything is written; may raise.
         :raises UserError: name or password is not allowed, the name is taken, too many wait.
         :raises Throttled: too many new accounts in the last hour.
         :raises StoreError: it could not be written.
@@ -86,11 +88,20 @@ class Accounts:
         check_new_password(password)
         if address:
             self.throttles.register(address)
-        return self.adopt(name, password, grant, invite)
+        return self.adopt(name, password, grant, invite, check)
 
-    def adopt(self, name: str, password: str, grant: int = NORMAL, invite: bytes = b"") -> Account:
+    def adopt(
+        self,
+        name: str,
+        password: str,
+        grant: int = NORMAL,
+        invite: bytes = b"",
+        check: Callable[[], object] | None = None,
+    ) -> Account:
         """Like :meth:`register`, for a password that an older program accepted."""
         hashed = self._passwords.in_turn(lambda: self._passwords.hash(password))
+        if check is not None:
+            check()
         account = Account(
             id=secrets.token_hex(16), name=name, grant=grant, password=hashed, created=time.time()
         )

@@ -10,7 +10,7 @@ from chatroom.accounts.invites import Invites
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_sentence
 from chatroom.accounts.tickets import Tickets
-from chatroom.errors import ChatroomError, StoreError, UserError
+from chatroom.errors import ChatroomError, Gone, StoreError, UserError
 from chatroom.names import check_name
 from chatroom.session.access import REGISTER, RESUME, Access
 from chatroom.session.dialogue import AccessAsked, Dialogue
@@ -127,7 +127,7 @@ class Login:
             name = self._new_name()
             password = self._new_password()
             self._refuse_new()
-            return self._accounts.register(name, password, address=self._network, invite=invite)
+            return self._new_account(name, password, invite)
         except TooManyLogins as error:
             self._turned_away(str(error), partial(self._dialogue.tell, "error"))
         except UserError as error:
@@ -145,15 +145,24 @@ class Login:
             if access.word == REGISTER:
                 self._refuse_new()
                 invite = self._invites.admit(access.code)
-                return self._accounts.register(
-                    access.name, access.password, address=self._network, invite=invite
-                )
+                return self._new_account(access.name, access.password, invite)
             return self._check(access.name, access.password)
         except TooManyLogins as error:
             self._turned_away(str(error), partial(refuse, command="login"))
         except UserError as error:
             self._again(str(error), lambda sentence: refuse(sentence, command="login"))
         return None
+
+    def _new_account(self, name: str, password: str, invite: bytes) -> Account:
+        return self._accounts.register(
+            name, password, address=self._network, invite=invite, check=self._check_door
+        )
+
+    def _check_door(self) -> None:
+        """Look whether the doors have closed while a password was hashed."""
+        self._refuse_new()
+        if self._dialogue.connection.ended_by:
+            raise Gone(self._dialogue.connection.ended_by)
 
     def _redeem(self, ticket: str) -> Account:
         try:
