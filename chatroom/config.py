@@ -7,6 +7,7 @@ the environment's ``CHATROOM_LOGIN_SECONDS`` and the TOML key ``login_seconds``.
 import argparse
 import dataclasses
 import difflib
+import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -101,7 +102,7 @@ def _room_name(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if not text or any(c.isspace() for c in text):
+    if not text.isprintable() or not text or any(c.isspace() for c in text):
         raise ValueError
     return text
 
@@ -126,9 +127,12 @@ def _engine(text: str) -> str:
 def _ranges() -> tuple[str, Callable[[str], Any]]:
     def parse(text: str) -> tuple[Range, ...]:
         try:
-            return tuple(range_of(one.strip()) for one in text.split(",")) if text else ()
+            found = tuple(range_of(one.strip()) for one in text.split(",")) if text else ()
         except UserError:
             raise ValueError from None
+        for one in text.split(",") if text else ():
+            ipaddress.ip_network(one.strip())  # refuses bits behind the prefix: a slip trusts many
+        return found
 
     return "ranges of addresses such as 192.0.2.7/32,2001:db8::/64", parse
 

@@ -14,6 +14,8 @@ from tests.conftest import StartServer
 from tests.harness import run_server
 
 WRONG = [
+    ("proxy_from", "10.0.0.5/8", "ranges of addresses"),
+    ("public_host", "a\x1b[31m", "a host name or an IP address"),
     ("port", "99999", "0 to 65535"),
     ("port", "-1", "0 to 65535"),
     ("port", "http", "0 to 65535"),

@@ -197,6 +197,13 @@ def test_a_key_that_others_can_read_is_refused(store: Path, name: str, mode: int
 
 
 @pytest.mark.sqlite
+def test_a_folder_in_place_of_a_key_is_told(store: Path) -> None:
+    (store / "data" / "master.key").unlink()
+    (store / "data" / "master.key").mkdir()
+    assert "master.key cannot be read: Is a directory." in refusal(store)
+
+
+@pytest.mark.sqlite
 def test_a_key_is_not_read_through_a_link(store: Path) -> None:
     file = store / "data" / "master.key"
     file.rename(store / "elsewhere")

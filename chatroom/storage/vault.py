@@ -240,11 +240,11 @@ def read_private(file: Path) -> bytes:
     :raises VaultError: it cannot be read, or others can.
     """
     try:
-        fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
+        opened = os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb")
     except OSError as error:
         raise VaultError(f"{file} cannot be read: {error.strerror}.") from None
-    with os.fdopen(fd, "rb") as opened:
-        status = os.fstat(fd)
+    with opened:
+        status = os.fstat(opened.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (os.geteuid(), 0):
             raise VaultError(f"{file} must be a file that belongs to the user of the server.")
         if status.st_mode & 0o077:
