@@ -1,5 +1,6 @@
 """Engines on real files, with what they hand out."""
 
+import functools
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import simplecrypt
 
 from chatroom.storage.records import NORMAL, TEXT, Account, Control, Post
 from chatroom.storage.redis.engine import RedisEngine
@@ -37,6 +39,10 @@ class Running:
 
     def settle(self) -> None:
         assert self.engine.settle(PATIENCE)
+
+
+# All these tests have one of few keyrings; what its secret comes to is worked out once for each.
+simplecrypt._pbkdf2 = functools.lru_cache(simplecrypt._pbkdf2)
 
 
 @pytest.fixture(scope="module")
