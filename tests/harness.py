@@ -6,6 +6,7 @@ import json
 import os
 import re
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -37,6 +38,8 @@ def no_engine(folder: Path) -> str:
 
 engine_of: Callable[[Path], str] = no_engine
 """Address of the store of a data directory; empty: it is in the directory itself."""
+made: Path | None = None
+"""A data directory as a first start makes it: what is not there yet begins as a copy of it."""
 _numbers = itertools.count(1)
 PROGRAM = (sys.executable, str(ROOT / "chatroom_server.py"))
 
@@ -46,6 +49,7 @@ class ServerProcess:
 
     :param program: what is started instead of the plain program, without its flags.
     :param before: a command that runs the program, with its own words; for limits.
+    :param is_new: this is about the first start: keys and certificate are made by it.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class ServerProcess:
         *flags: str,
         program: tuple[str, ...] = PROGRAM,
         before: tuple[str, ...] = (),
+        is_new: bool = False,
         **settings: object,
     ) -> None:
         self.folder = folder
@@ -66,6 +71,8 @@ class ServerProcess:
             self.settings = {"CHATROOM_ENGINE": engine, **self.settings}
         self.claim = ""
         self.port = 0
+        if made is not None and not is_new and not self.data_dir.exists():
+            shutil.copytree(made, self.data_dir)
         self.start()
 
     def start(self) -> None:

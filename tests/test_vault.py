@@ -142,7 +142,7 @@ def test_the_keyring_is_in_the_format_of_simple_crypt(tmp_path: Path) -> None:
 def test_everything_in_the_data_directory_is_for_the_owner_only(start_server: StartServer) -> None:
     before = os.umask(0)
     try:
-        server = start_server()
+        server = start_server(is_new=True)
     finally:
         os.umask(before)
     server.join("ann")
@@ -240,7 +240,7 @@ def test_another_master_secret_does_not_open_the_keyring(store: Path) -> None:
 
 @pytest.mark.sqlite
 def test_the_keyring_of_another_store_is_refused(store: Path, start_server: StartServer) -> None:
-    other = start_server(folder="other")
+    other = start_server(folder="other", is_new=True)
     other.stop()
     for name in ("keyring", "master.key"):
         shutil.copy(other.data_dir / name, store / "data" / name)
@@ -268,7 +268,7 @@ def test_the_store_that_these_tests_spoil_does_start(store: Path) -> None:
 
 
 def test_the_secret_may_come_from_the_environment(start_server: StartServer) -> None:
-    server = start_server(master_secret="from the environment")
+    server = start_server(master_secret="from the environment", is_new=True)
     server.join("ann")
     assert not (server.data_dir / "master.key").exists()
     server.stop()
