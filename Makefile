@@ -18,10 +18,10 @@ captures: .venv/dev.stamp
 	$(BIN)/python -m tests.captures
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -m "not soak" -n 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not soak" -n 4 --dist loadfile $(ARGS)
 
 test-redis: .venv/dev.stamp
-	$(BIN)/python -m pytest --engine redis --ignore tests/engine -m "not soak" -n 3 \
+	$(BIN)/python -m pytest --engine redis --ignore tests/engine -m "not soak" -n 4 \
 		--dist loadfile $(ARGS)
 
 soak: .venv/dev.stamp
