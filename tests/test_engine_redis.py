@@ -134,3 +134,34 @@ def test_without_the_package_one_sentence_says_what_to_install(tmp_path: Path) -
     assert done.returncode == 1
     assert "pip install -r requirements-cluster.txt" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_node_that_starts_while_the_store_takes_no_writes_ends_with_a_sentence(
+    start_server: StartServer, store: RedisServer
+) -> None:
+    server = start_server(engine=store.url)
+    server.join("ann")
+    server.stop()
+    store.client.config_set("maxmemory", 1)
+    done = subprocess.run(
+        server.command(), env=server.environment(), capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 1
+    assert "maxmemory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_is_full_is_told_once_in_the_log_and_to_everybody_who_writes(
+    start_server: StartServer, store: RedisServer
+) -> None:
+    server = start_server(engine=store.url, message_rate=0)
+    ann = server.join("ann")
+    store.client.config_set("maxmemory", 1)
+    for number in range(5):
+        ann.send(f"lost {number}")
+        ann.until("That cannot be kept just now, so it was not accepted.")
+    store.client.config_set("maxmemory", 0)
+    ann.send("kept")
+    assert "lost" not in ann.until("ann: kept")
+    assert server.log().count("store write failed reason=") == 1
+    assert server.log().count("store writes again") == 1

@@ -33,6 +33,7 @@ UNKNOWN = (
     "The store did not confirm that, so it was not accepted; should it appear all the same, "
     "do not send it again."
 )
+REFUSED = "That cannot be kept just now, so it was not accepted. Try again later."
 _OUT = f"{KICK},{BAN}"
 # What a muted person may not say; to whom that one may write in private is the room's affair.
 _REFUSING = {
@@ -74,6 +75,8 @@ class Appending:
         self._node = node
         self._backoff = pauses()
         self._failures = 0
+        self._is_refused = False
+        self._is_lacking = False
         self._again = 0.0
 
     @property
@@ -150,18 +153,20 @@ class Appending:
             scripts.POST, [*places, *(one(keys.bucket) for one in of_all)], arguments
         )
 
-    @staticmethod
-    def _sort(result: Result, posts: list[Post], answer: object, lack: Unconfirmed | None) -> None:
+    def _sort(
+        self, result: Result, posts: list[Post], answer: object, lack: Unconfirmed | None
+    ) -> None:
         if not isinstance(answer, list):
-            _log.error("messages not kept reason=%s", answer)
+            if not self._is_refused:
+                self._is_refused = True
+                _log.error("store write failed reason=%s; nothing is kept until it writes", answer)
             for post in posts:
-                result.refuse(post, AWAY)
+                result.refuse(post, REFUSED)
             return
         if not answer:
             result.fallen += posts
             return
-        if lack is not None:
-            _log.error("not confirmed reason=%s", lack)
+        self._note(lack)
         epoch = answer[0].decode()
         for post, one in zip(posts, answer[1:], strict=True):
             if one[0] < 0:
@@ -174,6 +179,18 @@ class Appending:
             else:
                 post.seq, post.time, post.epoch = one[0], one[1] / 1000, epoch
                 result.kept.append(post)
+
+    def _note(self, lack: Unconfirmed | None) -> None:
+        """Log the first of many alike."""
+        if self._is_refused:
+            self._is_refused = False
+            _log.warning("store writes again")
+        if (lack is not None) != self._is_lacking:
+            self._is_lacking = lack is not None
+            if lack is not None:
+                _log.error("not confirmed reason=%s", lack)
+            else:
+                _log.warning("replicas confirm again")
 
     def acknowledge(self, places: dict[str, int]) -> None:
         """Tell all nodes up to which place enough replicas have logs (by name).

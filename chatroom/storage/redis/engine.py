@@ -84,6 +84,7 @@ class RedisEngine:
     def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
         if self._is_kept_up and not self._store.replicas:
             _log.warning(WARNING)
+        self._presence.tell_once()  # before any thread: a store that refuses ends the start here
         self._writer.start(committed, controlled, returned)
         self._doorbell.start()
         self._presence.start()

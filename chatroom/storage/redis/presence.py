@@ -62,6 +62,7 @@ class PresenceKeeper:
         self._since = time.time()
         self._lag = 0.0
         self._is_known = False
+        self._is_waiting = False
         self._told: dict[str, tuple[Presence, bytes]] = {}
         self._others: dict[str, _Other] = {}
         self._warned: set[str] = set()
@@ -70,13 +71,14 @@ class PresenceKeeper:
         self._stirred = threading.Event()
         self._thread = threading.Thread(target=self._go_on, name="presence")
 
-    def start(self) -> None:
-        """Look once, then start the thread.
-
-        :raises StoreError: the store cannot be used.
-        """
+    def tell_once(self) -> None:
+        """Tell and look once, before the start. :raises StoreError: the store cannot be used."""
         if self.watcher is not None:
             self._round(self.watcher)
+
+    def start(self) -> None:
+        """Start the thread."""
+        if self.watcher is not None:
             self._thread.start()
 
     def close(self) -> None:
@@ -104,8 +106,11 @@ class PresenceKeeper:
             self._stirred.clear()
             try:
                 self._round(self.watcher)
+                self._is_waiting = False
             except StoreError as error:
-                _log.info("presence waits reason=%s", error)
+                if not self._is_waiting:
+                    self._is_waiting = True
+                    _log.warning("presence waits reason=%s", error)
                 for other in self._others.values():
                     other.missing_since = 0.0  # nobody is dead because the store was away
             except Exception:

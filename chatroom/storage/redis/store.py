@@ -125,7 +125,8 @@ class Store:
         begun = time.monotonic()
         answers, ends = self._exchange(commands, end)
         missing = [self._missing(found) for found in ends]
-        if time.monotonic() - begun > _SLOW_SECONDS and not self._is_slow_told and not any(missing):
+        has_come = all(ends) and not any(missing)
+        if has_come and time.monotonic() - begun > _SLOW_SECONDS and not self._is_slow_told:
             self._is_slow_told = True
             _log.warning("replicas take long to confirm; have they set appendfsync always?")
         return answers, missing
