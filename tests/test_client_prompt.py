@@ -157,6 +157,17 @@ def test_ctrl_c_throws_a_draft_away_and_ctrl_d_leaves(ann: Typist, bob: Peer) ->
     bob.until("ann has left")
 
 
+def test_ctrl_c_at_the_question_of_a_command_gives_up_the_command_alone(
+    ann: Typist, bob: Peer
+) -> None:
+    ann.type("/changepassword\r")
+    ann.sees("Your old password:")
+    ann.type("\x03")
+    ann.sees("That is not your password; it stays as it was.")
+    ann.type("still here\r")
+    bob.until("ann: still here")
+
+
 def test_ctrl_z_and_back_keeps_the_draft(tmp_path: Path, server: ServerProcess) -> None:
     ann = Typist(tmp_path / "ann", server.port, shell=True)
     ann.register("ann")

@@ -171,6 +171,12 @@ class PromptTerminal(Terminal):
         except EOFError:
             return None
         except KeyboardInterrupt:
+            if (
+                prompt is not None
+                and self._visit is not None
+                and self._visit.state is State.TALKING
+            ):
+                return ""  # an empty answer: the command that has asked gives up
             if not is_talk or not self._lines.default_buffer.text:
                 raise
             line = self._draft = ""  # a first Ctrl-C throws the draft away, a second one leaves
