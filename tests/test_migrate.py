@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisCluster, RedisServer
 from tests.test_resume import events
 
 pytestmark = pytest.mark.sqlite  # these name their engines themselves
@@ -104,6 +104,25 @@ def test_a_move_that_was_interrupted_twice_ends_with_identical_exports(
     assert not [n for n in events(back.seen, "notice") if n["kind"] == "gap"]
     back.send_event("post", text="again", cid=f"abcdefgh-{messages}")
     assert back.until_event("result", cid=f"abcdefgh-{messages}")["ok"] is True
+
+
+def test_a_room_moves_into_a_redis_cluster(old: ServerProcess, tmp_path: Path) -> None:
+    store = RedisCluster(tmp_path / "cluster")
+    try:
+        talk(old, ["ann", "bob"], 500)
+        before = {name: export(old, name) for name in ("ann", "bob", "boss")}
+        old.stop()
+        told, _ = migrating(old, store.url).communicate(timeout=PATIENCE)
+        assert "everything was compared and is the same" in told
+        old.settings["CHATROOM_ENGINE"] = store.url
+        old.start()
+        assert {name: export(old, name) for name in before} == before
+        ann = old.join("ann")
+        ann.send("goes on")
+        ann.until("ann: goes on")
+        old.stop()
+    finally:
+        store.close()
 
 
 def test_a_store_that_is_in_use_is_refused(

@@ -38,3 +38,11 @@ def test_times_are_the_servers_own(server: ServerProcess) -> None:
     assert shown
     now = time.time()
     assert shown[1] in {time.strftime("%I:%M %p", time.localtime(now - s)) for s in (0, 60)}
+
+
+def test_a_line_of_which_nothing_can_be_seen_is_told(room: ServerProcess) -> None:
+    hana = room.join("hana")
+    hana.send("\u200b\u2060\u200b")
+    hana.until("There is nothing to be seen in that line; it was not sent.")
+    hana.send("", "   ", "said")
+    assert "nothing to be seen" not in hana.until("hana: said")

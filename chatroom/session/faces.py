@@ -37,6 +37,7 @@ class Input(NamedTuple):
     """Of a login in one line: what it says."""
 
 
+_NOTHING_TO_SEE = "There is nothing to be seen in that line; it was not sent."
 NO_INPUT = Input(NOTHING, "")
 
 
@@ -66,15 +67,22 @@ class PlainFace:
         return TAGGED
 
     def parse(self, line: str, asked: bool) -> Input:
-        """Understand a line; ``asked`` when a question is open. Never raises."""
+        """Understand a line; ``asked`` when a question is open.
+
+        :raises NotUnderstood: nothing of it can be shown.
+        """
         if asked:
             return Input(ANSWER, line)
         if line.startswith("/"):
             if not line.startswith("//"):
                 return Input(COMMAND, clean_line(line))
             line = line[1:]
-        line = clean_line(line)
-        return Input(POST, line) if line.strip() else NO_INPUT
+        text = clean_line(line)
+        if text.strip():
+            return Input(POST, text)
+        if line.strip():
+            raise NotUnderstood(_NOTHING_TO_SEE, "")
+        return NO_INPUT
 
     def messages(self, posts: list[Post], old: bool = False) -> bytes:
         """Render posts; further lines of a message are indented, so none can be forged."""
