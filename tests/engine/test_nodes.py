@@ -198,6 +198,22 @@ def test_who_is_banned_on_one_node_posts_on_no_other_from_then_on(
     assert [p.text for p in here.engine.read("lobby", 0, 9, 9)] == ["before", "again"]
 
 
+def test_who_hears_that_a_ban_is_lifted_may_post_at_once(
+    primary: RedisServer, node: Callable[..., Running]
+) -> None:
+    here, there = node(primary), node(primary)
+    for _ in range(60):
+        ban = Sanction(BAN, "id-ann", "ann", "boss", "", time.time(), float("inf"))
+        number = here.engine.save_sanction(ban).number
+        lifting = threading.Thread(target=here.engine.lift_sanction, args=(number,))
+        lifting.start()
+        while there.controls.get(timeout=PATIENCE).kind != "unban":
+            pass
+        say(there, "at once")
+        lifting.join()
+        assert there.returned.empty()
+
+
 def test_a_node_with_another_keyring_or_none_does_not_start(
     primary: RedisServer, node: Callable[..., Running], tmp_path: Path
 ) -> None:

@@ -81,22 +81,14 @@ def forget_ended(store: Store, now: float) -> None:
             store.batch([post_script(scripts.FORGET, (key,), ended)])
 
 
-class Collector:
-    """Pays what others have left owed. One thread."""
+def owed(store: Store) -> dict[str, bytes]:
+    """Return what is owed, as in ``OWED``. :raises StoreError: the store cannot be read."""
+    with store.asking() as client:
+        found = client.hgetall(OWED)
+    fields = ((field.decode(errors="replace"), one) for field, one in found.items())
+    return {field: one for field, one in fields if field.count(" ") == 1}
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._seen: dict[str, bytes] = {}
 
-    def look(self) -> None:
-        """Pay what was owed at the last look already.
-
-        :raises StoreError: the store cannot be used.
-        """
-        with self._store.asking() as client:
-            found = client.hgetall(OWED)
-        owed = {field.decode(errors="replace"): one for field, one in found.items()}
-        stays = {field: one for field, one in owed.items() if self._seen.get(field) == one}
-        self._seen = owed
-        if stays:
-            pay(self._store, stays)
+def is_over(one: bytes) -> bool:
+    """Tell whether a bar, as in ``OWED``, has ended or was lifted."""
+    return bool(_VALUE.fullmatch(one)) and float(one.split(b" ")[0]) < time.time()

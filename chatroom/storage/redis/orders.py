@@ -111,7 +111,10 @@ def lift_sanction(change: Transaction, number: int) -> bool:
     if until < time.time():
         return False
     _remove(change, number, kind, target)
-    change.tell(f"un{kind}", target)
+    if change.bar(kind, target, 0):
+        change.tell_at_last(f"un{kind}", target)
+    else:
+        change.tell(f"un{kind}", target)
     return True
 
 
@@ -120,13 +123,13 @@ def forget_sanctions(change: Transaction, target: str) -> None:
     for number, kind, whom, _, _ in _all(change.store):
         if whom == target:
             _remove(change, number, kind, whom)
+            change.bar(kind, whom, 0)
 
 
 def _remove(change: Transaction, number: int, kind: str, target: str) -> None:
     change.remove(SANCTIONS, str(number))
     if change.get(SANCTION_OF, f"{kind} {target}") == str(number).encode():
         change.remove(SANCTION_OF, f"{kind} {target}")
-        change.bar(kind, target, 0)
 
 
 def _all(store: Store) -> list[tuple[int, str, str, float, bytes]]:

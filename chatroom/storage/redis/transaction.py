@@ -8,7 +8,7 @@ is worked out anew from what is there now: of two that come at once, the later o
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from chatroom.errors import StoreError
@@ -33,6 +33,7 @@ class Transaction:
         self.writes: list[Command] = []
         self._written: dict[tuple[str, str], bytes | None] = {}
         self._owed: dict[str, bytes] = {}
+        self._at_last: list[tuple[str, str]] = []
 
     def get(self, key: str, name: str) -> bytes | None:
         """Return a field of a hash, as this change leaves it."""
@@ -67,18 +68,26 @@ class Transaction:
         """Tell all nodes of the change."""
         self.writes.append(control_command(kind, account_id))
 
-    def bar(self, kind: str, target: str, until: float) -> None:
+    def tell_at_last(self, kind: str, account_id: str) -> None:
+        """Tell all nodes of the change when nobody bars any more whom it lets through again."""
+        self._at_last.append((kind, account_id))
+
+    def bar(self, kind: str, target: str, until: float) -> bool:
         """Let nobody's posts through who is sanctioned so, from this change on.
+
+        False: such a sanction bars no posts.
 
         The change must have read whether there is such a sanction: so of two changes of it the
         later one has the higher number.
 
         :param until: seconds since the epoch; 0: let them through again.
         """
-        if bars.is_for_posts(kind, target):
-            field = f"{kind} {target}"
-            self._owed[field] = bars.value(until, self.number("bar"))
-            self.do("HSET", bars.OWED, field, self._owed[field])
+        if not bars.is_for_posts(kind, target):
+            return False
+        field = f"{kind} {target}"
+        self._owed[field] = bars.value(until, self.number("bar"))
+        self.do("HSET", bars.OWED, field, self._owed[field])
+        return True
 
     def commit(self) -> bytes | None:
         """Write, if all that was read holds; return the id of the control event, or ``None``.
@@ -99,7 +108,42 @@ class Transaction:
             return None
         if self._owed:
             bars.pay(self.store, self._owed)
+        if self._at_last:
+            told = [tell_all(self.store, self._at_last)]
         return bytes(told[0])
+
+
+def tell_all(store: Store, events: Iterable[tuple[str, str]]) -> bytes:
+    """Tell all nodes of changes, by kind and account; return the id of the last control event.
+
+    :raises StoreError: it was not written, or nobody knows.
+    """
+    telling = Transaction(store)
+    for kind, account_id in events:
+        telling.tell(kind, account_id)
+    return telling.commit() or b""
+
+
+class Collector:
+    """Pays what others have left owed. One thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: dict[str, bytes] = {}
+
+    def look(self) -> None:
+        """Pay what was owed at the last look already.
+
+        :raises StoreError: the store cannot be used.
+        """
+        owed = bars.owed(self._store)
+        stays = {field: one for field, one in owed.items() if self._seen.get(field) == one}
+        self._seen = owed
+        if stays:
+            bars.pay(self._store, stays)
+            lifted = [field.split(" ") for field, one in stays.items() if bars.is_over(one)]
+            if lifted:
+                tell_all(self._store, ((f"un{kind}", target) for kind, target in lifted))
 
 
 class Transactions:

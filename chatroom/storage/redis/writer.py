@@ -16,12 +16,12 @@ from chatroom.errors import StoreError
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.records import ELSEWHERE, KEPT, Control, Post
 from chatroom.storage.redis.appending import BATCH, UNKNOWN, Appending, Result, jitter
-from chatroom.storage.redis.bars import Collector
 from chatroom.storage.redis.controls import Controls
 from chatroom.storage.redis.delivery import Delivery
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
 from chatroom.storage.redis.store import Store
+from chatroom.storage.redis.transaction import Collector
 from chatroom.storage.vault import Vault
 
 QUEUE_BYTES = 256 * 1024
