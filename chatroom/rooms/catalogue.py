@@ -1,8 +1,9 @@
 """The rooms of this server: finding, making and changing them, and who may see which."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from chatroom.errors import Conflict, Lookalike, NameTaken, UserError
@@ -83,24 +84,31 @@ class Catalogue:
         :raises StoreError: it could not be written.
         """
         with self._lock:
-            number = len(self._by_name) - 1
             is_taken = fold(name) in self._by_name
-            own = sum(room.record.owner == owner.id for room in self._by_name.values())
+            known = [room.record for room in self._by_name.values()]
         if not is_taken:
             check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
-        if own >= ROOMS_EACH:
-            raise UserError(f"You have {own} rooms already; nobody can have more.")
-        if self._most and number >= self._most:
-            raise UserError(f"There are {number} rooms already; no more can be made here.")
+        self._admit(owner.id, known)
         try:
             if is_taken:
                 raise NameTaken(name)
-            saved = self._engine.save_room(RoomRecord(name, owner.id, private=private))
+            saved = self._engine.save_room(
+                RoomRecord(name, owner.id, private=private), partial(self._admit, owner.id)
+            )
         except Lookalike:
             raise UserError(LOOKS_LIKE) from None
         except NameTaken:
             raise UserError(f"The name {name} is taken. Choose another one.") from None
         return self.take(saved).room
+
+    def _admit(self, owner_id: str, rooms: Sequence[RoomRecord]) -> None:
+        """Refuse a new room where there are enough already. :raises UserError: there are."""
+        own = sum(record.owner == owner_id for record in rooms)
+        number = sum(record.name != LOBBY for record in rooms)
+        if own >= ROOMS_EACH:
+            raise UserError(f"You have {own} rooms already; nobody can have more.")
+        if self._most and number >= self._most:
+            raise UserError(f"There are {number} rooms already; no more can be made here.")
 
     def change(self, room: Room, change: Callable[[RoomRecord], RoomRecord]) -> list[str]:
         """Save a change of a room; load it again when somebody else was faster.

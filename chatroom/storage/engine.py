@@ -36,6 +36,9 @@ Returned = Callable[[list[Post], str], None]
 """Called by the engine thread with posts that were not appended: with a sentence that says why, or
 with an empty one when their log had them already (see ``records.counted``). Must not block."""
 
+Admit = Callable[[Sequence[RoomRecord]], None]
+"""Called in the asker's thread with all rooms that there are; raises when there are enough."""
+
 Controlled = Callable[[Control], None]
 """Called by the engine thread for each control event, one's own ones too. Must not block."""
 
@@ -190,11 +193,13 @@ class Engine(Protocol):
     def rooms(self) -> list[RoomRecord]:
         """Return all rooms that open, oldest first; damaged ones are logged and left out."""
 
-    def save_room(self, room: RoomRecord) -> RoomRecord:
+    def save_room(self, room: RoomRecord, admit: Admit | None = None) -> RoomRecord:
         """Save a room, compare-and-set on its version (0: a new one); return it as saved.
 
         Its ``room`` control event has been handed out here when this returns.
 
+        :param admit: is asked before a new room is saved, and no other one is made between its
+            answer and the saving; whatever it raises ends this, and nothing was changed.
         :raises NameTaken: a new room has a name that exists.
         :raises Conflict: the room was saved by someone else since it was loaded.
         """

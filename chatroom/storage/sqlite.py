@@ -11,7 +11,7 @@ from typing import TypeVar
 from chatroom.storage import accounts as rows
 from chatroom.storage import audit as trail
 from chatroom.storage import invites, rooms, sanctions, schema
-from chatroom.storage.engine import Committed, Controlled, Returned, Watcher
+from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.history import History
 from chatroom.storage.logs import Logs
 from chatroom.storage.opening import open_store
@@ -54,6 +54,8 @@ class SqliteEngine:
         self._reader = schema.connect(self._file, durability)
         # Guards the read connection; only the logs' lock is taken under it.
         self._read_lock = threading.Lock()
+        # Held while a room is made, outermost; only the server makes any, so no other process can.
+        self._making_lock = threading.Lock()
         self._logs = Logs(self._vault)
         self._writer = Writer(db, self._file, durability, self._logs)
         self._write = self._writer.write
@@ -134,8 +136,12 @@ class SqliteEngine:
     def rooms(self) -> list[RoomRecord]:
         return self._read(lambda db: rooms.load_all(db, self._vault))
 
-    def save_room(self, room: RoomRecord) -> RoomRecord:
-        return self._write(lambda db: rooms.save(db, self._vault, room))
+    def save_room(self, room: RoomRecord, admit: Admit | None = None) -> RoomRecord:
+        if room.version or admit is None:
+            return self._write(lambda db: rooms.save(db, self._vault, room))
+        with self._making_lock:
+            admit(self.rooms())
+            return self._write(lambda db: rooms.save(db, self._vault, room))
 
     def load_places(self, account_id: str) -> Places | None:
         return self._read(lambda db: rooms.load_places(db, self._vault, account_id))

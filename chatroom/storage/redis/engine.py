@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chatroom.storage import rooms as room_rows
-from chatroom.storage.engine import Committed, Controlled, Returned, Watcher
+from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.records import (
     Account,
     Audit,
@@ -147,8 +147,8 @@ class RedisEngine:
     def rooms(self) -> list[RoomRecord]:
         return orders.load_rooms(self._store, self._vault)
 
-    def save_room(self, room: RoomRecord) -> RoomRecord:
-        return self._changed(lambda change: orders.save_room(change, self._vault, room))
+    def save_room(self, room: RoomRecord, admit: Admit | None = None) -> RoomRecord:
+        return self._changed(lambda change: orders.save_room(change, self._vault, room, admit))
 
     def load_places(self, account_id: str) -> Places | None:
         with self._store.asking() as client:

@@ -8,6 +8,7 @@ from chatroom.storage import audit as trail
 from chatroom.storage import rooms as room_rows
 from chatroom.storage import sanctions as sanction_rows
 from chatroom.storage import skeletons
+from chatroom.storage.engine import Admit
 from chatroom.storage.records import (
     SHUT_OUT,
     Account,
@@ -18,7 +19,7 @@ from chatroom.storage.records import (
 from chatroom.storage.redis import people
 from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.store import Store
-from chatroom.storage.redis.transaction import Transaction
+from chatroom.storage.redis.transaction import NUMBERS, Transaction
 from chatroom.storage.vault import Vault
 
 ROOMS = "{c}:rooms"
@@ -49,7 +50,9 @@ def _room_row(found: tuple[bytes, bytes]) -> tuple[int, bytes, int, bytes]:
         return int(number), bytes.fromhex(found[0].decode()), int(version), sealed
 
 
-def save_room(change: Transaction, vault: Vault, room: RoomRecord) -> RoomRecord:
+def save_room(
+    change: Transaction, vault: Vault, room: RoomRecord, admit: Admit | None = None
+) -> RoomRecord:
     """See ``Engine.save_room``."""
     saved = replace(room, version=room.version + 1)
     key = room_rows.key_of(vault, room.name)
@@ -62,6 +65,11 @@ def save_room(change: Transaction, vault: Vault, room: RoomRecord) -> RoomRecord
                 raise Lookalike(room.name)
             change.put(people.LOOKS, look, b"-")
         number = change.number("room")
+        if admit is not None:
+            # Looked at after the number was taken, and saved only if it is still the last one:
+            # who took one before is seen by now, or is too late.
+            change.read[(NUMBERS, "room")] = str(number).encode()
+            admit(load_rooms(change.store, vault))
     else:
         if value is None:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
