@@ -13,13 +13,11 @@ from dataclasses import replace
 from chatroom.accounts.sanctions import shut_out
 from chatroom.errors import StoreError, UserError
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import Account, Sanction, Ticket
+from chatroom.storage.records import USED_SECONDS, Account, Sanction, Ticket
 
 _log = logging.getLogger(__name__)
 
 TICKET_SECONDS = 86400.0
-USED_SECONDS = 600.0
-"""Time for which a used ticket still holds: the answer with the new one may have been lost."""
 
 
 class Tickets:

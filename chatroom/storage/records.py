@@ -134,6 +134,12 @@ class Places:
     """When it was saved, in seconds since the epoch."""
 
 
+TICKETS = 50
+"""Tickets of one account that are kept, the newest; and as many that were used just now."""
+USED_SECONDS = 600.0
+"""Time for which a used ticket still holds: the answer with the new one may have been lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """The right to come back without a password."""

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import replace
 from chatroom.errors import Conflict, Damaged, NameTaken
 from chatroom.names import fold
 from chatroom.storage import skeletons
-from chatroom.storage.records import Places, RoomRecord, Ticket
+from chatroom.storage.records import TICKETS, USED_SECONDS, Places, RoomRecord, Ticket
 from chatroom.storage.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -106,26 +107,26 @@ def save_places(db: sqlite3.Connection, vault: Vault, places: Mapping[str, Place
         )
 
 
-TICKETS = 50
-"""Tickets of one account that are kept, the newest."""
-
-
 def save_tickets(db: sqlite3.Connection, vault: Vault, tickets: Sequence[Ticket]) -> None:
     """Keep tickets inside the caller's transaction: new ones, or old ones with another end.
 
-    Of one account the newest few are kept: who comes back again and again fills no disk.
+    Of one account the newest few are kept: who comes back again and again fills no disk. Those
+    that were used are counted for themselves: one that many use at the same moment holds for all.
     """
+    soon = time.time() + USED_SECONDS
     # Nothing in them is secret; the seal is there so that nobody makes or changes one on the disk.
     db.executemany(
         "INSERT OR REPLACE INTO tickets (digest, account, until, sealed) VALUES (?,?,?,?)",
         [(t.digest, t.account_id, t.until, seal_ticket(vault, t)) for t in tickets],
     )
     for account_id in {ticket.account_id for ticket in tickets}:
-        db.execute(
-            "DELETE FROM tickets WHERE account=?1 AND digest NOT IN "
-            "(SELECT digest FROM tickets WHERE account=?1 ORDER BY until DESC LIMIT ?2)",
-            (account_id, TICKETS),
-        )
+        for low, high in ((soon, math.inf), (0.0, soon)):
+            db.execute(
+                "DELETE FROM tickets WHERE account=?1 AND until>?2 AND until<=?3 AND digest NOT IN "
+                "(SELECT digest FROM tickets WHERE account=?1 AND until>?2 AND until<=?3"
+                " ORDER BY until DESC LIMIT ?4)",
+                (account_id, low, high, TICKETS),
+            )
 
 
 def load_ticket(db: sqlite3.Connection, vault: Vault, digest: bytes) -> Ticket | None:

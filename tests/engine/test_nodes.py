@@ -6,13 +6,14 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chatroom.errors import StoreError, VaultError
+from chatroom.errors import StoreError, UserError, VaultError
 from chatroom.storage.records import (
     BAN,
     JOIN,
@@ -20,11 +21,13 @@ from chatroom.storage.records import (
     OPERATOR,
     SUPERUSER,
     TEXT,
+    TICKETS,
     Invite,
     Places,
     Post,
     RoomRecord,
     Sanction,
+    Ticket,
 )
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.upkeep import Keep
@@ -412,3 +415,41 @@ def test_every_event_of_a_change_comes_once_on_every_node(
             one.controls.get_nowait()
     assert told[0] == told[1]
     assert len(set(told[0])) == 20
+
+
+# -- what one person leaves in the store -----------------------------------------------------
+
+
+def test_tickets_that_went_leave_no_key(primary: RedisServer, node: Callable[..., Running]) -> None:
+    engine = node(primary).engine
+    ann = engine.save_account(account("ann"))
+    until = time.time() + 80_000
+    for n in range(3 * TICKETS):
+        engine.save_tickets([Ticket(b"%032d" % n, "id-ann", until + n)])
+    keys = list(primary.client.scan_iter("{c}:ticket*", count=1000))
+    assert len(keys) == TICKETS + 1
+    engine.save_account(replace(ann, password={"scheme": "other"}))
+    assert list(primary.client.scan_iter("{c}:ticket*", count=1000)) == []
+
+
+def test_rooms_that_are_made_at_two_nodes_at_once_stay_within_their_limit(
+    primary: RedisServer, node: Callable[..., Running]
+) -> None:
+    engines = [node(primary).engine, node(primary).engine]
+    together = threading.Barrier(8)
+
+    def admit(rooms: Sequence[RoomRecord]) -> None:
+        if len(rooms) >= 3:
+            raise UserError("There are enough.")
+
+    def make(number: int) -> bool:
+        together.wait(PATIENCE)
+        try:
+            engines[number % 2].save_room(RoomRecord(f"hall{number}", "id-ann"), admit)
+        except UserError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(make, range(8)))
+    assert sum(made) == len(engines[0].rooms()) == 3

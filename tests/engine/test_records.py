@@ -1,12 +1,24 @@
 """What hangs on an account, and goes with it."""
 
+import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from chatroom.errors import LastSuperuser
-from chatroom.storage.records import KICK, SUPERUSER, Places, Sanction, Ticket
+from chatroom.errors import LastSuperuser, UserError
+from chatroom.storage.records import (
+    KICK,
+    SUPERUSER,
+    TICKETS,
+    USED_SECONDS,
+    Places,
+    RoomRecord,
+    Sanction,
+    Ticket,
+)
 from tests.engine.conftest import Running, account
 from tests.harness import PATIENCE
 
@@ -49,3 +61,43 @@ def test_a_new_password_and_a_kick_end_the_tickets_and_a_grant_does_not(running:
     engine.save_tickets([ticket("id-ann")])
     engine.save_sanction(Sanction(KICK, "id-ann", "ann", "boss", "", 0.0, time.time() + 99))
     assert engine.load_ticket(ticket("id-ann").digest) is None
+
+
+def test_a_ticket_that_many_use_at_once_holds_and_the_oldest_of_too_many_do_not(
+    running: Running,
+) -> None:
+    engine = running.engine
+    now = time.time()
+    shared = Ticket(b"shared".ljust(32), "id-ann", now + USED_SECONDS)
+    fresh = [Ticket(b"%02d" % n * 16, "id-ann", now + 80_000 + n) for n in range(2 * TICKETS)]
+    for one in fresh:
+        engine.save_tickets([one, shared])
+    assert engine.load_ticket(shared.digest) is not None
+    held = [one for one in fresh if engine.load_ticket(one.digest) is not None]
+    assert held == fresh[-TICKETS:]
+    used = [replace(one, until=now + 500 + n) for n, one in enumerate(fresh)]
+    for one in used:
+        engine.save_tickets([one])
+    held = [one for one in used if engine.load_ticket(one.digest) is not None]
+    assert held == used[1 - TICKETS :]  # and the shared one
+
+
+def test_rooms_that_are_made_at_once_stay_within_their_limit(running: Running) -> None:
+    most, makers = 5, 12
+    together = threading.Barrier(makers)
+
+    def admit(rooms: Sequence[RoomRecord]) -> None:
+        if len(rooms) >= most:
+            raise UserError("There are enough.")
+
+    def make(number: int) -> bool:
+        together.wait(PATIENCE)
+        try:
+            running.engine.save_room(RoomRecord(f"hall{number}", "id-ann"), admit)
+        except UserError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(makers) as pool:
+        made = list(pool.map(make, range(makers)))
+    assert sum(made) == len(running.engine.rooms()) == most

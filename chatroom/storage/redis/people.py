@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from chatroom.errors import (
@@ -19,7 +19,15 @@ from chatroom.names import fold
 from chatroom.storage import accounts as rows
 from chatroom.storage import invites, skeletons
 from chatroom.storage import rooms as room_rows
-from chatroom.storage.records import SUPERUSER, Account, Audit, Invite, Ticket
+from chatroom.storage.records import (
+    SUPERUSER,
+    TICKETS,
+    USED_SECONDS,
+    Account,
+    Audit,
+    Invite,
+    Ticket,
+)
 from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.store import Store
 from chatroom.storage.redis.transaction import Transaction
@@ -211,29 +219,49 @@ def tickets_of(account_id: str) -> str:
     return f"{{c}}:tickets:{account_id}"
 
 
-def ticket_owner(digest: bytes) -> str:
-    """Return the key that tells whose a ticket is; it goes with the ticket's end."""
-    return f"{{c}}:ticket:{digest.hex()}"
+def ticket_owner(field: bytes) -> str:
+    """Return the key that tells whose a ticket is; it goes with the ticket, or at its end.
+
+    :param field: the ticket's field in :func:`tickets_of`.
+    """
+    return f"{{c}}:ticket:{field.decode(errors='replace')}"
+
+
+def _field(digest: bytes) -> bytes:
+    return digest.hex().encode()
 
 
 def save_tickets(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
     """See ``Engine.save_tickets``."""
     change = Transaction(store)
     for one in tickets:
-        change.do("SET", ticket_owner(one.digest), one.account_id, "PXAT", int(one.until * 1000))
+        owner = ticket_owner(_field(one.digest))
+        change.do("SET", owner, one.account_id, "PXAT", int(one.until * 1000))
         value = f"{one.until!r} ".encode() + room_rows.seal_ticket(vault, one)
-        change.do("HSET", tickets_of(one.account_id), one.digest.hex(), value)
+        change.do("HSET", tickets_of(one.account_id), _field(one.digest), value)
     for account_id in {one.account_id for one in tickets}:
         with store.asking() as client:
             kept = client.hgetall(tickets_of(account_id))
         ends = dict(readable(kept.items(), lambda pair: (pair[0], _until(pair[1])[0])))
-        ends |= {t.digest.hex().encode(): t.until for t in tickets if t.account_id == account_id}
-        newest = sorted(ends, key=lambda digest: ends[digest], reverse=True)
-        now = time.time()
-        for at, digest in enumerate(newest):
-            if at >= room_rows.TICKETS or ends[digest] < now:
-                change.do("HDEL", tickets_of(account_id), digest)
+        ends |= {_field(t.digest): t.until for t in tickets if t.account_id == account_id}
+        for digest in _too_many(ends):
+            change.do("HDEL", tickets_of(account_id), digest)
+            change.do("DEL", ticket_owner(digest))
     change.commit()
+
+
+def _too_many(ends: Mapping[bytes, float]) -> list[bytes]:
+    """Return those of an account's tickets that go: what has ended, and what is not among the
+    newest few. Those that were used are counted for themselves, as in ``rooms.save_tickets``.
+    """
+    now = time.time()
+    gone, counts = [], {True: 0, False: 0}
+    for digest in sorted(ends, key=lambda digest: ends[digest], reverse=True):
+        is_used = ends[digest] <= now + USED_SECONDS
+        counts[is_used] += 1
+        if counts[is_used] > TICKETS or ends[digest] < now:
+            gone.append(digest)
+    return gone
 
 
 def _until(value: bytes) -> tuple[float, bytes]:
@@ -245,8 +273,8 @@ def _until(value: bytes) -> tuple[float, bytes]:
 def load_ticket(store: Store, vault: Vault, digest: bytes) -> Ticket | None:
     """See ``Engine.load_ticket``."""
     with store.asking() as client:
-        owner = client.get(ticket_owner(digest))
-        value = client.hget(tickets_of(owner.decode()), digest.hex()) if owner else None
+        owner = client.get(ticket_owner(_field(digest)))
+        value = client.hget(tickets_of(owner.decode()), _field(digest)) if owner else None
     if value is None:
         return None
     until, sealed = _until(value)
@@ -255,7 +283,13 @@ def load_ticket(store: Store, vault: Vault, digest: bytes) -> Ticket | None:
 
 
 def revoke_tickets(change: Transaction, account_id: str) -> None:
-    """Forget all tickets of an account; who they belong to is forgotten with their end."""
+    """Forget all tickets of an account, and whose they were; of one that is saved at the same
+    moment the latter stays until its end.
+    """
+    with change.store.asking() as client:
+        digests = client.hkeys(tickets_of(account_id))
+    for digest in digests:
+        change.do("DEL", ticket_owner(digest))
     change.do("DEL", tickets_of(account_id))
 
 
