@@ -18,6 +18,9 @@ ROLL = re.compile(r"roll (\d{1,2})d(\d{1,3})\Z", re.IGNORECASE)
 
 def main() -> int:
     """Roll until the visit is over."""
+    if len(sys.argv) != 4:
+        _tell(__doc__ or "")
+        return 2
     host, port, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     password = os.environ.get("CHATROOM_PASSWORD")
     try:

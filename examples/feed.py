@@ -13,9 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chatroom.client import Client, Ended
+from chatroom.client import Client, Ended, NotDelivered, UserError
 
 MOST_BYTES = 4 * 1024 * 1024
+TITLE_MOST = 300
+"""Letters of a title that are said."""
 
 
 def read(feed: str) -> bytes:
@@ -39,17 +41,27 @@ def entries(feed: bytes) -> list[tuple[str, str]]:
         link = words.get("link") or (fields["link"].get("href", "") if "link" in fields else "")
         key = words.get("guid") or words.get("id") or link or words.get("title", "")
         if key:
-            found.append((key, f"{words.get('title', '(no title)')} {link}".strip()))
+            title = words.get("title", "(no title)")
+            if len(title) > TITLE_MOST:
+                title = title[: TITLE_MOST - 1] + "…"
+            found.append((key, f"{title} {link}".strip()))
     return found[::-1]
 
 
 def main() -> int:
-    """Say what is new; an entry counts as said once the server has kept it."""
+    """Say what is new; an entry counts as said once the server has kept it.
+
+    One that cannot be said is told, and holds up none of those behind it.
+    """
+    if len(sys.argv) != 6:
+        sys.stderr.write(f"{__doc__}\n")
+        return 2
     host, port, name, feed, seen_file = sys.argv[1:6]
+    status = 0
     try:
         seen_path = Path(seen_file)
         seen = set(seen_path.read_text("utf-8").splitlines()) if seen_path.exists() else set()
-        new = [(key, line) for key, line in entries(read(feed)) if key not in seen]
+        new = [one for one in entries(read(feed)) if " ".join(one[0].split()) not in seen]
         if not new:
             return 0
         password = os.environ.get("CHATROOM_PASSWORD")
@@ -58,8 +70,15 @@ def main() -> int:
             seen_path.open("a", encoding="utf-8") as said,
         ):
             for key, line in new:
-                client.send(line)
-                said.write(key + "\n")
+                try:
+                    client.send(line)
+                except NotDelivered as error:  # the next run tries again
+                    sys.stderr.write(f"Not said: {line[:80]} ({error})\n")
+                    status = error.end.code
+                    continue
+                except UserError as error:  # it never can be said
+                    sys.stderr.write(f"Left out: {line[:80]} ({error})\n")
+                said.write(" ".join(key.split()) + "\n")
                 said.flush()
     except (OSError, ET.ParseError) as error:
         sys.stderr.write(f"The feed cannot be announced: {error}.\n")
@@ -67,7 +86,10 @@ def main() -> int:
     except Ended as ended:
         sys.stderr.write(f"{ended}\n")
         return ended.end.code
-    return 0
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return status
 
 
 if __name__ == "__main__":

@@ -148,6 +148,24 @@ def test_the_feed_announcer_says_each_entry_once(
     assert came.index("news: One") < came.index("news: Two")
 
 
+def test_an_entry_that_cannot_be_said_holds_up_none_behind_it(
+    room: ServerProcess, reader: Peer, tmp_path: Path
+) -> None:
+    room.join("news").close()
+    feed, seen = tmp_path / "feed.xml", tmp_path / "seen"
+    long = f"<item><title>long</title><link>http://e/{'x' * 9000}</link></item>"
+    items = f"<item><title>Behind it</title></item>{long}<item><title>{'y' * 9000}</title></item>"
+    feed.write_text(f"<rss><channel>{items}</channel></rss>")
+    words = ("127.0.0.1", str(room.port), "news", str(feed), str(seen))
+    for told_of in ("Left out: long", ""):
+        process = example("feed.py", *words)
+        _, told = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, told.partition(" http")[0]) == (0, told_of), told
+    reader.send("no more entries")
+    came = reader.until("reader: no more entries")
+    assert came.count("news: y") == came.count("news: Behind it") == 1
+
+
 def test_many_lines_survive_two_restarts(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(message_rate=0)
     server.join("robot").close()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chatroom.client.api import Message as Message
     from chatroom.client.api import NotDelivered as NotDelivered
     from chatroom.client.ends import Ended as Ended
+    from chatroom.errors import UserError as UserError
 
 INTERRUPTED = 130
 
@@ -25,6 +26,10 @@ def __getattr__(name: str) -> object:
         from chatroom.client import api
 
         return getattr(api, name)
+    if name == "UserError":
+        from chatroom.errors import UserError
+
+        return UserError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from chatroom.client.credentials import Credentials
 from chatroom.client.cursors import Cursors
 from chatroom.client.ends import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
-from chatroom.client.entry import kept_ticket
-from chatroom.client.invitation import PORT
+from chatroom.client.entry import check_sendable, kept_ticket, read_room, read_user
+from chatroom.client.invitation import PORT, read_address
 from chatroom.client.known_hosts import KnownHosts, own_file
 from chatroom.client.ledger import Sent
 from chatroom.client.link import Link, Said
@@ -23,7 +23,6 @@ from chatroom.client.receiver import Receiver
 from chatroom.client.shown import lines_of, text_of
 from chatroom.client.trust import NotTrusted, SealedWay, Way
 from chatroom.client.visit import Front, Prompt, Visit
-from chatroom.errors import UserError
 from chatroom.text import clean_line
 
 HELLO_SECONDS = 2.0
@@ -55,6 +54,8 @@ class Message:
     text: str
     old: bool
     """It was said before this connection was made."""
+    ref: str = ""
+    """``id`` of the message that was removed (kind ``removed`` only)."""
 
     def record(self) -> dict[str, object]:
         """Return the fields of its JSON line."""
@@ -102,7 +103,7 @@ class Session:
 class Client:
     """Somebody at a chat room. One thread at a time may call the methods; usable by ``with``.
 
-    :param host: address or name of the server.
+    :param host: address or name of the server; ``HOST:PORT`` names the port, too.
     :param port: 1 to 65535.
     :param name: of the account.
     :param password: None: the ticket that was kept at the last login is used.
@@ -146,6 +147,8 @@ class Client:
         self._is_over = False
         self._answers: dict[str, str] = {}  # by client id; empty: it was taken
         if way is None:
+            host, said = read_address(host)
+            port = said or port
             known = KnownHosts(own_file())
             way = Way(host, port) if plain else self._sealed(host, port, fingerprint, known)
         credentials = Credentials(name, password)
@@ -185,22 +188,22 @@ class Client:
             raise
         self.name = credentials.name
 
-    def send(self, text: str, room: str = "", to: str = "") -> None:
+    def send(self, text: str, room: str | None = None, to: str | None = None) -> None:
         """Send a message and wait until the server has kept it.
 
         :param text: may hold line breaks, unless it is for one person.
-        :param room: a room that was joined; empty: where the visit talks.
+        :param room: a room that was joined; None: where the visit talks.
         :param to: the person who alone is to read it.
         :raises NotDelivered: the server did not take it, or did not confirm it in time.
         :raises Ended: the visit is over before it was confirmed.
-        :raises UserError: it is too long or empty.
+        :raises UserError: it is too long, empty or not Unicode; or ``room`` or ``to`` is empty or
+            no name: what was meant for one person never goes to others.
         """
-        if not text.strip():
-            raise UserError("There is nothing to send: the text is empty.")
-        if to and "\n" in text:
-            raise UserError("A private message has one line.")
-        line = f"/messageto {clean_line(to)} {clean_line(text)}" if to else text
-        self._waiting(lambda: self._post(line, room, is_command=bool(to)))
+        check_sendable(text, room, to)
+        line, where = text, "" if room is None else read_room(room)
+        if to is not None:
+            line = f"/messageto {read_user(to)} {clean_line(text)}"
+        self._waiting(lambda: self._post(line, where, is_command=to is not None))
 
     def command(self, line: str) -> None:
         """Give a command, such as ``/join dev``, and wait for its answer.
@@ -250,6 +253,11 @@ class Client:
         with contextlib.suppress(Ended):
             self._visit.leave()
         self._receiver.ended.wait(0.5)
+
+    @property
+    def rooms(self) -> frozenset[str] | None:
+        """The rooms that the person is in, as of the last login; None: the server does not say."""
+        return self._visit.rooms
 
     @property
     def end(self) -> End | None:
@@ -307,6 +315,7 @@ class Client:
             time=text_of(fields, "time"),
             text=lines_of(fields),
             old=is_old,
+            ref=text_of(fields, "ref"),
         )
         with self._news:
             while len(self._queue) >= QUEUE_MOST and not self._is_sending and not self._ended():

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import sys
+import unicodedata
 from pathlib import Path
 
 from chatroom.client import invitation
@@ -11,14 +12,14 @@ from chatroom.client.credentials import (
     password_from_environment,
     password_from_file,
 )
-from chatroom.client.invitation import PORT, SCHEME, Invitation
+from chatroom.client.invitation import PORT, SCHEME, Invitation, read_address, read_port
 from chatroom.client.kept_tickets import KeptTicket
 from chatroom.client.known_hosts import KnownHosts, own_file, read_pin
 from chatroom.client.places import read_places, settings_file
 from chatroom.client.screen import Screen
 from chatroom.client.trust import SealedWay, Way
 from chatroom.errors import UserError
-from chatroom.text import clean_line
+from chatroom.text import clean_line, clean_text, escape
 
 _NEAR = ("127.0.0.1", "::1", "localhost")
 """Hosts with nobody in between: the first fingerprint is shown, and not asked about."""
@@ -62,7 +63,10 @@ def place_of(flags: argparse.Namespace) -> Invitation:
         return invitation.read(flags.host)
     place = read_places(settings_file()).get(flags.host)
     if place is None:
-        return Invitation(flags.host, flags.port or PORT)
+        host, port = read_address(flags.host)
+        if port and flags.port and port != flags.port:
+            raise UserError(f"Two ports are given, {port} and {flags.port}. Take one away.")
+        return Invitation(host, flags.port or port or PORT)
     for key in ("name", "colour", "bell", "linear"):
         if getattr(flags, key, None) is None:
             setattr(flags, key, getattr(place, key))
@@ -131,9 +135,89 @@ def is_terminal() -> bool:
 
 def port_number(text: str) -> int:
     """Return a port, 1 to 65535. :raises ArgumentTypeError: it is none."""
-    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65535:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"'{text}' is not a port; a port is 1 to 65535")
+    try:
+        return read_port(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
+
+
+def check_utf8(flags: argparse.Namespace) -> None:
+    """Look at the words of a command line; paths may be any bytes.
+
+    :raises UserError: one holds bytes that are not UTF-8, which nothing that is sent may hold.
+    """
+    for value in vars(flags).values():
+        for word in value if isinstance(value, list) else [value]:
+            if isinstance(word, str) and not is_utf8(word):
+                raise UserError(
+                    f"'{escape(word)}' is not UTF-8, and was not sent. Write it in UTF-8."
+                )
+
+
+def check_sendable(text: str, room: str | None, to: str | None) -> None:
+    """Look at a message and where it is to go, before anything is sent.
+
+    :raises UserError: says what is wrong.
+    """
+    if not clean_text(text).strip():
+        raise UserError("There is nothing to send: the text is empty.")
+    if not is_utf8(text):
+        raise UserError("There is something in the text that is not Unicode; it was not sent.")
+    if room is not None and to is not None:
+        raise UserError("A message goes to a room or to a person. Take one of the two away.")
+    if room is not None:
+        read_room(room)
+    if to is not None:
+        read_user(to)
+        if "\n" in text:
+            raise UserError("A private message has one line.")
+
+
+def read_room(text: str) -> str:
+    """Return the name of a room, which may have ``#`` before it.
+
+    :raises UserError: it is empty, or more than one word: nothing may go to another room then.
+    """
+    name = text.strip().removeprefix("#")
+    if not _is_one_word(name):
+        raise UserError(f"'{clean_line(text)}' is no room; nothing was sent. Give one name: dev")
+    return name
+
+
+def read_user(text: str) -> str:
+    """Return the name of a person, which may have ``@`` before it.
+
+    :raises UserError: it is empty, or more than one word: the text may not go to anybody else.
+    """
+    name = text.strip().removeprefix("@")
+    if not _is_one_word(name):
+        raise UserError(
+            f"'{clean_line(text)}' is no user name; nothing was sent. A private message is for "
+            "one person: give one name."
+        )
+    return name
+
+
+def _is_one_word(name: str) -> bool:
+    return len(name.split()) == 1 and clean_line(name) == name
+
+
+def same_room(one: str, other: str) -> bool:
+    """Tell whether two names mean one room, as far as a client can: the server decides."""
+    return one == other or _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def is_utf8(text: str) -> bool:
+    """Tell whether a word of the command line or the environment was UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def seconds(text: str) -> float:

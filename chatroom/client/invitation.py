@@ -1,9 +1,11 @@
 """An invitation in one string: ``chatroom://HOST:PORT/?code=…&pin=sha256:…``."""
 
+import re
 from typing import NamedTuple
 
 from chatroom.client.known_hosts import read_pin
 from chatroom.errors import UserError
+from chatroom.text import clean_line
 
 SCHEME = "chatroom://"
 PORT = 9797
@@ -18,6 +20,35 @@ class Invitation(NamedTuple):
     """Fingerprint of the server's certificate; empty when it is not said."""
     code: str = ""
     """For a new account; empty when none is needed."""
+
+
+_IN_BRACKETS = re.compile(r"\[([^\[\]]+)\](?::(.*))?\Z")
+
+
+def read_address(text: str) -> tuple[str, int | None]:
+    """Return host and port of ``HOST``, ``HOST:PORT``, ``[::1]:PORT`` or a bare ``::1``.
+
+    The port is None when none is said.
+
+    :raises UserError: it is none of these; or the port is not 1 to 65535.
+    """
+    found = _IN_BRACKETS.match(text)
+    if found is not None:
+        host, port = found[1], found[2]
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    else:
+        host, port = text, None
+    if not host.strip() or "[" in host or "]" in host:
+        raise UserError(f"'{clean_line(text)}' is no address. Give HOST, HOST:PORT or [::1]:PORT.")
+    return host, None if port is None else read_port(port)
+
+
+def read_port(text: str) -> int:
+    """Return a port. :raises UserError: it is not 1 to 65535."""
+    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65535:
+        return int(text)
+    raise UserError(f"'{clean_line(text)}' is not a port; a port is 1 to 65535.")
 
 
 def read(text: str) -> Invitation:

@@ -48,6 +48,7 @@ class Pipe:
                 self._send(visit, number, raw)
                 self._in_hand = 0
                 if visit.is_leaving:
+                    self._count_rest()  # what stands behind the goodbye
                     break
             if (prompt := visit.prompt) is not None:
                 self._undelivered += 1
@@ -159,14 +160,17 @@ class Pipe:
                 visit.answer(prompt, line)
                 visit.wait_answered(self._patience)
             else:
-                self._send_line(visit, number, clean_line(line))
+                self._send_line(visit, number, line)
         except UnicodeDecodeError:
             self._refused(number, "it is not UTF-8.")
         except UserError as error:
             self._refused(number, str(error))
 
-    def _send_line(self, visit: Visit, number: int, line: str) -> None:
+    def _send_line(self, visit: Visit, number: int, raw: str) -> None:
+        line = clean_line(raw)
         if not line.strip():
+            if raw.strip():
+                raise UserError("there is nothing to be seen in it.")
             return
         if self._has_commands and line.startswith("/") and not line.startswith("//"):
             # In step with the lines around it: it may ask something, or end the connection.

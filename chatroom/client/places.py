@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chatroom.client.invitation import PORT
+from chatroom.client.invitation import PORT, read_address
 from chatroom.client.known_hosts import own_file, read_pin
 from chatroom.errors import UserError
 
@@ -54,6 +54,8 @@ def read_places(file: Path) -> dict[str, Place]:
         raise UserError(f"The settings file {file} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"The settings file {file} is not TOML: {error}.") from None
+    except RecursionError:
+        raise UserError(f"The settings file {file} nests too deeply.") from None
     _refuse_passwords(settings, file)
     tables = settings.pop("places", {})
     if settings or not isinstance(tables, dict):
@@ -86,7 +88,12 @@ def _place(name: str, table: Any, file: Path) -> Place:
             kind = {str: "a text in quotes", int: "a number", bool: "true or false"}[_TYPES[key]]
             raise UserError(f"{where}: {key} is {kind}.")
     fields = dict(table)
-    if not 1 <= fields.get("port", PORT) <= 65535:
+    try:
+        fields["address"], said = read_address(fields["address"])
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    fields.setdefault("port", said or PORT)
+    if not 1 <= fields["port"] <= 65535:
         raise UserError(f"{where}: port is 1 to 65535.")
     if fields.get("bell", "off") not in BELLS:
         raise UserError(f"{where}: bell is one of {', '.join(BELLS)}.")

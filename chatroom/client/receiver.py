@@ -172,6 +172,9 @@ class Receiver:
         kind = said.fields.get("kind")
         if kind == "welcome":
             self._show(said)
+            rooms = said.fields.get("rooms")
+            if isinstance(rooms, list):
+                self._visit.rooms = frozenset(room for room in rooms if isinstance(room, str))
             self._welcome(text_of(said.fields, "user"), text_of(said.fields, "room"))
         elif kind == "left":
             self._left(text_of(said.fields, "room"))

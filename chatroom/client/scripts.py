@@ -8,17 +8,20 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from chatroom.client.api import Client, Message
+from chatroom.client.api import Client, Message, NotDelivered
 from chatroom.client.credentials import password_from_environment, password_from_file
-from chatroom.client.ends import (
-    INTERRUPTED,
-    OK,
-    TIMED_OUT,
-    USAGE,
-    Ended,
+from chatroom.client.ends import FAILED, INTERRUPTED, OK, TIMED_OUT, UNREACHABLE, USAGE, Ended
+from chatroom.client.entry import (
+    check_sendable,
+    check_utf8,
+    connection_flags,
+    place_of,
+    read_room,
+    same_room,
+    seconds,
+    way_to,
 )
-from chatroom.client.entry import connection_flags, place_of, port_number, seconds, way_to
-from chatroom.client.invitation import SCHEME
+from chatroom.client.invitation import SCHEME, read_address, read_port
 from chatroom.client.pipe import PATIENCE_SECONDS
 from chatroom.client.places import read_places, settings_file
 from chatroom.client.screen import Screen
@@ -51,6 +54,10 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         screen.be_quiet()
         return OK
+    except OSError as error:
+        screen.be_quiet()
+        screen.tell(f"Standard output cannot be written: {error.strerror or error}.")
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -64,30 +71,64 @@ def _send(flags: argparse.Namespace, screen: Screen) -> int:
     text = " ".join(flags.words)
     if not text.strip():
         raise UserError("There is no text to send. Usage: send WHERE TEXT, or send --at WHERE TEXT")
+    check_sendable(text, flags.room, flags.to)
     with _client(flags, screen, receives=False) as client:
-        client.send(text, room=flags.room or "", to=flags.to or "")
+        if flags.to is not None:
+            client.send(text, to=flags.to)
+        else:  # wherever the account, or another script, has talked last
+            client.send(text, room=_room(flags, client) or "lobby")
     return OK
 
 
 def _tail(flags: argparse.Namespace, screen: Screen) -> int:
-    since = {flags.room or "lobby": flags.since} if flags.since else None
+    room = None if flags.room is None else read_room(flags.room)
+    since = {room or "lobby": flags.since} if flags.since else None
     if since and not (_ID.match(flags.since) or _is_time(flags.since)):
         raise UserError(
             f"--since is the id of a message or a time such as 2026-11-22T21:15:00Z, "
             f"not '{clean_line(flags.since)}'."
         )
     with _client(flags, screen, since=since) as client:
+        room = _room(flags, client)
         screen.tell(f"Listening as {client.name}.")
         for message in client:
-            if not flags.room or message.room == flags.room:
+            if room is None or same_room(message.room, room):
                 _print(message, flags.json)
         return client.end.code if client.end else OK
 
 
 def _wait(flags: argparse.Namespace, screen: Screen) -> int:
+    deadline = None if flags.timeout is None else time.monotonic() + flags.timeout
+    try:
+        return _wait_until(deadline, flags, screen)
+    except Ended as ended:
+        is_late = deadline is not None and time.monotonic() >= deadline
+        if is_late and ended.end.code == UNREACHABLE:  # it was not even logged in by then
+            return TIMED_OUT
+        raise
+
+
+def _room(flags: argparse.Namespace, client: Client) -> str | None:
+    """Return the room of ``--room``, which is joined now; None: none is named.
+
+    :raises NotDelivered: it is not joined, and cannot be.
+    """
+    if flags.room is None:
+        return None
+    room = read_room(flags.room)
+    if flags.join:
+        client.command(f"/join {room}")
+    elif client.rooms is not None and not any(same_room(room, one) for one in client.rooms):
+        raise NotDelivered(f"{client.name} is not in #{room}. Join it once: --join")
+    return room
+
+
+def _wait_until(deadline: float | None, flags: argparse.Namespace, screen: Screen) -> int:
     pattern = _pattern(flags)
-    deadline = time.monotonic() + flags.timeout if flags.timeout is not None else None
+    if flags.room is not None:
+        read_room(flags.room)
     with _client(flags, screen) as client:
+        room = _room(flags, client)
         screen.tell(f"Listening as {client.name}.")
         word = re.compile(rf"(?<!\w)@?{re.escape(client.name)}(?!\w)", re.IGNORECASE)
         while True:
@@ -99,7 +140,7 @@ def _wait(flags: argparse.Namespace, screen: Screen) -> int:
                 return TIMED_OUT
             if message.old or message.sender.lower() == client.name.lower():
                 continue
-            if flags.room and message.room != flags.room:
+            if room is not None and not same_room(message.room, room):
                 continue
             is_said = message.kind in ("text", "action", "private", "announce")
             found = pattern.search(message.text) if pattern else word.search(message.text)
@@ -127,15 +168,27 @@ def _pattern(flags: argparse.Namespace) -> re.Pattern[str] | None:
 
 def _print(message: Message, is_json: bool) -> None:
     if is_json:
-        line = json.dumps(message.record(), ensure_ascii=False)
+        # Any encoding holds ASCII: the line is JSON in every locale.
+        is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        line = json.dumps(message.record(), ensure_ascii=not is_unicode)
     else:
-        text = message.text.replace("\n", "\n    ")
-        where = f"#{message.room}" if message.room else f"to {message.to}"
-        line = f"{message.time} | {where} | {message.sender}: {text}"
-        if message.kind in ("join", "leave"):
-            line = f"{message.time} | {where} | {message.sender} {message.kind}"
+        line = _line(message)
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _line(message: Message) -> str:
+    sender, text = message.sender, message.text.replace("\n", "\n    ")
+    where = f"#{message.room}" if message.room else f"to {message.to}"
+    is_listed = message.kind == "removed" and message.ref == message.id  # where it stood
+    said = {
+        "action": f"* {sender} {text}",
+        "announce": f"Announcement from {sender}: {text}",
+        "removed": f"{sender} removed message {message.ref.rpartition('-')[2]}.",
+        "join": f"{sender} has joined.",
+        "leave": f"{sender} has left.",
+    }.get(message.kind, f"{sender}: {text}")
+    return f"{message.time} | {where} | {f'{sender}: (removed)' if is_listed else said}"
 
 
 def _client(
@@ -153,6 +206,9 @@ def _client(
     else:
         password = password_from_environment()
     open_client_log(flags.log_dir)
+    patience = PATIENCE_SECONDS if flags.patience is None else flags.patience
+    if flags.do == "wait" and flags.timeout is not None:
+        patience = min(patience, flags.timeout)
 
     def client(password: str | None) -> Client:
         return Client(
@@ -163,7 +219,7 @@ def _client(
             bot=flags.bot,
             receives=receives,
             tell=screen.tell,
-            patience=PATIENCE_SECONDS if flags.patience is None else flags.patience,
+            patience=patience,
             since=since,
             way=way_to(place, flags, screen),
         )
@@ -205,12 +261,16 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
         group.add_argument("--match", metavar="REGEX")
         parser.add_argument("--timeout", metavar="S", type=seconds, help="then exit with 124")
     parser.add_argument("--at", metavar="WHERE", help="PLACE, HOST, HOST:PORT or URL")
-    parser.add_argument("--room", help="a room that you have joined")
+    parser.add_argument("--room", help="a room that you have joined, or join with --join")
+    parser.add_argument("--join", action="store_true", help="join the room, if you are not in it")
     parser.add_argument("--bot", action="store_true", help="nothing that was said before")
     connection_flags(parser)
     flags = parser.parse_intermixed_args(words[1:])  # flags may stand between the words
     flags.do = do
+    check_utf8(flags)
     _split_where(flags)
+    if flags.join and flags.room is None:
+        raise UserError("--join needs --room: which room is to be joined?")
     return flags
 
 
@@ -218,21 +278,17 @@ def _split_where(flags: argparse.Namespace) -> None:
     """Set host and port from --at or the first words, and leave the text in ``words``."""
     flags.port = None
     if flags.at is not None:
-        host, colon, port = flags.at.rpartition(":")
-        is_pair = bool(colon) and host.count(":") == 0 and port.isdigit()
-        flags.host = host if is_pair else flags.at
-        flags.port = _port(port) if is_pair else None
+        flags.host = flags.at
     else:
         flags.host = flags.words.pop(0) if flags.words else "127.0.0.1"
         is_named = flags.host.startswith(SCHEME) or flags.host in read_places(settings_file())
-        if flags.words and flags.words[0].isdigit() and not is_named:
-            flags.port = _port(flags.words.pop(0))
+        # HOST:PORT is followed by text, HOST by its port or by text.
+        may_follow = not is_named and read_address(flags.host)[1] is None
+        if may_follow and flags.words and _is_number(flags.words[0]):
+            flags.port = read_port(flags.words.pop(0))
     if flags.do != "send" and flags.words:
         raise UserError(f"'{flags.words[0]}' is one word too many. Usage: {flags.do} WHERE [PORT]")
 
 
-def _port(text: str) -> int:
-    try:
-        return port_number(text)
-    except argparse.ArgumentTypeError as error:
-        raise UserError(f"{error}.") from None
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit()

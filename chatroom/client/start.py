@@ -12,6 +12,7 @@ from pathlib import Path
 from chatroom.client.api import Session
 from chatroom.client.ends import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, End
 from chatroom.client.entry import (
+    check_utf8,
     connection_flags,
     credentials_of,
     is_terminal,
@@ -41,7 +42,8 @@ standard error.
 
 CHATROOM_PASSWORD may hold the password that belongs to --name.
 
-exit status: 0 all went well; 2 wrong flags or settings; 3 not logged in, or not the right server;
+exit status: 0 all went well; 1 the output cannot be written; 2 wrong flags or settings;
+3 not logged in, or not the right server;
 4 the server cannot be reached or has ended the visit; 5 something was not delivered; 6 kicked or
 banned; 124 the time of wait is over; 130 interrupted
 """
@@ -65,6 +67,7 @@ def run(words: Sequence[str]) -> int:
 def _run(flags: argparse.Namespace) -> int:
     screen = Screen()
     try:
+        check_utf8(flags)
         place = place_of(flags)
         way = way_to(place, flags, screen)
         credentials = credentials_of(flags, way)

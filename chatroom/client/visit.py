@@ -96,6 +96,8 @@ class Visit:
         self.prompt: Prompt | None = None
         self.room = ""
         """Where typed lines go; empty when the server has not said."""
+        self.rooms: frozenset[str] | None = None
+        """Where the person is, as of the last login; None: older servers do not say."""
         self.end: End | None = None
         self.last_sent: Sent | None = None
         """What the main thread has sent last; its own."""

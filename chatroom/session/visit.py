@@ -166,6 +166,7 @@ def _welcome(person: Person, member: Member, history: bytes, directory: Director
         user=account.name,
         grant=account.grant,
         room=member.room.log,
+        rooms=[room.log for room in person.rooms],
     )
     here = f"Here now ({number}): {', '.join(names)}{more}"
     first += face.notice("here", here, names=names, number=number)
