@@ -163,6 +163,8 @@ def test_changing_the_password_is_not_seen_and_is_remembered(
     fred.answer("more): ", "a third horse")
     fred.answer("again: ", "a fourth horse")
     fred.see("not the same")
+    fred.answer("more): ", "")
+    fred.see("Nothing was changed.")
     for _ in range(2):
         server.kill()
         fred.see("is lost")

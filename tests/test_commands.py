@@ -289,21 +289,50 @@ def test_a_changed_password_counts_from_then_on(room: ServerProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "sentence"),
+    ("line", "answers", "sentence"),
     [
-        (["wrong"], "That is not your password; it stays as it was."),
-        ([PASSWORD, "short"], "A password has 8 to 1024 bytes"),
-        ([PASSWORD, "new password", "other password"], "The two are not the same"),
+        ("/changepassword", ["wrong"], "That is not your password."),
+        ("/changepassword", [PASSWORD, "short"], "A password has 8 to 1024 bytes"),
+        ("/changepassword", [PASSWORD, "a new secret", "my secret"], "The two are not the same"),
+        ("/deleteaccount", ["wrong"], "That is not your password."),
+        ("/deleteaccount", [PASSWORD, "ottilie"], "That is not your user name."),
     ],
 )
-def test_a_password_stays_when_an_answer_is_wrong(
-    room: ServerProcess, answers: list[str], sentence: str
+def test_a_wrong_answer_is_asked_again_and_an_empty_one_changes_nothing(
+    room: ServerProcess, boss: Peer, line: str, answers: list[str], sentence: str
+) -> None:
+    otto, program = room.join("otto"), room.program_start()
+    program.send_event("login", name="otto", password=PASSWORD)
+    program.until_event("notice", kind="here")
+    otto.send(line, *answers)
+    otto.until(sentence)
+    otto.until_match("^(Your|Choose|This erases)")  # asked again: what comes next is an answer
+    otto.send("my secret of next year", "")
+    nothing = f"Nothing was {'deleted' if 'delete' in line else 'changed'}."
+    otto.until(nothing)
+    program.send_event("command", line=line)
+    for answer in answers:
+        program.until_event("prompt")
+        program.send_event("answer", text=answer)
+    assert program.until_event("notice", kind="error")["text"].startswith(sentence)
+    program.until_event("prompt")
+    program.send_event("answer", text="")
+    assert program.until_event("result", ok=False)["text"] == nothing
+    assert "secret" not in boss.answer_to("/help busy")
+    assert "secret" not in otto.answer_to("/help busy")
+    room.join("otto")
+
+
+def test_five_wrong_answers_to_a_command_are_asked_again_and_the_next_one_ends_it(
+    room: ServerProcess,
 ) -> None:
     otto = room.join("otto")
-    otto.send("/changepassword", *answers)
-    otto.until(sentence)
-    assert "new password" not in otto.answer_to("/help busy")
-    room.join("otto")
+    otto.send("/changepassword", *["wrong password"] * 6, "/help busy")
+    told = otto.until("Nothing was changed.")
+    assert told.count("That is not your password.") == 6
+    assert "(An empty line gives up.)" in told
+    assert "last try. Nothing was changed." in told
+    otto.until("/busy [45m] [reason]")
 
 
 def test_the_claim_code_makes_one_superuser_and_counts_only_once(

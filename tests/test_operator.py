@@ -25,7 +25,10 @@ def test_an_operator_changes_accounts_beside_a_running_server(server: ServerProc
     assert time.monotonic() - begun < SOON
     assert "superusers only" not in ann.answer_to("/viewkickusers")
     done = server.operate("reset-password", "ann", "--password-stdin", given="new password\n")
-    assert (done.returncode, done.stdout) == (0, "ann has a new password.\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "ann has a new password. What ann has open ends.\n",
+    )
     peer = server.peer()
     peer.send("n", "ann", PASSWORD, "ann", "new password")
     peer.until("Unknown name or wrong password")

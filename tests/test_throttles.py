@@ -145,15 +145,18 @@ def test_the_dialogue_and_the_old_password_are_throttled_and_a_ticket_is_not(
     peer = server.program_start()
     peer.send_event("login", name="ann", password=PASSWORD, ticket=True)
     ticket = peer.until_event("ticket")["ticket"]
+    peer.send_event("command", line="/changepassword")
     for _ in range(6):
-        peer.send_event("command", line="/changepassword")
         peer.until_event("prompt", ask="old-password")
         peer.send_event("answer", text="wrong password")
-        assert "not your password" in peer.until_event("result")["text"]
+    assert "not your password" in peer.until_event("result")["text"]
     peer.send_event("command", line="/deleteaccount")
     peer.until_event("prompt", ask="old-password")
     peer.send_event("answer", text=PASSWORD)
-    assert "Too many wrong passwords" in peer.until_event("result")["text"]
+    assert "Too many wrong passwords" in peer.until_event("notice", kind="error")["text"]
+    peer.until_event("prompt", ask="old-password")
+    peer.send_event("answer", text="")
+    assert peer.until_event("result")["text"] == "Nothing was deleted."
     plain = server.peer()
     plain.send("n", "ann", PASSWORD)
     plain.until("Too many wrong passwords just now. Wait")

@@ -156,28 +156,48 @@ class Accounts:
         assert account is not None
         if self._passwords.is_outdated(account.password):
             try:
-                hashed = self._passwords.hash(password)
+                hashed = self._passwords.hash(password) | {"id": account.password_id}
                 account = self._engine.save_account(replace(account, password=hashed))
             except (Conflict, StoreError) as error:  # the next login tries again
                 _log.info("rehash put off account=%s reason=%s", account.id, error)
         return account
 
-    def set_password(self, account_id: str, password: str, code: str = "") -> Account:
+    def set_password(
+        self,
+        account_id: str,
+        password: str,
+        code: str = "",
+        proven: Account | None = None,
+        chosen: Callable[[str], object] | None = None,
+    ) -> Account:
         """Set a new password, and return the account; a reset code does not hold any more.
 
-        :param code: the reset code that is used up by it: every session of the account ends.
-        :raises UserError: it is not allowed, too many wait, or the code does not hold any more.
+        Every session and every ticket that came in by an older one ends.
+
+        :param code: the reset code that is used up by it.
+        :param proven: the account whose password who asks has just given.
+        :param chosen: called with the ``password_id`` that the account will have, before it is
+            written: the session that goes on takes it over.
+        :raises UserError: it is not allowed, too many wait, the code does not hold any more, or
+            somebody else has set another password since ``proven``.
         """
         check_new_password(password)
         hashed = self._passwords.in_turn(lambda: self._passwords.hash(password))
+        hashed["id"] = secrets.token_hex(8)
+        if chosen is not None:
+            chosen(hashed["id"])
 
         def change(account: Account) -> Account:
+            if proven is not None and account.password_id != proven.password_id:
+                raise UserError("Your password was changed from elsewhere just now.")
             if code and not is_reset_code(account, code):
                 raise UserError("That code does not hold any more. Ask for another one.")
             return replace(account, password=hashed, reset=None)
 
-        changed = self._change(account_id, change, ends_sessions=bool(code))
-        _log.info("password changed account=%s by_code=%s", account_id, bool(code))
+        changed = self._change(account_id, change)
+        _log.info(
+            "password changed account=%s name=%s by_code=%s", account_id, changed.name, bool(code)
+        )
         return changed
 
     def issue_reset(self, account: Account, by: Actor) -> str:
@@ -314,7 +334,6 @@ class Accounts:
         account_id: str,
         change: Callable[[Account], Account],
         act: Audit | None = None,
-        ends_sessions: bool = False,
     ) -> Account:
         """Load, change, compare-and-set; again when somebody else was faster."""
         while True:
@@ -323,7 +342,7 @@ class Accounts:
                 raise UserError("That account is gone.")
             try:
                 changed = change(account)
-                return self._engine.save_account(changed, act=act, ends_sessions=ends_sessions)
+                return self._engine.save_account(changed, act=act)
             except (LastSuperuser, NameTaken):
                 raise
             except Conflict:

@@ -53,7 +53,7 @@ class Tickets:
         # A change that revokes tickets may have come in between, too early for this one. What
         # comes from here on takes this one with it.
         current = self._engine.load_account_by_id(account.id)
-        is_same = current is not None and current.password == account.password
+        is_same = current is not None and current.password_id == account.password_id
         if not is_same or shut_out(self._engine, account.id) is not None:
             self._engine.revoke_tickets(account.id)
             return False

@@ -1,8 +1,16 @@
 """Commands about one's own account: the password, and claiming a new server."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
 from chatroom.storage.records import Account
+
+WRONG_ANSWERS = 5
+"""Wrong answers to the questions of one command that are asked again; the next one ends it."""
+
+_T = TypeVar("_T")
 
 
 def add_to(registry: Registry) -> None:
@@ -10,11 +18,13 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("changepassword", "", "choose another password")
     def change_password(context: Context) -> None:
-        accounts = context.services.accounts
-        if not is_own_password(context, "Your old password:"):
-            raise UserError("That is not your password; it stays as it was.")
-        accounts.set_password(context.account.id, context.dialogue.ask_new_password())
-        context.reply("Your password was changed.")
+        questions = Questions(context, "Nothing was changed.")
+        account = questions.own_password("Your old password:")
+        questions.until_right(lambda: _choose_password(context, account, questions.answer))
+        context.reply(
+            "Your password was changed. Your other sessions have ended; log in there with the new "
+            "one."
+        )
 
     @registry.command("ignore", "[USER]", "see nothing more of somebody; alone: whom you ignore")
     def ignore(context: Context, account: Account | None) -> None:
@@ -38,13 +48,79 @@ def add_to(registry: Registry) -> None:
         context.reply("This room is yours: you are its first superuser.")
 
 
-def is_own_password(context: Context, question: str) -> bool:
-    """Ask for the password of this account; wrong ones count as failed logins.
+def _choose_password(context: Context, account: Account, answer: Callable[..., str]) -> None:
+    """Ask for a new password and set it; this session goes on, all others end."""
+    member, services = context.member, context.services
+    password = context.dialogue.ask_new_password(answer)
 
-    :raises UserError: there were too many, or too many people wait for a password hash.
+    def chosen(password_id: str) -> None:
+        member.next_password_id = password_id
+
+    try:
+        changed = services.accounts.set_password(
+            account.id, password, proven=account, chosen=chosen
+        )
+        member.password_id = changed.password_id
+    finally:
+        member.next_password_id = ""
+    if member.has_ticket and (ticket := services.tickets.issue(changed)) is not None:
+        context.dialogue.give_ticket(*ticket)  # the one of this session went with the others
+
+
+class _GivenUp(UserError):
+    """The person has answered nothing."""
+
+
+class Questions:
+    """The questions of one command, asked again after a wrong answer, as in the login.
+
+    Who has mistyped a password types the next one: it must not be read as a message. An empty
+    answer, or one wrong answer too many, ends the command.
+
+    :param context: of the command.
+    :param otherwise: the sentence for a command that ends without having done anything.
     """
-    services, dialogue = context.services, context.dialogue
-    password = dialogue.ask("old-password", question, secret=True)
-    name = context.account.name
-    pause = services.stopping.wait
-    return services.accounts.log_in(name, password, dialogue.network, pause) is not None
+
+    def __init__(self, context: Context, otherwise: str) -> None:
+        self._context = context
+        self._otherwise = otherwise
+        self._wrong = 0
+
+    def answer(self, ask: str, text: str, secret: bool = False) -> str:
+        """Ask once. :raises UserError: the answer is empty; ends :meth:`until_right`, too."""
+        given = self._context.dialogue.ask(ask, text, secret)
+        if not given:
+            raise _GivenUp(self._otherwise)
+        return given
+
+    def until_right(self, question: Callable[[], _T]) -> _T:
+        """Repeat ``question`` until it raises no UserError, and return what it returns.
+
+        :raises UserError: the person gave up, or gave one wrong answer too many.
+        """
+        while True:
+            try:
+                return question()
+            except _GivenUp:
+                raise
+            except UserError as error:
+                self._wrong += 1
+                if self._wrong > WRONG_ANSWERS:
+                    raise UserError(f"{error} That was the last try. {self._otherwise}") from None
+                self._context.dialogue.tell("error", f"{error} (An empty line gives up.)")
+
+    def own_password(self, text: str) -> Account:
+        """Ask for the password of this account until it is right; return the account.
+
+        Wrong ones count as failed logins.
+        """
+        return self.until_right(lambda: self._prove(text))
+
+    def _prove(self, text: str) -> Account:
+        services, network = self._context.services, self._context.dialogue.network
+        own = self._context.account
+        password = self.answer("old-password", text, secret=True)
+        found = services.accounts.log_in(own.name, password, network, services.stopping.wait)
+        if found is None or found.id != own.id:
+            raise UserError("That is not your password.")
+        return found

@@ -9,7 +9,7 @@ from typing import Any
 from chatroom.accounts.accounts import LAST_SUPERUSER
 from chatroom.commands.erasure import erase_account, room_logs
 from chatroom.commands.history import is_event, one_at_a_time
-from chatroom.commands.own import is_own_password
+from chatroom.commands.own import Questions
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import StoreError, UserError
 from chatroom.storage.engine import Engine
@@ -37,16 +37,9 @@ def add_to(registry: Registry) -> None:
         account, engine = context.account, context.services.engine
         if account.grant == SUPERUSER and engine.superusers() == 1:
             raise UserError(LAST_SUPERUSER)
-        if not is_own_password(context, "Your password:"):
-            raise UserError("That is not your password; nothing was deleted.")
-        name = context.dialogue.ask(
-            "confirm-name",
-            f"This erases for good: the account {account.name}, all its messages in all rooms and "
-            "its mailbox. What you wrote to others stays in their mailboxes, and your rooms go on "
-            "without an owner. Type your user name to do it:",
-        )
-        if name.strip() != account.name:
-            raise UserError("That is not your user name; nothing was deleted.")
+        questions = Questions(context, "Nothing was deleted.")
+        questions.own_password("Your password:")
+        questions.until_right(lambda: _confirm_name(account.name, questions))
         for member in context.person.members:
             if member is not context.member:
                 text = "Your account is deleted from another session. Goodbye."
@@ -61,6 +54,17 @@ def add_to(registry: Registry) -> None:
                 "Not all of it could be erased just now. Type /deleteaccount again later."
             ) from None
         context.leaving = True
+
+
+def _confirm_name(name: str, questions: Questions) -> None:
+    typed = questions.answer(
+        "confirm-name",
+        f"This erases for good: the account {name}, all its messages in all rooms and "
+        "its mailbox. What you wrote to others stays in their mailboxes, and your rooms go on "
+        "without an owner. Type your user name to do it:",
+    )
+    if typed.strip() != name:
+        raise UserError("That is not your user name.")
 
 
 def _export(context: Context) -> None:

@@ -167,7 +167,7 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             account = _find(accounts, arguments.user)
             accounts.set_password(account.id, _new_password(arguments.password_stdin))
             accounts.audit(OPERATOR.did(f"set a new password for {account.name}", account.id))
-            _show(f"{account.name} has a new password.")
+            _show(f"{account.name} has a new password. What {account.name} has open ends.")
         case "reset-code":
             account = _find(accounts, arguments.user)
             _show(reset_sentence(account, accounts.issue_reset(account, OPERATOR)))

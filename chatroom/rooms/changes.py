@@ -12,6 +12,7 @@ from chatroom.storage.records import FORKED, LOCKDOWN, MUTE, PURGE, SHUT_OUT, SU
 
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
+NEW_PASSWORD = "Your password was changed, so this session has ended. Log in with the new one."
 _TOLD_ALL = {
     LOCKDOWN: "The room is closed now: nobody new comes in. Who is inside stays.",
     f"un{LOCKDOWN}": "The room is open again.",
@@ -88,10 +89,6 @@ class Changes:
                     self._tell([person], MUTE, f"{mute.sentence}. You may read, but not write.")
         elif person is not None and control.kind == "unmute":
             self._tell([person], "unmute", "You may write again.")
-        elif person is not None and control.kind == "reset":
-            for member in person.members:
-                text = "Your password was reset. Goodbye."
-                member.end(member.face.control("disconnect", text))
         elif control.kind == PURGE:
             self._tell_of_purge(control.account_id)
             return
@@ -163,6 +160,9 @@ class Changes:
                     member.ignores = frozenset(account.ignores)
                 for room in person.logs:
                     room.look_again()
+        for member in person.members:
+            if account.password_id not in (member.password_id, member.next_password_id):
+                member.end(member.face.control("disconnect", NEW_PASSWORD))
         if account.name != before.name:
             for member in person.members:
                 text = f"You are called {account.name} now."

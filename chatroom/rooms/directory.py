@@ -180,6 +180,7 @@ class Directory:
         else:
             before = None
         person.members = (*person.members, member)
+        member.password_id = account.password_id
         member.ignores = frozenset(person.account.ignores)
         member.room = person.room
         stretches = self._locked_enter(person, member, before)

@@ -78,7 +78,9 @@ class Member:
         "has_ticket",
         "ignores",
         "last_active",
+        "next_password_id",
         "outbox",
+        "password_id",
         "room",
         "since",
     )
@@ -107,6 +109,10 @@ class Member:
         """Account ids of whom this session is shown nothing; see ``Room.look_again``."""
         self.has_ticket = False
         """Set when the session may come back without a password."""
+        self.password_id = ""
+        """Of the account's password that it came in by: it lasts no longer than that one."""
+        self.next_password_id = ""
+        """While this session chooses another one."""
         self.last_active = time.monotonic()
 
     def face_in(self, room: "Room") -> Face:

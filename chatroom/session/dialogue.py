@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from chatroom.errors import ChatroomError, Gone, UserError
@@ -127,13 +128,22 @@ class Dialogue:
                 self.refuse(f"Answer first: {text}", said.cid)
         return said.text
 
-    def ask_new_password(self) -> str:
-        """Ask for a new password twice. :raises UserError: not allowed, or the two differ."""
-        password = self.ask("new-password", "Choose a password (8 bytes or more):", secret=True)
+    def ask_new_password(self, ask: Callable[..., str] | None = None) -> str:
+        """Ask for a new password twice. :raises UserError: not allowed, or the two differ.
+
+        :param ask: asks in the place of :meth:`ask`.
+        """
+        ask = ask or self.ask
+        password = ask("new-password", "Choose a password (8 bytes or more):", secret=True)
         check_new_password(password)
-        if self.ask("again", "The same password again:", secret=True) != password:
+        if ask("again", "The same password again:", secret=True) != password:
             raise UserError("The two are not the same. Start again with the first.")
         return password
+
+    def give_ticket(self, ticket: str, until: float) -> None:
+        """Send a program the right to come back, in place of the one that it had."""
+        if self.face is EVENTS:
+            self.send(EVENTS.ticket(ticket, until))
 
     def end(self, text: str) -> None:
         """Say the last sentence of this connection."""

@@ -198,7 +198,7 @@ class Login:
         now = self._accounts.reload(account)
         if now is None:
             raise GivenUp("Your account was deleted. Goodbye.")
-        if now.password != account.password:
+        if now.password_id != account.password_id:
             raise GivenUp("Your password was changed meanwhile. Connect again.")
         if now.grant != SUPERUSER and not self._has_ticket:
             self._refuse_new()

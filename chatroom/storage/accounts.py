@@ -44,9 +44,7 @@ def superusers(connection: sqlite3.Connection, vault: Vault) -> int:
     return sum(account.grant == SUPERUSER for account in found)
 
 
-def save(
-    connection: sqlite3.Connection, vault: Vault, account: Account, ends_sessions: bool = False
-) -> Account:
+def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Account:
     """Insert or compare-and-set an account inside the caller's transaction; see the engine."""
     saved = replace(account, version=account.version + 1)
     is_superuser = int(saved.grant == SUPERUSER)
@@ -79,9 +77,9 @@ def save(
         if kept is not None and kept.name != saved.name:
             skeletons.forget(connection, saved.id)
             skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
-        if kept is None or kept.password != saved.password:
+        if kept is None or kept.password_id != saved.password_id:
             rooms.revoke_tickets(connection, saved.id)
-    tell(connection, "reset" if ends_sessions else "account", saved.id)
+    tell(connection, "account", saved.id)
     return saved
 
 

@@ -156,13 +156,11 @@ class Engine(Protocol):
         self,
         account: Account,
         invite: bytes = b"",
-        ends_sessions: bool = False,
         act: Audit | None = None,
     ) -> Account:
         """Save an account, compare-and-set on its version (0: a new one); return it as saved.
 
         :param invite: digest of the invitation that a new account uses up; empty: none.
-        :param ends_sessions: its control event is ``reset``: every session of it ends.
         :param act: goes into the audit trail in the same transaction; here and below.
 
         The change is durable, and its ``account`` control event has been handed out here, when

@@ -227,6 +227,14 @@ class Account:
     version: int = 0
     """Grows with each save; 0 has never been saved."""
 
+    @property
+    def password_id(self) -> str:
+        """Tells one password from the next; renewing the hash of the same one keeps it.
+
+        Sessions and tickets last as long as the password that they came in by.
+        """
+        return str(self.password.get("id", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Sanction:

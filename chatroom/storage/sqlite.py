@@ -191,13 +191,12 @@ class SqliteEngine:
         self,
         account: Account,
         invite: bytes = b"",
-        ends_sessions: bool = False,
         act: Audit | None = None,
     ) -> Account:
         def job(db: sqlite3.Connection) -> Account:
             if invite:
                 invites.use(db, self._vault, invite)
-            return rows.save(db, self._vault, account, ends_sessions)
+            return rows.save(db, self._vault, account)
 
         return self._act(act, job)
 

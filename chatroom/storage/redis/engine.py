@@ -119,13 +119,12 @@ class RedisEngine:
         self,
         account: Account,
         invite: bytes = b"",
-        ends_sessions: bool = False,
         act: Audit | None = None,
     ) -> Account:
         def job(change: Transaction) -> Account:
             if invite:
                 people.use_invite(change, self._vault, invite)
-            return people.save(change, self._vault, account, ends_sessions)
+            return people.save(change, self._vault, account)
 
         return self._act(act, job)
 

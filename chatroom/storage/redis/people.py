@@ -111,7 +111,6 @@ def save(
     change: Transaction,
     vault: Vault,
     account: Account,
-    ends_sessions: bool,
     may_look_alike: bool = False,
 ) -> Account:
     """See ``Engine.save_account``.
@@ -143,12 +142,12 @@ def save(
     if account.version == 0 or (old is not None and old.name != saved.name):
         _forget_names(change, saved.id)
         _claim(change, vault, saved, name, may_look_alike)
-    if account.version and (old is None or old.password != saved.password):
+    if account.version and (old is None or old.password_id != saved.password_id):
         revoke_tickets(change, saved.id)
     _note_superuser(change, saved.id, is_superuser)
     head = f"{saved.version} {number} {int(is_superuser)} ".encode()
     change.put(ACCOUNTS, saved.id, head + rows.seal(vault, saved))
-    change.tell("reset" if ends_sessions else "account", saved.id)
+    change.tell("account", saved.id)
     return saved
 
 
