@@ -166,6 +166,18 @@ def test_topics_and_invitations_are_told_at_all_nodes(cluster: Cluster) -> None:
     assert "another topic" not in ann.until("bob: noted")
 
 
+def test_reply_goes_to_who_wrote_last_from_whatever_node(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    me, near, far = two.join("me"), two.join("near"), one.join("far")
+    near.send("/messageto me hello from near")
+    me.until("private from near: hello from near")
+    far.send("/messageto me what is the door code?")
+    me.until("private from far: what is the door code?")
+    me.send("/reply it is 4711")
+    far.until("private from me: it is 4711")
+    assert "4711" not in near.answer_to("/mail") + near.seen
+
+
 # -- what superusers do -----------------------------------------------------------------------
 
 

@@ -83,6 +83,31 @@ def test_reply_answers_mail_that_was_kept(room: ServerProcess) -> None:
     hans.until("private from ida: yes")
 
 
+def test_reply_looks_past_any_number_of_ignored_messages_and_at_nothing_that_is_held_back(
+    room: ServerProcess,
+) -> None:
+    uma, vic, wes = room.join("uma"), room.join("vic"), room.join("wes")
+    vic.send("/messageto uma from vic")
+    uma.until("private from vic")
+    uma.send("/ignore wes")
+    uma.until("wes")
+    wes.send(*(f"/messageto uma unwanted {n}" for n in range(300)))
+    wes.until("private to uma: unwanted 299")
+    uma.send("/reply to vic")
+    vic.until("private from uma: to vic")
+    uma.send("/unignore wes", "/busy")
+    uma.until("You are busy")
+    yan = room.join("yan")
+    yan.send("/messageto uma held back")
+    yan.until("private to uma: held back")
+    uma.send("/reply to whom I have seen")
+    wes.until("private from uma: to whom I have seen")
+    uma.send("/free")
+    uma.until("private from yan: held back")
+    uma.send("/reply now to yan")
+    yan.until("private from uma: now to yan")
+
+
 def test_mail_survives_a_crash(start_server: StartServer) -> None:
     server = start_server()
     ann, bob = server.join("ann"), server.join("bob")

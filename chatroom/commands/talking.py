@@ -55,7 +55,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("reply", "TEXT", "answer the last private message", muted=Muted.TO_SUPERUSERS)
     def reply(context: Context, text: str) -> None:
-        account_id = context.services.directory.last_private(context.person)
+        account_id = context.services.directory.last_private(context.person, context.member)
         if not account_id:
             raise UserError("Nobody has written to you yet. Type /messageto USER TEXT")
         account = context.services.engine.load_account_by_id(account_id)

@@ -28,13 +28,12 @@ from chatroom.storage.records import (
     Places,
     Post,
     Presence,
+    Wanted,
 )
 
 AWAY_SECONDS = 30.0
 """Time for somebody who lost the connection to come back without being announced."""
 ROOMS = 1000
-MAIL_LOOKED_AT = 200
-"""Private messages that are looked at for the last one that came from somebody else."""
 _READERS = 2  # threads that read back for who comes in
 
 
@@ -303,10 +302,6 @@ class Directory:
             recipient's mailbox: when it is committed it has its place.
         """
         account = sender.account
-        recipient = self.person(to.id)
-        if recipient is not None and account.id not in recipient.account.ignores:
-            with self._lock:
-                recipient.last_private = account.id
         posts = []
         for log in dict.fromkeys((mailbox_of(to.id), sender.mailbox.log)):
             post = Post(log, PRIVATE, account.id, account.name, text, cid, to.name)
@@ -315,15 +310,21 @@ class Directory:
             posts.append(post)
         return self.elsewhere.presence(to.id), posts[0]
 
-    def last_private(self, person: Person) -> str:
-        """Return the account id of who sent the last private message; empty: nobody did."""
-        if not person.last_private:
-            box = person.mailbox
-            posts = self._engine.read(box.log, 0, box.delivered, MAIL_LOOKED_AT)
-            not_from = {person.account.id, *person.account.ignores}
-            senders = [p.sender_id for p in posts if p.sender_id not in not_from]
-            return senders[-1] if senders else ""
-        return person.last_private
+    def last_private(self, person: Person, member: Member) -> str:
+        """Return the account id of who wrote the last private message that a session has seen.
+
+        The mailbox alone says it, whatever node it was sent from. Own ones do not count, nor those
+        of people who are ignored.
+
+        :returns: empty when nobody did.
+        :raises StoreError: the mailbox cannot be read.
+        """
+        box, cursors = person.mailbox, member.cursors
+        upto = box.delivered if cursors is None else cursors.get(box.log, box.delivered)
+        not_from = frozenset({person.account.id, *person.account.ignores})
+        wanted = Wanted((), without=not_from, upto=upto)
+        found = self._engine.search(box.log, wanted, 1) if upto else []
+        return found[0].sender_id if found else ""
 
     # -- what was changed, here or elsewhere -------------------------------------------------
 

@@ -29,7 +29,6 @@ class Person:
         "busy_alarm",
         "busy_until",
         "is_deleted",
-        "last_private",
         "left",
         "mailbox",
         "members",
@@ -53,8 +52,6 @@ class Person:
         self.busy_until = 0.0
         """When busy ends by itself, in seconds since the epoch; 0 = not by itself."""
         self.busy_alarm: Alarm | None = None
-        self.last_private = ""
-        """Account id of who sent the last private message; empty: nobody in this visit."""
         self.away_until = 0.0
         """Until when somebody who lost the connection may come back unnoticed (monotonic)."""
         self.away_alarm: Alarm | None = None

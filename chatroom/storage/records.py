@@ -104,6 +104,8 @@ class Wanted:
     """Seconds since the epoch."""
     without: frozenset[str] = frozenset()
     """Account ids of whom nothing is wanted."""
+    upto: int = 0
+    """The last place that is looked at; 0: that of the newest post."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Search:
         wanted = self._wanted
         if post.kind == REMOVED or post.time < wanted.since or post.sender_id in wanted.without:
             return False
+        if wanted.upto and post.seq > wanted.upto:
+            return False
         if wanted.sender_id and post.sender_id != wanted.sender_id:
             return False
         folded = fold(post.text)
