@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.client.invitation import Invitation, read
+from chatroom.client.invitation import Invitation, code_in, read
 from chatroom.errors import UserError
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
@@ -196,3 +196,28 @@ def test_a_broken_invitation_is_a_wrong_command_line(sit: Sit) -> None:
     guest = sit(1, host="chatroom://h/?code=a&pin=sha256:ab")
     guest.see("Copy it again")
     assert guest.end() == 2
+
+
+def test_a_wrong_code_is_asked_again_and_a_whole_invitation_is_taken(
+    start_server: StartServer, sit: Sit
+) -> None:
+    server = start_server(registration="invite")
+    invitation = invite(server)
+    ann = sit(server.port)
+    ann.answer("[y/n] ", "y")
+    for wrong in ("x", invitation.replace("code=", "code=x")):
+        ann.answer("code of your invitation: ", wrong)
+        ann.see(SPENT)
+    ann.answer("code of your invitation: ", f" {invitation} ")
+    ann.answer("user name: ", "ann")
+    ann.answer("(8 bytes or more): ", PASSWORD)
+    ann.answer("again: ", PASSWORD)
+    ann.see("Welcome, ann")
+
+
+def test_the_code_of_an_invitation_is_found_in_whatever_was_pasted() -> None:
+    url = f"chatroom://chat.example:9/?code=abc-1&pin=sha256:{'0' * 64}"
+    for text in ("abc-1", " abc-1 ", url, f"'{url}'", f'python chatroom_client.py "{url}"'):
+        assert code_in(text) == "abc-1"
+    for text in ("chatroom://", "chatroom://chat.example", ""):
+        assert code_in(text) == text

@@ -6,6 +6,9 @@ import pytest
 
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
+from tests.test_client_terminal import Sit, sit
+
+__all__ = ["sit"]  # the fixture
 
 NEW = "another good password"
 
@@ -119,3 +122,38 @@ def test_who_is_renamed_while_choosing_a_password_comes_in(room: ServerProcess, 
     assert room.operate("rename-user", "dorle", "doris").returncode == 0
     bearer.send(NEW, NEW)
     bearer.until("Welcome, doris")
+
+
+@pytest.mark.parametrize("with_name", [True, False])
+def test_the_client_finishes_what_a_code_begins(
+    room: ServerProcess, sit: Sit, with_name: bool
+) -> None:
+    name = f"otto{with_name}"
+    room.join(name).close()
+    code = code_of(room.operate("reset-code", name).stdout)
+    otto = sit(room.port, *(("--name", name) if with_name else ()))
+    if not with_name:
+        otto.answer("[y/n] ", "n")
+        otto.answer("user name: ", name)
+    otto.answer("password: ", code)
+    otto.see("lets you choose a new password")
+    otto.answer("(8 bytes or more): ", "short")
+    for again in ("not the same", NEW):
+        otto.answer("(8 bytes or more): ", NEW)
+        otto.answer("again: ", again)
+    otto.see(f"Welcome, {name}")
+    with_code(room, name, NEW).until(f"Welcome, {name}")
+
+
+def test_another_login_in_place_of_the_new_password_is_just_that(
+    room: ServerProcess, boss: Peer
+) -> None:
+    room.join("frida").close()
+    code = code_of(boss.answer_to("/reset-code frida"))
+    program = room.program_start()
+    program.send_event("login", name="frida", password=code)
+    program.until_event("prompt", ask="new-password")
+    program.send_event("register", name="frida", password=NEW)
+    assert "taken" in program.until_event("result", ok=False)["text"]
+    program.send_event("login", name="frida", password=PASSWORD)
+    program.until_event("notice", kind="welcome")

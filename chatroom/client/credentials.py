@@ -7,6 +7,7 @@ import os
 import stat
 from pathlib import Path
 
+from chatroom.client.invitation import code_in
 from chatroom.client.kept_tickets import KeptTicket
 from chatroom.errors import UserError
 
@@ -30,6 +31,8 @@ class Credentials:
         self.ticket = ""
         """The server's: the right to come back without a password."""
         self._kept: KeptTicket | None = None
+        self._is_new = False  # the answers make an account
+        self._answered = ""  # which question was answered last
         self.is_given = password is not None
         """No question may be asked: a refused password ends the program."""
 
@@ -60,6 +63,7 @@ class Credentials:
 
     def answer(self, ask: str) -> str | None:
         """Return the answer to a question of the login, or None if a person has to give it."""
+        self._answered = ask
         if ask == "code":
             return self.code or None
         if not self.name:
@@ -83,29 +87,40 @@ class Credentials:
         name = self._typed_name or self.name
         if name and ask == "password":
             return "login", {"name": name, "password": text, "ticket": True}
-        if name and ask == "again" and text == self._typed_password:
+        if ask == "code":
+            return "answer", {"text": code_in(text)}
+        # Without a new name it is the new password of somebody with a reset code.
+        if name and self._is_new and ask == "again" and text == self._typed_password:
             fields: dict[str, object] = {"name": name, "password": text, "ticket": True}
             return "register", {**fields, "code": self.code} if self.code else fields
         return "answer", {"text": text}
 
     def typed(self, ask: str, text: str) -> None:
         """Note what a person answered; it counts once the server has accepted it."""
+        self._answered = ask
         if ask in ("name", "new-name"):
             self._typed_name = text.strip()
+            self._is_new = ask == "new-name"
         elif ask == "code":
-            self.code = text.strip()
+            self.code = code_in(text)
         elif ask in ("password", "new-password"):
             self._typed_password = text
 
     def accepted(self, user: str) -> None:
         """The login went well: remember what it was done with."""
         self.name = user or self.name or self._typed_name
+        self._is_new = False
         self.password_changed()
 
     def password_changed(self) -> None:
         """The server has taken the password that was typed last."""
         if self._typed_password:
             self._password, self._typed_password = self._typed_password, ""
+
+    def answer_refused(self) -> None:
+        """The last answer was wrong: a code of an invitation that does not hold is forgotten."""
+        if self._answered == "code":
+            self.code = ""
 
     def refused(self) -> None:
         """The server did not take the password."""

@@ -51,6 +51,18 @@ def read_port(text: str) -> int:
     raise UserError(f"'{clean_line(text)}' is not a port; a port is 1 to 65535.")
 
 
+_WHOLE = re.compile(re.escape(SCHEME) + r"[^\s'\"]+")
+
+
+def code_in(text: str) -> str:
+    """Return the code that somebody typed, or the one in a whole invitation or its command line."""
+    found = _WHOLE.search(text)
+    try:
+        return (read(found[0]).code if found else "") or text.strip()
+    except UserError:
+        return text.strip()
+
+
 def read(text: str) -> Invitation:
     """Return what an invitation says; unknown parts of it are ignored.
 

@@ -203,6 +203,8 @@ class Receiver:
             visit.credentials.ticket_refused(used)
             return
         if not self._tried_password:
+            with visit.news:
+                visit.credentials.answer_refused()
             self._show(said)
             return
         self._tried_password = False

@@ -80,12 +80,11 @@ class Login:
         """
         try:
             while True:
-                access = None
+                access: Access | None = None
                 try:
                     account = self._ask()
                 except AccessAsked as asked:
-                    access = asked.access
-                    account = self._admit(access)
+                    account, access = self._admit_at_last(asked.access)
                 if account is not None:
                     return Entry(account, access)
         except StoreError as error:
@@ -133,6 +132,14 @@ class Login:
         except UserError as error:
             self._again(str(error))
         return None
+
+    def _admit_at_last(self, access: Access) -> tuple[Account | None, Access]:
+        """Log in as the last line says: another one may come instead of a new password."""
+        while True:
+            try:
+                return self._admit(access), access
+            except AccessAsked as asked:
+                access = asked.access
 
     def _admit(self, access: Access) -> Account | None:
         """Log in as one line says; None: it was refused, and may be tried again."""
