@@ -19,8 +19,74 @@
     └── Gone                 the peer has left, or its time to answer has run out
 
 ``UserError`` reaches a person word for word. Everything else is logged in full and answered
-neutrally where a person waits for an answer.
+neutrally where a person waits for an answer. Programs decide by its ``Code``.
 """
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Code(StrEnum):
+    """Why something was refused or a visit has ended: stable words for programs.
+
+    docs/protocol.md lists them; a value is never given another meaning.
+    """
+
+    REFUSED = "refused"
+    """Anything that has no word of its own."""
+    USAGE = "usage"
+    NO_SUCH_COMMAND = "no-such-command"
+    NO_SUCH_USER = "no-such-user"
+    NO_SUCH_ROOM = "no-such-room"
+    NO_SUCH_MESSAGE = "no-such-message"
+    NOT_ALLOWED = "not-allowed"
+    NOT_INSIDE = "not-inside"
+    NAME_TAKEN = "name-taken"
+    BAD_NAME = "bad-name"
+    BAD_PASSWORD = "bad-password"
+    """A new password that is not allowed."""
+    WRONG_PASSWORD = "wrong-password"
+    """The name or the password of a login is wrong."""
+    TICKET = "ticket"
+    """The ticket does not hold (any more)."""
+    BAD_CODE = "bad-code"
+    """An invitation, a reset code or a claim code that does not hold."""
+    THROTTLED = "throttled"
+    """Too many tries; ``wait`` says how many seconds to wait."""
+    CROWDED = "crowded"
+    """Too many people just now: try again."""
+    LOCKDOWN = "lockdown"
+    KICKED = "kicked"
+    BANNED = "banned"
+    MUTED = "muted"
+    DELETED = "deleted"
+    """The account was deleted."""
+    RESET = "reset"
+    """The account has a new password: log in with it."""
+    TOO_LONG = "too-long"
+    TOO_FAST = "too-fast"
+    TOO_SLOW = "too-slow"
+    LIMIT = "limit"
+    """There are as many of these as there may be."""
+    EMPTY = "empty"
+    NOT_KEPT = "not-kept"
+    """The store cannot keep it now; nothing was changed: try again."""
+    UNCONFIRMED = "unconfirmed"
+    """The store did not confirm it: it may be done or not."""
+    ANSWER_FIRST = "answer-first"
+    NOT_UNDERSTOOD = "not-understood"
+    """The line is not one of the protocol's."""
+    STOPPING = "stopping"
+    RESTARTING = "restarting"
+    INTERNAL = "internal"
+    """A fault of the program; it was logged."""
+
+
+class Refusal(NamedTuple):
+    """Why a post was not kept, as the engine gives it back."""
+
+    code: Code
+    sentence: str
 
 
 class ChatroomError(Exception):
@@ -28,11 +94,26 @@ class ChatroomError(Exception):
 
 
 class UserError(ChatroomError):
-    """Shown to the person who typed, as it is."""
+    """Shown to the person who typed, as it is.
+
+    :param sentence: what is wrong and what to do.
+    :param code: the same for programs.
+    :param fields: more of it for programs, such as ``wait`` in seconds.
+    """
+
+    code = Code.REFUSED
+
+    def __init__(self, sentence: str = "", code: Code | None = None, **fields: Any) -> None:
+        super().__init__(sentence)
+        if code is not None:
+            self.code = code
+        self.fields = fields
 
 
 class Demoted(UserError):
     """Who did this is no superuser any more; nothing was changed."""
+
+    code = Code.NOT_ALLOWED
 
 
 class StartError(ChatroomError):
@@ -50,6 +131,8 @@ class VaultError(StartError):
 class StoreError(StartError):
     """The store cannot be opened, read or written."""
 
+    code = Code.NOT_KEPT
+
 
 class Damaged(StoreError):
     """A sealed record does not open at its place."""
@@ -57,6 +140,8 @@ class Damaged(StoreError):
 
 class Unconfirmed(StoreError):
     """The store did not confirm a change: it may be done or not, and may not last."""
+
+    code = Code.UNCONFIRMED
 
 
 class Conflict(ChatroomError):

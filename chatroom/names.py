@@ -16,7 +16,7 @@ from pathlib import Path
 import confusable_homoglyphs
 from precis_i18n.factory import get_profile
 
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.text import MARKS_IN_A_ROW, NAME_LONGEST, clean_line, is_mark
 
 RESERVED_FOR_ROOMS = frozenset({"server", "system", "admin"})
@@ -67,18 +67,22 @@ def check_name(name: str, reserved: Iterable[str] = RESERVED) -> str:
     :raises UserError: says what a name may be made of. The sentence never repeats the name.
     """
     if not 1 <= len(name) <= NAME_LONGEST or not _has_name_characters(name):
-        raise UserError(f"A name has 1 to {NAME_LONGEST} letters, digits, '_', '-' or '.'.")
+        raise UserError(
+            f"A name has 1 to {NAME_LONGEST} letters, digits, '_', '-' or '.'.", Code.BAD_NAME
+        )
     if name in (".", ".."):
-        raise UserError("That name is reserved. Choose another one.")  # scripts make files of names
+        raise UserError(
+            "That name is reserved. Choose another one.", Code.BAD_NAME
+        )  # scripts make files of names
     if not name.isascii() and _prepare(name) is None:
         raise UserError(
             "That name mixes letters that do not go together, or has one that no name may have. "
             "Choose another one."
         )
     if fold(name) in reserved:
-        raise UserError("That name is reserved. Choose another one.")
+        raise UserError("That name is reserved. Choose another one.", Code.BAD_NAME)
     if not skeletons(name).isdisjoint(skeletons_of_all(reserved)):
-        raise UserError(LOOKS_LIKE)
+        raise UserError(LOOKS_LIKE, Code.NAME_TAKEN)
     return name
 
 

@@ -19,7 +19,7 @@ import time
 import unicodedata
 from collections.abc import Sequence
 
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 
 NAME_LONGEST = 32
 PASSWORD_SHORTEST = 8
@@ -127,7 +127,8 @@ def check_new_password(password: str) -> str:
     size = len(password.encode("utf-8", "surrogatepass"))
     if size < PASSWORD_SHORTEST or size > PASSWORD_LONGEST:
         raise UserError(
-            f"A password has {PASSWORD_SHORTEST} to {PASSWORD_LONGEST} bytes. Choose another one."
+            f"A password has {PASSWORD_SHORTEST} to {PASSWORD_LONGEST} bytes. Choose another one.",
+            Code.BAD_PASSWORD,
         )
     return password
 
@@ -143,7 +144,9 @@ def seconds_of(text: str) -> float | None:
     if match is None:
         return None
     if len(match[1]) > _LENGTH_DIGITS:
-        raise UserError(f"{escape(text[:20])} is too long a time. Take a number of up to 6 digits.")
+        raise UserError(
+            f"{escape(text[:20])} is too long a time. Take a number of up to 6 digits.", Code.USAGE
+        )
     return int(match[1]) * _SECONDS[match[2].lower()]
 
 

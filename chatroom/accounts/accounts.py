@@ -13,6 +13,7 @@ from chatroom.accounts.invites import spent
 from chatroom.accounts.passwords import Passwords, TooManyLogins
 from chatroom.accounts.throttles import Throttles
 from chatroom.errors import (
+    Code,
     Conflict,
     InviteSpent,
     LastSuperuser,
@@ -63,7 +64,10 @@ class Accounts:
         """Return the account of this name. :raises UserError: there is none."""
         account = self._engine.load_account(name)
         if account is None:
-            raise UserError(f"There is nobody called '{name}'. See /viewusers for who is here.")
+            raise UserError(
+                f"There is nobody called '{name}'. See /viewusers for who is here.",
+                Code.NO_SUCH_USER,
+            )
         return account
 
     def register(
@@ -108,9 +112,9 @@ class Accounts:
         try:
             saved = self._engine.save_account(account, invite)
         except Lookalike:
-            raise UserError(LOOKS_LIKE) from None
+            raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
         except NameTaken:
-            raise UserError("That name is taken. Choose another one.") from None
+            raise UserError("That name is taken. Choose another one.", Code.NAME_TAKEN) from None
         except InviteSpent:
             raise spent() from None
         _log.info("registered account=%s name=%s grant=%d", saved.id, name, grant)
@@ -191,7 +195,9 @@ class Accounts:
             if proven is not None and account.password_id != proven.password_id:
                 raise UserError("Your password was changed from elsewhere just now.")
             if code and not is_reset_code(account, code):
-                raise UserError("That code does not hold any more. Ask for another one.")
+                raise UserError(
+                    "That code does not hold any more. Ask for another one.", Code.BAD_CODE
+                )
             return replace(account, password=hashed, reset=None)
 
         changed = self._change(account_id, change)
@@ -225,9 +231,9 @@ class Accounts:
         try:
             self._change(account.id, lambda current: replace(current, name=name), act)
         except Lookalike:
-            raise UserError(LOOKS_LIKE) from None
+            raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
         except NameTaken:
-            raise UserError("That name is taken. Choose another one.") from None
+            raise UserError("That name is taken. Choose another one.", Code.NAME_TAKEN) from None
         _log.info("renamed account=%s name=%s by=%s", account.id, name, by.name)
 
     def set_grant(self, account: Account, grant: int, by: Actor) -> None:

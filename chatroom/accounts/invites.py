@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import time
 
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import Actor, Invite
 from chatroom.text import duration
@@ -48,7 +48,7 @@ class Invites:
     def check_door(self) -> None:
         """:raises UserError: nobody may make an account."""
         if self._registration == CLOSED:
-            raise UserError(_CLOSED_SENTENCE)
+            raise UserError(_CLOSED_SENTENCE, Code.NOT_ALLOWED)
 
     def admit(self, code: str) -> bytes:
         """Return the digest of the invitation that a new account uses up; empty: it needs none.
@@ -60,10 +60,10 @@ class Invites:
         if not self.is_needed:
             return b""
         if not code.strip():
-            raise UserError("A new account takes an invitation here: give its code.")
+            raise UserError("A new account takes an invitation here: give its code.", Code.BAD_CODE)
         digest = _digest(code.strip())
         if self._engine.load_invite(digest) is None:
-            raise UserError(_SPENT)
+            raise UserError(_SPENT, Code.BAD_CODE)
         return digest
 
     def issue(self, by: Actor, uses: int, seconds: float) -> str:
@@ -95,7 +95,7 @@ class Invites:
 
 def spent() -> UserError:
     """Return what is told when an invitation was used up by somebody who was faster."""
-    return UserError(_SPENT)
+    return UserError(_SPENT, Code.BAD_CODE)
 
 
 def link(host: str, port: int, code: str, fingerprint: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from Crypto.Protocol.KDF import scrypt
 
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 
 _R = 8
 _P = 3
@@ -34,6 +34,8 @@ _T = TypeVar("_T")
 
 class TooManyLogins(UserError):
     """The queue for a password hash is full; the person may try again."""
+
+    code = Code.CROWDED
 
 
 class _Turn:

@@ -5,10 +5,11 @@ import math
 import time
 
 from chatroom.addresses import Range, address_of, range_of
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     DEEDS,
+    KICK,
     LOCKDOWN,
     MUTE,
     SHUT_OUT,
@@ -41,6 +42,11 @@ def shut_out_sentence(sanction: Sanction) -> str:
         return f"{sanction.sentence}. You may not come back."
     left = duration(max(1.0, sanction.until - time.time()))
     return f"{sanction.sentence}. You may come back in {left}."
+
+
+def shut_out_code(sanction: Sanction) -> Code:
+    """Return for programs what :func:`shut_out_sentence` says to people."""
+    return Code.KICKED if sanction.kind == KICK else Code.BANNED
 
 
 def mute_sentence(sanction: Sanction) -> str:

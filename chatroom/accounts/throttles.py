@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.names import fold
 from chatroom.text import duration
 
@@ -40,6 +40,8 @@ _OF_PAIR = _Bound(free=5, most_seconds=60.0)
 
 class Throttled(UserError):
     """Too many failures: the sentence says how long to wait. No password was looked at."""
+
+    code = Code.THROTTLED
 
 
 class Attempt(NamedTuple):
@@ -113,7 +115,7 @@ class Throttles:
                 if self._failures(pair):  # a first try from a fresh address is only delayed
                     left = max(left, wait)
             if left > 0:
-                raise Throttled(_sentence("Too many wrong passwords", left))
+                raise _throttled("Too many wrong passwords", left)
             rank = sum(self._failures(key) for key, _ in counted)
             if is_patient and not self._failures(pair) and not self._failures(by_address):
                 wait, rank = 0.0, -1
@@ -162,7 +164,7 @@ class Throttles:
                 due[key] = max(self._due.get(key, 0.0), now) + _HOUR / most
                 left = due[key] - now - _HOUR
                 if left > 1e-6:
-                    raise Throttled(_sentence("Too many new accounts", left))
+                    raise _throttled("Too many new accounts", left)
             for key, moment in due.items():  # the one for all last: it is never the oldest
                 self._due[key] = moment
                 self._due.move_to_end(key)
@@ -207,5 +209,6 @@ class Throttles:
                     del self._tallies[key]
 
 
-def _sentence(what: str, seconds: float) -> str:
-    return f"{what} just now. Wait {duration(max(1.0, math.ceil(seconds)))}, then try again."
+def _throttled(what: str, seconds: float) -> Throttled:
+    wait = max(1, math.ceil(seconds))
+    return Throttled(f"{what} just now. Wait {duration(wait)}, then try again.", wait=wait)

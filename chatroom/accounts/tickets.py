@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 
 from chatroom.accounts.sanctions import shut_out
-from chatroom.errors import StoreError, UserError
+from chatroom.errors import Code, StoreError, UserError
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import USED_SECONDS, Account, Sanction, Ticket
 
@@ -69,7 +69,9 @@ class Tickets:
         account = self._engine.load_account_by_id(kept.account_id) if kept else None
         # Looked up again: it may have been revoked before the account was loaded.
         if kept is None or account is None or self._engine.load_ticket(kept.digest) is None:
-            raise UserError("That ticket does not hold any more. Log in with your password.")
+            raise UserError(
+                "That ticket does not hold any more. Log in with your password.", Code.TICKET
+            )
         return account, shut_out(self._engine, account.id)
 
 

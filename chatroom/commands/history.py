@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chatroom.commands.grammar import Id
 from chatroom.commands.registry import Context, Registry
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
@@ -263,14 +263,18 @@ def _find(engine: Engine, log: str, which: Id) -> Post:
     span = engine.span(log)
     seq = _place(which, span, log)
     if not 0 < seq <= span.last:
-        raise UserError(f"There is no message {seq} in #{log}. See /history for the ids.")
+        raise UserError(
+            f"There is no message {seq} in #{log}. See /history for the ids.", Code.NO_SUCH_MESSAGE
+        )
     if seq < span.first:
-        raise UserError(f"Message {seq} is no longer kept.")
+        raise UserError(f"Message {seq} is no longer kept.", Code.NO_SUCH_MESSAGE)
     found = engine.read(log, seq - 1, seq, 1)
     if not found:
         raise UserError(f"Message {seq} is damaged; there is no text to remove.")
     if is_event(found[0]):
-        raise UserError(f"There is no message {seq} in #{log}. See /history for the ids.")
+        raise UserError(
+            f"There is no message {seq} in #{log}. See /history for the ids.", Code.NO_SUCH_MESSAGE
+        )
     if found[0].kind == REMOVED:
         raise UserError(f"Message {seq} is removed already.")
     return found[0]

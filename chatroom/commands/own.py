@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from chatroom.commands.registry import Context, Registry
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.storage.records import Account
 
 WRONG_ANSWERS = 5
@@ -122,5 +122,5 @@ class Questions:
         password = self.answer("old-password", text, secret=True)
         found = services.accounts.log_in(own.name, password, network, services.stopping.wait)
         if found is None or found.id != own.id:
-            raise UserError("That is not your password.")
+            raise UserError("That is not your password.", Code.WRONG_PASSWORD)
         return found

@@ -19,7 +19,7 @@ from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands.grammar import VALUES, cut_clauses, length, length_or_forever
 from chatroom.config import Settings
-from chatroom.errors import Gone, StoreError, Unconfirmed, UserError
+from chatroom.errors import Code, Gone, StoreError, Unconfirmed, UserError
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member, Room
@@ -72,9 +72,11 @@ class Dialogue(Protocol):
 
     def send_at_length(self, chunk: bytes) -> None: ...
 
-    def refuse(self, text: str, cid: str = "", command: str = "") -> None: ...
+    def refuse(
+        self, text: str, cid: str = "", command: str = "", code: Code = ..., **fields: Any
+    ) -> None: ...
 
-    def end(self, text: str) -> None: ...
+    def end(self, text: str, **fields: Any) -> None: ...
 
 
 class Context:
@@ -110,7 +112,7 @@ class Context:
         """Refuse what somebody says who is muted. :raises UserError: says until when."""
         mute = self.services.sanctions.mute_of(self.account.id)
         if mute is not None:
-            raise UserError(mute_sentence(mute))
+            raise UserError(mute_sentence(mute), Code.MUTED)
 
     def check_recipient(self, account: Account) -> None:
         """Refuse a private message of somebody who is muted, as the command's row says.
@@ -146,7 +148,9 @@ class Context:
         if owner_id == self.account.id:
             return False
         if not self.may_see(owner_id):
-            raise UserError(f"That is not yours; /{self.command} takes your own only.")
+            raise UserError(
+                f"That is not yours; /{self.command} takes your own only.", Code.NOT_ALLOWED
+            )
         return True
 
     def may_see(self, owner_id: str) -> bool:
@@ -164,9 +168,9 @@ class Context:
             Post(room.log, kind, account.id, account.name, text, self.cid, origin=self.member)
         )
 
-    def refuse(self, text: str) -> None:
-        """Say why the command was not carried out."""
-        self.dialogue.refuse(text, self.cid, self.command)
+    def refuse(self, text: str, code: Code = Code.REFUSED, **fields: Any) -> None:
+        """Say why the command was not carried out; ``code`` and ``fields`` are for programs."""
+        self.dialogue.refuse(text, self.cid, self.command, code, **fields)
 
 
 Handler = Callable[..., None]
@@ -271,9 +275,12 @@ class Registry:
             names = [c.name for c in self.allowed(account)]
             near = difflib.get_close_matches(name, names, 3, 0.5)
             hint = f" Did you mean {' or '.join('/' + n for n in near)}?" if near else ""
-            raise UserError(f"There is no command /{name}.{hint} See /help for all of them.")
+            raise UserError(
+                f"There is no command /{name}.{hint} See /help for all of them.",
+                Code.NO_SUCH_COMMAND,
+            )
         if not command.allows(account):
-            raise UserError(f"/{command.name} is for superusers only.")
+            raise UserError(f"/{command.name} is for superusers only.", Code.NOT_ALLOWED)
         return command
 
     def run(self, context: Context, line: str) -> None:
@@ -294,18 +301,24 @@ class Registry:
                 _log.info("command=%s account=%s", command.name, context.account.id)
             command.handler(context, *values)
         except UserError as error:
-            context.refuse(str(error))
+            context.refuse(str(error), error.code, **error.fields)
         except Unconfirmed as error:
             _log.error("command=%s unconfirmed reason=%s", context.command, error)
-            context.refuse("The store did not confirm that: it may be done or not. Look first.")
+            context.refuse(
+                "The store did not confirm that: it may be done or not. Look first.", error.code
+            )
         except StoreError as error:
             _log.error("command=%s failed reason=%s", context.command, error)
-            context.refuse("That cannot be kept just now; nothing was changed. Try again later.")
+            context.refuse(
+                "That cannot be kept just now; nothing was changed. Try again later.", error.code
+            )
         except (Gone, CancelledError):
             raise Gone("left") from None
         except Exception:
             _log.exception("command=%s failed", context.command)
-            context.refuse(f"Something went wrong with /{context.command}; it was logged.")
+            context.refuse(
+                f"Something went wrong with /{context.command}; it was logged.", Code.INTERNAL
+            )
 
 
 def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
@@ -326,10 +339,10 @@ def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
                 continue
             wrong = _first_word(rest)[0]
             what = f"'{wrong}' stands where {word} should" if wrong else f"{word} is missing"
-            raise UserError(f"{what}. Type {command.form}")
+            raise UserError(f"{what}. Type {command.form}", Code.USAGE)
         values.append(_value(command, word, given, accounts))
     if rest:
-        raise UserError(f"'{rest}' is too much. Type {command.form}")
+        raise UserError(f"'{rest}' is too much. Type {command.form}", Code.USAGE)
     for word, clause in clauses:
         values.append(None if clause is None else _value(command, word, clause, accounts))
     return values
@@ -341,7 +354,9 @@ def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
     if command.needs is Needs.NOTHING or not is_asked:
         return
     if not context.services.directory.memberships.rules(context.account, room):
-        raise UserError(f"In #{room.log} /{command.name} is for the owner of the room only.")
+        raise UserError(
+            f"In #{room.log} /{command.name} is for the owner of the room only.", Code.NOT_ALLOWED
+        )
 
 
 def _check_muted(command: Command, context: Context, values: list[Any]) -> None:
@@ -368,10 +383,10 @@ def _value(command: Command, word: str, given: str, accounts: Accounts) -> Any:
         try:
             return VALUES[word](given)
         except UserError as error:
-            raise UserError(f"{error} Type {command.form}") from None
+            raise UserError(f"{error} Type {command.form}", Code.USAGE) from None
     if word == "reason" and len(given) > _REASON_LONGEST:
-        raise UserError(f"A reason has at most {_REASON_LONGEST} characters.")
+        raise UserError(f"A reason has at most {_REASON_LONGEST} characters.", Code.TOO_LONG)
     if ("|" in word or word == "private") and given not in word.split("|"):
         allowed = " or ".join(word.split("|"))
-        raise UserError(f"'{given}' must be {allowed}. Type {command.form}")
+        raise UserError(f"'{given}' must be {allowed}. Type {command.form}", Code.USAGE)
     return given

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from chatroom.errors import Conflict, Lookalike, NameTaken, UserError
+from chatroom.errors import Code, Conflict, Lookalike, NameTaken, UserError
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.storage.engine import Engine
@@ -96,9 +96,11 @@ class Catalogue:
                 RoomRecord(name, owner.id, private=private), partial(self._admit, owner.id)
             )
         except Lookalike:
-            raise UserError(LOOKS_LIKE) from None
+            raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
         except NameTaken:
-            raise UserError(f"The name {name} is taken. Choose another one.") from None
+            raise UserError(
+                f"The name {name} is taken. Choose another one.", Code.NAME_TAKEN
+            ) from None
         return self.take(saved).room
 
     def _admit(self, owner_id: str, rooms: Sequence[RoomRecord]) -> None:
@@ -106,9 +108,11 @@ class Catalogue:
         own = sum(record.owner == owner_id for record in rooms)
         number = sum(record.name != LOBBY for record in rooms)
         if own >= ROOMS_EACH:
-            raise UserError(f"You have {own} rooms already; nobody can have more.")
+            raise UserError(f"You have {own} rooms already; nobody can have more.", Code.LIMIT)
         if self._most and number >= self._most:
-            raise UserError(f"There are {number} rooms already; no more can be made here.")
+            raise UserError(
+                f"There are {number} rooms already; no more can be made here.", Code.LIMIT
+            )
 
     def change(self, room: Room, change: Callable[[RoomRecord], RoomRecord]) -> list[str]:
         """Save a change of a room; load it again when somebody else was faster.

@@ -3,12 +3,22 @@
 import math
 import threading
 
+from chatroom.errors import Code
 from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.clock import Clock
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import FORKED, LOCKDOWN, MUTE, PURGE, SHUT_OUT, SUPERUSER, Control
+from chatroom.storage.records import (
+    FORKED,
+    KICK,
+    LOCKDOWN,
+    MUTE,
+    PURGE,
+    SHUT_OUT,
+    SUPERUSER,
+    Control,
+)
 
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
@@ -138,7 +148,8 @@ class Changes:
             one = max(shut_out, key=lambda one: one.until)
             # JSON knows no infinity: without an end it is null.
             until = None if math.isinf(one.until) else one.until
-            fields = {"by": one.by, "reason": one.reason, "until": until}
+            code = Code.KICKED if one.kind == KICK else Code.BANNED
+            fields = {"by": one.by, "reason": one.reason, "until": until, "code": code}
             text = one.sentence if one.reason else f"{one.sentence}."
             for member in person.members:
                 member.end(member.face.control("kick", text, **fields))
@@ -147,8 +158,9 @@ class Changes:
         if account is None:
             with self._lock:
                 person.is_deleted = True
+            text = "Your account was deleted. Goodbye."
             for member in person.members:
-                member.end(member.face.control("disconnect", "Your account was deleted. Goodbye."))
+                member.end(member.face.control("disconnect", text, code=Code.DELETED))
             return
         with self._lock:
             before = person.account

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
-from chatroom.errors import Conflict
+from chatroom.errors import Conflict, Refusal
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.catalogue import Catalogue, may_enter
 from chatroom.rooms.changes import Changes
@@ -90,18 +90,20 @@ class Directory:
         if room is not None:
             room.deliver(posts)
 
-    def returned(self, posts: list[Post], sentence: str) -> None:
+    def returned(self, posts: list[Post], refusal: Refusal | None) -> None:
         """Tell those whose posts were not appended; the engine's thread only.
 
-        :param sentence: why; empty when the log has them already.
+        :param refusal: why; ``None`` when the log has them already.
         """
+        sentence = refusal.sentence if refusal else ""
+        fields = {"code": refusal.code} if refusal else {}
         for post in posts:
             member = post.origin
             # Of a private message that is sent again, the sender's own copy answers.
             is_copy = post.kind == PRIVATE and post.log != mailbox_of(post.sender_id)
-            if member is None or (is_copy and not sentence):
+            if member is None or (is_copy and refusal is None):
                 continue
-            chunk = member.face.result("", sentence, ok=not sentence, cid=post.cid)
+            chunk = member.face.result("", sentence, refusal is None, post.cid, **fields)
             if chunk:
                 member.outbox.offer(chunk)
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import replace
 
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.rooms.catalogue import Catalogue, Taken
 from chatroom.rooms.keeper import PlaceKeeper
 from chatroom.rooms.missed import last_lines
@@ -53,13 +53,15 @@ class Memberships:
     def _locked_joined(self, person: Person, name: str) -> Room:
         room = self._locked_find(person, name)
         if room not in person.rooms:
-            raise UserError(f"You are not in #{room.log}. Type /join {room.log}")
+            raise UserError(f"You are not in #{room.log}. Type /join {room.log}", Code.NOT_INSIDE)
         return room
 
     def _locked_find(self, person: Person, name: str) -> Room:
         room = self._catalogue.locked_find(name, person.account.id)
         if room is None:
-            raise UserError(f"There is no room called '{name[:40]}'. See /rooms.")
+            raise UserError(
+                f"There is no room called '{name[:40]}'. See /rooms.", Code.NO_SUCH_ROOM
+            )
         return room
 
     def join(self, person: Person, member: Member, name: str) -> Room:
@@ -178,7 +180,7 @@ class Memberships:
         :raises UserError: it is too long.
         """
         if len(topic) > TOPIC_LONGEST:
-            raise UserError(f"A topic has at most {TOPIC_LONGEST} characters.")
+            raise UserError(f"A topic has at most {TOPIC_LONGEST} characters.", Code.TOO_LONG)
         self.dismiss(room, self._catalogue.change(room, lambda r: replace(r, topic=topic)))
         text = f"{by.name} has set the topic of #{room.log}: {topic}"
         if not topic:
@@ -233,7 +235,7 @@ class Memberships:
         is_out = self._put_out(room, account.id, f"{by.name} has removed you from #{room.log}.")
         self.dismiss(room, (one for one in others if one != account.id))
         if not is_out and not was_invited:
-            raise UserError(f"{account.name} is not in #{room.log}.")
+            raise UserError(f"{account.name} is not in #{room.log}.", Code.NOT_INSIDE)
 
     def follow(self, taken: Taken) -> None:
         """Tell who is here, and send out who has to go, when a room was changed elsewhere."""

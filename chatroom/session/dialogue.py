@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chatroom.errors import ChatroomError, Gone, UserError
+from chatroom.errors import ChatroomError, Code, Gone, UserError
 from chatroom.net.connection import Connection
 from chatroom.protocol import VERSION, decode, encode
 from chatroom.session.access import Access
@@ -63,9 +63,9 @@ class Dialogue:
         """Send rendered bytes to this connection."""
         self.connection.outbox.offer(chunk)
 
-    def tell(self, kind: str, text: str) -> None:
-        """Say one sentence; ``kind`` is for programs."""
-        self.send(self.face.notice(kind, text))
+    def tell(self, kind: str, text: str, **fields: Any) -> None:
+        """Say one sentence; ``kind`` and ``fields`` are for programs."""
+        self.send(self.face.notice(kind, text, **fields))
 
     def answer(self, command: str, text: str, cid: str, **fields: Any) -> None:
         """Answer a command; ``fields`` are for programs."""
@@ -91,9 +91,16 @@ class Dialogue:
             raise Gone("ended")
         outbox.release(outbox.hold(), chunk)
 
-    def refuse(self, text: str, cid: str = "", command: str = "") -> None:
-        """Say why something was not done."""
-        self.send(self.face.result(command, text, ok=False, cid=cid))
+    def refuse(
+        self,
+        text: str,
+        cid: str = "",
+        command: str = "",
+        code: Code = Code.REFUSED,
+        **fields: Any,
+    ) -> None:
+        """Say why something was not done; ``code`` and ``fields`` are for programs."""
+        self.send(self.face.result(command, text, ok=False, cid=cid, code=code, **fields))
 
     def ask(self, ask: str, text: str, secret: bool = False) -> str:
         """Ask and wait for the answer.
@@ -125,7 +132,7 @@ class Dialogue:
             elif said.access is not None and self.connection.must_log_in:
                 raise AccessAsked(said.access)
             elif said.kind != NOTHING:
-                self.refuse(f"Answer first: {text}", said.cid)
+                self.refuse(f"Answer first: {text}", said.cid, code=Code.ANSWER_FIRST)
         return said.text
 
     def ask_new_password(self, ask: Callable[..., str] | None = None) -> str:
@@ -137,7 +144,9 @@ class Dialogue:
         password = ask("new-password", "Choose a password (8 bytes or more):", secret=True)
         check_new_password(password)
         if ask("again", "The same password again:", secret=True) != password:
-            raise UserError("The two are not the same. Start again with the first.")
+            raise UserError(
+                "The two are not the same. Start again with the first.", Code.BAD_PASSWORD
+            )
         return password
 
     def give_ticket(self, ticket: str, until: float) -> None:
@@ -145,9 +154,9 @@ class Dialogue:
         if self.face is EVENTS:
             self.send(EVENTS.ticket(ticket, until))
 
-    def end(self, text: str) -> None:
-        """Say the last sentence of this connection."""
-        self.connection.outbox.finish(self.face.control("disconnect", text))
+    def end(self, text: str, **fields: Any) -> None:
+        """Say the last sentence of this connection; ``fields`` are for programs."""
+        self.connection.outbox.finish(self.face.control("disconnect", text, **fields))
 
     def read(self, asked: bool = False) -> Input:
         """Wait for a line; say what is wrong with one that cannot be understood (``NOTHING``).
@@ -166,7 +175,10 @@ class Dialogue:
                 raise Gone("ended")
             raw = self._ahead.pop()
             if raw is None:
-                self.refuse(f"That line is longer than {self._line_bytes} bytes; it was not sent.")
+                self.refuse(
+                    f"That line is longer than {self._line_bytes} bytes; it was not sent.",
+                    code=Code.TOO_LONG,
+                )
                 return NO_INPUT
             if self._is_first:
                 self._is_first = False
@@ -175,9 +187,9 @@ class Dialogue:
             try:
                 return self.face.parse(raw.decode(), asked)
             except UnicodeDecodeError:
-                self.refuse(_NOT_UTF8)
+                self.refuse(_NOT_UTF8, code=Code.NOT_UNDERSTOOD)
             except NotUnderstood as error:
-                self.refuse(str(error), error.cid)
+                self.refuse(str(error), error.cid, code=error.code)
             return NO_INPUT
 
     def _ping(self, was_asked: bool) -> None:
@@ -195,7 +207,10 @@ class Dialogue:
             fields = {}
         version = fields.get("v")
         if type(version) is not int or version != VERSION:
-            self.refuse(f'This server speaks >hello {{"v":{VERSION}}}; go on in plain text.')
+            self.refuse(
+                f'This server speaks >hello {{"v":{VERSION}}}; go on in plain text.',
+                code=Code.NOT_UNDERSTOOD,
+            )
             return False
         self.face = EVENTS
         hello = {"v": VERSION, "name": self._room_name, "line_bytes": self._line_bytes}

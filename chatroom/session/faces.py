@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any, NamedTuple
 
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.protocol import CID_LONGEST, decode, encode, text_field
 from chatroom.session.access import WORDS, Access, read_access
 from chatroom.storage.records import (
@@ -44,8 +44,8 @@ NO_INPUT = Input(NOTHING, "")
 class NotUnderstood(UserError):
     """A line that cannot be understood; ``cid`` is the client's own id of it."""
 
-    def __init__(self, sentence: str, cid: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, cid: str, code: Code = Code.NOT_UNDERSTOOD) -> None:
+        super().__init__(sentence, code)
         self.cid = cid
 
 
@@ -81,7 +81,7 @@ class PlainFace:
         if text.strip():
             return Input(POST, text)
         if line.strip():
-            raise NotUnderstood(_NOTHING_TO_SEE, "")
+            raise NotUnderstood(_NOTHING_TO_SEE, "", Code.EMPTY)
         return NO_INPUT
 
     def messages(self, posts: list[Post], old: bool = False) -> bytes:
@@ -189,7 +189,8 @@ class EventsFace:
             cid = _cid(fields)
             return self._understand(word, fields, cid)
         except UserError as error:
-            raise NotUnderstood(str(error), cid) from None
+            code = Code.NOT_UNDERSTOOD if error.code is Code.REFUSED else error.code
+            raise NotUnderstood(str(error), cid, code) from None
 
     @staticmethod
     def _understand(word: str, fields: dict[str, Any], cid: str) -> Input:
@@ -203,7 +204,7 @@ class EventsFace:
                 raise UserError('"room" of >post must be the name of a room.')
             text = clean_text(text_field(word, fields, "text")).strip("\n")
             if not text.strip():
-                raise UserError("The message is empty; nothing was sent.")
+                raise UserError("The message is empty; nothing was sent.", Code.EMPTY)
             return Input(POST, text, cid, room)
         if word == "pong":
             return NO_INPUT

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from chatroom.accounts.accounts import Accounts, is_reset_code
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
-from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_sentence
+from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_code, shut_out_sentence
 from chatroom.accounts.tickets import Tickets
-from chatroom.errors import ChatroomError, Gone, StoreError, UserError
+from chatroom.errors import ChatroomError, Code, Gone, StoreError, UserError
 from chatroom.names import check_name
 from chatroom.session.access import REGISTER, RESUME, Access
 from chatroom.session.dialogue import AccessAsked, Dialogue
@@ -25,12 +25,16 @@ _UNKNOWN = "Unknown name or wrong password. Try again."
 
 
 class GivenUp(ChatroomError):
-    """The login ends here; the sentence says why, ``do`` what the client is to think of it."""
+    """The login ends here; the sentence says why, ``do`` what the client is to think of it.
 
-    def __init__(self, sentence: str, do: str = "disconnect") -> None:
+    :param code: why, for programs.
+    """
+
+    def __init__(self, sentence: str, do: str = "disconnect", code: Code = Code.REFUSED) -> None:
         # The word that means success may stand in a name or a reason; it must not be seen here.
         super().__init__(sentence.replace("Welcome", "welcome"))
         self.do = do
+        self.code = code
 
 
 class Entry(NamedTuple):
@@ -89,7 +93,9 @@ class Login:
                     return Entry(account, access)
         except StoreError as error:
             _log.error("login failed reason=%s", error)
-            raise GivenUp("The accounts cannot be used just now. Tell the operator.") from None
+            raise GivenUp(
+                "The accounts cannot be used just now. Tell the operator.", code=Code.NOT_KEPT
+            ) from None
 
     def _choose(self) -> None:
         answer = self._dialogue.ask("account", "Do you want to make a new account? [y/n]")
@@ -100,11 +106,11 @@ class Login:
                 self._invites.check_door()
                 self._ask = self._register
             except UserError as error:
-                self._again(str(error))
+                self._again(error)
         elif word in ("n", "no"):
             self._ask = self._log_in
         else:
-            self._again("Answer y to make a new account, or n if you have one.")
+            self._again(UserError("Answer y to make a new account, or n if you have one."))
 
     def _log_in(self) -> Account | None:
         name = self._dialogue.ask("name", "Your user name:").strip()
@@ -112,9 +118,9 @@ class Login:
         try:
             return self._check(name, password)
         except TooManyLogins as error:
-            self._turned_away(str(error), partial(self._dialogue.tell, "error"))
+            self._turned_away(error, partial(self._dialogue.tell, "error"))
         except UserError as error:
-            self._again(str(error))
+            self._again(error)
         return None
 
     def _register(self) -> Account | None:
@@ -128,9 +134,9 @@ class Login:
             self._refuse_new()
             return self._new_account(name, password, invite)
         except TooManyLogins as error:
-            self._turned_away(str(error), partial(self._dialogue.tell, "error"))
+            self._turned_away(error, partial(self._dialogue.tell, "error"))
         except UserError as error:
-            self._again(str(error))
+            self._again(error)
         return None
 
     def _admit_at_last(self, access: Access) -> tuple[Account | None, Access]:
@@ -155,9 +161,9 @@ class Login:
                 return self._new_account(access.name, access.password, invite)
             return self._check(access.name, access.password)
         except TooManyLogins as error:
-            self._turned_away(str(error), partial(refuse, command="login"))
+            self._turned_away(error, partial(refuse, command="login"))
         except UserError as error:
-            self._again(str(error), lambda sentence: refuse(sentence, command="login"))
+            self._again(error, partial(refuse, command="login"))
         return None
 
     def _new_account(self, name: str, password: str, invite: bytes) -> Account:
@@ -185,7 +191,7 @@ class Login:
         )
         if account is None:
             _log.info("login refused address=%s", self._dialogue.connection.address)
-            raise UserError(_UNKNOWN)
+            raise UserError(_UNKNOWN, Code.WRONG_PASSWORD)
         account = self._let_in(account, self._sanctions.shut_out(account.id))
         if account.grant != SUPERUSER:
             self._refuse_new()
@@ -204,9 +210,9 @@ class Login:
         """
         now = self._accounts.reload(account)
         if now is None:
-            raise GivenUp("Your account was deleted. Goodbye.")
+            raise GivenUp("Your account was deleted. Goodbye.", code=Code.DELETED)
         if now.password_id != account.password_id:
-            raise GivenUp("Your password was changed meanwhile. Connect again.")
+            raise GivenUp("Your password was changed meanwhile. Connect again.", code=Code.RESET)
         if now.grant != SUPERUSER and not self._has_ticket:
             self._refuse_new()
         return self._let_in(now, self._sanctions.shut_out(now.id))
@@ -220,12 +226,12 @@ class Login:
     @staticmethod
     def _let_in(account: Account, kept_out: Sanction | None) -> Account:
         if kept_out is not None:
-            raise GivenUp(shut_out_sentence(kept_out), "kick")
+            raise GivenUp(shut_out_sentence(kept_out), "kick", shut_out_code(kept_out))
         return account
 
     def _refuse_new(self) -> None:
         if self._sanctions.is_locked_down:
-            raise GivenUp(CLOSED)
+            raise GivenUp(CLOSED, code=Code.LOCKDOWN)
 
     def _new_name(self) -> str:
         while True:
@@ -234,26 +240,24 @@ class Login:
                 check_name(name)
                 if not self._accounts.is_taken(name):
                     return name
-                self._again("That name is taken. Choose another one.")
+                self._again(UserError("That name is taken. Choose another one.", Code.NAME_TAKEN))
             except UserError as error:
-                self._again(str(error))
+                self._again(error)
 
     def _new_password(self) -> str:
         while True:
             try:
                 return self._dialogue.ask_new_password()
             except UserError as error:
-                self._again(str(error))
+                self._again(error)
 
-    def _turned_away(self, sentence: str, tell: Callable[[str], None]) -> None:
+    def _turned_away(self, error: UserError, tell: Callable[..., None]) -> None:
         self._dialogue.connection.turned_away()
-        tell(sentence)
+        tell(str(error), code=error.code, **error.fields)
 
-    def _again(self, sentence: str, tell: Callable[[str], None] | None = None) -> None:
+    def _again(self, error: UserError, tell: Callable[..., None] | None = None) -> None:
         self._wrong += 1
         if self._wrong > WRONG_ANSWERS:
-            raise GivenUp(f"{sentence} That was the last try; connect again.")
-        if tell is None:
-            self._dialogue.tell("error", sentence)
-        else:
-            tell(sentence)
+            raise GivenUp(f"{error} That was the last try; connect again.", code=error.code)
+        tell = tell or partial(self._dialogue.tell, "error")
+        tell(str(error), code=error.code, **error.fields)

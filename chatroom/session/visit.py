@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError
 
 from chatroom.accounts.sanctions import mute_sentence
 from chatroom.commands.registry import Context, Registry, Services
-from chatroom.errors import Conflict, Gone, StoreError, UserError
+from chatroom.errors import Code, Conflict, Gone, StoreError, UserError
 from chatroom.net.connection import Connection
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
@@ -33,7 +33,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         person, member = _come_in(dialogue, services)
     except GivenUp as reason:
         _log.info("not logged in address=%s reason=given up", connection.address)
-        _say_goodbye(dialogue, reason.do, str(reason))
+        _say_goodbye(dialogue, reason.do, str(reason), reason.code)
         return
     except (Gone, CancelledError) as reason:
         _log.info("not logged in address=%s reason=%s", connection.address, reason or "stop")
@@ -58,11 +58,20 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
 
 
 _FAREWELLS = {
-    "time is up": "You took too long to log in. Connect again.",
-    "stalled": "Many people are logging in, and you took long to answer. Connect again.",
-    "no answer": "That was no answer, too many times. Connect again.",
-    "flooding": "You write faster than this room takes, and did not stop. Connect again.",
-    "a line without end": "You sent a line without an end. Connect again.",
+    "time is up": (Code.TOO_SLOW, "You took too long to log in. Connect again."),
+    "stalled": (
+        Code.CROWDED,
+        "Many people are logging in, and you took long to answer. Connect again.",
+    ),
+    "no answer": (Code.ANSWER_FIRST, "That was no answer, too many times. Connect again."),
+    "flooding": (
+        Code.TOO_FAST,
+        "You write faster than this room takes, and did not stop. Connect again.",
+    ),
+    "a line without end": (
+        Code.NOT_UNDERSTOOD,
+        "You sent a line without an end. Connect again.",
+    ),
 }
 
 
@@ -70,18 +79,20 @@ def _say_farewell(dialogue: Dialogue, services: Services, reason: str) -> None:
     ended_by = dialogue.connection.ended_by
     if ended_by == "banned":
         sentence = services.sanctions.refusal(dialogue.connection.address)
-        _say_goodbye(dialogue, "kick", sentence or "Your address was banned.")
-    _say_goodbye(dialogue, "disconnect", _FAREWELLS.get(ended_by or reason, ""))
+        _say_goodbye(dialogue, "kick", sentence or "Your address was banned.", Code.BANNED)
+    code, text = _FAREWELLS.get(ended_by or reason, (Code.REFUSED, ""))
+    _say_goodbye(dialogue, "disconnect", text, code)
     if services.stopping.is_set():
         if services.restarting.is_set():
-            _say_goodbye(dialogue, "restart", "The server restarts. Come back in a moment.")
+            sentence = "The server restarts. Come back in a moment."
+            _say_goodbye(dialogue, "restart", sentence, Code.RESTARTING)
         else:
-            _say_goodbye(dialogue, "disconnect", "The server stops. Goodbye.")
+            _say_goodbye(dialogue, "disconnect", "The server stops. Goodbye.", Code.STOPPING)
 
 
-def _say_goodbye(dialogue: Dialogue, do: str, text: str) -> None:
+def _say_goodbye(dialogue: Dialogue, do: str, text: str, code: Code) -> None:
     if text:
-        dialogue.connection.outbox.finish(dialogue.face.control(do, text))
+        dialogue.connection.outbox.finish(dialogue.face.control(do, text, code=code))
 
 
 def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
@@ -132,7 +143,9 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     except StoreError as error:
         services.directory.depart(member)
         _log.error("login failed account=%s reason=%s", account.id, error)
-        raise GivenUp("The rooms cannot be read just now. Tell the operator.") from None
+        raise GivenUp(
+            "The rooms cannot be read just now. Tell the operator.", code=Code.NOT_KEPT
+        ) from None
     except BaseException:
         services.directory.depart(member)
         raise
@@ -202,7 +215,7 @@ def _talk(
             account = person.account
             try:
                 if (mute := services.sanctions.mute_of(account.id)) is not None:
-                    raise UserError(mute_sentence(mute))
+                    raise UserError(mute_sentence(mute), Code.MUTED)
                 room = member.room
                 if said.room:
                     room = services.directory.joined_room(person, said.room)
@@ -212,7 +225,7 @@ def _talk(
                     )
                 )
             except (StoreError, UserError) as error:
-                dialogue.refuse(str(error), said.cid)
+                dialogue.refuse(str(error), said.cid, code=error.code)
         elif kind == COMMAND:
             context = Context(services, person, member, dialogue, said.cid)
             registry.run(context, said.text)

@@ -10,6 +10,7 @@ Every verb raises ``StoreError`` when the store cannot be read or written; then 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from chatroom.errors import Refusal
 from chatroom.storage.records import (
     Account,
     Audit,
@@ -32,9 +33,9 @@ LOOK_SECONDS = 1.0
 Committed = Callable[[str, list[Post]], None]
 """Called by the engine thread: the log's name and its new posts, in order. Must not block."""
 
-Returned = Callable[[list[Post], str], None]
-"""Called by the engine thread with posts that were not appended: with a sentence that says why, or
-with an empty one when their log had them already (see ``records.counted``). Must not block."""
+Returned = Callable[[list[Post], Refusal | None], None]
+"""Called by the engine thread with posts that were not appended, and why; ``None``: their log had
+them already (see ``records.counted``). Must not block."""
 
 Admit = Callable[[Sequence[RoomRecord]], None]
 """Called in the asker's thread with all rooms that there are; raises when there are enough."""

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from chatroom.errors import StoreError
+from chatroom.errors import Code, Refusal, StoreError
 from chatroom.storage import schema
 from chatroom.storage.commits import Commits, Job
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
@@ -28,7 +28,9 @@ ANNOUNCE_SECONDS = 0.05
 """Pause before comings and goings alone make another round; in a large room it is longer."""
 _ANNOUNCE_ROUNDS = 10
 _POST_OVERHEAD = 64
-_REFUSED = "That cannot be kept just now, so it was not sent. Try again in a moment."
+_REFUSED = Refusal(
+    Code.NOT_KEPT, "That cannot be kept just now, so it was not sent. Try again in a moment."
+)
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -212,7 +214,7 @@ class Writer:
         # A job's caller goes on when its control events were handed out.
         for settle in result.settled:
             settle()
-        self._give_back(result.repeated, "")
+        self._give_back(result.repeated, None)
         self._give_back(result.refused, _REFUSED)
         if posts:
             self._deliver(groups, result.logs)
@@ -245,13 +247,13 @@ class Writer:
                 group.append(post)
         return groups
 
-    def _give_back(self, posts: list[Post], sentence: str) -> None:
+    def _give_back(self, posts: list[Post], refusal: Refusal | None) -> None:
         if not posts:
             return
         for post in posts:
             post.seq = 0
         try:
-            self._returned(posts, sentence)
+            self._returned(posts, refusal)
         except Exception:
             _log.exception("giving posts back failed")
 

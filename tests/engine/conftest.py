@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import simplecrypt
 
+from chatroom.errors import Refusal
 from chatroom.storage.records import NORMAL, TEXT, Account, Control, Post
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.sqlite import SqliteEngine
@@ -34,8 +35,8 @@ class Running:
         assert {post.log for post in posts} == {log}
         self.posts += posts
 
-    def _returned(self, posts: list[Post], sentence: str) -> None:
-        self.returned.put((posts, sentence))
+    def _returned(self, posts: list[Post], refusal: Refusal | None) -> None:
+        self.returned.put((posts, refusal.sentence if refusal else ""))
 
     def settle(self) -> None:
         assert self.engine.settle(PATIENCE)

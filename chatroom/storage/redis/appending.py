@@ -6,7 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-from chatroom.errors import StoreError, Unconfirmed
+from chatroom.errors import Code, Refusal, StoreError, Unconfirmed
 from chatroom.storage.records import (
     ACTION,
     ANNOUNCE,
@@ -28,12 +28,19 @@ from chatroom.storage.vault import Vault
 
 BATCH = 256
 """Posts that go to the store together."""
-AWAY = "The store does not answer, so that was not accepted. Try again in a moment."
-UNKNOWN = (
-    "The store did not confirm that, so it was not accepted; should it appear all the same, "
-    "do not send it again."
+AWAY = Refusal(
+    Code.NOT_KEPT, "The store does not answer, so that was not accepted. Try again in a moment."
 )
-REFUSED = "That cannot be kept just now, so it was not accepted. Try again later."
+UNKNOWN = Refusal(
+    Code.UNCONFIRMED,
+    "The store did not confirm that, so it was not accepted; should it appear all the same, "
+    "do not send it again.",
+)
+REFUSED = Refusal(
+    Code.NOT_KEPT, "That cannot be kept just now, so it was not accepted. Try again later."
+)
+CHANGED = Refusal(Code.NOT_KEPT, "The room's history has changed; send that again.")
+_BARRED = {KICK: Code.KICKED, BAN: Code.BANNED, MUTE: Code.MUTED}
 _OUT = f"{KICK},{BAN}"
 # What a muted person may not say; to whom that one may write in private is the room's affair.
 _REFUSING = {
@@ -53,13 +60,13 @@ class Result:
 
     kept: list[Post] = field(default_factory=list)
     repeated: list[Post] = field(default_factory=list)
-    refused: dict[str, list[Post]] = field(default_factory=dict)
-    """By the sentence that says why."""
+    refused: dict[Refusal, list[Post]] = field(default_factory=dict)
+    """By why."""
     fallen: list[Post] = field(default_factory=list)
     """Not tried: their log is not what this node has shown of it."""
 
-    def refuse(self, post: Post, sentence: str) -> None:
-        self.refused.setdefault(sentence, []).append(post)
+    def refuse(self, post: Post, refusal: Refusal) -> None:
+        self.refused.setdefault(refusal, []).append(post)
 
 
 class Appending:
@@ -124,9 +131,9 @@ class Appending:
             self.answered()
         for group, answer, lack in zip(groups.values(), answers, missing, strict=True):
             if isinstance(answer, StoreError):
-                sentence = UNKNOWN if isinstance(answer, Unconfirmed) else AWAY
+                refusal = UNKNOWN if isinstance(answer, Unconfirmed) else AWAY
                 for post in group:
-                    result.refuse(post, sentence)
+                    result.refuse(post, refusal)
             else:
                 self._sort(result, group, answer, lack)
         return result
@@ -170,8 +177,9 @@ class Appending:
         epoch = answer[0].decode()
         for post, one in zip(posts, answer[1:], strict=True):
             if one[0] < 0:
-                deed = DEEDS[one[1].decode()]
-                result.refuse(post, f"You were {deed}; that was not sent.")
+                kind = one[1].decode()
+                sentence = f"You were {DEEDS[kind]}; that was not sent."
+                result.refuse(post, Refusal(_BARRED[kind], sentence))
             elif lack is not None:
                 result.refuse(post, UNKNOWN)
             elif one[0] == 0:

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from chatroom.errors import StoreError
+from chatroom.errors import Refusal, StoreError
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.records import ELSEWHERE, KEPT, Control, Post
-from chatroom.storage.redis.appending import BATCH, UNKNOWN, Appending, Result, jitter
+from chatroom.storage.redis.appending import BATCH, CHANGED, UNKNOWN, Appending, Result, jitter
 from chatroom.storage.redis.controls import Controls
 from chatroom.storage.redis.delivery import Delivery
 from chatroom.storage.redis.logs import Logs
@@ -240,9 +240,9 @@ class Writer:
         except Exception:
             _log.exception("append failed")
             result = Result(refused={UNKNOWN: kept})
-        self._give_back(result.repeated, "")
-        for sentence, refused in result.refused.items():
-            self._give_back(refused, sentence)
+        self._give_back(result.repeated, None)
+        for refusal, refused in result.refused.items():
+            self._give_back(refused, refusal)
         stays = set(map(id, result.kept))
         delivered = [
             p for p in posts if id(p) in stays or not (p.kind in KEPT or p.origin is ELSEWHERE)
@@ -265,10 +265,10 @@ class Writer:
             again = self._appending.append(fallen)
             result.kept += again.kept
             result.repeated += again.repeated
-            for sentence, refused in again.refused.items():
-                result.refused.setdefault(sentence, []).extend(refused)
+            for refusal, refused in again.refused.items():
+                result.refused.setdefault(refusal, []).extend(refused)
             for post in again.fallen:
-                result.refuse(post, "The room's history has changed; send that again.")
+                result.refuse(post, CHANGED)
         return result
 
     def _come_back(self) -> None:
@@ -279,13 +279,13 @@ class Writer:
         except StoreError as error:
             self._appending.failed(error)
 
-    def _give_back(self, posts: list[Post], sentence: str) -> None:
+    def _give_back(self, posts: list[Post], refusal: Refusal | None) -> None:
         if not posts:
             return
         for post in posts:
             post.seq = 0
         try:
-            self._returned(posts, sentence)
+            self._returned(posts, refusal)
         except Exception:
             _log.exception("giving posts back failed")
 
