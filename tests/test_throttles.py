@@ -1,10 +1,12 @@
 """Throttles: who fails waits, who does not gets in, and nothing is told about names."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from chatroom.accounts.throttles import Throttled, Throttles
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, Peer, ServerProcess
+from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess
 
 
 class Time:
@@ -21,7 +23,7 @@ def fail(throttles: Throttles, address: str, name: str, most: int = 100) -> int:
     """Fail until it has to wait; return how often it could."""
     for number in range(most):
         try:
-            throttles.begin(address, name)
+            throttles.failed(throttles.begin(address, name))
         except Throttled:
             return number
     return most
@@ -81,12 +83,50 @@ def test_failures_are_forgotten_after_a_quarter_of_an_hour() -> None:
     assert fail(throttles, "a", "ann") == 6
 
 
-def test_a_wrong_ticket_counts_for_its_address() -> None:
+def test_what_is_under_way_is_no_failure_and_the_rest_waits_for_it() -> None:
     throttles = Throttles(3, 0, Time())
-    for _ in range(41):
-        throttles.wrong_ticket("a")
-    assert fail(throttles, "a", "ann") == 0
-    assert fail(throttles, "b", "ann") == 6
+    first = [throttles.begin("ci", "robot") for _ in range(6)]
+    with ThreadPoolExecutor(20) as pool:
+
+        def log_in() -> None:
+            throttles.succeeded(throttles.begin("ci", "robot"))
+
+        others = [pool.submit(log_in) for _ in range(20)]
+        for attempt in first:
+            throttles.succeeded(attempt)
+        for other in others:
+            other.result(PATIENCE)  # none was told to wait
+    assert not throttles._tallies
+
+
+def test_guesses_at_once_are_no_more_than_guesses_in_a_row() -> None:
+    throttles = Throttles(3, 0, Time())
+    looked_at = []
+
+    def guess(_: int) -> bool:
+        try:
+            attempt = throttles.begin("a", "ann")
+        except Throttled:
+            return False
+        looked_at.append(attempt)
+        throttles.failed(attempt)
+        return True
+
+    with ThreadPoolExecutor(40) as pool:
+        assert sum(pool.map(guess, range(200))) == 6
+    assert len(looked_at) == 6
+
+
+def test_who_has_failed_before_has_fewer_tries_at_once() -> None:
+    throttles = Throttles(3, 0, Time())
+    assert fail(throttles, "a", "ann", 4) == 4
+    first, second = throttles.begin("a", "ann"), throttles.begin("a", "ann")
+    with ThreadPoolExecutor(1) as pool:
+        third = pool.submit(fail, throttles, "a", "ann", 1)
+        throttles.undo(first)
+        assert third.result(PATIENCE) == 1
+    throttles.failed(second)
+    assert fail(throttles, "a", "ann", 1) == 0
 
 
 def test_hostile_input_does_not_fill_the_memory() -> None:
@@ -135,6 +175,38 @@ def test_guesses_are_told_to_wait_whether_the_name_exists_or_not(
     assert told[:6] == ["Unknown name or wrong password. Try again."] * 6
     assert told[6].startswith("Too many wrong passwords just now. Wait ")
     server.join("ann")  # from her own address, with the right one
+
+
+def test_many_at_once_with_the_right_password_all_get_in(start_server: StartServer) -> None:
+    server = start_server(login_rate=3, scrypt_n=4096)
+    server.add_user("robot")
+    crowd = [server.program_start() for _ in range(24)]
+    for peer in crowd:
+        peer.send_event("login", name="robot", password=PASSWORD)
+    for peer in crowd:
+        peer.until_event("notice", kind="welcome")
+
+
+def test_many_guesses_at_once_are_limited_and_an_old_ticket_is_none(
+    start_server: StartServer,
+) -> None:
+    server = start_server(login_rate=3)
+    server.add_user("ann")
+    crowd = [server.program_start() for _ in range(30)]
+    for peer in crowd:
+        peer.send_event("login", name="ann", password="wrong password")
+    told = [str(peer.until_event("result", ok=False)["text"]) for peer in crowd]
+    assert sum(text.startswith("Unknown name") for text in told) == 6
+    assert sum(text.startswith("Too many wrong passwords") for text in told) == 24
+    for _ in range(60):
+        peer = Peer(server.port, local="127.0.0.3")
+        peer.send('>hello {"v":1}')
+        peer.send_event("resume", ticket="A" * 43)
+        assert "does not hold" in peer.until_event("result", ok=False)["text"]
+        peer.close()
+    elsewhere = Peer(server.port, local="127.0.0.3")
+    elsewhere.send("n", "ann", PASSWORD)
+    elsewhere.until("Welcome, ann")
 
 
 def test_the_dialogue_and_the_old_password_are_throttled_and_a_ticket_is_not(

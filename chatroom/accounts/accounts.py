@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chatroom.accounts.invites import spent
-from chatroom.accounts.passwords import Passwords, TooManyLogins
+from chatroom.accounts.passwords import Passwords
 from chatroom.accounts.throttles import Throttles
 from chatroom.errors import (
     Code,
@@ -138,18 +138,20 @@ class Accounts:
         :raises Throttled: too many failures; no password was looked at.
         :raises TooManyLogins: too many wait for a password hash.
         """
-        attempt = self.throttles.begin(address, name, is_patient)
+        attempt = self.throttles.begin(address, name, is_patient, lambda: pause(0.0))
         try:
             if attempt.wait:
                 pause(attempt.wait)
             account = self._passwords.in_turn(
                 lambda: self._check(name, password, takes_code), attempt.rank
             )
-        except (TooManyLogins, StoreError):
+        except BaseException:
             self.throttles.undo(attempt)
             raise
         if account is not None:
             self.throttles.succeeded(attempt)
+        else:
+            self.throttles.failed(attempt)
         return account
 
     def _check(self, name: str, password: str, takes_code: bool) -> Account | None:

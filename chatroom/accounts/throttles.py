@@ -2,8 +2,11 @@
 
 Failures are counted for each address, each name (also of nobody: so nothing is told) and each pair
 of the two. Some are free; each further one doubles the time until the next try, up to a bound:
-nobody is locked out for good. A try counts from its start, so that many at once are many, and is
-taken back when it succeeds: a class behind one address is not held up by its logins.
+nobody is locked out for good. What is counted is a wrong password, and no try: of the tries that
+are under way only as many go on as could still be wrong without a wait, and the others queue until
+one of them is decided. So many at once guess no more than one after the other, and as many with the
+right password all get in. For a name alone a try counts from its start, and is taken back when it
+succeeds: that only delays.
 """
 
 import math
@@ -13,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.errors import Code, UserError
 from chatroom.names import fold
 from chatroom.text import duration
@@ -23,6 +27,8 @@ _MOST_KEPT = 20_000
 """Entries of a table; what was touched longest ago goes first."""
 _NAME_LONGEST = 64
 """Characters of a name that count; no account has a longer one."""
+_QUEUE_SECONDS = 20.0
+"""How long a try waits for those that came before it."""
 _HOUR = 3600.0
 _IN_ALL = 10
 """Registrations in all, as a multiple of those of one address."""
@@ -45,7 +51,7 @@ class Throttled(UserError):
 
 
 class Attempt(NamedTuple):
-    """One try that may go on; for :meth:`Throttles.succeeded` and :meth:`Throttles.undo`."""
+    """One try that may go on. Each ends by :meth:`Throttles.succeeded`, ``failed`` or ``undo``."""
 
     pair: tuple[str, str]
     counted: tuple[tuple[tuple[str, str], _Bound], ...]
@@ -53,16 +59,17 @@ class Attempt(NamedTuple):
     wait: float
     """Seconds that it has to wait first; the caller waits."""
     rank: int
-    """For a fair turn: earlier failures of what it was counted for, or -1."""
+    """For a fair turn: earlier failures, and tries under way, of what it counts for; or -1."""
 
 
 class _Tally:
-    """Failures of one key, and when it may try again (monotonic)."""
+    """Failures of one key, tries under way, and when it may try again (monotonic)."""
 
-    __slots__ = ("failures", "last", "until")
+    __slots__ = ("failures", "flying", "last", "until")
 
     def __init__(self) -> None:
         self.failures = 0
+        self.flying = 0
         self.last = 0.0
         self.until = 0.0
 
@@ -84,6 +91,7 @@ class Throttles:
         self._clock = clock
         # Guards the tables below; nothing is taken under it.
         self._lock = threading.Lock()
+        self._decided = threading.Condition(self._lock)
         # By (address, name), where an address has an empty name, and a name an empty address.
         self._tallies: OrderedDict[tuple[str, str], _Tally] = OrderedDict()
         # Pairs that have logged in well: an attacker elsewhere cannot hold them up.
@@ -91,36 +99,55 @@ class Throttles:
         # When the next registration fits in evenly; ahead of the clock by an hour at most.
         self._due: OrderedDict[str, float] = OrderedDict()
 
-    def begin(self, address: str, name: str, is_patient: bool = False) -> Attempt:
-        """Count a try to log in; it stays a failure until it is taken back.
+    def begin(
+        self,
+        address: str,
+        name: str,
+        is_patient: bool = False,
+        queue: Callable[[], object] = lambda: None,
+    ) -> Attempt:
+        """Let a try to log in go on; wait while too many like it are not decided.
 
         :param address: what counts as one address.
         :param name: as it was typed.
         :param is_patient: the address was turned away in a crowd and has come back: without
             failures of its own it goes before all others, whatever others did to the name.
+        :param queue: called before it has to wait for others; may raise.
         :raises Throttled: it has to wait; nothing was counted.
+        :raises TooManyLogins: those that came before it are not decided.
         """
         name = "=" + fold(name)[:_NAME_LONGEST]
         pair, by_address, by_name = (address, name), (address, ""), ("", name)
         if not self._interval:
             return Attempt(pair, (), 0.0, 0)
         with self._lock:
-            now = self._clock()
-            left, wait = self._left(pair, now), 0.0
-            counted = [(pair, _OF_PAIR)]
-            if pair not in self._proven:
-                counted += [(by_address, _OF_ADDRESS), (by_name, _OF_NAME)]
-                left = max(left, self._left(by_address, now))
-                wait = self._left(by_name, now)
-                if self._failures(pair):  # a first try from a fresh address is only delayed
-                    left = max(left, wait)
-            if left > 0:
-                raise _throttled("Too many wrong passwords", left)
-            rank = sum(self._failures(key) for key, _ in counted)
-            if is_patient and not self._failures(pair) and not self._failures(by_address):
+            until = self._clock() + _QUEUE_SECONDS
+            while True:
+                now = self._clock()
+                left, wait = self._left(pair, now), 0.0
+                counted = [(pair, _OF_PAIR)]
+                if pair not in self._proven:
+                    counted += [(by_address, _OF_ADDRESS), (by_name, _OF_NAME)]
+                    left = max(left, self._left(by_address, now))
+                    wait = self._left(by_name, now)
+                    if self._failures(pair):  # a first try from a fresh address is only delayed
+                        left = max(left, wait)
+                if left > 0:
+                    raise _throttled("Too many wrong passwords", left)
+                if self._may_fly(counted):
+                    break
+                queue()
+                if now >= until or not self._decided.wait(until - now):
+                    raise TooManyLogins(CROWDED)
+            rank = sum(self._failures(key) + self._flying(key) for key, _ in counted)
+            is_first = not any(self._failures(k) + self._flying(k) for k in (pair, by_address))
+            if is_patient and is_first:
                 wait, rank = 0.0, -1
             for key, bound in counted:
-                self._fail(key, bound, now)
+                if bound is _OF_NAME:
+                    self._fail(key, bound, now)
+                else:
+                    self._tally(key, now).flying += 1
             return Attempt(pair, tuple(counted), wait, rank)
 
     def succeeded(self, attempt: Attempt) -> None:
@@ -128,24 +155,30 @@ class Throttles:
         if not self._interval:
             return
         with self._lock:
-            self._take_back(attempt)
-            self._tallies.pop(attempt.pair, None)
+            if (tally := self._tallies.get(attempt.pair)) is not None:
+                tally.failures, tally.until = 0, 0.0
             self._proven[attempt.pair] = None
             self._proven.move_to_end(attempt.pair)
             if len(self._proven) > _MOST_KEPT:
                 self._proven.popitem(last=False)
+            self._land(attempt)
+
+    def failed(self, attempt: Attempt) -> None:
+        """The password was wrong."""
+        if not self._interval:
+            return
+        with self._lock:
+            now = self._clock()
+            for key, bound in attempt.counted:
+                if bound is not _OF_NAME:  # that one has counted it from its start
+                    self._fail(key, bound, now)
+            self._land(attempt, is_failure=True)
 
     def undo(self, attempt: Attempt) -> None:
         """No password was looked at: the try does not count."""
         if self._interval:
             with self._lock:
-                self._take_back(attempt)
-
-    def wrong_ticket(self, address: str) -> None:
-        """Count a ticket that does not hold as a failure of the address."""
-        if self._interval:
-            with self._lock:
-                self._fail((address, ""), _OF_ADDRESS, self._clock())
+                self._land(attempt)
 
     def register(self, address: str) -> None:
         """Count a new account. :raises Throttled: there were too many in the last hour.
@@ -175,38 +208,62 @@ class Throttles:
         tally = self._tallies.get(key)
         return tally.failures if tally else 0
 
+    def _flying(self, key: tuple[str, str]) -> int:
+        tally = self._tallies.get(key)
+        return tally.flying if tally else 0
+
+    def _may_fly(self, counted: list[tuple[tuple[str, str], _Bound]]) -> bool:
+        """Tell whether all that is under way, and one more, could be wrong without a wait."""
+        for key, bound in counted:
+            tally = self._tallies.get(key)
+            if tally is None or bound is _OF_NAME:
+                continue
+            if tally.flying >= max(1, bound.free + 1 - tally.failures):
+                return False
+        return True
+
     def _left(self, key: tuple[str, str], now: float) -> float:
         """Return the seconds that a key has to wait; forget what is long past."""
         tally = self._tallies.get(key)
         if tally is None:
             return 0.0
-        if now - tally.last > _FORGET_SECONDS:
+        if now - tally.last > _FORGET_SECONDS and not tally.flying:
             del self._tallies[key]
         return max(0.0, tally.until - now)
 
-    def _fail(self, key: tuple[str, str], bound: _Bound, now: float) -> None:
+    def _tally(self, key: tuple[str, str], now: float) -> _Tally:
         assert self._lock.locked()
         tally = self._tallies.setdefault(key, _Tally())
         self._tallies.move_to_end(key)
-        tally.failures += 1
         tally.last = now
+        if len(self._tallies) > _MOST_KEPT:
+            self._tallies.popitem(last=False)
+        return tally
+
+    def _fail(self, key: tuple[str, str], bound: _Bound, now: float) -> None:
+        tally = self._tally(key, now)
+        tally.failures += 1
         over = tally.failures - bound.free
         if over > 0:
             wait = self._interval * 2.0 ** min(over - 1, 20)
             tally.until = now + min(wait, bound.most_seconds)
-        if len(self._tallies) > _MOST_KEPT:
-            self._tallies.popitem(last=False)
 
-    def _take_back(self, attempt: Attempt) -> None:
+    def _land(self, attempt: Attempt, is_failure: bool = False) -> None:
+        """A try is under way no more; who waits for it may look again."""
         assert self._lock.locked()
         for key, bound in attempt.counted:
             tally = self._tallies.get(key)
-            if tally is not None:
+            if tally is None:
+                continue
+            if bound is not _OF_NAME:
+                tally.flying = max(0, tally.flying - 1)
+            elif not is_failure:
                 tally.failures = max(0, tally.failures - 1)
                 if tally.failures <= bound.free:
                     tally.until = 0.0
-                if not tally.failures:
-                    del self._tallies[key]
+            if not tally.failures and not tally.flying:
+                del self._tallies[key]
+        self._decided.notify_all()
 
 
 def _throttled(what: str, seconds: float) -> Throttled:
