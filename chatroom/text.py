@@ -5,7 +5,8 @@ taken out could forge, disturb or hide something there:
 
 - C0 (except tab), DEL, C1, the line separators U+2028/9;
 - all format characters (category Cf): bidi controls, zero-width characters, soft hyphens, tags.
-  U+200D stays between two pictures: it joins them to one;
+  U+200D stays between two pictures: it joins them to one. Inside words U+200C and U+200D stay where
+  the scripts that need them (Persian, Sinhala, Hindi) write them: RFC 5892, appendix A.1 and A.2;
 - lone surrogates, which no UTF-8 can carry, and the code points that are no characters;
 - combining marks behind the fourth in a row: they would run over the lines above and below.
 
@@ -32,6 +33,36 @@ _ODD_IN_LINE = re.compile(r"[^\w\t\x20-\x7e]+")
 _ODD_IN_TEXT = re.compile(r"[^\w\t\n\x20-\x7e]+")
 _MANY_ODD = re.compile(rf"[^\w\x00-\x7f]{{{MARKS_IN_A_ROW + 1}}}")
 _JOINER = "\u200d"
+_NON_JOINER = "\u200c"
+JOINERS = frozenset({_NON_JOINER, _JOINER})
+"""Zero-width characters that may stand inside a word."""
+_VIRAMA = 9  # the combining class of the marks that silence a vowel
+# Letters that join both neighbours, and those that join the one before them only: Joining_Type D
+# and R of Unicode 15.1, as precis_i18n has them. There is no such property in the standard library.
+_DUAL = (
+    "\u0620\u0626\u0628\u062a-\u062e\u0633-\u063f\u0641-\u0647\u0649-\u064a\u066e-\u066f"
+    "\u0678-\u0687\u069a-\u06bf\u06c1-\u06c2\u06cc\u06ce\u06d0-\u06d1\u06fa-\u06fc\u06ff"
+    "\u0712-\u0714\u071a-\u071d\u071f-\u0727\u0729\u072b\u072d-\u072e\u074e-\u0758\u075c-\u076a"
+    "\u076d-\u0770\u0772\u0775-\u0777\u077a-\u077f\u07ca-\u07ea\u0841-\u0845\u0848\u084a-\u0853"
+    "\u0855\u0860\u0862-\u0865\u0868\u0886\u0889-\u088d\u088f\u08a0-\u08a9\u08af-\u08b0"
+    "\u08b3-\u08b8\u08ba-\u08c8\u1807\u1820-\u1878\u1887-\u18a8\u18aa\ua840-\ua871"
+    "\U0001e900-\U0001e943"
+)
+_RIGHT = (
+    "\u0622-\u0625\u0627\u0629\u062f-\u0632\u0648\u0671-\u0673\u0675-\u0677\u0688-\u0699\u06c0"
+    "\u06c3-\u06cb\u06cd\u06cf\u06d2-\u06d3\u06d5\u06ee-\u06ef\u0710\u0715-\u0719\u071e\u0728"
+    "\u072a\u072c\u072f\u074d\u0759-\u075b\u076b-\u076c\u0771\u0773-\u0774\u0778-\u0779\u0840"
+    "\u0846-\u0847\u0849\u0854\u0856-\u0858\u0867\u0869-\u086a\u0870-\u0882\u088e\u08aa-\u08ac"
+    "\u08ae\u08b1-\u08b2\u08b9"
+)
+_JOINS_AFTER = re.compile(f"[{_DUAL}]")
+_JOINS_BEFORE = re.compile(f"[{_DUAL}{_RIGHT}]")
+# What shows nothing: white space, Default_Ignorable_Code_Point as far as cleaning leaves it in, and
+# the blanks among the pictures (Braille, hieroglyphs).
+_SEEN = re.compile(
+    r"[^\s\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0"
+    r"\U00013441\U00013442\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
 _SELECTOR = "\ufe0f"
 _LENGTH = re.compile(r"([0-9]+)([smhdSMHD])\Z")
 _LENGTH_DIGITS = 6
@@ -54,6 +85,11 @@ def clean_text(text: str) -> str:
     return _ODD_IN_TEXT.sub(_without_harm, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def can_be_seen(text: str) -> bool:
+    """Tell whether anything of a text shows: not only white space and fillers. Any thread."""
+    return _SEEN.search(text) is not None
+
+
 def is_mark(c: str) -> bool:
     """Tell whether a character is a combining mark."""
     return unicodedata.category(c)[0] == "M"
@@ -68,18 +104,40 @@ def _without_harm(match: re.Match[str]) -> str:
             marks += 1
             if marks > MARKS_IN_A_ROW:
                 continue
-        elif c == _JOINER:
-            after = run[i + 1 : i + 2]
-            is_behind_one = kept and (_is_picture(kept[-1]) or kept[-1] == _SELECTOR)
-            if not (is_behind_one and _is_picture(after)):
+        elif c in JOINERS:
+            if c == _JOINER and kept and _is_between_pictures(kept[-1], run[i + 1 : i + 2]):
+                marks = 0
+            elif not _is_in_word(match, i, kept):
                 continue
-            marks = 0
         elif _harms(c):
             continue
         else:
             marks = 0
         kept.append(c)
     return "".join(kept)
+
+
+def _is_between_pictures(before: str, after: str) -> bool:
+    return (_is_picture(before) or before == _SELECTOR) and _is_picture(after)
+
+
+def _is_in_word(match: re.Match[str], at: int, kept: list[str]) -> bool:
+    """Tell whether a word needs the joiner that stands at a place of a run: RFC 5892, A.1 and A.2.
+
+    :param kept: what stays of the run before it; at most some marks.
+    """
+    whole, run = match.string, match[0]
+    ahead = at + 1
+    while ahead < min(len(run), at + 2 + MARKS_IN_A_ROW) and is_mark(run[ahead]):
+        ahead += 1
+    # Before it stands a letter, with marks at most; letters stand before and behind a run.
+    if not match.start() or not all(map(is_mark, kept)):
+        return False
+    if kept and unicodedata.combining(kept[-1]) == _VIRAMA:
+        return True
+    letter, follower = whole[match.start() - 1], whole[match.end() : match.end() + 1]
+    joins = _JOINS_AFTER.match(letter) and _JOINS_BEFORE.match(follower)
+    return run[at] == _NON_JOINER and ahead == len(run) and joins is not None
 
 
 def _is_picture(c: str) -> bool:
@@ -171,10 +229,17 @@ def duration(seconds: float) -> str:
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Return rows under a head, columns aligned by two spaces; the last column is not padded."""
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
-    lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
-        for row in [head, *rows]
-    ]
+    """Return rows under a head, columns aligned by two spaces; the last column is not padded.
+
+    A column is as wide as a terminal shows it (Unicode UAX 11): Chinese takes two places a letter,
+    a mark none. The server only: a client may be without ``wcwidth``.
+    """
+    from wcwidth import wcswidth  # here: clients read this file, too, and need no tables
+
+    def padded(cell: str, width: int) -> str:
+        return cell + " " * (width - max(0, wcswidth(cell)))
+
+    columns = range(len(head) - 1)
+    widths = [max(max(0, wcswidth(row[i])) for row in [head, *rows]) for i in columns]
+    lines = ["  ".join([*map(padded, row[:-1], widths), row[-1]]) for row in [head, *rows]]
     return "\n".join(line.rstrip() for line in lines)

@@ -132,7 +132,7 @@ def test_a_ticket_does_not_open_the_door_to_who_is_banned(room: ServerProcess, b
         ("/ban", "USER|ADDRESS/PREFIX is missing."),
         ("/ban boss2 0m", "nobody called 'boss2'"),
         ("/unban 999", "There is no ban 999. See /bans."),
-        ("/unban x", "'x' is not the number of a ban."),
+        ("/unban x", "'x' is not a number such as 3."),
         ("/lockdown off", "The lockdown is off already."),
         ("/lockdown maybe", "'maybe' must be on or off."),
     ],

@@ -135,6 +135,45 @@ def test_a_wrong_command_is_answered_with_one_sentence(
     assert answer.splitlines()[0] == sentence
 
 
+def test_where_no_number_is_taken_a_name_of_digits_is_a_name(
+    room: ServerProcess, boss: Peer
+) -> None:
+    room.join("42").close()
+    ann = room.join("ann")
+    assert "You see nothing more of 42." in ann.answer_to("/ignore 42")
+    assert "You see 42 again." in ann.answer_to("/unignore @42")
+    assert "42 is a normal user" in ann.answer_to("/whois 42")
+    assert "'501' must be a number from 1 to 500" in boss.answer_to("/audit 501")
+    assert "did what" in boss.answer_to("/audit @boss 5")
+
+
+@pytest.mark.parametrize("slip", ["2w", "1.5h", "1h30m", "30"])
+def test_a_slip_in_a_length_of_time_is_never_a_reason(
+    room: ServerProcess, boss: Peer, slip: str
+) -> None:
+    room.join("ann").close()
+    for line in (
+        *(f"/ban ann {slip}", f"/mute ann {slip}", f"/mute ann {slip} spam", f"/busy {slip}"),
+        *(f"/busy {slip} lunch", f"/purge ann {slip}"),
+        *([] if slip.isdigit() else [f"/invite-code {slip}"]),
+    ):
+        assert f"'{slip}' is not a length of time." in boss.answer_to(line), line
+
+
+def test_long_words_are_refused_before_any_work_and_not_repeated(
+    room: ServerProcess, boss: Peer
+) -> None:
+    for long in ("x" * 8000, "א" * 4000):
+        for line in (
+            *(f"/whois {long}", f"/messageto {long} hi", f"/ignore {long}", f"/join {long}"),
+            *(f"/search x from {long}", f"/search x in {long}", f"/{long}", f"/help {long}"),
+            *(f"/free {long}", f"/mail {long}", f"/history from {long}", f"/unban {long}"),
+            *(f"/history before {long}", f"/changegrant boss {long}", f"/create {long}"),
+        ):
+            answer = boss.answer_to(line[:8000] if line.isascii() else line[:4090])
+            assert len(answer.splitlines()[0]) < 200, line[:20]
+
+
 def test_a_normal_user_is_not_led_to_what_is_for_superusers(room: ServerProcess) -> None:
     assert "/kickuser" not in room.join("ann").answer_to("/kickusr bob")
 

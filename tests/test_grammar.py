@@ -1,10 +1,21 @@
 """Numbers, dates, ids and clauses, as people type them."""
 
+import math
 import time
 
 import pytest
 
-from chatroom.commands.grammar import Id, cut_clauses, message_id, moment, moment_or_id, number
+from chatroom.commands.grammar import (
+    Id,
+    cut_clauses,
+    is_length,
+    length,
+    list_number,
+    message_id,
+    moment,
+    moment_or_id,
+    number,
+)
 from chatroom.errors import UserError
 from chatroom.storage.records import counted
 
@@ -99,3 +110,33 @@ def test_digits_of_other_scripts_are_no_numbers() -> None:
     with pytest.raises(UserError):
         moment("٢٠٢٦-11-23")
     assert counted("ABCDEFGH-٣") is None
+
+
+def test_the_number_of_one_of_a_list_has_no_end_at_500() -> None:
+    assert list_number("3") == list_number("#3") == 3
+    assert list_number("501") == 501
+    for wrong in ("", "#", "##3", "-3", "x", "٣", "9" * 16):
+        with pytest.raises(UserError, match="is not a number such as 3"):
+            list_number(wrong)
+
+
+LENGTHS = ("45m", "30m|forever", "10m", "2h|7d|forever")
+
+
+@pytest.mark.parametrize("word", LENGTHS)
+def test_a_length_of_time_is_read_alike_wherever_one_may_stand(word: str) -> None:
+    assert is_length(word)
+    assert [length(word, given) for given in ("90s", "45M", "2h", "7d")] == [90, 2700, 7200, 604800]
+    assert length(word, "lunch") is None
+    for slip in ("2w", "1.5h", "1h30m", "30", "-5m", "5min", "0.5", "1,5h"):
+        with pytest.raises(UserError, match="is not a length of time"):
+            length(word, slip)
+    with pytest.raises(UserError, match="no time at all"):
+        length(word, "0m")
+    with pytest.raises(UserError, match="too long a time"):
+        length(word, "9999999d")
+    if "forever" in word:
+        assert length(word, "Forever") == math.inf
+    else:
+        with pytest.raises(UserError, match="is not a length of time"):
+            length(word, "forever")

@@ -80,7 +80,7 @@ def test_a_mute_is_over_when_its_time_is_up(room: ServerProcess, boss: Peer) -> 
     [
         ("/mute boss", "You cannot mute yourself."),
         ("/unmute boss", "boss is not muted."),
-        ("/purge boss 5 minutes", "'5' stands where 10m should. Type /purge "),
+        ("/purge boss 5 minutes", "'5' is not a length of time."),
         ("/mute nobody", "There is nobody called 'nobody'."),
     ],
 )

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+import unicodedata
 
 import pytest
 
@@ -207,3 +209,31 @@ def test_an_operator_meets_the_same_rules(room: ServerProcess) -> None:
     done = room.operate("add-user", "rnike", "--password-stdin", given=PASSWORD + "\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert ALIKE in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("\ufdfa" * 2700, "ل"), ("\ufdfa" * 2700, "ص"), ("لَ " * 1600, "ل"), ("a" * 8000, "a")],
+)
+def test_a_name_that_stands_in_a_text_without_end_takes_no_time(text: str, name: str) -> None:
+    began = time.thread_time()
+    assert not any(mentions(text, name) for _ in range(20))
+    assert time.thread_time() - began < 1.0  # it took 0.3 s and more for each of these texts
+
+
+def test_what_is_longer_than_any_name_costs_nothing_to_fold() -> None:
+    began = time.thread_time()
+    for c in ("א", "漢", "\ufdfa"):
+        assert fold(c * 8000) == c * 8000
+    assert time.thread_time() - began < 0.02  # PRECIS took 25 ms for each of these
+    longest = unicodedata.normalize("NFD", "ǖ" * 32)
+    assert fold(longest) == "ǖ" * 32
+
+
+def test_names_keep_the_joiners_that_their_scripts_need_and_cannot_be_forged_by_them() -> None:
+    for name in ("می\u200cخواهم", "ශ\u0dca\u200dරී"):
+        assert check_name(name) == name
+        without = name.translate({0x200C: None, 0x200D: None})
+        assert not skeletons(name).isdisjoint(skeletons(without))
+    with pytest.raises(UserError):
+        check_name("b\u200cob")

@@ -46,3 +46,20 @@ def test_a_line_of_which_nothing_can_be_seen_is_told(room: ServerProcess) -> Non
     hana.until("There is nothing to be seen in that line; it was not sent.")
     hana.send("", "   ", "said")
     assert "nothing to be seen" not in hana.until("hana: said")
+    for blank in ("\u115f", "\u1160 \u3164", "\uffa0", "\u2800\u2800"):
+        for line in (blank, f"/me {blank}", f"/messageto hana {blank}", f"/busy {blank}"):
+            assert hana.answer_to(line).startswith("There is nothing to be seen in ")
+    program = room.program_peer("hanas_robot")
+    program.send_event("post", text="\u3164\n\u2800", cid="1")
+    assert not program.until_event("result", cid="1")["ok"]
+
+
+def test_a_room_of_a_post_is_named_as_everywhere(room: ServerProcess) -> None:
+    program = room.program_peer("roomy")
+    program.send_event("command", line="/create Garden")
+    for typed in ("Garden", "#Garden", "garden", "#GARDEN"):
+        program.send_event("post", text=f"to {typed}", room=typed)
+        assert program.until_event("message", text=f"to {typed}")["room"] == "Garden"
+    for typed in ("#", "##Garden", " "):
+        program.send_event("post", text="nowhere", room=typed, cid="2")
+        assert not program.until_event("result", cid="2")["ok"]

@@ -37,12 +37,17 @@ _HARM = re.compile(
     + "".join(re.escape(chr(c)) for c in sorted(_HARMFUL | {0x2028, 0x2029}) if c not in (9, 10))
     + "]"
 )
+_VIRAMAS = "".join(c for c in map(chr, range(0x20000)) if unicodedata.combining(c) == 9)
+_WORD_JOINER = re.compile(
+    f"(?<=[{_VIRAMAS}])[\u200c\u200d]|(?<=[\u0620-\u08ff\u1807-\u18aa])\u200c(?=[\u0620-\u18aa])"
+)
 _MARKS = re.compile("[\u0300-\u036f\u0488\u0489]{5}")
 
 
 def harm_in(text: str) -> str:
     """Return the first harmful character of a text with what stands around it; empty for none."""
-    found = _HARM.search(_EMOJI_JOINER.sub("", text)) or _MARKS.search(text)
+    without = _WORD_JOINER.sub("", _EMOJI_JOINER.sub("", text))
+    found = _HARM.search(without) or _MARKS.search(text)
     return ascii(text[max(0, found.start() - 40) : found.end() + 40]) if found else ""
 
 

@@ -5,9 +5,11 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wcwidth import wcswidth
 
 from chatroom.errors import UserError
 from chatroom.text import (
+    can_be_seen,
     check_new_password,
     clean_line,
     clean_text,
@@ -109,3 +111,43 @@ def test_a_length_of_time_reads_well(seconds: float, text: str) -> None:
 def test_columns_of_a_table_stand_under_each_other() -> None:
     text = table(("user", "grant"), [("a", "1"), ("barbara", "0")])
     assert text == "user     grant\na        1\nbarbara  0"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["می\u200cخواهم", "ب\u064e\u200cو", "ශ\u0dca\u200dරී", "क\u094d\u200dष", "क\u094d\u200cष"],
+)
+def test_words_keep_the_joiners_that_their_scripts_need(word: str) -> None:
+    assert clean_line(word) == word
+    assert clean_text(f"x {word}\n{word}") == f"x {word}\n{word}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        *(("a\u200cb", "ab"), ("a\u200db", "ab"), ("می\u200c", "می"), ("\u200cمی", "می")),
+        *(("را\u200cه", "راه"), ("می\u200c\u200cخ", "می\u200cخ"), ("\u094d\u200d", "\u094d")),
+        ("क\u094d\u200d\u094d\u200d\u094d\u200d\u094d", "क\u094d\u200d\u094d\u094d\u094d"),
+    ],
+)
+def test_joiners_that_no_script_needs_go(typed: str, kept: str) -> None:
+    assert clean_line(typed) == kept == clean_line(kept)
+
+
+@pytest.mark.parametrize(
+    "filler", ["\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\u034f", "\ufe0f", "\U000e0100"]
+)
+def test_fillers_and_blanks_are_not_to_be_seen(filler: str) -> None:
+    assert not can_be_seen(filler)
+    assert not can_be_seen(f" {filler}\t{filler}\u3000\n")
+    assert can_be_seen(f"{filler}a")
+    assert can_be_seen(f"{filler}🙂")
+
+
+def test_columns_are_as_wide_as_a_terminal_shows_them() -> None:
+    rows = [("漢字かな", "1", "x"), ("bob", "22", "y"), ("e\u0301", "333", "z")]
+    lines = table(("user", "n", "last"), rows).splitlines()
+    places = {
+        wcswidth(line[: -len(end)]) for line, end in zip(lines, ("last", *"xyz"), strict=True)
+    }
+    assert places == {15}

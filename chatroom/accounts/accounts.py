@@ -65,7 +65,7 @@ class Accounts:
         account = self._engine.load_account(name)
         if account is None:
             raise UserError(
-                f"There is nobody called '{name}'. See /viewusers for who is here.",
+                f"There is nobody called '{name[:40]}'. See /viewusers for who is here.",
                 Code.NO_SUCH_USER,
             )
         return account

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from chatroom.addresses import range_of
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.text import seconds_of
 
 NUMBER_MOST = 500
@@ -17,7 +17,8 @@ _WORD = re.compile(r'"[^"]*"|\S+')
 _DAY = re.compile(
     r"(?:(\d{4})-(\d\d?)-(\d\d?)|(today|yesterday))?[ ]*(?:(\d\d?):(\d\d))?\Z", re.ASCII
 )
-_LIKE_A_LENGTH = re.compile(r"[-+]?\d[\d.,]*\w{0,7}$")
+_LIKE_A_LENGTH = re.compile(r"[-+]?\d[\d.,]{0,15}\w{0,7}\Z")
+_FOREVER = "forever"
 _ID = re.compile(r"#?(?:([0-9a-f]{8})-)?(\d{1,15})\Z", re.ASCII)
 _DATES = "Take 2026-11-22, 21:15, 2026-11-22 21:15, today or yesterday"
 
@@ -61,15 +62,19 @@ def _last_clause(line: str, keys: set[str], words: dict[str, str]) -> tuple[str,
 def number(text: str) -> int:
     """Return a number of messages or lines. :raises UserError: it is not 1 to 500."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= NUMBER_MOST:
-        raise UserError(f"'{text}' must be a number from 1 to {NUMBER_MOST}.")
+        raise UserError(f"'{text[:40]}' must be a number from 1 to {NUMBER_MOST}.")
     return int(text)
 
 
-def sanction_number(text: str) -> int:
-    """Return the number of a ban. :raises UserError: it is none."""
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise UserError(f"'{text}' is not the number of a ban. See /bans.")
-    return int(text)
+def list_number(text: str) -> int:
+    """Return the number of one of a list, such as a ban of ``/bans``: ``3`` or ``#3``.
+
+    :raises UserError: it is none.
+    """
+    digits = text.removeprefix("#")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
+        raise UserError(f"'{text[:40]}' is not a number such as 3.")
+    return int(digits)
 
 
 def message_id(text: str) -> Id:
@@ -79,7 +84,9 @@ def message_id(text: str) -> Id:
     """
     match = _ID.match(text)
     if match is None:
-        raise UserError(f"'{text}' is not the id of a message. Take one of /history, such as 123.")
+        raise UserError(
+            f"'{text[:40]}' is not the id of a message. Take one of /history, such as 123."
+        )
     return Id(match[1] or "", int(match[2]))
 
 
@@ -92,7 +99,7 @@ def moment(text: str) -> float:
     """
     match = _DAY.match(text.strip().lower())
     if match is None or not text.strip():
-        raise UserError(f"'{text}' is not a date. {_DATES}.")
+        raise UserError(f"'{text[:40]}' is not a date. {_DATES}.")
     year, month, day, word, hour, minute = match.groups()
     now = time.time()
     today = time.localtime(now)
@@ -123,36 +130,37 @@ def moment_or_id(text: str) -> float | Id:
     return message_id(text) if _ID.match(text) else moment(text)
 
 
-def length(text: str) -> float | None:
-    """Return a length of time in seconds; ``None``: it is none.
+def is_length(word: str) -> bool:
+    """Tell whether a word of a usage line stands for a length of time, such as ``30m|forever``."""
+    return seconds_of(word.partition("|")[0]) is not None
 
-    :raises UserError: it is too long, or no time at all.
+
+def length(word: str, text: str) -> float | None:
+    """Return a length of time in seconds; ``None``: it is none, but the next word of the line.
+
+    :param word: of the usage line; where it holds ``forever``, that is infinite.
+    :raises UserError: it is too long or no time at all, or it was meant as a length, it seems: a
+        slip must not become a reason.
     """
+    may_be_forever = _FOREVER in word.split("|")
+    if text.lower() == _FOREVER and may_be_forever:
+        return math.inf
     seconds = seconds_of(text)
     if seconds == 0:
-        raise UserError("That is no time at all. Take a length such as 30m, 2h or 7d.")
-    return seconds
-
-
-def length_or_forever(text: str) -> float | None:
-    """Like :func:`length`, infinite for ``forever``.
-
-    :raises UserError: also when it was meant as a length, it seems: a slip must not be a reason.
-    """
-    if text.lower() == "forever":
-        return math.inf
-    seconds = length(text)
-    if seconds is None and _LIKE_A_LENGTH.match(text):
+        raise UserError("That is no time at all. Take a length such as 30m, 2h or 7d.", Code.USAGE)
+    if seconds is None and (text.lower() == _FOREVER or _LIKE_A_LENGTH.match(text)):
+        lengths = "30m, 2h, 7d or forever" if may_be_forever else "30m, 2h or 7d"
         raise UserError(
-            f"'{text}' is not a length of time. Take one such as 30m, 2h, 7d or forever; "
-            "a reason cannot begin with a number."
+            f"'{text[:40]}' is not a length of time. Take one such as {lengths}; a reason cannot "
+            "begin with a number.",
+            Code.USAGE,
         )
     return seconds
 
 
 VALUES: dict[str, Callable[[str], Any]] = {
     "N": number,
-    "NUMBER": sanction_number,
+    "NUMBER": list_number,
     "ID": message_id,
     "DATE": moment,
     "DATE|ID": moment_or_id,

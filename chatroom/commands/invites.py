@@ -23,7 +23,7 @@ def add_to(registry: Registry) -> None:
     def invite_codes(context: Context) -> None:
         context.reply(invite_table(context.services.invites.all()))
 
-    @registry.command("revoke-code", "N", "take an invitation back", SUPERUSER)
+    @registry.command("revoke-code", "NUMBER", "take an invitation back", SUPERUSER)
     def revoke_code(context: Context, number: int) -> None:
         context.services.invites.revoke(number, context.actor)
         context.reply(f"Invitation {number} does not hold any more.")

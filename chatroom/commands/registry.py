@@ -17,15 +17,16 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
-from chatroom.commands.grammar import VALUES, cut_clauses, length, length_or_forever
+from chatroom.commands.grammar import VALUES, cut_clauses, is_length, length
 from chatroom.config import Settings
 from chatroom.errors import Code, Gone, StoreError, Unconfirmed, UserError
+from chatroom.names import room_name
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Post
-from chatroom.text import seconds_of
+from chatroom.text import can_be_seen
 
 _log = logging.getLogger(__name__)
 
@@ -199,7 +200,7 @@ class Command:
 
     name: str
     usage: str
-    """``USER`` (an account), ``ROOM`` (a name without its ``#``), ``45m`` (a length of time),
+    """``USER`` (an account), ``ROOM`` (with its ``#`` or without), ``45m`` (a length of time),
     ``0|1`` and ``private`` (a choice), any other word (a text). ``[…]`` may be missing; a last
     ``TEXT``, ``WORDS`` or ``[reason]`` takes the rest of the line. ``[from USER]`` is a clause at
     the end of the line, and ``N``, ``ID`` and ``DATE`` are read by ``grammar``."""
@@ -224,14 +225,9 @@ class Command:
 
 
 _REASON_LONGEST = 200
+_ECHO_LONGEST = 40
+"""Characters of what was typed that a refusal repeats."""
 _REST = frozenset({"TEXT", "WORDS", "reason"})
-_TRIED: dict[str, Callable[[str], Any]] = {
-    "45m": seconds_of,
-    "30m": length,
-    "10m": length,
-    "2h|7d|forever": length_or_forever,
-}
-"""Words of a usage line that are examples: what does not look like them belongs to the next one."""
 
 
 class Registry:
@@ -272,6 +268,7 @@ class Registry:
         name = word.removeprefix("/").lower()
         command = self._commands.get(name)
         if command is None:
+            name = name[:_ECHO_LONGEST]
             names = [c.name for c in self.allowed(account)]
             near = difflib.get_close_matches(name, names, 3, 0.5)
             hint = f" Did you mean {' or '.join('/' + n for n in near)}?" if near else ""
@@ -325,24 +322,28 @@ def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
     """Return the handler's arguments, checked; ``None`` for one that is missing."""
     values: list[Any] = []
     usage, rest, clauses = cut_clauses(command.usage, rest)
-    for token in usage.split():
+    tokens = usage.split()
+    for i, token in enumerate(tokens):
         word = token.strip("[]")
         # Any white space separates; the rest of the line keeps what is inside it.
         before = rest
         given, rest = (rest, "") if word in _REST else _first_word(rest)
-        is_number = token == "[USER]" and given.isdigit()  # [N] follows; @20 is somebody
-        if is_number or (word in _TRIED and _TRIED[word](given) is None):
+        # Digits are the [N] that may follow; @20 is somebody.
+        may_be_number = token[0] == "[" and "[N]" in tokens[i + 1 :]
+        is_number = may_be_number and given.isascii() and given.isdigit()
+        is_next = given and is_length(word) and not is_number and length(word, given) is None
+        if is_number or is_next:
             given, rest = "", before
         if not given:
             if token.startswith("["):
                 values.append(None)
                 continue
-            wrong = _first_word(rest)[0]
+            wrong = _first_word(rest)[0][:_ECHO_LONGEST]
             what = f"'{wrong}' stands where {word} should" if wrong else f"{word} is missing"
             raise UserError(f"{what}. Type {command.form}", Code.USAGE)
         values.append(_value(command, word, given, accounts))
     if rest:
-        raise UserError(f"'{rest}' is too much. Type {command.form}", Code.USAGE)
+        raise UserError(f"'{rest[:_ECHO_LONGEST]}' is too much. Type {command.form}", Code.USAGE)
     for word, clause in clauses:
         values.append(None if clause is None else _value(command, word, clause, accounts))
     return values
@@ -376,17 +377,20 @@ def _value(command: Command, word: str, given: str, accounts: Accounts) -> Any:
     if word == "USER|ADDRESS/PREFIX":
         return _value(command, "ADDRESS/PREFIX" if "/" in given else "USER", given, accounts)
     if word == "ROOM":
-        return given.removeprefix("#")
-    if word in _TRIED:
-        return _TRIED[word](given)
+        return room_name(given)
+    if is_length(word):
+        return length(word, given)
     if word in VALUES:
         try:
             return VALUES[word](given)
         except UserError as error:
             raise UserError(f"{error} Type {command.form}", Code.USAGE) from None
+    if word in _REST and not can_be_seen(given):
+        raise UserError(f"There is nothing to be seen in {word}. Type {command.form}", Code.EMPTY)
     if word == "reason" and len(given) > _REASON_LONGEST:
         raise UserError(f"A reason has at most {_REASON_LONGEST} characters.", Code.TOO_LONG)
     if ("|" in word or word == "private") and given not in word.split("|"):
         allowed = " or ".join(word.split("|"))
-        raise UserError(f"'{given}' must be {allowed}. Type {command.form}", Code.USAGE)
+        wrong = f"'{given[:_ECHO_LONGEST]}' must be {allowed}"
+        raise UserError(f"{wrong}. Type {command.form}", Code.USAGE)
     return given

@@ -55,13 +55,16 @@ def add_to(registry: Registry) -> None:
                 return
         raise UserError(f"There is no ban {number}. See /bans.")
 
-    @registry.command("mute", "USER [30m] [reason]", "let somebody read but not write", SUPERUSER)
+    @registry.command(
+        "mute", "USER [30m|forever] [reason]", "let somebody read but not write", SUPERUSER
+    )
     def mute(context: Context, account: Account, seconds: float | None, reason: str | None) -> None:
         if account.id == context.account.id:
             raise UserError("You cannot mute yourself. Say nothing instead.")
         length = _MUTE_SECONDS if seconds is None else seconds
         context.services.sanctions.impose(MUTE, account, context.actor, reason or "", length)
-        context.reply(f"{account.name} may read but not write for {duration(length)}.")
+        end = "until you type /unmute" if math.isinf(length) else f"for {duration(length)}"
+        context.reply(f"{account.name} may read but not write {end}.")
 
     @registry.command("unmute", "USER", "let somebody write again", SUPERUSER)
     def unmute(context: Context, account: Account) -> None:

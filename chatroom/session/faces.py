@@ -8,6 +8,7 @@ import time
 from typing import Any, NamedTuple
 
 from chatroom.errors import Code, UserError
+from chatroom.names import room_name
 from chatroom.protocol import CID_LONGEST, decode, encode, text_field
 from chatroom.session.access import WORDS, Access, read_access
 from chatroom.storage.records import (
@@ -20,7 +21,7 @@ from chatroom.storage.records import (
     TEXT,
     Post,
 )
-from chatroom.text import clean_line, clean_text
+from chatroom.text import can_be_seen, clean_line, clean_text
 
 POST, COMMAND, ANSWER, ACCESS, NOTHING = "post", "command", "answer", "access", "nothing"
 
@@ -78,7 +79,7 @@ class PlainFace:
                 return Input(COMMAND, clean_line(line))
             line = line[1:]
         text = clean_line(line)
-        if text.strip():
+        if can_be_seen(text):
             return Input(POST, text)
         if line.strip():
             raise NotUnderstood(_NOTHING_TO_SEE, "", Code.EMPTY)
@@ -200,12 +201,14 @@ class EventsFace:
             return Input(COMMAND, clean_line(text_field(word, fields, "line")), cid)
         if word == "post":
             room = text_field(word, fields, "room")
-            if clean_line(room) != room or room.isspace():
+            if clean_line(room) != room or (room and not room_name(room).strip()):
                 raise UserError('"room" of >post must be the name of a room.')
             text = clean_text(text_field(word, fields, "text")).strip("\n")
             if not text.strip():
                 raise UserError("The message is empty; nothing was sent.", Code.EMPTY)
-            return Input(POST, text, cid, room)
+            if not can_be_seen(text):
+                raise UserError(_NOTHING_TO_SEE, Code.EMPTY)
+            return Input(POST, text, cid, room_name(room))
         if word == "pong":
             return NO_INPUT
         if word in WORDS:

@@ -6,6 +6,7 @@ import unicodedata
 from functools import cache
 
 from chatroom.storage.records import REMOVED, Post, Wanted
+from chatroom.text import JOINERS
 
 # In the JSON of a segment these characters of a text look different.
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
@@ -14,11 +15,14 @@ _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 @cache
 def _marks() -> re.Pattern[str]:
     found = [chr(c) for c in range(sys.maxunicode + 1) if unicodedata.combining(chr(c))]
-    return re.compile(f"[{''.join(found)}]+")
+    return re.compile(f"[{''.join([*found, *sorted(JOINERS)])}]+")
 
 
 def fold(text: str) -> str:
-    """Return a text as searches compare it: without accents, compatibility forms and case."""
+    """Return a text as searches compare it: without accents, compatibility forms and case.
+
+    Nor do the joiners inside words count, which older messages were kept without.
+    """
     if text.isascii():
         return text.lower()
     return _marks().sub("", unicodedata.normalize("NFKD", text).casefold())
