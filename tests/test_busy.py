@@ -171,7 +171,7 @@ def test_a_new_busy_replaces_the_time_of_the_old_one(room: ServerProcess) -> Non
     assert "busy (deep work)" in quin.answer_to("/viewusers")
 
 
-@pytest.mark.parametrize("length", ["8d", "0s", "999999h"])
+@pytest.mark.parametrize("length", ["8d", "169h", "999999h"])
 def test_busy_lasts_seven_days_at_most(room: ServerProcess, length: str) -> None:
     answer = room.join("rosa").answer_to(f"/busy {length}")
     assert answer.startswith("Busy lasts from 1s to 7d, such as 45m or 2h.\n")

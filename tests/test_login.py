@@ -1,9 +1,17 @@
 """The login dialogue, as somebody with a bare connection sees it."""
 
 import threading
+import unicodedata
+from base64 import b64encode
+from pathlib import Path
 
 import pytest
+from Crypto.Protocol.KDF import scrypt
 
+from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.passwords import Passwords
+from chatroom.storage.records import NORMAL, Account
+from chatroom.storage.sqlite import SqliteEngine
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
 
@@ -174,6 +182,62 @@ def test_a_password_is_taken_as_it_was_typed(room: ServerProcess, password: str)
     wrong.send("n", name, password + "x", name, password)
     wrong.until(UNKNOWN)
     wrong.until("Welcome")
+
+
+COMPOSED = "café crème 9"
+DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
+
+
+def test_a_password_is_one_however_its_letters_are_composed(room: ServerProcess) -> None:
+    forms = (COMPOSED, DECOMPOSED, COMPOSED.replace(" ", "\u00a0"))
+    for i, made in enumerate(forms):
+        register(room, f"nora{i}", made).close()
+        for form in forms:
+            peer = room.peer()
+            peer.send("n", f"nora{i}", form)
+            peer.until("Welcome")
+            program = room.program_start()
+            program.send_event("login", name=f"nora{i}", password=form)
+            program.until_event("notice", kind="welcome")
+    nora = room.peer()
+    nora.send("n", "nora0", DECOMPOSED)
+    nora.until("Welcome")
+    nora.send("/changepassword", COMPOSED, DECOMPOSED + "!", DECOMPOSED + "!")
+    nora.until("Your password was changed.")
+    again = room.peer()
+    again.send("n", "nora0", COMPOSED + "!")
+    again.until("Welcome")
+
+
+def test_an_operator_gives_the_same_password(room: ServerProcess) -> None:
+    room.operate("add-user", "lena", "--password-stdin", given=DECOMPOSED + "\n")
+    lena = room.peer()
+    lena.send("n", "lena", COMPOSED)
+    lena.until("Welcome")
+
+
+def test_a_hash_of_what_was_typed_still_opens_and_is_made_anew(tmp_path: Path) -> None:
+    engine = SqliteEngine(tmp_path, "none")
+    engine.start(lambda log, posts: None, lambda control: None, lambda posts, why: None)
+    passwords = Passwords(2, 0)
+    accounts = Accounts(engine, passwords)
+
+    def come(password: str) -> Account | None:
+        return accounts.log_in("nora", password, "192.0.2.1", lambda seconds: None)
+
+    try:
+        salt = b"s" * 16
+        record = {"scheme": "scrypt", "n": 2, "r": 8, "p": 3, "salt": b64encode(salt).decode()}
+        hashed = bytes(scrypt(DECOMPOSED.encode(), salt, 32, 2, 8, 3))
+        record["hash"] = b64encode(hashed).decode()
+        engine.save_account(Account("1" * 32, "nora", NORMAL, record, 0.0))
+        assert come(COMPOSED) is None
+        assert come(DECOMPOSED) is not None
+        assert come(COMPOSED) is not None
+        assert come(DECOMPOSED) is not None
+    finally:
+        passwords.close()
+        engine.close()
 
 
 def test_the_greeting_names_the_room(start_server: StartServer) -> None:

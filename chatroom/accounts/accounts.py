@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chatroom.accounts.invites import spent
-from chatroom.accounts.passwords import Passwords
+from chatroom.accounts.passwords import Passwords, prepared
 from chatroom.accounts.throttles import Throttles
 from chatroom.errors import (
     Code,
@@ -89,7 +89,7 @@ class Accounts:
         :raises StoreError: it could not be written.
         """
         check_name(name)
-        check_new_password(password)
+        check_new_password(prepared(password))
         if address:
             self.throttles.register(address)
         return self.adopt(name, password, grant, invite, check)
@@ -156,11 +156,15 @@ class Accounts:
 
     def _check(self, name: str, password: str, takes_code: bool) -> Account | None:
         account = self._engine.load_account(name)
-        if not self._passwords.check(password, account.password if account else None):
+        record, secret = account.password if account else None, prepared(password)
+        is_right, is_raw = self._passwords.check(secret, record), False
+        if not is_right and secret != password:  # older records were made of what was typed
+            is_right = is_raw = self._passwords.check(password, record)
+        if not is_right:
             has_code = takes_code and account is not None and is_reset_code(account, password)
             return account if has_code else None
         assert account is not None
-        if self._passwords.is_outdated(account.password):
+        if is_raw or self._passwords.is_outdated(account.password):
             try:
                 hashed = self._passwords.hash(password) | {"id": account.password_id}
                 account = self._engine.save_account(replace(account, password=hashed))
@@ -187,7 +191,7 @@ class Accounts:
         :raises UserError: it is not allowed, too many wait, the code does not hold any more, or
             somebody else has set another password since ``proven``.
         """
-        check_new_password(password)
+        check_new_password(prepared(password))
         hashed = self._passwords.in_turn(lambda: self._passwords.hash(password))
         hashed["id"] = secrets.token_hex(8)
         if chosen is not None:

@@ -16,6 +16,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from Crypto.Protocol.KDF import scrypt
+from precis_i18n.factory import get_profile
 
 from chatroom.errors import Code, UserError
 
@@ -27,9 +28,25 @@ LONGEST = 1024
 """Bytes of a password that are looked at; longer input is a wrong password."""
 
 
+_OPAQUE = get_profile("OpaqueString")
+
 CROWDED = "Too many people are logging in just now. Try again."
 
 _T = TypeVar("_T")
+
+
+def prepared(password: str) -> str:
+    """Return a password as it is hashed: composed, with plain spaces (RFC 8265, OpaqueString).
+
+    So it is one password at keyboards that compose ``é`` and at those that do not. What the RFC
+    refuses, such as characters that are newer than our tables, stays as it was typed. Any thread.
+    """
+    if password.isascii() or len(password) > LONGEST:
+        return password
+    try:
+        return str(_OPAQUE.enforce(password))
+    except UnicodeError:
+        return password
 
 
 class TooManyLogins(UserError):
@@ -115,10 +132,12 @@ class Passwords:
     def hash(self, password: str) -> dict[str, Any]:
         """Return the record of a new password: scheme, parameters, salt, hash. Only in a job."""
         salt = os.urandom(_SALT)
-        return _record(self._n, salt, _derive(password, salt, self._n, _R, _P))
+        return _record(self._n, salt, _derive(prepared(password), salt, self._n, _R, _P))
 
     def check(self, password: str, record: dict[str, Any] | None) -> bool:
         """Tell whether ``record`` is that of ``password``; without a record take the same time.
+
+        :param password: prepared, or as it was typed where the record may be older than that.
 
         Only in a job.
         """
