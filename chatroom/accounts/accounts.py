@@ -283,9 +283,10 @@ class Accounts:
 
         self._change(account.id, change)
 
-    def delete(self, account: Account, by: Actor) -> None:
+    def delete(self, account: Account, by: Actor, box: str = "") -> None:
         """Delete an account for good, with its places, tickets and sanctions; its sessions end.
 
+        :param box: the log that is its mailbox: nothing is put there any more once it was dropped.
         :raises UserError: nobody would be left to administer the room.
         :raises StoreError: it could not be written; nothing was changed.
         """
@@ -295,7 +296,7 @@ class Accounts:
             if current is None:
                 return
             try:
-                self._engine.delete_account(current, by.did(act, account.id))
+                self._engine.delete_account(current, by.did(act, account.id), box)
                 break
             except LastSuperuser:
                 raise UserError(LAST_SUPERUSER) from None

@@ -11,7 +11,8 @@ from chatroom.storage.engine import Engine
 from chatroom.storage.records import PURGE, Account, Actor, Control
 
 _SETTLE_SECONDS = 3.0
-_QUEUED_SECONDS = 60.0
+_QUEUED_SECONDS = 3600.0
+"""How far behind the clock of the store may be."""
 
 
 def room_logs(engine: Engine) -> list[str]:
@@ -38,7 +39,8 @@ def erase_account(
 ) -> None:
     """Erase messages in rooms, mailbox and account of somebody; every session of it ends.
 
-    The account goes after the messages: when something fails, it can be done again.
+    The account goes after the messages: when something fails, it can be done again. With it goes
+    the right to post, at all nodes; what came between is erased after it.
 
     :param ended: returns when its sessions have ended and what they said is written.
     :raises UserError: nobody would be left to administer the room.
@@ -50,7 +52,7 @@ def erase_account(
         engine.erase(log, account.id)
     engine.drop(mailbox_of(account.id))
     _leave_rooms_without(engine, account.id)
-    accounts.delete(account, by)
+    accounts.delete(account, by, mailbox_of(account.id))
     ended()
     for log in logs:
         engine.erase(log, account.id, since=began - _QUEUED_SECONDS)

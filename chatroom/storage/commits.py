@@ -49,6 +49,8 @@ class Result:
     """Posts that their log had already."""
     refused: list[Post] = field(default_factory=list)
     """Posts that cannot be kept now."""
+    closed: list[Post] = field(default_factory=list)
+    """Posts whose log takes none any more."""
     settled: list[Callable[[], None]] = field(default_factory=list)
     """Each tells the caller of a job how it went."""
 
@@ -104,7 +106,10 @@ class Commits:
             self.db.execute("BEGIN IMMEDIATE")
             if jobs:
                 self._run_jobs(jobs, result)
+            closed = [name for name in kept if self._logs.is_closed(self.db, name)]
             for name in kept:
+                if name in closed:
+                    continue
                 result.logs[name], repeated = self._logs.add(self.db, name, groups[name])
                 result.repeated += repeated
             self.db.execute("COMMIT")
@@ -114,6 +119,9 @@ class Commits:
             self._is_failing = False
             _log.warning("store writes again")
         self._logs.trim()
+        for name in closed:
+            result.closed += groups.pop(name)
+            kept.remove(name)
         if result.repeated:
             gone = set(map(id, result.repeated))
             for name in kept:

@@ -181,9 +181,13 @@ class Engine(Protocol):
     def superusers(self) -> int:
         """Return the number of superusers."""
 
-    def delete_account(self, account: Account, act: Audit | None = None) -> None:
+    def delete_account(self, account: Account, act: Audit | None = None, box: str = "") -> None:
         """Delete an account with its places, tickets and sanctions; then as ``save_account``.
 
+        When this returns, no post of it is taken any more, at whatever node, nor any for its
+        mailbox once that was dropped.
+
+        :param box: the log that is its mailbox.
         :raises LastSuperuser: nobody would be left who may administer the room.
         """
 

@@ -4,13 +4,14 @@ import logging
 import secrets
 import sqlite3
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
 from chatroom.errors import Damaged
 from chatroom.storage import segments
-from chatroom.storage.records import KEPT, Post, Span, counted
+from chatroom.storage.records import GONE_SECONDS, KEPT, Post, Span, counted
 from chatroom.storage.vault import Vault
 
 RECENT = 256
@@ -124,6 +125,24 @@ class Logs:
                 assert found.lastrowid is not None
                 log = Log(found.lastrowid, epoch, 1, 0)
             return log
+
+    def close(self, db: sqlite3.Connection, name: str) -> None:
+        """Let a log take no posts once it was dropped; inside the engine's transaction."""
+        now = time.time()
+        query = "DELETE FROM meta WHERE key LIKE 'closed %' AND value < ?"
+        db.execute(query, (now - GONE_SECONDS,))
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (self._closed_key(name), now))
+
+    def is_closed(self, db: sqlite3.Connection, name: str) -> bool:
+        """Tell whether a log was closed and dropped; inside the engine's transaction."""
+        if name in self._logs:
+            return False
+        query = "SELECT EXISTS (SELECT 1 FROM meta WHERE key=?)"
+        (is_closed,) = db.execute(query, (self._closed_key(name),)).fetchone()
+        return bool(is_closed) and self.find(db, name) is None
+
+    def _closed_key(self, name: str) -> str:
+        return f"closed {self._key(name).hex()}"
 
     def _key(self, name: str) -> bytes:
         return self._vault.index("log " + name)

@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from chatroom.errors import Code, Refusal
+
 SUPERUSER = 0
 NORMAL = 1
 
@@ -29,6 +31,16 @@ LOCKDOWN = "lockdown"
 SHUT_OUT = frozenset({KICK, BAN})
 """With these a person cannot come in."""
 DEEDS = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "locked out"}
+
+DELETED = "deleted"
+"""With this the store refuses posts of an account that is gone."""
+CLOSED = "closed"
+"""With this it refuses posts for a mailbox whose account is gone."""
+GONE_SECONDS = 6 * 3600.0
+"""How long it does so: no server is behind for so long."""
+NO_ACCOUNT = Refusal(
+    Code.NO_SUCH_USER, "Who that is for has no account any more, so it was not sent."
+)
 
 PURGE = "purge"
 FORKED = "forked"

@@ -200,8 +200,13 @@ class SqliteEngine:
 
         return self._act(act, job)
 
-    def delete_account(self, account: Account, act: Audit | None = None) -> None:
-        self._act(act, lambda db: rows.delete(db, account))
+    def delete_account(self, account: Account, act: Audit | None = None, box: str = "") -> None:
+        def job(db: sqlite3.Connection) -> None:
+            rows.delete(db, account)
+            if box:
+                self._logs.close(db, box)
+
+        self._act(act, job)
         self.upkeep.wipe()
 
     def accounts(self) -> Iterator[Account]:

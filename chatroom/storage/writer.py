@@ -14,7 +14,7 @@ from chatroom.storage import schema
 from chatroom.storage.commits import Commits, Job
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.logs import Log, Logs
-from chatroom.storage.records import KEPT, PURGE, Control, Post
+from chatroom.storage.records import KEPT, NO_ACCOUNT, PURGE, Control, Post
 
 QUEUE_BYTES = 256 * 1024
 """Text that may be queued for the next rounds; past it the posting threads have to wait."""
@@ -216,6 +216,7 @@ class Writer:
             settle()
         self._give_back(result.repeated, None)
         self._give_back(result.refused, _REFUSED)
+        self._give_back(result.closed, NO_ACCOUNT)
         if posts:
             self._deliver(groups, result.logs)
             self._round_ended = time.perf_counter()

@@ -19,6 +19,8 @@ from chatroom.storage.records import (
     JOIN,
     KEPT,
     OPERATOR,
+    PRIVATE,
+    REMOVED,
     SUPERUSER,
     TEXT,
     TICKETS,
@@ -417,18 +419,39 @@ def test_every_event_of_a_change_comes_once_on_every_node(
     assert len(set(told[0])) == 20
 
 
+# -- accounts that go ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("log", ["lobby", "@id-bob"])
+def test_who_was_deleted_at_one_node_says_nothing_more_at_another(
+    primary: RedisServer, node: Callable[..., Running], log: str
+) -> None:
+    here, there = node(primary), node(primary)
+    ann = here.engine.save_account(account("ann"))
+    kind = PRIVATE if log.startswith("@") else TEXT
+    for number in range(200):  # it talks on while it is deleted
+        there.engine.append(post(f"word {number}", log, kind))
+        if number == 100:
+            here.engine.delete_account(ann, box="@id-ann")
+            here.engine.erase(log, "id-ann")
+    there.settle()
+    assert [p for p in here.engine.read(log, 0, 999, 999) if p.kind != REMOVED] == []
+    refused = [p for posts, _ in list(there.returned.queue) for p in posts]
+    assert refused[-1].text == "word 199"
+    assert "Your account was deleted" in there.returned.get(timeout=PATIENCE)[1]
+
+
 # -- what one person leaves in the store -----------------------------------------------------
 
 
 def test_tickets_that_went_leave_no_key(primary: RedisServer, node: Callable[..., Running]) -> None:
     engine = node(primary).engine
-    ann = engine.save_account(account("ann"))
     until = time.time() + 80_000
     for n in range(3 * TICKETS):
         engine.save_tickets([Ticket(b"%032d" % n, "id-ann", until + n)])
     keys = list(primary.client.scan_iter("{c}:ticket*", count=1000))
     assert len(keys) == TICKETS + 1
-    engine.save_account(replace(ann, password={"scheme": "other"}))
+    engine.revoke_tickets("id-ann")
     assert list(primary.client.scan_iter("{c}:ticket*", count=1000)) == []
 
 

@@ -11,16 +11,25 @@ import pytest
 from chatroom.errors import LastSuperuser, UserError
 from chatroom.storage.records import (
     KICK,
+    NO_ACCOUNT,
+    PRIVATE,
     SUPERUSER,
     TICKETS,
     USED_SECONDS,
     Places,
+    Post,
     RoomRecord,
     Sanction,
     Ticket,
 )
-from tests.engine.conftest import Running, account
+from tests.engine.conftest import Running, account, post
 from tests.harness import PATIENCE
+
+
+def say(running: Running, *posts: Post) -> None:
+    for one in posts:
+        running.engine.append(one)
+    running.settle()
 
 
 def ticket(account_id: str) -> Ticket:
@@ -50,13 +59,29 @@ def test_an_account_goes_with_all_that_hangs_on_it(running: Running) -> None:
     assert engine.load_account("boss") == boss
 
 
+def test_nothing_is_kept_for_an_account_that_went(running: Running) -> None:
+    engine = running.engine
+    ann = engine.save_account(account("ann"))
+    say(running, post("mail", "@id-ann", PRIVATE))
+    engine.drop("@id-ann")
+    say(running, post("between", "@id-ann", PRIVATE))
+    engine.delete_account(ann, box="@id-ann")
+    engine.drop("@id-ann")
+    late, other = (
+        Post(box, PRIVATE, "id-bob", "bob", "psst", "", "ann") for box in ("@id-ann", "@id-cy")
+    )
+    say(running, late, other)
+    assert running.returned.get(timeout=PATIENCE) == ([late], NO_ACCOUNT.sentence)
+    assert (engine.span("@id-ann").last, engine.span("@id-cy").last) == (0, 1)
+
+
 def test_a_new_password_and_a_kick_end_the_tickets_and_a_grant_does_not(running: Running) -> None:
     engine = running.engine
     ann = engine.save_account(account("ann"))
     engine.save_tickets([ticket("id-ann")])
     ann = engine.save_account(replace(ann, grant=SUPERUSER))
     assert engine.load_ticket(ticket("id-ann").digest) is not None
-    engine.save_account(replace(ann, password={"scheme": "other"}))
+    engine.save_account(replace(ann, password={"scheme": "other", "id": "new"}))
     assert engine.load_ticket(ticket("id-ann").digest) is None
     engine.save_tickets([ticket("id-ann")])
     engine.save_sanction(Sanction(KICK, "id-ann", "ann", "boss", "", 0.0, time.time() + 99))

@@ -11,9 +11,12 @@ from chatroom.storage.records import (
     ACTION,
     ANNOUNCE,
     BAN,
+    CLOSED,
     DEEDS,
+    DELETED,
     KICK,
     MUTE,
+    NO_ACCOUNT,
     PRIVATE,
     TEXT,
     Post,
@@ -40,8 +43,7 @@ REFUSED = Refusal(
     Code.NOT_KEPT, "That cannot be kept just now, so it was not accepted. Try again later."
 )
 CHANGED = Refusal(Code.NOT_KEPT, "The room's history has changed; send that again.")
-_BARRED = {KICK: Code.KICKED, BAN: Code.BANNED, MUTE: Code.MUTED}
-_OUT = f"{KICK},{BAN}"
+_OUT = f"{KICK},{BAN},{DELETED}"
 # What a muted person may not say; to whom that one may write in private is the room's affair.
 _REFUSING = {
     TEXT: f"{_OUT},{MUTE}",
@@ -50,6 +52,13 @@ _REFUSING = {
     ANNOUNCE: _OUT,
 }
 """The kinds of sanction with which the store refuses posts of a kind."""
+_BARRED = {
+    kind: Refusal(code, f"You were {DEEDS[kind]}; that was not sent.")
+    for kind, code in ((KICK, Code.KICKED), (BAN, Code.BANNED), (MUTE, Code.MUTED))
+} | {
+    DELETED: Refusal(Code.DELETED, "Your account was deleted; that was not sent."),
+    CLOSED: NO_ACCOUNT,
+}
 
 _log = logging.getLogger(__name__)
 
@@ -177,9 +186,7 @@ class Appending:
         epoch = answer[0].decode()
         for post, one in zip(posts, answer[1:], strict=True):
             if one[0] < 0:
-                kind = one[1].decode()
-                sentence = f"You were {DEEDS[kind]}; that was not sent."
-                result.refuse(post, Refusal(_BARRED[kind], sentence))
+                result.refuse(post, _BARRED[one[1].decode()])
             elif lack is not None:
                 result.refuse(post, UNKNOWN)
             elif one[0] == 0:

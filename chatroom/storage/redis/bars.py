@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Mapping
 
-from chatroom.storage.records import LOCKDOWN
+from chatroom.storage.records import CLOSED, DELETED, LOCKDOWN
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.store import BUCKETS, Store, post_script
 
@@ -23,6 +23,9 @@ LIFTED_SECONDS = 60.0
 """A lifted bar is one that has ended so long ago: clocks may differ."""
 KEPT_SECONDS = 86_400.0
 """How long an ended bar stays, so that no late and lower number comes after it."""
+
+
+_NEVER_LIFTED = (f"{DELETED} ".encode(), f"{CLOSED} ".encode())
 
 
 def is_for_posts(kind: str, target: str) -> bool:
@@ -75,7 +78,8 @@ def forget_ended(store: Store, now: float) -> None:
             found = client.hgetall(key)
         ended: list[bytes] = []
         for field, one in found.items():
-            if _VALUE.fullmatch(one) and float(one.split(b" ")[0]) < now - KEPT_SECONDS:
+            kept = 0.0 if field.startswith(_NEVER_LIFTED) else KEPT_SECONDS
+            if _VALUE.fullmatch(one) and float(one.split(b" ")[0]) < now - kept:
                 ended += [field, one]
         if ended:
             store.batch([post_script(scripts.FORGET, (key,), ended)])

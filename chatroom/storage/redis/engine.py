@@ -1,6 +1,7 @@
 """The engine on Redis or Valkey: the same rooms and accounts for servers on many machines."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -8,6 +9,9 @@ from typing import TypeVar
 from chatroom.storage import rooms as room_rows
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.records import (
+    CLOSED,
+    DELETED,
+    GONE_SECONDS,
     Account,
     Audit,
     Control,
@@ -134,10 +138,14 @@ class RedisEngine:
     def superusers(self) -> int:
         return people.superusers(self._store, self._vault)
 
-    def delete_account(self, account: Account, act: Audit | None = None) -> None:
+    def delete_account(self, account: Account, act: Audit | None = None, box: str = "") -> None:
         def job(change: Transaction) -> None:
             orders.forget_sanctions(change, account.id)
             people.delete(change, account)
+            until = time.time() + GONE_SECONDS
+            change.bar(DELETED, account.id, until)
+            if box:
+                change.bar(CLOSED, self._logs.keys(box).key, until)
 
         self._act(act, job)
 

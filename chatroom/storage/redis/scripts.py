@@ -20,6 +20,8 @@ if ARGV[5] ~= '' and ((epoch or '') ~= ARGV[5] or seq < tonumber(ARGV[6])) then 
 local at = string.format('%.0f', math.max(ms, was))
 local answers = {epoch or ARGV[4]}
 local first = seq
+local closed = not epoch and redis.call('HGET', KEYS[4], 'closed ' .. ARGV[1])
+local is_closed = closed and tonumber(string.match(closed, '^%S+')) > ms / 1000
 
 local function refusal(sender, list)
   local kinds, fields = {}, {}
@@ -35,6 +37,7 @@ end
 local function post(sender, list, session, number, cid, sealed)
   local kind = list ~= '' and refusal(sender, list)
   if kind then return {-1, kind} end
+  if is_closed then return {-1, 'closed'} end
   if session ~= '' then
     local had = redis.call('HGET', KEYS[3], session)
     if had and tonumber(string.match(had, '^%d+')) >= tonumber(number) then return {0} end
