@@ -21,8 +21,9 @@ from pathlib import Path
 
 from benchmarks.login import started
 from chatroom.storage import segments
+from chatroom.storage.opening import STORE_FILE
 from chatroom.storage.records import TEXT, Post, RoomRecord, Wanted
-from chatroom.storage.sqlite import STORE_FILE, SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
 
 ROOM = "big"

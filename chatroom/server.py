@@ -44,6 +44,7 @@ from chatroom.rooms.room import mailbox_of
 from chatroom.session.visit import serve
 from chatroom.storage import lock
 from chatroom.storage.engine import Engine
+from chatroom.storage.opening import has_room
 from chatroom.storage.records import BAN, Control
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
@@ -298,6 +299,21 @@ def _public_host(settings: config.Settings) -> str:
 
 
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
+    is_new = not has_room(settings.data_dir)
+    where = settings.data_dir.absolute()
+    if is_new and not operator.makes_a_room(arguments):
+        raise StartError(
+            f"There is no room in {where}. Run this in the folder where the server is started, or "
+            "name its data directory with --data-dir."
+        )
+    operator.check(arguments, is_new)
+    status = _carry_out(arguments, settings)
+    if is_new and arguments.command not in operator.KEY_COMMANDS:  # these have said it
+        print(escape(f"This is a new room: {where} was made."))
+    return status
+
+
+def _carry_out(arguments: argparse.Namespace, settings: config.Settings) -> int:
     logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
     if arguments.command == "fingerprint":
         print(_tls(settings).fingerprint)
@@ -328,7 +344,10 @@ def _serve(settings: config.Settings) -> int:
     logs.open_log(settings.log_dir, "chatroom_server.log", console=True)
     for warning in config.unknown_names():
         _log.warning(warning)
+    is_new = not has_room(settings.data_dir)
     server = Server(settings)
+    if is_new:
+        _log.info("a new room was made data_dir=%s", settings.data_dir.absolute())
     server.catch_signals()
     server.start()
     try:

@@ -19,7 +19,7 @@ def test_an_operator_changes_accounts_beside_a_running_server(server: ServerProc
     ann = server.join("ann")
     assert "superusers only" in ann.answer_to("/viewkickusers")
     done = server.operate("grant", "ANN", "0")
-    assert (done.returncode, done.stdout) == (0, "ANN has grant 0 now.\n")
+    assert (done.returncode, done.stdout) == (0, "ann is a superuser now.\n")
     begun = time.monotonic()
     ann.until("You are a superuser now")
     assert time.monotonic() - begun < SOON
@@ -71,6 +71,55 @@ def test_a_first_superuser_of_the_operator_needs_no_claim_code(start_server: Sta
     assert not any("/claim" in line for line in server.lines)
 
 
+SUB_COMMANDS = [
+    ("grant", "ann", "0"),
+    ("reset-password", "ann", "--password-stdin"),
+    ("reset-code", "ann"),
+    ("rename-user", "ann", "bob"),
+    ("delete-user", "ann", "--yes"),
+    ("list-users",),
+    ("migrate", "--to", "redis://127.0.0.1:1/0"),
+    ("audit",),
+    ("lockdown", "on"),
+    ("invite",),
+    ("invites",),
+    ("revoke-invite", "1"),
+    ("fingerprint",),
+    ("rotate-keys",),
+    ("rewrap",),
+    ("keyring", "export", "copy"),
+    ("add-user", "a b", "--password-stdin"),
+    ("import-legacy", "missing", "--passphrase", "x"),
+    ("keyring", "import", "missing"),
+]
+
+
+def test_a_sub_command_where_there_is_no_room_says_so_and_makes_nothing(tmp_path: Path) -> None:
+    helped = run_server(tmp_path, "--help").stdout.partition("for the operator:")[2]
+    known = set(re.findall(r"(?m)^    ([a-z-]+)", helped))
+    assert known == {words[0] for words in SUB_COMMANDS}
+
+    def run(words: tuple[str, ...]) -> None:
+        done = run_server(tmp_path, *words, given=PASSWORD, keyring_passphrase="a long passphrase")
+        assert done.returncode == 1, words
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        if words[0] not in ("add-user", "import-legacy") and words[1:2] != ("import",):
+            assert f"There is no room in {tmp_path / 'data'}." in done.stderr
+            assert "--data-dir" in done.stderr
+
+    with ThreadPoolExecutor(3) as pool:
+        assert len(list(pool.map(run, SUB_COMMANDS))) == len(SUB_COMMANDS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_makes_a_room_is_told_where(tmp_path: Path) -> None:
+    words = ("add-user", "--password-stdin", "--data-dir", "here")
+    done = run_server(tmp_path, *words, "ann", given=PASSWORD)
+    assert done.stdout == f"Made the account ann.\nThis is a new room: {tmp_path}/here was made.\n"
+    assert run_server(tmp_path, *words, "bob", given=PASSWORD).stdout == "Made the account bob.\n"
+
+
 WRONG = [
     (("add-user", "a b"), PASSWORD, 1, "A name has 1 to 32 letters"),
     (("add-user", "BOSS"), PASSWORD, 1, "There is an account 'BOSS' already."),
@@ -81,6 +130,16 @@ WRONG = [
     (("grant", "boss", "0"), "", 1, "boss is a superuser already."),
     (("grant", "boss", "1"), "", 1, "boss is the last superuser."),
     (("grant", "boss", "2"), "", 2, "invalid choice"),
+    (("rename-user", "boss", "a b"), "", 1, "A name has 1 to 32 letters"),
+    (("rename-user", "nobody", "bob"), "", 1, "There is no account 'nobody'"),
+    (("delete-user", "nobody", "--yes"), "", 1, "There is no account 'nobody'"),
+    (("delete-user", "boss", "--yes"), "", 1, "last superuser"),
+    (("reset-code", "x" * 5000), "", 1, "There is no account 'xxx"),
+    (("invite", "--uses", "0"), "", 1, "--uses is 0; it must be from 1 to 10000."),
+    (("invite", "--days", "nan"), "", 1, "An invitation holds for 365 days at most"),
+    (("revoke-invite", "7" * 30), "", 1, "There is no invitation 777"),
+    (("revoke-invite", "-1"), "", 1, "There is no invitation -1"),
+    (("audit", "--last", "0"), "", 1, "--last is 0; it must be 1 or more."),
     (("list-users", "--port", "x"), "", 2, "--port is 'x'; it must be a whole number"),
     (("import-legacy", "missing", "--passphrase", "x"), "", 1, "missing cannot be read"),
 ]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from chatroom.net.tls import Tls
 from chatroom.tunnel import Tunnel, fingerprint
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess, run_server
@@ -217,10 +218,7 @@ def test_a_certificate_of_ones_own_is_used_and_taken_anew_without_a_restart(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
-        made = run_server(
-            tmp_path, "fingerprint", "--data-dir", str(tmp_path / name), "--log-dir", str(tmp_path)
-        )
-        assert made.returncode == 0, made.stderr
+        Tls(tmp_path / name / "tls")
     own = tmp_path / "one" / "tls"
     server = start_server(tls_certificate=own / "cert.pem", tls_key=own / "key.pem")
     before = shown_fingerprint(server)
@@ -268,7 +266,7 @@ def test_a_pair_that_cannot_be_used_is_told(
 
 
 def test_a_key_alone_is_refused(tmp_path: Path) -> None:
-    failed = run_server(tmp_path, "fingerprint", "--tls-key", "x.pem")
+    failed = run_server(tmp_path, "--tls-key", "x.pem")
     assert failed.returncode == 1
     assert "belong together" in failed.stderr
 

@@ -89,7 +89,8 @@ class Invites:
 
     def revoke(self, number: int, by: Actor) -> None:
         """Take an invitation back. :raises UserError: there is none of this number."""
-        if not self._engine.revoke_invite(number, by.did(f"revoked invitation {number}")):
+        act = by.did(f"revoked invitation {number}")
+        if not 0 < number < 2**63 or not self._engine.revoke_invite(number, act):
             raise UserError(f"There is no invitation {number}.")
 
 

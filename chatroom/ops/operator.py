@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.accounts import GRANT_WORDS, Accounts
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
@@ -34,6 +34,8 @@ KEY_COMMANDS = ("rotate-keys", "rewrap", "keyring")
 
 _PASSPHRASE = "CHATROOM_KEYRING_PASSPHRASE"
 INVITE_COMMANDS = ("invite", "invites", "revoke-invite")
+USES_MOST = 10000
+"""Accounts that one invitation may be for."""
 
 
 def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser) -> None:
@@ -99,6 +101,38 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     )
 
 
+def makes_a_room(arguments: argparse.Namespace) -> bool:
+    """Tell whether a sub-command may begin a room where there is none."""
+    is_import = arguments.command == "keyring" and arguments.way == "import"
+    return is_import or arguments.command in ("add-user", "import-legacy")
+
+
+def check(arguments: argparse.Namespace, is_new: bool) -> None:
+    """Look at the words of a sub-command before anything is opened or made.
+
+    :param is_new: there is no room yet: a password is asked for first, too.
+    :raises StartError: a file cannot be read.
+    :raises UserError: they cannot be used; the sentence says why.
+    """
+    match arguments.command:
+        case "add-user":
+            check_name(arguments.user)
+            arguments.password = _new_password(arguments.password_stdin) if is_new else None
+        case "rename-user":
+            check_name(arguments.new)
+        case "import-legacy":
+            try:
+                arguments.content = arguments.file.read_bytes()
+            except OSError as error:
+                raise StartError(f"{arguments.file} cannot be read: {error.strerror}.") from None
+        case "keyring" if arguments.way == "import":
+            keyring_copy.read(arguments.file)
+        case "invite" if not 1 <= arguments.uses <= USES_MOST:
+            raise UserError(f"--uses is {arguments.uses}; it must be from 1 to {USES_MOST}.")
+        case "audit" if arguments.last < 1:
+            raise UserError(f"--last is {arguments.last}; it must be 1 or more.")
+
+
 def change_keys(arguments: argparse.Namespace, data_dir: Path) -> int:
     """Carry out one of ``KEY_COMMANDS``; return the exit status.
 
@@ -137,8 +171,6 @@ def invite(
         invites.revoke(arguments.number, OPERATOR)
         print(f"Invitation {arguments.number} does not hold any more.")
     else:
-        if not 1 <= arguments.uses <= 10000:
-            raise UserError("--uses must be 1 to 10000.")
         seconds = arguments.days * 86400
         print(link(invites.issue(OPERATOR, arguments.uses, seconds)))
     return 0
@@ -151,18 +183,18 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
     """
     match arguments.command:
         case "add-user":
-            check_name(arguments.user)
             if accounts.is_taken(arguments.user):
                 raise UserError(f"There is an account '{arguments.user}' already.")
-            password = _new_password(arguments.password_stdin)
+            password = arguments.password or _new_password(arguments.password_stdin)
             accounts.register(
                 arguments.user, password, SUPERUSER if arguments.superuser else NORMAL
             )
             accounts.audit(OPERATOR.did(f"made the account {arguments.user}"))
             _show(f"Made the account {arguments.user}.")
         case "grant":
-            accounts.set_grant(_find(accounts, arguments.user), arguments.grant, OPERATOR)
-            _show(f"{arguments.user} has grant {arguments.grant} now.")
+            account = _find(accounts, arguments.user)
+            accounts.set_grant(account, arguments.grant, OPERATOR)
+            _show(f"{account.name} is a {GRANT_WORDS[arguments.grant]} now.")
         case "reset-password":
             account = _find(accounts, arguments.user)
             accounts.set_password(account.id, _new_password(arguments.password_stdin))
@@ -184,15 +216,13 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             rows = [(a.name, str(a.grant), minute(a.created)) for a in engine.accounts()]
             _show(table(("user", "grant", "since"), rows))
         case "audit":
-            if arguments.last < 1:
-                raise UserError("--last must be 1 or more.")
             _show(audit_table(engine.audit(arguments.last)))
         case "lockdown":
             Sanctions(engine).set_lockdown(arguments.state == "on", OPERATOR)
             _show(f"The lockdown is {arguments.state}.")
         case "import-legacy":
             return _import_legacy(
-                accounts, arguments.file, arguments.passphrase, arguments.superuser
+                accounts, arguments.content, arguments.passphrase, arguments.superuser
             )
     return 0
 
@@ -261,11 +291,9 @@ def _passphrase(file: Path | None, is_new: bool) -> str:
     return given
 
 
-def _import_legacy(accounts: Accounts, file: Path, passphrase: str, superuser: str | None) -> int:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise StartError(f"{file} cannot be read: {error.strerror}.") from None
+def _import_legacy(
+    accounts: Accounts, content: bytes, passphrase: str, superuser: str | None
+) -> int:
     old, problems = legacy.read(content, passphrase)
     taken, known = 0, 0
     for record in old:

@@ -68,7 +68,7 @@ def take_over(data_dir: Path, file: Path, ask: Callable[[], str]) -> str:
     :raises VaultError: the copy does not open, or the directory has another keyring.
     :raises StoreError: the directory cannot be used.
     """
-    sealed = _read(file)
+    sealed = read(file)
     ring = vault.decode_ring(ask(), sealed)
     if ring is None:
         raise VaultError(f"{file} does not open with this passphrase: give the one of its export.")
@@ -105,8 +105,11 @@ def _counted(ring: Ring) -> str:
     return "1 data key" if len(ring.keys) == 1 else f"{len(ring.keys)} data keys"
 
 
-def _read(file: Path) -> bytes:
-    """Return what is behind the head of a copy."""
+def read(file: Path) -> bytes:
+    """Return what is behind the head of a copy.
+
+    :raises VaultError: it cannot be read, is damaged, or is no copy.
+    """
     try:
         with file.open("rb") as opened:
             content = opened.read(_MOST_BYTES)

@@ -1,6 +1,7 @@
 """Opening a data directory: the vault, the store, and whether the two belong together."""
 
 import logging
+import os
 import sqlite3
 from pathlib import Path
 
@@ -11,7 +12,26 @@ from chatroom.storage.vault import KEYRING_FILE, Vault, open_vault
 
 _log = logging.getLogger(__name__)
 
+STORE_FILE = "chatroom.db"
 _SEAL_PLACE = "meta seal"
+
+
+def has_room(data_dir: Path) -> bool:
+    """Tell whether a room was made in a data directory; nothing is made or opened by this.
+
+    :raises StoreError: nobody can tell.
+    """
+    for file in (STORE_FILE, KEYRING_FILE):
+        try:
+            os.lstat(data_dir / file)
+            return True
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"The data directory {data_dir} cannot be used: {error.strerror}."
+            ) from None
+    return False
 
 
 def open_store(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.Connection]:

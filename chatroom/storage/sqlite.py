@@ -14,7 +14,7 @@ from chatroom.storage import invites, rooms, sanctions, schema
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.history import History
 from chatroom.storage.logs import Logs
-from chatroom.storage.opening import open_store
+from chatroom.storage.opening import STORE_FILE, open_store
 from chatroom.storage.records import (
     Account,
     Audit,
@@ -32,7 +32,6 @@ from chatroom.storage.records import (
 from chatroom.storage.upkeep import Keep, Upkeep
 from chatroom.storage.writer import Writer
 
-STORE_FILE = "chatroom.db"
 _T = TypeVar("_T")
 
 

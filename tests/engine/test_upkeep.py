@@ -19,8 +19,9 @@ from chatroom.storage.compaction import (
     Piece,
     plan,
 )
+from chatroom.storage.opening import STORE_FILE
 from chatroom.storage.records import Post, Ticket, Wanted
-from chatroom.storage.sqlite import STORE_FILE, SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
 from tests.engine.conftest import Running, post
 from tests.harness import PATIENCE

@@ -121,7 +121,7 @@ class _Move:
         for account in self._accounts:
             if account.id.encode() not in there:
                 fresh = replace(account, version=0)
-                self._commit(people.save, fresh, False, True)
+                self._commit(people.save, fresh, True)
             if (found := self._source.load_places(account.id)) is not None:
                 places[account.id] = found
             moved(1)
