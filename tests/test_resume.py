@@ -173,23 +173,6 @@ def test_who_comes_back_gets_exactly_what_was_missed_in_every_room(
     assert '"kind":"leave"' not in bob.seen
 
 
-def test_a_used_ticket_still_holds_for_a_while_and_the_new_one_too(
-    start_server: StartServer,
-) -> None:
-    server = start_server()
-    ann, ticket = register(server, "ann")
-    last = say(ann, "one")["id"]
-    ann.vanish()
-    first, shown = resume(server, ticket, {"lobby": last})
-    fresh = events(shown, "ticket")[0]["ticket"]
-    assert fresh != ticket
-    first.vanish()
-    # As if the answer had been lost: the client knows the old ticket only.
-    second, _ = resume(server, ticket, {"lobby": last})
-    second.vanish()
-    resume(server, fresh, {"lobby": last})
-
-
 def test_a_ticket_survives_a_restart_of_the_server(start_server: StartServer) -> None:
     server = start_server()
     ann, ticket = register(server, "ann")

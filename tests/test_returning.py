@@ -72,7 +72,7 @@ class House:
             account = self.accounts[name] = self.engine.save_account(new)
         paper = Paper()
         member = Member(account.id, EVENTS, paper, lambda last: None)
-        member.has_ticket = True
+        member.ticket = b"ticket"
         seen = self.directory.changes
         _, shown = self.directory.arrive(account, member, seen, cursors or None)
         return member, paper, lines(shown.decode())

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from chatroom.accounts.sanctions import shut_out
@@ -18,6 +19,9 @@ from chatroom.storage.records import USED_SECONDS, Account, Sanction, Ticket
 _log = logging.getLogger(__name__)
 
 TICKET_SECONDS = 86400.0
+FRESH_SECONDS = 3600.0
+"""A younger ticket is given again to who comes back with it; and a visit prolongs its own one
+after so long."""
 
 
 class Tickets:
@@ -30,32 +34,51 @@ class Tickets:
         self._engine = engine
 
     def issue(self, account: Account, used: str = "") -> tuple[str, float] | None:
-        """Return a new ticket and until when it holds, in seconds since the epoch.
+        """Return a ticket and until when it holds, in seconds since the epoch.
 
-        :param used: the ticket that the person came back with; it holds for ten more minutes.
+        :param used: the ticket that the person came back with. One that is new, or was prolonged
+            by a visit just now, is returned again: so many programs share it, and push out no
+            other one. An older one holds for ten more minutes.
         :returns: ``None`` when it cannot be kept just now, or when the account got another
             password, was shut out or deleted since it was loaded.
         """
         ticket = secrets.token_urlsafe(32)
         until = time.time() + TICKET_SECONDS
         try:
-            return (ticket, until) if self._keep(ticket, account, until, used) else None
+            kept = self._engine.load_ticket(digest_of(used)) if used else None
+            if kept is not None and kept.until > until - FRESH_SECONDS:
+                return used, kept.until
+            tickets = [Ticket(digest_of(ticket), account.id, until)]
+            if kept is not None:
+                tickets.append(replace(kept, until=min(kept.until, time.time() + USED_SECONDS)))
+            return (ticket, until) if self._keep(tickets, account.id, account.password_id) else None
         except StoreError as error:  # full disk: people come in all the same
             _log.error("no ticket account=%s reason=%s", account.id, error)
             return None
 
-    def _keep(self, ticket: str, account: Account, until: float, used: str) -> bool:
-        tickets = [Ticket(_digest(ticket), account.id, until)]
-        kept = self._engine.load_ticket(_digest(used)) if used else None
-        if kept is not None:
-            tickets.append(replace(kept, until=min(kept.until, time.time() + USED_SECONDS)))
+    def prolong(self, account_id: str, password_id: str, digest: bytes) -> None:
+        """Let the ticket of a visit that goes on hold for another day.
+
+        So who has stayed for longer than a ticket lasts comes back all the same, also when newer
+        ones have pushed this one out.
+
+        :param password_id: of the password that the visit came in by.
+        :param digest: of the ticket.
+        """
+        ticket = Ticket(digest, account_id, time.time() + TICKET_SECONDS)
+        try:
+            self._keep([ticket], account_id, password_id)
+        except StoreError as error:
+            _log.error("ticket not prolonged account=%s reason=%s", account_id, error)
+
+    def _keep(self, tickets: Sequence[Ticket], account_id: str, password_id: str) -> bool:
         self._engine.save_tickets(tickets)
         # A change that revokes tickets may have come in between, too early for this one. What
         # comes from here on takes this one with it.
-        current = self._engine.load_account_by_id(account.id)
-        is_same = current is not None and current.password_id == account.password_id
-        if not is_same or shut_out(self._engine, account.id) is not None:
-            self._engine.revoke_tickets(account.id)
+        current = self._engine.load_account_by_id(account_id)
+        is_same = current is not None and current.password_id == password_id
+        if not is_same or shut_out(self._engine, account_id) is not None:
+            self._engine.revoke_tickets(account_id)
             return False
         return True
 
@@ -65,7 +88,7 @@ class Tickets:
         :raises UserError: it does not hold, or not any more.
         :raises StoreError: the store cannot be used.
         """
-        kept = self._engine.load_ticket(_digest(ticket))
+        kept = self._engine.load_ticket(digest_of(ticket))
         account = self._engine.load_account_by_id(kept.account_id) if kept else None
         # Looked up again: it may have been revoked before the account was loaded.
         if kept is None or account is None or self._engine.load_ticket(kept.digest) is None:
@@ -75,5 +98,6 @@ class Tickets:
         return account, shut_out(self._engine, account.id)
 
 
-def _digest(ticket: str) -> bytes:
+def digest_of(ticket: str) -> bytes:
+    """Return what is kept of a ticket."""
     return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()

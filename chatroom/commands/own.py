@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from chatroom.accounts.tickets import digest_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
 from chatroom.storage.records import Account
@@ -63,7 +64,8 @@ def _choose_password(context: Context, account: Account, answer: Callable[..., s
         member.password_id = changed.password_id
     finally:
         member.next_password_id = ""
-    if member.has_ticket and (ticket := services.tickets.issue(changed)) is not None:
+    if member.ticket and (ticket := services.tickets.issue(changed)) is not None:
+        member.ticket = digest_of(ticket[0])
         context.dialogue.give_ticket(*ticket)  # the one of this session went with the others
 
 

@@ -75,7 +75,6 @@ class Member:
         "cursors",
         "end",
         "face",
-        "has_ticket",
         "ignores",
         "last_active",
         "next_password_id",
@@ -83,6 +82,7 @@ class Member:
         "password_id",
         "room",
         "since",
+        "ticket",
     )
 
     room: "Room"
@@ -107,8 +107,8 @@ class Member:
         """While busy: the last place that was shown, for each log."""
         self.ignores: frozenset[str] = frozenset()
         """Account ids of whom this session is shown nothing; see ``Room.look_again``."""
-        self.has_ticket = False
-        """Set when the session may come back without a password."""
+        self.ticket = b""
+        """Digest of the ticket by which the session may come back; empty: it has none."""
         self.password_id = ""
         """Of the account's password that it came in by: it lasts no longer than that one."""
         self.next_password_id = ""

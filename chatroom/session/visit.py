@@ -5,6 +5,7 @@ import time
 from concurrent.futures import CancelledError
 
 from chatroom.accounts.sanctions import mute_sentence
+from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
 from chatroom.commands.registry import Context, Registry, Services
 from chatroom.errors import Code, Conflict, Gone, StoreError, UserError
 from chatroom.net.connection import Connection
@@ -47,7 +48,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         reason_left = str(reason)
         # Else the server itself has ended it: a kick, a stop.
         outbox = connection.outbox
-        is_lost = member.has_ticket and (outbox.overflowed or not outbox.input_ended)
+        is_lost = bool(member.ticket) and (outbox.overflowed or not outbox.input_ended)
     finally:
         if services.stopping.is_set():
             # What was posted before the stop is delivered to everybody before anybody leaves.
@@ -123,7 +124,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     try:
         # Held until the history is sent: what comes meanwhile belongs behind it.
         gap = connection.outbox.hold()
-        member.has_ticket = ticket is not None
+        member.ticket = b"" if ticket is None else digest_of(ticket[0])
         places = resumption.places if resumption else None
         while True:
             try:
@@ -196,6 +197,7 @@ def _talk(
     read = dialogue.read
     rate = services.settings.message_rate
     flood = Flood(dialogue)
+    prolong_at = time.monotonic() + FRESH_SECONDS
     while True:
         said = read()
         kind = said.kind
@@ -208,9 +210,14 @@ def _talk(
                     raise Gone("ended")
             else:
                 flood.is_over()
+        now = time.monotonic()
+        if now >= prolong_at and member.ticket:
+            # A program says something every minute: it answers pings.
+            services.tickets.prolong(member.account_id, member.password_id, member.ticket)
+            prolong_at = now + FRESH_SECONDS
         if kind == NOTHING:
             continue
-        member.last_active = time.monotonic()
+        member.last_active = now
         if kind == POST:
             account = person.account
             try:
