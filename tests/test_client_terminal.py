@@ -347,7 +347,7 @@ def test_a_stopping_server_ends_the_program(start_server: StartServer, sit: Sit)
     inside.register("pia")
     server.stop()
     assert inside.end() == 4
-    assert "The server stops. Goodbye." in inside.screen
+    assert "The server stops. Come back" in inside.screen
     assert asked.end() == 3  # out of a read without echo
 
 

@@ -69,7 +69,7 @@ def test_a_new_password_ends_what_the_old_one_opened(room: ServerProcess, way: o
     other = room.join("bystander")
     way(room, name)  # type: ignore[operator]
     assert plain.until_end().endswith(ENDED + "\n")
-    assert program.until_event("control", do="disconnect")["text"] == ENDED
+    assert program.until_event("control", do="disconnect", code="reset")["text"] == ENDED
     assert program.is_closed()
     late = hello(room)
     late.send_event("resume", ticket=ticket)

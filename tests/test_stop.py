@@ -24,10 +24,11 @@ def test_a_stop_tells_everybody_and_frees_the_port(
     outside.until("[y/n]")
     begun = time.monotonic()
     server.process.send_signal(number)
-    assert "The server stops. Goodbye." in inside.until_end()
-    assert "The server stops. Goodbye." in outside.until_end()
-    assert ">control" in program.until_end()
-    assert '>control {"do":"disconnect","text":"The server stops. Goodbye."}' in program.seen
+    sentence = "The server stops. Come back when it runs again."
+    assert sentence in inside.until_end()
+    assert sentence in outside.until_end()
+    assert program.until_event("control", do="disconnect", code="stopping")["text"] == sentence
+    assert program.is_closed()
     assert server.process.wait(STOP_SECONDS) == 0
     assert time.monotonic() - begun < STOP_SECONDS
     with socket.socket() as again:

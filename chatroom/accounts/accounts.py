@@ -199,7 +199,7 @@ class Accounts:
 
         def change(account: Account) -> Account:
             if proven is not None and account.password_id != proven.password_id:
-                raise UserError("Your password was changed from elsewhere just now.")
+                raise UserError("Your password was changed from elsewhere just now.", Code.RESET)
             if code and not is_reset_code(account, code):
                 raise UserError(
                     "That code does not hold any more. Ask for another one.", Code.BAD_CODE

@@ -108,8 +108,10 @@ class Questions:
             except UserError as error:
                 self._wrong += 1
                 if self._wrong > WRONG_ANSWERS:
-                    raise UserError(f"{error} That was the last try. {self._otherwise}") from None
-                self._context.dialogue.tell("error", f"{error} (An empty line gives up.)")
+                    sentence = f"{error} That was the last try. {self._otherwise}"
+                    raise UserError(sentence, error.code, **error.fields) from None
+                again = f"{error} (An empty line gives up.)"
+                self._context.dialogue.tell("error", again, code=error.code, **error.fields)
 
     def own_password(self, text: str) -> Account:
         """Ask for the password of this account until it is right; return the account.

@@ -174,7 +174,7 @@ class Changes:
                     room.look_again()
         for member in person.members:
             if account.password_id not in (member.password_id, member.next_password_id):
-                member.end(member.face.control("disconnect", NEW_PASSWORD))
+                member.end(member.face.control("disconnect", NEW_PASSWORD, code=Code.RESET))
         if account.name != before.name:
             for member in person.members:
                 text = f"You are called {account.name} now."

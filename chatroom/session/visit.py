@@ -88,7 +88,8 @@ def _say_farewell(dialogue: Dialogue, services: Services, reason: str) -> None:
             sentence = "The server restarts. Come back in a moment."
             _say_goodbye(dialogue, "restart", sentence, Code.RESTARTING)
         else:
-            _say_goodbye(dialogue, "disconnect", "The server stops. Goodbye.", Code.STOPPING)
+            sentence = "The server stops. Come back when it runs again."
+            _say_goodbye(dialogue, "disconnect", sentence, Code.STOPPING)
 
 
 def _say_goodbye(dialogue: Dialogue, do: str, text: str, code: Code) -> None:
