@@ -1,6 +1,6 @@
 """Start the chat room server: ``python chatroom_server.py [--port 9797]``."""
 
-from chatroom.server import main
+from chatroom.startup import load
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(load("chatroom.server").main())

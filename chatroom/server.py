@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from chatroom import config
+from chatroom import config, startup
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
 from chatroom.accounts.passwords import Passwords
@@ -39,6 +40,7 @@ from chatroom.net.listener import Listener
 from chatroom.net.tls import Tls
 from chatroom.ops import logs, operator
 from chatroom.ops.flags import Flags
+from chatroom.ops.rehearsal import CHECK_FLAG
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.room import mailbox_of
 from chatroom.session.visit import serve
@@ -49,6 +51,9 @@ from chatroom.storage.records import BAN, Control
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
 from chatroom.text import escape
+
+if TYPE_CHECKING:
+    from chatroom.storage.redis.engine import RedisEngine
 
 _log = logging.getLogger(__name__)
 
@@ -217,6 +222,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="chatroom_server.py", description="A chat room that you run yourself.", parents=[flags]
     )
     operator.add_commands(parser, flags)
+    parser.add_argument(
+        CHECK_FLAG,
+        action="store_true",
+        help="look whether settings, packages and certificate are right, and start nothing",
+    )
     for stream in (sys.stdout, sys.stderr):
         # A name in letters that the console cannot show must not end a sub-command.
         with contextlib.suppress(AttributeError, ValueError):
@@ -228,6 +238,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         run: Callable[[config.Settings], int] = _serve
         if arguments.command:
             run = partial(_operate, arguments)
+        elif arguments.check:
+            run = _check
         return run(settings)
     except SettingError as error:
         print(escape(str(error)), file=sys.stderr)
@@ -247,13 +259,7 @@ def open_engine(settings: config.Settings, keep: Keep | None = None) -> Engine:
     """
     if not settings.engine:
         return SqliteEngine(settings.data_dir, settings.durability, keep)
-    try:
-        from chatroom.storage.redis.engine import RedisEngine
-    except ModuleNotFoundError as error:
-        if error.name != "redis":
-            raise
-        raise StartError(_CLUSTER_MISSING) from None
-    return RedisEngine(
+    return _redis_engine()(
         settings.data_dir,
         settings.engine,
         settings.engine_user,
@@ -263,11 +269,29 @@ def open_engine(settings: config.Settings, keep: Keep | None = None) -> Engine:
     )
 
 
-def _migrate(url: str, settings: config.Settings) -> int:
+def _redis_engine() -> "type[RedisEngine]":
     try:
-        from chatroom.storage.redis.moving import move
-    except ModuleNotFoundError:
-        raise StartError(_CLUSTER_MISSING) from None
+        from chatroom.storage.redis.engine import RedisEngine
+    except ImportError as error:
+        is_missing = error.name == "redis"
+        raise StartError(_CLUSTER_MISSING if is_missing else startup.reason(error)) from None
+    return RedisEngine
+
+
+def _check(settings: config.Settings) -> int:
+    """Look at what a start needs, as far as nothing has to be made, opened or taken for it."""
+    if settings.engine:
+        _redis_engine()
+    if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
+        _tls(settings)
+    print("The settings are right.")
+    return 0
+
+
+def _migrate(url: str, settings: config.Settings) -> int:
+    _redis_engine()
+    from chatroom.storage.redis.moving import move
+
     if not config.is_engine(url):
         raise UserError(f"--to is an address such as redis://HOST:PORT/0, not '{url}'.")
     with lock.held(settings.data_dir):
@@ -301,12 +325,7 @@ def _public_host(settings: config.Settings) -> str:
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
     is_new = not has_room(settings.data_dir)
     where = settings.data_dir.absolute()
-    if is_new and not operator.makes_a_room(arguments):
-        raise StartError(
-            f"There is no room in {where}. Run this in the folder where the server is started, or "
-            "name its data directory with --data-dir."
-        )
-    operator.check(arguments, is_new)
+    operator.check(arguments, where if is_new else None)
     status = _carry_out(arguments, settings)
     if is_new and arguments.command not in operator.KEY_COMMANDS:  # these have said it
         print(escape(f"This is a new room: {where} was made."))

@@ -51,10 +51,10 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         import sys
 
         words = sys.argv[1:] if argv is None else list(argv)
-        if words[:1] in (["send"], ["tail"], ["wait"]):
-            from chatroom.client.scripts import run
-        else:
-            from chatroom.client.start import run
+        from chatroom.startup import load
+
+        is_script = words[:1] in (["send"], ["tail"], ["wait"])
+        run = load("chatroom.client.scripts" if is_script else "chatroom.client.start").run
 
         signal.signal(signal.SIGINT, usual)
         code = run(words)

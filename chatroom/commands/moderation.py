@@ -1,5 +1,6 @@
 """Commands of superusers: grants, kicks, restart."""
 
+import logging
 import time
 
 from chatroom.accounts.accounts import GRANT_WORDS, RESET_SECONDS
@@ -7,8 +8,11 @@ from chatroom.commands.erasure import purge
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import Context, Muted, Registry
 from chatroom.errors import UserError
+from chatroom.ops.rehearsal import rehearse
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
 from chatroom.text import duration, minute, table
+
+_log = logging.getLogger(__name__)
 
 
 def add_to(registry: Registry) -> None:
@@ -81,6 +85,9 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
+        if reason := rehearse(context.services.stopping):
+            _log.warning("restart refused by=%s reason=%s", context.account.name, reason)
+            raise UserError(f"The server was not restarted, it would not come up: {reason}")
         context.services.accounts.audit(context.actor.did("restarted the server"))
         context.reply("The server restarts.")
         context.services.restart(context.account.name)

@@ -33,6 +33,8 @@ KEY_COMMANDS = ("rotate-keys", "rewrap", "keyring")
 """These open no store, only the keyring."""
 
 _PASSPHRASE = "CHATROOM_KEYRING_PASSPHRASE"
+MAKERS = ("add-user", "import-legacy")
+"""These, and the import of a keyring, may begin a room where there is none."""
 INVITE_COMMANDS = ("invite", "invites", "revoke-invite")
 USES_MOST = 10000
 """Accounts that one invitation may be for."""
@@ -101,23 +103,23 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     )
 
 
-def makes_a_room(arguments: argparse.Namespace) -> bool:
-    """Tell whether a sub-command may begin a room where there is none."""
-    is_import = arguments.command == "keyring" and arguments.way == "import"
-    return is_import or arguments.command in ("add-user", "import-legacy")
-
-
-def check(arguments: argparse.Namespace, is_new: bool) -> None:
+def check(arguments: argparse.Namespace, new: Path | None) -> None:
     """Look at the words of a sub-command before anything is opened or made.
 
-    :param is_new: there is no room yet: a password is asked for first, too.
-    :raises StartError: a file cannot be read.
-    :raises UserError: they cannot be used; the sentence says why.
+    :param new: the data directory, when there is no room in it; a password is asked for first then.
+    :raises StartError: there is no room, and this command makes none; or a file cannot be read.
+    :raises UserError: the words cannot be used; the sentence says why.
     """
+    is_import = arguments.command == "keyring" and arguments.way == "import"
+    if new is not None and not is_import and arguments.command not in MAKERS:
+        raise StartError(
+            f"There is no room in {new}. Run this in the folder where the server is started, or "
+            "name its data directory with --data-dir."
+        )
     match arguments.command:
         case "add-user":
             check_name(arguments.user)
-            arguments.password = _new_password(arguments.password_stdin) if is_new else None
+            arguments.password = _new_password(arguments.password_stdin) if new else None
         case "rename-user":
             check_name(arguments.new)
         case "import-legacy":
@@ -125,7 +127,7 @@ def check(arguments: argparse.Namespace, is_new: bool) -> None:
                 arguments.content = arguments.file.read_bytes()
             except OSError as error:
                 raise StartError(f"{arguments.file} cannot be read: {error.strerror}.") from None
-        case "keyring" if arguments.way == "import":
+        case "keyring" if is_import:
             keyring_copy.read(arguments.file)
         case "invite" if not 1 <= arguments.uses <= USES_MOST:
             raise UserError(f"--uses is {arguments.uses}; it must be from 1 to {USES_MOST}.")
