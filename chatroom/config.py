@@ -181,7 +181,12 @@ class Settings:
     )
     line_bytes: int = _setting(8192, _whole(256, 1048576), "longest line in bytes")
     message_rate: float = _setting(
-        10.0, _number(0, 1e6), "lines a second and person, after a burst of 50; 0 = no limit"
+        10.0,
+        _number(0, 1e6),
+        "lines a second and person, after a burst of 50; 0 = no limits for one person",
+    )
+    message_lines: int = _setting(
+        100, _whole(0, _MANY), "lines of a message; 0 = no limit, as without message_rate"
     )
     outbox_bytes: int = _setting(
         1048576, _whole(65536, _MANY), "bytes that may wait for one slow reader"

@@ -92,7 +92,7 @@ class Server:
             throttles = Throttles(settings.login_rate, settings.registrations_per_address)
             self.accounts = Accounts(self.engine, self._passwords, throttles)
             self._sanctions = Sanctions(self.engine)
-            self._directory = Directory(self.engine, settings.rooms)
+            self._directory = Directory(self.engine, settings.rooms, limits=settings)
             self.services = Services(
                 settings,
                 self.engine,

@@ -23,12 +23,13 @@ PATIENCE = 20.0 * float(os.environ.get("CHATROOM_TEST_PATIENCE", "1"))
 PASSWORD = "correct horse"
 QUICK = {
     "CHATROOM_SCRYPT_N": "2",
+    "CHATROOM_MESSAGE_RATE": "0",
     "CHATROOM_LOGIN_RATE": "0",
     "CHATROOM_REGISTRATIONS_PER_ADDRESS": "0",
     "CHATROOM_UNAUTHENTICATED": "0",
     "CHATROOM_UNAUTHENTICATED_PER_ADDRESS": "0",
 }
-"""Settings of a test that is not about the cost of a password, nor about the doors."""
+"""Settings of a test that is not about the cost of a password, the doors, nor the rates."""
 
 
 def no_engine(folder: Path) -> str:

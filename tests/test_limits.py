@@ -5,6 +5,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from chatroom.accounts.rates import BURST, Rates, cost_of
+from chatroom.commands import history, own, own_data, rooms, talking, whois
+from chatroom.commands.registry import Registry
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, ROOT, Peer, ServerProcess
 
@@ -151,3 +156,122 @@ def test_a_person_who_is_being_delayed_does_not_hold_up_the_stop(
     begun = time.monotonic()
     assert server.stop() == 0
     assert time.monotonic() - begun < 5
+
+
+def test_a_rate_outlasts_a_visit(start_server: StartServer) -> None:
+    server = start_server(message_rate=40)
+    watcher, ann = server.join("watcher"), server.program_start()
+    ann.send_event("register", name="ann", password=PASSWORD, ticket=True)
+    begun = time.monotonic()
+    for visit in range(3):
+        ticket = ann.until_event("ticket")["ticket"]
+        for i in range(BURST):
+            ann.send_event("post", text=f"{visit}.{i}.")
+        ann.send_event("command", line="/disconnect")
+        watcher.until(f"ann: {visit}.{BURST - 1}.")
+        assert ann.is_closed()
+        ann = server.program_start()
+        ann.send_event("resume", ticket=ticket)
+    assert time.monotonic() - begun > 2 * BURST / 40 * 0.9
+
+
+def test_rates_are_of_the_account_and_of_the_address_whatever_visits_there_are() -> None:
+    rates = Rates(0.01, 2)
+    assert [rates.of("a", "here").take() > 0 for _ in range(BURST + 1)] == [*[False] * BURST, True]
+    assert rates.of("a", "there").take() > 0
+    other = rates.of("b", "here")
+    assert not any(other.take() > 0 for _ in range(BURST - 1))
+    assert rates.of("new", "here").take() > 0  # two accounts' worth is used up here
+    assert rates.of("new", "elsewhere").take() < 0
+
+
+def test_memory_of_rates_is_bounded() -> None:
+    rates = Rates(0.01, 0)
+    for i in range(50_000):
+        rates.of(str(i), "here")
+    assert len(rates._debts) <= 20_000
+
+
+def test_what_is_dear_is_done_at_once_and_paid_for() -> None:
+    rate = Rates(10, 0).of("a", "here")
+    assert rate.take(100) < 0
+    assert 4.5 < rate.take() < 5.5  # of ten seconds five are the burst
+    assert cost_of("hello") == 1
+    assert cost_of("\n" * 79) == cost_of("x" * 80 * 79) == 8.9
+
+
+def test_every_command_that_costs_work_or_is_told_to_others_says_what_it_takes() -> None:
+    registry = Registry()
+    for family in (talking, rooms, history, own, own_data, whois):
+        family.add_to(registry)
+    cheap = {"messageto", "reply", "me", "disconnect", "claim"}
+    assert {c.name for c in registry._commands.values() if c.cost <= 1} == cheap
+    assert registry.cost("/SEARCH x") == 20
+    assert registry.cost("/nonsense") == registry.cost("/") == 1
+
+
+def test_a_message_has_so_many_lines_at_most(start_server: StartServer) -> None:
+    server = start_server(message_rate=1000, message_lines=100)
+    ann = server.program_peer("ann")
+    ann.send_event("post", text="\n".join("x" * 101), cid="1")
+    refused = ann.until_event("result", cid="1")
+    assert (refused["ok"], refused["code"]) == (False, "too-long")
+    assert refused["text"].startswith("A message has at most 100 lines; it was not sent.")
+    ann.send_event("post", text="\n".join("x" * 100), cid="2")
+    ann.until_event("message", cid="2")
+
+
+CALM = """
+import sys
+sys.path.insert(0, {root!r})
+from chatroom.rooms import comings
+comings.CALM_SECONDS = 0.5
+from chatroom.server import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def calm(start_server: StartServer, tmp_path: Path) -> ServerProcess:
+    """A server with rates, where of a person a line each half second tells of comings."""
+    script = tmp_path / "calm.py"
+    script.write_text(CALM.format(root=str(ROOT)))
+    return start_server(program=(sys.executable, str(script)), message_rate=1000)
+
+
+def test_who_comes_and_goes_all_the_time_is_told_of_now_and_then_and_rightly_in_the_end(
+    calm: ServerProcess,
+) -> None:
+    ann = calm.join("ann")
+    ann.send("/create dev")
+    ann.until("you talk there now")
+    bob = calm.program_peer("bob")
+    begun = time.monotonic()
+    for i in range(101):
+        bob.send_event("command", line="/join dev" if i % 2 == 0 else "/leave dev", cid=str(i))
+        bob.until_event("result", cid=str(i))
+    took = time.monotonic() - begun
+    cat = calm.join("cat")  # sees the last line only if it comes after her
+    cat.send("/join dev")
+    ann.until("cat has joined")
+    bob.send_event("command", line="/leave dev")
+    ann.until("bob has left")
+    lines = [line for line in ann.seen.splitlines() if "bob has" in line and "lobby" not in line]
+    assert len(lines) <= 3 + 2 * took
+    bob.send_event("command", line="/disconnect")
+    for peer in (ann, cat):
+        peer.until_match(r"#lobby \| bob has left|^[^#]*bob has left")
+
+
+def test_who_came_meanwhile_is_told_that_somebody_is_back(calm: ServerProcess) -> None:
+    ann, bob = calm.join("ann"), calm.join("bob")
+    ann.send("/create dev")
+    bob.send("/join dev")
+    ann.until("bob has joined")
+    bob.send("/leave", "x")
+    ann.until("bob: x")
+    cat = calm.join("cat")
+    cat.send("/join dev")
+    cat.until("You talk in #dev now; 2 people are here.")
+    bob.send("/join dev")
+    cat.until("bob has joined")

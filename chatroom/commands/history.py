@@ -39,7 +39,9 @@ _SETTLE_SECONDS = 3.0
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command("history", "[N] [from DATE|ID] [before ID]", "what was said in this room")
+    @registry.command(
+        "history", "[N] [from DATE|ID] [before ID]", "what was said in this room", cost=5
+    )
     def history(
         context: Context, number: int | None, start: float | Id | None, before: Id | None
     ) -> None:
@@ -49,7 +51,10 @@ def add_to(registry: Registry) -> None:
         context.reply_at_length("\n".join([f"History of #{log}:", *lines]))
 
     @registry.command(
-        "search", "WORDS [in ROOM] [from USER] [since DATE]", "find messages in your rooms and mail"
+        "search",
+        "WORDS [in ROOM] [from USER] [since DATE]",
+        "find messages in your rooms and mail",
+        cost=20,
     )
     def search(
         context: Context,
@@ -71,7 +76,11 @@ def add_to(registry: Registry) -> None:
         context.reply_at_length("\n".join(lines) or "Nothing was found.")
 
     @registry.command(
-        "delete", "[ID]", "remove a message of yours, the last one without ID", others=SUPERUSER
+        "delete",
+        "[ID]",
+        "remove a message of yours, the last one without ID",
+        others=SUPERUSER,
+        cost=5,
     )
     def delete(context: Context, which: Id | None) -> None:
         log, engine = context.member.room.log, context.services.engine

@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command("changepassword", "", "choose another password")
+    @registry.command("changepassword", "", "choose another password", cost=5)
     def change_password(context: Context) -> None:
         questions = Questions(context, "Nothing was changed.")
         account = questions.own_password("Your old password:")
@@ -27,7 +27,9 @@ def add_to(registry: Registry) -> None:
             "one."
         )
 
-    @registry.command("ignore", "[USER]", "see nothing more of somebody; alone: whom you ignore")
+    @registry.command(
+        "ignore", "[USER]", "see nothing more of somebody; alone: whom you ignore", cost=5
+    )
     def ignore(context: Context, account: Account | None) -> None:
         services = context.services
         if account is not None:
@@ -38,7 +40,7 @@ def add_to(registry: Registry) -> None:
         names = sorted(one.name for one in found if one is not None)
         context.reply(f"You ignore: {', '.join(names)}" if names else "You ignore nobody.")
 
-    @registry.command("unignore", "USER", "see again what somebody says")
+    @registry.command("unignore", "USER", "see again what somebody says", cost=5)
     def unignore(context: Context, account: Account) -> None:
         context.services.accounts.unignore(context.account, account)
         context.reply(f"You see {account.name} again.")

@@ -26,13 +26,17 @@ _SETTLE_SECONDS = 5.0
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command("export", "", "your account, your messages and your mail as JSON lines")
+    @registry.command(
+        "export", "", "your account, your messages and your mail as JSON lines", cost=50
+    )
     def export(context: Context) -> None:
         with one_at_a_time(context):
             _export(context)
         context.reply("")  # the last line is the end; a program waits for its >result
 
-    @registry.command("deleteaccount", "", "erase your account and all your messages for good")
+    @registry.command(
+        "deleteaccount", "", "erase your account and all your messages for good", cost=5
+    )
     def delete_account(context: Context) -> None:
         account, engine = context.account, context.services.engine
         if account.grant == SUPERUSER and engine.superusers() == 1:

@@ -15,18 +15,17 @@ from typing import Any, Protocol
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
+from chatroom.accounts.rates import cost_of
 from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
-from chatroom.commands.grammar import VALUES, cut_clauses, is_length, length
+from chatroom.commands.arguments import ECHO_LONGEST, first_word, read
 from chatroom.config import Settings
 from chatroom.errors import Code, Gone, StoreError, Unconfirmed, UserError
-from chatroom.names import room_name
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Post
-from chatroom.text import can_be_seen
 
 _log = logging.getLogger(__name__)
 
@@ -213,6 +212,8 @@ class Command:
     needs: Needs = Needs.NOTHING
     muted: Muted = Muted.MAY
     """What somebody who is muted may do with it."""
+    cost: float = 1.0
+    """What it takes of the person's rate, in lines: by its work, and by whom it is told to."""
 
     @property
     def form(self) -> str:
@@ -222,12 +223,6 @@ class Command:
     def allows(self, account: Account) -> bool:
         """Tell whether this account may use the command."""
         return account.grant <= self.grant
-
-
-_REASON_LONGEST = 200
-_ECHO_LONGEST = 40
-"""Characters of what was typed that a refusal repeats."""
-_REST = frozenset({"TEXT", "WORDS", "reason"})
 
 
 class Registry:
@@ -245,12 +240,13 @@ class Registry:
         others: int = SUPERUSER,
         needs: Needs = Needs.NOTHING,
         muted: Muted = Muted.MAY,
+        cost: float = 1.0,
     ) -> Callable[[Handler], Handler]:
         """Enter the decorated function as the handler of ``/name``."""
 
         def enter(handler: Handler) -> Handler:
             self._commands[name] = Command(
-                name, usage, summary, handler, grant, others, needs, muted
+                name, usage, summary, handler, grant, others, needs, muted, cost
             )
             return handler
 
@@ -268,7 +264,7 @@ class Registry:
         name = word.removeprefix("/").lower()
         command = self._commands.get(name)
         if command is None:
-            name = name[:_ECHO_LONGEST]
+            name = name[:ECHO_LONGEST]
             names = [c.name for c in self.allowed(account)]
             near = difflib.get_close_matches(name, names, 3, 0.5)
             hint = f" Did you mean {' or '.join('/' + n for n in near)}?" if near else ""
@@ -280,17 +276,22 @@ class Registry:
             raise UserError(f"/{command.name} is for superusers only.", Code.NOT_ALLOWED)
         return command
 
+    def cost(self, line: str) -> float:
+        """Return what a command line costs, in lines; what is no command is a line."""
+        command = self._commands.get(first_word(line.strip())[0].removeprefix("/").lower())
+        return cost_of(line) + (command.cost - 1.0 if command else 0.0)
+
     def run(self, context: Context, line: str) -> None:
         """Find, check and carry out one command line; every failure is answered.
 
         :param line: cleaned, starting with ``/``.
         :raises Gone: the peer left while it was asked something.
         """
-        word, rest = _first_word(line.strip())
+        word, rest = first_word(line.strip())
         try:
             command = self.find(word, context.account)
             context.row = command
-            values = _arguments(command, rest, context.services.accounts)
+            values = read(command.usage, command.form, rest, context.services.accounts)
             _check_needs(command, context, values)
             _check_muted(command, context, values)
             # Superusers' acts are told apart in the log; what they name is never a message.
@@ -318,37 +319,6 @@ class Registry:
             )
 
 
-def _arguments(command: Command, rest: str, accounts: Accounts) -> list[Any]:
-    """Return the handler's arguments, checked; ``None`` for one that is missing."""
-    values: list[Any] = []
-    usage, rest, clauses = cut_clauses(command.usage, rest)
-    tokens = usage.split()
-    for i, token in enumerate(tokens):
-        word = token.strip("[]")
-        # Any white space separates; the rest of the line keeps what is inside it.
-        before = rest
-        given, rest = (rest, "") if word in _REST else _first_word(rest)
-        # Digits are the [N] that may follow; @20 is somebody.
-        may_be_number = token[0] == "[" and "[N]" in tokens[i + 1 :]
-        is_number = may_be_number and given.isascii() and given.isdigit()
-        is_next = given and is_length(word) and not is_number and length(word, given) is None
-        if is_number or is_next:
-            given, rest = "", before
-        if not given:
-            if token.startswith("["):
-                values.append(None)
-                continue
-            wrong = _first_word(rest)[0][:_ECHO_LONGEST]
-            what = f"'{wrong}' stands where {word} should" if wrong else f"{word} is missing"
-            raise UserError(f"{what}. Type {command.form}", Code.USAGE)
-        values.append(_value(command, word, given, accounts))
-    if rest:
-        raise UserError(f"'{rest[:_ECHO_LONGEST]}' is too much. Type {command.form}", Code.USAGE)
-    for word, clause in clauses:
-        values.append(None if clause is None else _value(command, word, clause, accounts))
-    return values
-
-
 def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
     room = context.member.room
     is_asked = command.needs is Needs.OWNER or any(value is not None for value in values)
@@ -364,33 +334,3 @@ def _check_muted(command: Command, context: Context, values: list[Any]) -> None:
     spoken = values if command.muted is Muted.MAY_LOOK else values[-1:]
     if command.muted in (Muted.MAY_LOOK, Muted.WITHOUT_TEXT) and any(v is not None for v in spoken):
         context.check_voice()
-
-
-def _first_word(line: str) -> tuple[str, str]:
-    words = line.split(None, 1)
-    return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
-
-
-def _value(command: Command, word: str, given: str, accounts: Accounts) -> Any:
-    if word == "USER":
-        return accounts.find(given.removeprefix("@"))
-    if word == "USER|ADDRESS/PREFIX":
-        return _value(command, "ADDRESS/PREFIX" if "/" in given else "USER", given, accounts)
-    if word == "ROOM":
-        return room_name(given)
-    if is_length(word):
-        return length(word, given)
-    if word in VALUES:
-        try:
-            return VALUES[word](given)
-        except UserError as error:
-            raise UserError(f"{error} Type {command.form}", Code.USAGE) from None
-    if word in _REST and not can_be_seen(given):
-        raise UserError(f"There is nothing to be seen in {word}. Type {command.form}", Code.EMPTY)
-    if word == "reason" and len(given) > _REASON_LONGEST:
-        raise UserError(f"A reason has at most {_REASON_LONGEST} characters.", Code.TOO_LONG)
-    if ("|" in word or word == "private") and given not in word.split("|"):
-        allowed = " or ".join(word.split("|"))
-        wrong = f"'{given[:_ECHO_LONGEST]}' must be {allowed}"
-        raise UserError(f"{wrong}. Type {command.form}", Code.USAGE)
-    return given

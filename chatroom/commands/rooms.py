@@ -9,24 +9,26 @@ from chatroom.text import table
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command("join", "ROOM", "come into a room and talk there")
+    @registry.command("join", "ROOM", "come into a room and talk there", cost=5)
     def join(context: Context, name: str) -> None:
         memberships = context.services.directory.memberships
         _talk_in(context, _here(memberships.join(context.person, context.member, name)))
 
-    @registry.command("room", "ROOM", "talk in another one of your rooms")
+    @registry.command("room", "ROOM", "talk in another one of your rooms", cost=2)
     def switch(context: Context, name: str) -> None:
         memberships = context.services.directory.memberships
         _talk_in(context, _here(memberships.switch(context.person, context.member, name)))
 
-    @registry.command("leave", "[ROOM]", "be in a room no more; without ROOM the current one")
+    @registry.command(
+        "leave", "[ROOM]", "be in a room no more; without ROOM the current one", cost=5
+    )
     def leave(context: Context, name: str | None) -> None:
         memberships = context.services.directory.memberships
         room = memberships.leave(context.person, context.member, name)
         now = context.member.room.log
         _talk_in(context, f"You have left #{room.log}. You talk in #{now} now.")
 
-    @registry.command("rooms", "", "the rooms that you may join")
+    @registry.command("rooms", "", "the rooms that you may join", cost=10)
     def rooms(context: Context) -> None:
         visible = context.services.directory.memberships.visible(context.account.id)
         rows = [
@@ -41,6 +43,7 @@ def add_to(registry: Registry) -> None:
         "what this room is about; its owner sets it (- takes it away)",
         needs=Needs.OWNER_TO_CHANGE,
         muted=Muted.MAY_LOOK,
+        cost=5,
     )
     def topic(context: Context, text: str | None) -> None:
         room = context.member.room
@@ -57,6 +60,7 @@ def add_to(registry: Registry) -> None:
         "ROOM [private]",
         "make a room of your own and talk there",
         muted=Muted.MAY_LOOK,
+        cost=2,
     )
     def create(context: Context, name: str, private: str | None) -> None:
         memberships = context.services.directory.memberships
@@ -70,6 +74,7 @@ def add_to(registry: Registry) -> None:
         "let somebody into this private room",
         needs=Needs.OWNER,
         muted=Muted.MAY_LOOK,
+        cost=5,
     )
     def invite(context: Context, account: Account) -> None:
         room, directory = context.member.room, context.services.directory
@@ -80,14 +85,18 @@ def add_to(registry: Registry) -> None:
             context.reply(f"{account.name} is not here, and may come into #{room.log} later.")
 
     @registry.command(
-        "uninvite", "USER", "take an invitation back; who is inside has to go", needs=Needs.OWNER
+        "uninvite",
+        "USER",
+        "take an invitation back; who is inside has to go",
+        needs=Needs.OWNER,
+        cost=5,
     )
     def uninvite(context: Context, account: Account) -> None:
         room = context.member.room
         context.services.directory.memberships.uninvite(room, account)
         context.reply(f"{account.name} may not come into #{room.log} any more.")
 
-    @registry.command("remove", "USER", "send somebody out of this room", needs=Needs.OWNER)
+    @registry.command("remove", "USER", "send somebody out of this room", needs=Needs.OWNER, cost=5)
     def remove(context: Context, account: Account) -> None:
         room = context.member.room
         context.services.directory.memberships.remove(room, account, context.account)

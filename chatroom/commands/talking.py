@@ -18,7 +18,9 @@ _KEPT_SECONDS = 20.0
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command("help", "[command]", "what you may do here, or the details of one command")
+    @registry.command(
+        "help", "[command]", "what you may do here, or the details of one command", cost=2
+    )
     def show_help(context: Context, word: str | None) -> None:
         if word is not None:
             command = registry.find(word, context.account)
@@ -29,7 +31,7 @@ def add_to(registry: Registry) -> None:
         forms = [command.form for command in registry.allowed(context.account)]
         context.reply("\n".join(lines), commands=forms)
 
-    @registry.command("viewusers", "", "who is here")
+    @registry.command("viewusers", "", "who is here", cost=2)
     def view_users(context: Context) -> None:
         rows = [
             (
@@ -63,7 +65,7 @@ def add_to(registry: Registry) -> None:
             raise UserError("Who wrote to you last has no account any more.")
         _send(context, account, text)
 
-    @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N")
+    @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N", cost=5)
     def mail(context: Context, number: int | None) -> None:
         engine, box = context.services.engine, context.person.mailbox
         posts = context.member.seen(engine.read(box.log, 0, box.delivered, number or MAIL_PAGE))
@@ -80,6 +82,7 @@ def add_to(registry: Registry) -> None:
         "[45m] [reason]",
         "hold messages back until /free or for a time",
         muted=Muted.WITHOUT_TEXT,
+        cost=5,
     )
     def go_busy(context: Context, seconds: float | None, reason: str | None) -> None:
         if seconds is not None and not 0 < seconds <= BUSY_LONGEST:
@@ -87,7 +90,7 @@ def add_to(registry: Registry) -> None:
         context.services.directory.busy.begin(context.person, reason or "", seconds or 0.0)
         context.reply("")  # the person is told by >control; a program waits for its >result
 
-    @registry.command("free", "", "show what was missed while busy, and go on")
+    @registry.command("free", "", "show what was missed while busy, and go on", cost=5)
     def go_free(context: Context) -> None:
         if not context.services.directory.busy.end(context.person):
             raise UserError("You are free already. /busy holds messages back.")

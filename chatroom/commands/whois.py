@@ -13,7 +13,9 @@ from chatroom.text import duration, minute, table
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command("whois", "USER", "who somebody is; superusers see addresses and sanctions")
+    @registry.command(
+        "whois", "USER", "who somebody is; superusers see addresses and sanctions", cost=2
+    )
     def whois(context: Context, account: Account) -> None:
         services = context.services
         found = services.directory.elsewhere.presence(account.id)

@@ -7,7 +7,10 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 
+from chatroom.accounts.rates import rates_for
+from chatroom.config import Settings
 from chatroom.errors import Conflict, Refusal
+from chatroom.rooms import comings
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.catalogue import Catalogue, may_enter
 from chatroom.rooms.changes import Changes
@@ -43,14 +46,21 @@ class Directory:
     :param engine: keeps the logs, the rooms, and where people are.
     :param rooms: number of rooms that people may create; 0 = no limit.
     :param away_seconds: time to come back after a lost connection without being announced.
+    :param limits: how much people may do; ``None``: as much as they like.
     :raises StoreError: the rooms cannot be read.
     """
 
     def __init__(
-        self, engine: Engine, rooms: int = ROOMS, away_seconds: float = AWAY_SECONDS
+        self,
+        engine: Engine,
+        rooms: int = ROOMS,
+        away_seconds: float = AWAY_SECONDS,
+        limits: Settings | None = None,
     ) -> None:
         self._engine = engine
         self._away_seconds = away_seconds
+        self.rates = rates_for(limits) if limits else None
+        """``None``: nobody's lines and commands are limited."""
         # The directory's lock, outermost of directory → room → stripe. Guards the tables of
         # people and of rooms, the fields of the people, and what is to be saved of them. No I/O
         # under it but the engine's queue, and following the log of a mailbox or a new room.
@@ -63,7 +73,13 @@ class Directory:
         self._keeper = PlaceKeeper(engine, self._clock, self._lock, self._people)
         self.busy = Busy(engine, self._clock, self._lock)
         self.memberships = Memberships(
-            engine, self._lock, self._people, self._catalogue, self._keeper
+            engine,
+            self._lock,
+            self._people,
+            self._catalogue,
+            self._keeper,
+            self._clock,
+            comings.CALM_SECONDS if self.rates else 0.0,
         )
         self._changes = Changes(
             engine, self._clock, self._lock, self._people, self._catalogue, self.memberships

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from chatroom.errors import Code, UserError
 from chatroom.rooms.catalogue import Catalogue, Taken
+from chatroom.rooms.clock import Clock
+from chatroom.rooms.comings import Comings
 from chatroom.rooms.keeper import PlaceKeeper
 from chatroom.rooms.missed import last_lines
 from chatroom.rooms.person import Person
@@ -24,6 +26,8 @@ class Memberships:
     :param people: the directory's table of who is here.
     :param catalogue: the rooms.
     :param keeper: saves where people are.
+    :param clock: tells of comings and goings later.
+    :param calm_seconds: see ``Comings``.
     """
 
     def __init__(
@@ -33,12 +37,15 @@ class Memberships:
         people: dict[str, Person],
         catalogue: Catalogue,
         keeper: PlaceKeeper,
+        clock: Clock,
+        calm_seconds: float,
     ) -> None:
         self._engine = engine
         self._lock = lock
         self._people = people
         self._catalogue = catalogue
         self._keeper = keeper
+        self._comings = Comings(clock, lock, self._append, calm_seconds)
 
     # -- one's own rooms ---------------------------------------------------------------------
 
@@ -154,8 +161,15 @@ class Memberships:
         :param origin: ``ELSEWHERE``: tell those at other nodes only.
         """
         others = len(room.people) - (account_id in room.people)
-        if others or room is self._catalogue.lobby:
+        if not others and room is not self._catalogue.lobby:
+            self._comings.locked_forget(room, account_id)
+        elif origin is not None:
             self._engine.append(Post(room.log, kind, account_id, name, origin=origin))
+        else:
+            self._comings.locked_tell(room, kind, account_id, name)
+
+    def _append(self, room: Room, kind: str, account_id: str, name: str) -> None:
+        self._engine.append(Post(room.log, kind, account_id, name))
 
     def visible(self, account_id: str) -> list[tuple[RoomRecord, int]]:
         """Return the rooms that exist for an account, each with the number of people here."""

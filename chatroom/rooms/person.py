@@ -5,11 +5,9 @@ import time
 
 from chatroom.rooms.clock import Alarm
 from chatroom.rooms.room import Member, Room
-from chatroom.storage.records import SUPERUSER, Account, Places, Presence, Seat
+from chatroom.storage.records import Account, Places, Presence, Seat
 
 FREE = "free"
-BURST = 50
-"""Lines that a person may send at once before the rate counts."""
 
 
 class Person:
@@ -20,8 +18,6 @@ class Person:
     """
 
     __slots__ = (
-        "_due",
-        "_pace_lock",
         "account",
         "away_alarm",
         "away_until",
@@ -59,8 +55,6 @@ class Person:
         """Where the last session was when it ended."""
         self.is_deleted = False
         """The account is gone: nothing is kept any more."""
-        self._pace_lock = threading.Lock()  # guards _due; nothing is taken under it
-        self._due = 0.0
 
     @property
     def logs(self) -> tuple[Room, ...]:
@@ -110,18 +104,3 @@ class Person:
         return Presence(
             account.id, account.name, account.grant, self.busy_text(), active, rooms, seats
         )
-
-    def pace(self, rate: float) -> float:
-        """Count one line; return the seconds to wait before it is handled.
-
-        :param rate: lines a second, 0 = no limit. Superusers are not limited.
-
-        A virtual-scheduling leaky bucket (ITU-T I.371, GCRA): the due time moves on by one
-        interval a line and may be ahead of the clock by a burst.
-        """
-        if not rate or self.account.grant == SUPERUSER:
-            return 0.0
-        now = time.monotonic()
-        with self._pace_lock:
-            self._due = max(self._due, now) + 1.0 / rate
-            return self._due - now - BURST / rate

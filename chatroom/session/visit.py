@@ -4,6 +4,7 @@ import logging
 import time
 from concurrent.futures import CancelledError
 
+from chatroom.accounts.rates import cost_of
 from chatroom.accounts.sanctions import mute_sentence
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
 from chatroom.commands.registry import Context, Registry, Services
@@ -17,7 +18,7 @@ from chatroom.session.dialogue import Dialogue
 from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST
 from chatroom.session.flood import Flood
 from chatroom.session.login import GivenUp, Login
-from chatroom.storage.records import TEXT, Post
+from chatroom.storage.records import SUPERUSER, TEXT, Post
 
 _log = logging.getLogger(__name__)
 
@@ -191,21 +192,30 @@ def _welcome(person: Person, member: Member, history: bytes, directory: Director
     return first
 
 
+def _too_many_lines(most: int) -> str:
+    return f"A message has at most {most} lines; it was not sent. Send it in parts."
+
+
 def _talk(
     dialogue: Dialogue, services: Services, registry: Registry, person: Person, member: Member
 ) -> None:
     """Handle line after line until the person leaves. :raises Gone: the peer has left."""
     read = dialogue.read
-    rate = services.settings.message_rate
+    rates, most_lines = services.directory.rates, services.settings.message_lines
+    rate = rates.of(member.account_id, dialogue.network) if rates else None
+    if rate:
+        rate.take()  # a visit costs a line, too
     flood = Flood(dialogue)
     prolong_at = time.monotonic() + FRESH_SECONDS
     while True:
         said = read()
         kind = said.kind
-        if rate:
-            delay = person.pace(rate)
+        # Superusers are not limited.
+        if rates and rate and person.account.grant != SUPERUSER:
+            is_command = kind == COMMAND
+            delay = rate.take(registry.cost(said.text) if is_command else cost_of(said.text))
             if delay > 0:
-                flood.note(rate)
+                flood.note(rates.rate)
                 services.stopping.wait(delay)
                 if dialogue.connection.outbox.input_ended:
                     raise Gone("ended")
@@ -224,6 +234,8 @@ def _talk(
             try:
                 if (mute := services.sanctions.mute_of(account.id)) is not None:
                     raise UserError(mute_sentence(mute), Code.MUTED)
+                if rates and most_lines and said.text.count("\n") >= most_lines:
+                    raise UserError(_too_many_lines(most_lines), Code.TOO_LONG)
                 room = member.room
                 if said.room:
                     room = services.directory.joined_room(person, said.room)

@@ -1,0 +1,113 @@
+"""Rates: how much one account, and all of one address, may ask for.
+
+They outlast visits: leaving and coming back, other sessions and new accounts make nothing free.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+
+from chatroom.config import Settings
+
+BURST = 50
+"""Lines that an account may send at once before the rate counts."""
+ROW = 80
+"""Characters of a text that fill a row of a terminal."""
+ROWS_FREE = 10
+"""Rows that cost as much as one line."""
+_SHARE = 5
+"""Of the connections of one address one in so many may use the whole rate of a person at once."""
+_MOST_KEPT = 20_000
+"""Accounts and addresses that are remembered; who came longest ago goes first."""
+
+
+def cost_of(text: str) -> float:
+    """Return what a text costs by the rows that it fills: 1 for a line, 11 for a hundred of them.
+
+    Any thread.
+    """
+    return 1.0 + (text.count("\n") + len(text) // ROW) / ROWS_FREE
+
+
+class _Debt:
+    """When all would be evenly due that was taken so far (monotonic seconds)."""
+
+    __slots__ = ("due",)
+
+    def __init__(self) -> None:
+        self.due = 0.0
+
+
+class Rates:
+    """The rates of accounts and addresses, in bounded memory. Any thread may call the methods.
+
+    :param rate: lines a second of one account, above 0.
+    :param people: accounts of one address that may use all of theirs at once; 0 = no limit.
+
+    A virtual-scheduling leaky bucket (ITU-T I.371, GCRA): what is taken moves the due time on, and
+    that may be ahead of the clock by a burst.
+    """
+
+    def __init__(self, rate: float, people: float) -> None:
+        self.rate = rate
+        self._people = people
+        # Guards the table and all debts; nothing is taken under it.
+        self._lock = threading.Lock()
+        self._debts: OrderedDict[str, _Debt] = OrderedDict()
+
+    def of(self, account_id: str, network: str) -> "Rate":
+        """Return what a visit takes from.
+
+        :param network: what counts as one address.
+        """
+        with self._lock:
+            own = self._debt(account_id)
+            return Rate(self._lock, own, self._debt("/" + network), self.rate, self._people)
+
+    def _debt(self, key: str) -> _Debt:
+        debt = self._debts.setdefault(key, _Debt())
+        self._debts.move_to_end(key)
+        if len(self._debts) > _MOST_KEPT:
+            self._debts.popitem(last=False)
+        return debt
+
+
+def rates_for(settings: Settings) -> Rates | None:
+    """Return the rates for these settings; ``None``: nobody is limited."""
+    rate = settings.message_rate
+    return Rates(rate, settings.connections_per_address / _SHARE) if rate else None
+
+
+class Rate:
+    """What a visit takes its lines from; made by :class:`Rates`. Any thread."""
+
+    __slots__ = ("_address", "_lock", "_own", "_people", "_rate")
+
+    def __init__(
+        self, lock: threading.Lock, own: _Debt, address: _Debt, rate: float, people: float
+    ) -> None:
+        self._lock = lock
+        self._own = own
+        self._address = address
+        self._rate = rate
+        self._people = people
+
+    def take(self, cost: float = 1.0) -> float:
+        """Count what is asked for; return the seconds to wait before it is done.
+
+        :param cost: in lines. What is dear is done as soon as a line would be; then it is paid for.
+        """
+        rate, now = self._rate, time.monotonic()
+        with self._lock:
+            wait = _take(self._own, cost, rate, now)
+            if self._people:
+                # The burst is that of as many accounts, too.
+                share = self._people
+                wait = max(wait, _take(self._address, cost / share, rate, now, 1.0 / share))
+        return wait
+
+
+def _take(debt: _Debt, cost: float, rate: float, now: float, line: float = 1.0) -> float:
+    due = max(debt.due, now)
+    debt.due = due + cost / rate
+    return due - now - (BURST - line) / rate

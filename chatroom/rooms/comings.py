@@ -1,0 +1,112 @@
+"""Comings and goings that come too fast: one line, the rest told together."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+
+from chatroom.errors import StoreError
+from chatroom.rooms.clock import Clock
+from chatroom.rooms.room import Room
+from chatroom.storage.records import JOIN, LEAVE
+
+CALM_SECONDS = 5.0
+"""Time for which nothing more is told of somebody who has just come or gone."""
+
+Tell = Callable[[Room, str, str, str], None]
+"""Tells those in a room, under the directory's lock: room, kind, account id, name."""
+
+
+class _Told:
+    """What was told last of somebody in a room."""
+
+    __slots__ = ("is_waiting", "kind", "must_tell", "name", "time")
+
+    def __init__(self, kind: str, now: float) -> None:
+        self.kind = kind
+        self.time = now
+        self.is_waiting = False
+        """It has changed since, and is looked at when the time is over."""
+        self.must_tell = False
+        """Somebody has come into the room meanwhile, who has not seen what was told."""
+        self.name = ""
+
+
+class Comings:
+    """Lets at most one line a room be told of somebody in a time; then it tells how it is.
+
+    So who comes and goes all the time fills no screen, and what was told last is right: who is
+    here, or is not. Methods that begin with ``locked_`` are called under the directory's lock.
+
+    :param clock: tells later.
+    :param lock: the directory's; it guards the table.
+    :param tell: tells it now.
+    :param calm_seconds: the time; 0: everything is told at once.
+    """
+
+    def __init__(self, clock: Clock, lock: threading.Lock, tell: Tell, calm_seconds: float) -> None:
+        self._clock = clock
+        self._lock = lock
+        self._tell = tell
+        self._calm_seconds = calm_seconds
+        # By room and account, what was told longest ago first; what is too old is dropped.
+        self._told: OrderedDict[tuple[str, str], _Told] = OrderedDict()
+        self._waiting: dict[str, dict[str, _Told]] = {}  # by room, then by account
+
+    def locked_tell(self, room: Room, kind: str, account_id: str, name: str) -> None:
+        """Tell of a coming or going now, or later how it is then."""
+        assert self._lock.locked()
+        if not self._calm_seconds:
+            self._tell(room, kind, account_id, name)
+            return
+        now = time.monotonic()
+        self._drop(now)
+        if kind == JOIN:
+            for one, other in self._waiting.get(room.log, {}).items():
+                other.must_tell |= one != account_id
+        key = (room.log, account_id)
+        told = self._told.get(key)
+        if told is None:
+            self._told[key] = _Told(kind, now)
+            self._tell(room, kind, account_id, name)
+            return
+        told.name = name
+        if not told.is_waiting:
+            told.is_waiting = True
+            self._waiting.setdefault(room.log, {})[account_id] = told
+            left = told.time + self._calm_seconds - now
+            self._clock.after(left, partial(self._tell_how_it_is, room, account_id))
+
+    def locked_forget(self, room: Room, account_id: str) -> None:
+        """Nobody was there to be told: whoever comes next has seen nothing of it."""
+        told = self._told.get((room.log, account_id))
+        if told is not None and told.is_waiting:
+            told.must_tell = True
+        elif told is not None:
+            del self._told[room.log, account_id]
+
+    def _drop(self, now: float) -> None:
+        while self._told:
+            key, told = next(iter(self._told.items()))
+            if told.is_waiting or now - told.time < self._calm_seconds:
+                return
+            del self._told[key]
+
+    def _tell_how_it_is(self, room: Room, account_id: str) -> None:
+        with self._lock:
+            told = self._told.pop((room.log, account_id), None)
+            waiting = self._waiting.get(room.log, {})
+            waiting.pop(account_id, None)
+            if not waiting:
+                self._waiting.pop(room.log, None)
+            if told is None:
+                return
+            kind = JOIN if account_id in room.people else LEAVE
+            if kind == told.kind and not told.must_tell:
+                return
+            self._told[(room.log, account_id)] = _Told(kind, time.monotonic())
+            try:
+                self._tell(room, kind, account_id, told.name)
+            except StoreError:
+                return  # the server stops: nobody is left to be told
