@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ import simplecrypt
 from Crypto.Hash import HMAC, SHA256
 from Crypto.Protocol.KDF import PBKDF2
 
-from chatroom.errors import Damaged
-from chatroom.storage.vault import Vault, open_vault
+from chatroom.client.credentials import password_from_file
+from chatroom.errors import Damaged, SettingError, UserError, VaultError
+from chatroom.storage.redis.address import connect
+from chatroom.storage.vault import Vault, open_vault, read_private
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, ServerProcess, run_server
 
@@ -278,13 +282,20 @@ def test_the_secret_may_come_from_the_environment(start_server: StartServer) -> 
     peer.until("Welcome")
 
 
+@pytest.mark.parametrize("mode", [0o400, 0o440])
 def test_the_secret_may_come_from_a_credentials_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
 ) -> None:
     credentials = tmp_path / "credentials"
     credentials.mkdir()
-    (credentials / "chatroom-master").write_text("from systemd\n")
-    (credentials / "chatroom-master").chmod(0o600)
+    secret = credentials / "chatroom-master"
+    secret.write_text("from systemd\n")
+    secret.chmod(mode)
+    if mode == 0o440 and shutil.which("setfacl"):  # as systemd does it for services with User=
+        secret.chmod(0o400)
+        subprocess.run(["setfacl", "-m", "u:nobody:r", str(secret)], check=False)
+        secret.chmod(secret.stat().st_mode | 0o040)  # where the file system knows no access lists
+        assert secret.stat().st_mode & 0o777 == 0o440
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
     data = tmp_path / "data"
     data.mkdir()
@@ -293,3 +304,28 @@ def test_the_secret_may_come_from_a_credentials_directory(
     monkeypatch.delenv("CREDENTIALS_DIRECTORY")
     monkeypatch.setenv("CHATROOM_MASTER_SECRET", "from systemd")
     assert open_vault(data, store_exists=True).unseal(sealed, "p") == b"x"
+
+
+@pytest.mark.parametrize(
+    ("is_inside", "mode", "is_taken"),
+    [(True, 0o440, True), (True, 0o460, False), (True, 0o444, False), (False, 0o440, False)],
+)
+def test_only_a_credential_may_be_read_by_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_inside: bool, mode: int, is_taken: bool
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    (tmp_path / "credentials").mkdir()
+    file = tmp_path / "credentials" / ("secret" if is_inside else "../secret")
+    file.write_text("a good secret\n")
+    file.chmod(mode)
+    readers: tuple[tuple[Callable[[], object], type[Exception]], ...] = (
+        (lambda: read_private(file), VaultError),
+        (lambda: connect("redis://127.0.0.1:1", "", file), SettingError),
+        (lambda: password_from_file(file), UserError),
+    )
+    for read, refusal in readers:
+        if is_taken:
+            read()
+        else:
+            with pytest.raises(refusal, match=r"thers can read|can be read by others"):
+                read()

@@ -4,9 +4,9 @@ A password stays in memory; a ticket may be kept on disk (``kept_tickets``).
 """
 
 import os
-import stat
 from pathlib import Path
 
+from chatroom import private
 from chatroom.client.invitation import code_in
 from chatroom.client.kept_tickets import KeptTicket
 from chatroom.errors import UserError
@@ -135,8 +135,7 @@ def password_from_file(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if os.name == "posix" and mode & 0o077:
+            if private.is_open(path, os.fstat(file.fileno()).st_mode):
                 raise UserError(
                     f"Others can read the password file {path}. Close it with: chmod 600 {path}"
                 )

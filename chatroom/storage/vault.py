@@ -23,6 +23,7 @@ from pathlib import Path
 import simplecrypt
 from Crypto.Cipher import ChaCha20_Poly1305
 
+from chatroom import private
 from chatroom.errors import Damaged, VaultError
 
 MASTER_FILE = "master.key"
@@ -247,7 +248,7 @@ def read_private(file: Path) -> bytes:
         status = os.fstat(opened.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (os.geteuid(), 0):
             raise VaultError(f"{file} must be a file that belongs to the user of the server.")
-        if status.st_mode & 0o077:
+        if private.is_open(file, status.st_mode):
             raise VaultError(
                 f"{file} can be read by others: run 'chmod 600 {file}' and start again."
             )

@@ -9,7 +9,6 @@
 """
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from chatroom import private
 from chatroom.errors import SettingError, StoreError
 
 PASSWORD_VARIABLE = "CHATROOM_ENGINE_PASSWORD"
@@ -155,7 +155,7 @@ def _password(file: Path | None, environ: Mapping[str, str]) -> str:
     if file is None:
         return environ.get(PASSWORD_VARIABLE, "")
     try:
-        if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if private.is_open(file, file.stat().st_mode):
             raise SettingError(
                 f"{file} can be read by others: run 'chmod 600 {file}' and start again."
             )
