@@ -4,12 +4,12 @@ import argparse
 import contextlib
 import logging
 import os
+import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from importlib import import_module
 
 from chatroom import config, startup
 from chatroom.accounts.accounts import Accounts
@@ -37,7 +37,7 @@ from chatroom.net import port
 from chatroom.net.doors import Doors
 from chatroom.net.flusher import Flusher
 from chatroom.net.listener import Listener
-from chatroom.net.tls import Tls
+from chatroom.net.tls import LOOK_SECONDS, Tls
 from chatroom.ops import logs, operator
 from chatroom.ops.flags import Flags
 from chatroom.ops.rehearsal import CHECK_FLAG
@@ -51,9 +51,6 @@ from chatroom.storage.records import BAN, Control
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
 from chatroom.text import escape
-
-if TYPE_CHECKING:
-    from chatroom.storage.redis.engine import RedisEngine
 
 _log = logging.getLogger(__name__)
 
@@ -149,8 +146,10 @@ class Server:
         self._directory.controlled(control)
 
     def wait(self) -> None:
-        """Wait until somebody wants a stop or a restart."""
-        os.read(self._wait_fd, 1)
+        """Wait until somebody wants a stop or a restart; look at the certificate meanwhile."""
+        self.tls.look()
+        while not select.select([self._wait_fd], [], [], LOOK_SECONDS)[0]:
+            self.tls.look()
 
     def catch_signals(self) -> None:
         """Let SIGTERM, SIGINT and SIGHUP stop the server; the main thread only."""
@@ -235,12 +234,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     try:
         settings = config.load(vars(arguments))
-        run: Callable[[config.Settings], int] = _serve
         if arguments.command:
-            run = partial(_operate, arguments)
-        elif arguments.check:
-            run = _check
-        return run(settings)
+            return _operate(arguments, settings)
+        return _check(settings) if arguments.check else _serve(settings)
     except SettingError as error:
         print(escape(str(error)), file=sys.stderr)
         return 2
@@ -259,7 +255,10 @@ def open_engine(settings: config.Settings, keep: Keep | None = None) -> Engine:
     """
     if not settings.engine:
         return SqliteEngine(settings.data_dir, settings.durability, keep)
-    return _redis_engine()(
+    _need_redis()
+    from chatroom.storage.redis.engine import RedisEngine
+
+    return RedisEngine(
         settings.data_dir,
         settings.engine,
         settings.engine_user,
@@ -269,19 +268,18 @@ def open_engine(settings: config.Settings, keep: Keep | None = None) -> Engine:
     )
 
 
-def _redis_engine() -> "type[RedisEngine]":
+def _need_redis() -> None:
     try:
-        from chatroom.storage.redis.engine import RedisEngine
+        import_module("chatroom.storage.redis.engine")
     except ImportError as error:
         is_missing = error.name == "redis"
         raise StartError(_CLUSTER_MISSING if is_missing else startup.reason(error)) from None
-    return RedisEngine
 
 
 def _check(settings: config.Settings) -> int:
     """Look at what a start needs, as far as nothing has to be made, opened or taken for it."""
     if settings.engine:
-        _redis_engine()
+        _need_redis()
     if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
         _tls(settings)
     print("The settings are right.")
@@ -289,7 +287,7 @@ def _check(settings: config.Settings) -> int:
 
 
 def _migrate(url: str, settings: config.Settings) -> int:
-    _redis_engine()
+    _need_redis()
     from chatroom.storage.redis.moving import move
 
     if not config.is_engine(url):

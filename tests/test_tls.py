@@ -1,6 +1,8 @@
 """TLS and plain text on one port, as the server speaks them."""
 
+import datetime
 import os
+import re
 import select
 import shutil
 import socket
@@ -13,6 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from chatroom.net.tls import Tls
 from chatroom.tunnel import Tunnel, fingerprint
@@ -233,23 +239,76 @@ def test_a_certificate_of_ones_own_is_used_and_taken_anew_without_a_restart(
         assert time.monotonic() < deadline
     staying.send("still here")
     staying.until("stay: still here")
-    # What cannot be used is told in the log, and the one before goes on.
-    (own / "cert.pem").write_text("rubbish")
     now = SealedPeer(server.port).fingerprint()
-    while "cannot be used" not in server.log():
-        assert SealedPeer(server.port).fingerprint() == now
-        assert time.monotonic() < deadline
+    # What cannot be used is told in the log by itself, and the one before goes on.
+    (own / "cert.pem").write_text("rubbish")
+    server.wait_for_line("the one before goes on: The certificate .*cert.pem cannot be used")
+    assert SealedPeer(server.port).fingerprint() == now
+    (own / "key.pem").unlink()
+    shutil.copy(tmp_path / "two" / "tls" / "cert.pem", own / "cert.pem")
+    server.wait_for_line("The key .*key.pem cannot be used .No such file or directory")
+    shutil.copy(tmp_path / "two" / "tls" / "key.pem", own / "key.pem")
+    server.wait_for_line("certificate loaded", times=2)
+    assert server.log().count("cannot be used") == 2
+
+
+def put_pair(folder: Path, days_left: float) -> None:
+    """Make a pair whose certificate ends in some days."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chatroom")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=400))
+        .not_valid_after(now + datetime.timedelta(days=days_left))
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    folder.mkdir(exist_ok=True)
+    kept = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    (folder / "key.pem").write_bytes(kept)
+    (folder / "key.pem").chmod(0o600)
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
+
+
+def test_the_end_of_a_certificate_is_told_before_it_comes(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    put_pair(own, 13)
+    server = start_server(tls_certificate=own / "cert.pem", tls_key=own / "key.pem")
+    day = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=13)).date()
+    server.wait_for_line(rf"The certificate .*own/cert.pem ends on {day} ..:.. UTC: put a new pair")
+    put_pair(own, 15)
+    server.wait_for_line("certificate loaded fingerprint=sha256:")
+    put_pair(own, -1)
+    server.wait_for_line("The certificate .* does not hold any more since")
+    assert sum("put a new pair" in line for line in server.lines) == 2
+    # A year from 2050 on stands there in another form.
+    put_pair(own, 36500)
+    server.wait_for_line("certificate loaded .*holds_until=21", times=1)
 
 
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
         (lambda tls: (tls / "key.pem").unlink(), "is there without its other half"),
-        (lambda tls: (tls / "cert.pem").write_text("x"), "with its key cannot be used"),
-        (lambda tls: (tls / "key.pem").write_text("x"), "with its key cannot be used"),
+        (lambda tls: (tls / "cert.pem").write_text("x"), "The certificate .*cert.pem cannot be"),
+        (lambda tls: (tls / "key.pem").write_text("x"), "The key .*key.pem cannot be used"),
         (lambda tls: (tls / "key.pem").chmod(0o644), "Others can read or change the key"),
+        (lambda tls: put_pair_half(tls), "key.pem cannot be used .it does not belong to .*cert"),
+        (
+            lambda tls: (tls / "cert.pem").write_text(
+                "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+            ),
+            "The certificate .*cert.pem cannot be used .no certificate in PEM",
+        ),
     ],
-    ids=["no key", "bad certificate", "bad key", "open key"],
+    ids=["no key", "bad certificate", "bad key", "open key", "other key", "no certificate"],
 )
 def test_a_pair_that_cannot_be_used_is_told(
     start_server: StartServer, spoil: object, sentence: str, tmp_path: Path
@@ -261,8 +320,15 @@ def test_a_pair_that_cannot_be_used_is_told(
     words = ("--port", "0", "--data-dir", str(server.data_dir), "--log-dir", str(server.log_dir))
     failed = run_server(tmp_path, *words)
     assert failed.returncode == 1
-    assert sentence in failed.stderr
+    assert re.search(sentence, failed.stderr), failed.stderr
     assert failed.stderr.count("\n") == 1
+
+
+def put_pair_half(tls: Path) -> None:
+    """Put another key there."""
+    certificate = (tls / "cert.pem").read_bytes()
+    put_pair(tls, 100)
+    (tls / "cert.pem").write_bytes(certificate)
 
 
 def test_a_key_alone_is_refused(tmp_path: Path) -> None:

@@ -2,20 +2,29 @@
 
 import datetime
 import logging
+import math
 import os
 import ssl
 import stat
 import threading
 import time
 from pathlib import Path
+from typing import Any
+
+from Crypto.Util.asn1 import DerObject, DerSequence
 
 from chatroom.errors import StartError
 from chatroom.tunnel import Tunnel, fingerprint
 
 _log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 2.0
+LOOK_SECONDS = 2.0
+"""How often to call :meth:`Tls.look`."""
+WARNED_BEFORE = 14 * 86400.0
+"""Seconds before a certificate's end from which on the log tells of it, once a day."""
+_DAY = 86400.0
 _DAYS = 20 * 365
+_UTC_TIME = 0x17
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all of this kind
 UNFINISHED = 100
 """Handshakes that may be under way at once."""
@@ -42,71 +51,141 @@ class Tls:
         self.handshakes = threading.BoundedSemaphore(UNFINISHED)
         self._lock = threading.Lock()  # guards the fields below
         self._stamp = self._look()
-        self._context, self.fingerprint = self._load()
-        self._looked = time.monotonic()
+        self._context, self.fingerprint, self._span = self._load()
+        # These belong to who calls look().
+        self._problem = self._complained = ""
+        self._told = -math.inf
 
     def tunnel(self) -> Tunnel:
         """Return the server's end of a new connection."""
-        return Tunnel(self._current(), is_server=True)
-
-    def _current(self) -> ssl.SSLContext:
         with self._lock:
-            now = time.monotonic()
-            if now - self._looked > _LOOK_SECONDS:
-                self._looked = now
-                self._load_changed()
-            return self._context
+            context = self._context
+        return Tunnel(context, is_server=True)
 
-    def _load_changed(self) -> None:
+    def look(self) -> None:
+        """Take a pair that was put there since, and tell the log of an end that is near.
+
+        Called every few seconds, by one thread. What cannot be used is told once, when it is still
+        so at the next look (the two files may come one after the other); the pair before goes on.
+        """
+        problem = self._problem
         try:
             stamp = self._look()
-            if stamp == self._stamp:
-                return
-            self._stamp = stamp
-            self._context, self.fingerprint = self._load()
-            _log.info("certificate loaded fingerprint=%s", self.fingerprint)
+            if stamp != self._stamp:
+                self._stamp, problem = stamp, ""
+                self._take(*self._load())
         except StartError as error:
-            _log.error("certificate changed and cannot be used, the old one goes on: %s", error)
+            problem = str(error)
+        if problem and problem == self._problem != self._complained:
+            _log.error("certificate changed, the one before goes on: %s", problem)
+            self._complained = problem
+        elif not problem:
+            self._complained = ""
+        self._problem = problem
+        if time.monotonic() - self._told >= _DAY and (warning := self._warning(time.time())):
+            self._told = time.monotonic()
+            _log.warning(warning)
+
+    def _take(self, context: ssl.SSLContext, shown: str, span: tuple[float, float]) -> None:
+        with self._lock:
+            self._context, self.fingerprint, self._span = context, shown, span
+        self._told = -math.inf
+        _log.info("certificate loaded fingerprint=%s holds_until=%s", shown, _day(span[1]))
+
+    def _warning(self, now: float) -> str:
+        begin, end = self._span
+        if now < begin:
+            return f"The certificate {self._certificate} does not hold before {_day(begin)}."
+        if now < end - WARNED_BEFORE:
+            return ""
+        when = f"ends on {_day(end)}" if now < end else f"does not hold any more since {_day(end)}"
+        return (
+            f"The certificate {self._certificate} {when}: put a new pair there; it is taken "
+            "within seconds."
+        )
 
     def _look(self) -> tuple[int, ...]:
+        found = []
+        for file, what in ((self._certificate, "certificate"), (self._key, "key")):
+            try:
+                found.append(file.stat())
+            except OSError as error:
+                raise _unusable(what, file, error.strerror or "") from None
+        return tuple(n for file in found for n in (file.st_mtime_ns, file.st_size, file.st_ino))
+
+    def _load(self) -> tuple[ssl.SSLContext, str, tuple[float, float]]:
+        """Return what serves a pair, its fingerprint, and from when to when it holds."""
         try:
-            files = [file.stat() for file in (self._certificate, self._key)]
+            ders = _certificates(self._certificate.read_text("ascii"))
+            span, *_ = [_span(der) for der in ders]
         except OSError as error:
-            raise _unusable(Path(error.filename), error.strerror or "") from None
-        return tuple(n for file in files for n in (file.st_mtime_ns, file.st_size, file.st_ino))
-
-    def _load(self) -> tuple[ssl.SSLContext, str]:
-        if os.name == "posix" and self._key.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP):
-            raise StartError(
-                f"Others can read or change the key {self._key}. Close it with: "
-                f"chmod 600 {self._key}"
-            )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(_CIPHERS)
-        context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
-        # Nobody resumes at this layer: our own tickets do that. It saves memory for everybody.
-        context.num_tickets = 0
+            raise _unusable("certificate", self._certificate, error.strerror or "") from None
+        except (ValueError, LookupError, TypeError):
+            raise _unusable("certificate", self._certificate, "no certificate in PEM") from None
         try:
+            mode = self._key.stat().st_mode
+            if os.name == "posix" and mode & (stat.S_IRWXO | stat.S_IWGRP):
+                raise StartError(
+                    f"Others can read or change the key {self._key}. Close it with: "
+                    f"chmod 600 {self._key}"
+                )
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(_CIPHERS)
+            context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+            # Nobody resumes at this layer: our own tickets do that. It saves memory for everybody.
+            context.num_tickets = 0
             context.load_cert_chain(self._certificate, self._key, password="")
-            first = _first_certificate(self._certificate.read_text("ascii"))
         except ssl.SSLError as error:
-            raise _unusable(self._certificate, error.reason or "not a certificate") from None
+            if error.reason == "KEY_VALUES_MISMATCH":
+                other = f"it does not belong to {self._certificate}"
+                raise _unusable("key", self._key, other) from None
+            raise _unusable("key", self._key, error.reason or "no key in PEM") from None
         except (OSError, ValueError) as error:
-            raise _unusable(self._certificate, str(error)) from None
-        return context, fingerprint(first)
+            reason = getattr(error, "strerror", None) or str(error)
+            raise _unusable("key", self._key, reason) from None
+        return context, fingerprint(ders[0]), span
 
 
-def _first_certificate(pem: str) -> bytes:
-    begin, end = ssl.PEM_HEADER, ssl.PEM_FOOTER
-    start = pem.index(begin)
-    return ssl.PEM_cert_to_DER_cert(pem[start : pem.index(end, start) + len(end)])
+def _certificates(pem: str) -> list[bytes]:
+    """Return all certificates of a file. :raises ValueError: one is no PEM."""
+    parts = pem.split(ssl.PEM_HEADER)[1:]
+    return [ssl.PEM_cert_to_DER_cert(_whole(part)) for part in parts]
 
 
-def _unusable(file: Path, reason: str) -> StartError:
+def _whole(part: str) -> str:
+    return ssl.PEM_HEADER + part[: part.index(ssl.PEM_FOOTER)] + ssl.PEM_FOOTER
+
+
+def _span(der: bytes) -> tuple[float, float]:
+    """Return from when to when a certificate holds, in seconds since the epoch (RFC 5280, 4.1).
+
+    :raises ValueError, LookupError, TypeError: it is none.
+    """
+    parts: Any = DerSequence().decode(DerSequence().decode(der)[0])
+    # A version, when there is one, stands before number, algorithm and issuer.
+    has_version = not isinstance(parts[0], int)
+    times: Any = DerSequence().decode(parts[4 if has_version else 3])
+    begin, end = times
+    return _time(begin), _time(end)
+
+
+def _time(der: bytes) -> float:
+    text = DerObject().decode(der).payload.decode("ascii")
+    if der[0] == _UTC_TIME:  # two digits of the year; RFC 5280, 4.1.2.5.1
+        text = ("19" if text >= "50" else "20") + text
+    moment = datetime.datetime.strptime(text, "%Y%m%d%H%M%SZ")
+    return moment.replace(tzinfo=datetime.UTC).timestamp()
+
+
+def _day(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _unusable(what: str, file: Path, reason: str) -> StartError:
     return StartError(
-        f"The certificate {file} with its key cannot be used ({reason}): put a PEM file and "
-        "the key that belongs to it there, or take both away and start again."
+        f"The {what} {file} cannot be used ({reason}): put a certificate and the key that belongs "
+        "to it there, as PEM files, and start again."
     )
 
 
