@@ -43,11 +43,11 @@ from chatroom.ops.flags import Flags
 from chatroom.ops.rehearsal import CHECK_FLAG
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.room import mailbox_of
+from chatroom.session.controls import Controls
 from chatroom.session.visit import serve
 from chatroom.storage import lock
 from chatroom.storage.engine import Engine
 from chatroom.storage.opening import has_room
-from chatroom.storage.records import BAN, Control
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
 from chatroom.text import escape
@@ -134,16 +134,11 @@ class Server:
 
     def start(self) -> None:
         """Start all threads; connections are accepted when this returns."""
-        self.engine.start(self._directory.committed, self._controlled, self._directory.returned)
+        controls = Controls(self._sanctions, self._directory, self.listener.turn_out)
+        self.engine.start(self._directory.committed, controls.controlled, self._directory.returned)
         self._directory.start()
         self._flusher.start()
         self.listener.start()
-
-    def _controlled(self, control: Control) -> None:
-        self._sanctions.controlled(control)
-        if control.kind == BAN:
-            self.listener.turn_out()
-        self._directory.controlled(control)
 
     def wait(self) -> None:
         """Wait until somebody wants a stop or a restart; look at the certificate meanwhile."""

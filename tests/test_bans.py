@@ -87,7 +87,9 @@ def test_a_ban_ends_all_sessions_and_keeps_the_person_out_until_it_is_lifted(
     boss.send("/ban ANNA spam and more")
     boss.until("anna is banned. /unban ")
     for peer in (first, second):
-        assert peer.until_end().endswith("You were banned by boss: spam and more\n")
+        assert peer.until_end().endswith(
+            "You were banned by boss: spam and more. You may not come back.\n"
+        )
     told = knock(room, "anna").until_end()
     assert "You were banned by boss: spam and more. You may not come back." in told
     assert "banned" not in knock(room, "anna", "wrong password").until("Unknown name")
@@ -107,7 +109,7 @@ def test_a_ban_for_a_time_says_how_long_it_lasts_and_programs_get_its_end(
     assert (told["by"], told["reason"]) == ("boss", "noise")
     assert told["until"] > 0
     assert forever.until_event("control", do="kick")["until"] is None
-    assert "You may come back in 1h 59m." in knock(room, "berta").until_end()
+    assert "You may come back in 2h." in knock(room, "berta").until_end()
 
 
 def test_a_ticket_does_not_open_the_door_to_who_is_banned(room: ServerProcess, boss: Peer) -> None:

@@ -79,7 +79,9 @@ def test_a_kick_ends_all_sessions_and_says_why(room: ServerProcess, boss: Peer) 
     boss.send("/kickuser dora too loud")
     boss.until("dora was kicked and stays out for 5m.")
     for peer in (dora, second):
-        assert peer.until_end().endswith("You were kicked by boss: too loud\n")
+        assert peer.until_end().endswith(
+            "You were kicked by boss: too loud. You may come back in 5m.\n"
+        )
     watcher.until("dora has left")
 
 
@@ -101,7 +103,7 @@ def test_who_is_kicked_stays_out_and_is_told_only_after_the_right_password(
     stranger = try_to_log_in(room, "fred", "wrong password")
     assert "kicked" not in stranger.until("Unknown name or wrong password")
     assert (
-        "You were kicked by boss: spam. You may come back in 4m."
+        "You were kicked by boss: spam. You may come back in 5m."
         in try_to_log_in(room, "fred").until_end()
     )
     boss.send("/unkickuser FRED")

@@ -258,8 +258,11 @@ class Accounts:
             ) from None
         _log.info("grant changed account=%s grant=%d by=%s", account.id, grant, by.name)
 
-    def ignore(self, account: Account, other: Account) -> None:
-        """Let somebody see nothing more of somebody else. :raises UserError: that cannot be."""
+    def ignore(self, account: Account, other: Account) -> Account:
+        """Let somebody see nothing more of somebody else; return the account as it is then.
+
+        :raises UserError: that cannot be.
+        """
         if other.id == account.id:
             raise UserError("You cannot ignore yourself.")
 
@@ -270,10 +273,10 @@ class Accounts:
                 raise UserError(f"You ignore {IGNORES_MOST} people already. /unignore some first.")
             return replace(current, ignores=(*current.ignores, other.id))
 
-        self._change(account.id, change)
+        return self._change(account.id, change)
 
-    def unignore(self, account: Account, other: Account) -> None:
-        """End :meth:`ignore`. :raises UserError: it was not so."""
+    def unignore(self, account: Account, other: Account) -> Account:
+        """End :meth:`ignore`; return the account as it is then. :raises UserError: not so."""
 
         def change(current: Account) -> Account:
             if other.id not in current.ignores:
@@ -281,7 +284,7 @@ class Accounts:
             ignores = tuple(one for one in current.ignores if one != other.id)
             return replace(current, ignores=ignores)
 
-        self._change(account.id, change)
+        return self._change(account.id, change)
 
     def delete(self, account: Account, by: Actor, box: str = "") -> None:
         """Delete an account for good, with its places, tickets and sanctions; its sessions end.

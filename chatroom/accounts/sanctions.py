@@ -2,12 +2,14 @@
 
 import logging
 import math
+import threading
 import time
 
 from chatroom.addresses import Range, address_of, range_of
-from chatroom.errors import Code, UserError
+from chatroom.errors import Code, StoreError, UserError
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
+    ANEW,
     DEEDS,
     KICK,
     LOCKDOWN,
@@ -23,6 +25,7 @@ from chatroom.text import duration, minute
 _log = logging.getLogger(__name__)
 
 CLOSED = "The room is closed: nobody new comes in just now. Try again later."
+UNSURE = "This server cannot tell just now who may come in and write. Try again in a moment."
 _ACTS = {**DEEDS, LOCKDOWN: "began a lockdown"}
 
 
@@ -40,8 +43,10 @@ def shut_out_sentence(sanction: Sanction) -> str:
     """Return what somebody is told who is kept out."""
     if math.isinf(sanction.until):
         return f"{sanction.sentence}. You may not come back."
-    left = duration(max(1.0, sanction.until - time.time()))
-    return f"{sanction.sentence}. You may come back in {left}."
+    left = max(1.0, sanction.until - time.time())
+    if left > 60:  # who comes back after what was said is not too early
+        left = math.ceil(left / 60) * 60
+    return f"{sanction.sentence}. You may come back in {duration(left)}."
 
 
 def shut_out_code(sanction: Sanction) -> Code:
@@ -71,17 +76,21 @@ class Sanctions:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        # Replaced, never changed, by the engine's thread only.
+        # Guards who replaces what follows, which is never changed; readers take none.
+        self._lock = threading.Lock()
+        self._followed = 0
+        self._is_sure = False
         self._ranges: tuple[tuple[Range, Sanction], ...] = ()
         self._mutes: dict[str, Sanction] = {}
         self._lockdown: Sanction | None = None
-        for sanction in engine.sanctions():
-            self._take(sanction)
+        self.load()
 
     # -- at the doors --------------------------------------------------------------------------
 
     def refusal(self, address: str) -> str:
         """Return what keeps an address out, as a sentence; empty: nothing. Reads no store."""
+        if not self._is_sure:
+            return UNSURE
         if not self._ranges:
             return ""
         ip, now = address_of(address), time.time()
@@ -91,7 +100,11 @@ class Sanctions:
         return ""
 
     def mute_of(self, account_id: str) -> Sanction | None:
-        """Return the mute of somebody, if it still holds. Reads no store."""
+        """Return the mute of somebody, if it still holds. Reads no store.
+
+        :raises StoreError: nobody knows just now.
+        """
+        self._check_sure()
         mute = self._mutes.get(account_id)
         return mute if mute is not None and mute.until > time.time() else None
 
@@ -101,31 +114,68 @@ class Sanctions:
 
     @property
     def is_locked_down(self) -> bool:
-        """True while nobody new comes in. Reads no store."""
+        """True while nobody new comes in. Reads no store. :raises StoreError: as ``mute_of``."""
+        self._check_sure()
         return self._lockdown is not None
 
-    def controlled(self, control: Control) -> None:
-        """Follow a control event; the engine's thread only."""
-        kind, target = control.kind.removeprefix("un"), control.account_id
-        if kind not in _ACTS:
-            return
-        if kind == LOCKDOWN:
-            self._lockdown = None
-        elif kind == MUTE:
-            self._mutes = {k: v for k, v in self._mutes.items() if k != target}
-        else:
-            self._ranges = tuple(one for one in self._ranges if one[1].target != target)
-        for sanction in self._engine.sanctions(target):
-            if sanction.kind == kind:
-                self._take(sanction)
+    def _check_sure(self) -> None:
+        if not self._is_sure:
+            raise StoreError(UNSURE)
 
-    def _take(self, sanction: Sanction) -> None:
+    def controlled(self, control: Control) -> bool:
+        """Follow a control event; the engine's thread only. Reads no store.
+
+        :returns: False: it does not tell enough: nobody is let in, and nobody who may be muted
+            heard, until :meth:`load` has succeeded.
+        """
+        kind, target = control.kind.removeprefix("un"), control.account_id
+        if kind not in _ACTS and kind != ANEW:
+            return True
+        with self._lock:
+            self._followed += 1
+            if control.kind in _ACTS and isinstance(control.carried, Sanction):
+                self._locked_take(control.carried)
+            elif control.kind in _ACTS or kind == ANEW:
+                self._is_sure = False
+            elif kind == LOCKDOWN:
+                self._lockdown = None
+            elif kind == MUTE:
+                self._mutes = {k: v for k, v in self._mutes.items() if k != target}
+            else:
+                self._ranges = tuple(one for one in self._ranges if one[1].target != target)
+            return self._is_sure
+
+    def doubt(self) -> None:
+        """Trust nothing that is known by heart until :meth:`load` has succeeded."""
+        with self._lock:
+            self._is_sure = False
+
+    def load(self) -> None:
+        """Learn all sanctions by heart, in place of what was known.
+
+        :raises StoreError: they cannot be read.
+        """
+        while True:
+            followed = self._followed
+            found = self._engine.sanctions()
+            with self._lock:
+                if followed != self._followed:  # what was read may be older than what was told
+                    continue
+                closed = [one for one in found if one.kind == LOCKDOWN]
+                self._mutes = {one.target: one for one in found if one.kind == MUTE}
+                self._ranges = tuple((range_of(one.target), one) for one in found if one.is_range)
+                self._lockdown = closed[-1] if closed else None
+                self._is_sure = True
+                return
+
+    def _locked_take(self, sanction: Sanction) -> None:
         if sanction.kind == LOCKDOWN:
             self._lockdown = sanction
         elif sanction.kind == MUTE:
             self._mutes = {**self._mutes, sanction.target: sanction}
         elif sanction.is_range:
-            self._ranges = (*self._ranges, (range_of(sanction.target), sanction))
+            others = (one for one in self._ranges if one[1].target != sanction.target)
+            self._ranges = (*others, (range_of(sanction.target), sanction))
 
     # -- imposed and lifted --------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.errors import Conflict
 from chatroom.rooms.room import LOBBY, mailbox_of
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import PURGE, Account, Actor, Control
+from chatroom.storage.records import PURGE, Account, Actor, Control, standing_of
 
 _SETTLE_SECONDS = 3.0
 _QUEUED_SECONDS = 3600.0
@@ -20,17 +20,17 @@ def room_logs(engine: Engine) -> list[str]:
     return [LOBBY, *(room.name for room in engine.rooms() if room.name != LOBBY)]
 
 
-def purge(engine: Engine, account_id: str, since: float) -> int:
+def purge(engine: Engine, account: Account, since: float) -> int:
     """Take what somebody said out of all rooms and all mailboxes; return how many messages.
 
     :param since: seconds since the epoch; what is older stays.
     :raises StoreError: not all of it could be written; it may be done again.
     """
     engine.settle(_SETTLE_SECONDS)  # what was said just before may still be queued
-    logs = [*room_logs(engine), *(mailbox_of(account.id) for account in engine.accounts())]
-    erased = sum(engine.erase(log, account_id, since=since) for log in logs)
+    logs = [*room_logs(engine), *(mailbox_of(one.id) for one in engine.accounts())]
+    erased = sum(engine.erase(log, account.id, since=since) for log in logs)
     if erased:
-        engine.tell(Control(PURGE, account_id))
+        engine.tell(Control(PURGE, account.id, standing_of(account)))
     return erased
 
 

@@ -62,7 +62,7 @@ def add_to(registry: Registry) -> None:
         lately = f"what {account.name} said in the last {duration(seconds)}"
         with one_at_a_time(context):
             services.accounts.audit(context.actor.did(f"removed {lately}", account.id))
-            erased = purge(services.engine, account.id, time.time() - seconds)
+            erased = purge(services.engine, account, time.time() - seconds)
         what = "1 message is" if erased == 1 else f"{erased} messages are"
         context.reply(f"{what} removed: {lately}.")
 

@@ -33,7 +33,7 @@ def add_to(registry: Registry) -> None:
     def ignore(context: Context, account: Account | None) -> None:
         services = context.services
         if account is not None:
-            services.accounts.ignore(context.account, account)
+            services.directory.take(services.accounts.ignore(context.account, account))
             context.reply(f"You see nothing more of {account.name}. /unignore ends that.")
             return
         found = map(services.engine.load_account_by_id, context.account.ignores)
@@ -42,7 +42,8 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("unignore", "USER", "see again what somebody says", cost=5)
     def unignore(context: Context, account: Account) -> None:
-        context.services.accounts.unignore(context.account, account)
+        services = context.services
+        services.directory.take(services.accounts.unignore(context.account, account))
         context.reply(f"You see {account.name} again.")
 
     @registry.command("claim", "CODE", "become the first superuser, with the code of the console")

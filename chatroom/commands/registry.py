@@ -289,6 +289,7 @@ class Registry:
         """
         word, rest = first_word(line.strip())
         try:
+            context.services.directory.check_known(context.person)
             command = self.find(word, context.account)
             context.row = command
             values = read(command.usage, command.form, rest, context.services.accounts)

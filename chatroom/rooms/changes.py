@@ -1,24 +1,41 @@
 """What others changed: accounts, rooms and sanctions, told by control events."""
 
+import logging
 import math
 import threading
+from dataclasses import replace
+from functools import partial
 
-from chatroom.errors import Code
+from chatroom.accounts.sanctions import (
+    mute_sentence,
+    shut_out,
+    shut_out_code,
+    shut_out_sentence,
+)
+from chatroom.errors import Code, Damaged
 from chatroom.rooms.catalogue import Catalogue
-from chatroom.rooms.clock import Clock
+from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
+    ANEW,
+    DELETED,
     FORKED,
-    KICK,
+    IGNORES,
     LOCKDOWN,
     MUTE,
     PURGE,
     SHUT_OUT,
     SUPERUSER,
+    Account,
     Control,
+    RoomRecord,
+    Sanction,
+    Standing,
 )
+
+_log = logging.getLogger(__name__)
 
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
@@ -27,14 +44,16 @@ _TOLD_ALL = {
     LOCKDOWN: "The room is closed now: nobody new comes in. Who is inside stays.",
     f"un{LOCKDOWN}": "The room is open again.",
 }
-_LOOK_SECONDS = 0.1  # changes of rooms that come together are looked at together
 
 
 class Changes:
     """Brings who is here up to what the store says. Any thread may call the methods.
 
+    What an event carries is acted upon at once; the engine's thread reads nothing. What it does not
+    carry is looked up by another thread, until the store has answered.
+
     :param engine: what the store says.
-    :param clock: looks at changed rooms a little later.
+    :param lookups: looks up.
     :param lock: the directory's; it guards the fields of people and of this.
     :param people: who is here, by account id.
     :param catalogue: the rooms.
@@ -44,19 +63,18 @@ class Changes:
     def __init__(
         self,
         engine: Engine,
-        clock: Clock,
+        lookups: Lookups,
         lock: threading.Lock,
         people: dict[str, Person],
         catalogue: Catalogue,
         memberships: Memberships,
     ) -> None:
         self._engine = engine
-        self._clock = clock
+        self._lookups = lookups
         self._lock = lock
         self._people = people
         self._catalogue = catalogue
         self._memberships = memberships
-        self._is_look_due = False
         self.count = 0
         """Number of account changes that were seen."""
         # The last changes by account, the oldest first; those before _forgotten are not known.
@@ -69,49 +87,65 @@ class Changes:
 
     def controlled(self, control: Control) -> None:
         """Act upon a change of an account or a room; called by the engine's thread."""
-        if control.kind == "room":
-            with self._lock:
-                if not self._is_look_due:
-                    self._is_look_due = True
-                    self._clock.after(_LOOK_SECONDS, self._look_at_rooms)
+        kind, carried = control.kind, control.carried
+        if kind == "room":
+            self._follow_room(carried if isinstance(carried, RoomRecord) else None)
             return
-        if control.kind == FORKED:
+        if kind == FORKED:
             self._tell_of_fork(control.account_id)
             return
         with self._lock:
             self.count += 1
             self._changed.pop(control.account_id, None)
             self._changed[control.account_id] = self.count
-            if control.kind == LOCKDOWN or "/" in control.account_id:
+            if kind in (LOCKDOWN, ANEW) or "/" in control.account_id:
                 self._changed.clear()  # it may be about anybody
                 self._forgotten = self.count
             if len(self._changed) > CHANGES_KNOWN:
                 self._forgotten = self._changed.pop(next(iter(self._changed)))
-        if control.kind in _TOLD_ALL:
-            with self._lock:
-                everybody = list(self._people.values())
-            self._tell(everybody, control.kind, _TOLD_ALL[control.kind])
-            return
-        person = self._people.get(control.account_id)
-        if person is not None and control.kind == MUTE:
-            for mute in self._engine.sanctions(control.account_id):
-                if mute.kind == MUTE:
-                    self._tell([person], MUTE, f"{mute.sentence}. You may read, but not write.")
-        elif person is not None and control.kind == "unmute":
-            self._tell([person], "unmute", "You may write again.")
-        elif control.kind == PURGE:
-            self._tell_of_purge(control.account_id)
-            return
-        self.refresh(control.account_id)
+            everybody = list(self._people.values())
+        if kind in _TOLD_ALL:
+            self._tell(everybody, kind, _TOLD_ALL[kind])
+        elif kind == PURGE:
+            if isinstance(carried, Standing):  # else nobody needs to know the name
+                text = f"A superuser has removed what {carried.name} said lately."
+                self._tell(everybody, PURGE, text)
+        elif (person := self._people.get(control.account_id)) is not None:
+            self._follow(person, control)
 
-    def _tell_of_purge(self, account_id: str) -> None:
-        account = self._engine.load_account_by_id(account_id)
-        if account is not None:  # else it is deleted, and nobody needs to know its name
-            with self._lock:
-                everybody = list(self._people.values())
-            self._tell(
-                everybody, PURGE, f"A superuser has removed what {account.name} said lately."
-            )
+    def _follow(self, person: Person, control: Control) -> None:
+        kind, carried = control.kind, control.carried
+        if kind == "unmute":
+            self._tell([person], kind, "You may write again.")
+        elif kind == DELETED:
+            self._end_deleted(person)
+        elif kind.startswith("un"):
+            pass  # it was lifted: who is here could come in already
+        elif kind == MUTE and isinstance(carried, Sanction):
+            self._tell([person], MUTE, mute_sentence(carried))
+        elif kind in SHUT_OUT and isinstance(carried, Sanction):
+            self._send_out(person, carried)
+        elif isinstance(carried, Standing):
+            if kind == IGNORES and person.account.version < carried.version:
+                account_id = control.account_id
+                self._lookups.want(f"ignores {account_id}", partial(self.refresh, account_id))
+            elif kind != IGNORES:
+                self._take_standing(person, carried)
+        else:
+            account_id = control.account_id
+            self._lookups.want(account_id, partial(self.refresh, account_id), is_urgent=True)
+
+    def _follow_room(self, record: RoomRecord | None) -> None:
+        if record is None:
+            self._lookups.want("rooms", self._look_at_rooms)
+        elif self._catalogue.of_log(record.name) is not None:
+            self._memberships.follow(self._catalogue.take(record))
+        else:  # to open it takes a look at its log
+            job = partial(self._open_room, record)
+            self._lookups.want(f"room {record.name} {record.version}", job)
+
+    def _open_room(self, record: RoomRecord) -> None:
+        self._memberships.follow(self._catalogue.take(record))
 
     def _tell_of_fork(self, log: str) -> None:
         room = self._catalogue.of_log(log)
@@ -132,35 +166,45 @@ class Changes:
             for member in person.members:
                 member.outbox.offer(member.face.notice(kind, text))
 
+    def look_anew(self) -> None:
+        """Bring everybody who is here and all rooms up to what the store says.
+
+        :raises StoreError: it cannot be read.
+        """
+        for account_id in list(self._people):
+            self.refresh(account_id)
+        self._look_at_rooms()
+
     def _look_at_rooms(self) -> None:
-        with self._lock:
-            self._is_look_due = False
         for taken in self._catalogue.load():
             self._memberships.follow(taken)
 
     def refresh(self, account_id: str) -> None:
-        """Bring somebody who is here up to what the store says of the account."""
+        """Bring somebody who is here up to what the store says of the account.
+
+        :raises StoreError: it cannot be read.
+        """
         person = self._people.get(account_id)
         if person is None:
             return
-        shut_out = [one for one in self._engine.sanctions(account_id) if one.kind in SHUT_OUT]
-        if shut_out:
-            one = max(shut_out, key=lambda one: one.until)
-            # JSON knows no infinity: without an end it is null.
-            until = None if math.isinf(one.until) else one.until
-            code = Code.KICKED if one.kind == KICK else Code.BANNED
-            fields = {"by": one.by, "reason": one.reason, "until": until, "code": code}
-            text = one.sentence if one.reason else f"{one.sentence}."
-            for member in person.members:
-                member.end(member.face.control("kick", text, **fields))
+        try:
+            account = self._engine.load_account_by_id(account_id)
+        except Damaged as error:
+            _log.error("account damaged id=%s reason=%s", account_id, error)
+            self._end(person, "Your account cannot be read. Tell the operator.", Code.REFUSED)
             return
-        account = self._engine.load_account_by_id(account_id)
-        if account is None:
-            with self._lock:
-                person.is_deleted = True
-            text = "Your account was deleted. Goodbye."
-            for member in person.members:
-                member.end(member.face.control("disconnect", text, code=Code.DELETED))
+        sanction = shut_out(self._engine, account_id)
+        if sanction is not None:
+            self._send_out(person, sanction)
+        elif account is None:
+            self._end_deleted(person)
+        else:
+            self.take(account)
+
+    def take(self, account: Account) -> None:
+        """Let an account count as it was saved; an older version of it is ignored. Any thread."""
+        person = self._people.get(account.id)
+        if person is None:
             return
         with self._lock:
             before = person.account
@@ -172,6 +216,24 @@ class Changes:
                     member.ignores = frozenset(account.ignores)
                 for room in person.logs:
                     room.look_again()
+        self._tell_of_standing(person, before, account)
+
+    def _take_standing(self, person: Person, standing: Standing) -> None:
+        with self._lock:
+            before = person.account
+            if standing.version <= before.version:
+                return
+            person.account = account = replace(
+                before,
+                name=standing.name,
+                grant=standing.grant,
+                password=before.password | {"id": standing.password_id},
+                version=standing.version,
+            )
+        self._tell_of_standing(person, before, account)
+
+    @staticmethod
+    def _tell_of_standing(person: Person, before: Account, account: Account) -> None:
         for member in person.members:
             if account.password_id not in (member.password_id, member.next_password_id):
                 member.end(member.face.control("disconnect", NEW_PASSWORD, code=Code.RESET))
@@ -184,3 +246,21 @@ class Changes:
             for member in person.members:
                 text = f"You are {role} now. See /help for what you may do."
                 member.outbox.offer(member.face.control("changegrant", text, grant=account.grant))
+
+    @staticmethod
+    def _send_out(person: Person, one: Sanction) -> None:
+        # JSON knows no infinity: without an end it is null.
+        until = None if math.isinf(one.until) else one.until
+        fields = {"by": one.by, "reason": one.reason, "until": until, "code": shut_out_code(one)}
+        for member in person.members:
+            member.end(member.face.control("kick", shut_out_sentence(one), **fields))
+
+    def _end_deleted(self, person: Person) -> None:
+        with self._lock:
+            person.is_deleted = True
+        self._end(person, "Your account was deleted. Goodbye.", Code.DELETED)
+
+    @staticmethod
+    def _end(person: Person, text: str, code: Code) -> None:
+        for member in person.members:
+            member.end(member.face.control("disconnect", text, code=code))

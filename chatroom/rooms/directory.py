@@ -17,6 +17,7 @@ from chatroom.rooms.changes import Changes
 from chatroom.rooms.clock import Clock
 from chatroom.rooms.elsewhere import Elsewhere
 from chatroom.rooms.keeper import PlaceKeeper
+from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.missed import Stretch, after_a_cut, at_login
 from chatroom.rooms.person import Person
@@ -81,8 +82,9 @@ class Directory:
             self._clock,
             comings.CALM_SECONDS if self.rates else 0.0,
         )
+        self.lookups = Lookups()
         self._changes = Changes(
-            engine, self._clock, self._lock, self._people, self._catalogue, self.memberships
+            engine, self.lookups, self._lock, self._people, self._catalogue, self.memberships
         )
         self.elsewhere = Elsewhere(self._lock, self._people, self._catalogue, self.memberships)
         engine.watch(self.elsewhere)
@@ -92,11 +94,13 @@ class Directory:
     def start(self) -> None:
         """Start the clock; nobody may come in before."""
         self._clock.start()
+        self.lookups.start()
         self._keeper.start()
 
     def stop(self) -> None:
         """Save where everybody is, and end the clock. The engine must still run. Idempotent."""
         self._readers.shutdown(cancel_futures=True)
+        self.lookups.stop()
         self._clock.stop()
         self._keeper.save_all()
 
@@ -354,3 +358,18 @@ class Directory:
     def controlled(self, control: Control) -> None:
         """Act upon a change of an account or a room; called by the engine's thread."""
         self._changes.controlled(control)
+
+    def take(self, account: Account) -> None:
+        """Let an account that was saved just now count here at once; any thread."""
+        self._changes.take(account)
+
+    def look_anew(self) -> None:
+        """Look up everybody who is here, and all rooms. :raises StoreError: that cannot be done."""
+        self._changes.look_anew()
+
+    def check_known(self, person: Person) -> None:
+        """Wait until it is known here what holds of somebody.
+
+        :raises StoreError: the store has not answered for some seconds.
+        """
+        self.lookups.check(person.account.id)

@@ -274,20 +274,23 @@ class Memberships:
         """Take those out who may not be in a room any more."""
         for account_id in account_ids:
             text = f"You are not invited to #{room.log} any more and have left it."
-            self._put_out(room, account_id, text)
+            self._send_out(room, account_id, text)
 
-    def _put_out(self, room: Room, account_id: str, text: str) -> bool:
+    def _send_out(self, room: Room, account_id: str, text: str) -> bool:
+        """Take somebody who is here out of a room; False: is not in it here. Waits for nothing."""
         with self._lock:
             person = self._people.get(account_id)
-            is_inside = person is not None and room in person.rooms
-            if person is not None and is_inside:
-                self._locked_take_out(person, room)
-        if person is None:
+            if person is None or room not in person.rooms:
+                return False
+            self._locked_take_out(person, room)
+            self._keeper.locked_keep(person)
+        _tell(person.members, "left", text, room)
+        return True
+
+    def _put_out(self, room: Room, account_id: str, text: str) -> bool:
+        if self._people.get(account_id) is None:
             return self._keeper.take_out(account_id, room.log)
-        if is_inside:
-            _tell(person.members, "left", text, room)
-            self._keeper.keep(person)
-        return is_inside
+        return self._send_out(room, account_id, text)
 
 
 def _without(record: RoomRecord, account_id: str) -> RoomRecord:

@@ -232,6 +232,7 @@ def _talk(
         if kind == POST:
             account = person.account
             try:
+                services.directory.check_known(person)
                 if (mute := services.sanctions.mute_of(account.id)) is not None:
                     raise UserError(mute_sentence(mute), Code.MUTED)
                 if rates and most_lines and said.text.count("\n") >= most_lines:

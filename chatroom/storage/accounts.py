@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
 from chatroom.names import fold
-from chatroom.storage import rooms, skeletons
-from chatroom.storage.records import SUPERUSER, Account
+from chatroom.storage import controls, rooms, skeletons
+from chatroom.storage.records import DELETED, IGNORES, SUPERUSER, Account, Control, standing_of
 from chatroom.storage.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
         except sqlite3.IntegrityError:
             raise NameTaken(saved.name) from None
         skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
+        kept = None
     else:
         if not is_superuser and _is_last_superuser(connection, saved.id):
             raise LastSuperuser(saved.name)
@@ -79,11 +80,23 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
             skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
         if kept is None or kept.password_id != saved.password_id:
             rooms.revoke_tickets(connection, saved.id)
-    tell(connection, "account", saved.id)
+    controls.tell(connection, vault, control_of(saved, kept))
     return saved
 
 
-def delete(connection: sqlite3.Connection, account: Account) -> None:
+def control_of(saved: Account, before: Account | None) -> Control:
+    """Return the control event of an account that was saved.
+
+    :param before: as it was; ``None``: it is new, or nobody can tell.
+    """
+    kind = "account"
+    if before is not None:
+        same = replace(before, ignores=saved.ignores, version=saved.version)
+        kind = IGNORES if same == saved else kind
+    return Control(kind, saved.id, standing_of(saved))
+
+
+def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> None:
     """Delete an account and all that hangs on it, inside the caller's transaction."""
     if _is_last_superuser(connection, account.id):
         raise LastSuperuser(account.name)
@@ -92,7 +105,7 @@ def delete(connection: sqlite3.Connection, account: Account) -> None:
     connection.execute("DELETE FROM places WHERE account=?", (account.id,))
     skeletons.forget(connection, account.id)
     rooms.revoke_tickets(connection, account.id)
-    tell(connection, "account", account.id)
+    controls.tell(connection, vault, Control(DELETED, account.id))
 
 
 def _is_last_superuser(connection: sqlite3.Connection, account_id: str) -> bool:
@@ -110,11 +123,6 @@ def _kept(connection: sqlite3.Connection, vault: Vault, account_id: str) -> Acco
         return load_by_id(connection, vault, account_id)
     except Damaged:
         return None
-
-
-def tell(connection: sqlite3.Connection, kind: str, account_id: str) -> None:
-    """Write a control event inside the caller's transaction."""
-    connection.execute("INSERT INTO controls (kind, account) VALUES (?,?)", (kind, account_id))
 
 
 def seal(vault: Vault, account: Account) -> bytes:

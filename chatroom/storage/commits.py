@@ -53,6 +53,8 @@ class Result:
     """Posts whose log takes none any more."""
     settled: list[Callable[[], None]] = field(default_factory=list)
     """Each tells the caller of a job how it went."""
+    is_kept: bool = True
+    """False: nothing of it was written."""
 
 
 def _inode(file: Path) -> tuple[int, int] | None:
@@ -157,7 +159,7 @@ class Commits:
                 self._mend(cause)
             except sqlite3.Error:
                 pass  # the next round tries again
-        result = Result()
+        result = Result(is_kept=False)
         failed = schema.unusable(self._file, error) if isinstance(error, sqlite3.Error) else error
         result.settled = [partial(future.set_exception, failed) for _, future in jobs]
         for name, posts in groups.items():

@@ -41,7 +41,10 @@ Admit = Callable[[Sequence[RoomRecord]], None]
 """Called in the asker's thread with all rooms that there are; raises when there are enough."""
 
 Controlled = Callable[[Control], None]
-"""Called by the engine thread for each control event, one's own ones too. Must not block."""
+"""Called by the engine thread for each control event, one's own ones too. Must not block.
+
+When it raises, the event is not counted as handed out: it comes again, and the ones behind it wait.
+"""
 
 
 class Watcher(Protocol):

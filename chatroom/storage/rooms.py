@@ -10,8 +10,15 @@ from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, NameTaken
 from chatroom.names import fold
-from chatroom.storage import skeletons
-from chatroom.storage.records import TICKETS, USED_SECONDS, Places, RoomRecord, Ticket
+from chatroom.storage import controls, skeletons
+from chatroom.storage.records import (
+    TICKETS,
+    USED_SECONDS,
+    Control,
+    Places,
+    RoomRecord,
+    Ticket,
+)
 from chatroom.storage.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -77,7 +84,7 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
         )
         if changed.rowcount != 1:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
-    db.execute("INSERT INTO controls (kind, account) VALUES ('room','')")
+    controls.tell(db, vault, Control("room", "", saved))
     return saved
 
 

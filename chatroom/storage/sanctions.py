@@ -7,8 +7,8 @@ import time
 from dataclasses import replace
 
 from chatroom.errors import Damaged
-from chatroom.storage import rooms
-from chatroom.storage.records import SHUT_OUT, Sanction
+from chatroom.storage import controls, rooms
+from chatroom.storage.records import SHUT_OUT, Control, Sanction
 from chatroom.storage.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -24,8 +24,9 @@ def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
     )
     if sanction.kind in SHUT_OUT:
         rooms.revoke_tickets(db, sanction.target)
-    _control(db, sanction.kind, sanction.target)
-    return replace(sanction, number=found.lastrowid or 0)
+    numbered = replace(sanction, number=found.lastrowid or 0)
+    controls.tell(db, vault, Control(sanction.kind, sanction.target, numbered))
+    return numbered
 
 
 def seal(vault: Vault, sanction: Sanction) -> bytes:
@@ -56,7 +57,7 @@ def unseal(
     return Sanction(kind=kind, target=target, until=until, number=number, **fields)
 
 
-def lift(db: sqlite3.Connection, number: int) -> bool:
+def lift(db: sqlite3.Connection, vault: Vault, number: int) -> bool:
     """Delete a sanction inside the caller's transaction; False: none with this number held."""
     row = db.execute(
         "SELECT kind, target FROM sanctions WHERE number=? AND until>=?", (number, time.time())
@@ -64,7 +65,7 @@ def lift(db: sqlite3.Connection, number: int) -> bool:
     if row is None:
         return False
     db.execute("DELETE FROM sanctions WHERE number=?", (number,))
-    _control(db, f"un{row[0]}", row[1])
+    controls.tell(db, vault, Control(f"un{row[0]}", row[1]))
     return True
 
 
@@ -76,7 +77,3 @@ def load(db: sqlite3.Connection, vault: Vault, target: str | None = None) -> lis
         (time.time(),) if target is None else (time.time(), target),
     ).fetchall()
     return [unseal(vault, *row) for row in rows]
-
-
-def _control(db: sqlite3.Connection, kind: str, target: str) -> None:
-    db.execute("INSERT INTO controls (kind, account) VALUES (?,?)", (kind, target))

@@ -111,6 +111,10 @@ _STEPS = (
         SELECT 'kick', account, until, sealed FROM kicks ORDER BY number;
     DROP TABLE kicks;
     """,
+    # What an event carries: see storage.controls. The events of before carry nothing.
+    """
+    ALTER TABLE controls ADD COLUMN sealed BLOB;
+    """,
 )
 VERSION = len(_STEPS)
 _CHECKED_WHOLE = 64 * 1024 * 1024

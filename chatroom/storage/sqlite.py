@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from chatroom.storage import accounts as rows
 from chatroom.storage import audit as trail
-from chatroom.storage import invites, rooms, sanctions, schema
+from chatroom.storage import controls, invites, rooms, sanctions, schema
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.history import History
 from chatroom.storage.logs import Logs
@@ -56,7 +56,7 @@ class SqliteEngine:
         # Held while a room is made, outermost; only the server makes any, so no other process can.
         self._making_lock = threading.Lock()
         self._logs = Logs(self._vault)
-        self._writer = Writer(db, self._file, durability, self._logs)
+        self._writer = Writer(db, self._file, durability, self._logs, self._vault)
         self._write = self._writer.write
         self._history = History(self._logs, self._read, self._write)
         self._is_kept_up = keep is not None
@@ -170,7 +170,7 @@ class SqliteEngine:
         return self._act(act, lambda db: invites.revoke(db, number))
 
     def tell(self, control: Control) -> None:
-        self._write(lambda db: rows.tell(db, control.kind, control.account_id))
+        self._write(lambda db: controls.tell(db, self._vault, control))
 
     def write_audit(self, entry: Audit) -> None:
         self._act(entry, lambda db: None)
@@ -201,7 +201,7 @@ class SqliteEngine:
 
     def delete_account(self, account: Account, act: Audit | None = None, box: str = "") -> None:
         def job(db: sqlite3.Connection) -> None:
-            rows.delete(db, account)
+            rows.delete(db, self._vault, account)
             if box:
                 self._logs.close(db, box)
 
@@ -218,7 +218,7 @@ class SqliteEngine:
         return self._act(act, lambda db: sanctions.save(db, self._vault, sanction))
 
     def lift_sanction(self, number: int, act: Audit | None = None) -> bool:
-        return self._act(act, lambda db: sanctions.lift(db, number))
+        return self._act(act, lambda db: sanctions.lift(db, self._vault, number))
 
     def sanctions(self, target: str | None = None) -> list[Sanction]:
         return self._read(lambda db: sanctions.load(db, self._vault, target))

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from chatroom.errors import Code, Refusal, StoreError
-from chatroom.storage import schema
+from chatroom.storage import controls, schema
 from chatroom.storage.commits import Commits, Job
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.logs import Log, Logs
-from chatroom.storage.records import KEPT, NO_ACCOUNT, PURGE, Control, Post
+from chatroom.storage.records import ANEW, KEPT, NO_ACCOUNT, PURGE, Control, Post
+from chatroom.storage.vault import Vault
 
 QUEUE_BYTES = 256 * 1024
 """Text that may be queued for the next rounds; past it the posting threads have to wait."""
@@ -43,11 +44,15 @@ class Writer:
     :param file: the store, for sentences and to open it again.
     :param durability: as ``schema.connect`` takes it.
     :param logs: where posts are written.
+    :param vault: opens what control events carry.
     """
 
-    def __init__(self, db: sqlite3.Connection, file: Path, durability: str, logs: Logs) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, file: Path, durability: str, logs: Logs, vault: Vault
+    ) -> None:
         self._file = file
         self._logs = logs
+        self._vault = vault
         # The engine thread's alone from its start on.
         self._commits = Commits(db, file, durability, logs)
         # Guards the fields from _queue to _closing. Held for a few assignments; nothing else is
@@ -84,6 +89,8 @@ class Writer:
             raise schema.unusable(self._file, error) from None
         self._next_look = 0.0
         self._is_blind = False
+        # Callers whose changes are kept, and whose control events are not handed out yet.
+        self._unsettled: list[Callable[[], None]] = []
 
     def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
         """Start the thread; see ``Engine.start``."""
@@ -157,7 +164,7 @@ class Writer:
             with self._lock:
                 wait = self._wait_seconds()
                 if wait > 0 and self._closing and not self._queue:
-                    return
+                    break
                 self._sleeping = wait > 0
             if wait > 0:
                 self._sleep(wait)
@@ -165,6 +172,7 @@ class Writer:
                 self._collect()
                 self._round()
             self._look_if_due()
+        self._settle()  # nobody is here any more who would have to act upon anything
 
     def _wait_seconds(self) -> float:
         """Return how long there is nothing to do, unless somebody rings.
@@ -209,11 +217,13 @@ class Writer:
         started = time.perf_counter()
         groups = self._sort(posts)
         result = self._commits.commit(jobs, groups)
-        if jobs:
+        if not result.is_kept:
+            for settle in result.settled:
+                settle()
+        elif jobs:
+            # A job's caller goes on when its control events were handed out.
+            self._unsettled += result.settled
             self._hand_out_controls()
-        # A job's caller goes on when its control events were handed out.
-        for settle in result.settled:
-            settle()
         self._give_back(result.repeated, None)
         self._give_back(result.refused, _REFUSED)
         self._give_back(result.closed, NO_ACCOUNT)
@@ -278,26 +288,42 @@ class Writer:
         return self._commits.opened, version
 
     def _hand_out_controls(self) -> None:
+        """Hand out the new control events, and let those go on who have waited for that.
+
+        What cannot be read, or what the listener could not act upon, waits for the next look.
+        """
         try:
             found = self._commits.db.execute(
-                "SELECT seq, kind, account FROM controls WHERE seq>? ORDER BY seq",
+                "SELECT seq, kind, account, sealed FROM controls WHERE seq>? ORDER BY seq",
                 (self._control_cursor,),
             ).fetchall()
-        except sqlite3.Error as error:  # the cursor stays: the next look tries again
-            if not self._is_blind:
-                self._is_blind = True
-                _log.error("store read failed reason=%s; changes wait", error)
-            self._data_version = (0, 0)
+        except sqlite3.Error as error:
+            self._look_again(f"store read failed reason={error}; changes wait")
+            return
+        try:
+            if found and found[0][0] > self._control_cursor + 1:
+                self._controlled(Control(ANEW, ""))  # the oldest were deleted before they were read
+            for seq, kind, account, sealed in found:
+                if kind == PURGE:
+                    self._logs.forget_recent()
+                self._controlled(controls.unseal(self._vault, kind, account, sealed))
+                self._control_cursor = seq
+        except Exception:
+            self._look_again("control event failed and waits", is_ours=True)
             return
         self._is_blind = False
-        for seq, kind, account in found:
-            self._control_cursor = seq
-            if kind == PURGE:
-                self._logs.forget_recent()
-            try:
-                self._controlled(Control(kind, account))
-            except Exception:
-                _log.exception("control event failed kind=%s account=%s", kind, account)
+        self._settle()
+
+    def _look_again(self, why: str, is_ours: bool = False) -> None:
+        if not self._is_blind:
+            self._is_blind = True
+            _log.error(why, exc_info=is_ours)
+        self._data_version = (0, 0)
+
+    def _settle(self) -> None:
+        settled, self._unsettled = self._unsettled, []
+        for settle in settled:
+            settle()
 
     def _deliver(self, groups: dict[str, list[Post]], logs: dict[str, Log]) -> None:
         for name, posts in groups.items():

@@ -95,6 +95,7 @@ def old_store(folder: Path, *names: str, kicked: str = "") -> None:
         db.execute("DELETE FROM meta WHERE key='skeletons'")
         db.execute("DROP TABLE skeletons")
         db.execute("DROP TABLE invites")
+        db.execute("ALTER TABLE controls DROP COLUMN sealed")
         db.execute("PRAGMA user_version=2")
     db.close()
 

@@ -109,7 +109,7 @@ def test_what_a_dead_node_owes_is_paid_by_another_one(
     there = node(url)
     store = there.engine._store
     # A node that has written its change and then ends leaves this.
-    owing = Transaction(store)
+    owing = Transaction(store, there.engine._vault)
     owing.do("HSET", bars.OWED, "ban id-ann", bars.value(float("inf"), 7))
     assert owing.commit() is not None
     barred = [entries.barred(entries.bucket(number)) for number in range(64)]

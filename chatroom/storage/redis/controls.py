@@ -1,18 +1,29 @@
 """Control events: a stream that every node reads on from where it was at its start."""
 
 import threading
+from collections.abc import Iterator
+from typing import Any
 
+from chatroom.errors import Unconfirmed
+from chatroom.storage import controls
+from chatroom.storage.records import ANEW, Control
 from chatroom.storage.redis.store import Store
+from chatroom.storage.vault import Vault
 
 STREAM = "{c}:controls"
-KEPT_EVENTS = 10_000
-"""Control events that stay for nodes that are behind."""
-_WAIT_SECONDS = 5.0
+KEPT_EVENTS = 2000
+"""Control events that stay for nodes that are behind; one that is further behind looks up all."""
+_AT_ONCE = 500
+_BEGIN = "begin"
+_WAIT_SECONDS = 10.0
 
 
-def control_command(kind: str, account_id: str) -> tuple[object, ...]:
+def control_command(vault: Vault, control: Control) -> tuple[object, ...]:
     """Return the command that tells all nodes of a change."""
-    return ("XADD", STREAM, "MAXLEN", "~", KEPT_EVENTS, "*", "k", kind, "a", account_id)
+    told: tuple[object, ...] = ("k", control.kind, "a", control.account_id)
+    if sealed := controls.seal(vault, control):
+        told = (*told, "b", sealed)
+    return ("XADD", STREAM, "MAXLEN", "~", KEPT_EVENTS, "*", *told)
 
 
 class Controls:
@@ -21,22 +32,40 @@ class Controls:
     :raises StoreError: the store cannot be read.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
+        self._vault = vault
         with store.asking() as client:
             newest = client.xrevrange(STREAM, count=1)
-        self._cursor = newest[0][0] if newest else b"0-0"
+            # Each node stands at an event, so that it sees when that one is gone.
+            self._cursor = newest[0][0] if newest else self._begin(client)
         self._moved = threading.Condition()
         self._done = _order(self._cursor)
 
-    def new(self) -> list[tuple[bytes, str, str]]:
-        """Return id, kind and account of the events after the last one that was handed out.
+    def new(self) -> Iterator[tuple[bytes, Control]]:
+        """Return id and event of those after the last one that was handed out.
+
+        When that one is not there any more, others behind it may have gone with it: then there is
+        one event alone, to look up everything.
 
         :raises StoreError: the store cannot be read.
         """
-        with self._store.asking() as client:
-            found = client.xrange(STREAM, b"(" + self._cursor)
-        return [(at, _text(fields, b"k"), _text(fields, b"a")) for at, fields in found]
+        while True:
+            with self._store.asking() as client:
+                found = client.xrange(STREAM, self._cursor, count=_AT_ONCE + 1)
+                if not found or found[0][0] != self._cursor:
+                    newest = client.xrevrange(STREAM, count=1)
+                    yield newest[0][0] if newest else self._begin(client), Control(ANEW, "")
+                    continue
+            for at, fields in found[1:]:
+                kind, account_id = _text(fields, b"k"), _text(fields, b"a")
+                yield at, controls.unseal(self._vault, kind, account_id, fields.get(b"b"))
+            if len(found) <= _AT_ONCE:
+                return
+
+    @staticmethod
+    def _begin(client: Any) -> bytes:
+        return bytes(client.xadd(STREAM, {"k": _BEGIN, "a": ""}))
 
     def handed_out(self, at: bytes) -> None:
         """Note that an event was handed out; the engine's thread only."""
@@ -46,9 +75,13 @@ class Controls:
             self._moved.notify_all()
 
     def wait_for(self, at: bytes) -> None:
-        """Wait until an event was handed out, for some seconds at most."""
+        """Wait until an event was handed out.
+
+        :raises Unconfirmed: it takes too long: it is kept, and not in force here yet.
+        """
         with self._moved:
-            self._moved.wait_for(lambda: self._done >= _order(at), _WAIT_SECONDS)
+            if not self._moved.wait_for(lambda: self._done >= _order(at), _WAIT_SECONDS):
+                raise Unconfirmed("This node has not heard of its own change yet.")
 
 
 def _text(fields: dict[bytes, bytes], name: bytes) -> str:

@@ -70,7 +70,7 @@ class RedisEngine:
         self._presence = PresenceKeeper(self._store, self._vault, self.node)
         self._writer = Writer(self._store, self._vault, self._logs, self.node, self._presence)
         self._doorbell = Doorbell(self._store, self._writer.run, self._writer, self._presence.stir)
-        self._changes = Transactions(self._store, self._writer.hand_out)
+        self._changes = Transactions(self._store, self._vault, self._writer.hand_out)
         self._is_kept_up = keep is not None
         self.retention = Retention(self._store, keep or Keep())
         self.append = self._writer.append
@@ -165,7 +165,7 @@ class RedisEngine:
     def save_places(self, places: Mapping[str, Places]) -> None:
         if not places:
             return
-        change = Transaction(self._store)
+        change = Transaction(self._store, self._vault)
         for account_id, found in places.items():
             sealed = room_rows.seal_places(self._vault, account_id, found)
             change.do("HSET", people.PLACES, account_id, sealed)
@@ -185,7 +185,7 @@ class RedisEngine:
         self._act(act, lambda change: people.save_invite(change, self._vault, invite))
 
     def load_invite(self, digest: bytes) -> Invite | None:
-        return people.load_invite(Transaction(self._store), self._vault, digest)
+        return people.load_invite(Transaction(self._store, self._vault), self._vault, digest)
 
     def invites(self) -> list[Invite]:
         return people.load_invites(self._store, self._vault)
@@ -194,7 +194,7 @@ class RedisEngine:
         return self._act(act, lambda change: people.revoke_invite(change, number))
 
     def tell(self, control: Control) -> None:
-        self._changed(lambda change: change.tell(control.kind, control.account_id))
+        self._changed(lambda change: change.tell(control))
 
     def write_audit(self, entry: Audit) -> None:
         self._act(entry, lambda change: None)
@@ -230,4 +230,5 @@ class RedisEngine:
                 orders.write_audit(change, self._vault, act)
             return done
 
-        return self._changes.run(both)
+        # What superusers and operators do waits for nobody else's changes.
+        return self._changes.run(both, comes_first=act is not None)

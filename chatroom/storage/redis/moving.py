@@ -104,7 +104,7 @@ class _Move:
     # -- copying --------------------------------------------------------------------------------
 
     def _commit(self, job: Callable[..., object], *what: object) -> None:
-        change = Transaction(self._store)
+        change = Transaction(self._store, self._vault)
         job(change, self._vault, *what)
         if change.writes and change.commit() is None:
             raise StoreError(f"Somebody else writes to the store {self._store.name}.")
@@ -125,7 +125,7 @@ class _Move:
             if (found := self._source.load_places(account.id)) is not None:
                 places[account.id] = found
             moved(1)
-        change = Transaction(self._store)
+        change = Transaction(self._store, self._vault)
         for account_id, found in places.items():
             sealed = room_rows.seal_places(self._vault, account_id, found)
             change.do("HSET", people.PLACES, account_id, sealed)

@@ -13,6 +13,7 @@ from chatroom.storage.records import (
     SHUT_OUT,
     Account,
     Audit,
+    Control,
     RoomRecord,
     Sanction,
 )
@@ -78,7 +79,7 @@ def save_room(
             raise Conflict(f"The room {room.name} was changed meanwhile.")
     head = f"{saved.version} {number} ".encode()
     change.put(ROOMS, key.hex(), head + room_rows.seal(vault, saved, key))
-    change.tell("room", "")
+    change.tell(Control("room", "", saved))
     return saved
 
 
@@ -106,7 +107,7 @@ def save_sanction(change: Transaction, vault: Vault, sanction: Sanction) -> Sanc
     if sanction.kind in SHUT_OUT:
         people.revoke_tickets(change, sanction.target)
     change.bar(sanction.kind, sanction.target, sanction.until)
-    change.tell(sanction.kind, sanction.target)
+    change.tell(Control(sanction.kind, sanction.target, numbered))
     return numbered
 
 
@@ -120,9 +121,9 @@ def lift_sanction(change: Transaction, number: int) -> bool:
         return False
     _remove(change, number, kind, target)
     if change.bar(kind, target, 0):
-        change.tell_at_last(f"un{kind}", target)
+        change.tell_at_last(Control(f"un{kind}", target))
     else:
-        change.tell(f"un{kind}", target)
+        change.tell(Control(f"un{kind}", target))
     return True
 
 

@@ -20,11 +20,13 @@ from chatroom.storage import accounts as rows
 from chatroom.storage import invites, skeletons
 from chatroom.storage import rooms as room_rows
 from chatroom.storage.records import (
+    DELETED,
     SUPERUSER,
     TICKETS,
     USED_SECONDS,
     Account,
     Audit,
+    Control,
     Invite,
     Ticket,
 )
@@ -147,7 +149,7 @@ def save(
     _note_superuser(change, saved.id, is_superuser)
     head = f"{saved.version} {number} {int(is_superuser)} ".encode()
     change.put(ACCOUNTS, saved.id, head + rows.seal(vault, saved))
-    change.tell("account", saved.id)
+    change.tell(rows.control_of(saved, old))
     return saved
 
 
@@ -159,7 +161,7 @@ def delete(change: Transaction, account: Account) -> None:
     change.remove(ACCOUNTS, account.id)
     change.remove(PLACES, account.id)
     revoke_tickets(change, account.id)
-    change.tell("account", account.id)
+    change.tell(Control(DELETED, account.id))
 
 
 def check_act(change: Transaction, vault: Vault, act: Audit) -> None:
@@ -232,7 +234,7 @@ def _field(digest: bytes) -> bytes:
 
 def save_tickets(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
     """See ``Engine.save_tickets``."""
-    change = Transaction(store)
+    change = Transaction(store, vault)
     for one in tickets:
         owner = ticket_owner(_field(one.digest))
         change.do("SET", owner, one.account_id, "PXAT", int(one.until * 1000))

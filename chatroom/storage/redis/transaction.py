@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from chatroom.errors import StoreError
+from chatroom.errors import StoreError, Unconfirmed
+from chatroom.storage.records import Control
 from chatroom.storage.redis import bars, scripts
 from chatroom.storage.redis.controls import control_command
 from chatroom.storage.redis.shards import Command
 from chatroom.storage.redis.store import Store
+from chatroom.storage.vault import Vault
 
 NUMBERS = "{c}:numbers"
 _ATTEMPTS = 100
@@ -26,14 +28,15 @@ _T = TypeVar("_T")
 class Transaction:
     """One attempt at a change. One thread."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, vault: Vault) -> None:
         self.store = store
+        self.vault = vault
         self.read: dict[tuple[str, str], bytes | None] = {}
         """What was read of the store, by hash and field: all of it must still hold."""
         self.writes: list[Command] = []
         self._written: dict[tuple[str, str], bytes | None] = {}
         self._owed: dict[str, bytes] = {}
-        self._at_last: list[tuple[str, str]] = []
+        self._at_last: list[Control] = []
 
     def get(self, key: str, name: str) -> bytes | None:
         """Return a field of a hash, as this change leaves it."""
@@ -64,13 +67,13 @@ class Transaction:
         with self.store.asking() as client:
             return int(client.hincrby(NUMBERS, what, 1))
 
-    def tell(self, kind: str, account_id: str) -> None:
+    def tell(self, control: Control) -> None:
         """Tell all nodes of the change."""
-        self.writes.append(control_command(kind, account_id))
+        self.writes.append(control_command(self.vault, control))
 
-    def tell_at_last(self, kind: str, account_id: str) -> None:
+    def tell_at_last(self, control: Control) -> None:
         """Tell all nodes of the change when nobody bars any more whom it lets through again."""
-        self._at_last.append((kind, account_id))
+        self._at_last.append(control)
 
     def bar(self, kind: str, target: str, until: float) -> bool:
         """Let nobody's posts through who is sanctioned so, from this change on.
@@ -94,7 +97,8 @@ class Transaction:
 
         :return: ``None``: something has changed meanwhile, and nothing was done; without a control
             event, nothing as its id.
-        :raises StoreError: it was not written, or nobody knows.
+        :raises StoreError: it was not written.
+        :raises Unconfirmed: it was, and not all of it has been done; or nobody knows.
         """
         arguments: list[object] = [len(self.read)]
         keys = {key for key, _ in self.read}
@@ -106,29 +110,33 @@ class Transaction:
         is_done, *told = self.store.run(scripts.COMMIT, sorted(keys), arguments)
         if not is_done:
             return None
-        if self._owed:
-            bars.pay(self.store, self._owed)
-        if self._at_last:
-            told = [tell_all(self.store, self._at_last)]
+        try:
+            if self._owed:
+                bars.pay(self.store, self._owed)
+            if self._at_last:
+                told = [tell_all(self.store, self.vault, self._at_last)]
+        except StoreError as error:
+            raise Unconfirmed(str(error)) from None
         return bytes(told[0])
 
 
-def tell_all(store: Store, events: Iterable[tuple[str, str]]) -> bytes:
-    """Tell all nodes of changes, by kind and account; return the id of the last control event.
+def tell_all(store: Store, vault: Vault, events: Iterable[Control]) -> bytes:
+    """Tell all nodes of changes; return the id of the last control event.
 
     :raises StoreError: it was not written, or nobody knows.
     """
-    telling = Transaction(store)
-    for kind, account_id in events:
-        telling.tell(kind, account_id)
+    telling = Transaction(store, vault)
+    for control in events:
+        telling.tell(control)
     return telling.commit() or b""
 
 
 class Collector:
     """Pays what others have left owed. One thread."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
+        self._vault = vault
         self._seen: dict[str, bytes] = {}
 
     def look(self) -> None:
@@ -143,7 +151,8 @@ class Collector:
             bars.pay(self._store, stays)
             lifted = [field.split(" ") for field, one in stays.items() if bars.is_over(one)]
             if lifted:
-                tell_all(self._store, ((f"un{kind}", target) for kind, target in lifted))
+                events = (Control(f"un{kind}", target) for kind, target in lifted)
+                tell_all(self._store, self._vault, events)
 
 
 class Transactions:
@@ -152,27 +161,41 @@ class Transactions:
     :param hand_out: waits until a control event, by its id, was handed out here.
     """
 
-    def __init__(self, store: Store, hand_out: Callable[[bytes], None]) -> None:
+    def __init__(self, store: Store, vault: Vault, hand_out: Callable[[bytes], None]) -> None:
         self._store = store
+        self._vault = vault
         self._hand_out = hand_out
         # One change of this node at a time: among themselves they would only get in each other's
-        # way. Nothing is taken under it.
-        self._lock = threading.Lock()
+        # way. Nothing is taken under it. The two fields below are guarded by it.
+        self._turn = threading.Condition()
+        self._is_taken = False
+        self._first = 0
 
-    def run(self, job: Callable[[Transaction], _T]) -> _T:
+    def run(self, job: Callable[[Transaction], _T], comes_first: bool = False) -> _T:
         """Do a change; return what the job returns when it is durable and handed out here.
 
+        :param comes_first: it waits for one other change at most, and for others of its kind.
         :raises StoreError: it could not be written.
+        :raises Unconfirmed: it was, and is not handed out here yet; or nobody knows.
         """
-        with self._lock:
+        with self._turn:
+            self._first += comes_first
+            self._turn.wait_for(lambda: not self._is_taken and (comes_first or not self._first))
+            self._first -= comes_first
+            self._is_taken = True
+        try:
             told, done = self._attempts(job)
+        finally:
+            with self._turn:
+                self._is_taken = False
+                self._turn.notify_all()
         if told:
             self._hand_out(told)
         return done
 
     def _attempts(self, job: Callable[[Transaction], _T]) -> tuple[bytes, _T]:
         for attempt in range(_ATTEMPTS):
-            change = Transaction(self._store)
+            change = Transaction(self._store, self._vault)
             done = job(change)
             if not change.writes:
                 return b"", done

@@ -14,7 +14,7 @@ from functools import partial
 
 from chatroom.errors import Refusal, StoreError
 from chatroom.storage.engine import Committed, Controlled, Returned
-from chatroom.storage.records import ELSEWHERE, KEPT, Control, Post
+from chatroom.storage.records import ELSEWHERE, KEPT, Post
 from chatroom.storage.redis.appending import BATCH, CHANGED, UNKNOWN, Appending, Result, jitter
 from chatroom.storage.redis.controls import Controls
 from chatroom.storage.redis.delivery import Delivery
@@ -51,8 +51,8 @@ class Writer:
         self._vault = vault
         self._stir = presence.stir
         self._appending = Appending(store, vault, logs, self.run)
-        self._controls = Controls(store)
-        self._owed = Collector(store)
+        self._controls = Controls(store, vault)
+        self._owed = Collector(store, vault)
         self._delivery = Delivery(store, vault, logs, self._appending, presence.is_here)
         # Guards the fields below; held for a few assignments, nothing else is taken under it.
         self._lock = threading.Lock()
@@ -299,16 +299,11 @@ class Writer:
         if self._appending.is_away and not self._appending.may_try():
             return
         try:
-            found = self._controls.new()
+            for at, control in self._controls.new():
+                self._controlled(control)  # when it fails, the next look hands it out again
+                self._controls.handed_out(at)
         except StoreError as error:
             self._appending.failed(error)
-            return
-        for at, kind, account in found:
-            try:
-                self._controlled(Control(kind, account))
-            except Exception:
-                _log.exception("control event failed kind=%s account=%s", kind, account)
-            self._controls.handed_out(at)
 
     def _look(self) -> None:
         """Look for what no bell has told; when the store was away, see what it still has."""

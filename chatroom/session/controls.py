@@ -1,0 +1,47 @@
+"""Control events on their way to every part of the server that has to act upon them."""
+
+import logging
+from collections.abc import Callable
+
+from chatroom.accounts.sanctions import Sanctions
+from chatroom.rooms.directory import Directory
+from chatroom.rooms.lookups import EVERYTHING
+from chatroom.storage.records import BAN, Control
+
+_log = logging.getLogger(__name__)
+
+
+class Controls:
+    """Hands each event to the parts; what one of them cannot do a look at everything makes up for.
+
+    :param sanctions: knows by heart whom to keep out.
+    :param directory: who is here.
+    :param turn_out: ends the connections of banned addresses.
+    """
+
+    def __init__(
+        self, sanctions: Sanctions, directory: Directory, turn_out: Callable[[], object]
+    ) -> None:
+        self._sanctions = sanctions
+        self._directory = directory
+        self._turn_out = turn_out
+
+    def controlled(self, control: Control) -> None:
+        """Act upon an event; the engine's thread only. Reads no store."""
+        is_sure = False
+        try:
+            is_sure = self._sanctions.controlled(control)
+            if control.kind == BAN:
+                self._turn_out()
+            self._directory.controlled(control)
+        except Exception:
+            _log.exception("control event failed kind=%s; everything is looked up", control.kind)
+            self._sanctions.doubt()
+            is_sure = False
+        if not is_sure:
+            self._directory.lookups.want(EVERYTHING, self._look_anew, is_urgent=True)
+
+    def _look_anew(self) -> None:
+        self._sanctions.load()
+        self._turn_out()
+        self._directory.look_anew()
