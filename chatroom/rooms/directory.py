@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -27,6 +28,7 @@ from chatroom.storage.records import (
     JOIN,
     LEAVE,
     PRIVATE,
+    SUPERUSER,
     Account,
     Control,
     Places,
@@ -119,9 +121,8 @@ class Directory:
         fields = {"code": refusal.code} if refusal else {}
         for post in posts:
             member = post.origin
-            # Of a private message that is sent again, the sender's own copy answers.
-            is_copy = post.kind == PRIVATE and post.log != mailbox_of(post.sender_id)
-            if member is None or (is_copy and refusal is None):
+            # Of a private message the sender's own copy answers; the other one has no origin.
+            if member is None:
                 continue
             chunk = member.face.result("", sentence, refusal is None, post.cid, **fields)
             if chunk:
@@ -317,20 +318,20 @@ class Directory:
     def send_private(
         self, sender: Person, to: Account, text: str, cid: str, origin: Member
     ) -> tuple[Presence | None, Post]:
-        """Append to the recipient's mailbox, then to the sender's: that one is the echo.
+        """Append to the recipient's mailbox and to the sender's: that one is the echo of both.
 
         :param origin: the session that is told when it cannot be kept.
         :returns: the recipient, if that person is here or elsewhere, and the post in the
             recipient's mailbox: when it is committed it has its place.
         """
         account = sender.account
-        posts = []
-        for log in dict.fromkeys((mailbox_of(to.id), sender.mailbox.log)):
-            post = Post(log, PRIVATE, account.id, account.name, text, cid, to.name)
-            post.origin = origin
-            sender.mailbox.post(post)
-            posts.append(post)
-        return self.elsewhere.presence(to.id), posts[0]
+        own = Post(sender.mailbox.log, PRIVATE, account.id, account.name, text, cid, to.name)
+        own.despite_mute = to.grant == SUPERUSER
+        if to.id != account.id:
+            own.copy = replace(own, log=mailbox_of(to.id))
+        own.origin = origin
+        sender.mailbox.post(own)
+        return self.elsewhere.presence(to.id), own.copy or own
 
     def last_private(self, person: Person, member: Member) -> str:
         """Return the account id of who wrote the last private message that a session has seen.

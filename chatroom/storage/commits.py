@@ -26,11 +26,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from chatroom.errors import ChatroomError, StoreError
+from chatroom.errors import ChatroomError, Code, Refusal, StoreError
 from chatroom.storage import schema
 from chatroom.storage.logs import Log, Logs
 from chatroom.storage.records import KEPT, Post
 
+NOT_KEPT = Refusal(
+    Code.NOT_KEPT, "That cannot be kept just now, so it was not sent. Try again in a moment."
+)
 PAUSE_SECONDS = 0.5
 """After a failure that could not be mended at once: everything is refused for so long."""
 _CONTROLS_KEPT = 1000
@@ -47,14 +50,19 @@ class Result:
     """The logs that have new posts, by name."""
     repeated: list[Post] = field(default_factory=list)
     """Posts that their log had already."""
-    refused: list[Post] = field(default_factory=list)
-    """Posts that cannot be kept now."""
-    closed: list[Post] = field(default_factory=list)
-    """Posts whose log takes none any more."""
+    refused: dict[Refusal, list[Post]] = field(default_factory=dict)
+    """Posts that are not kept, by the reason."""
     settled: list[Callable[[], None]] = field(default_factory=list)
     """Each tells the caller of a job how it went."""
     is_kept: bool = True
     """False: nothing of it was written."""
+
+    def give_back(self, posts: list[Post], refusal: Refusal | None) -> None:
+        """Note posts that are not kept; ``None``: their log had them already."""
+        if refusal is None:
+            self.repeated += posts
+        elif posts:
+            self.refused.setdefault(refusal, []).extend(posts)
 
 
 def _inode(file: Path) -> tuple[int, int] | None:
@@ -108,12 +116,14 @@ class Commits:
             self.db.execute("BEGIN IMMEDIATE")
             if jobs:
                 self._run_jobs(jobs, result)
-            closed = [name for name in kept if self._logs.is_closed(self.db, name)]
+            if kept:
+                self._logs.begin(self.db)
             for name in kept:
-                if name in closed:
-                    continue
-                result.logs[name], repeated = self._logs.add(self.db, name, groups[name])
-                result.repeated += repeated
+                log, gone = self._logs.add(self.db, name, groups[name])
+                if log is not None:
+                    result.logs[name] = log
+                for refusal, posts in gone.items():
+                    result.give_back(posts, refusal)
             self.db.execute("COMMIT")
         except Exception as error:
             return self._fail(jobs, groups, error)
@@ -121,13 +131,11 @@ class Commits:
             self._is_failing = False
             _log.warning("store writes again")
         self._logs.trim()
-        for name in closed:
-            result.closed += groups.pop(name)
-            kept.remove(name)
-        if result.repeated:
-            gone = set(map(id, result.repeated))
+        if result.repeated or result.refused:
+            back = (result.repeated, *result.refused.values())
+            left = {id(post) for posts in back for post in posts}
             for name in kept:
-                groups[name] = [post for post in groups[name] if id(post) not in gone]
+                groups[name] = [post for post in groups[name] if id(post) not in left]
         return result
 
     def _run_jobs(self, jobs: list[Job], result: Result) -> None:
@@ -152,7 +160,7 @@ class Commits:
         if not self._is_failing:
             self._is_failing = True
             _log.error("store write failed reason=%s; nothing is kept until it writes again", error)
-        self._logs.forget_numbers()
+        self._logs.failed()
         if self._broken is None and not isinstance(error, StoreError):
             try:
                 cause = error if isinstance(error, sqlite3.Error) else sqlite3.Error(str(error))
@@ -163,7 +171,7 @@ class Commits:
         failed = schema.unusable(self._file, error) if isinstance(error, sqlite3.Error) else error
         result.settled = [partial(future.set_exception, failed) for _, future in jobs]
         for name, posts in groups.items():
-            result.refused += [post for post in posts if post.kind in KEPT]
+            result.give_back([post for post in posts if post.kind in KEPT], NOT_KEPT)
             groups[name] = [post for post in posts if post.kind not in KEPT]
         return result
 

@@ -128,7 +128,7 @@ class Compaction:
                 self._damaged.add(row.id)
                 return True  # the group is planned again without it
             posts += segments.unpack(packed, "", row.first)
-        first, last, until = rows[0].first, rows[-1].last, rows[-1].until
+        first, last, until = rows[0].first, rows[-1].last, max(row.until for row in rows)
         sealed = self._logs.seal(log, first, last, segments.pack_small(posts))
         marks = [(row.id, row.mark) for row in rows]
 

@@ -105,7 +105,9 @@ class Engine(Protocol):
         """End :meth:`follow`: nobody reads this log here any more."""
 
     def append(self, post: Post) -> bool:
-        """Queue a post for its log; return at once.
+        """Queue a post for its log, behind its copy if it has one; return at once.
+
+        Whoever is barred when it is committed (see ``refusals.barring``) gets it back.
 
         :returns: False when too much is queued: nothing was taken, call :meth:`wait_for_space`.
             Comings and goings are always taken.

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from chatroom.storage import segments
@@ -15,6 +15,8 @@ from chatroom.storage.search import Search
 BATCH = 32
 """Segments that are read at once: about 1 MB, a few milliseconds of the read connection."""
 _ENDLESS = 1 << 62
+_LOOK_PAST = 32
+"""Segments in a row that are older than what is looked for; behind them nothing is looked for."""
 DROP_BATCH = 200
 """Segments that are deleted in one transaction."""
 _T = TypeVar("_T")
@@ -59,8 +61,8 @@ class History:
             return []
         search = Search(wanted)
         found: list[Post] = []
-        for row in self._newest_first(log, log.last + 1):
-            if len(found) >= most or row.until < wanted.since:
+        for row in _since(self._newest_first(log, log.last + 1), wanted.since):
+            if len(found) >= most:
                 break
             packed = self._logs.open(log.id, row)
             if packed is not None and search.may_be_in(plain := segments.plain(packed)):
@@ -76,7 +78,7 @@ class History:
         erased = 0
         # From the very end: another process may have added to the log.
         found = iter(self._covering(log, seq)) if seq else self._newest_first(log, _ENDLESS)
-        rows = takewhile(lambda row: row.until >= since, found)
+        rows = _since(found, since)
         while batch := list(islice(rows, BATCH)):
             while batch:
                 emptied = [
@@ -155,6 +157,20 @@ class History:
         bounds = (log.id, first, last or first)
         rows = self._reading(lambda db: db.execute(query, bounds).fetchall())
         return [Row(*row) for row in rows]
+
+
+def _since(rows: Iterator[Row], since: float) -> Iterator[Row]:
+    """Yield the segments, the newest first, that may have posts not before a moment.
+
+    Where the clock was set there are a few older ones between them.
+    """
+    older = 0
+    for row in rows:
+        if row.until >= since:
+            older = 0
+            yield row
+        elif (older := older + 1) > _LOOK_PAST:
+            return
 
 
 def _first_until(db: sqlite3.Connection, log: Log, when: float) -> Row | None:

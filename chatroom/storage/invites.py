@@ -6,6 +6,7 @@ import sqlite3
 import time
 
 from chatroom.errors import Damaged, InviteSpent
+from chatroom.storage.belief import WALL
 from chatroom.storage.records import Invite
 from chatroom.storage.vault import Vault
 
@@ -16,7 +17,7 @@ _SELECT = "SELECT number, digest, uses, until, sealed FROM invites WHERE until>=
 
 def save(db: sqlite3.Connection, vault: Vault, invite: Invite) -> None:
     """Keep a new invitation, and forget those that do not hold any more."""
-    db.execute("DELETE FROM invites WHERE until<? OR uses<1", (time.time(),))
+    db.execute("DELETE FROM invites WHERE until<? OR uses<1", (WALL.surely_over(),))
     db.execute(
         "INSERT INTO invites (digest, uses, until, sealed) VALUES (?,?,?,?)",
         (invite.digest, invite.uses, invite.until, seal(vault, invite)),

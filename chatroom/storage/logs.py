@@ -9,17 +9,20 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
-from chatroom.errors import Damaged
+from chatroom.errors import Damaged, Refusal
 from chatroom.storage import segments
-from chatroom.storage.records import GONE_SECONDS, KEPT, Post, Span, counted
+from chatroom.storage.bars import Bars
+from chatroom.storage.belief import WALL
+from chatroom.storage.numbers import Verdict
+from chatroom.storage.records import GONE_SECONDS, KEPT, NO_ACCOUNT, Post, Span
+from chatroom.storage.refusals import FORGOTTEN
+from chatroom.storage.sessions import Sessions
 from chatroom.storage.vault import Vault
 
 RECENT = 256
 """Posts that memory keeps of each log that is followed."""
 _DECODED = 32
 """Segments that memory keeps as posts, of all logs: those who come back read the same ones."""
-_NUMBERS = 20_000
-"""Last numbers of sessions that memory keeps."""
 SELECT = "SELECT id, first, last, until, sealed FROM segments"
 """Begins a query whose rows are :class:`Row`."""
 
@@ -41,7 +44,7 @@ class Row(NamedTuple):
     first: int
     last: int
     until: float
-    """Time of its last post."""
+    """Time of its last post; of joined ones the largest."""
     sealed: bytes
 
     @property
@@ -85,8 +88,9 @@ class Logs:
         self._touched: set[int] = set()
         self.written = 0
         """Segments that were written so far; only the engine's thread changes it."""
-        # The engine's thread alone: last number of each session, by log id.
-        self._numbers: OrderedDict[tuple[int, bytes], int] = OrderedDict()
+        # The engine's thread alone.
+        self._sessions = Sessions(vault)
+        self._bars = Bars()
 
     # -- knowing ----------------------------------------------------------------------------
 
@@ -128,10 +132,10 @@ class Logs:
 
     def close(self, db: sqlite3.Connection, name: str) -> None:
         """Let a log take no posts once it was dropped; inside the engine's transaction."""
-        now = time.time()
         query = "DELETE FROM meta WHERE key LIKE 'closed %' AND value < ?"
-        db.execute(query, (now - GONE_SECONDS,))
-        db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (self._closed_key(name), now))
+        db.execute(query, (WALL.surely_over() - GONE_SECONDS,))
+        closed = (self._closed_key(name), time.time())
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", closed)
 
     def is_closed(self, db: sqlite3.Connection, name: str) -> bool:
         """Tell whether a log was closed and dropped; inside the engine's transaction."""
@@ -163,49 +167,57 @@ class Logs:
 
     # -- adding: the engine's thread only --------------------------------------------------------
 
-    def is_repeated(self, db: sqlite3.Connection, log: Log, post: Post) -> bool:
-        """Tell whether the log has this post of a counting session already; note its number."""
-        found = counted(post.cid)
-        if found is None:
-            return False
-        session, number = found
-        key = (log.id, self._vault.index(f"session {post.sender_id} {session}")[:16])
-        last = self._numbers.get(key)
-        if last is None:
-            row = db.execute("SELECT last FROM numbers WHERE log=? AND session=?", key).fetchone()
-            last = row[0] if row else -1
-        if number <= last:
-            return True
-        self._numbers[key] = number
-        self._numbers.move_to_end(key)
-        db.execute(
-            "INSERT INTO numbers (log, session, last, used) VALUES (?,?,?,?) "
-            "ON CONFLICT DO UPDATE SET last=excluded.last, used=excluded.used",
-            (*key, number, post.time),
-        )
-        return False
-
-    def add(self, db: sqlite3.Connection, name: str, posts: list[Post]) -> tuple[Log, list[Post]]:
+    def add(
+        self, db: sqlite3.Connection, name: str, posts: list[Post]
+    ) -> tuple[Log | None, dict[Refusal | None, list[Post]]]:
         """Write new posts of one log inside a transaction; give those that are kept their places.
 
-        :returns: the log, and the posts that it had already.
+        :returns: the log, unless it is closed; and the posts that it refuses, by the reason, or
+            (``None``) has already.
         """
+        if self.is_closed(db, name):
+            return None, {NO_ACCOUNT: [post for post in posts if post.kind in KEPT]}
         log = self.make(db, name)
         kept: list[Post] = []
-        repeated: list[Post] = []
+        gone: dict[Refusal | None, list[Post]] = {}
         seq, epoch = log.last, log.epoch
         for post in posts:
             if post.kind not in KEPT:
                 continue
-            if post.cid and self.is_repeated(db, log, post):
-                repeated.append(post)
+            fate = post.fate or self._fate(db, log, post)
+            if fate is not Verdict.NEW:
+                gone.setdefault(fate if isinstance(fate, Refusal) else None, []).append(post)
                 continue
             post.seq = seq = seq + 1
             post.epoch = epoch
             kept.append(post)
         if kept:
             self.write(db, log.id, kept, segments.pack(kept))
-        return log, repeated
+        self._sessions.save(db)
+        return log, gone
+
+    def _fate(self, db: sqlite3.Connection, log: Log, post: Post) -> Verdict | Refusal:
+        """Decide what becomes of a post; a number is spent by what is kept alone."""
+        copy = post.copy
+        if copy is not None:
+            if copy.fate is None:
+                is_closed = self.is_closed(db, copy.log)
+                copy.fate = (
+                    NO_ACCOUNT if is_closed else self._fate(db, self.make(db, copy.log), copy)
+                )
+            if isinstance(copy.fate, Refusal):
+                return copy.fate
+        found = self._sessions.find(db, log.id, post) if post.cid else None
+        if found is not None:
+            verdict = self._sessions.numbers(found[0]).verdict(found[1])
+            if verdict is not Verdict.NEW:
+                return FORGOTTEN if verdict is Verdict.UNKNOWN else verdict
+        # Behind the look at the numbers: what is kept stays kept, whatever its sender did since.
+        if (refusal := self._bars.refusal(post)) is not None:
+            return refusal
+        if found is not None:
+            self._sessions.keep(*found, post)
+        return Verdict.NEW
 
     def write(self, db: sqlite3.Connection, log_id: int, posts: list[Post], packed: bytes) -> None:
         """Write one segment inside a transaction."""
@@ -229,14 +241,18 @@ class Logs:
                 if log.recent is not None:
                     log.recent.extend(kept)
 
-    def forget_numbers(self) -> None:
-        """Read the sessions' numbers anew: a commit failed, or there are very many."""
-        self._numbers.clear()
+    def begin(self, db: sqlite3.Connection) -> None:
+        """Look who may not post, before posts are added in this transaction."""
+        self._bars.look(db)
+
+    def failed(self) -> None:
+        """Forget what was noted in a transaction that failed."""
+        self._sessions.forget()
+        self._bars.forget()
 
     def trim(self) -> None:
-        """Bound what memory keeps of sessions' numbers."""
-        while len(self._numbers) > _NUMBERS:
-            self._numbers.popitem(last=False)
+        """Bound what memory keeps of sessions; after a commit."""
+        self._sessions.trim()
 
     # -- reading ------------------------------------------------------------------------------
 

@@ -55,8 +55,8 @@ _COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-([0-9]{1,15})\Z")
 def counted(cid: str) -> tuple[str, int] | None:
     """Return session and number of a client id ``SESSION-NUMBER``; ``None`` for any other one.
 
-    The numbers of a session grow: the engine takes none that is not above the last one of the same
-    person and session in a log, so a message that is sent again is kept once.
+    A log keeps each number of a person's session once, so a message that is sent again is there
+    once. What was refused has not spent its number: see ``storage.numbers``.
     """
     match = _COUNTED_ID.match(cid)
     return (match[1], int(match[2])) if match else None
@@ -93,6 +93,13 @@ class Post:
     """Seconds since the epoch, in whole milliseconds."""
     origin: Any = None
     """Whom to tell when it cannot be kept; never kept itself."""
+    despite_mute: bool = False
+    """Also a muted person may say it: a private message to a superuser."""
+    copy: "Post | None" = None
+    """Of a private message: the recipient's copy. It is appended with this one, before it, and
+    this one is kept only when that one is: so its coming back says that both are."""
+    fate: Any = None
+    """The engine's note of what has become of a copy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ _VACUUM_PAGES = 256
 _NUMBER_BATCH = 1000
 _DAY = 86400.0
 _ROW_BYTES = 32
+_NUMBER_BYTES = 120
+"""What a session's row and its index entry take beside its numbers, with half-empty pages."""
 _Head = tuple[float, int, int, int]
 """Oldest segment of a log: time of its last post, the log, its last place, its bytes."""
 
@@ -85,11 +87,16 @@ class Retention:
         return self._rest(began)
 
     def _used(self) -> int:
+        """Return the bytes that the store holds, without the numbers of sessions: they are no
+        history, and do not push it out."""
         pages, free, size = (
             int(self._db.execute(f"PRAGMA {word}").fetchone()[0])
             for word in ("page_count", "freelist_count", "page_size")
         )
-        return (pages - free) * size
+        (numbers,) = self._db.execute(
+            "SELECT total(length(kept) + ?) FROM numbers", (_NUMBER_BYTES,)
+        ).fetchone()
+        return int((pages - free) * size - numbers)
 
     def _head(self, log: int, after: int) -> list[_Head]:
         return self._db.execute(

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from chatroom.errors import Damaged
 from chatroom.storage import controls, rooms
+from chatroom.storage.belief import WALL
 from chatroom.storage.records import SHUT_OUT, Control, Sanction
 from chatroom.storage.vault import Vault
 
@@ -17,7 +18,7 @@ _log = logging.getLogger(__name__)
 def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
     """Keep a sanction instead of an older one of its kind, inside the caller's transaction."""
     sealed = seal(vault, sanction)
-    db.execute("DELETE FROM sanctions WHERE until<?", (time.time(),))
+    db.execute("DELETE FROM sanctions WHERE until<?", (WALL.surely_over(),))
     found = db.execute(
         "INSERT OR REPLACE INTO sanctions (kind, target, until, sealed) VALUES (?,?,?,?)",
         (sanction.kind, sanction.target, sanction.until, sealed),

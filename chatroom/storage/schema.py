@@ -115,6 +115,22 @@ _STEPS = (
     """
     ALTER TABLE controls ADD COLUMN sealed BLOB;
     """,
+    # Of an older row nobody knows what was kept below its last number: that is its floor.
+    """
+    ALTER TABLE numbers RENAME TO last_numbers;
+    CREATE TABLE numbers (
+        log INTEGER NOT NULL,
+        session BLOB NOT NULL,
+        account BLOB NOT NULL,
+        kept TEXT NOT NULL,
+        used REAL NOT NULL,
+        PRIMARY KEY (log, session)
+    ) WITHOUT ROWID;
+    CREATE INDEX numbers_account ON numbers (account);
+    INSERT INTO numbers (log, session, account, kept, used)
+        SELECT log, session, x'', last || ' ', used FROM last_numbers;
+    DROP TABLE last_numbers;
+    """,
 )
 VERSION = len(_STEPS)
 _CHECKED_WHOLE = 64 * 1024 * 1024

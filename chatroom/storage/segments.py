@@ -39,8 +39,9 @@ def _json(posts: list[Post]) -> bytes:
     people: dict[tuple[str, str], int] = {}
     who = [people.setdefault((post.sender_id, post.sender), len(people)) for post in posts]
     texts = [post.text for post in posts]
-    # A log's times never fall, and posts of one commit have the same.
-    times = [] if posts[-1].time == begin else [_ms(post.time - begin) for post in posts]
+    # Posts of one commit have the same time. Later ones are not less, unless the clock was set.
+    is_one = all(post.time == begin for post in posts)
+    times = [] if is_one else [_ms(post.time - begin) for post in posts]
     rest = [
         [at, _CODES[post.kind], post.cid, post.to, post.ref]
         for at, post in enumerate(posts)

@@ -124,10 +124,11 @@ class SqliteEngine:
         """Return the tickets that hold."""
         return self._read(lambda db: rooms.load_tickets(db, self._vault))
 
-    def sessions(self, log: str) -> list[tuple[bytes, int, float]]:
-        """Return the counting sessions of a log: key, last number, when it was used last."""
+    def sessions(self, log: str) -> list[tuple[bytes, bytes, str, float]]:
+        """Return the counting sessions of a log, the oldest first: key, key of the account, the
+        numbers that are kept, when it was used last."""
         found = self._read(lambda db: self._logs.find(db, log))
-        query = "SELECT session, last, used FROM numbers WHERE log=?"
+        query = "SELECT session, account, kept, used FROM numbers WHERE log=? ORDER BY used"
         return self._read(lambda db: db.execute(query, (found.id,)).fetchall()) if found else []
 
     # -- rooms, places, tickets, audit --------------------------------------------------------

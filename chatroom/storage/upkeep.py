@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chatroom.errors import StoreError
 from chatroom.storage import schema
+from chatroom.storage.belief import WALL
 from chatroom.storage.compaction import Compaction
 from chatroom.storage.history import Writing
 from chatroom.storage.logs import Logs
@@ -77,7 +78,7 @@ class Upkeep:
     def look(self, now: float, share: float = SHARE) -> None:
         """Do all that there is to do; the thread's own work, or a test's instead of it.
 
-        :param now: seconds since the epoch.
+        :param now: seconds since the epoch; what has run out goes by the believed clock.
         :param share: part of a core that it may take; 1: it never rests.
         :raises StoreError: the store cannot be read or written.
         """
@@ -85,7 +86,7 @@ class Upkeep:
         try:
             if time.monotonic() >= self._next_retention:
                 self._next_retention = time.monotonic() + RETENTION_SECONDS
-                self.expire(now)
+                self.expire(WALL.surely_over())
             self._compaction.run(now)
         except sqlite3.Error as error:
             raise schema.unusable(self._file, error) from None
@@ -93,7 +94,7 @@ class Upkeep:
     def expire(self, now: float) -> None:
         """Delete what is too old or too much now, and give its space back.
 
-        :param now: seconds since the epoch.
+        :param now: the moment that is believed, in seconds since the epoch; 0: none is.
         :raises StoreError: the store cannot be read or written.
         """
         self._retention.run(now)

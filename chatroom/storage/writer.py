@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from chatroom.errors import Code, Refusal, StoreError
+from chatroom.errors import Refusal, StoreError
 from chatroom.storage import controls, schema
 from chatroom.storage.commits import Commits, Job
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.logs import Log, Logs
-from chatroom.storage.records import ANEW, KEPT, NO_ACCOUNT, PURGE, Control, Post
+from chatroom.storage.records import ANEW, KEPT, PURGE, Control, Post
 from chatroom.storage.vault import Vault
 
 QUEUE_BYTES = 256 * 1024
@@ -28,10 +28,9 @@ _COLLECT_PATIENCE = 4  # steps without a new post
 ANNOUNCE_SECONDS = 0.05
 """Pause before comings and goings alone make another round; in a large room it is longer."""
 _ANNOUNCE_ROUNDS = 10
+STEP_SECONDS = 2.0
+"""The clock may go back so far without a message's time being less than the one before."""
 _POST_OVERHEAD = 64
-_REFUSED = Refusal(
-    Code.NOT_KEPT, "That cannot be kept just now, so it was not sent. Try again in a moment."
-)
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -131,6 +130,9 @@ class Writer:
                 if self._queued > QUEUE_BYTES:
                     return False
                 self._urgent = True
+                if (copy := post.copy) is not None:
+                    self._queue.append(copy)
+                    self._queued += len(copy.text) + _POST_OVERHEAD
             self._queue.append(post)
             self._queued += len(post.text) + _POST_OVERHEAD
             if self._sleeping:
@@ -225,8 +227,8 @@ class Writer:
             self._unsettled += result.settled
             self._hand_out_controls()
         self._give_back(result.repeated, None)
-        self._give_back(result.refused, _REFUSED)
-        self._give_back(result.closed, NO_ACCOUNT)
+        for refusal, refused in result.refused.items():
+            self._give_back(refused, refusal)
         if posts:
             self._deliver(groups, result.logs)
             self._round_ended = time.perf_counter()
@@ -245,9 +247,12 @@ class Writer:
         self._bell.acquire()  # rung between the time-out and the lock: take that ring
 
     def _sort(self, posts: list[Post]) -> dict[str, list[Post]]:
-        # One clock reading a round, in the milliseconds that are kept; it never falls while the
-        # server runs, so a log's times keep the log's order.
-        now = self._last_time = max(self._last_time, int(time.time() * 1000) / 1000)
+        # One clock reading a round, in the milliseconds that are kept. A small step back is waited
+        # for, so that a log's times keep its order; a clock that was set is followed.
+        now = int(time.time() * 1000) / 1000
+        if 0 < self._last_time - now <= STEP_SECONDS:
+            now = self._last_time
+        self._last_time = now
         groups: dict[str, list[Post]] = {}
         for post in posts:
             post.time = now
@@ -335,4 +340,4 @@ class Writer:
                 try:
                     self._committed(name, posts)
                 except Exception:
-                    _log.exception("delivery failed")
+                    _log.exception("delivery failed log=%s", name)

@@ -42,6 +42,15 @@ class Running:
         assert self.engine.settle(PATIENCE)
 
 
+OLD_NUMBERS = """
+    CREATE TABLE old (log INTEGER NOT NULL, session BLOB NOT NULL, last INTEGER NOT NULL,
+        used REAL NOT NULL, PRIMARY KEY (log, session)) WITHOUT ROWID;
+    INSERT INTO old SELECT log, session, 9, used FROM numbers;
+    DROP TABLE numbers;
+    ALTER TABLE old RENAME TO numbers;
+"""
+"""Turns the numbers of a store into those of version 5; the last one of each session is 9."""
+
 # All these tests have one of few keyrings; what its secret comes to is worked out once for each.
 simplecrypt._pbkdf2 = functools.lru_cache(simplecrypt._pbkdf2)
 

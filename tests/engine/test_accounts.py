@@ -22,7 +22,7 @@ from chatroom.storage.records import (
     Sanction,
 )
 from chatroom.storage.sqlite import SqliteEngine
-from tests.engine.conftest import Running, account, post
+from tests.engine.conftest import OLD_NUMBERS, Running, account, post
 from tests.harness import PATIENCE
 
 # -- accounts --------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def old_store(folder: Path, *names: str, kicked: str = "") -> None:
         engine.save_sanction(Sanction(KICK, kicked, "ann", "bob", "noise", now, now + 600))
     engine.close()
     with sqlite3.connect(folder / "chatroom.db") as db:
-        db.executescript(_OLD_KICKS)
+        db.executescript(_OLD_KICKS + OLD_NUMBERS)
         db.execute("DELETE FROM meta WHERE key='skeletons'")
         db.execute("DROP TABLE skeletons")
         db.execute("DROP TABLE invites")

@@ -7,26 +7,13 @@ import time
 from dataclasses import dataclass, field
 
 from chatroom.errors import Code, Refusal, StoreError, Unconfirmed
-from chatroom.storage.records import (
-    ACTION,
-    ANNOUNCE,
-    BAN,
-    CLOSED,
-    DEEDS,
-    DELETED,
-    KICK,
-    MUTE,
-    NO_ACCOUNT,
-    PRIVATE,
-    TEXT,
-    Post,
-    counted,
-)
+from chatroom.storage.records import Post, counted
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.doorbell import pauses
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.shards import Command
 from chatroom.storage.redis.store import Store, post_script
+from chatroom.storage.refusals import FORGOTTEN, barred, barring
 from chatroom.storage.vault import Vault
 
 BATCH = 256
@@ -43,22 +30,6 @@ REFUSED = Refusal(
     Code.NOT_KEPT, "That cannot be kept just now, so it was not accepted. Try again later."
 )
 CHANGED = Refusal(Code.NOT_KEPT, "The room's history has changed; send that again.")
-_OUT = f"{KICK},{BAN},{DELETED}"
-# What a muted person may not say; to whom that one may write in private is the room's affair.
-_REFUSING = {
-    TEXT: f"{_OUT},{MUTE}",
-    ACTION: f"{_OUT},{MUTE}",
-    PRIVATE: _OUT,
-    ANNOUNCE: _OUT,
-}
-"""The kinds of sanction with which the store refuses posts of a kind."""
-_BARRED = {
-    kind: Refusal(code, f"You were {DEEDS[kind]}; that was not sent.")
-    for kind, code in ((KICK, Code.KICKED), (BAN, Code.BANNED), (MUTE, Code.MUTED))
-} | {
-    DELETED: Refusal(Code.DELETED, "Your account was deleted; that was not sent."),
-    CLOSED: NO_ACCOUNT,
-}
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +46,7 @@ class Result:
     """Not tried: their log is not what this node has shown of it."""
 
     def refuse(self, post: Post, refusal: Refusal) -> None:
+        post.fate = refusal
         self.refused.setdefault(refusal, []).append(post)
 
 
@@ -156,13 +128,15 @@ class Appending:
             *(secrets.token_hex(4), epoch, shown),
         ]
         for post in posts:
-            session, number = "", 0
+            session, number, account = "", 0, ""
             if found := counted(post.cid):
                 index = self._vault.index(f"session {post.sender_id} {found[0]}")
                 session, number = index[:16].hex(), found[1]
+                account = self._vault.index(f"sessions of {post.sender_id}")[:16].hex()
             sealed = entries.seal(self._vault, post, post.cid)
-            kinds = _REFUSING.get(post.kind, "")
-            arguments += [post.sender_id, kinds, session, number, post.cid, sealed]
+            # Its copy is kept: then this one is, too, whatever its sender did since.
+            kinds = "" if post.copy is not None else ",".join(barring(post))
+            arguments += [post.sender_id, kinds, session, number, account, post.cid, sealed]
         places = (keys.head, keys.stream, keys.numbers)
         of_all = (entries.barred, entries.logs_of, entries.bell)
         return post_script(
@@ -185,8 +159,10 @@ class Appending:
         self._note(lack)
         epoch = answer[0].decode()
         for post, one in zip(posts, answer[1:], strict=True):
-            if one[0] < 0:
-                result.refuse(post, _BARRED[one[1].decode()])
+            if one[0] == -1:
+                result.refuse(post, barred(one[1].decode()))
+            elif one[0] == -2:
+                result.refuse(post, FORGOTTEN)
             elif lack is not None:
                 result.refuse(post, UNKNOWN)
             elif one[0] == 0:

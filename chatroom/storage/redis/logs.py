@@ -18,6 +18,9 @@ BATCH = 500
 _KEYS = 50_000
 """Logs whose keys memory keeps."""
 
+_LOOK_PAST = 2
+"""Batches in a row that are older than what is looked for; behind them nothing is looked for."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -177,10 +180,10 @@ class Logs:
         search = Search(wanted)
         span = self._kept(name)
         found: list[Post] = []
-        for batch in self._newest_first(name, span):
+        for batch in _since(self._newest_first(name, span), wanted.since):
             posts = self._posts(name, span.epoch, batch)
             found += filter(search.is_wanted, reversed(posts))
-            if len(found) >= most or batch[0].time < wanted.since:
+            if len(found) >= most:
                 break
         return found[:most]
 
@@ -203,9 +206,7 @@ class Logs:
         else:
             batches = self._newest_first(name, span)
         erased = 0
-        for batch in batches:
-            if batch and batch[-1].time < since:
-                break
+        for batch in _since(batches, since):
             erased += self._empty(name, span.epoch, batch, sender_id, since)
         return erased
 
@@ -236,3 +237,17 @@ class Logs:
         keys = self.keys(name)
         of_all = (entries.logs_of(keys.bucket), entries.dropped(keys.bucket))
         self._store.run(scripts.DROP, (*of_all, *keys.all), (keys.key,))
+
+
+def _since(batches: Iterator[list[Entry]], since: float) -> Iterator[list[Entry]]:
+    """Yield the batches, the newest first, that have something not before a moment.
+
+    Where the clock was set there may be an older one between them.
+    """
+    older = 0
+    for batch in batches:
+        if any(one.time >= since for one in batch):
+            older = 0
+            yield batch
+        elif (older := older + 1) > _LOOK_PAST:
+            return

@@ -5,6 +5,7 @@ opens the new store. What is there has the same ids, places and counting as befo
 tickets of clients hold on.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,9 @@ from tqdm import tqdm
 from chatroom.errors import StoreError
 from chatroom.storage import rooms as room_rows
 from chatroom.storage.engine import Engine
+from chatroom.storage.numbers import Numbers
 from chatroom.storage.records import REMOVED, Post, Ticket
-from chatroom.storage.redis import address, entries, orders, people
+from chatroom.storage.redis import address, entries, orders, people, scripts
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.store import META, MOVING, Store
 from chatroom.storage.redis.transaction import NUMBERS, Transaction
@@ -33,7 +35,7 @@ class Source(Engine, Protocol):
 
     def tickets(self) -> list[Ticket]: ...
 
-    def sessions(self, log: str) -> list[tuple[bytes, int, float]]: ...
+    def sessions(self, log: str) -> list[tuple[bytes, bytes, str, float]]: ...
 
 
 def move(
@@ -161,8 +163,7 @@ class _Move:
         with self._store.asking() as client:
             at = max(int(client.hget(keys.head, "last") or 0), span.first - 1)
             moved(at - span.first + 1)
-            for session, last, used in self._source.sessions(name):
-                client.hset(keys.numbers, session.hex(), f"{last} {round(used * 1000)}")
+            self._move_sessions(name, keys, client)
         for posts in self._pages(name, at, span.last):
             with self._store.asking() as client, client.pipeline(transaction=True) as pipe:
                 for post in posts:
@@ -175,6 +176,18 @@ class _Move:
                 pipe.execute()
             moved(end - at)
             at = end
+
+    def _move_sessions(self, name: str, keys: entries.Keys, client: "redis.Redis") -> None:
+        """Copy which numbers are kept, as ``scripts.POST`` has them."""
+        of_account: dict[str, list[str]] = {}
+        for session, account, kept, used in self._source.sessions(name):
+            ms, last = round(used * 1000), max(Numbers(kept).last, 0)
+            client.hset(keys.numbers, session.hex(), f"{last} {ms} {kept}")
+            if account:
+                of_account.setdefault(account.hex(), []).append(session.hex())
+        for account_key, sessions in of_account.items():
+            listed = ",".join(sessions[-scripts.SESSIONS :])
+            client.hset(keys.numbers, f"a:{account_key}", f"0 {round(time.time() * 1000)} {listed}")
 
     def _put(self, pipe: "redis.client.Pipeline", keys: entries.Keys, post: Post) -> None:
         if post.kind == REMOVED and post.ref == post.seq:

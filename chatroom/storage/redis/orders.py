@@ -8,6 +8,7 @@ from chatroom.storage import audit as trail
 from chatroom.storage import rooms as room_rows
 from chatroom.storage import sanctions as sanction_rows
 from chatroom.storage import skeletons
+from chatroom.storage.belief import WALL
 from chatroom.storage.engine import Admit
 from chatroom.storage.records import (
     SHUT_OUT,
@@ -95,8 +96,9 @@ def _split(number: bytes, value: bytes) -> tuple[int, str, str, float, bytes]:
 def save_sanction(change: Transaction, vault: Vault, sanction: Sanction) -> Sanction:
     """See ``Engine.save_sanction``."""
     numbered = replace(sanction, number=change.number("sanction"))
+    over = WALL.surely_over()
     for number, kind, target, until, _ in _all(change.store):
-        if until < time.time():
+        if until < over:
             _remove(change, number, kind, target)
     of = f"{sanction.kind} {sanction.target}"
     if (old := change.get(SANCTION_OF, of)) is not None:

@@ -2,10 +2,11 @@
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
+from itertools import takewhile
 
 from chatroom.errors import Damaged, StoreError
+from chatroom.storage.belief import WALL
 from chatroom.storage.redis import bars, entries, scripts
 from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.entries import Keys
@@ -49,14 +50,14 @@ class Retention:
     def _run(self) -> None:
         while not self._stopping.wait(WAKE_SECONDS):
             try:
-                self.expire(time.time())
+                self.expire(WALL.surely_over())
             except StoreError as error:
                 _log.error("upkeep waits reason=%s", error)
             except Exception:
                 _log.exception("upkeep failed")
 
     def expire(self, now: float) -> None:
-        """Delete what is too old at ``now`` (seconds since the epoch), or too much.
+        """Delete what is too old at ``now`` (seconds since the epoch; 0: unknown), or too much.
 
         :raises StoreError: the store cannot be read or written.
         """
@@ -84,24 +85,22 @@ class Retention:
     def _trim_before(self, keys: Keys, when: float) -> None:
         """Delete the posts of a log that are older than ``when``."""
         with self._store.asking() as client:
-            first, last = (int(n or 0) for n in client.hmget(keys.head, "first", "last"))
-            low, high = first, last + 1
-            while low < high:  # the first place that is not too old, by halving
-                middle = (low + high) // 2
-                raw = client.xrange(keys.stream, str(middle), str(last), count=1)
-                one = entries.entry(raw[0]) if raw else None
-                if one is not None and one.time < when:
-                    low = one.seq + 1
-                else:
-                    high = middle
-        if low > first:
-            self._trim(keys, low)
+            # Each from the oldest on: where the clock was set, times fall, and halving would take
+            # what is young.
+            while True:
+                raw = client.xrange(keys.stream, count=_STEP)
+                old = list(takewhile(lambda one: one.time < when, map(entries.entry, raw)))
+                if old:
+                    self._trim(keys, old[-1].seq + 1)
+                if len(old) < _STEP or self._stopping.is_set():
+                    return
 
     def _trim(self, keys: Keys, first: int) -> None:
         self._store.run(scripts.TRIM, (keys.head, keys.stream, keys.gone), (first,))
 
     def _forget_numbers(self, keys: Keys, used: float) -> None:
         with self._store.asking() as client:
+            # The list of an account's sessions has the time of its newest one at that place.
             old = [
                 session
                 for session, value in client.hscan_iter(keys.numbers)

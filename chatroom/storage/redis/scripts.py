@@ -2,14 +2,23 @@
 
 import hashlib
 
+from chatroom.storage.numbers import RUNS
+
+SESSIONS = 256
+"""Sessions that are known of an account in one log; those that began first are forgotten first."""
+
 # All posts of one log in a batch: Redis writes and syncs its file once for a call, but between the
 # calls of a long pipeline again and again.
 # KEYS: head, stream, numbers, barred, keys of the bucket, bell.
 # ARGV: key of the log, replicas, node, fresh epoch, epoch and place that this node knows or "";
 #   then for each post its sender, the kinds of sanction that refuse it (by commas), session or "",
-#   number, client id, what is sealed.
-# Answers the epoch, then for each post {place, ms}, {0} had it already, or {-1, kind} refused;
+#   number, its account, client id, what is sealed.
+# Answers the epoch, then for each post {place, ms}, {0} had it already, {-1, kind} refused, or
+#   {-2} nobody knows any more whether it was kept (see storage.numbers);
 # nothing at all when the log is not what this node knows of it.
+# What is kept of a session stands under its name: "LAST TIME FLOOR RUNS" ("LAST TIME" from older
+# nodes, who know no runs: LAST is the floor then). The sessions of an account stand under "a:" and
+# the account, in the order of their beginning: "0 TIME SESSION,SESSION...".
 POST = """
 local head, is_final = KEYS[1], ARGV[2] == '0'
 local now = redis.call('TIME')
@@ -17,7 +26,8 @@ local ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local h = redis.call('HMGET', head, 'epoch', 'counting', 'last', 'time')
 local epoch, counting, seq, was = h[1], h[2], tonumber(h[3] or '0'), tonumber(h[4] or '0')
 if ARGV[5] ~= '' and ((epoch or '') ~= ARGV[5] or seq < tonumber(ARGV[6])) then return {} end
-local at = string.format('%.0f', math.max(ms, was))
+-- A small step back is waited for; a clock that was set is followed.
+local at = string.format('%.0f', (was - ms > 2000) and ms or math.max(ms, was))
 local answers = {epoch or ARGV[4]}
 local first = seq
 local closed = not epoch and redis.call('HGET', KEYS[4], 'closed ' .. ARGV[1])
@@ -34,14 +44,79 @@ local function refusal(sender, list)
   end
 end
 
-local function post(sender, list, session, number, cid, sealed)
+local function whole(number) return string.format('%.0f', number) end
+
+local function numbers(text)
+  local last, floor, runs = string.match(text, '^(%d+) %d+ (%-?%d+) (.*)$')
+  local found = {floor = tonumber(floor or string.match(text, '^%d+'))}
+  for run in string.gmatch(runs or '', '[^,]+') do
+    local a, b = string.match(run, '^(%d+)%-?(%d*)$')
+    found[#found + 1] = {tonumber(a), tonumber(b ~= '' and b or a)}
+  end
+  return found
+end
+
+-- The runs behind which a number belongs, and whether it is in the last of them.
+local function place(found, number)
+  local i = #found
+  while i > 0 and found[i][1] > number do i = i - 1 end
+  return i, i > 0 and number <= found[i][2]
+end
+
+local function add(found, i, number)
+  local before, after = found[i], found[i + 1]
+  if before and before[2] == number - 1 then
+    before[2] = number
+    if after and after[1] == number + 1 then
+      before[2] = after[2]
+      table.remove(found, i + 1)
+    end
+  elseif after and after[1] == number + 1 then
+    after[1] = number
+  else
+    table.insert(found, i + 1, {number, number})
+    if #found > RUNS then found.floor = table.remove(found, 1)[2] end
+  end
+  local runs = {}
+  for k, run in ipairs(found) do
+    runs[k] = whole(run[1]) .. (run[1] < run[2] and '-' .. whole(run[2]) or '')
+  end
+  local last = #found > 0 and found[#found][2] or math.max(found.floor, 0)
+  return whole(last) .. ' ' .. at .. ' ' .. whole(found.floor) .. ' ' .. table.concat(runs, ',')
+end
+
+local function begin(session, account)
+  local field = 'a:' .. account
+  local had = redis.call('HGET', KEYS[3], field)
+  local list, count = had and string.match(had, '(%S*)$') or '', 1
+  for _ in string.gmatch(list, '[^,]+') do count = count + 1 end
+  while count > SESSIONS do
+    local first, rest = string.match(list, '^([^,]*),?(.*)$')
+    redis.call('HDEL', KEYS[3], first)
+    list, count = rest, count - 1
+  end
+  list = list ~= '' and list .. ',' .. session or session
+  redis.call('HSET', KEYS[3], field, '0 ' .. at .. ' ' .. list)
+end
+
+local function post(sender, list, session, number, account, cid, sealed)
+  local had, found, i
+  if session ~= '' then
+    number = tonumber(number)
+    had = redis.call('HGET', KEYS[3], session)
+    found = numbers(had or '0 0 -1 ')
+    if number <= found.floor then return {-2} end
+    local is_had
+    i, is_had = place(found, number)
+    if is_had then return {0} end
+  end
+  -- Behind the look at the numbers: what is kept stays kept, whatever its sender did since.
   local kind = list ~= '' and refusal(sender, list)
   if kind then return {-1, kind} end
   if is_closed then return {-1, 'closed'} end
   if session ~= '' then
-    local had = redis.call('HGET', KEYS[3], session)
-    if had and tonumber(string.match(had, '^%d+')) >= tonumber(number) then return {0} end
-    redis.call('HSET', KEYS[3], session, number .. ' ' .. at)
+    if not had then begin(session, account) end
+    redis.call('HSET', KEYS[3], session, add(found, i, number))
   end
   if not epoch then
     epoch, counting = ARGV[4], '1'
@@ -54,8 +129,8 @@ local function post(sender, list, session, number, cid, sealed)
   return {seq, tonumber(at)}
 end
 
-for i = 7, #ARGV, 6 do
-  answers[#answers + 1] = post(unpack(ARGV, i, i + 5))
+for i = 7, #ARGV, 7 do
+  answers[#answers + 1] = post(unpack(ARGV, i, i + 6))
 end
 if seq > first then
   local place = string.format('%.0f', seq)
@@ -69,7 +144,7 @@ elseif not is_final then
   redis.call('HSET', head, 'again', at)
 end
 return answers
-"""
+""".replace("RUNS", str(RUNS), 1).replace("SESSIONS", str(SESSIONS), 1)
 
 # KEYS: head, bell. ARGV: key of the log, node, place. Enough replicas have all up to the place.
 ACKNOWLEDGE = """

@@ -110,6 +110,9 @@ class Writer:
                 if self._queued > QUEUE_BYTES:
                     return False
                 self._urgent = True
+                if (copy := post.copy) is not None:
+                    self._queue.append(copy)
+                    self._queued += len(copy.text) + _POST_OVERHEAD
             self._queue.append(post)
             self._queued += len(post.text) + _POST_OVERHEAD
             self._news.notify()
@@ -239,7 +242,9 @@ class Writer:
             result = self._append_kept(kept) if kept else Result()
         except Exception:
             _log.exception("append failed")
-            result = Result(refused={UNKNOWN: kept})
+            result = Result()
+            for post in kept:
+                result.refuse(post, UNKNOWN)
         self._give_back(result.repeated, None)
         for refusal, refused in result.refused.items():
             self._give_back(refused, refusal)
@@ -255,6 +260,24 @@ class Writer:
         self._appending.acknowledge({post.log: post.seq for post in result.kept})
 
     def _append_kept(self, kept: list[Post]) -> Result:
+        """Append, and what has a copy only when that is kept: they are on two primaries, maybe."""
+        result = self._append_all([post for post in kept if post.copy is None])
+        ready = []
+        for post in kept:
+            if post.copy is not None:
+                if post.copy.fate is not None:
+                    result.refuse(post, post.copy.fate)
+                else:
+                    ready.append(post)
+        if ready:
+            own = self._append_all(ready)
+            result.kept += own.kept
+            result.repeated += own.repeated
+            for post in (post for posts in own.refused.values() for post in posts):
+                result.refuse(post, UNKNOWN)  # its copy is kept
+        return result
+
+    def _append_all(self, kept: list[Post]) -> Result:
         if self._appending.is_away and self._appending.may_try():
             self._come_back()
         result = self._appending.append(kept)

@@ -1,0 +1,48 @@
+"""Who may not say what, and why a post is given back; the same for both engines."""
+
+from chatroom.errors import Code, Refusal
+from chatroom.storage.records import (
+    ACTION,
+    ANNOUNCE,
+    BAN,
+    CLOSED,
+    DEEDS,
+    DELETED,
+    KICK,
+    MUTE,
+    NO_ACCOUNT,
+    PRIVATE,
+    TEXT,
+    Post,
+)
+
+
+def barring(post: Post) -> tuple[str, ...]:
+    """Return the kinds of sanction with which nobody may say this, and ``DELETED``."""
+    if post.kind not in _SAID:
+        return ()
+    return _OUT if post.despite_mute else _SILENT
+
+
+_SAID = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE})
+_OUT = (KICK, BAN, DELETED)
+_SILENT = (KICK, BAN, DELETED, MUTE)
+_BARRED = {
+    kind: Refusal(code, f"You were {DEEDS[kind]}; that was not sent.")
+    for kind, code in ((KICK, Code.KICKED), (BAN, Code.BANNED), (MUTE, Code.MUTED))
+} | {
+    DELETED: Refusal(Code.DELETED, "Your account was deleted; that was not sent."),
+    CLOSED: NO_ACCOUNT,
+}
+
+
+def barred(kind: str) -> Refusal:
+    """Return the refusal of a post whose sender is under this sanction, or is gone."""
+    return _BARRED[kind]
+
+
+FORGOTTEN = Refusal(
+    Code.UNCONFIRMED,
+    "Whether that was kept before is not known any more, so it was not kept again. See /history.",
+)
+"""The number of a post is too far below what its session has said since."""
