@@ -166,6 +166,50 @@ def test_topics_and_invitations_are_told_at_all_nodes(cluster: Cluster) -> None:
     assert "another topic" not in ann.until("bob: noted")
 
 
+def test_what_is_joined_and_left_at_one_node_is_at_all(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    ann = one.join("ann")
+    bob, also = one.join("bob"), two.join("bob")
+    for name in ("club", "den", "hut"):
+        assert f"#{name} is yours" in ann.answer_to(f"/create {name}")
+    until(lambda: here(ann)["bob"] == "2")
+    until(lambda: "hut" in also.answer_to("/rooms"))
+    bob.send("/join club")
+    bob.until("You talk in #club now")
+    also.answer_to("/join den")
+    until(lambda: also.answer_to("/leave club").startswith("You have left #club."))
+    bob.until("You are not in #club any more.")
+    ann.send("/room den", "who is in the den?")
+    bob.until("ann: who is in the den?")
+    # What one session saves when it ends undoes nothing that the other has done since.
+    also.send("/join hut", "/disconnect")
+    also.until_end()
+    bob.answer_to("/leave den")
+    bob.send("/disconnect")
+    bob.until_end()
+    again = two.join("bob")
+    assert "You talk in #hut now" in again.answer_to("/room hut")
+    assert "You are not in #den" in again.answer_to("/room den")
+    assert "You are not in #club" in again.answer_to("/room club")
+
+
+def test_who_is_removed_at_one_node_is_out_at_all(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    ann, bob = one.join("ann"), two.join("bob")
+    assert "#club is yours" in ann.answer_to("/create club")
+    until(lambda: "You talk in #club now" in bob.answer_to("/join club"))
+    assert "bob was removed from #club" in ann.answer_to("/remove bob")
+    bob.until("You are not in #club any more.")
+    ann.send("is bob still here?")
+    ann.until("is bob still here?")
+    assert "You are not in #club" in bob.answer_to("/room club")
+    assert "is bob still here?" not in bob.seen
+    bob.send("/disconnect")
+    bob.until_end()
+    assert "You are not in #club" in two.join("bob").answer_to("/room club")
+    assert "bob is not in #club" in ann.answer_to("/remove bob")
+
+
 def test_reply_goes_to_who_wrote_last_from_whatever_node(cluster: Cluster) -> None:
     one, two = cluster.nodes
     me, near, far = two.join("me"), two.join("near"), one.join("far")

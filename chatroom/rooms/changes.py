@@ -25,6 +25,7 @@ from chatroom.storage.records import (
     IGNORES,
     LOCKDOWN,
     MUTE,
+    PLACES,
     PURGE,
     SHUT_OUT,
     SUPERUSER,
@@ -90,6 +91,9 @@ class Changes:
         kind, carried = control.kind, control.carried
         if kind == "room":
             self._follow_room(carried if isinstance(carried, RoomRecord) else None)
+            return
+        if kind == PLACES:
+            self._memberships.look_soon(control.account_id)
             return
         if kind == FORKED:
             self._tell_of_fork(control.account_id)
@@ -173,6 +177,7 @@ class Changes:
         """
         for account_id in list(self._people):
             self.refresh(account_id)
+            self._memberships.look_soon(account_id)
         self._look_at_rooms()
 
     def _look_at_rooms(self) -> None:

@@ -214,7 +214,9 @@ class Directory:
     def _locked_admit(self, account: Account, places: Places) -> Person:
         mailbox = self._catalogue.locked_open_mailbox(mailbox_of(account.id))
         person = self._people[account.id] = Person(account, self.lobby, mailbox)
-        for log in places.cursors:
+        known = {log: p for log, p in places.cursors.items() if self._catalogue.of_log(log)}
+        self._keeper.locked_begin(account.id, replace(places, cursors=known))
+        for log in known:
             room = self._catalogue.of_log(log)
             if room is None or room.is_mailbox or room is self.lobby:
                 continue

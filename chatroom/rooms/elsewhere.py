@@ -44,6 +44,7 @@ class Elsewhere:
         return account_id in self._people
 
     def elsewhere(self, people: Mapping[str, Presence]) -> None:
+        moved = []
         with self._lock:
             before, self.people = self.people, people
             for account_id in before.keys() | people.keys():
@@ -51,6 +52,8 @@ class Elsewhere:
                 if was == now:
                     continue
                 person = self._people.get(account_id)
+                if person is not None and was and now:
+                    moved.append(account_id)
                 here = {room.log for room in person.rooms} if person is not None else set()
                 for log in was - now - here:
                     if (room := self._catalogue.of_log(log)) is not None:
@@ -58,6 +61,8 @@ class Elsewhere:
                 for log in now - was:
                     if (room := self._catalogue.of_log(log)) is not None:
                         room.people[account_id] = None
+        for account_id in moved:  # it is the same person, and in the same rooms
+            self._memberships.look_soon(account_id)
 
     def left(self, people: Mapping[str, bool]) -> None:
         with self._lock:

@@ -1,11 +1,11 @@
 """Who is in which room: joining, leaving, switching, inviting, and what owners may do."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from chatroom.errors import Code, UserError
-from chatroom.rooms.catalogue import Catalogue, Taken
+from chatroom.rooms.catalogue import Catalogue, Taken, may_enter
 from chatroom.rooms.clock import Clock
 from chatroom.rooms.comings import Comings
 from chatroom.rooms.keeper import PlaceKeeper
@@ -13,7 +13,16 @@ from chatroom.rooms.missed import last_lines
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import LOBBY, Member, Room
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import JOIN, LEAVE, SUPERUSER, Account, Post, RoomRecord
+from chatroom.storage.records import (
+    JOIN,
+    LEAVE,
+    PLACES,
+    SUPERUSER,
+    Account,
+    Control,
+    Post,
+    RoomRecord,
+)
 
 TOPIC_LONGEST = 200
 
@@ -46,6 +55,8 @@ class Memberships:
         self._catalogue = catalogue
         self._keeper = keeper
         self._comings = Comings(clock, lock, self._append, calm_seconds)
+        keeper.locked_follow = self._locked_follow
+        self.look_soon = keeper.look_soon
 
     # -- one's own rooms ---------------------------------------------------------------------
 
@@ -140,7 +151,7 @@ class Memberships:
         self._keeper.keep(person)
         return room
 
-    def _locked_take_out(self, person: Person, room: Room) -> None:
+    def _locked_take_out(self, person: Person, room: Room, is_told: bool = True) -> None:
         person.rooms = tuple(one for one in person.rooms if one is not room)
         room.people.pop(person.account.id, None)
         if person.room is room:
@@ -151,7 +162,8 @@ class Memberships:
                 member.cursors.pop(room.log, None)
             if member.room is room:
                 self._locked_switch(person, member, self._catalogue.lobby)
-        self.locked_announce(room, LEAVE, person.account.id, person.account.name)
+        if is_told:
+            self.locked_announce(room, LEAVE, person.account.id, person.account.name)
 
     def locked_announce(
         self, room: Room, kind: str, account_id: str, name: str, origin: object = None
@@ -246,7 +258,15 @@ class Memberships:
         was_invited = account.id in room.record.invited
         # The invitation first: else the person could come back in before it is taken.
         others = self._catalogue.change(room, lambda r: _without(r, account.id))
-        is_out = self._put_out(room, account.id, f"{by.name} has removed you from #{room.log}.")
+        is_out = self._send_out(room, account.id, f"{by.name} has removed you from #{room.log}.")
+        if is_out:
+            self._keeper.save()
+        elif self._keeper.take_out(account.id, room.log):  # is elsewhere, or nowhere
+            is_out = True
+            with self._lock:
+                room.people.pop(account.id, None)
+                self.locked_announce(room, LEAVE, account.id, account.name)
+            self._engine.tell(Control(PLACES, account.id))
         self.dismiss(room, (one for one in others if one != account.id))
         if not is_out and not was_invited:
             raise UserError(f"{account.name} is not in #{room.log}.", Code.NOT_INSIDE)
@@ -287,10 +307,33 @@ class Memberships:
         _tell(person.members, "left", text, room)
         return True
 
-    def _put_out(self, room: Room, account_id: str, text: str) -> bool:
-        if self._people.get(account_id) is None:
-            return self._keeper.take_out(account_id, room.log)
-        return self._send_out(room, account_id, text)
+    def _locked_follow(
+        self, person: Person, joined: set[str], left: set[str]
+    ) -> Callable[[], None]:
+        """Let somebody be in the rooms that were joined at another node, and in none left there.
+
+        Whoever was first has announced it.
+        """
+        for room in filter(None, map(self._catalogue.of_log, joined)):
+            if room in person.logs or not may_enter(room.record, person.account.id):
+                continue
+            person.rooms = (*person.rooms, room)
+            room.people[person.account.id] = None
+            for member in person.members:
+                if member.cursors is None:
+                    room.enter(member)
+                else:
+                    member.cursors[room.log] = room.put_aside(member)
+        gone = [room for room in person.rooms if room.log in left and room.log != LOBBY]
+        for room in gone:
+            self._locked_take_out(person, room, is_told=False)
+        members = person.members
+
+        def tell() -> None:
+            for room in gone:
+                _tell(members, "left", f"You are not in #{room.log} any more.", room)
+
+        return tell
 
 
 def _without(record: RoomRecord, account_id: str) -> RoomRecord:

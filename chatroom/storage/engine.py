@@ -8,6 +8,7 @@ Every verb raises ``StoreError`` when the store cannot be read or written; then 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from chatroom.errors import Refusal
@@ -218,8 +219,14 @@ class Engine(Protocol):
         :raises Damaged: the record does not open.
         """
 
-    def save_places(self, places: Mapping[str, Places]) -> None:
-        """Save the places of one or more accounts, by account id."""
+    def save_places(
+        self, places: Mapping[str, Places], bases: Mapping[str, Places] = MappingProxyType({})
+    ) -> dict[str, Places]:
+        """Save the places of one or more accounts, by account id, with what others have changed.
+
+        :param bases: what this server knew to be kept of each: see ``rooms.merged``.
+        :returns: them as saved. Of an account that is gone nothing is kept.
+        """
 
     def save_tickets(self, tickets: Sequence[Ticket]) -> None:
         """Keep tickets, all or none: new ones, and old ones with another end."""

@@ -33,7 +33,7 @@ SHUT_OUT = frozenset({KICK, BAN})
 DEEDS = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "locked out"}
 
 DELETED = "deleted"
-"""With this the store refuses posts of an account that is gone."""
+"""A control event; and with this the store refuses posts of an account that is gone."""
 CLOSED = "closed"
 """With this it refuses posts for a mailbox whose account is gone."""
 GONE_SECONDS = 6 * 3600.0
@@ -43,10 +43,10 @@ NO_ACCOUNT = Refusal(
 )
 
 PURGE = "purge"
+PLACES = "places"
 FORKED = "forked"
 ANEW = "anew"
 IGNORES = "ignores"
-DELETED = "deleted"
 """Kinds of control events; see ``Control``."""
 
 _COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-([0-9]{1,15})\Z")
@@ -313,7 +313,8 @@ class Control:
     kind: str
     """``account`` (it was saved), ``ignores`` (nothing of it but whom it ignores was changed),
     ``deleted`` (it is gone), ``reset`` (with a reset code: its sessions end), ``room`` (it was
-    saved), ``purge`` (its messages were removed), ``forked`` (a log has lost what was shown),
+    saved), ``places`` (it was taken out of a room), ``purge`` (its messages were removed),
+    ``forked`` (a log has lost what was shown),
     ``anew`` (events were missed: everything is to be looked up), the kind of a sanction, or ``un``
     and the kind: it was lifted."""
     account_id: str

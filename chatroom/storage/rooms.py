@@ -1,12 +1,14 @@
 """Rooms, places, tickets and the audit trail as rows: SQL in, records out. No thread, no lock."""
 
+import dataclasses
 import json
 import logging
 import math
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from chatroom.errors import Conflict, Damaged, NameTaken
 from chatroom.names import fold
@@ -90,8 +92,14 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
 
 def load_places(db: sqlite3.Connection, vault: Vault, account_id: str) -> Places | None:
     """Return somebody's places. :raises Damaged: the record does not open."""
+    sealed = sealed_places(db, account_id)
+    return unseal_places(vault, account_id, sealed) if sealed is not None else None
+
+
+def sealed_places(db: sqlite3.Connection, account_id: str) -> bytes | None:
+    """Return what is kept of somebody's places."""
     row = db.execute("SELECT sealed FROM places WHERE account=?", (account_id,)).fetchone()
-    return unseal_places(vault, account_id, row[0]) if row else None
+    return row[0] if row else None
 
 
 def unseal_places(vault: Vault, account_id: str, sealed: bytes) -> Places:
@@ -105,13 +113,77 @@ def seal_places(vault: Vault, account_id: str, places: Places) -> bytes:
     return vault.seal(plain.encode(), f"places {account_id}")
 
 
-def save_places(db: sqlite3.Connection, vault: Vault, places: Mapping[str, Places]) -> None:
-    """Save places by account id, inside the caller's transaction."""
-    for account_id, found in places.items():
-        db.execute(
-            "INSERT OR REPLACE INTO places (account, sealed) VALUES (?,?)",
-            (account_id, seal_places(vault, account_id, found)),
-        )
+def merged(stored: Places | None, mine: Places, base: Places | None) -> Places:
+    """Return somebody's places with what two nodes have changed of them (a three-way merge).
+
+    :param stored: what is kept now, which another node may have saved.
+    :param mine: how they are at this node.
+    :param base: what this node knew to be kept when it last looked.
+
+    A room that was joined or left at either node is joined or left. Of what was shown the later
+    place counts when both have moved; all else is as the one has it who has changed it.
+    """
+    if stored is None:
+        return mine
+    if base is None:
+        base = Places({}, mine.room, 0.0)
+    cursors = {}
+    for log in mine.cursors | stored.cursors:
+        here, there, known = (one.cursors.get(log) for one in (mine, stored, base))
+        if here is not None and there is not None:
+            cursors[log] = here if there == known else max(here, there)
+        elif known is None:  # it was added, at one of them
+            cursors[log] = here if here is not None else (there or 0)
+    others = {
+        one.name: getattr(stored, one.name)
+        for one in dataclasses.fields(Places)
+        if getattr(mine, one.name) == getattr(base, one.name)
+    }
+    return replace(mine, **others | {"cursors": cursors, "seen": max(mine.seen, stored.seen)})
+
+
+class PlacesRow(NamedTuple):
+    """Somebody's places, ready to take the place of what is kept of them."""
+
+    account_id: str
+    was: bytes | None
+    """What is kept must still be this."""
+    sealed: bytes
+    places: Places
+
+
+def merge_places(
+    vault: Vault, account_id: str, was: bytes | None, mine: Places, base: Places | None
+) -> PlacesRow:
+    """Return somebody's places as they are to be kept: see :func:`merged`.
+
+    :param was: what is kept now; a damaged record counts as none.
+    """
+    stored = None
+    try:
+        stored = unseal_places(vault, account_id, was) if was is not None else None
+    except Damaged as error:
+        _log.error("places damaged account=%s reason=%s", account_id, error)
+    places = merged(stored, mine, base)
+    return PlacesRow(account_id, was, seal_places(vault, account_id, places), places)
+
+
+def swap_places(db: sqlite3.Connection, rows: Sequence[PlacesRow]) -> list[bool]:
+    """Save places that are still what they were, inside the caller's transaction; tell which.
+
+    Where the account is gone nothing is kept, and that counts as done.
+    """
+    query = (
+        "INSERT INTO places (account, sealed) SELECT ?1, ?2 "
+        "WHERE EXISTS (SELECT 1 FROM accounts WHERE id=?1) "
+        "ON CONFLICT DO UPDATE SET sealed=excluded.sealed WHERE sealed IS ?3"
+    )
+    is_there = "SELECT EXISTS (SELECT 1 FROM accounts WHERE id=?)"
+    done = []
+    for one in rows:
+        is_done = db.execute(query, (one.account_id, one.sealed, one.was)).rowcount == 1
+        done.append(is_done or not db.execute(is_there, (one.account_id,)).fetchone()[0])
+    return done
 
 
 def save_tickets(db: sqlite3.Connection, vault: Vault, tickets: Sequence[Ticket]) -> None:

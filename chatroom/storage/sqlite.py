@@ -5,7 +5,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from chatroom.storage import accounts as rows
@@ -29,6 +31,7 @@ from chatroom.storage.records import (
     Ticket,
     Wanted,
 )
+from chatroom.storage.rooms import PlacesRow
 from chatroom.storage.upkeep import Keep, Upkeep
 from chatroom.storage.writer import Writer
 
@@ -146,8 +149,21 @@ class SqliteEngine:
     def load_places(self, account_id: str) -> Places | None:
         return self._read(lambda db: rooms.load_places(db, self._vault, account_id))
 
-    def save_places(self, places: Mapping[str, Places]) -> None:
-        self._write(lambda db: rooms.save_places(db, self._vault, places))
+    def save_places(
+        self, places: Mapping[str, Places], bases: Mapping[str, Places] = MappingProxyType({})
+    ) -> dict[str, Places]:
+        saved: dict[str, Places] = {}
+        left = list(places)
+        while left:
+            found = [self._merge_places(one, places[one], bases.get(one)) for one in left]
+            done = self._write(partial(rooms.swap_places, rows=found))
+            saved |= {row.account_id: row.places for row, ok in zip(found, done, strict=True) if ok}
+            left = [row.account_id for row, ok in zip(found, done, strict=True) if not ok]
+        return saved
+
+    def _merge_places(self, account_id: str, mine: Places, base: Places | None) -> PlacesRow:
+        was = self._read(lambda db: rooms.sealed_places(db, account_id))
+        return rooms.merge_places(self._vault, account_id, was, mine, base)
 
     def save_tickets(self, tickets: Sequence[Ticket]) -> None:
         self._write(lambda db: rooms.save_tickets(db, self._vault, tickets))

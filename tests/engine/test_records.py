@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -22,6 +22,8 @@ from chatroom.storage.records import (
     Sanction,
     Ticket,
 )
+from chatroom.storage.rooms import merged
+from chatroom.storage.sqlite import SqliteEngine
 from tests.engine.conftest import Running, account, post
 from tests.harness import PATIENCE
 
@@ -126,3 +128,52 @@ def test_rooms_that_are_made_at_once_stay_within_their_limit(running: Running) -
     with ThreadPoolExecutor(makers) as pool:
         made = list(pool.map(make, range(makers)))
     assert sum(made) == len(running.engine.rooms()) == most
+
+
+def test_places_that_two_nodes_change_keep_what_both_have_done() -> None:
+    base = Places({"lobby": 5, "club": 5, "den": 5, "@id-ann": 1}, "club", 10.0)
+    there = Places({"lobby": 9, "club": 7, "hut": 2, "@id-ann": 1}, "club", 20.0)  # left den
+    here = Places({"lobby": 7, "den": 8, "attic": 3, "@id-ann": 4}, "attic", 15.0)  # left club
+    both = merged(there, here, base)
+    assert both.cursors == {"lobby": 9, "@id-ann": 4, "hut": 2, "attic": 3}
+    assert (both.room, both.seen) == ("attic", 20.0)
+    assert merged(None, here, base) == here
+    # Nobody else has saved: also a place that goes back counts.
+    assert merged(base, replace(base, cursors={"lobby": 2}), base).cursors == {"lobby": 2}
+
+
+def test_nodes_that_save_places_at_the_same_moment_undo_nothing(
+    running: Running, start: Callable[[], Running]
+) -> None:
+    engines = [running.engine]
+    if not isinstance(running.engine, SqliteEngine):
+        engines += [start().engine, start().engine]
+    running.engine.save_account(account("ann"))
+    first = Places({"lobby": 0}, "lobby", 1.0)
+    running.engine.save_places({"id-ann": first})
+    together = threading.Barrier(len(engines))
+
+    def join_rooms(number: int) -> None:
+        mine = known = first
+        together.wait(PATIENCE)
+        for n in range(10):
+            mine = replace(mine, cursors=mine.cursors | {f"room{number}-{n}": n})
+            saved = engines[number].save_places({"id-ann": mine}, {"id-ann": known})["id-ann"]
+            assert saved.cursors.keys() >= mine.cursors.keys()
+            known = replace(saved, cursors={log: saved.cursors[log] for log in mine.cursors})
+
+    with ThreadPoolExecutor(len(engines)) as pool:
+        list(pool.map(join_rooms, range(len(engines))))
+    kept = running.engine.load_places("id-ann")
+    assert len(kept.cursors) == 1 + 10 * len(engines)
+
+
+def test_places_of_an_account_that_went_are_not_kept(running: Running) -> None:
+    engine = running.engine
+    ann = engine.save_account(account("ann"))
+    places = Places({"lobby": 1}, "lobby", 1.0)
+    engine.save_places({"id-ann": places})
+    engine.delete_account(ann)
+    engine.save_places({"id-ann": places}, {"id-ann": places})
+    engine.save_places({"id-ann": places})
+    assert engine.load_places("id-ann") is None

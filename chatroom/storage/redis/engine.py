@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from chatroom.storage import rooms as room_rows
@@ -23,6 +24,7 @@ from chatroom.storage.records import (
     Ticket,
 )
 from chatroom.storage.redis import address, orders, people
+from chatroom.storage.redis import places as saved_places
 from chatroom.storage.redis.doorbell import Doorbell
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
@@ -162,14 +164,10 @@ class RedisEngine:
             sealed = client.hget(people.PLACES, account_id)
         return room_rows.unseal_places(self._vault, account_id, sealed) if sealed else None
 
-    def save_places(self, places: Mapping[str, Places]) -> None:
-        if not places:
-            return
-        change = Transaction(self._store, self._vault)
-        for account_id, found in places.items():
-            sealed = room_rows.seal_places(self._vault, account_id, found)
-            change.do("HSET", people.PLACES, account_id, sealed)
-        change.commit()
+    def save_places(
+        self, places: Mapping[str, Places], bases: Mapping[str, Places] = MappingProxyType({})
+    ) -> dict[str, Places]:
+        return saved_places.save(self._store, self._vault, places, bases)
 
     def save_tickets(self, tickets: Sequence[Ticket]) -> None:
         if tickets:

@@ -20,7 +20,8 @@ from chatroom.storage.redis.store import Store
 from chatroom.storage.vault import Vault
 
 NUMBERS = "{c}:numbers"
-_ATTEMPTS = 100
+ATTEMPTS = 100
+CROWDED = "Too much is changed at once; try again in a moment."
 _PAUSE_SECONDS = 0.005
 _T = TypeVar("_T")
 
@@ -155,6 +156,11 @@ class Collector:
                 tell_all(self._store, self._vault, events)
 
 
+def pause(attempt: int) -> None:
+    """Wait a little before a change is tried again."""
+    time.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt, 10)))
+
+
 class Transactions:
     """Runs changes. Any thread may call it.
 
@@ -194,7 +200,7 @@ class Transactions:
         return done
 
     def _attempts(self, job: Callable[[Transaction], _T]) -> tuple[bytes, _T]:
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             change = Transaction(self._store, self._vault)
             done = job(change)
             if not change.writes:
@@ -202,5 +208,5 @@ class Transactions:
             told = change.commit()
             if told is not None:
                 return told, done
-            time.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt, 10)))
-        raise StoreError("Too much is changed at once; try again in a moment.")
+            pause(attempt)
+        raise StoreError(CROWDED)

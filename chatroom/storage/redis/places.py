@@ -1,0 +1,52 @@
+"""Where people are and what they were shown last: saved by several nodes, merged."""
+
+from collections.abc import Mapping
+
+from chatroom.errors import StoreError
+from chatroom.storage import rooms
+from chatroom.storage.records import Places
+from chatroom.storage.redis import people
+from chatroom.storage.redis.store import Store
+from chatroom.storage.redis.transaction import ATTEMPTS, CROWDED, Transaction, pause
+from chatroom.storage.vault import Vault
+
+_AT_ONCE = 100
+
+
+def save(
+    store: Store, vault: Vault, places: Mapping[str, Places], bases: Mapping[str, Places]
+) -> dict[str, Places]:
+    """See ``Engine.save_places``."""
+    saved: dict[str, Places] = {}
+    ids = list(places)
+    for at in range(0, len(ids), _AT_ONCE):
+        some = ids[at : at + _AT_ONCE]
+        for attempt in range(ATTEMPTS):
+            change = Transaction(store, vault)
+            rows = _merge(change, vault, {one: places[one] for one in some}, bases)
+            if not change.writes or change.commit() is not None:
+                break
+            pause(attempt)
+        else:
+            raise StoreError(CROWDED)
+        saved |= rows
+    return saved
+
+
+def _merge(
+    change: Transaction, vault: Vault, places: Mapping[str, Places], bases: Mapping[str, Places]
+) -> dict[str, Places]:
+    with change.store.asking() as client:
+        kept = dict(zip(places, client.hmget(people.PLACES, list(places)), strict=True))
+        fresh = [one for one, sealed in kept.items() if sealed is None]
+        has_account = {one: client.hexists(people.ACCOUNTS, one) for one in fresh}
+    saved = {}
+    for account_id, mine in places.items():
+        was = kept[account_id]
+        row = rooms.merge_places(vault, account_id, was, mine, bases.get(account_id))
+        saved[account_id] = row.places
+        if was is None and not has_account[account_id]:
+            continue  # it was deleted, and its places with it
+        change.read[(people.PLACES, account_id)] = was
+        change.put(people.PLACES, account_id, row.sealed)
+    return saved
