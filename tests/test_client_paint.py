@@ -2,8 +2,9 @@
 
 import pytest
 
+from chatroom.client.bell import mentions
 from chatroom.client.link import Said
-from chatroom.client.paint import Painter, Shown, mentions, pending
+from chatroom.client.paint import Painter, Shown, pending
 
 
 def said(text: str, sender: str = "bob", **fields: object) -> Shown:

@@ -1,5 +1,6 @@
 """The client at a terminal that can do more, with a real server."""
 
+import os
 import re
 import signal
 import stat
@@ -11,7 +12,10 @@ import pytest
 
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
+from tests.test_client_strange import Call, Stranger, stranger
 from tests.typist import PASTE, PASTED, Typist
+
+__all__ = ["stranger"]  # the fixture
 
 Seat = Callable[..., Typist]
 _COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:38|3[0-7]|9[0-7])[;m]")
@@ -347,9 +351,126 @@ def test_a_server_that_stops_ends_the_program_and_the_draft_is_shown(
 
 def test_a_password_is_never_seen_nor_kept(ann: Typist) -> None:
     ann.type("/changepassword\r")
-    ann.answer("password", PASSWORD)
-    ann.answer("password", "another good password")
-    ann.answer("again", "another good password")
+    ann.answer("old password:", PASSWORD)
+    ann.answer("Choose a password", "another good password")
+    ann.answer("again:", "another good password")
     ann.sees("changed")
     assert "another" not in ann.raw
     assert not ann.file.exists()
+
+
+# -- the moments in between -------------------------------------------------------------------
+
+
+@pytest.fixture
+def played(tmp_path: Path, stranger: Stranger) -> Iterator[tuple[Typist, Call]]:
+    """Ann inside of a server that the test plays."""
+    given = {"CHATROOM_PASSWORD": PASSWORD}
+    ann = Typist(tmp_path / "ann", stranger.port, "--plain", "--name", "ann", environment=given)
+    call = stranger.accept()
+    call.let_in()
+    ann.waits_for(lambda rows: rows[-1].endswith(">"))
+    yield ann, call
+    ann.close()
+
+
+def test_questions_and_messages_that_meet_the_end_of_a_prompt_do_no_harm(
+    played: tuple[Typist, Call],
+) -> None:
+    ann, call = played
+    line = '>message {"kind":"text","from":"bob","text":"meanwhile","room":"lobby"}'
+    for number in range(20):
+        call.say(*['>prompt {"ask":"x","text":"x?","secret":false}', line] * 50)
+        ann.type(f"{number}\r" * 5)
+    call.say_event("notice", kind="welcome", text="Welcome again.", user="ann")
+    call.say_event("notice", kind="error", text="the end")
+    ann.sees("the end")
+    assert ann.terminal.isalive()
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"])
+def test_no_answer_to_the_question_about_a_paste_is_a_no(ann: Typist, bob: Peer, key: str) -> None:
+    ann.type(PASTE + "\n".join(f"line {number}" for number in range(5)) + PASTED + "\r")
+    ann.sees("Send these 5 lines as one message? [y/n]")
+    bob.send("during the question")
+    ann.sees("bob: during the question")
+    ann.waits_for(lambda rows: rows[-1] == "Send these 5 lines as one message? [y/n]")
+    ann.type(key)
+    ann.waits_for(lambda rows: rows[-1].strip() == "line 4")
+    ann.type("!\r")
+    ann.answer("Send these 5 lines as one message? [y/n]", "y")
+    bob.until("    line 4!")
+
+
+def test_a_draft_that_is_too_long_is_not_asked_about_and_says_why_it_stays(ann: Typist) -> None:
+    ann.type(PASTE + "\n".join(["some words of a long paste"] * 500) + PASTED + "\r")
+    ann.waits_for(lambda rows: "longer than 8192 bytes" in rows[-1])
+    assert "[y/n]" not in "".join(ann.rows())
+
+
+@pytest.mark.parametrize("columns", [1, 3, 5])
+def test_a_window_of_a_few_columns_is_lived_through(
+    ann: Typist, server: ServerProcess, columns: int
+) -> None:
+    server.process.send_signal(signal.SIGSTOP)
+    ann.type("on the way\rhalf a ")
+    ann.waits_for(lambda rows: rows[-1] == "#lobby> half a")
+    ann.resize(10, columns)
+    ann.resize(40, 100)
+    ann.waits_for(lambda rows: rows[-1] == "#lobby> half a")
+    server.process.send_signal(signal.SIGCONT)
+    ann.type("line\r")
+    ann.sees("ann: half a line")
+
+
+def test_messages_that_say_nothing_of_who_and_where_are_shown(played: tuple[Typist, Call]) -> None:
+    ann, call = played
+    for odd in ("", None, 7, ["bob"]):
+        call.say_event("message", kind="text", text=f"from {odd!r}", room="lobby", **{"from": odd})
+        ann.sees(f"from {odd!r}")
+    ann.type("still here\r")
+    while call.hear().partition(" ")[0] != ">post":
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_that_ends_the_client_leaves_the_terminal_as_it_was(
+    tmp_path: Path, server: ServerProcess, number: signal.Signals
+) -> None:
+    ann = Typist(tmp_path / "ann", server.port, shell=True)
+    ann.register("ann")
+    bob = server.join("bob")
+    ann.type("half a ")
+    ann.waits_for(lambda rows: rows[-1] == "#lobby> half a")
+    pid = int(Path(f"/proc/{ann.terminal.pid}/task/{ann.terminal.pid}/children").read_text())
+    os.kill(pid, number)
+    bob.until("ann has left")
+    ann.sees("#lobby> half a")
+    ann.sees("shell$ ")
+    ann.type("echo $?; stty -a\r")
+    ann.sees(f"{128 + number}\r\n")
+    ann.sees(" icanon")
+    assert ann.raw.rindex("\x1b[?2004l") > ann.raw.rindex("half a")
+    assert ann.file.read_text() == '"half a "\n'  # the Up key finds it
+    ann.close()
+
+
+def test_a_client_that_was_stopped_from_outside_goes_on_with_its_prompt(
+    tmp_path: Path, server: ServerProcess
+) -> None:
+    ann = Typist(tmp_path / "ann", server.port, shell=True)
+    ann.register("ann")
+    bob = server.join("bob")
+    ann.type("half a ")
+    ann.waits_for(lambda rows: rows[-1] == "#lobby> half a")
+    pid = int(Path(f"/proc/{ann.terminal.pid}/task/{ann.terminal.pid}/children").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    ann.sees("shell$ ")
+    ann.type("fg\r")
+    ann.waits_for(lambda rows: rows[-1] == "#lobby> half a")
+    bob.send("meanwhile")
+    ann.sees("bob: meanwhile")
+    ann.type("line\r")
+    bob.until("ann: half a line")
+    ann.waits_for(lambda rows: rows[-1] == "#lobby>" and "half a line" not in rows[-2][:20])
+    ann.close()

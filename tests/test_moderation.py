@@ -194,10 +194,10 @@ def test_superusers_acts_are_in_the_log_and_messages_are_not(
     for event in (
         f"grant changed account={account} grant=0 by=boss",
         f"grant changed account={account} grant=1 by=boss",
-        f"kicked target={account} seconds=300 by=boss reason=log=forged[31m by=nobody",
+        f"kicked target={account} seconds=300 by=boss",
     ):
         assert event in log
-    for secret in ("between us", PASSWORD, "answered 1"):
+    for secret in ("between us", PASSWORD, "answered 1", "forged"):
         assert secret not in log
     assert log.replace("\n", "").isprintable()
 

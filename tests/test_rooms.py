@@ -128,6 +128,7 @@ def test_rooms_shows_name_people_marks_and_topic(room: ServerProcess) -> None:
     ida.send("/topic -")
     ida.until("ida has taken the topic of #books away.")
     assert ida.answer_to("/topic").startswith("#books has no topic.\n")
+    assert "has another topic now" not in ida.seen  # who is told who did it is told once
 
 
 @pytest.mark.parametrize(

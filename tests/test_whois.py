@@ -42,3 +42,16 @@ def test_who_is_not_here_is_said_to_be_away(room: ServerProcess, boss: Peer) -> 
     assert "gone is a normal user, not here." in told
     assert "Banned by boss " in told
     assert "spam" in told
+
+
+def test_a_private_room_has_no_name_for_a_superuser_who_is_not_in_it(
+    room: ServerProcess, boss: Peer
+) -> None:
+    rosa = room.join("rosa")
+    rosa.answer_to("/create hideaway private")
+    told = boss.answer_to("/whois rosa")
+    assert "127.0.0.1" in told
+    assert "hideaway" not in told
+    assert "#hideaway" in rosa.answer_to("/whois rosa")
+    rosa.answer_to("/invite boss")
+    assert "#hideaway" in boss.answer_to("/whois rosa")

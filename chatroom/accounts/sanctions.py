@@ -201,7 +201,8 @@ class Sanctions:
         )
         self._engine.settle(_SHOWN_SECONDS)
         who = f"target={target or '-'} seconds={seconds:.0f} by={by.name}"
-        _log.info("%s %s reason=%s", kind if kind == LOCKDOWN else _ACTS[kind], who, reason)
+        # The reason is sealed in the audit trail, and stands nowhere in clear.
+        _log.info("%s %s", kind if kind == LOCKDOWN else _ACTS[kind], who)
         return sanction
 
     def lift(self, sanction: Sanction, by: Actor) -> None:

@@ -292,6 +292,10 @@ class Client:
     def ask_late(self, prompt: Prompt) -> None:
         """Nobody reads lines here."""
 
+    def wake(self) -> bool:
+        """Nothing is read here that could be ended."""
+        return False
+
     def lost(self, command: Sent) -> None:
         """The connection ended before the command was answered."""
         self._answered(command, "The connection was lost before the answer.")

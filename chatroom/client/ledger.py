@@ -1,9 +1,21 @@
 """What was sent and has not come back yet."""
 
+import difflib
 import secrets
 from dataclasses import dataclass, field
 
 from chatroom.protocol import encode
+
+_ASKING = ("/changepassword", "/deleteaccount")
+
+
+def asks_secrets(line: str) -> bool:
+    """Tell whether a command asks for a password; one that is nearly spelt so counts, too.
+
+    Who types such a command may type the password behind it at once.
+    """
+    word = line.split(maxsplit=1)[0].lower() if line.strip() else ""
+    return "pass" in word or bool(difflib.get_close_matches(word, _ASKING, 1, 0.7))
 
 
 @dataclass(slots=True)
@@ -34,6 +46,11 @@ class Sent:
         return fields
 
     @property
+    def may_ask_secrets(self) -> bool:
+        """It is a command that asks for a password before it answers."""
+        return self.is_command and asks_secrets(self.text)
+
+    @property
     def is_goodbye(self) -> bool:
         """It asks to leave."""
         return self.is_command and self.text.lower().split()[:1] == ["/disconnect"]
@@ -61,6 +78,10 @@ class Ledger:
         """Return an entry with an id of its own; it is not kept yet."""
         self._number += 1
         return Sent(f"{self._prefix}-{self._number}", text, is_command, number)
+
+    def draft(self, text: str, is_command: bool, room: str) -> Sent:
+        """Return an entry as :meth:`new` would, which is only measured."""
+        return Sent(f"{self._prefix}-{self._number + 1}", text, is_command, room=room)
 
     def keep(self, sent: Sent) -> None:
         """Keep it until it is settled."""

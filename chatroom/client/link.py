@@ -143,6 +143,7 @@ class Link:
 
     def _send(self, line: bytes) -> None:
         if self._is_torn:
+            self.hang_up()  # what is sent from now on goes by the next one
             raise Gone("a line was cut off")
         self._is_torn = True  # stays so when Ctrl-C comes between two halves of a line
         try:

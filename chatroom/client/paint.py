@@ -1,6 +1,5 @@
 """Styles for what is shown: who said it, to whom, how old it is. Pure but for the last day."""
 
-import re
 import zlib
 from collections.abc import Callable
 from datetime import datetime
@@ -9,6 +8,8 @@ from typing import NamedTuple
 
 from prompt_toolkit.utils import get_cwidth
 
+from chatroom.client.bell import mentions
+from chatroom.client.fold import fold_styled
 from chatroom.client.link import Said
 from chatroom.client.shown import text_of
 from chatroom.text import clean_line
@@ -23,6 +24,7 @@ _NAMES = (
 )
 _DIM = "fg:ansibrightblack"
 _LEFT, _JOINED = "leave", "join"
+_BAR = " | "
 _NAMED = 2  # people of many who came or went whose names are told
 
 
@@ -39,17 +41,12 @@ def colour_of(name: str) -> str:
     return f"bold {_NAMES[zlib.crc32(name.casefold().encode()) % len(_NAMES)]}"
 
 
-def mentions(text: str, name: str) -> bool:
-    """Tell whether a text holds a name as a whole word, in any case."""
-    word = rf"(?<![\w.-]){re.escape(name)}(?![\w-])"
-    return bool(name) and re.search(word, text, re.IGNORECASE) is not None
-
-
 def pending(text: str, width: int) -> tuple[str, str]:
     """Return the fragment of a message that the server has not confirmed.
 
     :param width: columns that its text may take.
     """
+    width = max(0, width)
     line = clean_line(text.partition("\n")[0])[:width]
     while get_cwidth(line) > width:
         line = line[:-1]
@@ -66,8 +63,11 @@ class Painter:
         self._own_name = own_name
         self._day = ""
 
-    def paint(self, items: list[Shown]) -> Fragments:
-        """Return the fragments of what is shown at once; comings and goings are joined."""
+    def paint(self, items: list[Shown], width: int = 0) -> Fragments:
+        """Return the fragments of what is shown at once; comings and goings are joined.
+
+        :param width: columns of the window, at which lines are folded; 0: not known.
+        """
         fragments: Fragments = []
         for kind, group in groupby(items, key=_coming_or_going):
             some = list(group)
@@ -75,7 +75,10 @@ class Painter:
                 fragments.append((_DIM, _together(some, kind[0])))
                 continue
             for item in some:
-                fragments += self._separator(item.said) + self._one(item)
+                one = self._one(item)
+                if item.said is None or item.said.word != "export":  # for programs
+                    one = fold_styled(one, width)
+                fragments += self._separator(item.said) + one
         return fragments
 
     def _one(self, item: Shown) -> Fragments:
@@ -89,23 +92,23 @@ class Painter:
         if kind in (_JOINED, _LEFT, "removed"):
             return [(_DIM, text)]
         is_old = said.fields.get("old") is True
-        clock, bar, rest = text.partition(" | ")
-        before, name, after = rest.partition(sender)
+        own = self._own_name()
+        place = _place_of_name(text, kind, sender, to := text_of(said.fields, "to"), own)
+        name = to if kind == "private" and sender == own else sender
         style = _DIM if is_old else ""
         if kind == "private":
             style = "fg:ansimagenta"
         elif kind == "announce":
             style = "bold"
-        elif sender != self._own_name() and mentions(
-            text_of(said.fields, "text"), self._own_name()
-        ):
+        elif sender != own and mentions(text_of(said.fields, "text"), own):
             style = "reverse"
-        own = "underline " if sender == self._own_name() else ""
+        clock = text.find(_BAR) + len(_BAR) if _BAR in text else 0
+        underline = "underline " if name == own else ""
         return [
-            (_DIM, clock + bar),
-            (style, before),
-            (own + colour_of(sender), name),
-            (style, after),
+            (_DIM, text[:clock]),
+            (style, text[clock:place]),
+            (underline + colour_of(name), text[place : place + len(name)]),
+            (style, text[place + len(name) :]),
         ]
 
     def _separator(self, said: Said | None) -> Fragments:
@@ -119,6 +122,25 @@ class Painter:
         day = moment.strftime("%A, %d %B %Y")
         is_new, self._day = bool(self._day) and day != self._day, day
         return [(_DIM, f"—— {day} ——\n")] if is_new else []
+
+
+def _place_of_name(text: str, kind: object, sender: str, to: str, own: str) -> int:
+    """Return where in a line the name stands that the message is from, or goes to.
+
+    Not where it stands first: a name may be part of the room's, or of another word.
+    """
+    head = _head(text)
+    if kind == "private":
+        return head + len("private to " if sender == own else "private from ")
+    return head + len({"action": "* ", "announce": "Announcement from "}.get(str(kind), ""))
+
+
+def _head(text: str) -> int:
+    """Return how long the time and the room in front of a line are."""
+    clock = text.find(_BAR) + len(_BAR) if _BAR in text else 0
+    if text.startswith("#", clock) and (bar := text.find(_BAR, clock)) >= 0:  # no name begins so
+        return bar + len(_BAR)
+    return clock
 
 
 def _coming_or_going(item: Shown) -> tuple[str, str] | None:
@@ -136,5 +158,5 @@ def _together(items: list[Shown], kind: str) -> str:
         people = f"{', '.join(names[:_NAMED])} and {rest} other{'s' if rest > 1 else ''}"
     else:
         people = " and ".join(names)
-    clock = items[-1].text.partition(" | ")[0]
-    return f"{clock} | {people} {'joined' if kind == _JOINED else 'left'}.\n"
+    text = items[-1].text
+    return f"{text[: _head(text)]}{people} {'joined' if kind == _JOINED else 'left'}.\n"

@@ -84,6 +84,9 @@ class Pipe:
     def ask_late(self, prompt: Prompt) -> None:
         self.tell(prompt.text)
 
+    def wake(self) -> bool:
+        return False
+
     def lost(self, command: Sent) -> None:
         word = command.text.split()[0].lower()
         if word not in ("/restart", "/disconnect"):

@@ -19,6 +19,7 @@ from chatroom.client.ends import (
 )
 from chatroom.client.ledger import Sent
 from chatroom.client.link import PLAIN, Face, Said
+from chatroom.client.screen import CannotWrite
 from chatroom.client.shown import Shown, lines_of, text_of
 from chatroom.client.visit import Prompt, State, Visit
 from chatroom.errors import Gone
@@ -91,6 +92,8 @@ class Receiver:
         except BrokenPipeError:
             code = UNDELIVERED if len(visit.ledger) else OK
             visit.finish(End(code, is_quiet=True))
+        except CannotWrite as error:
+            visit.finish(End(FAILED, str(error)))
         except Exception:
             _log.exception("receiver failed")
             sentence = "Something went wrong in this program; see its log."
@@ -142,7 +145,7 @@ class Receiver:
             with visit.news:
                 self._tried_password = ask == "password"
                 visit.prompt = prompt
-                visit.expect_nothing()
+                visit.awaited.end()
                 visit.news.notify_all()
                 is_late = visit.is_reading
             if is_late:
@@ -228,7 +231,7 @@ class Receiver:
         with visit.news:
             visit.credentials.accepted(user)
             visit.prompt = None
-            visit.expect_nothing()
+            visit.awaited.end()
             visit.was_in = True
             visit.room = room
             visit.state = State.RESUMING
@@ -252,7 +255,6 @@ class Receiver:
         """Under ``news``: note that the server has answered."""
         if sent is not None:
             self._visit.last_settled = time.monotonic()
-            self._visit.expect_nothing()
             self._visit.news.notify_all()
         return sent
 
@@ -277,9 +279,12 @@ class Receiver:
                 visit.credentials.password_changed()
             if sent is not None and sent.is_goodbye:  # refused: the person stays
                 visit.is_leaving = False
-            visit.expect_nothing()
-            visit.news.notify_all()
+            if sent is not None and sent.is_command:  # it is over, whatever it has asked
+                visit.prompt = None
         self._show(said, sent)
+        with visit.news:  # what was typed before the answer was shown was not typed after it
+            if visit.awaited.answered(sent):
+                visit.news.notify_all()
 
     def _ping(self, said: Said) -> None:
         with self._visit.sending:
@@ -297,9 +302,10 @@ class Receiver:
             elif do == "rename":
                 self._user = text_of(said.fields, "user")
                 visit.credentials.accepted(self._user)
-            visit.expect_nothing()
-            visit.news.notify_all()
         self._show(said, sent)
+        with visit.news:
+            if visit.awaited.answered(sent):
+                visit.news.notify_all()
         if do == "kick":
             visit.finish(End(KICKED))
         elif do == "disconnect":
@@ -323,9 +329,7 @@ class Receiver:
         with visit.news:
             visit.state = State.DOWN
             visit.prompt = None
-            visit.expect_nothing()
             commands = visit.ledger.drop_commands()
-            visit.news.notify_all()
         if visit.is_leaving:
             visit.finish(End(OK))
         elif was_plain:
@@ -336,6 +340,9 @@ class Receiver:
         else:
             for command in commands:
                 visit.front.lost(command)
+            with visit.news:
+                visit.awaited.end()
+                visit.news.notify_all()
             self._ahead = self._comeback.run(reason)
 
 

@@ -13,6 +13,12 @@ from typing import TextIO, cast
 
 from chatroom.text import clean_text
 
+_COLUMNS = 80
+
+
+class CannotWrite(OSError):
+    """Standard output takes nothing; ``str()`` is a sentence that says why."""
+
 
 class Screen:
     """Standard output and standard error. Any thread may call the methods."""
@@ -25,25 +31,51 @@ class Screen:
             with contextlib.suppress(AttributeError, ValueError):
                 # A console that cannot show a character must not end the program.
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-        # Keeps the two threads' lines whole. Nothing is taken under it.
-        self._lock = threading.Lock()
+        # Keep the two threads' lines whole, one for each stream: whose standard output stands
+        # still is told so all the same. Nothing is taken under them.
+        self._writing = threading.Lock()
+        self._telling = threading.Lock()
 
     def write(self, text: str) -> None:
-        """Write to standard output at once. :raises BrokenPipeError: nobody reads it any more."""
-        with self._lock:
-            self._out.write(clean_text(text))
+        """Write to standard output at once.
+
+        :raises BrokenPipeError: nobody reads it any more.
+        :raises CannotWrite: it takes nothing, for another reason.
+        """
+        with self._writing:
+            try:
+                self._out.write(clean_text(text))
+                self._out.flush()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                self.be_quiet()  # what is in the buffer would come up again at the end
+                why = error.strerror or str(error)
+                raise CannotWrite(f"Standard output cannot be written: {why}.") from error
+
+    def ring(self) -> None:
+        """Ring the bell of the terminal."""
+        with self._writing, contextlib.suppress(OSError, ValueError):
+            self._out.write("\a")
             self._out.flush()
+
+    @property
+    def columns(self) -> int:
+        """How wide the window is; 80 where that is not known."""
+        with contextlib.suppress(OSError, ValueError):
+            return os.get_terminal_size(self._out.fileno()).columns or _COLUMNS
+        return _COLUMNS
 
     def tell(self, sentence: str) -> None:
         """Write a line to standard error; where nobody reads it, to nobody."""
-        with self._lock, contextlib.suppress(OSError, ValueError):
+        with self._telling, contextlib.suppress(OSError, ValueError):
             self._err.write(clean_text(sentence) + "\n")
             self._err.flush()
 
     def agrees(self, question: str) -> bool:
         """Ask until somebody answers y or n; the end of the input is a no. The main thread."""
         while True:
-            with self._lock:
+            with self._telling:
                 self._err.write(question)
                 self._err.flush()
             answer = sys.stdin.readline()

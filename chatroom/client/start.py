@@ -114,17 +114,18 @@ def _visit(session: Session, front: Terminal | Pipe) -> int:
 def _terminal(screen: Screen, flags: argparse.Namespace) -> Terminal:
     """Return the most comfortable front that this terminal is fit for."""
     is_fit = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    bell = flags.bell or "mentions"
     if flags.linear:
-        return LinearTerminal(screen)
+        return LinearTerminal(screen, bell)
     if is_fit:
         try:
             from chatroom.client.prompt import PromptTerminal  # takes 0.2 s to load
 
             has_colour = flags.colour is not False and not os.environ.get("NO_COLOR")
-            return PromptTerminal(screen, has_colour, flags.bell or "mentions")
+            return PromptTerminal(screen, has_colour, bell)
         except Exception as error:  # not installed, or a console that refuses, each in its way
             _log.info("plain input reason=%r", error)
-    return Terminal(screen)
+    return Terminal(screen, bell)
 
 
 def _leave_at_once(code: int) -> None:

@@ -1,34 +1,63 @@
 """A person at a terminal: reads what is typed, asks the server's questions."""
 
+import contextlib
 import getpass
 import os
 import select
 import signal
 import sys
+import threading
+from types import FrameType
 
+from chatroom.client.bell import Bell
+from chatroom.client.echo import Echo
 from chatroom.client.ends import OK, End, Ended
-from chatroom.client.ledger import Sent
+from chatroom.client.fold import fold
+from chatroom.client.ledger import Sent, asks_secrets
 from chatroom.client.link import Said
 from chatroom.client.screen import Screen
-from chatroom.client.visit import Prompt, Visit
+from chatroom.client.shown import text_of
+from chatroom.client.visit import Prompt, State, Visit
 from chatroom.errors import UserError
 from chatroom.text import clean_line
 
-try:
-    import termios
-except ImportError:  # Windows
-    termios = None  # type: ignore[assignment]
+_SAID_LATE_SECONDS = 5.0
+_ENDING = ("SIGTERM", "SIGHUP", "SIGQUIT")
+"""Signals at which a person's client says goodbye and puts the terminal back."""
+_OWN_COMMANDS = ("bell", "clear")
+_NOBODY = Prompt("", "", secret=False)
+"""Stands for who gets a line that nobody may get."""
 
 
 class Terminal:
-    """The front of a person. :meth:`run` belongs to the main thread, the rest is for both."""
+    """The front of a person. :meth:`run` belongs to the main thread, the rest is for both.
 
-    def __init__(self, screen: Screen) -> None:
+    A secret that is typed goes to the question that was open when its first key was typed, or to
+    nobody: what was typed ahead of such a question, or behind a command that asks one, is thrown
+    away, and a line that was begun at one question is no answer to another one.
+    """
+
+    _own_help = "In this program: /bell off|mentions|all; Ctrl-D leaves.\n"
+
+    def __init__(self, screen: Screen, bell: str = "mentions") -> None:
         self._screen = screen
         self._echo = Echo()
+        self._bell = Bell(bell)
+        self._own = ""  # the name that the server knows this person by
+        self._ended_by = 0  # a signal
+        self._is_secret_about = False  # what is typed now may be meant for a secret question
+        # Guards what follows, and the taking of a line from the terminal. Under it: the screen's.
+        self._typing = threading.Lock()
+        self._owner: Prompt | None = None  # the question that the line being typed belongs to
+        self._is_reading = False
 
     def run(self, visit: Visit) -> int:
         """Send what is typed until the visit ends; return the exit status. Never raises."""
+        self._watch_signals()
+        code = self._run(visit)
+        return 128 + self._ended_by if self._ended_by else code
+
+    def _run(self, visit: Visit) -> int:
         try:
             try:
                 self._talk(visit)
@@ -37,27 +66,77 @@ class Terminal:
         except Ended as ended:
             return visit.conclude(ended.end)
         except OSError:  # nobody reads standard output any more
+            if self._ended_by:  # the terminal has gone
+                visit.leave()
             visit.finish(End(OK, is_quiet=True))
         except KeyboardInterrupt:  # once more, while the goodbye was waited for
             visit.leave(patiently=False)
         return visit.conclude(visit.end or End(OK))
 
+    def _watch_signals(self) -> None:
+        for name in _ENDING:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._end_by_signal)
+        if hasattr(signal, "SIGCONT"):
+            signal.signal(signal.SIGCONT, self._go_on)
+
+    def _end_by_signal(self, number: int, frame: FrameType | None) -> None:
+        self._ended_by = number
+        raise KeyboardInterrupt
+
+    def _go_on(self, number: int, frame: FrameType | None) -> None:
+        """The shell had the terminal meanwhile, and has left it as shells do."""
+        self._echo.again()
+
     # -- what a front does: see visit.Front ----------------------------------------------------
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
+        self._hear(said, sent)
+        if text and said.fields.get("commands") is not None:
+            text = f"{text.rstrip()}\n{self._own_help}"
         if text:
-            self._screen.write(text)
+            export = said.word == "export"  # for programs
+            self._screen.write(text if export else fold(text, self._screen.columns))
+        if self._bell.rings(said, self._own):
+            self._screen.ring()
+
+    def _hear(self, said: Said, sent: Sent | None) -> None:
+        """Note what matters for what is typed."""
+        is_welcome = said.word == "notice" and said.fields.get("kind") == "welcome"
+        if is_welcome or (said.word == "control" and said.fields.get("do") == "rename"):
+            self._own = text_of(said.fields, "user")
+        if is_welcome or (sent is not None and sent.may_ask_secrets):
+            self._close_secrets()
 
     def tell(self, sentence: str) -> None:
         self._screen.tell(sentence)
 
     def ask_late(self, prompt: Prompt) -> None:
-        if prompt.secret and not self._echo.off():
-            self._screen.write(f"{prompt.text} (Press Enter first; then it is read unseen.)\n")
-        else:
+        with self._typing:
+            was_secret = self._owner is not None and self._owner.secret
+            self._owner = prompt
+            is_hidden = True
+            if prompt.secret:
+                self._is_secret_about = True
+                is_hidden = self._echo.off()
+            elif was_secret:
+                self._echo.on()
+            if was_secret or prompt.secret:
+                self._echo.forget_typed()
+                if not is_hidden:
+                    self._owner = _NOBODY
+        if is_hidden:
             self._screen.write(f"{prompt.text} ")
+        else:
+            self._screen.write(f"{prompt.text} (Press Enter first; then it is read unseen.)\n")
+
+    def wake(self) -> bool:
+        return False
 
     def lost(self, command: Sent) -> None:
+        if command.may_ask_secrets:
+            self._close_secrets()
         word = command.text.split()[0]
         if word.lower() != "/restart":
             self.tell(f"The server has not said whether {word} was done.")
@@ -76,72 +155,186 @@ class Terminal:
     # -- the main thread -----------------------------------------------------------------------
 
     def _talk(self, visit: Visit) -> None:
-        while True:
-            prompt = visit.wait_turn()
-            if not visit.begin_reading(prompt):
-                continue
-            line = None
+        is_going_on = True
+        while is_going_on:
             try:
-                line = self._read(prompt)
-            finally:
-                visit.end_reading()
-            if line is None:
-                self._leave(visit)
+                is_going_on = self._take_turn(visit)
+            except KeyboardInterrupt:
+                if self._ended_by or not visit.stop_waiting():
+                    raise
+                if self._is_secret_about:
+                    self._close_secrets()
+                self.tell("The answer is not waited for any more.")
+        self._leave(visit)
+
+    def _take_turn(self, visit: Visit) -> bool:
+        """Read a line and send it; False at the end of the input.
+
+        :raises KeyboardInterrupt: Ctrl-C; while an answer is waited for, it ends the waiting.
+        """
+        self._wait_turn(visit)
+        prompt = visit.prompt
+        if self._is_secret_about or (prompt is not None and prompt.secret):
+            self._close_secrets()
+        self._open(prompt)
+        if not visit.begin_reading(prompt):
+            return True
+        line = None
+        try:
+            line = self._read(visit, prompt)
+        finally:
+            self._is_reading = False
+            visit.end_reading()
+        if line is None:
+            return False
+        try:
+            self._send(visit, line)
+        except UserError as error:
+            if self._is_secret_about:
+                self._close_secrets()
+            self.tell(str(error))
+        return True
+
+    def _wait_turn(self, visit: Visit) -> None:
+        """Wait until a line can be read."""
+        self._is_reading = False
+        self._wait_unseen(visit)
+        if visit.wait_turn(_SAID_LATE_SECONDS):
+            return
+        if visit.was_in:
+            self.tell("The server has not answered yet. Ctrl-C ends the waiting.")
+        visit.wait_turn()
+
+    def _wait_unseen(self, visit: Visit) -> None:
+        """Do not let be seen what is typed ahead of a question for a password."""
+        if self._is_secret_about or not visit.was_in:
+            self._echo.hush()
+
+    def _close_secrets(self) -> None:
+        """Throw away what was typed so far, and is not being read. Any thread."""
+        with self._typing:
+            if self._is_reading:
                 return
-            try:
-                self._send(visit, line, prompt)
-            except UserError as error:
-                self.tell(str(error))
+            self._is_secret_about = False
+            was_some = self._forget_typed()
+        if was_some:
+            self.tell("What was typed before this was thrown away; it was not sent.")
+
+    def _forget_typed(self) -> bool:
+        """Throw away what was typed ahead; False: there was nothing. Under ``_typing``."""
+        return self._echo.forget_typed()
 
     def _leave(self, visit: Visit) -> None:
-        self._screen.write("\n")  # the shell's prompt, or the goodbye, on a line of its own
+        with contextlib.suppress(OSError):  # the terminal may have gone
+            self._screen.write("\n")  # the shell's prompt, or the goodbye, on a line of its own
         visit.leave(patiently=not visit.is_plain)
 
-    def _read(self, prompt: Prompt | None) -> str | None:
+    def _open(self, prompt: Prompt | None) -> None:
+        """Make ready for a line: what is typed from now on belongs to this question, or to none."""
+        is_secret = prompt is not None and prompt.secret
+        with self._typing:
+            self._is_reading = True
+            self._owner = prompt
+            if is_secret:
+                self._is_secret_about = True
+                is_secret = self._echo.off()
+            else:
+                self._echo.on()
+        if prompt is not None and is_secret == prompt.secret:
+            self._screen.write(f"{prompt.text} ")
+
+    def _read(self, visit: Visit, prompt: Prompt | None) -> str | None:
         """Return a line without its end; None at the end of the input."""
+        if prompt is not None and prompt.secret and not self._echo.is_off:
+            return _read_unseen(prompt)
         try:
-            if prompt is not None and prompt.secret:
-                return getpass.getpass(f"{prompt.text} ")
-            if prompt is not None:
-                self._screen.write(f"{prompt.text} ")
-            _wait_for_typing()
-            line = sys.stdin.readline()
+            line = self._take_line()
         except UnicodeDecodeError:
+            self.tell("That line is not UTF-8; it was not sent.")
+            self._owner = _NOBODY
             return ""
         except (EOFError, OSError):  # OSError: the terminal has gone
             return None
+        except KeyboardInterrupt:
+            if not self._may_give_up(visit, prompt):
+                raise
+            line = "\n"  # an empty answer: the command that has asked gives up
+        if self._echo.is_off:  # it stays so until it is known what comes next
+            self._screen.write("\n")  # that of Enter was not seen
         # Without a line end it was cut off by Ctrl-D: not meant to be sent.
         return line.rstrip("\r\n") if line.endswith("\n") else None
 
+    def _take_line(self) -> str:
+        """Wait for a line and take it, whole, before or after a question comes late."""
+        if os.name != "posix":
+            return sys.stdin.readline()
+        while True:
+            _wait_for_typing()
+            with self._typing:
+                if select.select([sys.stdin], [], [], 0)[0]:
+                    return sys.stdin.readline()
+
+    def _may_give_up(self, visit: Visit, prompt: Prompt | None) -> bool:
+        """Tell whether Ctrl-C gives up what asks, not the visit."""
+        if self._ended_by or prompt is None or not visit.was_in:
+            return False
+        return visit.prompt is not prompt or visit.state is State.TALKING
+
     @staticmethod
     def _cleaned(line: str) -> str:
-        return clean_line(line)
+        # A space before a command is a slip: what is meant for one person must not go to all.
+        bare = line.lstrip()
+        return clean_line(bare if bare.startswith("/") else line)
 
-    def _send(self, visit: Visit, line: str, prompt: Prompt | None) -> None:
-        was_unseen = self._echo.on()
-        if was_unseen:
-            self._screen.write("\n")  # that of Enter was not seen
-        late = visit.prompt
-        if late is not None and late is not prompt:  # see ask_late
-            if late.secret and not was_unseen and not (prompt and prompt.secret):
-                if line:
-                    self.tell("That line was not sent.")
-                return
-            prompt = late
-        if prompt is not None:
-            if not visit.answer(prompt, line):
-                self.tell("That is not asked any more.")
+    def _is_own_command(self, line: str) -> bool:
+        """Do what is a command of this program, not of the server; False: it is none."""
+        word, _, value = line.strip().partition(" ")
+        if word.lower() == "/help" and value.strip().lower().removeprefix("/") in _OWN_COMMANDS:
+            self.tell(self._own_help.strip())
+        elif word.lower() == "/bell":
+            self.tell(self._bell.set(value))
+        elif word.lower() == "/clear":
+            self._clear()
+        else:
+            return False
+        return True
+
+    def _clear(self) -> None:
+        self.tell("This kind of terminal is not cleared from here.")
+
+    def _send(self, visit: Visit, line: str) -> None:
+        with self._typing:
+            owner, self._owner = self._owner, None
+        if owner is not None:
+            if owner is _NOBODY or not visit.answer(owner, line):
+                self.tell("That is not asked any more." if owner.ask else "That was not sent.")
             return
         if visit.is_plain:
             visit.line(line)
             return
         line = self._cleaned(line)
-        if not line.strip():
+        if not line.strip() or self._is_own_command(line):
             return
-        if line.startswith("/") and not line.startswith("//"):
+        if is_command(line):
+            if asks_secrets(line):
+                self._is_secret_about = True
+                self._wait_unseen(visit)
             visit.command(line)
         elif not visit.post(line[1:] if line.startswith("//") else line):
             self.tell("There is no connection just now; this is sent when it is back.")
+
+
+def is_command(line: str) -> bool:
+    """Tell whether a line is a command: it begins with one slash."""
+    return line.startswith("/") and not line.startswith("//")
+
+
+def _read_unseen(prompt: Prompt) -> str | None:
+    """Read a secret where we cannot make the terminal silent ourselves."""
+    try:
+        return getpass.getpass(f"{prompt.text} ")
+    except (EOFError, OSError):
+        return None
 
 
 def _wait_for_typing() -> None:
@@ -150,7 +343,7 @@ def _wait_for_typing() -> None:
     A signal that comes just before a blocking read leaves its mark, and the read blocks all the
     same: so the wait is for the byte, too, that the signal writes (``signal.set_wakeup_fd``).
     """
-    if termios is None:
+    if os.name != "posix":
         return
     woken, waking = os.pipe()
     os.set_blocking(waking, False)
@@ -173,55 +366,6 @@ class LinearTerminal(Terminal):
             line = f"{rest} ({tag})" if bar and tag.startswith("#") else line
             text = f"{line} ({clock})\n"
         super().show(said, text, sent)
-
-
-class Echo:
-    """Whether the terminal shows what is typed, where that can be set. Any thread."""
-
-    def __init__(self) -> None:
-        self._usual = None
-        self._is_off = False
-        if termios is not None:
-            try:
-                self._usual = termios.tcgetattr(sys.stdin.fileno())
-            except (termios.error, OSError, ValueError, AttributeError):
-                pass
-
-    def off(self) -> bool:
-        """Stop it, and forget a line that was begun; False when that cannot be done here."""
-        if self._usual is None:
-            return False
-        attributes = list(self._usual)
-        attributes[3] &= ~termios.ECHO
-        return self._set(termios.TCSAFLUSH, attributes, is_off=True)
-
-    def on(self) -> bool:
-        """Show again what is typed; True when :meth:`off` had been called."""
-        return self._is_off and self.restore()
-
-    def hold(self) -> None:
-        """Let what is typed wait unseen and as it is, for a prompt that is about to open."""
-        if self._usual is None:
-            return
-        attributes = list(self._usual)
-        attributes[0] &= ~(termios.ICRNL | termios.IXON)
-        attributes[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
-        self._set(termios.TCSANOW, attributes, is_off=False)
-
-    def restore(self) -> bool:
-        """Put the terminal back as it was at the start; True when :meth:`off` had been called."""
-        was_off = self._is_off
-        if self._usual is not None:
-            self._set(termios.TCSANOW, self._usual, is_off=False)
-        return was_off
-
-    def _set(self, when: int, attributes: list, is_off: bool) -> bool:  # type: ignore[type-arg]
-        try:
-            termios.tcsetattr(sys.stdin.fileno(), when, attributes)
-        except (termios.error, OSError, ValueError):
-            return False
-        self._is_off = is_off
-        return True
 
 
 def _count(number: int, what: str) -> str:

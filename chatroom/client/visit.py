@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from chatroom.client.awaited import Awaited
 from chatroom.client.credentials import Credentials
 from chatroom.client.ends import OK, UNDELIVERED, End, Ended
 from chatroom.client.ledger import Ledger, Sent
@@ -45,7 +46,10 @@ class Front(Protocol):
         """Say something that is not the server's."""
 
     def ask_late(self, prompt: Prompt) -> None:
-        """A question came while the main thread reads a line already: that one is the answer."""
+        """A question came while the main thread reads a line already. The receiving thread."""
+
+    def wake(self) -> bool:
+        """The visit is over while the main thread reads: end the read, where that can be done."""
 
     def lost(self, command: Sent) -> None:
         """The connection ended before the command was answered."""
@@ -109,18 +113,29 @@ class Visit:
         """When the next connection is tried (monotonic), while there is none."""
         self._leave_at_once = leave_at_once
         self._is_reading = False
-        self._expects_until = 0.0  # an answer or a question should come before this moment
+        self._is_woken = False  # the front ends the read of the main thread by itself
+        self.awaited = Awaited()
 
     # -- the main thread ---------------------------------------------------------------------
 
-    def wait_turn(self) -> Prompt | None:
-        """Wait until a line can be read: for the question returned, or (None) to talk.
+    def wait_turn(self, seconds: float = float("inf")) -> bool:
+        """Wait until a line can be read: for :attr:`prompt`, or to talk when that is None.
 
+        :param seconds: how long; afterwards False.
         :raises Ended: the visit is over.
         """
         with self.news:
-            self._wait(lambda: self.prompt is not None or (self._is_open() and not self._expects()))
-            return self.prompt
+            return self._wait(
+                lambda: self.prompt is not None or (self._is_open() and not self.awaited.is_open),
+                seconds,
+            )
+
+    def stop_waiting(self) -> bool:
+        """Let lines be typed although an answer is waited for; False: none is, or nobody is in."""
+        with self.news:
+            was_waiting = self._is_open() and self.awaited.is_open
+            self.awaited.end()
+            return was_waiting
 
     def wait_until_in(self) -> None:
         """Wait until lines can be sent, however long a login takes. :raises Ended: it's over."""
@@ -153,7 +168,7 @@ class Visit:
         :raises Ended: the visit is over, or the time is up.
         """
         with self.news:
-            self._expects_until = 0.0
+            self.awaited.end()
             is_done = self._wait(lambda: self.prompt is not None or not len(self.ledger), seconds)
             if not is_done:
                 raise Ended(End(UNDELIVERED, "The server does not answer a command."))
@@ -177,24 +192,31 @@ class Visit:
         with self.news:
             self._is_reading = False
             if self.end is not None:
-                # The receiving thread is ending the process; let it.
-                self.news.wait(_GOODBYE_SECONDS)
+                # The receiving thread is ending the process; let it, unless it leaves that to us.
+                self.news.wait_for(lambda: self._is_woken, _GOODBYE_SECONDS)
                 raise Ended(self.end)
 
     def answer(self, prompt: Prompt, text: str) -> bool:
-        """Answer a question; False when it is not open any more. :raises Ended: it's over."""
+        """Answer a question; False when it is not open any more. :raises Ended: it's over.
+
+        After a reconnect the same question is a new one. The answer is as good, but a secret goes
+        to the question that it was typed for and to no other one.
+        """
         with self.sending:
             with self.news:
                 self._raise_if_ended()
-                # After a reconnect the same question is a new one; the answer is as good.
-                if self.prompt is None or self.prompt.ask != prompt.ask:
+                now = self.prompt
+                is_same = now is prompt or (
+                    now is not None and now.ask == prompt.ask and not (now.secret or prompt.secret)
+                )
+                if not is_same:
                     return False
                 self.prompt = None
                 word, fields = "answer", dict[str, object](text=text)
                 if self.state is State.LOGGING_IN:
                     word, fields = self.credentials.line(prompt.ask, text)
                 self.credentials.typed(prompt.ask, text)
-                self._expect()
+                self._await_more()
                 link = self.link
             self._transmit(link, word, fields)
         return True
@@ -239,10 +261,15 @@ class Visit:
                 self.last_sent = sent
                 self.ledger.keep(sent)
                 self.is_leaving = sent.is_goodbye
-                self._expect()
+                self.awaited.begin(sent)
                 link = self.link
             self._transmit(link, sent.word, sent.fields)
         return sent.cid
+
+    def why_too_long(self, text: str, is_command: bool) -> str:
+        """Return the sentence that sending this would be refused with; empty: it fits."""
+        with self.news:
+            return self._too_long(self.ledger.draft(text, is_command, self.room))
 
     def line(self, text: str) -> None:
         """Send a line to a plain server, as it is. :raises Ended: the visit is over."""
@@ -298,7 +325,11 @@ class Visit:
             is_reading = self._is_reading
             self.link.hang_up()
             self.news.notify_all()
-        if is_reading:
+        if is_reading and self.front.wake():
+            with self.news:
+                self._is_woken = True
+                self.news.notify_all()
+        elif is_reading:
             self._leave_at_once(self.conclude(end))
 
     def conclude(self, end: End) -> int:
@@ -313,10 +344,6 @@ class Visit:
         """The server is shown and spoken to as it is."""
         return self.state is State.PLAIN
 
-    def expect_nothing(self) -> None:
-        """What was expected has come, or cannot come any more; under ``news``."""
-        self._expects_until = 0.0
-
     @property
     def is_reading(self) -> bool:
         """The main thread blocks in a read; under ``news``."""
@@ -327,20 +354,22 @@ class Visit:
     def _is_open(self) -> bool:
         return self.was_in or self.state is State.PLAIN
 
-    def _expect(self) -> None:
-        # Longer than any answer should take, short enough not to lock the keyboard up.
-        self._expects_until = time.monotonic() + 5.0
-
-    def _expects(self) -> bool:
-        return self._expects_until > time.monotonic()
+    def _await_more(self) -> None:
+        """After an answer the next question should come, or the end of the command."""
+        commands = [sent for sent in self.ledger.all() if sent.is_command]
+        self.awaited.begin(commands[-1] if commands else None, self.state is State.LOGGING_IN)
 
     def _checked(self, sent: Sent) -> Sent:
         self._raise_if_ended()
-        if sent.size > self.link.line_bytes:
-            raise UserError(
-                f"That line is longer than {self.link.line_bytes} bytes; it was not sent."
-            )
+        if why := self._too_long(sent):
+            raise UserError(why)
         return sent
+
+    def _too_long(self, sent: Sent) -> str:
+        most = self.link.line_bytes
+        return (
+            f"That line is longer than {most} bytes; it was not sent." if sent.size > most else ""
+        )
 
     def _wait(self, come: Callable[[], bool], seconds: float = float("inf")) -> bool:
         deadline = time.monotonic() + seconds

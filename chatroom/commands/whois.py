@@ -22,7 +22,8 @@ def add_to(registry: Registry) -> None:
         lines = [f"{account.name} is a {GRANT_WORDS[account.grant]}, {_presence(found)}."]
         if context.may_see(account.id):
             lines.append(f"The account was made {minute(account.created)}.")
-            lines += _sessions(found)
+            visible = services.directory.memberships.visible(context.account.id)
+            lines += _sessions(found, {record.name for record, _ in visible})
             lines += [_sentence(one) for one in _sanctions(services.engine, account, found)]
         context.reply("\n".join(lines))
 
@@ -35,10 +36,19 @@ def _presence(found: Presence | None) -> str:
     return f"here since {since}, {found.state}, idle {idle}"
 
 
-def _sessions(found: Presence | None) -> list[str]:
+def _sessions(found: Presence | None, visible: set[str]) -> list[str]:
+    """Return the sessions; of a room that does not exist for who asks, nothing."""
     if found is None:
         return []
-    rows = [(seat.address, seat.face, minute(seat.since), f"#{seat.room}") for seat in found.seats]
+    rows = [
+        (
+            seat.address,
+            seat.face,
+            minute(seat.since),
+            f"#{seat.room}" if seat.room in visible else "-",
+        )
+        for seat in found.seats
+    ]
     return [table(("address", "face", "since", "room"), rows)]
 
 

@@ -257,7 +257,7 @@ class Listener:
         stripe.members -= 1
 
     def _refuse(self, sock: socket.socket, address: str, sentence: str) -> None:
-        _log.warning("refused address=%s reason=%s", address, sentence)
+        _log.warning("refused address=%s reason=%s", address, self._why(address, sentence))
         with sock:
             sock.setblocking(False)
             try:
@@ -352,7 +352,11 @@ class Listener:
             stalled.expire("stalled")
         if refusal:
             connection.outbox.finish(refusal.encode() + b"\n")
-            raise Gone(refusal)
+            raise Gone(self._why(address, refusal))
+
+    def _why(self, address: str, sentence: str) -> str:
+        """Return for the log why somebody was refused; of a ban not the reason that was given."""
+        return "banned" if self._refusal(address) else sentence
 
     def _forget(self, connection: Connection) -> None:
         with self._lock:

@@ -46,6 +46,8 @@ class Catalogue:
         self._engine = engine
         self._lock = lock
         self._most = most
+        self.own: set[RoomRecord] = set()
+        """Records that are being saved here: who does it tells of them better than their event."""
         self.lobby = Room(RoomRecord(LOBBY, ""), engine)
         self._by_log: dict[str, Room] = {LOBBY: self.lobby}
         self._by_name: dict[str, Room] = {fold(LOBBY): self.lobby}
@@ -126,10 +128,14 @@ class Catalogue:
             changed = change(record)
             if changed == record:
                 return []
+            saved = replace(changed, version=record.version + 1)
+            self.own.add(saved)
             try:
                 return self.take(self._engine.save_room(changed)).gone
             except Conflict:
                 self.load()
+            finally:
+                self.own.discard(saved)
 
     def load(self) -> list[Taken]:
         """Bring all rooms up to what the store says."""

@@ -142,6 +142,8 @@ class Changes:
     def _follow_room(self, record: RoomRecord | None) -> None:
         if record is None:
             self._lookups.want("rooms", self._look_at_rooms)
+        elif record in self._catalogue.own:
+            pass
         elif self._catalogue.of_log(record.name) is not None:
             self._memberships.follow(self._catalogue.take(record))
         else:  # to open it takes a look at its log

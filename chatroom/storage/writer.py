@@ -340,4 +340,4 @@ class Writer:
                 try:
                     self._committed(name, posts)
                 except Exception:
-                    _log.exception("delivery failed log=%s", name)
+                    _log.exception("delivery failed")

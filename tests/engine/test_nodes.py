@@ -275,7 +275,7 @@ def test_a_store_that_lost_messages_is_told_and_counts_on(
     shutil.rmtree(primary.folder)
     shutil.copytree(older, primary.folder)
     primary.start()
-    wait_until(lambda: caplog.text.count("history forked log=lobby shown=3 kept=1") >= 1)
+    wait_until(lambda: caplog.text.count("shown=3 kept=1: the store lost messages") >= 1)
     for one in (here, there):
         wait_until(lambda one=one: not one.engine._writer._appending.is_away)  # type: ignore[misc]
     say(there, "four")

@@ -58,7 +58,8 @@ class Delivery:
                 self._deliver(followed, self._with_others(followed, group))
             except StoreError as error:
                 # They are kept and will be read back: then nobody is told twice.
-                _log.warning("delivery waits log=%s reason=%s", name, error)
+                mark = entries.mark(self._vault, name)
+                _log.warning("delivery waits log=%s reason=%s", mark, error)
                 self._appending.failed(error)
                 self._deliver(followed, [post for post in group if not post.seq])
 
@@ -92,7 +93,7 @@ class Delivery:
         try:
             self.committed(followed.name, posts)
         except Exception:
-            _log.exception("delivery failed log=%s", followed.name)
+            _log.exception("delivery failed log=%s", entries.mark(self._vault, followed.name))
 
     def _opened(self, followed: Followed, found: Iterable[Entry]) -> list[Post]:
         posts = []
@@ -145,7 +146,7 @@ class Delivery:
                 raise self._store.unusable(answer)
             for i, at in enumerate(group):
                 try:
-                    with clear(f"the places of the log {logs[at].name}"):
+                    with clear(f"the places of the log {logs[at].keys.key}"):
                         epoch, last, acked = answer[3 * i : 3 * i + 3]
                         heads.append((logs[at], (epoch.decode(), int(last), int(acked))))
                 except Damaged as error:
@@ -245,7 +246,7 @@ class Delivery:
             return
         _log.error(
             "history forked log=%s shown=%d kept=%d: the store lost messages that were shown",
-            followed.name,
+            entries.mark(self._vault, followed.name),
             followed.delivered,
             min(last, followed.delivered),
         )
