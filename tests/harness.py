@@ -409,3 +409,11 @@ class Peer:
             self.seen += self._bytes[: error.start].decode()
             self._bytes = self._bytes[error.start :]
         return bool(data)
+
+
+def is_turned_away(peer: Peer, sentence: str) -> bool:
+    """Wait for the end; tell whether all was a sentence for people, and the same for programs."""
+    said, control = peer.until_end().splitlines()
+    fields = json.loads(control.removeprefix(">control "))
+    assert fields == {"do": "disconnect", "text": sentence, "code": "crowded"}
+    return said == sentence

@@ -11,7 +11,7 @@ from chatroom.accounts.rates import BURST, Rates, cost_of
 from chatroom.commands import history, own, own_data, rooms, talking, whois
 from chatroom.commands.registry import Registry
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, ROOT, Peer, ServerProcess
+from tests.harness import PASSWORD, ROOT, Peer, ServerProcess, is_turned_away
 
 FULL = "The room is full just now. Try again in a few minutes."
 FROM_ADDRESS = "Too many connections from your address. Close one of them first."
@@ -23,7 +23,7 @@ def test_connections_above_the_total_are_told_and_closed(start_server: StartServ
     for i, peer in enumerate(inside):
         peer.send("y", f"user{i}", PASSWORD, PASSWORD)
         peer.until("Here now")
-    assert server.peer().until_end() == FULL + "\n"
+    assert is_turned_away(server.peer(), FULL)
     inside[0].send("/disconnect")
     assert inside[0].is_closed()
     while True:  # its place is free as soon as its thread has ended
@@ -42,7 +42,7 @@ def test_connections_above_those_of_one_address_are_told_and_closed(
     peers = [server.peer() for _ in range(2)]
     for peer in peers:
         peer.until("[y/n]")
-    assert server.peer().until_end() == FROM_ADDRESS + "\n"
+    assert is_turned_away(server.peer(), FROM_ADDRESS)
     peers[0].close()
     while "[y/n]" not in server.peer().until("[y/n]", FROM_ADDRESS):
         pass
@@ -55,7 +55,7 @@ def test_connections_of_one_address_count_together_in_both_families(
     first, other = Peer(server.port, "127.0.0.1"), Peer(server.port, "::1")
     first.until("[y/n]")
     other.until("[y/n]")
-    assert Peer(server.port, "127.0.0.1").until_end() == FROM_ADDRESS + "\n"
+    assert is_turned_away(Peer(server.port, "127.0.0.1"), FROM_ADDRESS)
 
 
 def test_without_descriptors_those_inside_go_on_and_who_knocks_waits(
@@ -101,9 +101,8 @@ def test_a_connection_without_a_thread_is_told_and_the_next_ones_are_served(
     first = server.peer()
     first.until("[y/n]")
     for _ in range(2):
-        assert (
-            server.peer().until_end() == "The server is too busy just now. Try again in a minute.\n"
-        )
+        busy = "The server is too busy just now. Try again in a minute."
+        assert is_turned_away(server.peer(), busy)
     server.peer().until("[y/n]")  # the two that got no thread do not count any more
     assert server.stop() == 0
 

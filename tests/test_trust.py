@@ -17,6 +17,7 @@ from chatroom.client.known_hosts import KnownHosts, read_pin
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, ServerProcess
 from tests.test_client_pipe import Pipe, Script, pipe, said
+from tests.test_client_send import Shell
 from tests.test_client_terminal import Sit, sit
 
 __all__ = ["pipe", "sit"]  # the fixtures
@@ -140,7 +141,7 @@ def test_a_server_without_tls_is_not_spoken_to_in_clear(pipe: Pipe) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stripper:
 
         def serve() -> None:
-            for _ in range(2):
+            for _ in range(3):
                 sock, _ = stripper.accept()
                 sock.settimeout(PATIENCE)
                 heard.extend(sock.recv(65536))
@@ -244,3 +245,38 @@ def test_known_hosts_keep_one_pin_for_each_address_and_what_people_wrote(tmp_pat
 @pytest.mark.parametrize("text", ["", "abc", "md5:" + "ab" * 32, "ab" * 31, "zz" * 32])
 def test_what_is_no_fingerprint(text: str) -> None:
     assert read_pin(text) is None
+
+
+def change(server: ServerProcess, certificate: Path, key: Path) -> None:
+    """Start the server again with another pair of files."""
+    server.stop()
+    server.settings |= {
+        "CHATROOM_TLS_CERTIFICATE": str(certificate),
+        "CHATROOM_TLS_KEY": str(key),
+    }
+    server.start()
+
+
+def test_a_renewed_certificate_of_an_authority_is_taken_and_a_self_made_one_is_not(
+    start_server: StartServer, pipe: Pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = own_certificate(tmp_path / "first")
+    server = start_server(tls_certificate=certificate, tls_key=key)
+    server.join("ann").close()
+    first = fingerprint(server)
+    invitation = f"chatroom://127.0.0.1:{server.port}/?code=x&pin={first}"
+    shell, words = Shell(tmp_path, server.port), ("send", invitation, "hello", "--name", "ann")
+    assert shell.run(*words, password=PASSWORD)[0] == 0
+    change(server, *own_certificate(tmp_path / "second"))
+    assert fingerprint(server) != first
+    assert talk(pipe, server.port)[0] == 3  # nobody vouches
+    assert shell.run(*words, password=PASSWORD)[0] == 3
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "second" / "own.pem"))
+    assert talk(pipe, server.port, "--fingerprint", first)[0] == 3  # that one counts alone
+    for _ in range(2):  # an invitation lives longer than a certificate
+        assert shell.run(*words, password=PASSWORD)[0] == 0
+    assert talk(pipe, server.port)[0] == 0
+    assert f"[127.0.0.1]:{server.port} {fingerprint(server)}\n" in known(tmp_path).read_text()
+    change(server, *own_certificate(tmp_path / "third"))
+    assert talk(pipe, server.port)[0] == 3
+    assert shell.run(*words, password=PASSWORD)[0] == 3

@@ -9,7 +9,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 
+from chatroom.client.coming_back import connect_at_first
 from chatroom.client.credentials import Credentials
 from chatroom.client.cursors import Cursors
 from chatroom.client.ends import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
@@ -25,8 +27,8 @@ from chatroom.client.trust import NotTrusted, SealedWay, Way
 from chatroom.client.visit import Front, Prompt, Visit
 from chatroom.text import clean_line
 
-HELLO_SECONDS = 2.0
-_HELLO_AGAIN_SECONDS = 10.0  # a server that has just started may be slow
+HELLO_SECONDS = 10.0
+"""How long a server may take to say hello: it may be far away, busy, or have just started."""
 QUEUE_MOST = 10_000
 """Messages that wait for the program; then the socket is not read until some are taken."""
 RECORD_VERSION = 1
@@ -85,11 +87,15 @@ class Session:
         cursors: Cursors | None = None,
         must_be_events: bool = False,
     ) -> None:
-        link = Link(way, HELLO_SECONDS, must_be_events)
-        self.visit = Visit(link, credentials, front, leave_at_once)
+        seconds = HELLO_SECONDS if patience is None else min(HELLO_SECONDS, patience)
+        until = float("inf") if patience is None else time.monotonic() + patience
+        way.seconds = min(way.seconds, max(0.1, seconds))
 
-        def connect() -> Link:
-            return Link(way, _HELLO_AGAIN_SECONDS, must_be_events=True)
+        def connect(must_be_events: bool = True) -> Link:
+            return Link(way, seconds, must_be_events)
+
+        link = connect_at_first(partial(connect, must_be_events), until, front.tell)
+        self.visit = Visit(link, credentials, front, leave_at_once)
 
         where = f"{way.host} port {way.port}"
         self.receiver = Receiver(self.visit, connect, where, patience, cursors)
@@ -214,9 +220,10 @@ class Client:
         self._waiting(lambda: self._post(line, "", is_command=True))
 
     def receive(self, seconds: float | None = None) -> Message | None:
-        """Return the next message; None when none came in time, or none will come any more.
+        """Return the next message; None when none came in time.
 
         :param seconds: how long to wait; None: until the visit is over.
+        :raises Ended: the visit is over, and all that had come was returned before.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         with self._news:
@@ -226,7 +233,7 @@ class Client:
                     return None
                 self._news.wait(left)
             if not self._queue:
-                return None
+                raise Ended(self._visit.end or End(OK))
             message = self._queue.popleft()
             if len(self._queue) <= QUEUE_MOST // 2:
                 self._news.notify_all()
@@ -237,11 +244,15 @@ class Client:
 
         :raises Ended: it was ended by the server or the network.
         """
-        while (message := self.receive()) is not None:
-            yield message
-        end = self._visit.end
-        if end is not None and end.code != OK and not self._is_over:
-            raise Ended(end)
+        while True:
+            try:
+                message = self.receive()
+            except Ended as ended:
+                if ended.end.code == OK or self._is_over:
+                    return
+                raise
+            if message is not None:
+                yield message
 
     def close(self) -> None:
         """Say goodbye and hang up; any number of times."""

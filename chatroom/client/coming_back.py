@@ -1,13 +1,15 @@
 """Coming back after a lost connection: when to try, until the server says hello again."""
 
 import logging
+import random
 import time
 from collections.abc import Callable
 
+from chatroom.client.codes import Why
 from chatroom.client.ends import NOT_LOGGED_IN, UNREACHABLE, End
-from chatroom.client.link import Link, Said
+from chatroom.client.link import Link, NotLetIn, Said
 from chatroom.client.pauses import Pauses, Sleep
-from chatroom.client.trust import NotTrusted
+from chatroom.client.trust import NotTrusted, TurnedAway
 from chatroom.client.visit import Visit
 from chatroom.errors import Gone
 
@@ -15,10 +17,42 @@ _log = logging.getLogger(__name__)
 
 _TOLD_SECONDS = 5.0
 """A pause from this length on is told."""
+_LONGEST_ON_LINE = 20.0
+"""A longer wait is not spent on a connection, where the time for a login runs."""
 _SLICE_SECONDS = 1.0
 _SLEPT_SECONDS = 5.0
 
+_LASTED_SECONDS = 10.0
+"""After a visit of this length a loss is a new one: the pauses begin anew, and the patience."""
+_UNEXPLAINED = 3
+"""Tries to get in where something else than a chat room seems to answer."""
+
 Connect = Callable[[], Link]
+
+
+def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]) -> Link:
+    """Connect; where it is only too full just now, wait and try again.
+
+    :param until: when to give up (monotonic).
+    :param tell: says that it waits.
+    :raises OSError: nobody can be reached there, or nobody gets in.
+    :raises NotTrusted: it is not who it should be.
+    """
+    pauses, unexplained, was_told = Pauses(), 0, False
+    while True:
+        try:
+            return connect()
+        except TurnedAway as away:
+            unexplained += not away.why.code
+            pause = max(pauses.next(), away.why.wait if away.why.code else 0.0)
+            # A server of ours greets in plain text whoever takes long to begin with TLS.
+            may_pass = away.why.is_passing if away.why.code else unexplained < _UNEXPLAINED
+            if not may_pass or time.monotonic() + pause > until:
+                raise
+            if away.why.code and not was_told:
+                tell(f"{away.why.sentence} Trying again ...")
+                was_told = True
+            time.sleep(pause)
 
 
 class Comeback:
@@ -40,30 +74,60 @@ class Comeback:
         self._where = where
         self._patience = patience
         self._pauses = Pauses()
+        self._was_told = False  # that it waits for its turn
+        self._hold_off = 0.0  # the next pause is not shorter
+        self._since: float | None = time.monotonic()  # since when nobody is in; None: in for long
+        self._in_since: float | None = None
 
     def went_well(self) -> None:
-        """Somebody is logged in: the next pause is short again."""
-        self._pauses.start_again()
+        """Somebody is logged in."""
+        self._in_since = time.monotonic()
 
-    def run(self, reason: str) -> list[Said]:
+    @property
+    def until(self) -> float:
+        """When to give up (monotonic); infinite while somebody is in, or with endless patience."""
+        if self._patience is None or self._since is None or self._in_since is not None:
+            return float("inf")
+        return self._since + self._patience
+
+    def hold_off(self, why: Why) -> bool:
+        """Wait before the next try to log in, as the server says; False: the visit is over.
+
+        :raises Gone: it takes too long to be done on this connection.
+        """
+        wait = why.wait * random.uniform(1.0, 1.3)
+        if time.monotonic() + wait > self.until:
+            self._visit.finish(End(UNREACHABLE, f"{why.sentence} Gave up."))
+            return False
+        if wait >= _TOLD_SECONDS or not self._was_told:
+            self._visit.front.tell(f"{why.sentence} Trying again in {max(1.0, wait):.0f} s.")
+            self._was_told = True
+        if wait > _LONGEST_ON_LINE:
+            self._hold_off = wait
+            raise Gone("it is too busy just now")
+        return self.rest(wait)
+
+    def run(self, reason: str, why: Why | None = None) -> list[Said]:
         """Try until the server answers; return what it said first, nothing when the visit is over.
 
         :param reason: why the connection was lost, for people.
+        :param why: the same from the server, when it did not let in.
         """
         visit = self._visit
         if self.is_awaited:
             visit.front.tell("Coming back as soon as it is up ...")
-        else:
+        elif why is not None:
+            visit.front.tell(f"{why.sentence} Trying again ...")
+            self._hold_off = max(self._hold_off, why.wait)
+        elif not self._hold_off:
             visit.front.tell(f"The connection to {self._where} is lost: {reason}. Trying again ...")
         self.is_awaited = False
-        since = time.monotonic()
+        self._note_loss()
         while True:
-            pause = self._pauses.next()
-            left = float("inf")
-            if self._patience is not None:
-                left = since + self._patience - time.monotonic()
-                if left <= 0:
-                    break
+            pause, self._hold_off = max(self._pauses.next(), self._hold_off), 0.0
+            left = self.until - time.monotonic()
+            if left <= 0:
+                break
             if pause >= _TOLD_SECONDS:
                 visit.front.tell(f"No answer; the next try is in {pause:.0f} s.")
             visit.retry_at = time.monotonic() + min(pause, left)
@@ -77,11 +141,23 @@ class Comeback:
                 return []
             except OSError as error:
                 _log.info("no connection reason=%s", error.strerror or error)
+                if isinstance(error, TurnedAway) and error.why.is_passing:
+                    self._hold_off = error.why.wait
                 continue
             if (heard := self._greet(link)) is not None:
                 return heard
-        visit.finish(End(UNREACHABLE, f"{self._where} did not come back; gave up."))
+        what = "did not come back" if visit.was_in else "does not answer"
+        visit.finish(End(UNREACHABLE, f"{self._where} {what}; gave up."))
         return []
+
+    def _note_loss(self) -> None:
+        now = time.monotonic()
+        if self._in_since is not None and now - self._in_since >= _LASTED_SECONDS:
+            self._pauses.start_again()
+            self._since = None
+        self._in_since = None
+        if self._since is None:
+            self._since = now
 
     def _greet(self, link: Link) -> list[Said] | None:
         """Wait for the hello of a new connection; None: it was none."""
@@ -96,6 +172,8 @@ class Comeback:
                 heard = link.receive()
         except Gone as reason:
             _log.info("no hello reason=%s", reason)
+            if isinstance(reason, NotLetIn) and reason.why.is_passing:
+                self._hold_off = reason.why.wait
             link.close()
             return None
         _log.info("connected again")

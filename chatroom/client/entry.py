@@ -88,7 +88,9 @@ def way_to(place: Invitation, flags: argparse.Namespace, screen: Screen) -> Way:
 
     known = KnownHosts(own_file())
     pin = flags.fingerprint or place.pin
-    return SealedWay(place.host, place.port, pin, flags.ca, known, accept, screen.tell)
+    # What an invitation says was right when it was made; what a person says counts alone.
+    is_strict = bool(flags.fingerprint) or not flags.host.startswith(SCHEME)
+    return SealedWay(place.host, place.port, pin, flags.ca, known, accept, screen.tell, is_strict)
 
 
 def credentials_of(flags: argparse.Namespace, way: Way) -> Credentials:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from chatroom.client.codes import Why, why_in
 from chatroom.client.pauses import Sleep
 from chatroom.client.trust import Way
 from chatroom.errors import Gone, UserError
@@ -28,6 +29,14 @@ _HELD_BYTES = 1024 * 1024
 
 PLAIN = ""
 """The word of what is not a ``>word`` line; its only field is ``text``."""
+
+
+class NotLetIn(Gone):
+    """The server has said a sentence and closed, before it said hello."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why.sentence)
+        self.why = why
 
 
 class Said(NamedTuple):
@@ -65,6 +74,8 @@ class Link:
         self.line_bytes = LINE_BYTES
         self.is_cut_short = False
         """It has ended before the hello was answered, or its time was up."""
+        self.answer_by = float("inf")
+        """When something must have come (monotonic). The receiving thread only."""
         self._must_be_events = must_be_events
         self._hello_seconds = hello_seconds
         self._hello_until = time.monotonic() + hello_seconds
@@ -99,10 +110,13 @@ class Link:
         except OSError as error:
             raise Gone(error.strerror or str(error)) from None
         if not data:
-            if self._held and not self._must_be_events:
+            why = why_in(self._held)
+            if self._held and not self._must_be_events and not why.code:
                 self.is_cut_short = True
                 return self._turn_plain()
-            raise Gone(" ".join(self._held) or "the other side has closed it")
+            if self._held:
+                raise NotLetIn(why)
+            raise Gone("the other side has closed it")
         said: list[Said] = []
         for raw in self._splitter.feed(data):
             self._take(raw, said)
@@ -173,8 +187,12 @@ class Link:
         return plain
 
     def _recv(self) -> bytes:
-        if self._silent_seconds is not None and self.face is not Face.UNKNOWN:
-            self._wait_readable(self._silent_seconds)
+        if self.face is not Face.UNKNOWN:
+            left = self.answer_by - time.monotonic()
+            if self._silent_seconds is not None:
+                left = min(left, self._silent_seconds)
+            if left < float("inf"):
+                self._wait_readable(max(0.0, left))
         return self._socket.recv(_RECEIVE_BYTES)
 
     def _take(self, raw: bytes | None, said: list[Said]) -> None:
@@ -223,10 +241,10 @@ class Link:
         until, sleep = time.monotonic() + seconds, Sleep()
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
-            while not selector.select(_SLICE_SECONDS):
+            while not selector.select(min(_SLICE_SECONDS, seconds)):
                 if sleep.was_longer_than(_SLEPT_SECONDS):
                     raise Gone("this machine has slept")
-                if time.monotonic() > until:
+                if time.monotonic() >= until:
                     raise TimeoutError
 
     def _watch_the_wire(self) -> None:

@@ -1,11 +1,11 @@
 """The receiving thread: hears the server, logs in by itself, and comes back after a loss."""
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
 
+from chatroom.client.codes import PASSING, Why, why
 from chatroom.client.coming_back import Comeback, Connect
 from chatroom.client.cursors import Cursors
 from chatroom.client.ends import (
@@ -18,15 +18,20 @@ from chatroom.client.ends import (
     End,
 )
 from chatroom.client.ledger import Sent
-from chatroom.client.link import PLAIN, Face, Said
+from chatroom.client.link import PLAIN, Face, NotLetIn, Said
 from chatroom.client.screen import CannotWrite
 from chatroom.client.shown import Shown, lines_of, text_of
 from chatroom.client.visit import Prompt, State, Visit
-from chatroom.errors import Gone
+from chatroom.errors import Code, Gone
 
 _log = logging.getLogger(__name__)
 
-_FULL_SECONDS = 1.0
+_ANSWER_SECONDS = 60.0
+"""How long a server may take to answer a login."""
+
+
+_LOGIN_ASKS = ("account", "name", "password")
+"""Questions in whose place one line logs in."""
 
 
 class Receiver:
@@ -57,6 +62,9 @@ class Receiver:
         self._cursors = cursors or Cursors()
         self._tried_password = False
         self._tried_ticket = False
+        self._asked_person = False
+        """The last answer of the login is a person's."""
+        self._away: Why | None = None  # the server has ended the login, and may be asked again
         self._ahead: list[Said] = []  # heard already, in front of what comes next
         self._takers: dict[str, Callable[[Said], None]] = {
             PLAIN: self._plain,
@@ -82,13 +90,14 @@ class Receiver:
         try:
             while visit.end is None:
                 try:
+                    visit.link.answer_by = self._answer_by()
                     heard, self._ahead = self._ahead or visit.link.receive(), []
                     for said in heard:
                         self._takers.get(said.word, _ignore)(said)
                         if visit.end is not None:
                             break
                 except Gone as reason:
-                    self._lost(str(reason))
+                    self._lost(str(reason), reason.why if isinstance(reason, NotLetIn) else None)
         except BrokenPipeError:
             code = UNDELIVERED if len(visit.ledger) else OK
             visit.finish(End(code, is_quiet=True))
@@ -127,15 +136,22 @@ class Receiver:
     def _prompt(self, said: Said) -> None:
         visit = self._visit
         ask = text_of(said.fields, "ask")
-        if ask == "account" and visit.state is State.LOGGING_IN and self._log_in():
+        if ask in _LOGIN_ASKS and visit.state is State.LOGGING_IN and self._log_in():
             return
         prompt = Prompt(ask, lines_of(said.fields), said.fields.get("secret") is True)
         with visit.news:
             logging_in = visit.state is State.LOGGING_IN
             answer = visit.credentials.answer(ask) if logging_in else None
             must_answer = logging_in and visit.credentials.is_given
+        self._asked_person = answer is None
         if answer is None and must_answer:
             sentence = f"The server asks what cannot be answered here: {prompt.text}"
+            if ask == "password":
+                sentence = (
+                    f"The ticket of {visit.credentials.name} does not hold any more. Log in with "
+                    "the password once: put it into CHATROOM_PASSWORD, or into a file for "
+                    "--password-file."
+                )
             visit.finish(End(NOT_LOGGED_IN, sentence))
         elif answer is not None:
             self._tried_password = ask == "password"
@@ -158,6 +174,7 @@ class Receiver:
             ticket, login = visit.credentials.ticket, visit.credentials.login()
         self._tried_ticket = bool(ticket)
         self._tried_password = not ticket and login is not None
+        self._asked_person = False
         if ticket:
             with visit.sending:
                 visit.link.send("resume", self._cursors.resume(ticket, visit.link.line_bytes))
@@ -197,7 +214,12 @@ class Receiver:
     def _refused(self, said: Said) -> None:
         """A wrong answer of the login; the server asks again after it."""
         visit = self._visit
-        text = lines_of(said.fields)
+        refusal = why(said.fields)
+        if refusal.code in PASSING and not self._asked_person:
+            # What was tried is as good as before; the next question is answered with it.
+            _log.info("login put off code=%s wait=%g", refusal.code, refusal.wait)
+            self._comeback.hold_off(refusal)
+            return
         if self._tried_ticket:  # the password is next
             _log.info("ticket refused")
             self._tried_ticket = False
@@ -211,22 +233,32 @@ class Receiver:
             self._show(said)
             return
         self._tried_password = False
-        if "password" in text.lower():
-            with visit.news:
+        with visit.news:
+            if refusal.code not in PASSING:
                 visit.credentials.refused()
-                is_given = visit.credentials.is_given
-            if is_given:
-                _log.info("login refused")
-                visit.finish(End(NOT_LOGGED_IN, text.removesuffix(" Try again.")))
-            else:
-                self._show(said)
-        else:  # too many people log in at once
-            self._comeback.rest(_FULL_SECONDS * random.uniform(0.5, 1.5))
+            is_given = visit.credentials.is_given
+        if is_given:
+            _log.info("login refused code=%s", refusal.code)
+            text = lines_of(said.fields).removesuffix(" Try again.")
+            visit.finish(End(NOT_LOGGED_IN, text))
+        else:
+            self._show(said)
+
+    def _answer_by(self) -> float:
+        """Return when the server must have said something (monotonic), while it is its turn."""
+        with self._visit.news:
+            is_its_turn = self._visit.state is State.LOGGING_IN and self._visit.prompt is None
+        if not is_its_turn:
+            return float("inf")
+        return min(self._comeback.until, time.monotonic() + _ANSWER_SECONDS)
 
     def _welcome(self, user: str, room: str) -> None:
         visit = self._visit
         self._user = user
         self._comeback.went_well()
+        if self._tried_ticket and not visit.was_in and not visit.credentials.is_given:
+            # Hurried fingers would type it into the room.
+            visit.front.tell(f"Welcome back, {user}: this machine keeps your ticket, no password.")
         _log.info("logged in name=%s", user)
         with visit.news:
             visit.credentials.accepted(user)
@@ -309,8 +341,15 @@ class Receiver:
         if do == "kick":
             visit.finish(End(KICKED))
         elif do == "disconnect":
+            reason = why(said.fields)
             if visit.is_leaving:
                 code = OK
+            elif reason.code in (Code.STOPPING, Code.RESTARTING):
+                self._comeback.is_awaited = True
+                return
+            elif visit.state is State.LOGGING_IN and reason.is_passing and not self._asked_person:
+                self._away = reason
+                return
             elif visit.state is State.LOGGING_IN:
                 code = NOT_LOGGED_IN
             else:
@@ -321,8 +360,11 @@ class Receiver:
 
     # -- a lost connection -----------------------------------------------------------------------
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: str, away: Why | None) -> None:
         visit = self._visit
+        away, self._away = away or self._away, None
+        if away is not None and not away.is_passing:
+            away = None
         was_plain, was_unknown = (visit.link.face is f for f in (Face.PLAIN, Face.UNKNOWN))
         visit.link.close()
         _log.info("connection lost reason=%s", reason)
@@ -335,7 +377,7 @@ class Receiver:
         elif was_plain:
             code = UNREACHABLE if visit.link.is_cut_short else OK
             visit.finish(End(code, f"{self._where} has closed the connection."))
-        elif was_unknown:
+        elif was_unknown and away is None:
             visit.finish(End(UNREACHABLE, f"{self._where} does not let you in: {reason}"))
         else:
             for command in commands:
@@ -343,7 +385,7 @@ class Receiver:
             with visit.news:
                 visit.awaited.end()
                 visit.news.notify_all()
-            self._ahead = self._comeback.run(reason)
+            self._ahead = self._comeback.run(reason, away)
 
 
 def _ignore(_: Said) -> None:

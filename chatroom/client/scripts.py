@@ -135,8 +135,6 @@ def _wait_until(deadline: float | None, flags: argparse.Namespace, screen: Scree
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             message = client.receive(left)
             if message is None:
-                if client.end is not None:
-                    raise Ended(client.end)
                 return TIMED_OUT
             if message.old or message.sender.lower() == client.name.lower():
                 continue

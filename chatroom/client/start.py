@@ -86,7 +86,11 @@ def _run(flags: argparse.Namespace) -> int:
         else:
             patience = PATIENCE_SECONDS if patience is None else patience
             front = Pipe(screen, input_bytes(), flags.commands, patience)
-        session = Session(way, credentials, front, _leave_at_once, patience)
+        # Only a person sees what else might answer there.
+        must_be_events = not is_terminal()
+        session = Session(
+            way, credentials, front, _leave_at_once, patience, must_be_events=must_be_events
+        )
     except NotTrusted as error:
         _log.error("not trusted reason=%s", error)
         screen.tell(str(error))

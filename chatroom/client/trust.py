@@ -10,19 +10,30 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from chatroom.client.codes import Why, why_in
 from chatroom.client.known_hosts import KnownHosts
 from chatroom.errors import ChatroomError
-from chatroom.text import clean_line
 from chatroom.tunnel import Tunnel
 
 CONNECT_SECONDS = 10.0
 _TLS_RECORDS = (0x15, 0x16)  # an alert, a handshake (RFC 8446, section 5.1)
 _RECEIVE_BYTES = 65536
-_LONGEST_REFUSAL = 300
+_LONGEST_REFUSAL = 1000
+_LONG_LOOK_SECONDS = 20.0
+"""Who has compared a fingerprint for longer has little left of the time for a login."""
 
 
 class NotTrusted(ChatroomError):
     """Nothing was sent: the server is not who it should be. The sentence says what to do."""
+
+
+class TurnedAway(OSError):
+    """It has answered in plain text and closed: it may be full, or speak no TLS."""
+
+    def __init__(self, why: Why) -> None:
+        said = f'it answers without encryption: "{why.sentence}"'
+        super().__init__(said if why.code else f"{said}. See --plain if that is meant")
+        self.why = why
 
 
 class Way:
@@ -35,6 +46,8 @@ class Way:
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self.port = port
+        self.seconds = CONNECT_SECONDS
+        """How long a connection, and a handshake, may take."""
 
     def open(self) -> tuple[socket.socket, Tunnel | None]:
         """Connect. :raises OSError: nobody can be reached there."""
@@ -42,7 +55,7 @@ class Way:
 
     def _dial(self) -> socket.socket:
         try:
-            return socket.create_connection((self.host, self.port), CONNECT_SECONDS)
+            return socket.create_connection((self.host, self.port), self.seconds)
         except UnicodeError:
             raise OSError(f"'{self.host}' is not a host name") from None
 
@@ -51,6 +64,8 @@ class SealedWay(Way):
     """TLS to a server whose certificate is known, vouched for, or accepted by the person.
 
     :param pin: the fingerprint that it must have; empty: what is known counts.
+    :param is_strict: nobody but ``pin`` counts. Otherwise a certificate that the authorities vouch
+        for is as good: theirs are renewed every few months, and invitations live longer.
     :param authorities: PEM file of the only authorities that may vouch for it; None: the system's.
     :param known: what was seen before.
     :param accept: asks the person whether a new fingerprint is right; it may also just tell.
@@ -66,10 +81,12 @@ class SealedWay(Way):
         known: KnownHosts,
         accept: Callable[[str], bool],
         tell: Callable[[str], None],
+        is_strict: bool = True,
     ) -> None:
         super().__init__(host, port)
         self._pin = pin
         self._is_given = bool(pin)
+        self._is_strict = bool(pin) and is_strict
         self._authorities = authorities
         self._known = known
         self._accept = accept
@@ -81,7 +98,7 @@ class SealedWay(Way):
         :raises OSError: nobody can be reached there, or it speaks no TLS.
         :raises NotTrusted: it is not who it should be.
         """
-        if self._authorities is not None and not self._is_given:
+        if self._authorities is not None and not self._is_strict:
             return self._vouched(self._authorities)
         if not self._pin:
             try:
@@ -93,11 +110,26 @@ class SealedWay(Way):
             with contextlib.suppress(NotTrusted):
                 return self._vouched(None)
         sock, tunnel = self._shake_hands(_unchecked())
+        begun = time.monotonic()
         try:
             self._compare(tunnel.fingerprint)
+        except NotTrusted as refused:
+            sock.close()
+            if self._is_strict or not self._pin:
+                raise
+            try:
+                sock, tunnel = self._vouched(None)
+            except (NotTrusted, OSError):
+                raise refused from None
+            # From now on this one is expected: a self-made one in its place is refused.
+            self._pin, self._is_given = tunnel.fingerprint, False
+            self._keep(self._pin)
         except BaseException:
             sock.close()
             raise
+        if time.monotonic() - begun > _LONG_LOOK_SECONDS:
+            sock.close()
+            return self.open()
         return sock, tunnel
 
     def _compare(self, seen: str) -> None:
@@ -143,7 +175,7 @@ class SealedWay(Way):
         sock = self._dial()
         heard = b""
         is_first = True
-        deadline = time.monotonic() + CONNECT_SECONDS
+        deadline = time.monotonic() + self.seconds
         try:
             tunnel = Tunnel(context, is_server=False, name=self.host)
             while True:
@@ -156,7 +188,7 @@ class SealedWay(Way):
                 if not heard:
                     raise OSError("it closed the connection")
                 if is_first and heard[0] not in _TLS_RECORDS:
-                    raise OSError(_refusal(sock, heard))
+                    raise TurnedAway(_refusal(sock, heard))
                 is_first = False
         except ssl.SSLCertVerificationError as error:
             with contextlib.suppress(OSError):
@@ -174,14 +206,13 @@ class SealedWay(Way):
             raise
 
 
-def _refusal(sock: socket.socket, heard: bytes) -> str:
-    """Return the reason of a server that answers in plain text: it may be full, or speak no TLS."""
+def _refusal(sock: socket.socket, heard: bytes) -> Why:
     sock.settimeout(0.5)
     with contextlib.suppress(OSError):
         while len(heard) < _LONGEST_REFUSAL and (more := sock.recv(_RECEIVE_BYTES)):
             heard += more
-    said = clean_line(heard[:_LONGEST_REFUSAL].decode("utf-8", "replace").partition("\n")[0])
-    return f'it answers without encryption: "{said.strip()}". See --plain if that is meant'
+    first, *rest = heard[:_LONGEST_REFUSAL].decode("utf-8", "replace").split("\n")
+    return why_in([first, *(line for line in rest if line.startswith(">control "))])
 
 
 def _unchecked() -> ssl.SSLContext:

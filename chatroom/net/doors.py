@@ -12,6 +12,9 @@ CROWDED = "Too many people are logging in just now. Try again in a moment."
 LOGGING_IN_FROM_ADDRESS = (
     "Too many connections from your address are not logged in. Log in with one of them first."
 )
+BUSY = "The server is too busy just now. Try again in a minute."
+PASSING = frozenset({FULL, FROM_ADDRESS, CROWDED, LOGGING_IN_FROM_ADDRESS, BUSY})
+"""What is over by itself."""
 NOT_YET = ""
 """The network of a connection whose load balancer has not told yet where it comes from."""
 _DROP_FROM = 0.5

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable
 
 from chatroom.addresses import Range
-from chatroom.errors import Gone
+from chatroom.errors import Code, Gone
 from chatroom.net.connection import Connection
-from chatroom.net.doors import CROWDED, NOT_YET, Doors, network_of
+from chatroom.net.doors import BUSY, CROWDED, NOT_YET, PASSING, Doors, network_of
 from chatroom.net.outbox import Flusher, Stripe
 from chatroom.net.port import LISTEN_FD
 from chatroom.net.proxy import is_balancer
 from chatroom.net.tls import Tls
+from chatroom.protocol import encode
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,17 @@ def _watch_the_wire(sock: socket.socket) -> None:
         option = getattr(socket, name, None)
         if option is not None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _turned_away(sentence: str) -> bytes:
+    """Return what somebody gets who may not come in: a sentence, and the same for programs.
+
+    It is before the handshake, so in plain text.
+    """
+    fields = {"do": "kick", "text": sentence, "code": Code.BANNED}
+    if sentence in PASSING:
+        fields |= {"do": "disconnect", "code": Code.CROWDED}
+    return sentence.encode() + b"\n" + encode("control", fields)
 
 
 class Listener:
@@ -224,7 +236,7 @@ class Listener:
         except RuntimeError as error:
             self._forget(connection)
             _log.error("no thread for a connection reason=%s", error)
-            self._refuse(sock, address, "The server is too busy just now. Try again in a minute.")
+            self._refuse(sock, address, BUSY)
 
     def _judge(self, address: str, network: str) -> tuple[str, Connection | None]:
         """Return why an address may not come in, and who has to give its place when it may."""
@@ -261,7 +273,7 @@ class Listener:
         with sock:
             sock.setblocking(False)
             try:
-                sock.send(sentence.encode() + b"\n")
+                sock.send(_turned_away(sentence))
                 sock.shutdown(socket.SHUT_WR)
                 sock.recv(4096)
             except OSError:
@@ -351,7 +363,7 @@ class Listener:
         if stalled is not None:
             stalled.expire("stalled")
         if refusal:
-            connection.outbox.finish(refusal.encode() + b"\n")
+            connection.outbox.finish(_turned_away(refusal))
             raise Gone(self._why(address, refusal))
 
     def _why(self, address: str, sentence: str) -> str:

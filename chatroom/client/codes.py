@@ -1,0 +1,72 @@
+"""Why the server refuses, as a code: the only place that knows how to read it.
+
+The client decides by codes. Servers of before say none: for them, here alone, a sentence is looked
+at.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from chatroom.errors import Code, UserError
+from chatroom.protocol import decode
+from chatroom.text import clean_line
+
+PASSING = frozenset(
+    {Code.THROTTLED, Code.CROWDED, Code.NOT_KEPT, Code.UNCONFIRMED, Code.STOPPING, Code.RESTARTING}
+)
+"""What is over by itself: come again."""
+_WAITS = {Code.THROTTLED: 20.0, Code.NOT_KEPT: 5.0}
+_WAIT_SECONDS = 1.0
+_LONGEST_WAIT = 3600.0
+
+
+class Why(NamedTuple):
+    """A refusal."""
+
+    code: str
+    wait: float
+    """Seconds after which it may be tried again."""
+    sentence: str = ""
+
+    @property
+    def is_passing(self) -> bool:
+        """It is over by itself."""
+        return self.code in PASSING
+
+
+def why(fields: dict[str, Any]) -> Why:
+    """Return why something was refused, or a visit has ended."""
+    code, text = fields.get("code"), fields.get("text")
+    sentence = clean_line(text) if isinstance(text, str) else ""
+    if not isinstance(code, str):
+        code = _of_older_server(sentence)
+    wait = fields.get("wait")
+    if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < _LONGEST_WAIT:
+        wait = _WAITS.get(Code(code), _WAIT_SECONDS) if code in PASSING else _WAIT_SECONDS
+    return Why(code, float(wait), sentence)
+
+
+def why_in(lines: Iterable[str]) -> Why:
+    """Return why somebody was turned away before anything was said.
+
+    :param lines: a sentence for people, and perhaps a ``>control`` line for programs.
+    """
+    sentences: list[str] = []
+    for line in lines:
+        if line.startswith(">control "):
+            try:
+                found = why(decode(line)[1])
+            except UserError:
+                continue
+            return found._replace(sentence=" ".join(sentences) or found.sentence)
+        sentences.append(clean_line(line).strip())
+    return Why("", _WAIT_SECONDS, " ".join(sentences))
+
+
+def _of_older_server(sentence: str) -> str:
+    words = sentence.lower()
+    if words.startswith("too many wrong passwords"):
+        return Code.THROTTLED
+    if words.startswith("too many people"):
+        return Code.CROWDED
+    return Code.WRONG_PASSWORD if "password" in words else Code.REFUSED
