@@ -131,7 +131,7 @@ def test_of_many_missed_lines_a_digest_shows_mentions_and_private_messages(
     in_dev = ["bob: hannah is not ann", "bob: @ANN: look", "bob: Ann."]
     # What one commit carried has one time: its order between two rooms is open.
     assert sorted(found) == sorted([*in_dev, "private from bob: psst", "#lobby | bob: and ann?"])
-    assert found[:3] == in_dev
+    assert [line for line in found if line in in_dev] == in_dev
     assert "others" not in ann.answer_to("/help busy")
 
 

@@ -39,8 +39,6 @@ class Session:
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.expected: list[str] = []
-        self.missed: list[str] = []
-        self.is_busy = False
 
     def shown(self) -> list[str]:
         """Return the texts that came live, after everything that was sent so far has come."""
@@ -63,6 +61,9 @@ class Person:
         self.is_kicked = False
         self.rooms: set[str] = {"lobby"}
         self.session: Session | None = None
+        self.is_busy = False
+        self.missed: list[str] = []
+        self.is_sure = True  # of busy: a crash may take back what was not saved yet
 
 
 class Rooms(RuleBasedStateMachine):
@@ -109,6 +110,12 @@ class Rooms(RuleBasedStateMachine):
         peer.until_event("notice", kind="here")
         person.is_registered = True
         person.session = Session(peer)
+        person.session.shown()
+        is_busy = '"do":"busy"' in peer.seen
+        assert is_busy == person.is_busy or not person.is_sure
+        person.is_busy, person.is_sure = is_busy, True
+        if not is_busy:
+            person.missed = []
 
     @precondition(lambda self: any(p.session for p in self.people.values()))
     @rule(who=people, politely=strategies.booleans())
@@ -120,6 +127,7 @@ class Rooms(RuleBasedStateMachine):
         if politely:
             session.peer.send_event("command", line="/disconnect")
             session.peer.until_end()
+            self.people[who].is_busy = False
         session.peer.close()
         self.people[who].session = None
 
@@ -165,35 +173,37 @@ class Rooms(RuleBasedStateMachine):
         peer.until_event("message", cid=text)
         self.logs[room].append(text)
         for other in self.people.values():
-            if other.session and room in other.rooms:
-                if not other.session.is_busy or other is person:
-                    other.session.expected.append(text)
-                else:
-                    other.session.missed.append(text)
+            if room not in other.rooms:
+                continue
+            if other.session and (not other.is_busy or other is person):
+                other.session.expected.append(text)
+            else:
+                other.missed.append(text)
 
     # -- busy and kicked -------------------------------------------------------------------------
 
     @rule(who=people)
     def busy(self, who: str) -> None:
-        session = self.people[who].session
-        if session:
-            assert self.command(session, "/busy thinking")["ok"]
-            session.is_busy = True
+        person = self.people[who]
+        if person.session:
+            assert self.command(person.session, "/busy thinking")["ok"]
+            person.is_busy = True
 
     @rule(who=people)
     def free(self, who: str) -> None:
-        session = self.people[who].session
+        person = self.people[who]
+        session = person.session
         if session is None:
             return
         before = len(session.peer.seen)
-        assert self.command(session, "/free")["ok"] == session.is_busy
-        if session.is_busy and len(session.missed) <= 20:
-            came = session.peer.seen[before:]
-            kept = [t for t in session.missed if self.is_visible(who, t)]
+        assert self.command(session, "/free")["ok"] == person.is_busy
+        came = session.peer.seen[before:]
+        if person.is_busy and "/history" not in came:  # else there are many: a digest
+            kept = [t for t in person.missed if self.is_visible(who, t)]
             found = [t for t in re.findall(r'"text":"(t\d+)"', came) if t in kept]
             assert sorted(found) == sorted(kept)
-        session.is_busy = False
-        session.missed = []
+        person.is_busy = False
+        person.missed = []
 
     def is_visible(self, who: str, text: str) -> bool:
         """Tell whether a text stands in a room where the person still is."""
@@ -229,6 +239,7 @@ class Rooms(RuleBasedStateMachine):
             if person.session:
                 person.session.peer.close()
                 person.session = None
+            person.is_sure = person.is_sure and not is_crash
         self.server.start()
 
     # -- what must hold ----------------------------------------------------------------------------

@@ -30,6 +30,8 @@ class Paper:
 
     def release(self, gap: object, first: bytes) -> None: ...
 
+    def progress(self) -> None: ...
+
 
 def said(paper: Paper) -> list[str]:
     return [line.partition(": ")[2] for line in paper.text.splitlines()]
@@ -61,7 +63,7 @@ def test_what_was_counted_when_a_room_was_opened_is_not_delivered_again(
     assert settled
     member, paper = make_member("bob")
     member.room = room
-    assert room.enter(member) == 2
+    assert room.enter("bob", (member,)) == 2
     # The engine was about to deliver these when the room was opened.
     room.deliver([*posts(1, 2), Post("lobby", JOIN, "mia", "mia", time=1.0), *posts(3)])
     assert said(paper) == ["", "3"]
@@ -70,7 +72,7 @@ def test_what_was_counted_when_a_room_was_opened_is_not_delivered_again(
     assert said(paper)[-2:] == ["3", "4"]
     late, blank = make_member("carl")
     late.room = room
-    assert room.enter(late) == 4
-    room.leave(member)
+    assert room.enter("carl", (late,)) == 4
+    room.leave("bob")
     room.deliver(posts(5))
     assert (said(blank), said(paper)[-1]) == (["5"], "4")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from chatroom.commands.grammar import Id
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
+from chatroom.rooms.missed import PAGE_CHARACTERS
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
@@ -25,8 +26,6 @@ from chatroom.storage.records import (
 
 PAGE = 50
 """Messages of a /history without a number."""
-PAGE_CHARACTERS = 200_000
-"""Text of a page after which it ends early."""
 FOUND_MOST = 20
 """Messages that a /search shows."""
 OWN_LOOKED_AT = 2000

@@ -1,13 +1,17 @@
 """Commands of everybody: help, who is here, private messages, busy and free, leaving."""
 
+import logging
 import time
 
+from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import Context, Muted, Registry
-from chatroom.errors import UserError
-from chatroom.rooms.missed import mail_text
+from chatroom.errors import Code, StoreError, UserError
+from chatroom.rooms.missed import PAGE_CHARACTERS, mail_text, newest
 from chatroom.rooms.person import FREE
 from chatroom.storage.records import ACTION, Account
 from chatroom.text import duration, table
+
+_log = logging.getLogger(__name__)
 
 MAIL_PAGE = 20
 """Private messages of a /mail without a number."""
@@ -68,10 +72,12 @@ def add_to(registry: Registry) -> None:
     @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N", cost=5)
     def mail(context: Context, number: int | None) -> None:
         engine, box = context.services.engine, context.person.mailbox
-        posts = context.member.seen(engine.read(box.log, 0, box.delivered, number or MAIL_PAGE))
-        context.reply_at_length(
-            mail_text(posts, context.account.id) or "There are no private messages."
-        )
+        with one_at_a_time(context):
+            posts = newest(engine, context.member, box, box.delivered, number or MAIL_PAGE)
+        lines = mail_text(posts, context.account.id)
+        if sum(len(post.text) for post in posts) >= PAGE_CHARACTERS:
+            lines = f"These are the newest {len(posts)}; /export gives all.\n{lines}"
+        context.reply_at_length(lines or "There are no private messages.")
 
     @registry.command("me", "TEXT", "say what you do, as in /me waves", muted=Muted.MAY_LOOK)
     def act(context: Context, text: str) -> None:
@@ -92,7 +98,18 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("free", "", "show what was missed while busy, and go on", cost=5)
     def go_free(context: Context) -> None:
-        if not context.services.directory.busy.end(context.person):
+        busy = context.services.directory.busy
+        try:
+            was_busy = busy.end(context.person)
+        except StoreError as error:
+            _log.error("command=free failed reason=%s", error)
+            busy.end_soon(context.person)
+            raise UserError(
+                "What you missed cannot be read just now. You stay busy until it can be; "
+                "that is tried again without you.",
+                Code.NOT_KEPT,
+            ) from None
+        if not was_busy:
             raise UserError("You are free already. /busy holds messages back.")
         context.reply("")
 

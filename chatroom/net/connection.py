@@ -19,6 +19,8 @@ SILENCE = 60.0
 """Seconds without a byte after which a program is asked whether it is there."""
 ANSWER_SECONDS = 60.0
 """Seconds that it then has to send anything."""
+LEFT = "left"
+"""Why :meth:`Connection.read` ends when the peer has closed its side, or its writing side only."""
 _READ = 1024
 _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
@@ -209,7 +211,7 @@ class Connection:
                 early, self._early = self._early, b""
                 return self._splitter.feed(early)
             if self._tunnel.is_ended:
-                raise Gone("left")
+                raise Gone(LEFT)
         try:
             data = self._sock.recv(self._size)
         except TimeoutError:
@@ -220,7 +222,9 @@ class Connection:
         if not data or self.outbox.input_ended:
             if self.ended_by:
                 raise Gone(self.ended_by)
-            raise Gone("too slow" if self.outbox.overflowed else "left")
+            if self.outbox.input_ended:
+                raise Gone("too slow" if self.outbox.overflowed else "ended")
+            raise Gone(LEFT)
         if self.is_silent:
             self.is_silent = False
             self._sock.settimeout(SILENCE)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from chatroom.net.progress import progress
 from chatroom.tunnel import Tunnel
 
 _WRITE_AT_ONCE = 32  # chunks in one writev; far below any IOV_MAX (POSIX: at least 16)
@@ -201,11 +202,21 @@ class Outbox:
         """Fill a gap: send ``first``, then what was offered behind it, then go on as usual."""
         with self.stripe.lock:
             gap.first = first
-            self._queued += len(first)
-            self._granted += len(first)
             self._close_gaps(only_filled=True)
-            if not self._flush():
-                self._flusher.watch(self)
+            self._sent_back(first)
+
+    def insert(self, gap: Gap, chunk: bytes) -> None:
+        """Send ``chunk`` in front of a gap that stays open: a part of what is read back."""
+        with self.stripe.lock:
+            if gap in self._gaps:  # else cut off meanwhile
+                at = self._gaps.index(gap)
+                (self._gaps[at - 1].later if at else self._begin_queue()).append(chunk)
+                self._sent_back(chunk)
+
+    def progress(self) -> tuple[int, int] | None:
+        """See ``progress``; ``None``, too, when some still wait here, or the peer is gone."""
+        with self.stripe.lock:
+            return None if self._queue is not None or self._broken else progress(self._sock)
 
     def finish(self, last: bytes = b"") -> None:
         """Take ``last`` as the end: nothing is accepted after it. Idempotent."""
@@ -241,7 +252,8 @@ class Outbox:
     def stop_reading(self) -> None:
         """Make the connection's thread see the end of its input, wherever it waits."""
         self.input_ended = True
-        self._shut(socket.SHUT_RD)
+        with self.stripe.lock:
+            self._shut_now(socket.SHUT_RD)
 
     def stop_writing(self) -> None:
         """Tell the peer that nothing more comes."""
@@ -270,6 +282,12 @@ class Outbox:
         return self._sock.fileno()
 
     # -- inside, all under the lock ----------------------------------------------------------
+
+    def _sent_back(self, chunk: bytes) -> None:
+        self._queued += len(chunk)
+        self._granted += len(chunk)
+        if not self._flush():
+            self._flusher.watch(self)
 
     def _begin_queue(self) -> deque[bytes | memoryview]:
         if self._queue is None:
@@ -346,11 +364,10 @@ class Outbox:
                     break
                 sent -= len(chunk)
                 queue.popleft()
-        if not self._gaps:
-            self._granted = 0
-            if not self._finishing:
-                self._queue = None
-                self.stripe.turn += 1
+        self._granted = sum(len(gap.first or b"") for gap in self._gaps)  # behind an open one
+        if not self._gaps and not self._finishing:
+            self._queue = None
+            self.stripe.turn += 1
         return True
 
     def _seal_head(self, queue: deque[bytes | memoryview], tunnel: Tunnel) -> None:
@@ -375,10 +392,6 @@ class Outbox:
         self._begin_queue().clear()
         self._queued = 0
         self._shut_now(socket.SHUT_RDWR)
-
-    def _shut(self, how: int) -> None:
-        with self.stripe.lock:
-            self._shut_now(how)
 
     def _shut_now(self, how: int) -> None:
         try:

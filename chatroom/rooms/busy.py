@@ -1,13 +1,36 @@
 """Busy and free: what comes meanwhile waits in the logs, and is read back at the end."""
 
+import logging
 import threading
 import time
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import groupby
+from typing import NamedTuple
 
+from chatroom.errors import StoreError
+from chatroom.names import mentions
 from chatroom.rooms.clock import Clock
-from chatroom.rooms.missed import Stretch, while_busy
+from chatroom.rooms.keeper import PlaceKeeper
+from chatroom.rooms.missed import LOOKED_AT, PAGE_BYTES, SHOWN, Stretch, is_missed
 from chatroom.rooms.person import Person
+from chatroom.rooms.room import Face, Member, Room
 from chatroom.storage.engine import Engine
+from chatroom.storage.records import ANNOUNCE, PRIVATE, REMOVED, Places, Post
+
+_log = logging.getLogger(__name__)
+
+_AGAIN_SECONDS = 2.0
+"""Time after which an end that could not be read is tried again."""
+_STEP = 64  # messages that are read at once
+
+
+class _Held(NamedTuple):
+    """A session that becomes free."""
+
+    member: Member
+    gap: object
+    cursors: dict[str, int]
 
 
 class Busy:
@@ -16,12 +39,23 @@ class Busy:
     :param engine: keeps what was missed.
     :param clock: ends what has an end.
     :param lock: the directory's; the fields of a person are changed under it.
+    :param keeper: keeps that somebody is busy.
+    :param in_reader: runs what reads much in one of few threads, and waits for it.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, lock: threading.Lock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        lock: threading.Lock,
+        keeper: PlaceKeeper,
+        in_reader: Callable[[Callable[[], None]], None],
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._lock = lock
+        self._keeper = keeper
+        self._in_reader = in_reader
 
     def begin(self, person: Person, reason: str, seconds: float = 0.0) -> None:
         """Hold everything back from all sessions of a person; a new reason replaces the old.
@@ -30,50 +64,202 @@ class Busy:
         """
         with self._lock:
             was_free = person.busy is None
-            person.busy = reason
-            if person.busy_alarm is not None:
-                self._clock.cancel(person.busy_alarm)
-            person.busy_until, person.busy_alarm = 0.0, None
-            if seconds:
-                person.busy_until = until = time.time() + seconds
-                person.busy_alarm = self._clock.after(
-                    seconds, partial(self._run_out, person, until)
-                )
-            for member in person.members if was_free else ():
-                member.cursors = {room.log: room.put_aside(member) for room in person.logs}
+            self._locked_set(person, reason, time.time() + seconds if seconds else 0.0)
             members = person.members
+            if was_free:
+                account_id = person.account.id
+                cursors = {room.log: room.put_aside(account_id, members) for room in person.logs}
+                for member in members:
+                    member.cursors = cursors  # one for all: nobody can be shown more than others
+            self._keeper.locked_keep(person)
         for member in members:
             text = person.busy_sentence()
             member.outbox.offer(member.face.control("busy", text, reason=reason))
 
+    def locked_go_on(self, person: Person, places: Places) -> None:
+        """Let somebody who comes be busy who was so when the last visit broke off."""
+        assert self._lock.locked()
+        if places.busy is not None and (not places.busy_until or places.busy_until > time.time()):
+            self._locked_set(person, places.busy, places.busy_until)
+
+    def locked_stop(self, person: Person) -> None:
+        """Let somebody be free who says goodbye: what was missed comes at the next visit."""
+        assert self._lock.locked()
+        self._locked_set(person, None, 0.0)
+
+    def _locked_set(self, person: Person, reason: str | None, until: float) -> None:
+        person.busy, person.busy_until = reason, until
+        if person.busy_alarm is not None:
+            self._clock.cancel(person.busy_alarm)
+            person.busy_alarm = None
+        if until:
+            seconds = max(0.0, until - time.time())
+            person.busy_alarm = self._clock.after(seconds, partial(self._run_out, person, until))
+
     def _run_out(self, person: Person, until: float) -> None:
-        if person.busy_until == until:
+        if person.busy_until != until:
+            return
+        try:
             self.end(person)
+        except StoreError as error:
+            _log.error(
+                "busy goes on, tried again later account=%s reason=%s", person.account.id, error
+            )
+            with self._lock:
+                if person.busy_until == until:
+                    again = partial(self._run_out, person, until)
+                    person.busy_alarm = self._clock.after(_AGAIN_SECONDS, again)
+
+    def end_soon(self, person: Person) -> None:
+        """Try :meth:`end` again and again until what was missed can be read."""
+        with self._lock:
+            if person.busy is not None:
+                self._locked_set(person, person.busy, time.time() + _AGAIN_SECONDS)
 
     def end(self, person: Person) -> bool:
-        """Show each session what it missed and let it see the rooms again; False: was free."""
+        """Show each session what it missed and let it see the rooms again; False: was free.
+
+        :raises StoreError: that cannot be read; the person is busy as before.
+        """
         with self._lock:
             if person.busy is None:
                 return False
-            person.busy = None
-            if person.busy_alarm is not None:
-                self._clock.cancel(person.busy_alarm)
-            person.busy_until, person.busy_alarm = 0.0, None
-            held = []
+            rooms, before = person.logs, _distinct(member.cursors for member in person.members)
+        # Read while the person is still busy: if it cannot be, nothing has happened.
+        missed = {key: _Missed(self._engine, person, dict(c)) for key, c in before.items()}
+        upto = [(room, room.delivered) for room in rooms]
+        self._in_reader(partial(_read_all, missed, upto))
+        with self._lock:
+            if person.busy is None:
+                return False
+            was = Places({}, "", 0.0, person.busy, person.busy_until)
+            self._locked_set(person, None, 0.0)
+            # Held: live messages may come before those that are read back below.
+            held = [_Held(m, m.outbox.hold(), m.cursors or {}) for m in person.members]
             for member in person.members:
-                # Held: live messages may come before those that are read back below.
-                gap = member.outbox.hold()
-                cursors = member.cursors or {}
                 member.cursors = None
-                stretches = []
-                for room in person.logs:
-                    upto = room.enter(member)
-                    stretches.append(Stretch(room, cursors.get(room.log, upto), upto))
-                held.append((member, gap, stretches))
-        for member, gap, stretches in held:
-            shown = member.face.control("free", "You are free. See /history for what you missed.")
-            try:
-                shown = while_busy(self._engine, person, member, stretches)
-            finally:
-                member.outbox.release(gap, shown)
+            account_id = person.account.id
+            upto = [(room, room.enter(account_id, person.members)) for room in person.logs]
+            self._keeper.locked_keep(person)
+        try:
+            # What has come since: usually nothing.
+            for key, cursors in _distinct(one.cursors for one in held).items():
+                if key not in missed:
+                    missed[key] = _Missed(self._engine, person, dict(cursors))
+            self._in_reader(partial(_read_all, missed, upto))
+        except BaseException:
+            self._take_back(person, was, held)
+            raise
+        shown: dict[tuple[int, Face, Room], bytes] = {}
+        for member, gap, cursors in held:
+            look = (id(cursors), member.face, member.room)
+            if look not in shown:
+                shown[look] = missed[id(cursors)].shown_to(member)
+            member.outbox.release(gap, shown[look])
         return True
+
+    def _take_back(self, person: Person, was: Places, held: list[_Held]) -> None:
+        """Let somebody be busy as before: what was missed could not be read.
+
+        What came meanwhile has been shown, and comes once more when free: rather that than never.
+        """
+        with self._lock:
+            if person.busy is None:
+                self._locked_set(person, was.busy, was.busy_until)
+                for member, _, cursors in held:
+                    member.cursors = cursors
+                for room in person.logs:
+                    room.put_aside(person.account.id, person.members)
+            self._keeper.locked_keep(person)
+        for member, gap, _ in held:
+            member.outbox.release(gap, b"")
+
+
+def _distinct(all_cursors: Iterable[dict[str, int] | None]) -> dict[int, dict[str, int]]:
+    """Return each of several tables of places once: most sessions of a person share one."""
+    return {id(cursors): cursors for cursors in all_cursors if cursors is not None}
+
+
+def _read_all(missed: "dict[int, _Missed]", upto: list[tuple[Room, int]]) -> None:
+    for one in missed.values():
+        one.read(upto)
+
+
+class _Missed:
+    """What sessions have missed that were shown everything up to the same places.
+
+    :param places: the last place that was shown, for each log; moved on by :meth:`read`.
+    """
+
+    def __init__(self, engine: Engine, person: Person, places: dict[str, int]) -> None:
+        self._engine = engine
+        self._name = person.account.name
+        self._reader = next(iter(person.members), None)
+        self._after = dict(places)
+        self._places = places
+        self._numbers: dict[Room, int] = {}
+        self._total = 0
+        # All while they are few, later those for the person only, the newest that fill a page.
+        self._posts: list[Post] = []
+        self._is_cut = False
+
+    def read(self, upto: list[tuple[Room, int]]) -> None:
+        """Read on in several rooms, each up to a place. :raises StoreError: it cannot be read."""
+        for room, place in upto:
+            self._read(Stretch(room, self._places.get(room.log, place), place))
+            self._places[room.log] = place
+
+    def _read(self, stretch: Stretch) -> None:
+        room, after, upto = stretch
+        assert self._reader is not None or upto <= after
+        place = max(after, upto - LOOKED_AT)
+        self._count(room, place - after)
+        while place < upto:
+            end = min(place + _STEP, upto)
+            for post in self._engine.read(room.log, place, end, _STEP):
+                self._take(room, post)
+            place = end
+        self._posts.sort(key=lambda post: post.time)
+        if self._total > SHOWN:
+            self._posts = [post for post in self._posts if self._is_for_me(post)]
+        size = sum(len(post.text.encode()) for post in self._posts)
+        while size > PAGE_BYTES and len(self._posts) > 1:
+            size -= len(self._posts.pop(0).text.encode())
+            self._is_cut = True
+
+    def _take(self, room: Room, post: Post) -> None:
+        assert self._reader is not None
+        if post.kind == REMOVED and post.ref <= self._after.get(room.log, 0) < post.seq:
+            self._posts.append(post)  # what was seen is gone: not missed, but good to know
+        # The announcements were shown already.
+        elif post.kind != ANNOUNCE and is_missed(self._reader, post):
+            self._count(room, 1)
+            if self._total <= SHOWN or self._is_for_me(post):
+                self._posts.append(post)
+
+    def _is_for_me(self, post: Post) -> bool:
+        return post.kind == PRIVATE or mentions(post.text, self._name)
+
+    def _count(self, room: Room, number: int) -> None:
+        self._numbers[room] = self._numbers.get(room, 0) + number
+        self._total += number
+
+    def shown_to(self, member: Member) -> bytes:
+        """Return what a session that is free again is told and shown."""
+        total, posts = self._total, self._posts
+        text = f"You are free. {total} missed:" if total else "You are free. You missed nothing."
+        if total > SHOWN or self._is_cut:
+            parts = ", ".join(_number_text(room, n) for room, n in self._numbers.items() if n)
+            rest = "Those for you, the rest with /history:" if posts else "See /history."
+            if self._is_cut:
+                rest = f"The last {len(posts)} for you, the rest with /history and /mail:"
+            text = f"You are free. {total} missed: {parts}. {rest}"
+        rooms = {room.log: room for room in self._numbers}
+        return member.face.control("free", text) + b"".join(
+            member.face_in(rooms[log]).messages(list(group), old=True)
+            for log, group in groupby(posts, key=lambda post: post.log)
+        )
+
+
+def _number_text(room: Room, number: int) -> str:
+    return f"{number} private" if room.is_mailbox else f"{number} in #{room.log}"

@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -20,8 +19,9 @@ from chatroom.rooms.elsewhere import Elsewhere
 from chatroom.rooms.keeper import PlaceKeeper
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
-from chatroom.rooms.missed import Stretch, after_a_cut, at_login
+from chatroom.rooms.missed import Page, Stretch, after_a_cut, at_login
 from chatroom.rooms.person import Person
+from chatroom.rooms.readers import Readers
 from chatroom.rooms.room import LOBBY, Member, Room, mailbox_of
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
@@ -40,7 +40,6 @@ from chatroom.storage.records import (
 AWAY_SECONDS = 30.0
 """Time for somebody who lost the connection to come back without being announced."""
 ROOMS = 1000
-_READERS = 2  # threads that read back for who comes in
 
 
 class Directory:
@@ -71,10 +70,10 @@ class Directory:
         self._people: dict[str, Person] = {}
         self._is_quiet = False
         self._clock = Clock()
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reading")
+        self._readers = Readers()
         self._catalogue = Catalogue(engine, self._lock, rooms)
         self._keeper = PlaceKeeper(engine, self._clock, self._lock, self._people)
-        self.busy = Busy(engine, self._clock, self._lock)
+        self.busy = Busy(engine, self._clock, self._lock, self._keeper, self._readers.run)
         self.memberships = Memberships(
             engine,
             self._lock,
@@ -101,7 +100,7 @@ class Directory:
 
     def stop(self) -> None:
         """Save where everybody is, and end the clock. The engine must still run. Idempotent."""
-        self._readers.shutdown(cancel_futures=True)
+        self._readers.close()
         self.lookups.stop()
         self._clock.stop()
         self._keeper.save_all()
@@ -132,16 +131,17 @@ class Directory:
 
     def arrive(
         self, account: Account, member: Member, seen: int, cursors: dict[str, int] | None = None
-    ) -> tuple[Person, bytes]:
+    ) -> tuple[Person, Iterator[Page]]:
         """Let a session in, and announce a person who was not here yet.
 
         :param seen: :attr:`changes` from before the account and its sanctions were looked at.
         :param cursors: of a client that comes back: the last place that it has shown, by log.
-        :returns: the person, and what the session is shown first: with cursors all that came
-            after them, else the last messages and what was missed.
+        :returns: the person, and what the session is shown first, page by page: with cursors all
+            that came after them, else the last messages and what was missed.
         :raises Conflict: the account may have changed since ``seen``: look at it again.
 
-        The caller holds the member's outbox, and releases it with what is returned here.
+        The caller holds the member's outbox, and puts there what is returned here; each page is
+        read when it is asked for.
         """
         while True:
             places = self._places_of(account) if self.person(account.id) is None else None
@@ -156,30 +156,19 @@ class Directory:
         if cursors is None:
             since = before.seen if before else None
             if is_busy:  # what was missed comes when free
-                stretches = [Stretch(room, upto, upto) for room, _, upto in stretches]
-            return person, self._read_back(lambda: at_login(self._engine, member, stretches, since))
+                stretches = [
+                    Stretch(room, upto, upto) for room, _, upto in stretches if room is member.room
+                ]
+            return person, self._readers.each(at_login(self._engine, member, stretches, since))
         if is_busy:
-            return person, b""
-        return person, self._read_back(
-            lambda: after_a_cut(self._engine, member, stretches, cursors)
-        )
+            return person, iter(())
+        return person, self._readers.each(after_a_cut(self._engine, member, stretches, cursors))
 
     def _places_of(self, account: Account) -> Places:
         places = self._keeper.load(account.id)
         if places is None:  # the first visit: there may be mail already
             places = Places({mailbox_of(account.id): 0}, LOBBY, account.created)
         return places
-
-    def _read_back(self, job: Callable[[], bytes]) -> bytes:
-        """Run a job that reads much in one of few threads, and return what it returns.
-
-        A connection's own thread keeps for good the memory that a deep call touches once.
-        """
-        try:
-            future = self._readers.submit(job)
-        except RuntimeError:  # the server stops
-            raise CancelledError from None
-        return future.result()
 
     def _locked_arrive(
         self,
@@ -196,11 +185,15 @@ class Directory:
             person = self._locked_admit(account, places)
         elif not person.members:
             before = person.left
+            person.taken_until = 0.0
             if person.away_alarm is not None:
                 self._clock.cancel(person.away_alarm)
                 person.away_alarm = None
+        elif person.busy is None:
+            # What another session has not taken yet may never be seen there: it may be dead.
+            before = person.places()
         else:
-            before = None
+            before = None  # the other sessions hold it back until the person is free
         person.members = (*person.members, member)
         member.password_id = account.password_id
         member.ignores = frozenset(person.account.ignores)
@@ -228,36 +221,50 @@ class Directory:
                 person.room = room
             if account.id not in self.elsewhere.people:
                 self.memberships.locked_announce(room, JOIN, account.id, account.name)
+        self.busy.locked_go_on(person, places)
         return person
 
     @staticmethod
     def _locked_enter(person: Person, member: Member, before: Places | None) -> list[Stretch]:
         stretches = []
-        if person.busy is not None:
-            member.cursors = {}
+        account_id, members = person.account.id, person.members
         for room in person.logs:
-            upto = room.enter(member) if member.cursors is None else room.put_aside(member)
+            come = room.enter if person.busy is None else room.put_aside
+            upto = come(account_id, members)
             after = before.cursors.get(room.log, upto) if before else upto
-            if member.cursors is not None:
-                member.cursors[room.log] = min(after, upto)
             stretches.append(Stretch(room, min(after, upto), upto))
+        begin = {room.log: after for room, after, _ in stretches}
+        if person.busy is not None:
+            member.cursors = begin
+        if len(members) == 1:
+            person.first_places = begin
         return stretches
 
-    def depart(self, member: Member, is_away: bool = False) -> None:
+    def depart(self, member: Member, is_away: bool = False, is_goodbye: bool = False) -> None:
         """Take a session out, and announce it when the person has no other. Idempotent.
 
         :param is_away: the connection was lost and may come back: that is announced only when it
             does not, after ``AWAY_SECONDS``.
+        :param is_goodbye: the person leaves on purpose: is not busy any more at the next visit.
         """
         with self._lock:
             person = self._people.get(member.account_id)
             if person is None or member not in person.members:
                 return
+            places = person.places()
             if len(person.members) == 1:
-                person.left = person.places()
+                person.left = places
+                if is_goodbye and person.busy is not None:
+                    self.busy.locked_stop(person)
             person.members = tuple(m for m in person.members if m is not member)
+            person.taken_until = max(person.taken_until, member.taken_until)
+            person.first_places = places.cursors
+            account_id = person.account.id
             for room in person.logs:
-                room.leave(member)
+                if person.busy is None or not person.members:
+                    room.enter(account_id, person.members)
+                else:
+                    room.put_aside(account_id, person.members)
             if person.members:
                 return
             self._keeper.locked_keep(person)

@@ -177,6 +177,11 @@ class PlaceKeeper:
     def save_all(self) -> None:
         """Save the places of everybody who is here, too, where they have changed."""
         with self._lock:
+            members = [member for person in self._people.values() for member in person.members]
+        for member in members:
+            if not member.face.answers_pings:  # the others are looked at when they say something
+                member.look_at_taken()
+        with self._lock:
             for account_id, person in self._people.items():
                 places = person.places()
                 saved = self._known.get(account_id)

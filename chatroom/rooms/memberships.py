@@ -97,12 +97,7 @@ class Memberships:
                 self._locked_switch(person, member, room)
                 # Held: live messages may come before those that are read back below.
                 gap = member.outbox.hold()
-                for one in person.members:
-                    if one.cursors is None:
-                        place = room.enter(one)
-                    else:
-                        place = one.cursors[room.log] = room.put_aside(one)
-                    upto = max(upto, place) if one is member else upto
+                upto = self._locked_come(person, room)
                 self.locked_announce(room, JOIN, person.account.id, person.account.name)
             else:
                 self._locked_switch(person, member, room)
@@ -114,6 +109,17 @@ class Memberships:
                 member.outbox.release(gap, shown)
             self._keeper.keep(person)
         return room
+
+    @staticmethod
+    def _locked_come(person: Person, room: Room) -> int:
+        """Let all sessions of a person see a room, or put them aside; return its last place."""
+        if person.busy is None:
+            return room.enter(person.account.id, person.members)
+        upto = room.put_aside(person.account.id, person.members)
+        for member in person.members:
+            if member.cursors is not None:
+                member.cursors[room.log] = upto
+        return upto
 
     def switch(self, person: Person, member: Member, name: str) -> Room:
         """Let a session's typed lines go to another room of the person.
@@ -129,12 +135,7 @@ class Memberships:
         before, member.room = member.room, room
         person.room = room
         for one in {before, room}:
-            # In again, with the face that the session has for this room from now on.
-            if one in person.rooms and one is not None:
-                if member.cursors is None:
-                    one.enter(member)
-                else:
-                    one.put_aside(member)
+            one.look_again()  # the session has another face for it from now on
 
     def leave(self, person: Person, member: Member, name: str | None) -> Room:
         """Let a person be in a room no more; without a name: the session's current one.
@@ -156,8 +157,8 @@ class Memberships:
         room.people.pop(person.account.id, None)
         if person.room is room:
             person.room = self._catalogue.lobby
+        room.leave(person.account.id)
         for member in person.members:
-            room.leave(member)
             if member.cursors is not None:
                 member.cursors.pop(room.log, None)
             if member.room is room:
@@ -319,11 +320,7 @@ class Memberships:
                 continue
             person.rooms = (*person.rooms, room)
             room.people[person.account.id] = None
-            for member in person.members:
-                if member.cursors is None:
-                    room.enter(member)
-                else:
-                    member.cursors[room.log] = room.put_aside(member)
+            self._locked_come(person, room)
         gone = [room for room in person.rooms if room.log in left and room.log != LOBBY]
         for room in gone:
             self._locked_take_out(person, room, is_told=False)

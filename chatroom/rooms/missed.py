@@ -1,24 +1,31 @@
-"""What is read back for somebody: the last lines, what was missed, and what came since a cut."""
+"""What is read back for somebody: the last lines, what was missed, and what came since a cut.
+
+It is read and rendered page by page, so that no more of it is in memory than a reader takes; who
+asks for the next page waits until the one before was taken.
+"""
 
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from chatroom.names import mentions
-from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import ANNOUNCE, PRIVATE, REMOVED, Post
+from chatroom.storage.records import PRIVATE, REMOVED, Post
 
 SHOWN = 20
 """Messages of a room that are shown to who comes in, and in full to who was busy."""
 MAIL_SHOWN = 1000
 """Private messages that are shown to who comes in."""
 LOOKED_AT = 1000
-"""Messages of each room that are looked at for mentions."""
-_STEP = 500  # messages that are read at once
+"""Places of each room that are looked at to count what is new; those before count as they are."""
+PAGE_CHARACTERS = 200_000
+"""Text of an answer that is sent in one piece, such as a /history, after which it ends early."""
+PAGE_BYTES = 64 * 1024
+"""Text of a page, about; one message more is in it at most."""
+_LOOKED_AT_IN_ALL = 20_000  # places that are looked at for one login; later rooms get one step each
+_STEP = 64  # places that are looked at together
+_READ_MOST = 512  # messages that are read together for a page
 
 
 class Stretch(NamedTuple):
@@ -29,6 +36,21 @@ class Stretch(NamedTuple):
     upto: int
 
 
+class Page(NamedTuple):
+    """A part of what somebody is shown."""
+
+    chunk: bytes
+    number: int = 0
+    """Messages in it that count as missed: others have said them, and they can be read."""
+
+
+class Looking:
+    """What one person may let be looked at for one answer: bounded, however much is hidden."""
+
+    def __init__(self, places: int = _LOOKED_AT_IN_ALL) -> None:
+        self.left = places
+
+
 def when(seconds: float) -> str:
     """Return a moment for people, with its day when it is not today."""
     then = time.localtime(seconds)
@@ -36,96 +58,203 @@ def when(seconds: float) -> str:
     return time.strftime("%I:%M %p" if is_today else "%Y-%m-%d %I:%M %p", then)
 
 
+def is_shown(member: Member, post: Post) -> bool:
+    """Tell whether somebody who comes in sees a message: it is not removed, its sender not ignored.
+
+    In a mailbox what one has sent oneself is left out, too.
+    """
+    if post.kind == REMOVED or (post.kind == PRIVATE and post.sender_id == member.account_id):
+        return False
+    return not member.ignores or bool(member.seen([post]))
+
+
+def is_missed(member: Member, post: Post) -> bool:
+    """Tell whether a message counts as new: it is shown, and somebody else has sent it."""
+    return post.sender_id != member.account_id and is_shown(member, post)
+
+
+class Found(NamedTuple):
+    """What :func:`look_back` has found."""
+
+    start: int
+    """Place after which the newest messages begin that are to be shown."""
+    shown: int
+    """Number of them."""
+    missed: int
+    """Messages that count as missed; of places that were not looked at, all."""
+
+
+def look_back(
+    engine: Engine,
+    member: Member,
+    stretch: Stretch,
+    most: int,
+    looking: Looking,
+    new_after: int | None = None,
+) -> Found:
+    """Find where the newest ``most`` messages begin that a member is shown, and count what is new.
+
+    What is hidden from the member takes nobody's place. Only a bounded number of places is looked
+    at, see :class:`Looking`.
+
+    :param new_after: only what comes after this place counts as missed.
+    """
+    room, after, upto = stretch
+    count_from = after if new_after is None else new_after
+    place, start, shown, missed, looked = upto, upto, 0, 0, 0
+    while place > after:
+        is_counting = place > count_from and looked < LOOKED_AT
+        if shown >= most and not is_counting:
+            break
+        if looked and looking.left <= 0:
+            break
+        floor = max(after, place - _STEP)
+        posts = engine.read(room.log, floor, place, _STEP)
+        looked += place - floor
+        looking.left -= place - floor
+        for post in reversed(posts):
+            if shown < most and is_shown(member, post):
+                shown += 1
+                start = post.seq - 1
+            missed += post.seq > count_from and is_missed(member, post)
+        place = floor
+    if shown < most:
+        start = place
+    return Found(start, shown, missed + max(0, place - count_from))
+
+
+def pages(
+    engine: Engine,
+    member: Member,
+    stretch: Stretch,
+    wanted: Callable[[Member, Post], bool] = is_shown,
+) -> Iterator[Page]:
+    """Read what stands in a stretch and is wanted, as old messages, the oldest first."""
+    room, place, upto = stretch
+    step = _STEP
+    while place < upto:
+        end = min(place + step, upto)
+        posts = engine.read(room.log, place, end, step)
+        piece, place, step = _first(posts, end, step)
+        if found := [post for post in piece if wanted(member, post)]:
+            missed = sum(is_missed(member, post) for post in found)
+            yield Page(member.face_in(room).messages(found, old=True), missed)
+
+
+def _first(posts: list[Post], end: int, step: int) -> tuple[list[Post], int, int]:
+    """Return of posts that were read as much as fits into a page, and how to go on.
+
+    :param end: the place up to which they were read.
+    :param step: how many places were read.
+    :returns: the posts of the page, the place with which it ends, and how many to read next.
+    """
+    size = 0
+    for number, post in enumerate(posts, 1):
+        size += len(post.text.encode()) + 100
+        if size >= PAGE_BYTES:
+            return posts[:number], post.seq, max(1, min(number, _READ_MOST))
+    return posts, end, min(2 * step, _READ_MOST)
+
+
 def last_lines(engine: Engine, member: Member, room: Room, upto: int) -> bytes:
-    """Return the last messages of a room that was joined just now."""
-    posts = member.seen(engine.read(room.log, 0, upto, SHOWN))
-    if not posts:
-        return b""
-    return _history_head(member, room) + _render(member, posts, [room])
+    """Return the last messages of a room that was joined just now, at most about a page."""
+    found = look_back(engine, member, Stretch(room, 0, upto), SHOWN, Looking(), upto)
+    shown = b""
+    for page in pages(engine, member, Stretch(room, found.start, upto)):
+        shown = page.chunk if len(shown) + len(page.chunk) > 2 * PAGE_BYTES else shown + page.chunk
+    return shown and _history_head(member, room) + shown
 
 
 def at_login(
     engine: Engine, member: Member, stretches: Sequence[Stretch], since: float | None
-) -> bytes:
+) -> Iterator[Page]:
     """Return the last messages of the current room, then what was missed in all of them.
 
     :param stretches: what was missed, the mailbox last.
     :param since: when the person left; ``None`` when nothing can have been missed.
     """
-    shown = b""
+    looking = Looking()
     for room, after, upto in sorted(stretches, key=lambda s: s.room is not member.room):
-        if room is member.room:
-            posts = member.seen(engine.read(room.log, 0, upto, SHOWN))
-            before = [post for post in posts if post.seq <= after]
-            if before:
-                shown += _history_head(member, room) + _render(member, before, [room])
-        else:
-            most = MAIL_SHOWN if room.is_mailbox else SHOWN
-            posts = member.seen(engine.read(room.log, after, upto, most)) if upto > after else []
-        new = [post for post in posts if post.seq > after]
-        if room.is_mailbox:
-            new = [post for post in new if post.sender_id != member.account_id]
-        if new and since is not None:
-            number = upto - after
-            if member.ignores:
-                found = engine.read(room.log, after, upto, LOOKED_AT)
-                number -= len(found) - len(member.seen(found))
-            shown += _new_head(member, room, number, new, since)
-            shown += _render(member, new, [room])
-    return shown
+        is_here = room is member.room
+        if upto == after and not is_here:
+            continue
+        begin = 0 if is_here else after
+        most = MAIL_SHOWN if room.is_mailbox else SHOWN
+        found = look_back(engine, member, Stretch(room, begin, upto), most, looking, after)
+        is_new = found.missed > 0 and since is not None
+        before = min(upto, after) if is_new else upto
+        head = _history_head(member, room)
+        for page in pages(engine, member, Stretch(room, found.start, before)) if is_here else ():
+            yield Page(head + page.chunk)
+            head = b""
+        if is_new:
+            assert since is not None
+            yield Page(_new_head(member, room, found, since))
+            yield from pages(engine, member, Stretch(room, max(after, found.start), upto))
 
 
 def _history_head(member: Member, room: Room) -> bytes:
     return member.face.notice("history", "The last messages:", room=room.log)
 
 
-def _new_head(member: Member, room: Room, number: int, new: list[Post], since: float) -> bytes:
+def _new_head(member: Member, room: Room, found: Found, since: float) -> bytes:
+    number = found.missed
+    rest = f"; the last {found.shown}" if number > found.shown else ""
     if room.is_mailbox:
-        number = len(new)
-        text = f"{number} private message{'s' if number > 1 else ''} since {when(since)}"
+        text = f"{number} private message{'s' if number > 1 else ''} since {when(since)}{rest}"
         return member.face.notice("missed", f"{text}:", room="", number=number)
-    text = f"{number} new since {when(since)} in #{room.log}"
-    if number > len(new):
-        text += f"; the last {len(new)} (the rest with /history)"
+    text = f"{number} new since {when(since)} in #{room.log}{rest}"
+    if rest:
+        text += " (the rest with /history)"
     return member.face.notice("missed", f"{text}:", room=room.log, number=number)
 
 
 def after_a_cut(
     engine: Engine, member: Member, stretches: Sequence[Stretch], cursors: dict[str, int]
-) -> bytes:
+) -> Iterator[Page]:
     """Return everything that came after the cursors, in order within each room.
 
     :param stretches: of which ``after`` counts for rooms without a cursor.
     :param cursors: the last place that was shown, by log. What cannot be read is told as a gap.
     """
-    chunks = []
     known = {stretch.room.log for stretch in stretches}
     for log in cursors:
         if log not in known and not log.startswith("@"):
-            chunks.append(_gap(member, log, f"You are not in #{log} any more."))
+            yield Page(_gap(member, log, f"You are not in #{log} any more."))
     for room, after, upto in stretches:
         place = cursors.get(room.log, after)
         if place > upto:
             what = f"message {place} is not known here, the last one is {upto}"
-            chunks.append(_gap_in(member, room, what))
-        first = engine.span(room.log).first
-        if place + 1 < min(first, upto + 1):
-            chunks.append(_lost(member, room, place + 1, min(first - 1, upto)))
-            place = min(first - 1, upto)
+            yield Page(_gap_in(member, room, what))
+        step = _STEP
         while place < upto:
-            end = min(place + _STEP, upto)
-            posts = engine.read(room.log, place, end, _STEP)
-            # A place without a post is a message that is damaged: those between are one piece.
-            pieces = groupby(enumerate(posts), key=lambda found: found[1].seq - found[0])
-            for piece in [[post for _, post in found] for _, found in pieces]:
-                if piece[0].seq > place + 1:
-                    chunks.append(_lost(member, room, place + 1, piece[0].seq - 1))
-                chunks.append(member.face_in(room).messages(member.seen(piece), old=True))
-                place = piece[-1].seq
-            if place < end:
-                chunks.append(_lost(member, room, place + 1, end))
-                place = end
-    return b"".join(chunks)
+            # Looked at before each page: meanwhile old ones may have gone.
+            first = engine.span(room.log).first
+            if place + 1 < min(first, upto + 1):
+                yield Page(_lost(member, room, place + 1, min(first - 1, upto)))
+                place = min(first - 1, upto)
+                continue
+            end = min(place + step, upto)
+            posts, end, step = _first(engine.read(room.log, place, end, step), end, step)
+            yield _with_gaps(member, room, posts, place, end)
+            place = end
+
+
+def _with_gaps(member: Member, room: Room, posts: list[Post], place: int, end: int) -> Page:
+    """Return what was read of a stretch; a place without a post is a message that is damaged."""
+    chunks = []
+    missed = 0
+    # Posts between two such places are one piece.
+    pieces = groupby(enumerate(posts), key=lambda found: found[1].seq - found[0])
+    for piece in [[post for _, post in found] for _, found in pieces]:
+        if piece[0].seq > place + 1:
+            chunks.append(_lost(member, room, place + 1, piece[0].seq - 1))
+        chunks.append(member.face_in(room).messages(member.seen(piece), old=True))
+        missed += sum(is_missed(member, post) for post in piece)
+        place = piece[-1].seq
+    if place < end:
+        chunks.append(_lost(member, room, place + 1, end))
+    return Page(b"".join(chunks), missed)
 
 
 def _lost(member: Member, room: Room, first: int, last: int) -> bytes:
@@ -143,44 +272,23 @@ def _gap(member: Member, log: str, text: str) -> bytes:
     return member.face.notice("gap", text, room=log)
 
 
-def while_busy(
-    engine: Engine, person: Person, member: Member, stretches: Sequence[Stretch]
-) -> bytes:
-    """Return what a session that is free again is told and shown."""
-    account = person.account
-    posts: list[Post] = []
-    numbers: Counter[Room] = Counter()
-    for room, after, upto in stretches:
-        if upto <= after:
-            continue
-        found = engine.read(room.log, after, upto, LOOKED_AT)
-        # One's own and the announcements were shown already.
-        new = [p for p in found if p.sender_id != account.id and p.kind != ANNOUNCE]
-        numbers[room] = len(seen := member.seen(new)) + upto - after - len(found)
-        new = seen
-        posts += new
-    posts.sort(key=lambda post: post.time)
-    total = numbers.total()
-    text = f"You are free. {total} missed:" if total else "You are free. You missed nothing."
-    if total > SHOWN:
-        posts = [p for p in posts if p.kind == PRIVATE or mentions(p.text, account.name)]
-        parts = ", ".join(_number_text(room, n) for room, n in numbers.items() if n)
-        rest = "Those for you, the rest with /history:" if posts else "See /history."
-        text = f"You are free. {total} missed: {parts}. {rest}"
-    first = member.face.control("free", text)
-    return first + _render(member, posts, [stretch.room for stretch in stretches])
+def newest(engine: Engine, member: Member, room: Room, upto: int, number: int) -> list[Post]:
+    """Return the newest messages that a member is not kept from, the oldest first.
 
-
-def _number_text(room: Room, number: int) -> str:
-    return f"{number} private" if room.is_mailbox else f"{number} in #{room.log}"
-
-
-def _render(member: Member, posts: list[Post], rooms: Sequence[Room]) -> bytes:
-    by_log = {room.log: room for room in rooms}
-    return b"".join(
-        member.face_in(by_log[log]).messages(list(group), old=True)
-        for log, group in groupby(posts, key=lambda post: post.log)
-    )
+    :param number: of messages; there are fewer when their text has ``PAGE_CHARACTERS`` before.
+    """
+    found: list[Post] = []
+    size, place = 0, upto
+    lowest = max(0, upto - _LOOKED_AT_IN_ALL)
+    while place > lowest:
+        floor = max(lowest, place - _STEP)
+        for post in reversed(member.seen(engine.read(room.log, floor, place, _STEP))):
+            found.append(post)
+            size += len(post.text)
+            if len(found) == number or size >= PAGE_CHARACTERS:
+                return found[::-1]
+        place = floor
+    return found[::-1]
 
 
 def mail_text(posts: Sequence[Post], account_id: str) -> str:

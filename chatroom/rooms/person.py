@@ -24,6 +24,7 @@ class Person:
         "busy",
         "busy_alarm",
         "busy_until",
+        "first_places",
         "is_deleted",
         "left",
         "mailbox",
@@ -31,6 +32,7 @@ class Person:
         "reading_back",
         "room",
         "rooms",
+        "taken_until",
     )
 
     def __init__(self, account: Account, lobby: Room, mailbox: Room) -> None:
@@ -41,6 +43,10 @@ class Person:
         self.room = lobby
         """Where the next session's typed lines go."""
         self.members: tuple[Member, ...] = ()
+        self.first_places: dict[str, int] = {}
+        """What was taken when the visit began, or when a session ended that was not the last."""
+        self.taken_until = 0.0
+        """Up to which moment (monotonic) a session that has ended had taken everything."""
         self.busy: str | None = None
         """``None`` when free, else the reason, which may be empty."""
         self.reading_back = threading.Lock()
@@ -62,16 +68,32 @@ class Person:
         return (*self.rooms, self.mailbox)
 
     def places(self) -> Places:
-        """Return where this person is a member, and what was shown last; under the lock."""
+        """Return where this person is a member, and what was shown last; under the lock.
+
+        Shown is what a session has taken: what went to a connection that is dead is not.
+        """
+        busy, until = self.busy, self.busy_until
         if not self.members and self.left is not None:
             shown = self.left.cursors
             cursors = {room.log: shown.get(room.log, room.delivered) for room in self.logs}
-            return Places(cursors, self.room.log, self.left.seen)
-        cursors = {room.log: room.delivered for room in self.logs}
-        for member in self.members:
-            for log, place in (member.cursors or {}).items():
-                cursors[log] = min(cursors[log], place)
-        return Places(cursors, self.room.log, time.time())
+            return Places(cursors, self.room.log, self.left.seen, busy, until)
+        moment, first = self.taken(), self.first_places
+        if moment:
+            cursors = {
+                room.log: max(room.offered_at(moment), first.get(room.log, 0)) for room in self.logs
+            }
+        else:
+            cursors = {room.log: first.get(room.log, room.delivered) for room in self.logs}
+        # Sessions that became busy together share one table.
+        for held in {id(m.cursors): m.cursors for m in self.members if m.cursors}.values():
+            for log, place in held.items():
+                cursors[log] = min(cursors.get(log, place), place)
+        seen = time.time() - (time.monotonic() - moment if moment else 0.0)
+        return Places(cursors, self.room.log, seen, busy, until)
+
+    def taken(self) -> float:
+        """Return up to which moment (monotonic) some session has taken everything; 0: unknown."""
+        return max(self.taken_until, *(member.taken_until for member in self.members), 0.0)
 
     def busy_text(self) -> str:
         """Return ``busy`` with its reason, or ``free``."""

@@ -6,6 +6,7 @@ are its only members.
 
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from chatroom.storage.engine import Engine
 from chatroom.storage.records import ANNOUNCE, KEPT, Post, RoomRecord
 
 LOBBY = "lobby"
+_NOTE_SECONDS = 1.0
+_NOTES = 64
 
 
 def mailbox_of(account_id: str) -> str:
@@ -26,6 +29,10 @@ class Face(Protocol):
     @property
     def name(self) -> str:
         """What it is called, for a superuser who looks at somebody's sessions."""
+
+    @property
+    def answers_pings(self) -> bool:
+        """Who has it sends something now and then, even if nobody types."""
 
     @property
     def elsewhere(self) -> "Face":
@@ -65,11 +72,14 @@ class Outbox(Protocol):
 
     def release(self, gap: Any, first: bytes) -> None: ...
 
+    def progress(self) -> tuple[int, int] | None: ...
+
 
 class Member:
     """One session as the rooms see it: a face, an outbox, and how to end it."""
 
     __slots__ = (
+        "_given",
         "account_id",
         "address",
         "cursors",
@@ -82,6 +92,7 @@ class Member:
         "password_id",
         "room",
         "since",
+        "taken_until",
         "ticket",
     )
 
@@ -104,7 +115,7 @@ class Member:
         """Of the peer; empty when it has none."""
         self.since = time.time()
         self.cursors: dict[str, int] | None = None
-        """While busy: the last place that was shown, for each log."""
+        """While busy: the last place that was shown, for each log; shared by sessions."""
         self.ignores: frozenset[str] = frozenset()
         """Account ids of whom this session is shown nothing; see ``Room.look_again``."""
         self.ticket = b""
@@ -114,6 +125,29 @@ class Member:
         self.next_password_id = ""
         """While this session chooses another one."""
         self.last_active = time.monotonic()
+        self.taken_until = 0.0
+        """Up to which moment (monotonic) the peer has taken all that was offered; 0: unknown."""
+        self._given = (0.0, -1)  # a moment, and how many bytes had been given to the system then
+
+    def look_at_taken(self) -> None:
+        """Note up to which moment the peer has taken everything, as far as it can be seen now.
+
+        The system tells how much the peer has acknowledged. Where always something is on its way,
+        what had been given at the look before may have been acknowledged meanwhile.
+        """
+        progress = self.outbox.progress()
+        if progress is None:
+            return
+        now = time.monotonic()
+        given, taken = progress
+        before, then = self._given
+        if taken >= given:
+            self.taken_until = now
+        elif taken >= then >= 0:
+            self.taken_until = max(self.taken_until, before)
+        elif then >= 0:
+            return  # what the look before has seen is still on its way
+        self._given = (now, given)
 
     def face_in(self, room: "Room") -> Face:
         """Return the face that shows messages of a room to this session."""
@@ -126,6 +160,8 @@ class Member:
         return [p for p in posts if p.sender_id not in self.ignores or p.kind == ANNOUNCE]
 
 
+Sessions = tuple[Member, ...]
+"""Those of one person; replaced, never changed."""
 Snapshot = tuple[tuple[Face, tuple[Callable[[bytes], None], ...]], ...]
 
 
@@ -147,11 +183,11 @@ class Room:
         # The room's lock, second of directory → room → stripe. Guards everything below.
         # Delivery takes it once a round, for a snapshot, and holds no lock while it sends.
         self._lock = threading.Lock()
-        # With each member the face for this room: it is another one while the session's typed
-        # lines go elsewhere.
-        self._members: dict[Member, Face] = {}
-        # Busy members: they see what they post themselves, and announcements.
-        self._aside: dict[str, dict[Member, Face]] = {}
+        # By account id. A person comes and goes as a whole: with a thousand rooms and a hundred
+        # sessions, one step for each session and room would be far too much.
+        self._inside: dict[str, Sessions] = {}
+        # Busy people: their sessions see what they post themselves, and announcements.
+        self._aside: dict[str, Sessions] = {}
         self._snapshot: Snapshot | None = ()
         # Members who ignore somebody: each gets a chunk of its own.
         self._picky: tuple[tuple[Member, Face], ...] = ()
@@ -161,6 +197,9 @@ class Room:
             # Followed first: what is committed from now on is either delivered here or counted
             # here, and deliver() leaves out what was counted.
             self._delivered = max(self._delivered, engine.span(self.log).last)
+            # When (monotonic) all up to which place had been offered, the oldest first.
+            self._offered_at = [0.0]
+            self._offered = [self._delivered]
 
     @property
     def delivered(self) -> int:
@@ -168,36 +207,45 @@ class Room:
         with self._lock:
             return self._delivered
 
-    def enter(self, member: Member) -> int:
-        """Let a member see the log; return the place after which it arrives by itself.
+    def offered_at(self, moment: float) -> int:
+        """Return a place up to which everything had been offered at a moment; rather too early.
 
-        A member that is in already goes on with the face that it has for this room now.
+        :param moment: monotonic, in seconds.
         """
-        face = member.face_in(self)
         with self._lock:
-            self._take_from_aside(member)
-            self._members[member] = face
+            return self._offered[max(0, bisect_right(self._offered_at, moment) - 1)]
+
+    def enter(self, account_id: str, sessions: Sessions) -> int:
+        """Let these sessions of a person, and no others, see the log, none: take the person out.
+
+        :returns: the place after which everything arrives by itself.
+        """
+        with self._lock:
+            self._aside.pop(account_id, None)
+            if sessions:
+                self._inside[account_id] = sessions
+            else:
+                self._inside.pop(account_id, None)
             self._snapshot = None
             return self._delivered
 
-    def put_aside(self, member: Member) -> int:
-        """Let a member see only its own posts; return the last place that it has been shown."""
-        face = member.face_in(self)
+    def put_aside(self, account_id: str, sessions: Sessions) -> int:
+        """Let these sessions see only what the person posts, and announcements.
+
+        :returns: the last place that who was inside has been shown.
+        """
         with self._lock:
-            if self._members.pop(member, None) is not None:
+            if self._inside.pop(account_id, None) is not None:
                 self._snapshot = None
-            self._aside.setdefault(member.account_id, {})[member] = face
+            self._aside[account_id] = sessions
             return self._delivered
 
-    def leave(self, member: Member) -> None:
-        """Take a member out."""
-        with self._lock:
-            self._take_from_aside(member)
-            if self._members.pop(member, None) is not None:
-                self._snapshot = None
+    def leave(self, account_id: str) -> None:
+        """Take a person out."""
+        self.enter(account_id, ())
 
     def look_again(self) -> None:
-        """Note that a member ignores others than before."""
+        """Note that a member ignores others than before, or has another face for this room."""
         with self._lock:
             self._snapshot = None
 
@@ -226,9 +274,9 @@ class Room:
             if snapshot is None:
                 snapshot = self._snapshot = self._make_snapshot()
             picky = self._picky
-            aside = {k: list(v.items()) for k, v in self._aside.items()} if self._aside else None
-            members = self._members
-            orphans = [p for p in posts if p.origin is not None and p.origin not in members]
+            aside = dict(self._aside) if self._aside else None
+            inside = self._inside
+            orphans = [p for p in posts if p.origin is not None and p.sender_id not in inside]
         if not posts:
             return
         for face, offers in snapshot:
@@ -242,40 +290,53 @@ class Room:
             self._deliver_aside(posts, aside)
         if orphans and not self.is_mailbox:
             self._acknowledge(orphans, aside or {})
+        if last:
+            self._note_offered()
+
+    def _note_offered(self) -> None:
+        """Note that all that was delivered has been offered; about once a second, rarer if old."""
+        now = time.monotonic()
+        with self._lock:
+            times, places = self._offered_at, self._offered
+            if len(times) > 1 and now - times[-2] < _NOTE_SECONDS:
+                times[-1], places[-1] = now, self._delivered
+                return
+            times.append(now)
+            places.append(self._delivered)
+            if len(times) > _NOTES:
+                del times[1 : _NOTES // 2 : 2], places[1 : _NOTES // 2 : 2]
 
     @staticmethod
-    def _acknowledge(posts: list[Post], aside: dict[str, list[tuple[Member, Face]]]) -> None:
+    def _acknowledge(posts: list[Post], aside: dict[str, Sessions]) -> None:
         """Show posts to the sessions that sent them and left the room before the commit."""
         for post in posts:
-            member = post.origin
-            if all(member is not one for one, _ in aside.get(post.sender_id, ())):
+            if post.sender_id not in aside:
+                member = post.origin
                 member.outbox.offer(member.face.elsewhere.messages([post]))
 
-    @staticmethod
-    def _deliver_aside(posts: list[Post], aside: dict[str, list[tuple[Member, Face]]]) -> None:
+    def _deliver_aside(self, posts: list[Post], aside: dict[str, Sessions]) -> None:
         for post in posts:
+            found: Iterable[Member] = ()
             if post.kind == ANNOUNCE:
-                found = [one for members in aside.values() for one in members]
-            else:
-                found = aside.get(post.sender_id, []) if post.kind in KEPT else []
-            for member, face in found:
-                member.outbox.offer(face.messages([post]))
+                found = (member for sessions in aside.values() for member in sessions)
+            elif post.kind in KEPT:
+                found = aside.get(post.sender_id, ())
+            for member in found:
+                member.outbox.offer(member.face_in(self).messages([post]))
 
     def _make_snapshot(self) -> Snapshot:
         faces: dict[Face, dict[Stripe, list[Outbox]]] = {}
-        self._picky = tuple(one for one in self._members.items() if one[0].ignores)
-        for member, face in self._members.items():
-            if member.ignores:
-                continue
-            outbox = member.outbox
-            faces.setdefault(face, {}).setdefault(outbox.stripe, []).append(outbox)
+        picky = []
+        for sessions in self._inside.values():
+            for member in sessions:
+                face = member.face_in(self)
+                if member.ignores:
+                    picky.append((member, face))
+                    continue
+                outbox = member.outbox
+                faces.setdefault(face, {}).setdefault(outbox.stripe, []).append(outbox)
+        self._picky = tuple(picky)
         return tuple(
             (face, tuple(stripe.walk(outboxes) for stripe, outboxes in stripes.items()))
             for face, stripes in faces.items()
         )
-
-    def _take_from_aside(self, member: Member) -> None:
-        assert self._lock.locked()
-        aside = self._aside.get(member.account_id)
-        if aside is not None and aside.pop(member, None) is not None and not aside:
-            del self._aside[member.account_id]

@@ -7,6 +7,7 @@ from typing import Any
 
 from chatroom.errors import ChatroomError, Code, Gone, UserError
 from chatroom.net.connection import Connection
+from chatroom.net.outbox import Gap
 from chatroom.protocol import VERSION, decode, encode
 from chatroom.session.access import Access
 from chatroom.session.faces import (
@@ -82,6 +83,16 @@ class Dialogue:
 
         :raises Gone: the peer has left, or reads nothing.
         """
+        self._wait_for_reader()
+        outbox = self.connection.outbox
+        outbox.release(outbox.hold(), chunk)
+
+    def send_in_gap(self, gap: Gap, chunk: bytes) -> None:
+        """Like :meth:`send_at_length`, in front of a gap that stays open."""
+        self._wait_for_reader()
+        self.connection.outbox.insert(gap, chunk)
+
+    def _wait_for_reader(self) -> None:
         outbox = self.connection.outbox
         deadline = time.monotonic() + _READ_SECONDS
         while not outbox.wait_drained(_LOOK_SECONDS) and not outbox.input_ended:
@@ -89,7 +100,6 @@ class Dialogue:
                 raise Gone("too slow")
         if outbox.input_ended:
             raise Gone("ended")
-        outbox.release(outbox.hold(), chunk)
 
     def refuse(
         self,

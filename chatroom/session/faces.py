@@ -57,6 +57,7 @@ class PlainFace:
     """
 
     name = "plain"
+    answers_pings = False
 
     def __init__(self, is_tagged: bool = False) -> None:
         self._is_tagged = is_tagged
@@ -174,6 +175,7 @@ class EventsFace:
     """``>word {json}`` lines for programs; times are UTC."""
 
     name = "events"
+    answers_pings = True
 
     @property
     def elsewhere(self) -> "EventsFace":

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
 from chatroom.accounts.rates import cost_of
@@ -9,8 +10,10 @@ from chatroom.accounts.sanctions import mute_sentence
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
 from chatroom.commands.registry import Context, Registry, Services
 from chatroom.errors import Code, Conflict, Gone, StoreError, UserError
-from chatroom.net.connection import Connection
+from chatroom.net.connection import LEFT, Connection
+from chatroom.net.outbox import Gap
 from chatroom.rooms.directory import Directory
+from chatroom.rooms.missed import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
 from chatroom.session.access import RESUME, Resumption
@@ -24,6 +27,10 @@ _log = logging.getLogger(__name__)
 
 NAMES_SHOWN = 20
 _SETTLE_SECONDS = 3.0
+_ECHO_SECONDS = 10.0
+"""Time after its last line in which somebody who leaves is shown first what became of it."""
+_LOOK_SECONDS = 1.0  # at most so often it is looked at what the peer has taken
+_GOODBYE, _ENDED = "goodbye", "ended"
 
 
 def serve(connection: Connection, services: Services, registry: Registry) -> None:
@@ -41,10 +48,10 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         _log.info("not logged in address=%s reason=%s", connection.address, reason or "stop")
         _say_farewell(dialogue, services, str(reason))
         return
-    is_lost = False
+    is_lost, reason_left = False, ""
     try:
         _talk(dialogue, services, registry, person, member)
-        reason_left = "goodbye"
+        reason_left = _GOODBYE
     except Gone as reason:
         reason_left = str(reason)
         # Else the server itself has ended it: a kick, a stop.
@@ -54,7 +61,14 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         if services.stopping.is_set():
             # What was posted before the stop is delivered to everybody before anybody leaves.
             services.settled.wait(_SETTLE_SECONDS)
-        services.directory.depart(member, is_lost)
+        elif reason_left == LEFT and time.monotonic() - member.last_active < _ECHO_SECONDS:
+            # It may have closed its writing side only, and wait for what it said to come back.
+            services.engine.settle(_SETTLE_SECONDS)
+        if reason_left == _GOODBYE:
+            member.taken_until = time.monotonic()
+        elif reason_left in (LEFT, _ENDED):  # after a reset or a silence nothing is known
+            member.look_at_taken()
+        services.directory.depart(member, is_lost, is_goodbye=reason_left == _GOODBYE)
     _log.info("left account=%s reason=%s", member.account_id, reason_left)
     _say_farewell(dialogue, services, reason_left)
 
@@ -130,25 +144,26 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         places = resumption.places if resumption else None
         while True:
             try:
-                person, history = services.directory.arrive(account, member, seen, places)
+                person, shown = services.directory.arrive(account, member, seen, places)
                 break
             except Conflict:  # banned, renamed, reset … while the person logged in
                 if connection.ended_by:
                     raise Gone(connection.ended_by) from None
                 seen = services.directory.changes
                 account = login.look_again(account)
+        first = _welcome(person, member, services.directory)
         if ticket is not None:
-            history = EVENTS.ticket(*ticket) + history
-        if resumption is not None:
-            history += resumption.gaps(member, {room.log for room in person.rooms})
-            history += _back_again(member, history)
-        connection.outbox.release(gap, _welcome(person, member, history, services.directory))
+            first += EVENTS.ticket(*ticket)
+        _show(dialogue, gap, first, shown, person, member, resumption)
     except StoreError as error:
         services.directory.depart(member)
         _log.error("login failed account=%s reason=%s", account.id, error)
         raise GivenUp(
             "The rooms cannot be read just now. Tell the operator.", code=Code.NOT_KEPT
         ) from None
+    except Gone:
+        services.directory.depart(member, bool(member.ticket) and not connection.ended_by)
+        raise
     except BaseException:
         services.directory.depart(member)
         raise
@@ -162,17 +177,40 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     return person, member
 
 
-def _back_again(member: Member, shown: bytes) -> bytes:
-    """Return the end of what somebody is shown who comes back."""
-    number = (b"\n" + shown).count(b"\n>message ")  # no text holds a line end
-    text = "You are back; nothing was missed."
-    if number:
-        text = f"You are back; {number} message{'s were' if number > 1 else ' was'} missed."
-    return member.face.notice("resumed", text, number=number)
+def _show(
+    dialogue: Dialogue,
+    gap: Gap,
+    first: bytes,
+    pages: Iterator[Page],
+    person: Person,
+    member: Member,
+    resumption: Resumption | None,
+) -> None:
+    """Send what somebody is shown first; wait before each page until the one before was taken."""
+    chunk, number = first, 0
+    is_long = False
+    for page in pages:
+        number += page.number
+        if len(chunk) + len(page.chunk) > PAGE_BYTES:
+            dialogue.send_in_gap(gap, chunk)
+            chunk, is_long = b"", True
+        chunk += page.chunk
+    if resumption is not None:
+        chunk += resumption.gaps(member, {room.log for room in person.rooms})
+        text = "You are back; nothing was missed."
+        if number:
+            text = f"You are back; {number} message{'s were' if number > 1 else ' was'} missed."
+        chunk += member.face.notice("resumed", text, number=number)
+    if person.busy is not None:
+        chunk += member.face.control("busy", person.busy_sentence(), reason=person.busy)
+    if is_long:
+        dialogue.send_in_gap(gap, chunk)
+        chunk = b""
+    member.outbox.release(gap, chunk)
 
 
-def _welcome(person: Person, member: Member, history: bytes, directory: Directory) -> bytes:
-    """Return what somebody sees first: the greeting, who is here, what was said last."""
+def _welcome(person: Person, member: Member, directory: Directory) -> bytes:
+    """Return what somebody sees first: the greeting, and who is here."""
     face, account = member.face, person.account
     names, number = directory.some_names(NAMES_SHOWN)
     more = f" and {number - len(names)} more" if number > len(names) else ""
@@ -185,11 +223,7 @@ def _welcome(person: Person, member: Member, history: bytes, directory: Director
         rooms=[room.log for room in person.rooms],
     )
     here = f"Here now ({number}): {', '.join(names)}{more}"
-    first += face.notice("here", here, names=names, number=number)
-    first += history
-    if person.busy is not None:
-        first += face.control("busy", person.busy_sentence(), reason=person.busy)
-    return first
+    return first + face.notice("here", here, names=names, number=number)
 
 
 def _too_many_lines(most: int) -> str:
@@ -207,9 +241,14 @@ def _talk(
         rate.take()  # a visit costs a line, too
     flood = Flood(dialogue)
     prolong_at = time.monotonic() + FRESH_SECONDS
+    looked = 0.0
     while True:
         said = read()
         kind = said.kind
+        now = time.monotonic()
+        if now - looked > _LOOK_SECONDS:
+            looked = now
+            member.look_at_taken()
         # Superusers are not limited.
         if rates and rate and person.account.grant != SUPERUSER:
             is_command = kind == COMMAND
@@ -218,10 +257,9 @@ def _talk(
                 flood.note(rates.rate)
                 services.stopping.wait(delay)
                 if dialogue.connection.outbox.input_ended:
-                    raise Gone("ended")
+                    raise Gone(_ENDED)
             else:
                 flood.is_over()
-        now = time.monotonic()
         if now >= prolong_at and member.ticket:
             # A program says something every minute: it answers pings.
             services.tickets.prolong(member.account_id, member.password_id, member.ticket)

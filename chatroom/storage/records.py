@@ -155,7 +155,11 @@ class Places:
     room: str
     """Where typed lines go at the next login."""
     seen: float
-    """When it was saved, in seconds since the epoch."""
+    """Up to when everything had been shown, in seconds since the epoch."""
+    busy: str | None = None
+    """``None`` when free, else the reason, which may be empty."""
+    busy_until: float = 0.0
+    """When busy ends by itself, in seconds since the epoch; 0 = not by itself."""
 
 
 TICKETS = 50

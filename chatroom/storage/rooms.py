@@ -104,13 +104,18 @@ def sealed_places(db: sqlite3.Connection, account_id: str) -> bytes | None:
 
 def unseal_places(vault: Vault, account_id: str, sealed: bytes) -> Places:
     """Return somebody's places. :raises Damaged: the record does not open."""
-    return Places(**json.loads(vault.unseal(sealed, f"places {account_id}")))
+    found = json.loads(vault.unseal(sealed, f"places {account_id}"))
+    busy = found.get("busy"), found.get("busy_until", 0.0)  # not in older records
+    return Places(found["cursors"], found["room"], found["seen"], *busy)
 
 
 def seal_places(vault: Vault, account_id: str, places: Places) -> bytes:
     """Return places sealed for their account."""
-    plain = json.dumps({"cursors": places.cursors, "room": places.room, "seen": places.seen})
-    return vault.seal(plain.encode(), f"places {account_id}")
+    fields: dict[str, object] = {"cursors": places.cursors, "room": places.room}
+    fields["seen"] = places.seen
+    if places.busy is not None:  # left out for those who are free, as in older records
+        fields |= {"busy": places.busy, "busy_until": places.busy_until}
+    return vault.seal(json.dumps(fields).encode(), f"places {account_id}")
 
 
 def merged(stored: Places | None, mine: Places, base: Places | None) -> Places:

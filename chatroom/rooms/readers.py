@@ -1,0 +1,37 @@
+"""The few threads that read back much, so that no connection's own thread has to."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+_THREADS = 2
+_T = TypeVar("_T")
+
+
+class Readers:
+    """Runs what reads the logs, one piece at a time. Any thread may call the methods.
+
+    A connection's own thread keeps for good the memory that a deep call touches once. No job may
+    wait for a peer: a few slow readers would hold up everybody's login.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="reading")
+
+    def run(self, job: Callable[[], _T]) -> _T:
+        """Run a job, and return what it returns. :raises CancelledError: the server stops."""
+        try:
+            future = self._threads.submit(job)
+        except RuntimeError:
+            raise CancelledError from None
+        return future.result()
+
+    def each(self, pieces: Iterator[_T]) -> Iterator[_T]:
+        """Return the same, each made by one of the threads when it is asked for."""
+        while (piece := self.run(partial(next, pieces, None))) is not None:
+            yield piece
+
+    def close(self) -> None:
+        """End the threads; what has not begun is cancelled. Idempotent."""
+        self._threads.shutdown(cancel_futures=True)
