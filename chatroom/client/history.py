@@ -2,11 +2,12 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from prompt_toolkit.history import History
+
+from chatroom.client.kept_files import in_turn, write_whole
 
 _KEPT = 1000
 _LONGEST = 4096
@@ -29,16 +30,16 @@ class TypedLines(History):
         return reversed(self._lines())
 
     def store_string(self, string: str) -> None:
-        if string.startswith("/") or len(string) > _LONGEST:
+        begin = string.lstrip()
+        is_command = begin.startswith("/") and not begin.startswith("//")
+        if is_command or len(string) > _LONGEST:
             return
-        lines = [*self._lines(), string][-_KEPT:]
-        new = self._file.with_suffix(f".{os.getpid()}")
+        folder = self._file.parent
         with contextlib.suppress(OSError):
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            opened = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(opened, "w", encoding="ascii") as out:
-                out.writelines(json.dumps(line) + "\n" for line in lines)
-            new.replace(self._file)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with in_turn(folder):
+                lines = [*self._lines(), string][-_KEPT:]
+                write_whole(self._file, "".join(json.dumps(line) + "\n" for line in lines))
 
     def _lines(self) -> list[str]:
         lines: list[str] = []

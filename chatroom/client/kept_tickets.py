@@ -8,10 +8,10 @@ ticket, and the one that another program has just used holds for ten more minute
 import contextlib
 import hashlib
 import os
-import secrets
 import stat
 from pathlib import Path
 
+from chatroom.client.kept_files import write_whole
 from chatroom.errors import UserError
 
 _LONGEST = 256
@@ -49,11 +49,7 @@ class KeptTicket:
     def keep(self, ticket: str) -> None:
         """Keep a ticket instead of the one before; where that cannot be done, go on without."""
         with contextlib.suppress(OSError):
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            new = self.file.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}")
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-                out.write(ticket + "\n")
-            new.replace(self.file)
+            write_whole(self.file, ticket + "\n")
 
     def drop(self, ticket: str) -> None:
         """A ticket was refused: delete it, unless another program has kept a newer one."""

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from chatroom.client.kept_files import in_turn, write_whole
 from chatroom.tunnel import FINGERPRINT
 
 _HEAD = "# Certificates of chat rooms, by address. Delete a line to be asked again.\n"
@@ -41,13 +42,10 @@ class KnownHosts:
         :raises OSError: it cannot be written; the file is as it was.
         """
         key = _key(host, port)
-        lines = [line for line in self._lines() if line.split()[:1] != [key]] or [_HEAD]
-        lines.append(f"{key} {pin}\n")
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self.file.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            out.writelines(lines)
-        new.replace(self.file)
+        with in_turn(self.file.parent):
+            lines = [line for line in self._lines() if line.split()[:1] != [key]] or [_HEAD]
+            write_whole(self.file, "".join([*lines, f"{key} {pin}\n"]))
 
     def _lines(self) -> list[str]:
         try:

@@ -9,6 +9,11 @@ from chatroom.protocol import encode
 _ASKING = ("/changepassword", "/deleteaccount")
 
 
+def is_command(line: str) -> bool:
+    """Tell whether a typed line is a command: it begins with one slash."""
+    return line.startswith("/") and not line.startswith("//")
+
+
 def asks_secrets(line: str) -> bool:
     """Tell whether a command asks for a password; one that is nearly spelt so counts, too.
 

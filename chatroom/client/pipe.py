@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 
 from chatroom.client.ends import INTERRUPTED, OK, UNDELIVERED, UNREACHABLE, End, Ended
-from chatroom.client.ledger import Sent
+from chatroom.client.ledger import Sent, is_command
 from chatroom.client.link import PLAIN, Said
 from chatroom.client.screen import Screen
 from chatroom.client.visit import Prompt, Visit
@@ -18,6 +18,8 @@ WINDOW = 16
 """Unconfirmed messages at a time. Fewer than the server shows to who comes back: so after a loss
 it can be seen which of them had arrived."""
 _LONGEST = 1024 * 1024
+_SPOILT = "The lines behind that command may be answers to it, so they were not sent."
+_SPOKEN = ("text", "private", "action", "announce")
 
 
 class Pipe:
@@ -36,6 +38,9 @@ class Pipe:
         self._has_commands = has_commands
         self._patience = patience
         self._is_cut = False  # there is input that was not read
+        self._logins = 0
+        self._is_spoilt = False  # a command that asks for passwords was not done
+        self._is_commanding = False  # a command was sent, and is not answered yet
         self._undelivered = 0
         self._in_hand = 0  # number of the line that was read last, while it is worked on
 
@@ -47,6 +52,8 @@ class Pipe:
                 self._in_hand = number
                 self._send(visit, number, raw)
                 self._in_hand = 0
+                if self._is_spoilt:
+                    raise Ended(End(UNDELIVERED, _SPOILT))
                 if visit.is_leaving:
                     self._count_rest()  # what stands behind the goodbye
                     break
@@ -69,14 +76,31 @@ class Pipe:
     # -- what a front does: see visit.Front ----------------------------------------------------
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
-        if said.word == PLAIN or (
-            said.word == "message" and said.fields.get("kind") in ("text", "private")
-        ):
-            self._screen.write(text)
-        elif sent is not None and said.word == "result" and said.fields.get("ok") is not True:
+        if said.word == "notice" and said.fields.get("kind") == "welcome":
+            self._logins += 1
+        if sent is not None and said.word == "result" and said.fields.get("ok") is not True:
+            self._is_spoilt |= sent.may_ask_secrets
             self._refused(sent.number, text.rstrip("\n"))
+        elif text and (self._is_spoken(said) or self._is_asked_for(said, sent)):
+            self._screen.write(text)
         elif text:
             self.tell(text.rstrip("\n"))
+
+    def _is_spoken(self, said: Said) -> bool:
+        """Tell whether somebody says this while the script is there.
+
+        What was said before it came is not for it. After a loss old lines are those that it missed.
+        """
+        if said.word != "message":
+            return said.word == PLAIN
+        is_new = said.fields.get("old") is not True or self._logins > 1
+        return is_new and said.fields.get("kind") in _SPOKEN
+
+    def _is_asked_for(self, said: Said, sent: Sent | None) -> bool:
+        """Tell whether this is what a command has asked for."""
+        if said.word == "message":
+            return self._is_commanding and said.fields.get("kind") in _SPOKEN
+        return said.word == "export" or (sent is not None and said.word in ("result", "control"))
 
     def tell(self, sentence: str) -> None:
         self._screen.tell(sentence)
@@ -88,6 +112,7 @@ class Pipe:
         return False
 
     def lost(self, command: Sent) -> None:
+        self._is_spoilt |= command.may_ask_secrets
         word = command.text.split()[0].lower()
         if word not in ("/restart", "/disconnect"):
             self._refused(command.number, "the connection was lost before the answer.")
@@ -175,17 +200,23 @@ class Pipe:
             if raw.strip():
                 raise UserError("there is nothing to be seen in it.")
             return
-        if self._has_commands and line.startswith("/") and not line.startswith("//"):
+        bare = line.lstrip()
+        if self._has_commands and bare.startswith("/"):
+            line = bare  # a space before it is a slip, and what follows may be meant for one person
+        if self._has_commands and is_command(line):
             # In step with the lines around it: it may ask something, or end the connection.
             visit.wait_settled(0, self._patience)
             visit.wait_until_in()
+            self._is_commanding = True
             visit.command(line, number)
             if not visit.is_leaving:
                 visit.wait_answered(self._patience)
+            self._is_commanding = visit.prompt is not None
             return
         visit.wait_settled(WINDOW - 1, self._patience)
         visit.post(line[1:] if self._has_commands and line.startswith("//") else line, number)
 
     def _refused(self, number: int, why: str) -> None:
+        """Count a line, and say why it was not sent. Any thread."""
         self._undelivered += 1
         self.tell(f"Line {number} was not sent: {why}")

@@ -22,13 +22,13 @@ from chatroom.client.completion import Names
 from chatroom.client.ends import End
 from chatroom.client.history import TypedLines
 from chatroom.client.known_hosts import own_file
-from chatroom.client.ledger import Sent
+from chatroom.client.ledger import Sent, is_command
 from chatroom.client.link import Said
 from chatroom.client.open_prompt import OpenPrompt
 from chatroom.client.paint import Painter, Shown, pending
 from chatroom.client.screen import Screen
 from chatroom.client.status import Status
-from chatroom.client.terminal import Terminal, is_command
+from chatroom.client.terminal import Terminal
 from chatroom.client.visit import Prompt, State, Visit
 from chatroom.errors import UserError
 from chatroom.text import clean_line, clean_text

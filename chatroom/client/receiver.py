@@ -290,6 +290,12 @@ class Receiver:
             self._visit.news.notify_all()
         return sent
 
+    def _answered(self, sent: Sent | None) -> None:
+        """What answers a line was shown: what is typed from now on was typed behind it."""
+        with self._visit.news:
+            if self._visit.awaited.answered(sent):
+                self._visit.news.notify_all()
+
     def _message(self, said: Said) -> None:
         sent = None
         self._cursors.note(said.fields.get("room"), said.fields.get("id"))
@@ -297,6 +303,8 @@ class Receiver:
             with self._visit.news:
                 sent = self._settle(self._visit.ledger.settle(said.fields["cid"]))
         self._show(said, sent)
+        if sent is not None:
+            self._answered(sent)
 
     def _result(self, said: Said) -> None:
         visit = self._visit
@@ -314,9 +322,7 @@ class Receiver:
             if sent is not None and sent.is_command:  # it is over, whatever it has asked
                 visit.prompt = None
         self._show(said, sent)
-        with visit.news:  # what was typed before the answer was shown was not typed after it
-            if visit.awaited.answered(sent):
-                visit.news.notify_all()
+        self._answered(sent)
 
     def _ping(self, said: Said) -> None:
         with self._visit.sending:
@@ -335,9 +341,7 @@ class Receiver:
                 self._user = text_of(said.fields, "user")
                 visit.credentials.accepted(self._user)
         self._show(said, sent)
-        with visit.news:
-            if visit.awaited.answered(sent):
-                visit.news.notify_all()
+        self._answered(sent)
         if do == "kick":
             visit.finish(End(KICKED))
         elif do == "disconnect":

@@ -37,8 +37,8 @@ _EPILOG = """\
 send, tail and wait as the first word are for scripts: chatroom_client.py send --help
 
 When standard input or standard output is no terminal, each line of the input is sent as a message;
-the program ends when all have come back. Messages go to standard output, everything else to
-standard error.
+the program ends when all have come back. Messages, and what a command answers (--commands), go to
+standard output, everything else to standard error, with what was said before the login.
 
 CHATROOM_PASSWORD may hold the password that belongs to --name.
 

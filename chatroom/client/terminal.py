@@ -13,7 +13,7 @@ from chatroom.client.bell import Bell
 from chatroom.client.echo import Echo
 from chatroom.client.ends import OK, End, Ended
 from chatroom.client.fold import fold
-from chatroom.client.ledger import Sent, asks_secrets
+from chatroom.client.ledger import Sent, asks_secrets, is_command
 from chatroom.client.link import Said
 from chatroom.client.screen import Screen
 from chatroom.client.shown import text_of
@@ -324,11 +324,6 @@ class Terminal:
             self.tell("There is no connection just now; this is sent when it is back.")
 
 
-def is_command(line: str) -> bool:
-    """Tell whether a line is a command: it begins with one slash."""
-    return line.startswith("/") and not line.startswith("//")
-
-
 def _read_unseen(prompt: Prompt) -> str | None:
     """Read a secret where we cannot make the terminal silent ourselves."""
     try:
@@ -364,6 +359,10 @@ class LinearTerminal(Terminal):
             clock, _, line = text.rstrip("\n").partition(" | ")
             tag, bar, rest = line.partition(" | ")
             line = f"{rest} ({tag})" if bar and tag.startswith("#") else line
+            sender = text_of(said.fields, "from")
+            private = f"private from {sender}: "
+            if said.fields.get("kind") == "private" and line.startswith(private):
+                line = f"{sender} (private): {line[len(private) :]}"
             text = f"{line} ({clock})\n"
         super().show(said, text, sent)
 

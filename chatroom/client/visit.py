@@ -168,8 +168,10 @@ class Visit:
         :raises Ended: the visit is over, or the time is up.
         """
         with self.news:
-            self.awaited.end()
-            is_done = self._wait(lambda: self.prompt is not None or not len(self.ledger), seconds)
+            is_done = self._wait(
+                lambda: self.prompt is not None or not (len(self.ledger) or self.awaited.is_open),
+                seconds,
+            )
             if not is_done:
                 raise Ended(End(UNDELIVERED, "The server does not answer a command."))
 
