@@ -235,6 +235,9 @@ class Settings:
     registrations_per_address: int = _setting(
         100, _whole(0, _MANY), "new accounts an hour; ten times as many in all; 0 = no limit"
     )
+    reserve_days: int = _setting(
+        30, _whole(0, 3650), "days that nobody else gets a name that was given up; 0 = none"
+    )
     registration: str = _setting(
         "open",
         _choice("open", "invite", "closed"),

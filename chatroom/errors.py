@@ -13,7 +13,8 @@
     │       └── Unconfirmed  it may have been written, and may not last
     ├── Conflict             the record was changed by someone else since it was read
     │   ├── NameTaken        an account or a room with this name exists already
-    │   │   └── Lookalike    one exists that looks like it
+    │   │   ├── Lookalike    one exists that looks like it
+    │   │   └── NameReserved it was given up lately
     │   ├── InviteSpent      the invitation was used up or has run out
     │   └── LastSuperuser    the change would leave the room without a superuser
     └── Gone                 the peer has left, or its time to answer has run out
@@ -150,6 +151,10 @@ class Conflict(ChatroomError):
 
 class NameTaken(Conflict):
     """The name belongs to another account or room."""
+
+
+class NameReserved(NameTaken):
+    """The name was given up lately, and is reserved for a while."""
 
 
 class Lookalike(NameTaken):

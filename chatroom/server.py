@@ -87,7 +87,7 @@ class Server:
             self._flusher = Flusher()
             undo.callback(self._flusher.close)
             throttles = Throttles(settings.login_rate, settings.registrations_per_address)
-            self.accounts = Accounts(self.engine, self._passwords, throttles)
+            self.accounts = Accounts(self.engine, self._passwords, throttles, settings.reserve_days)
             self._sanctions = Sanctions(self.engine)
             self._directory = Directory(self.engine, settings.rooms, limits=settings)
             self.services = Services(
@@ -340,7 +340,7 @@ def _carry_out(arguments: argparse.Namespace, settings: config.Settings) -> int:
         passwords = Passwords(settings.scrypt_n, 0)
         parts.callback(passwords.close)
         engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
-        accounts = Accounts(engine, passwords)
+        accounts = Accounts(engine, passwords, reserve_days=settings.reserve_days)
         if arguments.command in operator.INVITE_COMMANDS:
             host, tls = _public_host(settings), _tls(settings)
             return operator.invite(

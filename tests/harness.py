@@ -24,12 +24,14 @@ PASSWORD = "correct horse"
 QUICK = {
     "CHATROOM_SCRYPT_N": "2",
     "CHATROOM_MESSAGE_RATE": "0",
+    "CHATROOM_RESERVE_DAYS": "0",
     "CHATROOM_LOGIN_RATE": "0",
     "CHATROOM_REGISTRATIONS_PER_ADDRESS": "0",
     "CHATROOM_UNAUTHENTICATED": "0",
     "CHATROOM_UNAUTHENTICATED_PER_ADDRESS": "0",
 }
-"""Settings of a test that is not about the cost of a password, the doors, nor the rates."""
+"""Settings of a test that is not about the cost of a password, the doors,
+the rates, nor names that rest."""
 
 
 def no_engine(folder: Path) -> str:

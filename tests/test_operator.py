@@ -76,6 +76,7 @@ SUB_COMMANDS = [
     ("reset-password", "ann", "--password-stdin"),
     ("reset-code", "ann"),
     ("rename-user", "ann", "bob"),
+    ("free-name", "ann"),
     ("delete-user", "ann", "--yes"),
     ("list-users",),
     ("migrate", "--to", "redis://127.0.0.1:1/0"),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from chatroom.accounts.departures import Departures, refused_name
 from chatroom.accounts.invites import spent
 from chatroom.accounts.passwords import Passwords, prepared
 from chatroom.accounts.throttles import Throttles
@@ -17,12 +18,12 @@ from chatroom.errors import (
     Conflict,
     InviteSpent,
     LastSuperuser,
-    Lookalike,
     NameTaken,
     StoreError,
     UserError,
 )
-from chatroom.names import LOOKS_LIKE, check_name
+from chatroom.names import check_name, fold
+from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Audit
 from chatroom.text import check_new_password
@@ -45,12 +46,18 @@ class Accounts:
     :param engine: where accounts are kept.
     :param passwords: makes and checks their hashes.
     :param throttles: make who has failed wait; an operator's command needs none.
+    :param reserve_days: days for which nobody else gets a name that was given up.
     """
 
     def __init__(
-        self, engine: Engine, passwords: Passwords, throttles: Throttles | None = None
+        self,
+        engine: Engine,
+        passwords: Passwords,
+        throttles: Throttles | None = None,
+        reserve_days: int = 0,
     ) -> None:
         self._engine = engine
+        self._departures = Departures(engine, reserve_days)
         self._passwords = passwords
         self.throttles = throttles or Throttles(0, 0)
         self._claim_lock = threading.Lock()  # one claim at a time; guards _claim
@@ -59,6 +66,14 @@ class Accounts:
     def is_taken(self, name: str) -> bool:
         """Tell whether somebody has this name already."""
         return self._engine.load_account(name) is not None
+
+    def check_free(self, name: str) -> None:
+        """Look whether somebody new may have this name. :raises UserError: says why not."""
+        check_name(name)
+        try:
+            self._engine.check_free(name)
+        except NameTaken as error:
+            raise refused_name(error) from None
 
     def find(self, name: str) -> Account:
         """Return the account of this name. :raises UserError: there is none."""
@@ -92,7 +107,7 @@ class Accounts:
         check_new_password(prepared(password))
         if address:
             self.throttles.register(address)
-        return self.adopt(name, password, grant, invite, check)
+        return self.adopt(name, password, grant, invite, check, address)
 
     def adopt(
         self,
@@ -101,6 +116,7 @@ class Accounts:
         grant: int = NORMAL,
         invite: bytes = b"",
         check: Callable[[], object] | None = None,
+        address: str = "",
     ) -> Account:
         """Like :meth:`register`, for a password that an older program accepted."""
         hashed = self._passwords.in_turn(lambda: self._passwords.hash(password))
@@ -109,14 +125,18 @@ class Accounts:
         account = Account(
             id=secrets.token_hex(16), name=name, grant=grant, password=hashed, created=time.time()
         )
+        found = self._departures.find(name, address)
+        imposed = self._departures.impose(account, found)
         try:
             saved = self._engine.save_account(account, invite)
-        except Lookalike:
-            raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
-        except NameTaken:
-            raise UserError("That name is taken. Choose another one.", Code.NAME_TAKEN) from None
-        except InviteSpent:
-            raise spent() from None
+        except Exception as error:
+            self._departures.take_back(imposed)
+            if isinstance(error, NameTaken):
+                raise refused_name(error) from None
+            if isinstance(error, InviteSpent):
+                raise spent() from None
+            raise
+        self._departures.be_ignored(saved, found)
         _log.info("registered account=%s name=%s grant=%d", saved.id, name, grant)
         return saved
 
@@ -234,12 +254,11 @@ class Accounts:
         """
         check_name(name)
         act = by.did(f"renamed {account.name} to {name}", account.id)
+        left = self._departures.of_renamed(account) if fold(name) != fold(account.name) else None
         try:
-            self._change(account.id, lambda current: replace(current, name=name), act)
-        except Lookalike:
-            raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
-        except NameTaken:
-            raise UserError("That name is taken. Choose another one.", Code.NAME_TAKEN) from None
+            self._change(account.id, lambda current: replace(current, name=name), act, left)
+        except NameTaken as error:
+            raise refused_name(error) from None
         _log.info("renamed account=%s name=%s by=%s", account.id, name, by.name)
 
     def set_grant(self, account: Account, grant: int, by: Actor) -> None:
@@ -286,20 +305,22 @@ class Accounts:
 
         return self._change(account.id, change)
 
-    def delete(self, account: Account, by: Actor, box: str = "") -> None:
+    def delete(self, account: Account, by: Actor, box: str = "", network: str = "") -> None:
         """Delete an account for good, with its places, tickets and sanctions; its sessions end.
 
         :param box: the log that is its mailbox: nothing is put there any more once it was dropped.
+        :param network: what counts as one address, where it is done; empty: by an operator.
         :raises UserError: nobody would be left to administer the room.
         :raises StoreError: it could not be written; nothing was changed.
         """
         act = f"deleted the account {account.name}"
+        left = self._departures.of_deleted(account, network)
         while True:
             current = self._engine.load_account_by_id(account.id)
             if current is None:
                 return
             try:
-                self._engine.delete_account(current, by.did(act, account.id), box)
+                self._engine.delete_account(current, by.did(act, account.id), box, left)
                 break
             except LastSuperuser:
                 raise UserError(LAST_SUPERUSER) from None
@@ -350,6 +371,7 @@ class Accounts:
         account_id: str,
         change: Callable[[Account], Account],
         act: Audit | None = None,
+        left: Departed | None = None,
     ) -> Account:
         """Load, change, compare-and-set; again when somebody else was faster."""
         while True:
@@ -358,7 +380,7 @@ class Accounts:
                 raise UserError("That account is gone.")
             try:
                 changed = change(account)
-                return self._engine.save_account(changed, act=act)
+                return self._engine.save_account(changed, act=act, left=left)
             except (LastSuperuser, NameTaken):
                 raise
             except Conflict:

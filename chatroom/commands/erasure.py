@@ -35,7 +35,12 @@ def purge(engine: Engine, account: Account, since: float) -> int:
 
 
 def erase_account(
-    engine: Engine, accounts: Accounts, account: Account, by: Actor, ended: Callable[[], object]
+    engine: Engine,
+    accounts: Accounts,
+    account: Account,
+    by: Actor,
+    ended: Callable[[], object],
+    network: str = "",
 ) -> None:
     """Erase messages in rooms, mailbox and account of somebody; every session of it ends.
 
@@ -43,6 +48,7 @@ def erase_account(
     the right to post, at all nodes; what came between is erased after it.
 
     :param ended: returns when its sessions have ended and what they said is written.
+    :param network: what counts as one address, where it is done; empty: by an operator.
     :raises UserError: nobody would be left to administer the room.
     :raises Demoted: who does it is no superuser any more.
     :raises StoreError: not all of it could be written.
@@ -52,7 +58,7 @@ def erase_account(
         engine.erase(log, account.id)
     engine.drop(mailbox_of(account.id))
     _leave_rooms_without(engine, account.id)
-    accounts.delete(account, by, mailbox_of(account.id))
+    accounts.delete(account, by, mailbox_of(account.id), network)
     ended()
     for log in logs:
         engine.erase(log, account.id, since=began - _QUEUED_SECONDS)

@@ -51,7 +51,8 @@ def add_to(registry: Registry) -> None:
         try:
             engine_settled = partial(engine.settle, _SETTLE_SECONDS)
             by = context.actor._replace(id="")  # everybody may do it
-            erase_account(engine, context.services.accounts, account, by, engine_settled)
+            accounts, network = context.services.accounts, context.dialogue.network
+            erase_account(engine, accounts, account, by, engine_settled, network)
         except StoreError as error:
             _log.error("account not erased account=%s reason=%s", account.id, error)
             raise UserError(

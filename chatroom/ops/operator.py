@@ -70,6 +70,8 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
     command = add("delete-user", "erase an account and all its messages in the rooms for good")
     command.add_argument("user", metavar="NAME")
     command.add_argument("--yes", action="store_true", help="do not ask")
+    command = add("free-name", "let a name that was given up be taken again")
+    command.add_argument("user", metavar="NAME")
     add("list-users", "list all accounts")
     command = add("migrate", "move everything into Redis or Valkey; the server must be stopped")
     command.add_argument("--to", metavar="URL", required=True, help="as --engine takes it")
@@ -214,6 +216,11 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
                 _confirm(account)
             erase_account(engine, accounts, account, OPERATOR, _wait_until_seen)
             _show(f"{account.name} is deleted, and all its messages in the rooms.")
+        case "free-name":
+            name = arguments.user
+            if not engine.free_name(name, OPERATOR.did(f"freed the name {name}")):
+                raise UserError(f"The name {escape(name)} is not reserved.")
+            _show(f"The name {name} may be taken again.")
         case "list-users":
             rows = [(a.name, str(a.grant), minute(a.created)) for a in engine.accounts()]
             _show(table(("user", "grant", "since"), rows))

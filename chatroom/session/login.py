@@ -11,7 +11,6 @@ from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_code, shut_out_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.errors import ChatroomError, Code, Gone, StoreError, UserError
-from chatroom.names import check_name
 from chatroom.session.access import REGISTER, RESUME, Access
 from chatroom.session.dialogue import AccessAsked, Dialogue
 from chatroom.storage.records import SUPERUSER, Account, Sanction
@@ -234,10 +233,8 @@ class Login:
         while True:
             name = self._dialogue.ask("new-name", "Choose a user name:").strip()
             try:
-                check_name(name)
-                if not self._accounts.is_taken(name):
-                    return name
-                self._again(UserError("That name is taken. Choose another one.", Code.NAME_TAKEN))
+                self._accounts.check_free(name)
+                return name
             except UserError as error:
                 self._again(error)
 

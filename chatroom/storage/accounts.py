@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
 from chatroom.names import fold
-from chatroom.storage import controls, rooms, skeletons
+from chatroom.storage import controls, departed, rooms, skeletons
 from chatroom.storage.records import DELETED, IGNORES, SUPERUSER, Account, Control, standing_of
 from chatroom.storage.vault import Vault
 
@@ -58,6 +58,7 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
             )
         except sqlite3.IntegrityError:
             raise NameTaken(saved.name) from None
+        departed.check(connection, vault, saved.name, saved.id)
         skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
         kept = None
     else:
@@ -76,6 +77,7 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
         if changed.rowcount != 1:
             raise Conflict(f"The account of {saved.name} was changed meanwhile.")
         if kept is not None and kept.name != saved.name:
+            departed.check(connection, vault, saved.name, saved.id)
             skeletons.forget(connection, saved.id)
             skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
         if kept is None or kept.password_id != saved.password_id:
@@ -94,6 +96,15 @@ def control_of(saved: Account, before: Account | None) -> Control:
         same = replace(before, ignores=saved.ignores, version=saved.version)
         kind = IGNORES if same == saved else kind
     return Control(kind, saved.id, standing_of(saved))
+
+
+def check_free(connection: sqlite3.Connection, vault: Vault, name: str) -> None:
+    """Look whether a new account could have a name. :raises NameTaken: it could not."""
+    key = vault.index(fold(name))
+    if connection.execute("SELECT 1 FROM accounts WHERE name_key=?", (key,)).fetchone():
+        raise NameTaken(name)
+    departed.check(connection, vault, name, "")
+    skeletons.check(connection, vault, skeletons.PEOPLE, name)
 
 
 def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> None:

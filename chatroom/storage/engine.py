@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from chatroom.errors import Refusal
+from chatroom.storage.departure import Departed
 from chatroom.storage.records import (
     Account,
     Audit,
@@ -164,16 +165,18 @@ class Engine(Protocol):
         account: Account,
         invite: bytes = b"",
         act: Audit | None = None,
+        left: Departed | None = None,
     ) -> Account:
         """Save an account, compare-and-set on its version (0: a new one); return it as saved.
 
         :param invite: digest of the invitation that a new account uses up; empty: none.
         :param act: goes into the audit trail in the same transaction; here and below.
+        :param left: the name that it gives up, to be reserved.
 
         The change is durable, and its ``account`` control event has been handed out here, when
         this returns.
 
-        :raises NameTaken: another account has that name.
+        :raises NameTaken: another account has that name, or it is reserved for one that had it.
         :raises InviteSpent: the invitation does not hold any more.
         :raises LastSuperuser: the last superuser would be made a normal user.
         :raises Demoted: see ``write_audit``; whatever has an ``act`` may raise it.
@@ -187,15 +190,37 @@ class Engine(Protocol):
     def superusers(self) -> int:
         """Return the number of superusers."""
 
-    def delete_account(self, account: Account, act: Audit | None = None, box: str = "") -> None:
+    def delete_account(
+        self,
+        account: Account,
+        act: Audit | None = None,
+        box: str = "",
+        left: Departed | None = None,
+    ) -> None:
         """Delete an account with its places, tickets and sanctions; then as ``save_account``.
 
         When this returns, no post of it is taken any more, at whatever node, nor any for its
         mailbox once that was dropped.
 
         :param box: the log that is its mailbox.
+        :param left: what is remembered of it, beside its sanctions.
         :raises LastSuperuser: nobody would be left who may administer the room.
         """
+
+    def check_free(self, name: str) -> None:
+        """Look whether a new account could have this name now.
+
+        :raises NameTaken: it could not, as in :meth:`save_account`.
+        """
+
+    def departed(self, name: str, network: str) -> list[Departed]:
+        """Return who gave up this name, or an account at this network, and is not forgotten yet.
+
+        :param network: what counts as one address; empty: at none in particular.
+        """
+
+    def free_name(self, name: str, act: Audit | None = None) -> bool:
+        """Let a reserved name be taken again; False: it was not reserved."""
 
     # -- rooms, places, tickets, audit --------------------------------------------------------
 

@@ -131,13 +131,26 @@ _STEPS = (
         SELECT log, session, x'', last || ' ', used FROM last_numbers;
     DROP TABLE last_numbers;
     """,
+    """
+    CREATE TABLE departed (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name_key BLOB NOT NULL,
+        network_key BLOB NOT NULL,
+        account TEXT NOT NULL,
+        until REAL NOT NULL,
+        sealed BLOB NOT NULL
+    );
+    CREATE INDEX departed_name ON departed (name_key);
+    CREATE INDEX departed_network ON departed (network_key);
+    CREATE INDEX departed_until ON departed (until);
+    """,
 )
 VERSION = len(_STEPS)
 _CHECKED_WHOLE = 64 * 1024 * 1024
 """Bytes up to which a store is looked at as a whole when it is opened."""
 _CHECKED = (
     *("sqlite_sequence", "accounts", "sanctions", "controls", "logs"),
-    *("rooms", "places", "tickets", "audit", "invites", "skeletons"),
+    *("rooms", "places", "tickets", "audit", "invites", "skeletons", "departed"),
 )
 
 

@@ -27,6 +27,12 @@ def claim(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str
         db.execute("INSERT INTO skeletons (skeleton, rank, owner) VALUES (?,0,?)", (key, owner))
 
 
+def check(db: sqlite3.Connection, vault: Vault, kind: str, name: str) -> None:
+    """Look whether a new name looks like one that is here. :raises Lookalike: it does."""
+    if any(_others(db, key) for key in keys(vault, kind, name)):
+        raise Lookalike(name)
+
+
 def admit(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str = "") -> None:
     """Keep how an old name looks, also when another one looks like it."""
     for key in keys(vault, kind, name):

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from chatroom.storage import accounts as rows
 from chatroom.storage import audit as trail
-from chatroom.storage import controls, invites, rooms, sanctions, schema
+from chatroom.storage import controls, departed, invites, rooms, sanctions, schema
+from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.history import History
 from chatroom.storage.logs import Logs
@@ -123,6 +124,10 @@ class SqliteEngine:
 
     # -- only for a move to another engine ------------------------------------------------------
 
+    def all_departed(self) -> list[Departed]:
+        """Return everybody who has given up a name and is not forgotten yet, the oldest first."""
+        return self._read(lambda db: departed.load_all(db, self._vault))
+
     def tickets(self) -> list[Ticket]:
         """Return the tickets that hold."""
         return self._read(lambda db: rooms.load_tickets(db, self._vault))
@@ -208,16 +213,37 @@ class SqliteEngine:
         account: Account,
         invite: bytes = b"",
         act: Audit | None = None,
+        left: Departed | None = None,
     ) -> Account:
         def job(db: sqlite3.Connection) -> Account:
             if invite:
                 invites.use(db, self._vault, invite)
+            if left is not None:
+                departed.save(db, self._vault, left)
             return rows.save(db, self._vault, account)
 
         return self._act(act, job)
 
-    def delete_account(self, account: Account, act: Audit | None = None, box: str = "") -> None:
+    def check_free(self, name: str) -> None:
+        self._read(lambda db: rows.check_free(db, self._vault, name))
+
+    def departed(self, name: str, network: str) -> list[Departed]:
+        return self._read(lambda db: departed.find(db, self._vault, name, network))
+
+    def free_name(self, name: str, act: Audit | None = None) -> bool:
+        return self._act(act, lambda db: departed.free(db, self._vault, name))
+
+    def delete_account(
+        self,
+        account: Account,
+        act: Audit | None = None,
+        box: str = "",
+        left: Departed | None = None,
+    ) -> None:
         def job(db: sqlite3.Connection) -> None:
+            if left is not None:
+                held = sanctions.load(db, self._vault, account.id)
+                departed.save(db, self._vault, departed.with_sanctions(left, held))
             rows.delete(db, self._vault, account)
             if box:
                 self._logs.close(db, box)

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from chatroom.errors import Conflict, Damaged, LastSuperuser, Lookalike, NameTaken
+from chatroom.errors import Conflict, Damaged, LastSuperuser, Lookalike, NameReserved, NameTaken
+from chatroom.storage.departure import Departed
 from chatroom.storage.records import (
     KICK,
+    MUTE,
     NORMAL,
     SUPERUSER,
     Account,
@@ -96,6 +98,7 @@ def old_store(folder: Path, *names: str, kicked: str = "") -> None:
         db.execute("DROP TABLE skeletons")
         db.execute("DROP TABLE invites")
         db.execute("ALTER TABLE controls DROP COLUMN sealed")
+        db.execute("DROP TABLE departed")
         db.execute("PRAGMA user_version=2")
     db.close()
 
@@ -339,3 +342,48 @@ def test_no_name_password_or_reason_stands_in_clear_in_the_files(engine: Any, fo
     assert b"create table" in content
     for word in ("clementine", "bartholomew", "insults", secret.lower(), "confession"):
         assert word.encode() not in content
+
+
+def test_who_goes_is_remembered_by_name_and_network_and_the_name_is_reserved(
+    engine: Any,
+) -> None:
+    now = time.time()
+    ann = engine.save_account(account("Ann"))
+    mute = engine.save_sanction(Sanction(MUTE, ann.id, "Ann", "boss", "loud", now, now + 7200))
+    gone = Departed(ann.id, "Ann", "192.0.2.7", now, now + 3600, now + 3600, (), ("id-bob",))
+    engine.delete_account(ann, left=gone)
+    assert engine.sanctions(ann.id) == []
+    for found in (
+        engine.departed("ANN", ""),
+        engine.departed("other", "192.0.2.7"),
+        engine.departed("ann", "192.0.2.8"),
+    ):
+        (one,) = found
+        assert (one.name, one.ignored_by, one.until) == ("Ann", ("id-bob",), mute.until)
+        assert [(s.kind, s.by, s.reason, s.until) for s in one.sanctions] == [
+            (MUTE, "boss", "loud", mute.until)
+        ]
+    assert engine.departed("other", "192.0.2.8") == []
+    for name in ("ann", "ＡＮＮ"):
+        with pytest.raises(NameReserved):
+            engine.save_account(replace(account(name), id="id-other"))
+        with pytest.raises(NameReserved):
+            engine.check_free(name)
+    bob = engine.save_account(account("bob"))
+    with pytest.raises(NameReserved):
+        engine.save_account(replace(bob, name="ann"))
+    renamed = engine.save_account(
+        replace(bob, name="rob"), left=replace(gone, account_id=bob.id, name="bob")
+    )
+    with pytest.raises(NameReserved):
+        engine.check_free("bob")
+    assert engine.save_account(replace(renamed, name="bob")).name == "bob"
+    assert engine.free_name("aNN")
+    assert not engine.free_name("ann")
+    engine.check_free("ann")
+    assert engine.departed("ann", "")[0].sanctions
+    engine.save_account(replace(account("ann"), id="id-other"))
+    with pytest.raises(NameTaken):
+        engine.check_free("ann")
+    with pytest.raises(Lookalike):
+        engine.check_free("b0b")

@@ -7,7 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from chatroom.storage import departed as departed_rows
 from chatroom.storage import rooms as room_rows
+from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.records import (
     CLOSED,
@@ -23,7 +25,7 @@ from chatroom.storage.records import (
     Sanction,
     Ticket,
 )
-from chatroom.storage.redis import address, orders, people
+from chatroom.storage.redis import address, departed, orders, people
 from chatroom.storage.redis import places as saved_places
 from chatroom.storage.redis.doorbell import Doorbell
 from chatroom.storage.redis.logs import Logs
@@ -126,10 +128,13 @@ class RedisEngine:
         account: Account,
         invite: bytes = b"",
         act: Audit | None = None,
+        left: Departed | None = None,
     ) -> Account:
         def job(change: Transaction) -> Account:
             if invite:
                 people.use_invite(change, self._vault, invite)
+            if left is not None:
+                departed.save(change, self._vault, left)
             return people.save(change, self._vault, account)
 
         return self._act(act, job)
@@ -140,8 +145,26 @@ class RedisEngine:
     def superusers(self) -> int:
         return people.superusers(self._store, self._vault)
 
-    def delete_account(self, account: Account, act: Audit | None = None, box: str = "") -> None:
+    def check_free(self, name: str) -> None:
+        people.check_free(Transaction(self._store, self._vault), self._vault, name)
+
+    def departed(self, name: str, network: str) -> list[Departed]:
+        return departed.find(Transaction(self._store, self._vault), self._vault, name, network)
+
+    def free_name(self, name: str, act: Audit | None = None) -> bool:
+        return self._act(act, lambda change: departed.free(change, self._vault, name))
+
+    def delete_account(
+        self,
+        account: Account,
+        act: Audit | None = None,
+        box: str = "",
+        left: Departed | None = None,
+    ) -> None:
         def job(change: Transaction) -> None:
+            if left is not None:
+                held = orders.load_sanctions(self._store, self._vault, account.id)
+                departed.save(change, self._vault, departed_rows.with_sanctions(left, held))
             orders.forget_sanctions(change, account.id)
             people.delete(change, account)
             until = time.time() + GONE_SECONDS

@@ -16,10 +16,11 @@ from tqdm import tqdm
 
 from chatroom.errors import StoreError
 from chatroom.storage import rooms as room_rows
+from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Engine
 from chatroom.storage.numbers import Numbers
 from chatroom.storage.records import REMOVED, Post, Ticket
-from chatroom.storage.redis import address, entries, orders, people, scripts
+from chatroom.storage.redis import address, departed, entries, orders, people, scripts
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.store import META, MOVING, Store
 from chatroom.storage.redis.transaction import NUMBERS, Transaction
@@ -34,6 +35,8 @@ class Source(Engine, Protocol):
     """An engine that can tell all that it keeps."""
 
     def tickets(self) -> list[Ticket]: ...
+
+    def all_departed(self) -> list[Departed]: ...
 
     def sessions(self, log: str) -> list[tuple[bytes, bytes, str, float]]: ...
 
@@ -142,6 +145,10 @@ class _Move:
             if room.name not in known:
                 fresh = replace(room, version=0)
                 self._commit(orders.save_room, fresh)
+        for left in self._source.all_departed():
+            there = departed.find(Transaction(self._store, self._vault), self._vault, left.name, "")
+            if left not in there:
+                self._commit(departed.save, left)
         invites = {one.number for one in people.load_invites(self._store, self._vault)}
         for invite in self._source.invites():
             if invite.number not in invites:

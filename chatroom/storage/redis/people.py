@@ -30,6 +30,7 @@ from chatroom.storage.records import (
     Invite,
     Ticket,
 )
+from chatroom.storage.redis import departed
 from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.store import Store
 from chatroom.storage.redis.transaction import Transaction
@@ -142,6 +143,7 @@ def save(
         except Damaged:
             old = None  # nobody can tell what it was: its tickets go
     if account.version == 0 or (old is not None and old.name != saved.name):
+        departed.check(change, vault, saved.name, saved.id)
         _forget_names(change, saved.id)
         _claim(change, vault, saved, name, may_look_alike)
     if account.version and (old is None or old.password_id != saved.password_id):
@@ -151,6 +153,16 @@ def save(
     change.put(ACCOUNTS, saved.id, head + rows.seal(vault, saved))
     change.tell(rows.control_of(saved, old))
     return saved
+
+
+def check_free(change: Transaction, vault: Vault, name: str) -> None:
+    """See ``Engine.check_free``."""
+    if change.get(NAMES, vault.index(fold(name)).hex()) is not None:
+        raise NameTaken(name)
+    departed.check(change, vault, name, "")
+    looks = skeletons.keys(vault, skeletons.PEOPLE, name)
+    if any(change.get(LOOKS, look.hex()) is not None for look in looks):
+        raise Lookalike(name)
 
 
 def delete(change: Transaction, account: Account) -> None:

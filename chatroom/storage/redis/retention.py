@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.belief import WALL
-from chatroom.storage.redis import bars, entries, scripts
+from chatroom.storage.redis import bars, departed, entries, scripts
 from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.entries import Keys
 from chatroom.storage.redis.store import BUCKETS, Store
@@ -72,6 +72,7 @@ class Retention:
             except Damaged as error:
                 _log.error("log damaged reason=%s", error)
         bars.forget_ended(self._store, now)
+        departed.forget_old(self._store, now)
         self._shrink()
 
     def _logs(self) -> Iterator[Keys]:
