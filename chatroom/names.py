@@ -98,6 +98,11 @@ def check_name(name: str, reserved: Iterable[str] = RESERVED) -> str:
     return name
 
 
+def log_name(typed: str) -> str:
+    """Return what was typed as a name, for the log; ``?`` when it is none (a password?)."""
+    return typed if 1 <= len(typed) <= NAME_LONGEST and _has_name_characters(typed) else "?"
+
+
 def _has_name_characters(name: str) -> bool:
     if clean_line(name) != name:
         return False

@@ -145,6 +145,7 @@ class Server:
         self.tls.look()
         while not select.select([self._wait_fd], [], [], LOOK_SECONDS)[0]:
             self.tls.look()
+            logs.tell_spared()
 
     def catch_signals(self) -> None:
         """Let SIGTERM, SIGINT and SIGHUP stop the server; the main thread only."""

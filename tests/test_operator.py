@@ -39,10 +39,17 @@ def test_all_accounts_are_listed(server: ServerProcess) -> None:
     server.add_user("Ann", superuser=True)
     server.add_user("bob")
     lines = server.operate("list-users").stdout.splitlines()
-    assert lines[0].split() == ["user", "grant", "since"]
-    assert re.fullmatch(r"Ann +0 +\d{4}-\d\d-\d\d \d\d:\d\d", lines[1])
-    assert re.fullmatch(r"bob +1 +\d{4}-\d\d-\d\d \d\d:\d\d", lines[2])
+    assert re.split(" {2,}", lines[0]) == ["user", "grant", "since", "last here", "id"]
+    when = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+    ann = re.fullmatch(rf"Ann +0 +{when} +never +([0-9a-f]{{32}})", lines[1])
+    assert ann
+    assert re.fullmatch(rf"bob +1 +{when} +never +[0-9a-f]{{32}}", lines[2])
     assert not any(PASSWORD in line for line in [*lines, server.log()])
+    server.join("Ann")
+    server.stop()
+    assert f"logged in account={ann[1]} name=Ann address=127.0.0.1" in server.log()
+    lines = server.operate("list-users").stdout.splitlines()
+    assert re.fullmatch(rf"Ann +0 +{when} +{when} +{ann[1]}", lines[1])
 
 
 def test_flags_may_stand_before_and_after_the_name(tmp_path: Path) -> None:
@@ -182,6 +189,10 @@ def old_file(*records: str | bytes, passphrase: str = "old secret") -> bytes:
     return b"+$&$&+".join(sealed)
 
 
+def ids_of(server: ServerProcess) -> list[str]:
+    return [line.split()[-1] for line in server.operate("list-users").stdout.splitlines()]
+
+
 def test_an_old_file_is_imported_and_its_people_log_in(server: ServerProcess) -> None:
     file = server.folder / "users_credentials.enc"
     file.write_bytes(
@@ -213,10 +224,10 @@ def test_an_old_file_is_imported_and_its_people_log_in(server: ServerProcess) ->
         peer.send("n", name, password)
         peer.until(f"Welcome, {name}")
         assert "superusers only" in peer.answer_to("/viewkickusers")
-    before = server.operate("list-users").stdout
+    before = ids_of(server)
     again = server.operate(*words)
     assert again.stdout.startswith("Imported 0 accounts; 3 were here already; 5 not taken.")
-    assert server.operate("list-users").stdout == before
+    assert ids_of(server) == before
     assert all(word not in server.log() for word in ("old secret", "with;semi", "forged"))
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from chatroom.accounts.departures import Departures, refused_name
 from chatroom.accounts.invites import spent
 from chatroom.accounts.passwords import Passwords, prepared
-from chatroom.accounts.throttles import Throttles
+from chatroom.accounts.throttles import Throttles, logged
 from chatroom.errors import (
     Code,
     Conflict,
@@ -23,6 +23,7 @@ from chatroom.errors import (
     UserError,
 )
 from chatroom.names import check_name, fold
+from chatroom.ops.logs import FEW
 from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Audit
@@ -106,7 +107,8 @@ class Accounts:
         check_name(name)
         check_new_password(prepared(password))
         if address:
-            self.throttles.register(address)
+            with logged("registration", name, address):
+                self.throttles.register(address)
         return self.adopt(name, password, grant, invite, check, address)
 
     def adopt(
@@ -137,7 +139,7 @@ class Accounts:
                 raise spent() from None
             raise
         self._departures.be_ignored(saved, found)
-        _log.info("registered account=%s name=%s grant=%d", saved.id, name, grant)
+        _log.info("registered %s grant=%d", saved.ident, grant)
         return saved
 
     def log_in(
@@ -158,7 +160,8 @@ class Accounts:
         :raises Throttled: too many failures; no password was looked at.
         :raises TooManyLogins: too many wait for a password hash.
         """
-        attempt = self.throttles.begin(address, name, is_patient, lambda: pause(0.0))
+        with logged("login", name, address):
+            attempt = self.throttles.begin(address, name, is_patient, lambda: pause(0.0))
         try:
             if attempt.wait:
                 pause(attempt.wait)
@@ -189,7 +192,7 @@ class Accounts:
                 hashed = self._passwords.hash(password) | {"id": account.password_id}
                 account = self._engine.save_account(replace(account, password=hashed))
             except (Conflict, StoreError) as error:  # the next login tries again
-                _log.info("rehash put off account=%s reason=%s", account.id, error)
+                _log.info("rehash put off %s reason=%s", account.ident, error, extra=FEW)
         return account
 
     def set_password(
@@ -227,9 +230,7 @@ class Accounts:
             return replace(account, password=hashed, reset=None)
 
         changed = self._change(account_id, change)
-        _log.info(
-            "password changed account=%s name=%s by_code=%s", account_id, changed.name, bool(code)
-        )
+        _log.info("password changed %s by_code=%s", changed.ident, bool(code))
         return changed
 
     def issue_reset(self, account: Account, by: Actor) -> str:
@@ -244,7 +245,7 @@ class Accounts:
         reset = {"digest": _digest(code), "until": time.time() + RESET_SECONDS}
         act = by.did(f"made a reset code for {account.name}", account.id)
         self._change(account.id, lambda current: replace(current, reset=reset), act)
-        _log.info("reset code made account=%s by=%s", account.id, by.name)
+        _log.info("reset code made %s by=%s", account.ident, by.name)
         return code
 
     def rename(self, account: Account, name: str, by: Actor) -> None:
@@ -259,7 +260,7 @@ class Accounts:
             self._change(account.id, lambda current: replace(current, name=name), act, left)
         except NameTaken as error:
             raise refused_name(error) from None
-        _log.info("renamed account=%s name=%s by=%s", account.id, name, by.name)
+        _log.info("renamed %s new=%s by=%s", account.ident, name, by.name)
 
     def set_grant(self, account: Account, grant: int, by: Actor) -> None:
         """Make somebody a superuser (0) or a normal user (1).
@@ -275,7 +276,7 @@ class Accounts:
             raise UserError(
                 f"{account.name} is the last superuser. Make somebody else a superuser first."
             ) from None
-        _log.info("grant changed account=%s grant=%d by=%s", account.id, grant, by.name)
+        _log.info("grant changed %s grant=%d by=%s", account.ident, grant, by.name)
 
     def ignore(self, account: Account, other: Account) -> Account:
         """Let somebody see nothing more of somebody else; return the account as it is then.
@@ -326,7 +327,7 @@ class Accounts:
                 raise UserError(LAST_SUPERUSER) from None
             except Conflict:
                 continue
-        _log.info("deleted account=%s", account.id)
+        _log.info("deleted %s by=%s", account.ident, by.name)
 
     def audit(self, entry: Audit) -> None:
         """Add to the audit trail what is about to be done outside of a transaction.
@@ -354,7 +355,7 @@ class Accounts:
         with self._claim_lock:
             right = hmac.compare_digest(self._claim.encode(), code.encode("utf-8", "replace"))
             if not right or not self._claim or self._engine.superusers():
-                _log.warning("claim refused account=%s", account.id)
+                _log.warning("claim refused %s", account.ident, extra={"few": account.id})
                 raise UserError(
                     "That code is not valid. It is printed where the server was started, as long "
                     "as there is no superuser."

@@ -83,7 +83,7 @@ class Departures:
         for one in longest.values():
             fresh = replace(one, target=account.id, name=account.name, number=0)
             imposed.append(self._engine.save_sanction(fresh))
-            _log.info("%s inherited account=%s", one.kind, account.id)
+            _log.info("%s inherited %s", one.kind, account.ident)
         return imposed
 
     def take_back(self, imposed: list[Sanction]) -> None:
@@ -100,9 +100,7 @@ class Departures:
             try:
                 self._let_ignore(account_id, account.id)
             except ChatroomError as error:
-                _log.warning(
-                    "not ignored by=%s account=%s reason=%s", account_id, account.id, error
-                )
+                _log.warning("not ignored by=%s %s reason=%s", account_id, account.ident, error)
 
     def _let_ignore(self, account_id: str, other_id: str) -> None:
         while (one := self._engine.load_account_by_id(account_id)) is not None:

@@ -9,17 +9,22 @@ right password all get in. For a name alone a try counts from its start, and is 
 succeeds: that only delays.
 """
 
+import contextlib
+import logging
 import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.errors import Code, UserError
-from chatroom.names import fold
+from chatroom.names import fold, log_name
+from chatroom.ops.logs import FEW
 from chatroom.text import duration
+
+_log = logging.getLogger(__name__)
 
 _FORGET_SECONDS = 900.0
 """Without a failure for so long, all earlier ones are forgotten."""
@@ -48,6 +53,23 @@ class Throttled(UserError):
     """Too many failures: the sentence says how long to wait. No password was looked at."""
 
     code = Code.THROTTLED
+
+
+@contextlib.contextmanager
+def logged(what: str, name: str, address: str) -> Iterator[None]:
+    """Write a line into the log when what is done inside is throttled.
+
+    :param what: was tried.
+    :param name: as it was typed.
+    """
+    try:
+        yield
+    except Throttled as error:
+        wait, shown = error.fields.get("wait"), log_name(name)
+        _log.warning(
+            "%s throttled name=%s address=%s wait=%s", what, shown, address, wait, extra=FEW
+        )
+        raise
 
 
 class Attempt(NamedTuple):

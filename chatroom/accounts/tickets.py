@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from chatroom.accounts.sanctions import shut_out
 from chatroom.errors import Code, StoreError, UserError
+from chatroom.ops.logs import FEW
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import USED_SECONDS, Account, Sanction, Ticket
 
@@ -53,7 +54,7 @@ class Tickets:
                 tickets.append(replace(kept, until=min(kept.until, time.time() + USED_SECONDS)))
             return (ticket, until) if self._keep(tickets, account.id, account.password_id) else None
         except StoreError as error:  # full disk: people come in all the same
-            _log.error("no ticket account=%s reason=%s", account.id, error)
+            _log.error("no ticket %s reason=%s", account.ident, error, extra=FEW)
             return None
 
     def prolong(self, account_id: str, password_id: str, digest: bytes) -> None:
@@ -69,7 +70,7 @@ class Tickets:
         try:
             self._keep([ticket], account_id, password_id)
         except StoreError as error:
-            _log.error("ticket not prolonged account=%s reason=%s", account_id, error)
+            _log.error("ticket not prolonged account=%s reason=%s", account_id, error, extra=FEW)
 
     def _keep(self, tickets: Sequence[Ticket], account_id: str, password_id: str) -> bool:
         self._engine.save_tickets(tickets)

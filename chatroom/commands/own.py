@@ -1,5 +1,6 @@
 """Commands about one's own account: the password, and claiming a new server."""
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -7,6 +8,8 @@ from chatroom.accounts.tickets import digest_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
 from chatroom.storage.records import Account
+
+_log = logging.getLogger(__name__)
 
 WRONG_ANSWERS = 5
 """Wrong answers to the questions of one command that are asked again; the next one ends it."""
@@ -129,5 +132,11 @@ class Questions:
         password = self.answer("old-password", text, secret=True)
         found = services.accounts.log_in(own.name, password, network, services.stopping.wait)
         if found is None or found.id != own.id:
+            _log.info(
+                "wrong password %s command=%s",
+                own.ident,
+                self._context.command,
+                extra={"few": own.id},
+            )
             raise UserError("That is not your password.", Code.WRONG_PASSWORD)
         return found

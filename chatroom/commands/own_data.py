@@ -54,7 +54,7 @@ def add_to(registry: Registry) -> None:
             accounts, network = context.services.accounts, context.dialogue.network
             erase_account(engine, accounts, account, by, engine_settled, network)
         except StoreError as error:
-            _log.error("account not erased account=%s reason=%s", account.id, error)
+            _log.error("account not erased %s reason=%s", account.ident, error)
             raise UserError(
                 "Not all of it could be erased just now. Type /deleteaccount again later."
             ) from None

@@ -297,7 +297,7 @@ class Registry:
             _check_muted(command, context, values)
             # Superusers' acts are told apart in the log; what they name is never a message.
             if command.grant == SUPERUSER:
-                _log.info("command=%s account=%s", command.name, context.account.id)
+                _log.info("command=%s %s", command.name, context.account.ident)
             command.handler(context, *values)
         except UserError as error:
             context.refuse(str(error), error.code, **error.fields)

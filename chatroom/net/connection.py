@@ -33,12 +33,20 @@ _PLAIN_SECONDS = 0.3
 """Where plain text is allowed: who says nothing for so long is greeted in plain."""
 _HANDSHAKE_SECONDS = 10.0
 _TLS_HANDSHAKE = b"\x16"  # the first byte of a TLS connection (RFC 8446, section 5.1)
+_NOT_TRUSTED = ("TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_CERTIFICATE_UNKNOWN")
 _PLAIN_REFUSED = (
     b"This server speaks TLS only: use chatroom_client.py, or openssl s_client -quiet -connect.\n"
 )
 _HEADER_REFUSED = (
     b"Connections from your address must begin with a PROXY header (the setting --proxy-from).\n"
 )
+
+
+class OnlyLooked(Gone):
+    """A client that asks its system's authorities first does not trust a self-made certificate.
+
+    Our own client then takes the certificate's fingerprint by a second connection.
+    """
 
 
 class Keeper(Protocol):
@@ -191,7 +199,8 @@ class Connection:
             raise Gone("handshake too slow") from None
         except ssl.SSLError as error:
             self.outbox.offer(tunnel.last_words())
-            raise Gone(f"handshake failed: {error.reason}") from None
+            kind = OnlyLooked if error.reason in _NOT_TRUSTED else Gone
+            raise kind(f"handshake failed: {error.reason}") from None
         except OSError as error:
             raise Gone(error.strerror or "connection lost") from None
         self.outbox.dig(tunnel)

@@ -12,12 +12,13 @@ from collections.abc import Callable
 
 from chatroom.addresses import Range
 from chatroom.errors import Code, Gone
-from chatroom.net.connection import Connection
+from chatroom.net.connection import Connection, OnlyLooked
 from chatroom.net.doors import BUSY, CROWDED, NOT_YET, PASSING, Doors, network_of
 from chatroom.net.outbox import Flusher, Stripe
 from chatroom.net.port import LISTEN_FD
 from chatroom.net.proxy import is_balancer
 from chatroom.net.tls import Tls
+from chatroom.ops.logs import FEW
 from chatroom.protocol import encode
 
 _log = logging.getLogger(__name__)
@@ -235,7 +236,7 @@ class Listener:
             threading.Thread(target=self._live, args=(connection,), name="connection").start()
         except RuntimeError as error:
             self._forget(connection)
-            _log.error("no thread for a connection reason=%s", error)
+            _log.error("no thread for a connection reason=%s", error, extra=FEW)
             self._refuse(sock, address, BUSY)
 
     def _judge(self, address: str, network: str) -> tuple[str, Connection | None]:
@@ -269,7 +270,8 @@ class Listener:
         stripe.members -= 1
 
     def _refuse(self, sock: socket.socket, address: str, sentence: str) -> None:
-        _log.warning("refused address=%s reason=%s", address, self._why(address, sentence))
+        why = self._why(address, sentence)
+        _log.warning("refused address=%s reason=%s", address, why, extra=FEW)
         with sock:
             sock.setblocking(False)
             try:
@@ -330,10 +332,12 @@ class Listener:
             is_near = ipaddress.ip_address(address).is_loopback
             connection.open(self._tls, self._allows_plain or is_near)
             self._serve(connection)
+        except OnlyLooked:
+            pass
         except Gone as reason:
-            _log.info("not served address=%s reason=%s", connection.address, reason)
+            _log.info("not served address=%s reason=%s", connection.address, reason, extra=FEW)
         except Exception:
-            _log.exception("session failed address=%s", connection.address)
+            _log.exception("session failed address=%s", connection.address, extra=FEW)
             connection.outbox.finish(b"Something went wrong here. Please connect again.\n")
         finally:
             try:

@@ -15,7 +15,7 @@ from chatroom.commands.audit import AUDIT_SHOWN, audit_table
 from chatroom.commands.erasure import erase_account
 from chatroom.commands.invites import invite_table
 from chatroom.commands.moderation import reset_sentence
-from chatroom.errors import StartError, UserError
+from chatroom.errors import Damaged, StartError, UserError
 from chatroom.names import check_name
 from chatroom.storage import keyring_copy, keys, legacy, vault
 from chatroom.storage.engine import LOOK_SECONDS, Engine
@@ -222,8 +222,11 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
                 raise UserError(f"The name {escape(name)} is not reserved.")
             _show(f"The name {name} may be taken again.")
         case "list-users":
-            rows = [(a.name, str(a.grant), minute(a.created)) for a in engine.accounts()]
-            _show(table(("user", "grant", "since"), rows))
+            rows = [
+                (a.name, str(a.grant), minute(a.created), _last_here(engine, a), a.id)
+                for a in engine.accounts()
+            ]
+            _show(table(("user", "grant", "since", "last here", "id"), rows))
         case "audit":
             _show(audit_table(engine.audit(arguments.last)))
         case "lockdown":
@@ -239,6 +242,14 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
 def _show(text: str) -> None:
     """Print what may hold words of people; they are clean, or were kept by an older version."""
     print(clean_text(text))
+
+
+def _last_here(engine: Engine, account: Account) -> str:
+    try:
+        places = engine.load_places(account.id)
+    except Damaged:
+        return "?"
+    return minute(places.seen) if places else "never"
 
 
 def _find(accounts: Accounts, name: str) -> Account:

@@ -102,9 +102,7 @@ class Busy:
         try:
             self.end(person)
         except StoreError as error:
-            _log.error(
-                "busy goes on, tried again later account=%s reason=%s", person.account.id, error
-            )
+            _log.error("busy goes on, tried again later %s reason=%s", person.account.ident, error)
             with self._lock:
                 if person.busy_until == until:
                     again = partial(self._run_out, person, until)

@@ -11,6 +11,8 @@ from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_code, shut_out_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.errors import ChatroomError, Code, Gone, StoreError, UserError
+from chatroom.names import log_name
+from chatroom.ops.logs import FEW
 from chatroom.session.access import REGISTER, RESUME, Access
 from chatroom.session.dialogue import AccessAsked, Dialogue
 from chatroom.storage.records import SUPERUSER, Account, Sanction
@@ -91,7 +93,7 @@ class Login:
                 if account is not None:
                     return Entry(account, access)
         except StoreError as error:
-            _log.error("login failed reason=%s", error)
+            _log.error("login failed reason=%s", error, extra=FEW)
             raise GivenUp(
                 "The accounts cannot be used just now. Tell the operator.", code=Code.NOT_KEPT
             ) from None
@@ -179,14 +181,19 @@ class Login:
     def _redeem(self, ticket: str) -> Account:
         # One that does not hold is no failure: nobody guesses 256 bits, and an old one that other
         # programs have pushed out is no attack.
-        return self._let_in(*self._tickets.redeem(ticket))
+        try:
+            return self._let_in(*self._tickets.redeem(ticket))
+        except UserError:
+            _log.info("ticket refused address=%s", self._dialogue.connection.address, extra=FEW)
+            raise
 
     def _check(self, name: str, password: str) -> Account:
         account = self._accounts.log_in(
             name, password, self._network, self._wait, True, self._dialogue.connection.is_patient
         )
         if account is None:
-            _log.info("login refused address=%s", self._dialogue.connection.address)
+            where = self._dialogue.connection.address
+            _log.info("login refused name=%s address=%s", log_name(name), where, extra=FEW)
             raise UserError(_UNKNOWN, Code.WRONG_PASSWORD)
         account = self._let_in(account, self._sanctions.shut_out(account.id))
         if account.grant != SUPERUSER:

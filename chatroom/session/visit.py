@@ -12,6 +12,7 @@ from chatroom.commands.registry import Context, Registry, Services
 from chatroom.errors import Code, Conflict, Gone, StoreError, UserError
 from chatroom.net.connection import LEFT, Connection
 from chatroom.net.outbox import Gap
+from chatroom.ops.logs import FEW
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.missed import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
@@ -41,11 +42,12 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         dialogue.tell("greeting", f"This is {settings.name}, a chat room.")
         person, member = _come_in(dialogue, services)
     except GivenUp as reason:
-        _log.info("not logged in address=%s reason=given up", connection.address)
+        _log.info("not logged in address=%s reason=given up", connection.address, extra=FEW)
         _say_goodbye(dialogue, reason.do, str(reason), reason.code)
         return
     except (Gone, CancelledError) as reason:
-        _log.info("not logged in address=%s reason=%s", connection.address, reason or "stop")
+        why = str(reason) or "stop"
+        _log.info("not logged in address=%s reason=%s", connection.address, why, extra=FEW)
         _say_farewell(dialogue, services, str(reason))
         return
     is_lost, reason_left = False, ""
@@ -69,7 +71,8 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         elif reason_left in (LEFT, _ENDED):  # after a reset or a silence nothing is known
             member.look_at_taken()
         services.directory.depart(member, is_lost, is_goodbye=reason_left == _GOODBYE)
-    _log.info("left account=%s reason=%s", member.account_id, reason_left)
+    few = {"few": member.account_id}
+    _log.info("left %s reason=%s", person.account.ident, reason_left, extra=few)
     _say_farewell(dialogue, services, reason_left)
 
 
@@ -157,7 +160,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         _show(dialogue, gap, first, shown, person, member, resumption)
     except StoreError as error:
         services.directory.depart(member)
-        _log.error("login failed account=%s reason=%s", account.id, error)
+        _log.error("login failed %s reason=%s", account.ident, error, extra=FEW)
         raise GivenUp(
             "The rooms cannot be read just now. Tell the operator.", code=Code.NOT_KEPT
         ) from None
@@ -168,11 +171,11 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         services.directory.depart(member)
         raise
     _log.info(
-        "logged in account=%s name=%s address=%s by=%s",
-        account.id,
-        account.name,
+        "logged in %s address=%s by=%s",
+        account.ident,
         connection.address,
         access.word if access else "answers",
+        extra={"few": account.id},
     )
     return person, member
 

@@ -256,6 +256,11 @@ class Account:
     """Grows with each save; 0 has never been saved."""
 
     @property
+    def ident(self) -> str:
+        """Who it is, for the log: id and name."""
+        return f"account={self.id} name={self.name}"
+
+    @property
     def password_id(self) -> str:
         """Tells one password from the next; renewing the hash of the same one keeps it.
 
