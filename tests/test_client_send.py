@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chatroom.client.entry import own_log_dir
+from chatroom.client.known_hosts import KnownHosts, own_file
 from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
 
 CLIENT = str(ROOT / "chatroom_client.py")
@@ -234,3 +236,40 @@ def test_a_kick_is_told_by_the_exit_status(shell: Shell, reader: Peer, boss: Pee
     wait.communicate(timeout=PATIENCE)
     assert wait.returncode == 6
     boss.send("/unkickuser robot")
+
+
+def test_no_folder_is_littered_and_no_link_in_it_is_followed(shell: Shell, tmp_path: Path) -> None:
+    folder, victim = tmp_path / "elsewhere", tmp_path / "victim"
+    (folder / "logs").mkdir(parents=True)
+    victim.write_text("precious")
+    (folder / "logs" / "chatroom_client.log").symlink_to(victim)
+    for words in (("send", "--at", "127.0.0.1:1", "hi"), ("127.0.0.1", "1")):
+        subprocess.run(
+            [sys.executable, CLIENT, *words, "--name", "robot"],
+            check=False,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={
+                **os.environ,
+                "CHATROOM_PASSWORD": PASSWORD,
+                "XDG_CONFIG_HOME": str(tmp_path),
+                "XDG_STATE_HOME": str(tmp_path / "state"),
+            },
+            timeout=PATIENCE,
+        )
+    assert victim.read_text() == "precious"
+    assert [path.name for path in folder.iterdir()] == ["logs"]
+    log = tmp_path / "state" / "chatroom" / "chatroom_client.log"
+    assert log.read_text().count("\n") >= 1
+
+
+def test_an_account_without_a_home_goes_on_without_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_242_424)  # nobody's
+    hosts = KnownHosts(own_file())
+    assert hosts.pin("chat.example", 9797) == ""
+    assert own_log_dir().name in ("logs", "chatroom")

@@ -132,7 +132,8 @@ def test_superusers_invite_from_inside(start_server: StartServer) -> None:
     server.add_user("boss", superuser=True)
     boss = server.join("boss")
     invitation = boss.answer_to("/invite-code 2h 3")
-    assert f"chatroom://chat.example:{server.port}/?code=" in invitation
+    line = f'python chatroom_client.py "chatroom://chat.example:{server.port}/?code='
+    assert line in invitation
     listed = boss.answer_to("/invite-codes")
     assert re.search(r"1 +boss +3 +20", listed)
     boss.answer_to("/invite-code")
@@ -221,3 +222,11 @@ def test_the_code_of_an_invitation_is_found_in_whatever_was_pasted() -> None:
         assert code_in(text) == "abc-1"
     for text in ("chatroom://", "chatroom://chat.example", ""):
         assert code_in(text) == text
+
+
+def test_the_whole_line_to_type_is_told_and_the_invitation_stands_alone(
+    start_server: StartServer,
+) -> None:
+    done = start_server(registration="invite").operate("invite")
+    code_of(done.stdout.strip())
+    assert done.stderr == (f'The line to send: python chatroom_client.py "{done.stdout.strip()}"\n')

@@ -105,5 +105,10 @@ def link(host: str, port: int, code: str, fingerprint: str) -> str:
     return f"chatroom://{where}:{port}/?code={code}&pin={fingerprint}"
 
 
+def line_to_type(invitation: str) -> str:
+    """Return what a guest types. Double quotes: the shells of all systems take them."""
+    return f'python chatroom_client.py "{invitation}"'
+
+
 def _digest(code: str) -> bytes:
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import sys
 import unicodedata
 from pathlib import Path
@@ -14,7 +15,7 @@ from chatroom.client.credentials import (
 )
 from chatroom.client.invitation import PORT, SCHEME, Invitation, read_address, read_port
 from chatroom.client.kept_tickets import KeptTicket
-from chatroom.client.known_hosts import KnownHosts, own_file, read_pin
+from chatroom.client.known_hosts import KnownHosts, home, own_file, read_pin
 from chatroom.client.places import read_places, settings_file
 from chatroom.client.screen import Screen
 from chatroom.client.trust import SealedWay, Way
@@ -50,8 +51,22 @@ def connection_flags(parser: argparse.ArgumentParser) -> None:
         help="how long the server may be away (60; at a terminal for ever)",
     )
     parser.add_argument(
-        "--log-dir", metavar="FOLDER", type=Path, default=Path("logs"), help="(%(default)s)"
+        "--log-dir", metavar="FOLDER", type=Path, default=own_log_dir(), help="(%(default)s)"
     )
+
+
+def own_log_dir() -> Path:
+    """Return ``logs`` in the program's own folder, when it is started there.
+
+    Else the person's folder for logs (XDG Base Directory Specification): a folder where somebody
+    happens to be is not littered, and nothing that others have laid there is written to.
+    """
+    program = Path(__file__).resolve().parents[2]
+    with contextlib.suppress(OSError):
+        if (program / "chatroom_client.py").is_file() and program.samefile(Path.cwd()):
+            return Path("logs")
+    state = os.environ.get("XDG_STATE_HOME") or home() / ".local" / "state"
+    return Path(state) / "chatroom"
 
 
 def place_of(flags: argparse.Namespace) -> Invitation:

@@ -11,8 +11,16 @@ _HEAD = "# Certificates of chat rooms, by address. Delete a line to be asked aga
 
 def own_file() -> Path:
     """Return the file of this person (XDG Base Directory Specification)."""
-    folder = os.environ.get("XDG_CONFIG_HOME") or (Path.home() / ".config")
+    folder = os.environ.get("XDG_CONFIG_HOME") or home() / ".config"
     return Path(folder) / "chatroom" / "known_hosts"
+
+
+def home() -> Path:
+    """Return the person's own folder; one that is not there for an account that has none."""
+    try:
+        return Path.home()
+    except RuntimeError:  # a container's arbitrary user id, and HOME is not set
+        return Path("/nonexistent")  # as Debian calls it: what is kept there is kept nowhere
 
 
 class KnownHosts:

@@ -1,6 +1,6 @@
 """Invitations to make an account."""
 
-from chatroom.accounts.invites import INVITE_SECONDS
+from chatroom.accounts.invites import INVITE_SECONDS, line_to_type
 from chatroom.commands.registry import Context, Registry
 from chatroom.storage.records import SUPERUSER, Invite
 from chatroom.text import minute, table
@@ -15,9 +15,8 @@ def add_to(registry: Registry) -> None:
     def invite_code(context: Context, seconds: float | None, uses: int | None) -> None:
         services = context.services
         seconds = INVITE_SECONDS if seconds is None else seconds
-        context.reply(
-            services.invitation(services.invites.issue(context.actor, uses or 1, seconds))
-        )
+        invitation = services.invitation(services.invites.issue(context.actor, uses or 1, seconds))
+        context.reply(f"The line to send: {line_to_type(invitation)}")
 
     @registry.command("invite-codes", "", "invitations that hold", SUPERUSER)
     def invite_codes(context: Context) -> None:

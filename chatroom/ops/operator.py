@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chatroom.accounts.accounts import GRANT_WORDS, Accounts
-from chatroom.accounts.invites import Invites
+from chatroom.accounts.invites import Invites, line_to_type
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
 from chatroom.commands.erasure import erase_account
@@ -176,7 +176,9 @@ def invite(
         print(f"Invitation {arguments.number} does not hold any more.")
     else:
         seconds = arguments.days * 86400
-        print(link(invites.issue(OPERATOR, arguments.uses, seconds)))
+        invitation = link(invites.issue(OPERATOR, arguments.uses, seconds))
+        print(invitation)  # alone on standard output, for scripts
+        print(f"The line to send: {line_to_type(invitation)}", file=sys.stderr)
     return 0
 
 
