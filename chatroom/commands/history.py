@@ -20,7 +20,6 @@ from chatroom.storage.records import (
     SUPERUSER,
     Account,
     Post,
-    Span,
     Wanted,
 )
 
@@ -134,11 +133,11 @@ def _history(
     span = engine.span(log)
     after, upto = span.first - 1, span.last
     if isinstance(start, Id):
-        after = max(after, _place(start, span, log) - 1)
+        after = max(after, _place(engine, start, log) - 1)
     elif start is not None:
         after = max(after, engine.place_at(log, start))
     if before is not None:
-        upto = min(upto, _place(before, span, log) - 1)
+        upto = min(upto, _place(engine, before, log) - 1)
     read = _newest if start is None else _oldest
     after, upto, posts = read(engine, log, after, upto, number)
     after = max(after, engine.span(log).first - 1)  # meanwhile old ones may have gone
@@ -259,9 +258,9 @@ def _words(text: str) -> tuple[str, ...]:
 # -- one message -----------------------------------------------------------------------------
 
 
-def _place(which: Id, span: Span, log: str) -> int:
+def _place(engine: Engine, which: Id, log: str) -> int:
     """Return the place that an id means in a log. :raises UserError: it is of another counting."""
-    if which.epoch and which.epoch != span.epoch:
+    if which.epoch and not engine.knows(log, which.epoch, which.seq):
         raise UserError(f"That id is not one of #{log}. Take one that /history shows here.")
     return which.seq
 
@@ -269,7 +268,7 @@ def _place(which: Id, span: Span, log: str) -> int:
 def _find(engine: Engine, log: str, which: Id) -> Post:
     """Return the message with this id. :raises UserError: there is none that can be removed."""
     span = engine.span(log)
-    seq = _place(which, span, log)
+    seq = _place(engine, which, log)
     if not 0 < seq <= span.last:
         raise UserError(
             f"There is no message {seq} in #{log}. See /history for the ids.", Code.NO_SUCH_MESSAGE

@@ -339,8 +339,9 @@ class Directory:
         if to.id != account.id:
             own.copy = replace(own, log=mailbox_of(to.id))
         own.origin = origin
+        copy = own.copy or own
         sender.mailbox.post(own)
-        return self.elsewhere.presence(to.id), own.copy or own
+        return self.elsewhere.presence(to.id), copy
 
     def last_private(self, person: Person, member: Member) -> str:
         """Return the account id of who wrote the last private message that a session has seen.

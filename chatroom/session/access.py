@@ -89,7 +89,7 @@ class Resumption:
             if isinstance(cursor, float):
                 self.places[name] = engine.place_at(name, cursor)
                 self._dated.append(log)
-            elif engine.span(name).epoch == cursor[0]:
+            elif engine.knows(name, *cursor):
                 self.places[name] = cursor[1]
             else:
                 self._forked.append(log)

@@ -229,7 +229,7 @@ class EventsFace:
             is_mail = post.log[0] == "@"
             more = f',"to":"{post.to}"' if post.to else ""
             if post.ref:
-                more += f',"ref":"{post.epoch}-{post.ref}"'
+                more += f',"ref":"{post.ref_epoch or post.epoch}-{post.ref}"'
             if post.cid:
                 more += f',"cid":{quote(post.cid)}'
             if old:

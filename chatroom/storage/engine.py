@@ -125,6 +125,13 @@ class Engine(Protocol):
     def span(self, log: str) -> Span:
         """Return what is kept of a log."""
 
+    def knows(self, log: str, epoch: str, place: int) -> bool:
+        """Tell whether this log, as it is now, may have given out a place under an epoch.
+
+        False: the id says nothing here, as after the store was put back from a copy. Of the newest
+        epoch it is True for places that are still to come, too.
+        """
+
     def place_at(self, log: str, when: float) -> int:
         """Return the place of the last post before ``when``; 0 when there is none.
 

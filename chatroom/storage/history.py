@@ -66,7 +66,7 @@ class History:
                 break
             packed = self._logs.open(log.id, row)
             if packed is not None and search.may_be_in(plain := segments.plain(packed)):
-                posts = segments.unpack(plain, name, row.first, log.epoch)
+                posts = self._logs.unpack(log, name, row.first, plain)
                 found += filter(search.is_wanted, reversed(posts))
         return found[:most]
 
@@ -103,7 +103,7 @@ class History:
         packed = self._logs.open(log.id, row)
         if packed is None or sender_id.encode() not in (plain := segments.plain(packed)):
             return None
-        posts = segments.unpack(plain, name, row.first, log.epoch)
+        posts = self._logs.unpack(log, name, row.first, plain)
         emptied = [
             replace(post, kind=REMOVED, text="", cid="", to="", ref=post.seq)
             for post in posts
@@ -134,7 +134,8 @@ class History:
 
     def _drop(self, db: sqlite3.Connection, log_id: int, name: str) -> None:
         self._logs.dropping(name)
-        for table, column in (("segments", "log"), ("numbers", "log"), ("logs", "id")):
+        of_logs = ("segments", "numbers", "epochs")
+        for table, column in (*((one, "log") for one in of_logs), ("logs", "id")):
             db.execute(f"DELETE FROM {table} WHERE {column}=?", (log_id,))
 
     def _log(self, name: str) -> Log | None:

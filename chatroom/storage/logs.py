@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
 from chatroom.errors import Damaged, Refusal
-from chatroom.storage import segments
-from chatroom.storage.bars import Bars
+from chatroom.storage import epoch_rows, segments
 from chatroom.storage.belief import WALL
+from chatroom.storage.epochs import Epochs, name_posts, name_ref
+from chatroom.storage.fates import Fates
 from chatroom.storage.numbers import Verdict
 from chatroom.storage.records import GONE_SECONDS, KEPT, NO_ACCOUNT, Post, Span
-from chatroom.storage.refusals import FORGOTTEN
-from chatroom.storage.sessions import Sessions
 from chatroom.storage.vault import Vault
 
 RECENT = 256
@@ -59,11 +58,13 @@ MARK_BYTES = 42
 class Log:
     """What memory knows of one log. Only :class:`Logs` changes it, under its lock."""
 
-    __slots__ = ("epoch", "first", "id", "last", "recent")
+    __slots__ = ("epochs", "first", "id", "is_begun", "last", "recent")
 
-    def __init__(self, log_id: int, epoch: str, first: int, last: int) -> None:
+    def __init__(self, log_id: int, epochs: Epochs, first: int, last: int) -> None:
         self.id = log_id
-        self.epoch = epoch
+        self.epochs = epochs
+        self.is_begun = False
+        """The newest epoch was begun by this start of the server."""
         self.first = first
         self.last = last
         self.recent: deque[Post] | None = None
@@ -89,8 +90,9 @@ class Logs:
         self.written = 0
         """Segments that were written so far; only the engine's thread changes it."""
         # The engine's thread alone.
-        self._sessions = Sessions(vault)
-        self._bars = Bars()
+        self._fates = Fates(vault, self._copy_log)
+        # New logs of its transaction: they are known to others when that is committed.
+        self._made: dict[str, Log] = {}
 
     # -- knowing ----------------------------------------------------------------------------
 
@@ -113,21 +115,23 @@ class Logs:
             if row is None:
                 return None
             log_id, epoch, last, first = row
-            log = self._logs[name] = Log(log_id, epoch, last + 1 if first is None else first, last)
+            epochs = epoch_rows.load(db, log_id, epoch)
+            log = self._logs[name] = Log(log_id, epochs, last + 1 if first is None else first, last)
         return log
 
     def make(self, db: sqlite3.Connection, name: str) -> Log:
         """Return a log, made when it is new; inside the engine's transaction."""
         with self._lock:
             self._dropped.discard(name)  # this connection sees what its own transaction deleted
-            log = self._find(db, name)
+            log = self._made.get(name) or self._find(db, name)
             if log is None:
                 epoch = secrets.token_hex(4)
                 found = db.execute(
                     "INSERT INTO logs (key, epoch, last) VALUES (?,?,0)", (self._key(name), epoch)
                 )
                 assert found.lastrowid is not None
-                log = Log(found.lastrowid, epoch, 1, 0)
+                log = self._made[name] = Log(found.lastrowid, Epochs((0,), (epoch,)), 1, 0)
+                log.is_begun = True
             return log
 
     def close(self, db: sqlite3.Connection, name: str) -> None:
@@ -180,44 +184,30 @@ class Logs:
         log = self.make(db, name)
         kept: list[Post] = []
         gone: dict[Refusal | None, list[Post]] = {}
-        seq, epoch = log.last, log.epoch
+        seq, epoch = log.last, log.epochs.newest if log.is_begun else ""
         for post in posts:
             if post.kind not in KEPT:
                 continue
-            fate = post.fate or self._fate(db, log, post)
+            fate = post.fate or self._fates.of(db, log.id, post)
             if fate is not Verdict.NEW:
                 gone.setdefault(fate if isinstance(fate, Refusal) else None, []).append(post)
                 continue
+            if not epoch:
+                epoch = epoch_rows.begin(db, log.id, log.last + 1)
             post.seq = seq = seq + 1
             post.epoch = epoch
+            post.copy = None  # memory keeps this one for a while
+            if post.ref:
+                name_ref(log.epochs, post)
             kept.append(post)
         if kept:
             self.write(db, log.id, kept, segments.pack(kept))
-        self._sessions.save(db)
+        self._fates.save(db)
         return log, gone
 
-    def _fate(self, db: sqlite3.Connection, log: Log, post: Post) -> Verdict | Refusal:
-        """Decide what becomes of a post; a number is spent by what is kept alone."""
-        copy = post.copy
-        if copy is not None:
-            if copy.fate is None:
-                is_closed = self.is_closed(db, copy.log)
-                copy.fate = (
-                    NO_ACCOUNT if is_closed else self._fate(db, self.make(db, copy.log), copy)
-                )
-            if isinstance(copy.fate, Refusal):
-                return copy.fate
-        found = self._sessions.find(db, log.id, post) if post.cid else None
-        if found is not None:
-            verdict = self._sessions.numbers(found[0]).verdict(found[1])
-            if verdict is not Verdict.NEW:
-                return FORGOTTEN if verdict is Verdict.UNKNOWN else verdict
-        # Behind the look at the numbers: what is kept stays kept, whatever its sender did since.
-        if (refusal := self._bars.refusal(post)) is not None:
-            return refusal
-        if found is not None:
-            self._sessions.keep(*found, post)
-        return Verdict.NEW
+    def _copy_log(self, db: sqlite3.Connection, name: str) -> int | None:
+        """Return the id of the log of a copy; ``None`` when it is closed."""
+        return None if self.is_closed(db, name) else self.make(db, name).id
 
     def write(self, db: sqlite3.Connection, log_id: int, posts: list[Post], packed: bytes) -> None:
         """Write one segment inside a transaction."""
@@ -238,21 +228,25 @@ class Logs:
                 log.recent = deque(maxlen=RECENT)
             if kept := [post for post in posts if post.seq]:
                 log.last = kept[-1].seq
+                if not log.is_begun:
+                    log.epochs = log.epochs.then(kept[0].seq, kept[0].epoch)
+                    log.is_begun = True
                 if log.recent is not None:
                     log.recent.extend(kept)
 
     def begin(self, db: sqlite3.Connection) -> None:
         """Look who may not post, before posts are added in this transaction."""
-        self._bars.look(db)
+        self._made.clear()
+        self._fates.begin(db)
 
     def failed(self) -> None:
         """Forget what was noted in a transaction that failed."""
-        self._sessions.forget()
-        self._bars.forget()
+        self._made.clear()
+        self._fates.failed()
 
     def trim(self) -> None:
         """Bound what memory keeps of sessions; after a commit."""
-        self._sessions.trim()
+        self._fates.trim()
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -260,7 +254,12 @@ class Logs:
         """Return what is kept of a log."""
         with self._lock:
             log = self._find(db, name)
-            return Span(log.epoch, log.first, log.last) if log else Span("", 1, 0)
+            return Span(log.epochs.newest, log.first, log.last) if log else Span("", 1, 0)
+
+    def knows(self, db: sqlite3.Connection, name: str, epoch: str, place: int) -> bool:
+        """See ``Engine.knows``."""
+        log = self.find(db, name)
+        return log is not None and log.epochs.knows(epoch, place)
 
     def read(self, reading: Reading, name: str, after: int, upto: int, most: int) -> list[Post]:
         """Return kept posts with ``after < seq <= upto``, the newest ``most`` of them, in order.
@@ -303,13 +302,21 @@ class Logs:
                 self._decoded.move_to_end(key)
                 return posts
             log = self._logs.get(name)
-        epoch = log.epoch if log else ""
         packed = self.open(log_id, row)
-        posts = [] if packed is None else segments.unpack(packed, name, row.first, epoch)
+        posts = [] if packed is None else self.unpack(log, name, row.first, packed)
         with self._lock:
             self._decoded[key] = posts
             if len(self._decoded) > _DECODED:
                 self._decoded.popitem(last=False)
+        return posts
+
+    @staticmethod
+    def unpack(log: Log | None, name: str, first: int, packed: bytes) -> list[Post]:
+        """Return the posts of an opened segment, with their epochs."""
+        if log is None:
+            return segments.unpack(packed, name, first)
+        posts = segments.unpack(packed, name, first)
+        name_posts(log.epochs, posts)
         return posts
 
     def open(self, log_id: int, row: Row) -> bytes | None:

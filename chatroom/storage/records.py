@@ -88,17 +88,19 @@ class Post:
     seq: int = 0
     """Place in the log, from 1 without a gap; 0 for what only passes through."""
     epoch: str = ""
-    """Names the counting of ``seq``, see ``Span``; empty for what only passes through."""
+    """Names what gave out ``seq``, see ``Span``; empty for what only passes through."""
     time: float = 0.0
     """Seconds since the epoch, in whole milliseconds."""
     origin: Any = None
     """Whom to tell when it cannot be kept; never kept itself."""
-    despite_mute: bool = False
+    despite_mute: bool = field(default=False, compare=False)
     """Also a muted person may say it: a private message to a superuser."""
-    copy: "Post | None" = None
+    ref_epoch: str = ""
+    """Of the place ``ref``, when it is not ``epoch``."""
+    copy: "Post | None" = field(default=None, compare=False, repr=False)
     """Of a private message: the recipient's copy. It is appended with this one, before it, and
     this one is kept only when that one is: so its coming back says that both are."""
-    fate: Any = None
+    fate: Any = field(default=None, compare=False, repr=False)
     """The engine's note of what has become of a copy."""
 
 
@@ -107,7 +109,7 @@ class Span:
     """What is kept of a log."""
 
     epoch: str
-    """Names this log's counting; a place of another epoch says nothing about this log."""
+    """Under which places are given out now; older ones may have others, see ``Engine.knows``."""
     first: int
     """Place of the oldest post that is still kept; ``last + 1`` when there is none."""
     last: int

@@ -144,13 +144,22 @@ _STEPS = (
     CREATE INDEX departed_network ON departed (network_key);
     CREATE INDEX departed_until ON departed (until);
     """,
+    # The first epoch of a log stands in its row.
+    """
+    CREATE TABLE epochs (
+        log INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (log, first)
+    ) WITHOUT ROWID;
+    """,
 )
 VERSION = len(_STEPS)
 _CHECKED_WHOLE = 64 * 1024 * 1024
 """Bytes up to which a store is looked at as a whole when it is opened."""
 _CHECKED = (
     *("sqlite_sequence", "accounts", "sanctions", "controls", "logs"),
-    *("rooms", "places", "tickets", "audit", "invites", "skeletons", "departed"),
+    *("rooms", "places", "tickets", "audit", "invites", "skeletons", "departed", "epochs"),
 )
 
 

@@ -15,6 +15,7 @@ from chatroom.storage import audit as trail
 from chatroom.storage import controls, departed, invites, rooms, sanctions, schema
 from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
+from chatroom.storage.epochs import Epochs
 from chatroom.storage.history import History
 from chatroom.storage.logs import Logs
 from chatroom.storage.opening import STORE_FILE, open_store
@@ -107,6 +108,9 @@ class SqliteEngine:
     def span(self, log: str) -> Span:
         return self._read(lambda db: self._logs.span(db, log))
 
+    def knows(self, log: str, epoch: str, place: int) -> bool:
+        return self._read(lambda db: self._logs.knows(db, log, epoch, place))
+
     def place_at(self, log: str, when: float) -> int:
         return self._history.place_at(log, when)
 
@@ -131,6 +135,11 @@ class SqliteEngine:
     def tickets(self) -> list[Ticket]:
         """Return the tickets that hold."""
         return self._read(lambda db: rooms.load_tickets(db, self._vault))
+
+    def epochs(self, log: str) -> Epochs:
+        """Return the epochs of a log."""
+        found = self._read(lambda db: self._logs.find(db, log))
+        return found.epochs if found else Epochs((0,), ("",))
 
     def sessions(self, log: str) -> list[tuple[bytes, bytes, str, float]]:
         """Return the counting sessions of a log, the oldest first: key, key of the account, the

@@ -93,7 +93,7 @@ def old_store(folder: Path, *names: str, kicked: str = "") -> None:
         engine.save_sanction(Sanction(KICK, kicked, "ann", "bob", "noise", now, now + 600))
     engine.close()
     with sqlite3.connect(folder / "chatroom.db") as db:
-        db.executescript(_OLD_KICKS + OLD_NUMBERS)
+        db.executescript(_OLD_KICKS + OLD_NUMBERS + "DROP TABLE epochs;")
         db.execute("DELETE FROM meta WHERE key='skeletons'")
         db.execute("DROP TABLE skeletons")
         db.execute("DROP TABLE invites")

@@ -210,7 +210,9 @@ def _make_old(folder: Path, kind: str, request: pytest.FixtureRequest) -> None:
     """Turn the numbers of a store into what older versions have written."""
     if kind == "sqlite":
         db = sqlite3.connect(folder / "chatroom.db")
-        db.executescript(f"{OLD_NUMBERS} PRAGMA user_version=6;")
+        db.executescript(
+            f"{OLD_NUMBERS} DROP TABLE epochs; DROP TABLE departed; PRAGMA user_version=6;"
+        )
         db.close()
         return
     server = request.getfixturevalue("redis_server")

@@ -85,6 +85,7 @@ class RedisEngine:
         self.unfollow = self._logs.unfollow
         self.read = self._logs.read
         self.span = self._logs.span
+        self.knows = self._logs.knows
         self.place_at = self._logs.place_at
         self.search = self._logs.search
         self.drop = self._logs.drop

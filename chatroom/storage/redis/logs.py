@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from chatroom.storage.epochs import Epochs, name_posts, read_epochs
 from chatroom.storage.records import REMOVED, Post, Span, Wanted
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.clear import clear, readable
@@ -109,32 +110,45 @@ class Logs:
         followed = self._followed.get(name)
         return replace(kept, last=followed.delivered) if followed is not None else kept
 
+    def knows(self, name: str, epoch: str, place: int) -> bool:
+        """See ``Engine.knows``."""
+        return self._known(name)[1].knows(epoch, place)
+
     def _kept(self, name: str) -> Span:
+        return self._known(name)[0]
+
+    def _known(self, name: str) -> tuple[Span, Epochs]:
+        """Return what is kept of a log; and its epochs, of which the older ones are those that it
+        had before it was moved here."""
+        fields = ("epoch", "first", "acked", "epochs")
         with self._store.asking() as client:
-            epoch, first, acked = client.hmget(self.keys(name).head, "epoch", "first", "acked")
+            epoch, first, acked, epochs = client.hmget(self.keys(name).head, *fields)
         if epoch is None:
-            return Span("", 1, 0)
+            return Span("", 1, 0), read_epochs("", "")
         with clear("a room's places"):
             last = int(acked or 0)
-            return Span(epoch.decode(), min(int(first or 1), last + 1), last)
+            span = Span(epoch.decode(), min(int(first or 1), last + 1), last)
+            return span, read_epochs((epochs or b"").decode(), span.epoch)
 
     def read(self, name: str, after: int, upto: int, most: int) -> list[Post]:
         """See ``Engine.read``."""
         if most <= 0 or upto <= after:
             return []
-        span = self._kept(name)
+        span, epochs = self._known(name)
         upto = min(upto, span.last)
         after = max(after, upto - most, span.first - 1, 0)
         found: list[Post] = []
         while after < upto:
             end = min(upto, after + BATCH)
-            found += self._posts(name, span.epoch, self.entries(name, after, end))
+            found += self._posts(name, epochs, self.entries(name, after, end))
             after = end
         return found
 
-    def _posts(self, name: str, epoch: str, found: list[Entry]) -> list[Post]:
-        opened = (entries.unseal(self._vault, name, epoch, one) for one in found)
-        return [post for post in opened if post is not None]
+    def _posts(self, name: str, epochs: Epochs, found: list[Entry]) -> list[Post]:
+        opened = (entries.unseal(self._vault, name, epochs.newest, one) for one in found)
+        posts = [post for post in opened if post is not None]
+        name_posts(epochs, posts)
+        return posts
 
     def entries(self, name: str, after: int, upto: int) -> list[Entry]:
         """Return what stands at ``after < seq <= upto``, in order, with what was emptied."""
@@ -178,10 +192,10 @@ class Logs:
     def search(self, name: str, wanted: Wanted, most: int) -> list[Post]:
         """See ``Engine.search``."""
         search = Search(wanted)
-        span = self._kept(name)
+        span, epochs = self._known(name)
         found: list[Post] = []
         for batch in _since(self._newest_first(name, span), wanted.since):
-            posts = self._posts(name, span.epoch, batch)
+            posts = self._posts(name, epochs, batch)
             found += filter(search.is_wanted, reversed(posts))
             if len(found) >= most:
                 break

@@ -18,6 +18,7 @@ from chatroom.errors import StoreError
 from chatroom.storage import rooms as room_rows
 from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Engine
+from chatroom.storage.epochs import Epochs
 from chatroom.storage.numbers import Numbers
 from chatroom.storage.records import REMOVED, Post, Ticket
 from chatroom.storage.redis import address, departed, entries, orders, people, scripts
@@ -37,6 +38,8 @@ class Source(Engine, Protocol):
     def tickets(self) -> list[Ticket]: ...
 
     def all_departed(self) -> list[Departed]: ...
+
+    def epochs(self, log: str) -> Epochs: ...
 
     def sessions(self, log: str) -> list[tuple[bytes, bytes, str, float]]: ...
 
@@ -165,6 +168,7 @@ class _Move:
 
     def _move_log(self, name: str, moved: Callable[[int], object]) -> None:
         span, keys = self._source.span(name), self._logs.keys(name)
+        epochs = self._source.epochs(name)
         if not span.epoch:
             return
         with self._store.asking() as client:
@@ -177,6 +181,7 @@ class _Move:
                     self._put(pipe, keys, post)
                 end = min(span.last, at + PAGE)
                 head = {"epoch": span.epoch, "counting": 1, "first": span.first, "last": end}
+                head["epochs"] = str(epochs)
                 time = round(posts[-1].time * 1000) if posts else 0
                 pipe.hset(keys.head, mapping={**head, "acked": end, "time": time})
                 pipe.sadd(entries.logs_of(keys.bucket), keys.key)
