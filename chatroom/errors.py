@@ -4,7 +4,8 @@
 
     ChatroomError
     ├── UserError            a sentence for the person who typed; says what to do next
-    │   └── Demoted          who did it as a superuser is none any more
+    │   ├── Demoted          who did it as a superuser is none any more
+    │   └── Barred           who did it was kicked, banned or muted meanwhile
     ├── StartError           a sentence for the operator; the program cannot go on
     │   ├── SettingError     a setting has a value that is not allowed
     │   ├── VaultError       the master secret or the keyring cannot be used
@@ -115,6 +116,10 @@ class Demoted(UserError):
     """Who did this is no superuser any more; nothing was changed."""
 
     code = Code.NOT_ALLOWED
+
+
+class Barred(UserError):
+    """Who did this was kicked, banned or muted meanwhile; nothing was changed."""
 
 
 class StartError(ChatroomError):

@@ -213,3 +213,36 @@ def test_the_word_of_success_is_not_in_what_a_kicked_person_reads(
     text = peer.until_end()
     assert "to the pub" in text
     assert "Welcome" not in text
+
+
+def test_what_superusers_do_in_rooms_of_others_stands_in_the_trail(
+    room: ServerProcess, boss: Peer
+) -> None:
+    olga, pia = room.join("olga"), room.join("pia")
+    for name, kind in (("court", ""), ("cellar", "private")):
+        olga.answer_to(f"/create {name} {kind}")
+        for guest in ("boss", "pia") if kind else ():
+            olga.answer_to(f"/invite {guest}")
+        olga.answer_to("/topic ours")
+        for guest_peer in (boss, pia):
+            guest_peer.answer_to(f"/join {name}")
+        boss.answer_to("/topic order")
+        boss.answer_to("/remove pia")
+        if kind:
+            boss.answer_to("/invite pia")
+            boss.answer_to("/uninvite pia")
+    boss.answer_to("/announce to all")
+    boss.answer_to("/remove nobody_here")
+    boss.answer_to("/remove pia")
+    trail = [re.split(r" {2,}", line) for line in boss.answer_to("/audit 100").splitlines()]
+    acts = [row[-1] for row in trail if len(row) == 4 and "127.0.0.1" in row][-7:]
+    assert acts == [
+        "changed the topic of #court",
+        "removed pia from #court",
+        "changed the topic of a private room",
+        "removed pia from a private room",
+        "invited pia to a private room",
+        "took back the invitation of pia to a private room",
+        "made an announcement",
+    ]
+    boss.answer_to("/room lobby")

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from chatroom.accounts.accounts import Accounts
-from chatroom.errors import Conflict
+from chatroom.accounts.accounts import LAST_SUPERUSER, Accounts
+from chatroom.errors import Conflict, UserError
 from chatroom.rooms.room import LOBBY, mailbox_of
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import PURGE, Account, Actor, Control, standing_of
@@ -53,6 +53,8 @@ def erase_account(
     :raises Demoted: who does it is no superuser any more.
     :raises StoreError: not all of it could be written.
     """
+    if engine.is_last_superuser(account.id):  # before anything of it is gone
+        raise UserError(LAST_SUPERUSER)
     logs, began = room_logs(engine), time.time()
     for log in logs:
         engine.erase(log, account.id)

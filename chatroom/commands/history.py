@@ -85,8 +85,9 @@ def add_to(registry: Registry) -> None:
         post = _own_last(context, log) if which is None else _find(engine, log, which)
         is_others = context.is_others(post.sender_id)
         if is_others:
-            act = f"removed message {post.seq} of {post.sender} in #{log}"
-            context.services.accounts.audit(context.actor.did(act, post.sender_id))
+            room = "a private room" if context.member.room.record.private else f"#{log}"
+            act = f"removed message {post.seq} of {post.sender} in {room}"
+            engine.write_audit(context.actor.did(act, post.sender_id))
         if not engine.erase(log, post.sender_id, post.seq):
             raise UserError(f"Message {post.seq} is removed already.")
         account = context.account

@@ -7,8 +7,9 @@ from chatroom.accounts.accounts import GRANT_WORDS, RESET_SECONDS
 from chatroom.commands.erasure import purge
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import Context, Muted, Registry
-from chatroom.errors import UserError
+from chatroom.errors import Code, StoreError, UserError
 from chatroom.ops.rehearsal import rehearse
+from chatroom.storage.askers import Asker
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
 from chatroom.text import duration, minute, table
 
@@ -61,8 +62,14 @@ def add_to(registry: Registry) -> None:
         services = context.services
         lately = f"what {account.name} said in the last {duration(seconds)}"
         with one_at_a_time(context):
-            services.accounts.audit(context.actor.did(f"removed {lately}", account.id))
-            erased = purge(services.engine, account, time.time() - seconds)
+            services.engine.write_audit(context.actor.did(f"removed {lately}", account.id))
+            try:
+                erased = purge(services.engine, account, time.time() - seconds)
+            except StoreError:
+                raise UserError(
+                    "Not all of it could be removed just now. Type the /purge again later.",
+                    Code.NOT_KEPT,
+                ) from None
         what = "1 message is" if erased == 1 else f"{erased} messages are"
         context.reply(f"{what} removed: {lately}.")
 
@@ -81,6 +88,9 @@ def add_to(registry: Registry) -> None:
         muted=Muted.MAY_LOOK,
     )
     def announce(context: Context, text: str) -> None:
+        actor = context.actor
+        by = Asker(actor.id, actor.origin, speaks=True)
+        context.services.engine.write_audit(actor.did("made an announcement"), by)
         context.post(context.services.directory.lobby, ANNOUNCE, text)
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)

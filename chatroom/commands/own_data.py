@@ -13,7 +13,7 @@ from chatroom.commands.own import Questions
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import StoreError, UserError
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import SUPERUSER, Post
+from chatroom.storage.records import Post
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def add_to(registry: Registry) -> None:
     )
     def delete_account(context: Context) -> None:
         account, engine = context.account, context.services.engine
-        if account.grant == SUPERUSER and engine.superusers() == 1:
+        if engine.is_last_superuser(account.id):
             raise UserError(LAST_SUPERUSER)
         questions = Questions(context, "Nothing was deleted.")
         questions.own_password("Your password:")

@@ -52,7 +52,7 @@ def add_to(registry: Registry) -> None:
             context.reply(f"#{room.log}: {topic}" if topic else f"#{room.log} has no topic.")
             return
         new = "" if text == "-" else text
-        context.services.directory.memberships.set_topic(room, new, context.account)
+        context.services.directory.memberships.set_topic(room, new, context.actor)
         context.reply("")  # everybody in the room is told, the owner, too
 
     @registry.command(
@@ -78,7 +78,7 @@ def add_to(registry: Registry) -> None:
     )
     def invite(context: Context, account: Account) -> None:
         room, directory = context.member.room, context.services.directory
-        was_told = directory.memberships.invite(room, account, context.account)
+        was_told = directory.memberships.invite(room, account, context.actor)
         if was_told or directory.elsewhere.presence(account.id):
             context.reply(f"{account.name} may come into #{room.log} now and was told.")
         else:
@@ -93,13 +93,13 @@ def add_to(registry: Registry) -> None:
     )
     def uninvite(context: Context, account: Account) -> None:
         room = context.member.room
-        context.services.directory.memberships.uninvite(room, account)
+        context.services.directory.memberships.uninvite(room, account, context.actor)
         context.reply(f"{account.name} may not come into #{room.log} any more.")
 
     @registry.command("remove", "USER", "send somebody out of this room", needs=Needs.OWNER, cost=5)
     def remove(context: Context, account: Account) -> None:
         room = context.member.room
-        context.services.directory.memberships.remove(room, account, context.account)
+        context.services.directory.memberships.remove(room, account, context.actor)
         may = "may not come back" if room.record.private else "may come back"
         context.reply(f"{account.name} was removed from #{room.log} and {may}.")
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from chatroom.errors import Code, Conflict, Lookalike, NameTaken, UserError
+from chatroom.errors import Code, Conflict, Lookalike, NameTaken, StoreError, UserError
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
+from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import Account, RoomRecord
+from chatroom.storage.records import Account, Audit, RoomRecord
 
 ROOMS_EACH = 50
 """Rooms that one person may own: one alone cannot use up all names."""
@@ -79,9 +80,10 @@ class Catalogue:
         self._engine.unfollow(mailbox.log)
         self._by_log.pop(mailbox.log, None)
 
-    def create(self, name: str, owner: Account, private: bool) -> Room:
+    def create(self, name: str, owner: Account, private: bool, by: Asker) -> Room:
         """Make a new room; it is durable when this returns.
 
+        :param by: the owner, who may be sent out or muted meanwhile.
         :raises UserError: the name is not allowed or taken, or there are too many rooms.
         :raises StoreError: it could not be written.
         """
@@ -95,7 +97,7 @@ class Catalogue:
             if is_taken:
                 raise NameTaken(name)
             saved = self._engine.save_room(
-                RoomRecord(name, owner.id, private=private), partial(self._admit, owner.id)
+                RoomRecord(name, owner.id, private=private), partial(self._admit, owner.id), by
             )
         except Lookalike:
             raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
@@ -103,7 +105,13 @@ class Catalogue:
             raise UserError(
                 f"The name {name} is taken. Choose another one.", Code.NAME_TAKEN
             ) from None
-        return self.take(saved).room
+        try:
+            return self.take(saved).room
+        except StoreError:  # its event lets it be opened later
+            raise UserError(
+                f"#{name} is yours now, but cannot be opened yet. Type /join {name} in a moment.",
+                Code.NOT_KEPT,
+            ) from None
 
     def _admit(self, owner_id: str, rooms: Sequence[RoomRecord]) -> None:
         """Refuse a new room where there are enough already. :raises UserError: there are."""
@@ -116,10 +124,18 @@ class Catalogue:
                 f"There are {number} rooms already; no more can be made here.", Code.LIMIT
             )
 
-    def change(self, room: Room, change: Callable[[RoomRecord], RoomRecord]) -> list[str]:
+    def change(
+        self,
+        room: Room,
+        change: Callable[[RoomRecord], RoomRecord],
+        by: Asker,
+        act: Audit | None = None,
+    ) -> list[str]:
         """Save a change of a room; load it again when somebody else was faster.
 
         :param change: makes the new record of the current one.
+        :param by: who has to be allowed to do it when it is saved.
+        :param act: goes into the audit trail with it, also when the record stays as it was.
         :returns: the account ids of those inside who may not be there any more.
         :raises StoreError: it could not be written; nothing was changed.
         """
@@ -127,11 +143,13 @@ class Catalogue:
             record = room.record
             changed = change(record)
             if changed == record:
+                if act is not None:
+                    self._engine.write_audit(act, by)
                 return []
             saved = replace(changed, version=record.version + 1)
             self.own.add(saved)
             try:
-                return self.take(self._engine.save_room(changed)).gone
+                return self.take(self._engine.save_room(changed, by=by, act=act)).gone
             except Conflict:
                 self.load()
             finally:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from chatroom.errors import Code, UserError
+from chatroom.errors import Code, StoreError, UserError
 from chatroom.rooms.catalogue import Catalogue, Taken, may_enter
 from chatroom.rooms.clock import Clock
 from chatroom.rooms.comings import Comings
@@ -12,6 +12,7 @@ from chatroom.rooms.keeper import PlaceKeeper
 from chatroom.rooms.missed import last_lines
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import LOBBY, Member, Room
+from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     JOIN,
@@ -19,6 +20,8 @@ from chatroom.storage.records import (
     PLACES,
     SUPERUSER,
     Account,
+    Actor,
+    Audit,
     Control,
     Post,
     RoomRecord,
@@ -105,6 +108,9 @@ class Memberships:
             shown = b""
             try:
                 shown = last_lines(self._engine, member, room, upto)
+            except StoreError:  # the person is inside all the same
+                text = f"What was said in #{room.log} cannot be read just now. See /history later."
+                shown = member.face.notice("gap", text, room=room.log)
             finally:
                 member.outbox.release(gap, shown)
             self._keeper.keep(person)
@@ -197,10 +203,22 @@ class Memberships:
 
     def create(self, person: Person, member: Member, name: str, private: bool) -> Room:
         """Make a room and join it. :raises UserError: see ``Catalogue.create``."""
-        self._catalogue.create(name, person.account, private)
+        by = Asker(person.account.id, member.address, speaks=True)
+        self._catalogue.create(name, person.account, private, by)
         return self.join(person, member, name)
 
-    def set_topic(self, room: Room, topic: str, by: Account) -> None:
+    @staticmethod
+    def _act(room: Room, by: Actor, act: str, whom_id: str = "") -> Audit | None:
+        """Return what is written down of a superuser in somebody else's room.
+
+        The name of a private room is not: who reads the trail may not be in it.
+        """
+        record = room.record
+        if record.owner == by.id:
+            return None
+        return by.did(f"{act} {'a private room' if record.private else f'#{room.log}'}", whom_id)
+
+    def set_topic(self, room: Room, topic: str, by: Actor) -> None:
         """Give a room another topic; an empty one takes it away.
 
         :param topic: at most 200 characters.
@@ -208,13 +226,17 @@ class Memberships:
         """
         if len(topic) > TOPIC_LONGEST:
             raise UserError(f"A topic has at most {TOPIC_LONGEST} characters.", Code.TOO_LONG)
-        self.dismiss(room, self._catalogue.change(room, lambda r: replace(r, topic=topic)))
+        act = self._act(room, by, "changed the topic of")
+        others = self._catalogue.change(
+            room, lambda r: replace(r, topic=topic), Asker(by.id, by.origin, speaks=True), act
+        )
+        self.dismiss(room, others)
         text = f"{by.name} has set the topic of #{room.log}: {topic}"
         if not topic:
             text = f"{by.name} has taken the topic of #{room.log} away."
         self._tell_inside(room, "topic", text, by.id)
 
-    def invite(self, room: Room, account: Account, by: Account) -> bool:
+    def invite(self, room: Room, account: Account, by: Actor) -> bool:
         """Let somebody into a private room; True when that person is here and was told.
 
         :raises UserError: the room is public, or the person may come in already.
@@ -229,23 +251,28 @@ class Memberships:
             invited = {*current.invited, account.id}
             return current if invited == {*current.invited} else _invited(current, invited)
 
-        self._catalogue.change(room, change)
+        act = self._act(room, by, f"invited {account.name} to", account.id)
+        self._catalogue.change(room, change, Asker(by.id, by.origin, speaks=True), act)
         person = self._people.get(account.id)
         members = person.members if person else ()
         text = f"{by.name} invites you: /join {room.log}"
         _tell(members, "invited", text, room, by.id)
         return bool(members)
 
-    def uninvite(self, room: Room, account: Account) -> None:
+    def uninvite(self, room: Room, account: Account, by: Actor) -> None:
         """Take an invitation back; who is inside has to go.
 
         :raises UserError: the person was not invited.
         """
         if account.id not in room.record.invited:
             raise UserError(f"{account.name} is not invited to #{room.log}.")
-        self.dismiss(room, self._catalogue.change(room, lambda r: _without(r, account.id)))
+        act = self._act(room, by, f"took back the invitation of {account.name} to", account.id)
+        others = self._catalogue.change(
+            room, lambda r: _without(r, account.id), Asker(by.id, by.origin), act
+        )
+        self.dismiss(room, others)
 
-    def remove(self, room: Room, account: Account, by: Account) -> None:
+    def remove(self, room: Room, account: Account, by: Actor) -> None:
         """Take somebody out of a room, and the invitation with it.
 
         :raises UserError: the person is not in the room, owns it, or it is the lobby.
@@ -257,12 +284,19 @@ class Memberships:
         if account.id == room.record.owner:
             raise UserError(f"{account.name} owns #{room.log} and stays.")
         was_invited = account.id in room.record.invited
+        if not was_invited and account.id not in room.people:
+            places = self._keeper.load(account.id)
+            if places is None or room.log not in places.cursors:
+                raise UserError(f"{account.name} is not in #{room.log}.", Code.NOT_INSIDE)
         # The invitation first: else the person could come back in before it is taken.
-        others = self._catalogue.change(room, lambda r: _without(r, account.id))
+        act = self._act(room, by, f"removed {account.name} from", account.id)
+        others = self._catalogue.change(
+            room, lambda r: _without(r, account.id), Asker(by.id, by.origin), act
+        )
         is_out = self._send_out(room, account.id, f"{by.name} has removed you from #{room.log}.")
         if is_out:
             self._keeper.save()
-        elif self._keeper.take_out(account.id, room.log):  # is elsewhere, or nowhere
+        elif self._take_out_elsewhere(room, account):
             is_out = True
             with self._lock:
                 room.people.pop(account.id, None)
@@ -271,6 +305,17 @@ class Memberships:
         self.dismiss(room, (one for one in others if one != account.id))
         if not is_out and not was_invited:
             raise UserError(f"{account.name} is not in #{room.log}.", Code.NOT_INSIDE)
+
+    def _take_out_elsewhere(self, room: Room, account: Account) -> bool:
+        """Take somebody out of a room who is at another node, or nowhere."""
+        try:
+            return self._keeper.take_out(account.id, room.log)
+        except StoreError:
+            raise UserError(
+                f"{account.name} may still be in #{room.log}: the store did not answer. Type "
+                f"/remove {account.name} again.",
+                Code.UNCONFIRMED,
+            ) from None
 
     def follow(self, taken: Taken) -> None:
         """Tell who is here, and send out who has to go, when a room was changed elsewhere."""

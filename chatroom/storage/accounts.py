@@ -3,6 +3,7 @@
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -62,7 +63,7 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
         skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
         kept = None
     else:
-        if not is_superuser and _is_last_superuser(connection, saved.id):
+        if not is_superuser and is_last_superuser(connection, saved.id):
             raise LastSuperuser(saved.name)
         kept = _kept(connection, vault, saved.id)
         name_key = vault.index(fold(saved.name))
@@ -109,7 +110,7 @@ def check_free(connection: sqlite3.Connection, vault: Vault, name: str) -> None:
 
 def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> None:
     """Delete an account and all that hangs on it, inside the caller's transaction."""
-    if _is_last_superuser(connection, account.id):
+    if is_last_superuser(connection, account.id):
         raise LastSuperuser(account.name)
     connection.execute("DELETE FROM accounts WHERE id=?", (account.id,))
     connection.execute("DELETE FROM sanctions WHERE target=?", (account.id,))
@@ -119,11 +120,13 @@ def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> No
     controls.tell(connection, vault, Control(DELETED, account.id))
 
 
-def _is_last_superuser(connection: sqlite3.Connection, account_id: str) -> bool:
+def is_last_superuser(connection: sqlite3.Connection, account_id: str) -> bool:
+    """Tell whether nobody else may administer the room: who is kicked or banned does not count."""
     found = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id<>?), "
-        "EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id=?)",
-        (account_id, account_id),
+        "SELECT EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id<>?1 AND id NOT IN "
+        "(SELECT target FROM sanctions WHERE kind IN ('kick', 'ban') AND until>=?2)), "
+        "EXISTS (SELECT 1 FROM accounts WHERE superuser=1 AND id=?1)",
+        (account_id, time.time()),
     ).fetchone()
     return bool(found == (0, 1))
 

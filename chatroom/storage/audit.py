@@ -6,22 +6,28 @@ import sqlite3
 from dataclasses import asdict
 
 from chatroom.errors import Damaged, Demoted
-from chatroom.storage import accounts
+from chatroom.storage import accounts, sanctions
+from chatroom.storage.askers import Asker
 from chatroom.storage.records import SUPERUSER, Account, Audit
 from chatroom.storage.vault import Vault
 
 _log = logging.getLogger(__name__)
 
 
-def check(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
-    """Look, in the transaction that does it, whether who acts as a superuser still is one.
+def check(db: sqlite3.Connection, vault: Vault, asker: Asker) -> None:
+    """Look, in the transaction that does it, whether who asks for it still may.
 
-    :raises Demoted: not any more.
+    :raises Demoted: no superuser any more.
+    :raises Barred: kicked, banned or muted meanwhile.
     """
-    if entry.by_id:
-        by = accounts.load_by_id(db, vault, entry.by_id)
+    if not asker.id:
+        return
+    if asker.is_superuser:
+        by = accounts.load_by_id(db, vault, asker.id)
         if by is None or by.grant != SUPERUSER:
             raise Demoted("You are not a superuser any more; nothing was done.")
+    for kind, target in sanctions.held(db, asker.id):
+        sanctions.refuse(kind, target, asker)
 
 
 def write(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:

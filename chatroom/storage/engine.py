@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from chatroom.errors import Refusal
+from chatroom.storage.askers import Asker
 from chatroom.storage.departure import Departed
 from chatroom.storage.records import (
     Account,
@@ -186,7 +187,7 @@ class Engine(Protocol):
         :raises NameTaken: another account has that name, or it is reserved for one that had it.
         :raises InviteSpent: the invitation does not hold any more.
         :raises LastSuperuser: the last superuser would be made a normal user.
-        :raises Demoted: see ``write_audit``; whatever has an ``act`` may raise it.
+        :raises Demoted: see ``write_audit``; whatever has an ``act`` may raise it, and ``Barred``.
         :raises Conflict: the account was saved by someone else since it was loaded.
         :raises StoreError: it could not be written; nothing was changed.
         """
@@ -196,6 +197,12 @@ class Engine(Protocol):
 
     def superusers(self) -> int:
         """Return the number of superusers."""
+
+    def is_last_superuser(self, account_id: str) -> bool:
+        """Tell whether nobody else may administer the room.
+
+        Superusers who are kicked or banned do not count.
+        """
 
     def delete_account(
         self,
@@ -234,13 +241,20 @@ class Engine(Protocol):
     def rooms(self) -> list[RoomRecord]:
         """Return all rooms that open, oldest first; damaged ones are logged and left out."""
 
-    def save_room(self, room: RoomRecord, admit: Admit | None = None) -> RoomRecord:
+    def save_room(
+        self,
+        room: RoomRecord,
+        admit: Admit | None = None,
+        by: Asker | None = None,
+        act: Audit | None = None,
+    ) -> RoomRecord:
         """Save a room, compare-and-set on its version (0: a new one); return it as saved.
 
         Its ``room`` control event has been handed out here when this returns.
 
         :param admit: is asked before a new room is saved, and no other one is made between its
             answer and the saving; whatever it raises ends this, and nothing was changed.
+        :param by: who has to be allowed to do it; of an ``act`` who does it has to be anyway.
         :raises NameTaken: a new room has a name that exists.
         :raises Conflict: the room was saved by someone else since it was loaded.
         """
@@ -284,10 +298,12 @@ class Engine(Protocol):
     def tell(self, control: Control) -> None:
         """Give all servers of this store a control event that goes with no record."""
 
-    def write_audit(self, entry: Audit) -> None:
+    def write_audit(self, entry: Audit, by: Asker | None = None) -> None:
         """Add to the audit trail.
 
+        :param by: as of ``save_room``.
         :raises Demoted: it names by its id who did it, and that is no superuser any more.
+        :raises Barred: who did it was kicked or banned meanwhile, or muted and must not be.
         """
 
     def audit(self, most: int, account: Account | None = None) -> list[Audit]:

@@ -6,10 +6,12 @@ import sqlite3
 import time
 from dataclasses import replace
 
-from chatroom.errors import Damaged
+from chatroom.addresses import address_of, range_of
+from chatroom.errors import Barred, Code, Damaged
 from chatroom.storage import controls, rooms
+from chatroom.storage.askers import Asker
 from chatroom.storage.belief import WALL
-from chatroom.storage.records import SHUT_OUT, Control, Sanction
+from chatroom.storage.records import DEEDS, KICK, MUTE, SHUT_OUT, Control, Sanction
 from chatroom.storage.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -68,6 +70,28 @@ def lift(db: sqlite3.Connection, vault: Vault, number: int) -> bool:
     db.execute("DELETE FROM sanctions WHERE number=?", (number,))
     controls.tell(db, vault, Control(f"un{row[0]}", row[1]))
     return True
+
+
+def held(db: sqlite3.Connection, account_id: str) -> list[tuple[str, str]]:
+    """Return kind and target of what holds of somebody, and of all ranges."""
+    return db.execute(
+        "SELECT kind, target FROM sanctions WHERE until>=? AND (target=? OR instr(target, '/'))",
+        (time.time(), account_id),
+    ).fetchall()
+
+
+def refuse(kind: str, target: str, asker: Asker) -> None:
+    """Refuse a change for a sanction that holds. :raises Barred: it is about who asks for it."""
+    if kind == MUTE:
+        is_meant = asker.speaks and target == asker.id
+    elif "/" in target:
+        address = address_of(asker.origin)
+        is_meant = address is not None and address in range_of(target)
+    else:
+        is_meant = kind in SHUT_OUT and target == asker.id
+    if is_meant:
+        code = {KICK: Code.KICKED, MUTE: Code.MUTED}.get(kind, Code.BANNED)
+        raise Barred(f"You were {DEEDS[kind]} meanwhile; nothing was done.", code)
 
 
 def load(db: sqlite3.Connection, vault: Vault, target: str | None = None) -> list[Sanction]:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from chatroom.storage import accounts as rows
 from chatroom.storage import audit as trail
 from chatroom.storage import controls, departed, invites, rooms, sanctions, schema
+from chatroom.storage.askers import Asker, superuser
 from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.epochs import Epochs
@@ -153,12 +154,21 @@ class SqliteEngine:
     def rooms(self) -> list[RoomRecord]:
         return self._read(lambda db: rooms.load_all(db, self._vault))
 
-    def save_room(self, room: RoomRecord, admit: Admit | None = None) -> RoomRecord:
+    def save_room(
+        self,
+        room: RoomRecord,
+        admit: Admit | None = None,
+        by: Asker | None = None,
+        act: Audit | None = None,
+    ) -> RoomRecord:
+        def job(db: sqlite3.Connection) -> RoomRecord:
+            return rooms.save(db, self._vault, room)
+
         if room.version or admit is None:
-            return self._write(lambda db: rooms.save(db, self._vault, room))
+            return self._act(act, job, by)
         with self._making_lock:
             admit(self.rooms())
-            return self._write(lambda db: rooms.save(db, self._vault, room))
+            return self._act(act, job, by)
 
     def load_places(self, account_id: str) -> Places | None:
         return self._read(lambda db: rooms.load_places(db, self._vault, account_id))
@@ -203,8 +213,8 @@ class SqliteEngine:
     def tell(self, control: Control) -> None:
         self._write(lambda db: controls.tell(db, self._vault, control))
 
-    def write_audit(self, entry: Audit) -> None:
-        self._act(entry, lambda db: None)
+    def write_audit(self, entry: Audit, by: Asker | None = None) -> None:
+        self._act(entry, lambda db: None, by)
 
     def audit(self, most: int, account: Account | None = None) -> list[Audit]:
         return self._read(lambda db: trail.load(db, self._vault, most, account))
@@ -263,6 +273,9 @@ class SqliteEngine:
     def accounts(self) -> Iterator[Account]:
         return iter(self._read(lambda db: list(rows.load_all(db, self._vault))))
 
+    def is_last_superuser(self, account_id: str) -> bool:
+        return self._read(lambda db: rows.is_last_superuser(db, account_id))
+
     def superusers(self) -> int:
         return self._read(lambda db: rows.superusers(db, self._vault))
 
@@ -277,16 +290,21 @@ class SqliteEngine:
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _act(self, act: Audit | None, job: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do something and write down who did it, both or nothing."""
-
-        if act is None:
-            return self._write(job)
+    def _act(
+        self,
+        act: Audit | None,
+        job: Callable[[sqlite3.Connection], _T],
+        by: Asker | None = None,
+    ) -> _T:
+        """Do something, if who asks for it may, and write down who did it: all or nothing."""
 
         def both(db: sqlite3.Connection) -> _T:
-            trail.check(db, self._vault, act)
+            if act is not None:
+                trail.check(db, self._vault, superuser(act))
+            if by is not None:
+                trail.check(db, self._vault, by)
             done = job(db)
-            if done is not False:
+            if act is not None and done is not False:
                 trail.write(db, self._vault, act)
             return done
 

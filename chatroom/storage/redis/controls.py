@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 from chatroom.errors import Unconfirmed
 from chatroom.storage import controls
@@ -14,7 +13,7 @@ STREAM = "{c}:controls"
 KEPT_EVENTS = 2000
 """Control events that stay for nodes that are behind; one that is further behind looks up all."""
 _AT_ONCE = 500
-_BEGIN = "begin"
+_NONE = b"0-0"
 _WAIT_SECONDS = 10.0
 
 
@@ -38,7 +37,7 @@ class Controls:
         with store.asking() as client:
             newest = client.xrevrange(STREAM, count=1)
             # Each node stands at an event, so that it sees when that one is gone.
-            self._cursor = newest[0][0] if newest else self._begin(client)
+            self._cursor = newest[0][0] if newest else client.xadd(STREAM, {"k": "begin"})
         self._moved = threading.Condition()
         self._done = _order(self._cursor)
 
@@ -53,19 +52,18 @@ class Controls:
         while True:
             with self._store.asking() as client:
                 found = client.xrange(STREAM, self._cursor, count=_AT_ONCE + 1)
-                if not found or found[0][0] != self._cursor:
-                    newest = client.xrevrange(STREAM, count=1)
-                    yield newest[0][0] if newest else self._begin(client), Control(ANEW, "")
-                    continue
-            for at, fields in found[1:]:
+                is_gone = not found or found[0][0] != self._cursor
+                if self._cursor == _NONE:  # the stream itself was gone
+                    is_gone = len(found) > _AT_ONCE
+                newest = client.xrevrange(STREAM, count=1) if is_gone else []
+            if is_gone:
+                yield newest[0][0] if newest else _NONE, Control(ANEW, "")
+                continue
+            for at, fields in found if self._cursor == _NONE else found[1:]:
                 kind, account_id = _text(fields, b"k"), _text(fields, b"a")
                 yield at, controls.unseal(self._vault, kind, account_id, fields.get(b"b"))
             if len(found) <= _AT_ONCE:
                 return
-
-    @staticmethod
-    def _begin(client: Any) -> bytes:
-        return bytes(client.xadd(STREAM, {"k": _BEGIN, "a": ""}))
 
     def handed_out(self, at: bytes) -> None:
         """Note that an event was handed out; the engine's thread only."""

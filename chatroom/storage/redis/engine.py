@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from chatroom.storage import departed as departed_rows
 from chatroom.storage import rooms as room_rows
+from chatroom.storage.askers import Asker, superuser
 from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.records import (
@@ -143,6 +144,9 @@ class RedisEngine:
     def accounts(self) -> Iterator[Account]:
         return iter(list(people.load_all(self._store, self._vault)))
 
+    def is_last_superuser(self, account_id: str) -> bool:
+        return people.is_last_superuser(Transaction(self._store, self._vault), account_id)
+
     def superusers(self) -> int:
         return people.superusers(self._store, self._vault)
 
@@ -180,8 +184,14 @@ class RedisEngine:
     def rooms(self) -> list[RoomRecord]:
         return orders.load_rooms(self._store, self._vault)
 
-    def save_room(self, room: RoomRecord, admit: Admit | None = None) -> RoomRecord:
-        return self._changed(lambda change: orders.save_room(change, self._vault, room, admit))
+    def save_room(
+        self,
+        room: RoomRecord,
+        admit: Admit | None = None,
+        by: Asker | None = None,
+        act: Audit | None = None,
+    ) -> RoomRecord:
+        return self._act(act, lambda change: orders.save_room(change, self._vault, room, admit), by)
 
     def load_places(self, account_id: str) -> Places | None:
         with self._store.asking() as client:
@@ -218,8 +228,8 @@ class RedisEngine:
     def tell(self, control: Control) -> None:
         self._changed(lambda change: change.tell(control))
 
-    def write_audit(self, entry: Audit) -> None:
-        self._act(entry, lambda change: None)
+    def write_audit(self, entry: Audit, by: Asker | None = None) -> None:
+        self._act(entry, lambda change: None, by)
 
     def audit(self, most: int, account: Account | None = None) -> list[Audit]:
         return orders.load_audit(self._store, self._vault, most, account)
@@ -240,15 +250,18 @@ class RedisEngine:
     def _changed(self, job: Callable[[Transaction], _T]) -> _T:
         return self._changes.run(job)
 
-    def _act(self, act: Audit | None, job: Callable[[Transaction], _T]) -> _T:
-        """Do something and write down who did it, both or nothing."""
+    def _act(
+        self, act: Audit | None, job: Callable[[Transaction], _T], by: Asker | None = None
+    ) -> _T:
+        """Do something, if who asks for it may, and write down who did it: all or nothing."""
 
         def both(change: Transaction) -> _T:
-            if act is None:
-                return job(change)
-            people.check_act(change, self._vault, act)
+            if act is not None:
+                orders.check(change, superuser(act))
+            if by is not None:
+                orders.check(change, by)
             done = job(change)
-            if done is not False:
+            if act is not None and done is not False:
                 orders.write_audit(change, self._vault, act)
             return done
 

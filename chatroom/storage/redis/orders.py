@@ -8,9 +8,11 @@ from chatroom.storage import audit as trail
 from chatroom.storage import rooms as room_rows
 from chatroom.storage import sanctions as sanction_rows
 from chatroom.storage import skeletons
+from chatroom.storage.askers import Asker
 from chatroom.storage.belief import WALL
 from chatroom.storage.engine import Admit
 from chatroom.storage.records import (
+    MUTE,
     SHUT_OUT,
     Account,
     Audit,
@@ -20,16 +22,15 @@ from chatroom.storage.records import (
 )
 from chatroom.storage.redis import people
 from chatroom.storage.redis.clear import clear, readable
+from chatroom.storage.redis.held import SANCTION_OF, SANCTIONS, split
 from chatroom.storage.redis.store import Store
 from chatroom.storage.redis.transaction import NUMBERS, Transaction
 from chatroom.storage.vault import Vault
 
 ROOMS = "{c}:rooms"
 """Keyed hash of a folded name → version, number, and what is sealed."""
-SANCTIONS = "{c}:sanctions"
-"""Number → kind, target, end, and what is sealed."""
-SANCTION_OF = "{c}:sanction_of"
-"""Kind and target → number."""
+RANGES = "ranges"
+"""Field of the index that changes with each range of addresses that is banned or not any more."""
 AUDIT = "{c}:audit"
 _AUDIT_BATCH = 200
 
@@ -87,12 +88,6 @@ def save_room(
 # -- sanctions -------------------------------------------------------------------------------
 
 
-def _split(number: bytes, value: bytes) -> tuple[int, str, str, float, bytes]:
-    with clear("a kick, ban or mute"):
-        kind, target, until, sealed = value.split(b" ", 3)
-        return int(number), kind.decode(), target.decode(), float(until), sealed
-
-
 def save_sanction(change: Transaction, vault: Vault, sanction: Sanction) -> Sanction:
     """See ``Engine.save_sanction``."""
     numbered = replace(sanction, number=change.number("sanction"))
@@ -106,6 +101,8 @@ def save_sanction(change: Transaction, vault: Vault, sanction: Sanction) -> Sanc
     head = f"{of} {sanction.until!r} ".encode()
     change.put(SANCTIONS, str(numbered.number), head + sanction_rows.seal(vault, sanction))
     change.put(SANCTION_OF, of, str(numbered.number).encode())
+    if sanction.is_range:
+        change.put(people.INDEX, RANGES, str(numbered.number).encode())
     if sanction.kind in SHUT_OUT:
         people.revoke_tickets(change, sanction.target)
     change.bar(sanction.kind, sanction.target, sanction.until)
@@ -118,10 +115,12 @@ def lift_sanction(change: Transaction, number: int) -> bool:
     value = change.get(SANCTIONS, str(number))
     if value is None:
         return False
-    _, kind, target, until, _ = _split(b"0", value)
+    _, kind, target, until, _ = split(b"0", value)
     if until < time.time():
         return False
     _remove(change, number, kind, target)
+    if "/" in target:
+        change.put(people.INDEX, RANGES, f"without {number}".encode())
     if change.bar(kind, target, 0):
         change.tell_at_last(Control(f"un{kind}", target))
     else:
@@ -146,7 +145,7 @@ def _remove(change: Transaction, number: int, kind: str, target: str) -> None:
 def _all(store: Store) -> list[tuple[int, str, str, float, bytes]]:
     with store.asking() as client:
         found = client.hgetall(SANCTIONS)
-    return sorted(readable(found.items(), lambda pair: _split(*pair)))
+    return sorted(readable(found.items(), lambda pair: split(*pair)))
 
 
 def load_sanctions(store: Store, vault: Vault, target: str | None) -> list[Sanction]:
@@ -157,6 +156,26 @@ def load_sanctions(store: Store, vault: Vault, target: str | None) -> list[Sanct
         for row in _all(store)
         if row[3] >= now and target in (None, row[2])
     ]
+
+
+def check(change: Transaction, asker: Asker) -> None:
+    """Look, in the change itself, whether who asks for it still may.
+
+    :raises Demoted: no superuser any more.
+    :raises Barred: kicked, banned or muted meanwhile.
+    """
+    if not asker.id:
+        return
+    if asker.is_superuser:
+        people.check_superuser(change, asker.id)
+    # Read first, so that whatever changes from here on makes the change be worked out anew.
+    for kind in sorted(SHUT_OUT | {MUTE}):
+        change.get(SANCTION_OF, f"{kind} {asker.id}")
+    change.get(people.INDEX, RANGES)
+    now = time.time()
+    for _, kind, target, until, _ in _all(change.store):
+        if until >= now:
+            sanction_rows.refuse(kind, target, asker)
 
 
 # -- the audit trail -------------------------------------------------------------------------

@@ -25,12 +25,11 @@ from chatroom.storage.records import (
     TICKETS,
     USED_SECONDS,
     Account,
-    Audit,
     Control,
     Invite,
     Ticket,
 )
-from chatroom.storage.redis import departed
+from chatroom.storage.redis import departed, held
 from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.store import Store
 from chatroom.storage.redis.transaction import Transaction
@@ -176,12 +175,10 @@ def delete(change: Transaction, account: Account) -> None:
     change.tell(Control(DELETED, account.id))
 
 
-def check_act(change: Transaction, vault: Vault, act: Audit) -> None:
-    """Look whether who acts as a superuser still is one. :raises Demoted: not any more."""
-    if not act.by_id:
-        return
-    value = change.get(ACCOUNTS, act.by_id)
-    if value is None or _split(vault, act.by_id, value).grant != SUPERUSER:
+def check_superuser(change: Transaction, account_id: str) -> None:
+    """Look whether somebody still is a superuser. :raises Demoted: not any more."""
+    value = change.get(ACCOUNTS, account_id)
+    if value is None or _split(change.vault, account_id, value).grant != SUPERUSER:
         raise Demoted("You are not a superuser any more; nothing was done.")
 
 
@@ -210,8 +207,15 @@ def _forget_names(change: Transaction, account_id: str) -> None:
     change.remove(OWNED, account_id)
 
 
+def is_last_superuser(change: Transaction, account_id: str) -> bool:
+    """Tell whether nobody else may administer the room: who is kicked or banned does not count."""
+    ids = json.loads(change.get(INDEX, "superusers") or b"[]")
+    others = (one for one in ids if one != account_id)
+    return account_id in ids and all(held.is_shut_out(change, one) for one in others)
+
+
 def _spare_last(change: Transaction, account: Account) -> None:
-    if json.loads(change.get(INDEX, "superusers") or b"[]") == [account.id]:
+    if is_last_superuser(change, account.id):
         raise LastSuperuser(account.name)
 
 

@@ -1,0 +1,32 @@
+"""Which sanctions are kept, and until when: what every change that asks for them reads."""
+
+import time
+
+from chatroom.storage.records import SHUT_OUT
+from chatroom.storage.redis.clear import clear
+from chatroom.storage.redis.transaction import Transaction
+
+SANCTIONS = "{c}:sanctions"
+"""Number → kind, target, end, and what is sealed."""
+SANCTION_OF = "{c}:sanction_of"
+"""Kind and target → number."""
+
+
+def split(number: bytes, value: bytes) -> tuple[int, str, str, float, bytes]:
+    """Return number, kind, target, end and seal of a sanction. :raises Damaged: it is none."""
+    with clear("a kick, ban or mute"):
+        kind, target, until, sealed = value.split(b" ", 3)
+        return int(number), kind.decode(), target.decode(), float(until), sealed
+
+
+def is_shut_out(change: Transaction, account_id: str) -> bool:
+    """Tell whether somebody is kicked or banned; when that changes, the change is worked out anew.
+
+    :raises Damaged: the sanction cannot be read.
+    """
+    for kind in sorted(SHUT_OUT):
+        number = change.get(SANCTION_OF, f"{kind} {account_id}")
+        value = change.get(SANCTIONS, number.decode()) if number is not None else None
+        if number is not None and value is not None and split(number, value)[3] >= time.time():
+            return True
+    return False
