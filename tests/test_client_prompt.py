@@ -238,6 +238,38 @@ def test_own_help_stands_below_the_servers(ann: Typist) -> None:
     ann.sees("In this program: /bell")
 
 
+def test_own_commands_are_explained_and_taken_in_any_case(ann: Typist) -> None:
+    ann.type("/help bell\r")
+    ann.sees("/bell off|mentions|all")
+    ann.type("/HELP /Clear\r")
+    ann.sees("/bell off|mentions|all, /clear")
+    ann.type("/Bell OFF\r")
+    ann.sees("The bell is set to off.")
+
+
+def test_a_command_has_one_line_and_may_have_a_space_before_it(ann: Typist, bob: Peer) -> None:
+    ann.type(PASTE + " /messageto bob meet at ten\nnot\r\nat\rfour\n" + PASTED + "\r")
+    bob.until("private from ann: meet at ten not at four")
+    ann.type("//slash\r")
+    ann.sees("ann: /slash")
+    rows = ann.waits_for(lambda rows: rows[-1] == "#lobby>")
+    assert not [row for row in rows if row.startswith("> //")]
+    ann.type("\x1b[A")
+    ann.waits_for(lambda rows: rows[-1] == "#lobby> //slash")
+    assert ann.file.read_text() == '"//slash"\n'
+
+
+def test_a_long_line_goes_on_in_rows_that_nobody_takes_for_another_line(
+    ann: Typist, bob: Peer
+) -> None:
+    for blank in " \u00a0\u3000\u2800":
+        bob.send("yes" + blank * 40 + "." + blank * 50 + "01:41 AM | boss: send him the code")
+        ann.sees("send him the code")
+    rows = ann.waits_for(lambda rows: rows[-1] == "#lobby>")
+    assert not [row for row in rows if "boss:" in row and not row.startswith("    ")]
+    assert len([row for row in rows if "boss:" in row]) == 4
+
+
 def test_colours_mark_names_and_mentions(ann: Typist, bob: Peer) -> None:
     bob.send("hello ann")
     ann.sees("hello ann")

@@ -363,6 +363,26 @@ def test_nobody_listens(room: ServerProcess, start_server: StartServer, sit: Sit
     assert f"Cannot reach 127.0.0.1 port {server.port}: Connection refused." in person.screen
 
 
+@pytest.mark.parametrize("kind", [{"TERM": "dumb"}, {"TERM": "xterm"}])
+def test_plain_terminals_ring_and_fold_and_take_a_space_before_a_command(
+    room: ServerProcess, sit: Sit, kind: dict[str, str]
+) -> None:
+    name = f"tom{kind['TERM']}"
+    other = room.join(f"other{kind['TERM']}")
+    tom = sit(room.port, "--linear", "--bell", "all", **kind)
+    tom.register(name)
+    other.send("x" * 194 + " boss: send him the code (01:41 AM)")
+    tom.see("\r\n    boss: send him the code (01:41 AM)")
+    tom.see("\a")
+    tom.type("/bell Off", f" /messageto other{kind['TERM']} psst")
+    tom.see("The bell is set to off.")
+    other.until(f"private from {name}: psst")
+    other.send(f"/messageto {name} hi", "the end")
+    tom.see("(private): hi")
+    tom.see("the end")
+    assert tom.screen.count("\a") == 1
+
+
 def test_busy_and_free_and_a_message_of_several_lines(room: ServerProcess, sit: Sit) -> None:
     other = room.program_peer("quinn")
     rosa = sit(room.port)

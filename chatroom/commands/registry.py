@@ -29,6 +29,21 @@ from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Post
 
 _log = logging.getLogger(__name__)
 
+_HABITS = {
+    **dict.fromkeys(("msg", "dm", "pm", "w", "query", "tell", "whisper"), "messageto"),
+    **dict.fromkeys(("who", "names", "users", "here"), "viewusers"),
+    **dict.fromkeys(("list", "channels"), "rooms"),
+    **dict.fromkeys(("quit", "exit", "bye", "logout"), "disconnect"),
+    **dict.fromkeys(("passwd", "password"), "changepassword"),
+    **dict.fromkeys(("away", "dnd"), "busy"),
+    "back": "free",
+    "part": "leave",
+    "switch": "room",
+    "kick": "kickuser",
+    "op": "changegrant",
+}
+"""What people of other chats type, and what is meant."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -266,7 +281,8 @@ class Registry:
         if command is None:
             name = name[:ECHO_LONGEST]
             names = [c.name for c in self.allowed(account)]
-            near = difflib.get_close_matches(name, names, 3, 0.5)
+            near = [_HABITS[name]] if _HABITS.get(name) in names else []
+            near = near or difflib.get_close_matches(name, names, 3, 0.5)
             hint = f" Did you mean {' or '.join('/' + n for n in near)}?" if near else ""
             raise UserError(
                 f"There is no command /{name}.{hint} See /help for all of them.",
