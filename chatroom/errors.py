@@ -10,6 +10,7 @@
     │   ├── SettingError     a setting has a value that is not allowed
     │   ├── VaultError       the master secret or the keyring cannot be used
     │   └── StoreError       the store cannot be opened, read or written
+    │       ├── StoreAway    nobody answers there now: it may be back in a moment
     │       ├── Damaged      a sealed record does not open: it was changed or belongs elsewhere
     │       └── Unconfirmed  it may have been written, and may not last
     ├── Conflict             the record was changed by someone else since it was read
@@ -138,6 +139,10 @@ class StoreError(StartError):
     """The store cannot be opened, read or written."""
 
     code = Code.NOT_KEPT
+
+
+class StoreAway(StoreError):
+    """The store does not answer, or not yet; nothing is wrong with what was asked."""
 
 
 class Damaged(StoreError):

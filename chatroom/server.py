@@ -38,7 +38,7 @@ from chatroom.net.doors import Doors
 from chatroom.net.flusher import Flusher
 from chatroom.net.listener import Listener
 from chatroom.net.tls import LOOK_SECONDS, Tls
-from chatroom.ops import logs, operator
+from chatroom.ops import logs, operator, outage
 from chatroom.ops.flags import Flags
 from chatroom.ops.rehearsal import CHECK_FLAG
 from chatroom.rooms.directory import Directory
@@ -180,7 +180,13 @@ class Server:
         4. Let every connection's thread say the farewell, flush and close its socket.
         5. Save where everybody was; end the threads of the clock, the flusher and the engine, close
            the store.
+
+        A store that does not answer is waited for until the deadline, and then no more.
         """
+        with outage.give_up_after(STOP_SECONDS, self.engine.give_up):
+            self._stop()
+
+    def _stop(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         if self._is_stop_wanted:
             self.services.restarting.clear()
@@ -358,7 +364,7 @@ def _serve(settings: config.Settings) -> int:
     for warning in config.unknown_names():
         _log.warning(warning)
     is_new = not has_room(settings.data_dir)
-    server = Server(settings)
+    server = Server(settings) if is_new else outage.wait_out(lambda: Server(settings))
     if is_new:
         _log.info("a new room was made data_dir=%s", settings.data_dir.absolute())
     server.catch_signals()

@@ -1,8 +1,10 @@
 """Servers with ``--engine redis://``: two on one Redis, and without it."""
 
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import pytest
 import redis
 
 from tests.conftest import StartServer
-from tests.harness import PROGRAM, run_server
+from tests.harness import PATIENCE, PROGRAM, run_server
 from tests.redis_server import RedisServer
+from tests.test_stop import STOP_SECONDS
 
 
 @pytest.fixture
@@ -165,3 +168,48 @@ def test_a_store_that_is_full_is_told_once_in_the_log_and_to_everybody_who_write
     assert "lost" not in ann.until("ann: kept")
     assert server.log().count("store write failed reason=") == 1
     assert server.log().count("store writes again") == 1
+
+
+def test_a_node_that_starts_or_restarts_while_the_store_is_away_waits_for_it(
+    start_server: StartServer, store: RedisServer
+) -> None:
+    server = start_server(engine=store.url)
+    boss = server.join_superuser("boss")
+    store.kill()
+    boss.send("/restart")
+    assert "restarts" in boss.until_end()
+    server.wait_for_line("cannot be used: .* The start waits until it answers")
+    early = server.peer()  # waits in the backlog of the port that was handed over
+    store.start()
+    early.until("[y/n]")
+    server.wait_for_line("Listening on", times=2)
+    assert "waits until" not in server.join("boss").seen
+    store.kill()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(STOP_SECONDS) == 0
+    waiting = subprocess.Popen(
+        server.command(), env=server.environment(), stderr=subprocess.PIPE, text=True
+    )
+    assert waiting.stderr is not None
+    assert next(line for line in waiting.stderr if "The start waits until it answers" in line)
+    waiting.send_signal(signal.SIGTERM)
+    waiting.communicate(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("is_hanging", [True, False])
+def test_a_stop_keeps_its_deadline_when_the_store_does_not_answer(
+    start_server: StartServer, store: RedisServer, is_hanging: bool
+) -> None:
+    server = start_server(engine=store.url)
+    ann, bob = server.join("ann"), server.join("bob")
+    bob.answer_to("/create den")
+    if is_hanging:
+        store.signal(signal.SIGSTOP)
+    else:
+        store.kill()
+    ann.send("is anybody there?", "/join den")
+    bob.send("/topic of something")
+    begun = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(PATIENCE) == 0
+    assert time.monotonic() - begun < STOP_SECONDS

@@ -96,6 +96,12 @@ class Engine(Protocol):
     def settle(self, seconds: float) -> bool:
         """Wait until all that was appended so far is committed and delivered; False: too slow."""
 
+    def give_up(self) -> None:
+        """Wait for no answer of the store any more: whatever does fails now, and all that comes.
+
+        For a stop whose time is over; again and again until it has ended.
+        """
+
     def close(self) -> None:
         """Commit what is queued, end the engine thread, close the store. Idempotent."""
 

@@ -23,7 +23,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from chatroom import private
-from chatroom.errors import SettingError, StoreError
+from chatroom.errors import SettingError, StoreAway
 
 PASSWORD_VARIABLE = "CHATROOM_ENGINE_PASSWORD"
 ANSWER_SECONDS = 5.0
@@ -52,7 +52,7 @@ def connect(
     :param user: name of the store's own user; empty: the default one.
     :param password_file: holds its password; without it ``CHATROOM_ENGINE_PASSWORD`` does.
     :raises SettingError: the address, or the file of the password, cannot be used.
-    :raises StoreError: nobody of a Cluster can be reached.
+    :raises StoreAway: nobody of a Cluster can be reached.
     """
     options: dict[str, Any] = {
         "socket_timeout": ANSWER_SECONDS,
@@ -123,7 +123,7 @@ def _of_cluster(parts: SplitResult, url: str, options: dict[str, Any]) -> Any:
     try:
         return RedisCluster(startup_nodes=known, **options | _further(parts))
     except (RedisClusterException, redis.RedisError) as error:
-        raise StoreError(f"The store {shown(url)} cannot be used: {error}") from None
+        raise StoreAway(f"The store {shown(url)} cannot be used: {error}") from None
 
 
 def _hosts(netloc: str, port: int) -> list[tuple[str, int]]:

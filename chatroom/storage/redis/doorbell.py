@@ -12,6 +12,7 @@ from typing import Protocol
 
 from redis.backoff import ExponentialWithJitterBackoff
 
+from chatroom.errors import StoreError
 from chatroom.storage.redis import entries
 from chatroom.storage.redis.shards import FAILURES
 from chatroom.storage.redis.store import BUCKETS, Store
@@ -74,7 +75,11 @@ class Doorbell:
         """End the thread. Idempotent."""
         self._stopping.set()
         if self._thread.is_alive():
-            with contextlib.suppress(*FAILURES), self._store.shards.one() as client:
+            with (
+                contextlib.suppress(StoreError, *FAILURES),
+                self._store.asking(),
+                self._store.shards.one() as client,
+            ):
                 client.publish(self._own_bell, "")  # wakes it
             self._thread.join()
 

@@ -107,6 +107,9 @@ class RedisEngine:
     def nodes(self) -> list[Node]:
         return self._presence.nodes
 
+    def give_up(self) -> None:
+        self._store.give_up()
+
     def close(self) -> None:
         self._presence.close()
         self.retention.close()

@@ -14,7 +14,9 @@ from redis.cluster import RedisCluster
 from redis.exceptions import (
     AskError,
     ClusterDownError,
+    MasterDownError,
     NoScriptError,
+    ReadOnlyError,
     RedisClusterException,
     ResponseError,
     TryAgainError,
@@ -27,10 +29,16 @@ Command = tuple[Any, ...]
 
 FAILURES = (redis.RedisError, RedisClusterException, OSError)
 """What redis-py raises when a store is away, or refuses."""
+AWAY = (
+    *(redis.ConnectionError, redis.TimeoutError, RedisClusterException, OSError),
+    *(ClusterDownError, MasterDownError, ReadOnlyError),
+)
+"""Those of the failures that may be over in a moment."""
 _ELSEWHERE = (AskError, TryAgainError, ClusterDownError)
 # MOVED is one of ASK's kind.
 _UNDONE = (NoScriptError, *_ELSEWHERE)
 _AGAIN = 5
+_BOTH_WAYS = 2  # socket.SHUT_RDWR
 _FIRST_PAUSE_SECONDS = 0.005
 _LONGEST_PAUSE_SECONDS = 0.1
 
@@ -86,6 +94,20 @@ class Shards:
         # Held meanwhile: redis-py closes the client of a server that nobody holds any more.
         server = self._cluster.get_random_node()
         yield self._cluster.get_redis_connection(server)
+
+    def hang_up(self) -> None:
+        """End all connections, under whoever waits for an answer there. Any thread."""
+        clients = [self._client]
+        if self._cluster is not None:
+            clients = [one.redis_connection for one in self._cluster.get_nodes()]
+        for client in filter(None, clients):
+            pool = client.connection_pool
+            # Copied in one step; a connection that comes later finds the store closed.
+            for connection in tuple(getattr(pool, "_in_use_connections", ())):
+                found = getattr(connection, "_sock", None)
+                if found is not None:
+                    with contextlib.suppress(OSError):
+                        found.shutdown(_BOTH_WAYS)
 
     def doubt(self) -> None:
         """Note that the slots may be somewhere else now."""

@@ -12,11 +12,11 @@ from typing import Any
 from redis.exceptions import AuthenticationError, ResponseError
 from redis.sentinel import MasterNotFoundError
 
-from chatroom.errors import Damaged, StoreError, Unconfirmed, VaultError
+from chatroom.errors import Damaged, StoreAway, StoreError, Unconfirmed, VaultError
 from chatroom.storage import lock
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.address import shown
-from chatroom.storage.redis.shards import FAILURES, Command, Shards, Unreached
+from chatroom.storage.redis.shards import AWAY, FAILURES, Command, Shards, Unreached
 from chatroom.storage.vault import KEYRING_FILE, Vault, open_vault
 
 META = "{c}:meta"
@@ -67,6 +67,11 @@ class Store:
         self._is_closed = True
         self._client.close()
 
+    def give_up(self) -> None:
+        """Let whatever waits for an answer fail now, and all that comes later at once."""
+        self._is_closed = True
+        self.shards.hang_up()
+
     @contextmanager
     def asking(self) -> Iterator[Any]:
         """Give the client for some commands.
@@ -91,7 +96,8 @@ class Store:
             )
         if isinstance(error, MasterNotFoundError):
             text = "no Sentinel that answers knows a living primary of this name"
-        return StoreError(f"The store {self.name} cannot be used: {text.rstrip('.')}.")
+        kind = StoreAway if isinstance(error, AWAY) else StoreError
+        return kind(f"The store {self.name} cannot be used: {text.rstrip('.')}.")
 
     def batch(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands together; return their answers, errors among them.
