@@ -45,3 +45,27 @@ def test_only_superusers_purge(room: ServerProcess) -> None:
     plain = room.join("plain")
     plain.send("/purge boss 10m")
     plain.until("/purge is for superusers only.")
+
+
+def test_the_topics_that_somebody_has_set_go_with_what_was_said(
+    room: ServerProcess, boss: Peer
+) -> None:
+    spam, ann = room.join("spammer"), room.join("topica")
+    spam.send("/create deals", "/topic BUY NOW", "BUY")
+    spam.until("spammer: BUY")
+    ann.answer_to("/join deals")
+    assert "BUY NOW" in boss.answer_to("/rooms")
+    assert "1 topic went with it." in boss.answer_to("/purge spammer 10m")
+    ann.until("#deals has no topic any more.")
+    assert "BUY NOW" not in boss.answer_to("/rooms")
+    spam.send("/topic BUY AGAIN", "and again")
+    ann.until("spammer: and again")
+    boss.answer_to("/join deals")
+    boss.answer_to("/topic be nice")
+    assert "topic" not in boss.answer_to("/purge spammer 10m")  # the last word is boss's
+    assert "be nice" in boss.answer_to("/rooms")
+    spam.send("/topic BUY AT LAST", "at last")
+    ann.until("spammer: at last")
+    assert room.operate("delete-user", "spammer", "--yes").returncode == 0
+    ann.until("#deals has no topic any more.")
+    boss.answer_to("/room lobby")

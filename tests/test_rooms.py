@@ -374,3 +374,33 @@ def test_a_room_name_of_control_characters_is_no_room(room: ServerProcess) -> No
     program = room.program_peer("odd")
     program.send_event("post", text="astray", room="\0", cid="o1")
     assert "name of a room" in program.until_event("result", cid="o1", ok=False)["text"]
+
+
+def test_rooms_that_nobody_owns_or_uses_do_not_count_for_ever(start_server: StartServer) -> None:
+    server = start_server(rooms=6)
+    boss, squat, used = server.join_superuser("boss"), server.join("squat"), server.join("used")
+    squat.send("/create r1", "/create r2", "/create r3 private", "mine", "/create r4", "/create r5")
+    squat.until("#r5 is yours")
+    used.send("/join r1", "something that stays", "/leave", "/join r2")
+    used.until("You talk in #r2")
+    squat.send("/deleteaccount", PASSWORD, "squat")
+    assert squat.is_closed()
+    boss.send("/create b1")
+    boss.until("#b1 is yours")  # the others have made room
+    assert "#r1" in (shown := boss.answer_to("/rooms"))
+    assert "#r2" in shown  # somebody is inside
+    while "#r4" in boss.answer_to("/rooms"):  # closed when squat's session has ended
+        pass
+    boss.send("/create r3")  # its name is free, and nothing of it is left
+    boss.until("#r3 is yours")
+    assert "mine" not in boss.answer_to("/history")
+    used.send("/leave", "/deleteaccount", PASSWORD, "used")
+    assert used.is_closed()
+    for name in ("b2", "b3", "b4", "b5"):
+        boss.send(f"/create {name}")
+        boss.until(f"#{name} is yours")
+    assert "no more can be made here" in boss.answer_to("/create b6")
+    assert server.stop() == 0
+    server.start()
+    shown = server.join("boss").answer_to("/rooms")
+    assert "#r" not in shown.replace("#r3", "")

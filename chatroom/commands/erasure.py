@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from chatroom.accounts.accounts import LAST_SUPERUSER, Accounts
 from chatroom.errors import Conflict, UserError
 from chatroom.rooms.room import LOBBY, mailbox_of
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import PURGE, Account, Actor, Control, standing_of
+from chatroom.storage.records import PURGE, Account, Actor, Control, RoomRecord, standing_of
 
 _SETTLE_SECONDS = 3.0
 _QUEUED_SECONDS = 3600.0
@@ -20,18 +21,20 @@ def room_logs(engine: Engine) -> list[str]:
     return [LOBBY, *(room.name for room in engine.rooms() if room.name != LOBBY)]
 
 
-def purge(engine: Engine, account: Account, since: float) -> int:
-    """Take what somebody said out of all rooms and all mailboxes; return how many messages.
+def purge(engine: Engine, account: Account, since: float) -> tuple[int, int]:
+    """Take what somebody said out of all rooms and all mailboxes, and the topics that it set.
 
     :param since: seconds since the epoch; what is older stays.
+    :returns: how many messages, and how many topics.
     :raises StoreError: not all of it could be written; it may be done again.
     """
     engine.settle(_SETTLE_SECONDS)  # what was said just before may still be queued
     logs = [*room_logs(engine), *(mailbox_of(one.id) for one in engine.accounts())]
     erased = sum(engine.erase(log, account.id, since=since) for log in logs)
+    topics = _change_rooms(engine, partial(_without_topic, account.id, since))
     if erased:
         engine.tell(Control(PURGE, account.id, standing_of(account)))
-    return erased
+    return erased, topics
 
 
 def erase_account(
@@ -59,7 +62,7 @@ def erase_account(
     for log in logs:
         engine.erase(log, account.id)
     engine.drop(mailbox_of(account.id))
-    _leave_rooms_without(engine, account.id)
+    _change_rooms(engine, partial(_without, account.id))
     accounts.delete(account, by, mailbox_of(account.id), network)
     ended()
     for log in logs:
@@ -68,15 +71,29 @@ def erase_account(
     engine.tell(Control(PURGE, account.id))
 
 
-def _leave_rooms_without(engine: Engine, account_id: str) -> None:
-    """Take an account out of what is kept of rooms: as owner, and as one who is invited."""
+def _change_rooms(engine: Engine, change: Callable[[RoomRecord], RoomRecord]) -> int:
+    """Change what is kept of rooms; return how many of them were changed."""
+    number = 0
     while True:
         try:
             for room in engine.rooms():
-                if room.owner == account_id or account_id in room.invited:
-                    invited = tuple(one for one in room.invited if one != account_id)
-                    owner = "" if room.owner == account_id else room.owner
-                    engine.save_room(replace(room, owner=owner, invited=invited))
-            return
+                if (changed := change(room)) != room:
+                    engine.save_room(changed)
+                    number += 1
+            return number
         except Conflict:  # somebody else was faster: look again
             continue
+
+
+def _without(account_id: str, room: RoomRecord) -> RoomRecord:
+    """Return a room without an account: as owner, as one who is invited, and its topic."""
+    by = room.topic_by or room.owner  # an older version did not say who has set it
+    if by == account_id:
+        room = replace(room, topic="", topic_by="", topic_at=0.0)
+    invited = tuple(one for one in room.invited if one != account_id)
+    return replace(room, owner="" if room.owner == account_id else room.owner, invited=invited)
+
+
+def _without_topic(account_id: str, since: float, room: RoomRecord) -> RoomRecord:
+    is_own = room.topic_by == account_id and room.topic_at >= since
+    return replace(room, topic="", topic_by="", topic_at=0.0) if is_own else room

@@ -64,14 +64,15 @@ def add_to(registry: Registry) -> None:
         with one_at_a_time(context):
             services.engine.write_audit(context.actor.did(f"removed {lately}", account.id))
             try:
-                erased = purge(services.engine, account, time.time() - seconds)
+                erased, topics = purge(services.engine, account, time.time() - seconds)
             except StoreError:
                 raise UserError(
                     "Not all of it could be removed just now. Type the /purge again later.",
                     Code.NOT_KEPT,
                 ) from None
         what = "1 message is" if erased == 1 else f"{erased} messages are"
-        context.reply(f"{what} removed: {lately}.")
+        more = f" {topics} topic{'s' if topics > 1 else ''} went with it." if topics else ""
+        context.reply(f"{what} removed: {lately}.{more}")
 
     @registry.command(
         "reset-code", "USER", "a one-time code with which USER sets a new password", SUPERUSER

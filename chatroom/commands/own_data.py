@@ -66,7 +66,8 @@ def _confirm_name(name: str, questions: Questions) -> None:
         "confirm-name",
         f"This erases for good: the account {name}, all its messages in all rooms and "
         "its mailbox. What you wrote to others stays in their mailboxes, and your rooms go on "
-        "without an owner. Type your user name to do it:",
+        "without an owner, but those where nobody else has said anything. Type your user name to "
+        "do it:",
     )
     if typed.strip() != name:
         raise UserError("That is not your user name.")

@@ -1,6 +1,8 @@
 """The rooms of this server: finding, making and changing them, and who may see which."""
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,10 +13,26 @@ from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import Account, Audit, RoomRecord
+from chatroom.storage.records import REMOVED, Account, Audit, RoomRecord
+
+_log = logging.getLogger(__name__)
 
 ROOMS_EACH = 50
 """Rooms that one person may own: one alone cannot use up all names."""
+_LOOK_SECONDS = 5.0
+"""Least time between two looks for unused rooms."""
+_STEP = 64  # places that are read at once
+
+
+def _is_silent(engine: Engine, log: str) -> bool:
+    """Tell whether nothing is kept of a log that anybody could read."""
+    span = engine.span(log)
+    place = span.last
+    while place >= span.first:
+        if any(post.kind != REMOVED for post in engine.read(log, place - _STEP, place, _STEP)):
+            return False
+        place -= _STEP
+    return True
 
 
 def may_enter(record: RoomRecord, account_id: str) -> bool:
@@ -50,6 +68,7 @@ class Catalogue:
         self.own: set[RoomRecord] = set()
         """Records that are being saved here: who does it tells of them better than their event."""
         self.lobby = Room(RoomRecord(LOBBY, ""), engine)
+        self._looked_at = -_LOOK_SECONDS  # when unused rooms were looked for (monotonic)
         self._by_log: dict[str, Room] = {LOBBY: self.lobby}
         self._by_name: dict[str, Room] = {fold(LOBBY): self.lobby}
 
@@ -92,6 +111,9 @@ class Catalogue:
             known = [room.record for room in self._by_name.values()]
         if not is_taken:
             check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
+        if self._most and len(known) > self._most and self._may_look():
+            self.close_unused()
+            known = self._engine.rooms()
         self._admit(owner.id, known)
         try:
             if is_taken:
@@ -112,6 +134,12 @@ class Catalogue:
                 f"#{name} is yours now, but cannot be opened yet. Type /join {name} in a moment.",
                 Code.NOT_KEPT,
             ) from None
+
+    def _may_look(self) -> bool:
+        """Tell whether it is time to look for unused rooms, and that it is done now."""
+        with self._lock:
+            before, self._looked_at = self._looked_at, time.monotonic()
+            return self._looked_at - before > _LOOK_SECONDS
 
     def _admit(self, owner_id: str, rooms: Sequence[RoomRecord]) -> None:
         """Refuse a new room where there are enough already. :raises UserError: there are."""
@@ -157,7 +185,65 @@ class Catalogue:
 
     def load(self) -> list[Taken]:
         """Bring all rooms up to what the store says."""
-        return [self.take(record) for record in self._engine.rooms()]
+        with self._lock:
+            known = list(self._by_name.items())
+        records = self._engine.rooms()
+        there = {fold(record.name) for record in records}
+        for key, room in known:  # one that is damaged stays for those inside
+            if key not in there and room is not self.lobby and not room.people:
+                self.drop(room.record)
+        return [self.take(record) for record in records]
+
+    def drop(self, record: RoomRecord) -> Taken | None:
+        """Let a room that was closed be no more; ``None``: it is not known here any more.
+
+        :param record: as it was when it was closed: nobody's.
+        """
+        with self._lock:
+            room = self._by_name.get(fold(record.name))
+            if room is None or room.record.owner != record.owner:
+                return None  # another one has that name now
+            before, room.record = room.record, replace(record, is_closed=True)
+            self._locked_drop(room)
+            return Taken(room, before, list(room.people))
+
+    def close_unused(self) -> None:
+        """Close the rooms whose owner is gone, where nobody is and nothing stands.
+
+        Nobody can own them any more, and nobody misses them: they would only count.
+
+        :raises StoreError: it cannot be read or written.
+        """
+        with self._lock:
+            unused = [
+                room.record
+                for room in self._by_name.values()
+                if not room.record.owner and not room.people and room is not self.lobby
+            ]
+        for record in unused:
+            if _is_silent(self._engine, record.name):
+                self._close(record)
+
+    def _close(self, record: RoomRecord) -> None:
+        with self._lock:
+            room = self._by_log.get(record.name)
+            if room is None or room.people or room.record != record:
+                return
+            self._locked_drop(room)  # so nobody can come in meanwhile
+        is_closed = False
+        try:
+            is_closed = self._engine.close_room(record)
+        finally:
+            if not is_closed:
+                self.load()
+        _log.info("unused room closed")
+        self._engine.drop(record.name)
+
+    def _locked_drop(self, room: Room) -> None:
+        assert self._lock.locked()
+        self._engine.unfollow(room.log)
+        self._by_log.pop(room.log, None)
+        self._by_name.pop(fold(room.log), None)
 
     def take(self, record: RoomRecord) -> Taken:
         """Let a record that was saved count, here or elsewhere; an older one is ignored."""

@@ -108,6 +108,8 @@ class Changes:
             if len(self._changed) > CHANGES_KNOWN:
                 self._forgotten = self._changed.pop(next(iter(self._changed)))
             everybody = list(self._people.values())
+        if kind == DELETED:  # with the owner a room may have become nobody's
+            self._lookups.want("unused", self._catalogue.close_unused)
         if kind in _TOLD_ALL:
             self._tell(everybody, kind, _TOLD_ALL[kind])
         elif kind == PURGE:
@@ -142,6 +144,9 @@ class Changes:
     def _follow_room(self, record: RoomRecord | None) -> None:
         if record is None:
             self._lookups.want("rooms", self._look_at_rooms)
+        elif record.is_closed:
+            if (taken := self._catalogue.drop(record)) is not None:
+                self._memberships.follow(taken)
         elif record in self._catalogue.own:
             pass
         elif self._catalogue.of_log(record.name) is not None:

@@ -285,6 +285,8 @@ class Directory:
         account = person.account
         if self._people.pop(account.id, None) is None:
             return
+        if person.is_deleted:
+            self.lookups.want("unused", self._catalogue.close_unused)
         if person.busy_alarm is not None:
             self._clock.cancel(person.busy_alarm)
         self._catalogue.locked_close_mailbox(person.mailbox)

@@ -1,8 +1,10 @@
 """Who is in which room: joining, leaving, switching, inviting, and what owners may do."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.rooms.catalogue import Catalogue, Taken, may_enter
@@ -227,9 +229,8 @@ class Memberships:
         if len(topic) > TOPIC_LONGEST:
             raise UserError(f"A topic has at most {TOPIC_LONGEST} characters.", Code.TOO_LONG)
         act = self._act(room, by, "changed the topic of")
-        others = self._catalogue.change(
-            room, lambda r: replace(r, topic=topic), Asker(by.id, by.origin, speaks=True), act
-        )
+        change = partial(replace, topic=topic, topic_by=by.id, topic_at=time.time())
+        others = self._catalogue.change(room, change, Asker(by.id, by.origin, speaks=True), act)
         self.dismiss(room, others)
         text = f"{by.name} has set the topic of #{room.log}: {topic}"
         if not topic:
@@ -321,6 +322,11 @@ class Memberships:
         """Tell who is here, and send out who has to go, when a room was changed elsewhere."""
         room, before, gone = taken
         topic = room.record.topic
+        if room.record.is_closed:
+            text = f"#{room.log} was closed: nobody owns it any more. You have left it."
+            for account_id in gone:
+                self._send_out(room, account_id, text)
+            return
         if before is not None and before.topic != topic:
             is_now = f"has another topic now: {topic}" if topic else "has no topic any more."
             self._tell_inside(room, "topic", f"#{room.log} {is_now}", room.record.owner)

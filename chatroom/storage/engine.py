@@ -265,6 +265,12 @@ class Engine(Protocol):
         :raises Conflict: the room was saved by someone else since it was loaded.
         """
 
+    def close_room(self, room: RoomRecord) -> bool:
+        """Delete a room, if it is still as it was loaded; False: it is not.
+
+        Its ``room`` control event carries it, closed. Its log stays: see :meth:`drop`.
+        """
+
     def load_places(self, account_id: str) -> Places | None:
         """Return somebody's places; ``None`` before the first visit.
 

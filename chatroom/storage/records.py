@@ -146,6 +146,12 @@ class RoomRecord:
     """Account ids."""
     version: int = 0
     """Grows with each save; 0 has never been saved."""
+    topic_by: str = ""
+    """Account id of who has set the topic; empty: an older version did not say."""
+    topic_at: float = 0.0
+    """When, in seconds since the epoch."""
+    is_closed: bool = False
+    """Told by a control event only: the room is no more."""
 
 
 @dataclass(frozen=True, slots=True)

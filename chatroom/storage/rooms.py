@@ -63,6 +63,8 @@ def seal(vault: Vault, room: RoomRecord, key: bytes) -> bytes:
             "topic": room.topic,
             "private": room.private,
             "invited": room.invited,
+            "topic_by": room.topic_by,
+            "topic_at": room.topic_at,
         }
     )
     return vault.seal(plain.encode(), f"room {key.hex()} {room.version}")
@@ -88,6 +90,22 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
     controls.tell(db, vault, Control("room", "", saved))
     return saved
+
+
+def close(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> bool:
+    """Delete a room inside the caller's transaction; see the engine."""
+    key = key_of(vault, room.name)
+    gone = db.execute("DELETE FROM rooms WHERE key=? AND version=?", (key, room.version))
+    if gone.rowcount != 1:
+        return False
+    skeletons.release(db, vault, skeletons.ROOMS, room.name)
+    controls.tell(db, vault, closed(room))
+    return True
+
+
+def closed(room: RoomRecord) -> Control:
+    """Return the control event of a room that is no more."""
+    return Control("room", "", replace(room, version=room.version + 1, invited=(), is_closed=True))
 
 
 def load_places(db: sqlite3.Connection, vault: Vault, account_id: str) -> Places | None:

@@ -47,6 +47,13 @@ def forget(db: sqlite3.Connection, account_id: str) -> None:
     db.execute("DELETE FROM skeletons WHERE owner=?", (account_id,))
 
 
+def release(db: sqlite3.Connection, vault: Vault, kind: str, name: str) -> None:
+    """Let others have names that look like the one of a room that goes."""
+    for key in keys(vault, kind, name):
+        last = "rank=(SELECT max(rank) FROM skeletons WHERE skeleton=?1)"
+        db.execute(f"DELETE FROM skeletons WHERE skeleton=?1 AND owner='' AND {last}", (key,))
+
+
 def _others(db: sqlite3.Connection, key: bytes) -> int:
     """Return a rank that is free behind those that are there; 0: there is none."""
     (rank,) = db.execute(

@@ -173,6 +173,9 @@ class SqliteEngine:
             admit(self.rooms())
             return self._act(act, job, by)
 
+    def close_room(self, room: RoomRecord) -> bool:
+        return self._write(lambda db: rooms.close(db, self._vault, room))
+
     def load_places(self, account_id: str) -> Places | None:
         return self._read(lambda db: rooms.load_places(db, self._vault, account_id))
 

@@ -177,3 +177,20 @@ def test_places_of_an_account_that_went_are_not_kept(running: Running) -> None:
     engine.save_places({"id-ann": places}, {"id-ann": places})
     engine.save_places({"id-ann": places})
     assert engine.load_places("id-ann") is None
+
+
+def test_a_room_is_closed_if_it_is_as_it_was_and_its_name_is_free_then(running: Running) -> None:
+    engine = running.engine
+    old = engine.save_room(RoomRecord("Dev", "id-ann"))
+    now = engine.save_room(replace(old, owner=""))
+    while running.controls.get(timeout=PATIENCE).carried != now:
+        pass
+    assert not engine.close_room(old)
+    assert engine.rooms() == [now]
+    assert engine.close_room(now)
+    assert not engine.close_room(now)
+    assert engine.rooms() == []
+    told = running.controls.get(timeout=PATIENCE).carried
+    assert isinstance(told, RoomRecord)
+    assert (told.name, told.is_closed) == ("Dev", True)
+    assert engine.save_room(RoomRecord("DEV", "id-bob")).version == 1

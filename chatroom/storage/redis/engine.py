@@ -196,6 +196,9 @@ class RedisEngine:
     ) -> RoomRecord:
         return self._act(act, lambda change: orders.save_room(change, self._vault, room, admit), by)
 
+    def close_room(self, room: RoomRecord) -> bool:
+        return self._changed(lambda change: orders.close_room(change, self._vault, room))
+
     def load_places(self, account_id: str) -> Places | None:
         with self._store.asking() as client:
             sealed = client.hget(people.PLACES, account_id)

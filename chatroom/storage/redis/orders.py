@@ -85,6 +85,20 @@ def save_room(
     return saved
 
 
+def close_room(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
+    """See ``Engine.close_room``."""
+    key = room_rows.key_of(vault, room.name).hex()
+    value = change.get(ROOMS, key)
+    if value is None or _room_row((key.encode(), value))[2] != room.version:
+        return False
+    change.remove(ROOMS, key)
+    for look in (one.hex() for one in skeletons.keys(vault, skeletons.ROOMS, room.name)):
+        if change.get(people.LOOKS, look) == b"-":
+            change.remove(people.LOOKS, look)
+    change.tell(room_rows.closed(room))
+    return True
+
+
 # -- sanctions -------------------------------------------------------------------------------
 
 
