@@ -103,6 +103,25 @@ def test_all_nodes_show_all_posts_in_one_order(
     assert kept(nodes[0]) == kept(nodes[1]) == kept(nodes[2])
 
 
+def test_the_first_posts_of_a_log_have_their_ids_at_every_node(
+    primary: RedisServer, node: Callable[..., Running]
+) -> None:
+    here, there = node(primary), node(primary)
+    for running in (here, there):
+        running.engine.follow("lobby")
+    there.engine.follow("cellar")
+    there.gate.clear()
+    there.engine.append(post("holds its delivery", "cellar"))
+    here.engine.append(post("first"))
+    here.settle()
+    there.engine.append(post("second"))
+    there.gate.set()
+    there.settle()
+    shown = [(p.epoch, p.seq, p.text) for p in there.posts if p.log == "lobby"]
+    epoch = here.engine.span("lobby").epoch
+    assert shown == [(epoch, 1, "first"), (epoch, 2, "second")]
+
+
 def test_a_post_is_there_soon_and_one_without_a_bell_within_two_seconds(
     primary: RedisServer, node: Callable[..., Running]
 ) -> None:

@@ -71,12 +71,12 @@ class Delivery:
             if post.seq:
                 if post.seq <= at:  # it was read back already
                     continue
+                followed.epoch = post.epoch  # of all that is opened: its first posts may be others'
                 if post.seq > at + 1:
                     found += self._opened(
                         followed, self._logs.entries(followed.name, at, post.seq - 1)
                     )
                 at = post.seq
-                followed.epoch = post.epoch
             found.append(post)
         return found
 
