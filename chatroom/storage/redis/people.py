@@ -19,6 +19,7 @@ from chatroom.names import fold
 from chatroom.storage import accounts as rows
 from chatroom.storage import invites, skeletons
 from chatroom.storage import rooms as room_rows
+from chatroom.storage.belief import WALL
 from chatroom.storage.records import (
     DELETED,
     SUPERUSER,
@@ -50,6 +51,8 @@ INVITES = "{c}:invites"
 INVITE_OF = "{c}:invite_of"
 """Digest → number."""
 PLACES = "{c}:places"
+SPARE_SECONDS = 30 * 86_400.0
+"""How long after a ticket's end the store itself deletes its key: its clock may be wrong, too."""
 
 _log = logging.getLogger(__name__)
 
@@ -237,7 +240,7 @@ def tickets_of(account_id: str) -> str:
 
 
 def ticket_owner(field: bytes) -> str:
-    """Return the key that tells whose a ticket is; it goes with the ticket, or at its end.
+    """Return the key that tells whose a ticket is; it goes with the ticket, or after its end.
 
     :param field: the ticket's field in :func:`tickets_of`.
     """
@@ -253,7 +256,7 @@ def save_tickets(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
     change = Transaction(store, vault)
     for one in tickets:
         owner = ticket_owner(_field(one.digest))
-        change.do("SET", owner, one.account_id, "PXAT", int(one.until * 1000))
+        change.do("SET", owner, one.account_id, "PXAT", int((one.until + SPARE_SECONDS) * 1000))
         value = f"{one.until!r} ".encode() + room_rows.seal_ticket(vault, one)
         change.do("HSET", tickets_of(one.account_id), _field(one.digest), value)
     for account_id in {one.account_id for one in tickets}:
@@ -271,12 +274,13 @@ def _too_many(ends: Mapping[bytes, float]) -> list[bytes]:
     """Return those of an account's tickets that go: what has ended, and what is not among the
     newest few. Those that were used are counted for themselves, as in ``rooms.save_tickets``.
     """
+    over = WALL.surely_over()
     now = time.time()
     gone, counts = [], {True: 0, False: 0}
     for digest in sorted(ends, key=lambda digest: ends[digest], reverse=True):
         is_used = ends[digest] <= now + USED_SECONDS
         counts[is_used] += 1
-        if counts[is_used] > TICKETS or ends[digest] < now:
+        if counts[is_used] > TICKETS or ends[digest] < over:
             gone.append(digest)
     return gone
 
@@ -335,10 +339,11 @@ def _invite_value(vault: Vault, invite: Invite) -> bytes:
 
 def save_invite(change: Transaction, vault: Vault, invite: Invite) -> None:
     """See ``Engine.save_invite``; those that do not hold any more are forgotten."""
+    over = WALL.surely_over()
     with change.store.asking() as client:
         found = client.hgetall(INVITES)
     for row in readable(found.items(), lambda pair: _invite_row(*pair)):
-        if not _holds(row):
+        if row[2] < 1 or row[3] < over:
             change.remove(INVITES, str(row[0]))
             change.remove(INVITE_OF, row[1].hex())
     number = str(change.number("invite"))
