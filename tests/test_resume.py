@@ -288,3 +288,19 @@ def test_who_did_not_come_back_for_long_starts_where_the_visit_ended(
     say(bob, "meanwhile")
     _, shown = resume(server, ticket, {})
     assert texts(shown) == ["meanwhile"]
+
+
+def test_a_cursor_names_its_room_as_people_do(room: ServerProcess) -> None:
+    peer, ticket = register(room, "spelling")
+    peer.send_event("command", line="/create Attic")
+    first = say(peer, "seen", room="Attic")
+    say(peer, "missed", room="Attic")
+    peer.send_event("command", line="/disconnect")
+    assert peer.is_closed()
+    for spelling in ("#Attic", "ATTIC", "#attic"):
+        peer, shown = resume(room, ticket, {spelling: first["id"], "#": first["id"]})
+        assert "missed" in texts(shown)
+        assert "seen" not in texts(shown)
+        assert [g["room"] for g in events(shown, "notice") if g["kind"] == "gap"] == ["#"]
+        ticket = events(peer.seen, "ticket")[0]["ticket"]
+        peer.close()

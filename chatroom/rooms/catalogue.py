@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from chatroom.errors import Code, Conflict, Lookalike, NameTaken, StoreError, UserError
-from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
+from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold, room_name
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
@@ -81,6 +81,18 @@ class Catalogue:
         assert self._lock.locked()
         room = self._by_name.get(fold(name))
         return room if room is not None and may_enter(room.record, account_id) else None
+
+    def log_named(self, name: str, account_id: str) -> str:
+        """Return the log of a room that is named as people do, such as ``#DEV``.
+
+        What is no room for this account stays as it is, without its ``#``.
+        """
+        if not (bare := room_name(name)):
+            return name  # the empty one is the mailbox
+        name = bare
+        with self._lock:
+            room = self.locked_find(name, account_id)
+        return room.log if room is not None else name
 
     def seen_by(self, account_id: str) -> list[Room]:
         """Return all rooms that exist for an account, oldest first."""

@@ -317,6 +317,10 @@ class Directory:
         some += [self.elsewhere.people[one].name for one in others[: most - len(some)]]
         return some, number
 
+    def log_named(self, name: str, account_id: str) -> str:
+        """Return the log of a room that is named as people do; see ``Catalogue.log_named``."""
+        return self._catalogue.log_named(name, account_id)
+
     def joined_room(self, person: Person, name: str) -> Room:
         """Return a room that a person has joined.
 

@@ -133,7 +133,9 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         raise Gone(connection.ended_by)
     resumption = None
     if access is not None and access.cursors is not None:
-        resumption = Resumption(access.cursors, account.id, services.engine)
+        named = services.directory.log_named
+        cursors = {named(name, account.id): one for name, one in access.cursors.items()}
+        resumption = Resumption(cursors, account.id, services.engine)
     ticket = None
     if access is not None and (access.wants_ticket or access.word == RESUME):
         ticket = services.tickets.issue(account, access.ticket)
