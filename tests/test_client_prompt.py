@@ -143,6 +143,31 @@ def test_a_long_paste_is_asked_about_and_is_not_lost_by_a_no(ann: Typist, bob: P
     bob.until("    line 49!")
 
 
+def test_no_letter_is_lost_where_the_locale_knows_ascii_only(
+    seat: Seat, server: ServerProcess
+) -> None:
+    ann = seat("ann", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    bob = server.join("bob")
+    ann.type("half \u00e4\u6f22e\r")
+    bob.until("ann: half \u00e4\u6f22e")
+
+
+def test_completion_works_in_a_window_of_few_rows(ann: Typist) -> None:
+    ann.resize(5, 60)
+    ann.type("/un\t")
+    ann.waits_for(lambda rows: any("/unignore" in row for row in rows))
+    assert "too small" not in ann.raw
+
+
+def test_new_rights_are_completed_at_once(ann: Typist, server: ServerProcess) -> None:
+    ann.type(f"/claim {server.claim_code()}\r")
+    ann.sees("first superuser")
+    ann.type("hello\r")
+    ann.sees("ann: hello")
+    ann.type("/kicku\t")
+    ann.waits_for(lambda rows: rows[-1] == "#lobby> /kickuser")
+
+
 def test_alt_enter_begins_another_line(ann: Typist, bob: Peer) -> None:
     ann.type("first\x1b\rsecond\r")
     bob.until("ann: first")
@@ -316,6 +341,28 @@ def test_many_who_come_at_once_are_one_line(seat: Seat, server: ServerProcess) -
     ann.waits_for(lambda rows: any(map(together.search, rows)))
     for peer in peers:
         peer.close()
+
+
+def test_the_prompt_tells_the_truth_after_a_lost_connection(
+    ann: Typist, bob: Peer, server: ServerProcess
+) -> None:
+    ann.type("/create den\r")
+    ann.waits_for(lambda rows: rows[-1].startswith("#den"))
+    elsewhere = server.join("ann")
+    elsewhere.send("/room lobby", "my own line")
+    ann.sees("ann: my own line")
+    ann.waits_for(lambda rows: rows[-1] == "#den>")
+    ann.terminal.kill(signal.SIGSTOP)
+    server.kill()
+    server.start()
+    back = server.join("bob")
+    back.send("missed 1", "missed 2")
+    back.until("bob: missed 2")
+    ann.terminal.kill(signal.SIGCONT)
+    ann.sees("2 messages were missed")
+    ann.waits_for(lambda rows: rows[-1] == "#den [#lobby 2]>")
+    back.close()
+    elsewhere.close()
 
 
 def test_the_prompt_says_what_is_unread_elsewhere_and_who_is_busy(ann: Typist, bob: Peer) -> None:

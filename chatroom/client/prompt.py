@@ -26,6 +26,7 @@ from chatroom.client.ledger import Sent, is_command
 from chatroom.client.link import Said
 from chatroom.client.open_prompt import OpenPrompt
 from chatroom.client.paint import Painter, Shown, pending
+from chatroom.client.reflow import follow_width
 from chatroom.client.screen import Screen
 from chatroom.client.status import Status
 from chatroom.client.terminal import Terminal
@@ -70,6 +71,8 @@ begins another line, Ctrl-D leaves.
         self._questions: PromptSession[str] = PromptSession(
             color_depth=depth, enable_suspend=True, input_processors=[_Unseen(self)]
         )
+        for session in (self._lines, self._questions):
+            follow_width(session.app)
         self._depth = depth
         self._painter = Painter(lambda: self._own)
         self._status = Status()
@@ -344,7 +347,7 @@ def _changes_rights(said: Said) -> bool:
     """Tell whether other commands may be used from now on."""
     if said.word == "result":
         return said.fields.get("ok") is True and said.fields.get("command") == "claim"
-    return said.word == "control" and said.fields.get("do") == "grant"
+    return said.word == "control" and said.fields.get("do") == "changegrant"
 
 
 def _keys() -> KeyBindings:

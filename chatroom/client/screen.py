@@ -4,6 +4,7 @@ Whatever is written is cleaned here once more: of a server's words, of a host na
 nothing reaches the terminal that could disturb it.
 """
 
+import codecs
 import contextlib
 import os
 import sys
@@ -31,6 +32,10 @@ class Screen:
             with contextlib.suppress(AttributeError, ValueError):
                 # A console that cannot show a character must not end the program.
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        # Where the locale says ASCII, terminals send UTF-8 all the same: no letter may be lost.
+        with contextlib.suppress(AttributeError, ValueError, LookupError):
+            if codecs.lookup(sys.stdin.encoding).name == "ascii":
+                sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         # Keep the two threads' lines whole, one for each stream: whose standard output stands
         # still is told so all the same. Nothing is taken under them.
         self._writing = threading.Lock()
