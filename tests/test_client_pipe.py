@@ -420,3 +420,37 @@ def test_only_the_standard_library_is_needed(room: ServerProcess, tmp_path: Path
     assert not {m for m in loaded if m.split(".")[0] in ("Crypto", "simplecrypt", "sqlite3")}
     server_parts = ("net", "session", "storage", "rooms", "accounts", "commands", "config")
     assert not {m for m in loaded if m.startswith(tuple(f"chatroom.{p}" for p in server_parts))}
+
+
+def test_ctrl_c_ends_a_script_whose_output_nobody_reads(reader: Peer, robot: Robot) -> None:
+    script = robot()
+    script.see_error("Here now")
+    for number in range(100):
+        reader.send(f"{number:04} " + "x" * 4000)
+        reader.until(f"reader: {number:04}")
+    # Its standard output is full now, and the server's lines wait in its socket.
+    script.process.send_signal(signal.SIGINT)
+    script.see_error("Interrupted.")
+    assert script.process.wait(PATIENCE) == 130
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+def test_a_full_disk_behind_standard_output_is_told_in_one_sentence(
+    room: ServerProcess, tmp_path: Path
+) -> None:
+    room.join("hugo").close()
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, str(CLIENT), "127.0.0.1", str(room.port), "--name", "hugo"],
+            input=b"one\n",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "CHATROOM_PASSWORD": PASSWORD},
+            cwd=tmp_path,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"Standard output cannot be written: No space left on device." in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"rror" not in done.stderr

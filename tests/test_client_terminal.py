@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from chatroom.client.kept_files import write_whole
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, ROOT, ServerProcess
 
@@ -421,3 +423,25 @@ def test_who_loses_the_connection_comes_back_with_a_ticket_and_sees_each_line_on
     ann.type("/disconnect")
     assert ann.end() == 0
     assert ann.screen.count("in dev\r\n") == 2  # as typed, and as it came back
+
+
+def test_small_files_leave_nothing_behind_and_lose_nothing(tmp_path: Path) -> None:
+    """Many programs keep a line at once; and one that cannot write leaves the file as it was."""
+    file = tmp_path / "kept"
+    code = (
+        "import sys, pathlib\n"
+        "from chatroom.client.kept_files import in_turn, write_whole\n"
+        "file = pathlib.Path(sys.argv[1])\n"
+        "for number in range(20):\n"
+        "    with in_turn(file.parent):\n"
+        "        old = file.read_text() if file.exists() else ''\n"
+        "        write_whole(file, f'{old}{sys.argv[2]} {number}\\n')\n"
+    )
+    words = [sys.executable, "-c", code, str(file)]
+    programs = [subprocess.Popen([*words, str(one)], cwd=ROOT) for one in range(4)]
+    assert [program.wait(PATIENCE) for program in programs] == [0] * 4
+    assert len(set(file.read_text().splitlines())) == 80
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):
+        write_whole(tmp_path / "folder", "x")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["folder", "kept"]
