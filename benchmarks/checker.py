@@ -3,10 +3,13 @@
 A history is a file of JSON lines. Each has ``do``, ``client`` and, but for ``away``, ``room``:
 
 - ``sent`` (``cid``, ``text``) and ``confirmed`` (``cid``): by that client;
+- ``refused`` (``cid``): it was told so; ``again`` (``cid``): it has sent that message anew, which
+  may come behind what it has sent later, for it may have been refused before;
 - ``received`` (``from``, ``cid``, ``text``, ``seq``): shown to that client, in this order;
 - ``stayed``: the client was to see every message of the room, by catch-up or at once;
 - ``presence`` (``kind``: ``join`` or ``leave``, ``name``): seen by that client;
-- ``away``: the client lost its connection; comings and goings in the gap are not told.
+- ``away``: the client lost its connection; comings and goings in the gap are not told;
+- ``gap``: the client was told that messages are missing.
 """
 
 import json
@@ -25,10 +28,15 @@ class Checker:
     def __init__(self) -> None:
         self.violations: list[str] = []
         self.counts = dict.fromkeys(
-            ("sent", "confirmed", "received", "stayed", "presence", "away"), 0
+            (
+                *("sent", "confirmed", "received", "stayed", "presence", "away"),
+                *("refused", "again", "gap"),
+            ),
+            0,
         )
         self._sent: dict[Key, tuple[int, str]] = {}
         self._confirmed: set[Key] = set()
+        self._again: set[Key] = set()
         self._received: dict[tuple[str, str], list[tuple[Key, int, str]]] = {}
         self._stayed: set[tuple[str, str]] = set()
         self._last: dict[tuple[str, str, str], str] = {}
@@ -44,6 +52,10 @@ class Checker:
         if do == "sent":
             key = (room, client, event["cid"])
             self._sent.setdefault(key, (len(self._sent), event["text"]))
+        elif do == "again":
+            self._again.add((room, client, event["cid"]))
+        elif do in ("refused", "gap"):
+            pass
         elif do == "confirmed":
             self._confirmed.add((room, client, event["cid"]))
         elif do == "received":
@@ -94,6 +106,8 @@ class Checker:
                 self.violations.append(
                     f"{client} received {_named(key)} as {text!r}, which was never sent."
                 )
+                continue
+            if key in self._again:
                 continue
             turn = self._sent[key][0]
             if turn < turns.get(key[1], -1):
