@@ -144,7 +144,7 @@ def test_what_is_for_nobody_goes_to_nobody(
 
 
 def test_a_message_without_a_room_goes_to_the_lobby_wherever_others_talked_last(
-    shell: Shell, reader: Peer, room: ServerProcess
+    shell: Shell, reader: Peer, room: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     robot = room.join("robot")
     robot.send("/create tea-house")
@@ -153,6 +153,25 @@ def test_a_message_without_a_room_goes_to_the_lobby_wherever_others_talked_last(
     robot.until_end()
     assert shell.send("a word for all", password=PASSWORD)[0] == 0
     reader.until("| robot: a word for all")
+    words = ("--name", "robot", "--commands", "--log-dir", str(shell.folder / "logs"))
+    done = subprocess.run(
+        [sys.executable, CLIENT, f"127.0.0.1:{room.port}", *words],
+        input="by the pipe\n/join tea-house\nover there\n",
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XDG_CONFIG_HOME": str(shell.folder)},
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    reader.until("| robot: by the pipe")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(shell.folder))
+    with Client("127.0.0.1", room.port, name="robot") as client:
+        client.send("by the library")
+        client.command("/room tea-house")
+        client.send("over there, too")
+        client.send("and here", room="lobby")
+    assert "over there" not in reader.until("| robot: and here")
 
 
 def test_a_room_is_found_however_it_is_written_and_told_when_it_is_not_joined(

@@ -96,6 +96,8 @@ class Session:
 
         link = connect_at_first(partial(connect, must_be_events), until, front.tell)
         self.visit = Visit(link, credentials, front, leave_at_once)
+        if must_be_events:  # a program: what others have joined by the same account moves it not
+            self.visit.begins_in = "lobby"
 
         where = f"{way.host} port {way.port}"
         self.receiver = Receiver(self.visit, connect, where, patience, cursors)

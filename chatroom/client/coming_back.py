@@ -124,11 +124,13 @@ class Comeback:
         self.is_awaited = False
         self._note_loss()
         while True:
-            pause, self._hold_off = max(self._pauses.next(), self._hold_off), 0.0
+            pause, held_off = self._pauses.next(), self._hold_off
+            is_told = held_off > pause  # the server has said so, and so have we
+            pause, self._hold_off = max(pause, held_off), 0.0
             left = self.until - time.monotonic()
             if left <= 0:
                 break
-            if pause >= _TOLD_SECONDS:
+            if pause >= _TOLD_SECONDS and not is_told:
                 visit.front.tell(f"No answer; the next try is in {pause:.0f} s.")
             visit.retry_at = time.monotonic() + min(pause, left)
             if not self.rest(min(pause, left)):

@@ -166,9 +166,8 @@ def check_utf8(flags: argparse.Namespace) -> None:
     for value in vars(flags).values():
         for word in value if isinstance(value, list) else [value]:
             if isinstance(word, str) and not is_utf8(word):
-                raise UserError(
-                    f"'{escape(word)}' is not UTF-8, and was not sent. Write it in UTF-8."
-                )
+                shown = escape(os.fsencode(word).decode("utf-8", "backslashreplace"))
+                raise UserError(f"'{shown}' is not UTF-8, and was not sent. Write it in UTF-8.")
 
 
 def check_sendable(text: str, room: str | None, to: str | None) -> None:

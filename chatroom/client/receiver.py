@@ -264,8 +264,11 @@ class Receiver:
             visit.credentials.accepted(user)
             visit.prompt = None
             visit.awaited.end()
-            visit.was_in = True
+            if visit.begins_in and room:
+                room = visit.room if visit.was_in else visit.begins_in
+                room = room if visit.rooms is None or room in visit.rooms else "lobby"
             visit.room = room
+            visit.was_in = True
             visit.state = State.RESUMING
         # What was sent before a loss may have arrived: the server keeps it once.
         self._resume()

@@ -100,6 +100,8 @@ class Visit:
         self.prompt: Prompt | None = None
         self.room = ""
         """Where typed lines go; empty when the server has not said."""
+        self.begins_in = ""
+        """Where the first lines go; empty: where the account has talked last."""
         self.rooms: frozenset[str] | None = None
         """Where the person is, as of the last login; None: older servers do not say."""
         self.end: End | None = None
