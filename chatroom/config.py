@@ -10,7 +10,7 @@ import difflib
 import ipaddress
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -254,23 +254,46 @@ class Settings:
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Give ``parser`` a flag for each setting, and ``--config``. Values stay text here."""
+WHERE = ("data_dir", "engine", "config")
+"""Settings that say where a room is."""
+
+
+def add_flags(parser: "argparse._ActionsContainer", shown: Container[str] | None = None) -> None:
+    """Give ``parser`` a flag for each setting, and ``--config``. Values stay text here.
+
+    :param shown: the settings that its help tells; ``None``: all.
+    """
+
+    def told(name: str, text: str) -> str:
+        return text if shown is None or name in shown else argparse.SUPPRESS
+
     for field in _FIELDS.values():
         is_switch = isinstance(field.default, bool)
-        default = "no" if is_switch else "none" if field.default == () else field.default
+        is_empty = field.default in ("", None, ())
+        default = "no" if is_switch else "none" if is_empty else field.default
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,
             default=argparse.SUPPRESS,
             nargs="?" if is_switch else None,
             const="yes" if is_switch else None,
-            metavar="yes|no" if is_switch else field.name.upper().rsplit("_", maxsplit=1)[-1],
-            help=f"{field.metadata['help']} (default {default})".replace("%", "%%"),
+            metavar="yes|no" if is_switch else _word_for(field),
+            help=told(
+                field.name, f"{field.metadata['help']} (default {default})".replace("%", "%%")
+            ),
         )
     parser.add_argument(
-        "--config", default=argparse.SUPPRESS, metavar="FILE", help="TOML file with settings"
+        "--config",
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help=told("config", "TOML file with settings"),
     )
+
+
+def _word_for(field: "dataclasses.Field[Any]") -> str:
+    if isinstance(field.default, int | float) and field.name != "port":
+        return "N"
+    return field.name.upper().rsplit("_", maxsplit=1)[-1]
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:

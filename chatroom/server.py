@@ -217,12 +217,9 @@ class Server:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the server or one of the operator's sub-commands; return the exit status."""
-    flags = argparse.ArgumentParser(add_help=False)
-    config.add_flags(flags)
-    parser = Flags(
-        prog="chatroom_server.py", description="A chat room that you run yourself.", parents=[flags]
-    )
-    operator.add_commands(parser, flags)
+    parser = Flags(prog="chatroom_server.py", description="A chat room that you run yourself.")
+    config.add_flags(parser)
+    operator.add_commands(parser)
     parser.add_argument(
         CHECK_FLAG,
         action="store_true",

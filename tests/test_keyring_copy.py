@@ -300,4 +300,4 @@ def test_at_a_terminal_it_is_asked_for_twice(first: Path, tmp_path: Path, again:
 def test_other_words_than_export_and_import_are_refused(first: Path, operate: Operate) -> None:
     done = operate(first, "keyring", "move", "copy")
     assert done.returncode == 2
-    assert "invalid choice: 'move'" in done.stderr
+    assert "there is no 'move': type export or import" in done.stderr

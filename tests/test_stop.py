@@ -88,7 +88,8 @@ def test_a_port_that_is_taken_is_told(server: ServerProcess, start_server: Start
 
 
 def test_a_host_that_is_not_here_is_told(start_server: StartServer) -> None:
-    with pytest.raises(AssertionError, match=r"192.0.2.1 port 0: Cannot assign requested address"):
+    advice = r"192.0.2.1 port 0: Cannot assign requested address. Give --host an address of this"
+    with pytest.raises(AssertionError, match=advice):
         start_server("--host", "192.0.2.1")
 
 

@@ -1,5 +1,6 @@
 """The listening socket, its address, and how many connections the system allows."""
 
+import errno
 import logging
 import os
 import resource
@@ -12,6 +13,11 @@ _log = logging.getLogger(__name__)
 LISTEN_FD = "CHATROOM_LISTEN_FD"
 """Environment name under which a restart hands over the listening socket."""
 _BACKLOG = 4096
+_ADVICE = {
+    errno.EADDRINUSE: "Choose another port with --port, or stop what uses it.",
+    errno.EADDRNOTAVAIL: "Give --host an address of this machine, or 0.0.0.0 for all of them.",
+    errno.EACCES: "Ports below 1024 need special rights: choose another one with --port.",
+}
 _RESERVED_FILES = 64
 
 
@@ -63,9 +69,9 @@ def open_listener(host: str, port: int) -> socket.socket:
         sock.setblocking(False)
     except OSError as error:
         sock.close()
+        advice = _ADVICE.get(error.errno or 0, "Choose another port with --port.")
         raise StartError(
-            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another port with "
-            "--port, or stop what uses it."
+            f"Cannot listen on {host} port {port}: {error.strerror}. {advice}"
         ) from None
     return sock
 

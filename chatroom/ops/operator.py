@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from chatroom import config
 from chatroom.accounts.accounts import GRANT_WORDS, Accounts
 from chatroom.accounts.invites import Invites, line_to_type
 from chatroom.accounts.sanctions import Sanctions
@@ -36,16 +37,24 @@ _PASSPHRASE = "CHATROOM_KEYRING_PASSPHRASE"
 MAKERS = ("add-user", "import-legacy")
 """These, and the import of a keyring, may begin a room where there is none."""
 INVITE_COMMANDS = ("invite", "invites", "revoke-invite")
+_NEEDED = {
+    "invite": ("host", "port", "public_host", "tls_certificate", "tls_key"),
+    "fingerprint": ("tls_certificate", "tls_key"),
+}
+"""Settings that a sub-command needs beside those that say where the room is."""
+_EPILOG = "It takes all settings of the server, as flags or otherwise: chatroom_server.py --help"
 USES_MOST = 10000
 """Accounts that one invitation may be for."""
 
 
-def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser) -> None:
+def add_commands(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands to the server's command line; each takes the server's flags, too."""
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="for the operator")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text, description=text, parents=[flags])
+        return commands.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=_EPILOG
+        )
 
     def password_flag(command: argparse.ArgumentParser) -> None:
         command.add_argument(
@@ -103,6 +112,9 @@ def add_commands(parser: argparse.ArgumentParser, flags: argparse.ArgumentParser
         type=Path,
         help=f"read the passphrase there; without it {_PASSPHRASE} holds it, or it is asked for",
     )
+    for name, command in commands.choices.items():  # behind its own ones
+        shown = (*config.WHERE, *_NEEDED.get(name, ()))
+        config.add_flags(command.add_argument_group("settings of the server"), shown)
 
 
 def check(arguments: argparse.Namespace, new: Path | None) -> None:
