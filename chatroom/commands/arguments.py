@@ -3,6 +3,7 @@
 from typing import Any
 
 from chatroom.accounts.accounts import Accounts
+from chatroom.addresses import address_of
 from chatroom.commands.grammar import VALUES, cut_clauses, is_length, length
 from chatroom.errors import Code, UserError
 from chatroom.names import room_name
@@ -61,7 +62,13 @@ def _value(form: str, word: str, given: str, accounts: Accounts) -> Any:
     if word == "USER":
         return accounts.find(given.removeprefix("@"))
     if word == "USER|ADDRESS/PREFIX":
-        return _value(form, "ADDRESS/PREFIX" if "/" in given else "USER", given, accounts)
+        # A name may look like an address: then it is somebody, if there is somebody.
+        is_range = "/" in given or (address_of(given) is not None and not accounts.is_taken(given))
+        return _value(form, "ADDRESS/PREFIX" if is_range else "USER", given, accounts)
+    if word == "NUMBER|USER|ADDRESS/PREFIX":
+        is_number = given.removeprefix("#").isascii() and given.removeprefix("#").isdigit()
+        other = "NUMBER" if is_number else "USER|ADDRESS/PREFIX"
+        return _value(form, other, given, accounts)
     if word == "ROOM":
         return room_name(given)
     if is_length(word):

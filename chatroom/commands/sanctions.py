@@ -46,14 +46,23 @@ def add_to(registry: Registry) -> None:
         head = ("N", "who", "banned by", "when", "until", "reason")
         context.reply(table(head, rows) if rows else "Nobody is banned.")
 
-    @registry.command("unban", "NUMBER", "lift a ban, by its number in /bans", SUPERUSER)
-    def unban(context: Context, number: int) -> None:
+    @registry.command(
+        "unban",
+        "NUMBER|USER|ADDRESS/PREFIX",
+        "lift a ban, by its number in /bans or by who is banned",
+        SUPERUSER,
+    )
+    def unban(context: Context, which: int | Account | Range) -> None:
+        target = which.id if isinstance(which, Account) else str(which)
         for one in context.services.engine.sanctions():
-            if one.kind == BAN and one.number == number:
+            if one.kind == BAN and (one.number == which or one.target == target):
                 context.services.sanctions.lift(one, context.actor)
-                context.reply(f"Ban {number} of {one.name} is lifted.")
+                context.reply(f"Ban {one.number} of {one.name} is lifted.")
                 return
-        raise UserError(f"There is no ban {number}. See /bans.")
+        if isinstance(which, int):
+            raise UserError(f"There is no ban {which}. See /bans.")
+        name = which.name if isinstance(which, Account) else which
+        raise UserError(f"{name} is not banned. See /bans.")
 
     @registry.command(
         "mute", "USER [30m|forever] [reason]", "let somebody read but not write", SUPERUSER
