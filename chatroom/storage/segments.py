@@ -25,16 +25,17 @@ def place(log_id: int, first: int, last: int) -> str:
 
 def pack(posts: list[Post]) -> bytes:
     """Return posts of one log, in order, as bytes; quickly."""
-    packed = _json(posts)
+    packed = as_json(posts)
     return zlib.compress(packed, 1) if len(packed) in _BURST_BYTES else packed
 
 
 def pack_small(posts: list[Post]) -> bytes:
     """Like :func:`pack`, in fewer bytes, for what is not written in haste."""
-    return zlib.compress(_json(posts), 6)
+    return zlib.compress(as_json(posts), 6)
 
 
-def _json(posts: list[Post]) -> bytes:
+def as_json(posts: list[Post]) -> bytes:
+    """Return posts of one log, in order, as the JSON of a segment."""
     begin = posts[0].time
     people: dict[tuple[str, str], int] = {}
     who = [people.setdefault((post.sender_id, post.sender), len(people)) for post in posts]

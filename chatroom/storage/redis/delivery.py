@@ -94,6 +94,7 @@ class Delivery:
             self.committed(followed.name, posts)
         except Exception:
             _log.exception("delivery failed log=%s", entries.mark(self._vault, followed.name))
+        self._logs.blocks.delivered(followed.name, followed.keys, posts)
 
     def _opened(self, followed: Followed, found: Iterable[Entry]) -> list[Post]:
         posts = []
@@ -243,6 +244,7 @@ class Delivery:
         followed.epoch = epoch.decode()
         if last < 0:
             followed.delivered, followed.mark = 0, None
+            self._logs.blocks.forget(followed.name)
             return
         _log.error(
             "history forked log=%s shown=%d kept=%d: the store lost messages that were shown",

@@ -100,6 +100,7 @@ class RedisEngine:
         self._presence.start()
         if self._is_kept_up:
             self.retention.start()
+            self._logs.blocks.start(self._logs.make_blocks)
 
     def watch(self, watcher: Watcher) -> None:
         self._presence.watcher = watcher
@@ -113,6 +114,7 @@ class RedisEngine:
     def close(self) -> None:
         self._presence.close()
         self.retention.close()
+        self._logs.blocks.close()
         self._doorbell.close()
         self._writer.close()
         self._store.close()

@@ -51,8 +51,12 @@ class Keys:
         return f"{self.bucket}:{self.key}:gone"
 
     @property
+    def blocks(self) -> str:
+        return f"{self.bucket}:{self.key}:blocks"
+
+    @property
     def all(self) -> tuple[str, ...]:
-        return self.head, self.stream, self.numbers, self.gone
+        return self.head, self.stream, self.numbers, self.gone, self.blocks
 
 
 def bucket(number: int) -> str:

@@ -2,12 +2,16 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
+from chatroom.storage import segments
 from chatroom.storage.epochs import Epochs, name_posts, read_epochs
 from chatroom.storage.records import REMOVED, Post, Span, Wanted
 from chatroom.storage.redis import entries, scripts
+from chatroom.storage.redis.blocks import SIZE, Blocks, number_of
 from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.entries import Entry, Keys
 from chatroom.storage.redis.store import Store
@@ -19,6 +23,8 @@ BATCH = 500
 _KEYS = 50_000
 """Logs whose keys memory keeps."""
 
+_FIRST_BLOCKS, _BLOCKS = 4, 32  # that are read at once: a common word is in the first few
+_Timed = TypeVar("_Timed", Entry, Post)
 _LOOK_PAST = 2
 """Batches in a row that are older than what is looked for; behind them nothing is looked for."""
 
@@ -52,6 +58,7 @@ class Logs:
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
         self._vault = vault
+        self.blocks = Blocks(store, vault)
         # Guards the tables; nothing else is done or taken under it.
         self._lock = threading.Lock()
         self._keys: dict[str, Keys] = {}
@@ -194,12 +201,62 @@ class Logs:
         search = Search(wanted)
         span, epochs = self._known(name)
         found: list[Post] = []
-        for batch in _since(self._newest_first(name, span), wanted.since):
-            posts = self._posts(name, epochs, batch)
-            found += filter(search.is_wanted, reversed(posts))
-            if len(found) >= most:
-                break
-        return found[:most]
+        looked = self._looked_through(name, span, epochs, search, bool(wanted.since))
+        for posts in _since(looked, wanted.since):
+            for post in filter(search.is_wanted, reversed(posts)):
+                # A block says where, and the log what.
+                here = self._posts(name, epochs, self.entries(name, post.seq - 1, post.seq))
+                found += filter(search.is_wanted, here)
+                if len(found) >= most:
+                    return found
+        return found
+
+    def _looked_through(
+        self, name: str, span: Span, epochs: Epochs, search: Search, wants_all: bool
+    ) -> Iterator[list[Post]]:
+        """Yield the posts of a log, the newest batch first; without those that are surely unwanted.
+
+        :param wants_all: yield these, too.
+        """
+        keys, end, most = self.keys(name), span.last, _FIRST_BLOCKS
+        while end >= span.first:
+            number = number_of(end)
+            after = max(number * SIZE, span.first - 1)
+            if end - after < SIZE:
+                yield self._posts(name, epochs, self.entries(name, after, end))
+                end = after
+                continue
+            oldest = max(number - most + 1, -(-(span.first - 1) // SIZE))
+            numbers = range(number, oldest - 1, -1)
+            for one, plain in zip(numbers, self.blocks.read(name, keys, numbers), strict=True):
+                if plain is None:
+                    yield self._make_block(name, epochs, one)
+                elif wants_all or search.may_be_in(plain):
+                    yield segments.unpack(plain, name, one * SIZE + 1)
+            end, most = oldest * SIZE, _BLOCKS
+
+    def _make_block(self, name: str, epochs: Epochs, number: int) -> list[Post]:
+        """Return the posts of a block that there is not yet, and keep them as one."""
+        found = self.entries(name, number * SIZE, (number + 1) * SIZE)
+        posts = self._posts(name, epochs, found)
+        if len(posts) == len(found):  # else it may be that another keyring opens them
+            self.blocks.write(name, self.keys(name), number, posts, sum(not e.id for e in found))
+        return posts
+
+    def make_blocks(self) -> Iterator[float]:
+        """Make the blocks that are missing of the logs that are followed, one after the other.
+
+        Yields the seconds that each took. :raises StoreError: the store cannot be used.
+        """
+        for followed in self.all_followed():
+            span, epochs = self._known(followed.name)
+            whole = range(-(-(span.first - 1) // SIZE), span.last // SIZE)
+            if not whole:
+                continue
+            for number in sorted(set(whole) - self.blocks.numbers(followed.keys), reverse=True):
+                begun = time.monotonic()
+                self._make_block(followed.name, epochs, number)
+                yield time.monotonic() - begun
 
     def _newest_first(self, name: str, span: Span) -> Iterator[list[Entry]]:
         end = span.last
@@ -244,7 +301,7 @@ class Logs:
         if not arguments:
             return 0
         keys = self.keys(name)
-        return int(self._store.run(scripts.ERASE, (keys.stream, keys.gone), arguments))
+        return int(self._store.run(scripts.ERASE, (keys.stream, keys.gone, keys.blocks), arguments))
 
     def drop(self, name: str) -> None:
         """See ``Engine.drop``."""
@@ -253,7 +310,7 @@ class Logs:
         self._store.run(scripts.DROP, (*of_all, *keys.all), (keys.key,))
 
 
-def _since(batches: Iterator[list[Entry]], since: float) -> Iterator[list[Entry]]:
+def _since(batches: Iterator[list[_Timed]], since: float) -> Iterator[list[_Timed]]:
     """Yield the batches, the newest first, that have something not before a moment.
 
     Where the clock was set there may be an older one between them.

@@ -97,7 +97,8 @@ class Retention:
                     return
 
     def _trim(self, keys: Keys, first: int) -> None:
-        self._store.run(scripts.TRIM, (keys.head, keys.stream, keys.gone), (first,))
+        at = (keys.head, keys.stream, keys.gone, keys.blocks)
+        self._store.run(scripts.TRIM, at, (first,))
 
     def _forget_numbers(self, keys: Keys, used: float) -> None:
         with self._store.asking() as client:
@@ -128,7 +129,7 @@ class Retention:
 
     def _size(self, keys: Keys) -> int:
         with self._store.asking() as client:
-            return int(client.memory_usage(keys.stream) or 0)
+            return sum(int(client.memory_usage(at) or 0) for at in (keys.stream, keys.blocks))
 
     def _oldest(self, keys: Keys) -> float | None:
         with self._store.asking() as client:

@@ -192,12 +192,14 @@ redis.call('SADD', KEYS[2], ARGV[1])
 return {ARGV[3], last}
 """
 
-# KEYS: stream, gone. ARGV: for each entry its id, its place and what stands there from now on.
+# KEYS: stream, gone, blocks. ARGV: for each entry its id, its place and what stands there from now
+# on. The block that it is in goes, too.
 ERASE = """
 local done = 0
 for i = 1, #ARGV, 3 do
   if redis.call('XDEL', KEYS[1], ARGV[i]) == 1 then
     redis.call('HSET', KEYS[2], ARGV[i + 1], ARGV[i + 2])
+    redis.call('HDEL', KEYS[3], string.format('%.0f', math.floor((ARGV[i + 1] - 1) / 512)))
     done = done + 1
   end
 end
@@ -212,13 +214,33 @@ redis.call('SREM', KEYS[1], ARGV[1])
 return redis.call('UNLINK', unpack(KEYS, 3))
 """
 
-# KEYS: head, stream, gone. ARGV: the first place that stays.
+# KEYS: head, gone, blocks. ARGV: number of a block, its first and its last place, how many of its
+# places were seen to be emptied, what is sealed. Keeps it, if all of it is still as it was seen.
+BLOCK = """
+local h = redis.call('HMGET', KEYS[1], 'first', 'acked')
+local first, last = tonumber(ARGV[2]), tonumber(ARGV[3])
+if tonumber(h[1] or '1') > first or tonumber(h[2] or '0') < last then return 0 end
+local gone = 0
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  for place = first, last do
+    gone = gone + redis.call('HEXISTS', KEYS[2], string.format('%.0f', place))
+  end
+end
+if gone ~= tonumber(ARGV[4]) then return 0 end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[5])
+return 1
+"""
+
+# KEYS: head, stream, gone, blocks. ARGV: the first place that stays.
 TRIM = """
 local first = tonumber(redis.call('HGET', KEYS[1], 'first') or '1')
 if first >= tonumber(ARGV[1]) then return 0 end
 local count = redis.call('XTRIM', KEYS[2], 'MINID', ARGV[1])
 for _, place in ipairs(redis.call('HKEYS', KEYS[3])) do
   if tonumber(place) < tonumber(ARGV[1]) then redis.call('HDEL', KEYS[3], place) end
+end
+for _, number in ipairs(redis.call('HKEYS', KEYS[4])) do
+  if number * 512 + 1 < tonumber(ARGV[1]) then redis.call('HDEL', KEYS[4], number) end
 end
 redis.call('HSET', KEYS[1], 'first', ARGV[1])
 return count
@@ -322,7 +344,7 @@ return {1, told}
 """
 
 _SCRIPTS = (
-    *(POST, ACKNOWLEDGE, HEADS, TOUCH, FORK, ERASE, TRIM, DROP),
+    *(POST, ACKNOWLEDGE, HEADS, TOUCH, FORK, ERASE, BLOCK, TRIM, DROP),
     *(COMMIT, BAR, FORGET, REPORT, LOOK, REAP),
 )
 ALL = {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text for text in _SCRIPTS}
