@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chatroom.client.known_hosts import KnownHosts, read_pin
+from chatroom.client.trust import SealedWay
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, ServerProcess
 from tests.test_client_pipe import Pipe, Script, pipe, said
@@ -280,3 +281,21 @@ def test_a_renewed_certificate_of_an_authority_is_taken_and_a_self_made_one_is_n
     change(server, *own_certificate(tmp_path / "third"))
     assert talk(pipe, server.port)[0] == 3
     assert shell.run(*words, password=PASSWORD)[0] == 3
+
+
+def test_who_compares_for_long_begins_anew_with_the_whole_time_for_the_login(
+    room: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatroom.client.trust._LONG_LOOK_SECONDS", -1.0)
+    asked: list[str] = []
+    hosts = KnownHosts(tmp_path / "known_hosts")
+
+    def accept(pin: str) -> bool:
+        asked.append(pin)
+        return True
+
+    way = SealedWay("127.0.0.1", room.port, "", None, hosts, accept, asked.append)
+    sock, tunnel = way.open()
+    sock.close()
+    assert tunnel is not None
+    assert asked == [tunnel.fingerprint]

@@ -110,7 +110,7 @@ class SealedWay(Way):
             with contextlib.suppress(NotTrusted):
                 return self._vouched(None)
         sock, tunnel = self._shake_hands(_unchecked())
-        begun = time.monotonic()
+        begun, is_new = time.monotonic(), not self._pin
         try:
             self._compare(tunnel.fingerprint)
         except NotTrusted as refused:
@@ -127,7 +127,7 @@ class SealedWay(Way):
         except BaseException:
             sock.close()
             raise
-        if time.monotonic() - begun > _LONG_LOOK_SECONDS:
+        if is_new and time.monotonic() - begun > _LONG_LOOK_SECONDS:
             sock.close()
             return self.open()
         return sock, tunnel
