@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from datetime import UTC, datetime
 from typing import Any
 
@@ -234,6 +235,44 @@ def test_a_cursor_of_another_counting_is_told_as_a_gap(start_server: StartServer
         gaps = [n for n in events(shown, "notice") if n["kind"] == "gap"]
         assert [sentence in gap["text"] for gap in gaps] == [True], shown
         peer.vanish()
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("new", [1, 6])
+def test_after_a_way_back_to_a_copy_a_gap_is_told_and_nothing_is_skipped(
+    start_server: StartServer, new: int
+) -> None:
+    server = start_server()
+    ann, ticket = register(server, "ann")
+    bob = server.program_peer("bob")
+    kept = say(bob, "kept")["id"]
+    server.stop()
+    copy = shutil.copytree(server.data_dir, server.folder / "copy")
+    server.start()
+    ann, shown = resume(server, ticket, {"lobby": kept})
+    assert '"kind":"gap"' not in shown  # a restart alone takes nothing away
+    ticket = events(ann.seen, "ticket")[-1]["ticket"]
+    bob = server.join("bob")
+    bob.send("lost 1", "lost 2", "/messageto ann lost 3")
+    cursors = {"lobby": ann.until_event("message", text="lost 2")["id"]}
+    cursors[""] = ann.until_event("message", text="lost 3")["id"]
+    server.stop()
+    shutil.rmtree(server.data_dir)
+    shutil.move(copy, server.data_dir)
+    server.start()
+    bob = server.join("bob")
+    for n in range(new):
+        bob.answer_to(f"/messageto ann mail {n}")
+    peer = hello(server)
+    peer.send_event("login", name="ann", password=PASSWORD, ticket=True)
+    ticket = peer.until_event("ticket")["ticket"]
+    peer.vanish()
+    _, shown = resume(server, ticket, cursors)
+    gaps = [n["room"] for n in events(shown, "notice") if n["kind"] == "gap"]
+    assert sorted(gaps) == ["", "lobby"], shown
+    _, shown = resume(server, ticket, {"lobby": kept})
+    assert "gap" not in shown
+    assert len(texts(shown)) >= 2 * new
 
 
 def test_a_cursor_may_be_a_time(start_server: StartServer) -> None:
