@@ -2,15 +2,18 @@
 
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatroom.storage.epochs import EPOCHS, Epochs, read_epochs
 from chatroom.storage.records import REMOVED
+from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.sqlite import SqliteEngine
 from tests.engine.conftest import Running, post
+from tests.redis_server import RedisServer
 
 
 def say(running: Running, *texts: str) -> None:
@@ -131,3 +134,74 @@ def test_epochs_are_read_as_they_were_written() -> None:
         epochs = epochs.then(place, f"e{number}")
         assert read_epochs(str(epochs), epochs.newest) == epochs
     assert read_epochs("", "x") == Epochs((0,), ("x",))
+
+
+def test_a_redis_that_was_put_back_is_recognised_and_a_restart_is_no_fork(
+    tmp_path: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = RedisServer(tmp_path / "redis")
+
+    def node(name: str) -> Running:
+        data = tmp_path / name
+        if not data.exists():
+            shutil.copytree(folder, data)
+            data.chmod(0o700)
+        return Running(data, lambda at: RedisEngine(at, server.url))
+
+    first, second = node("a"), node("b")
+    for running in (first, second):
+        running.engine.follow("lobby")
+    say(first, "one", "two")
+    copy = dict(_dump(server))
+    say(second, "lost 3", "lost 4")
+    lost = ids(first)[2:]
+    for running in (first, second):
+        running.engine.close()
+    server.client.flushall()
+    for key, value in copy.items():
+        server.client.restore(key, 0, value)
+    _restart(server)
+    first, second = node("a"), node("b")
+    for running in (first, second):
+        running.engine.follow("lobby")
+    say(first, "new 3", "new 4")
+    say(second, "new 5")
+    assert not any(knows(first, lost))
+    given = ids(first)
+    assert all(knows(first, given))
+    assert given[0][0] == given[1][0] != given[2][0] == given[3][0] == given[4][0]
+    _restart(server)  # beside running nodes: nothing is lost, so nothing is told
+    for running in (first, second):
+        _until_it_answers(running)
+    say(second, "six")
+    say(first, "seven")
+    second.settle()
+    assert knows(second, given) == [True] * 5
+    for running in (first, second):
+        running.settle()
+        shown = {one.seq: (one.epoch, one.seq) for one in running.posts if one.seq > 2}
+        last = running.engine.span("lobby").last
+        assert set(ids(running)[2:last]) >= set(shown.values())
+        running.engine.close()
+    assert "history forked" not in caplog.text
+    server.close()
+
+
+def _dump(server: RedisServer) -> Iterator[tuple[Any, Any]]:
+    for key in server.client.scan_iter("*"):
+        yield key, server.client.dump(key)
+
+
+def _restart(server: RedisServer) -> None:
+    server.kill()
+    server.start()
+
+
+def _until_it_answers(running: Running) -> None:
+    """Post until the store takes it again."""
+    while True:
+        running.engine.append(post("is it there"))
+        running.settle()
+        if running.returned.empty():
+            return
+        running.returned.get()

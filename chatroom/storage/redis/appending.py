@@ -125,7 +125,7 @@ class Appending:
         epoch, shown = (followed.epoch, followed.delivered) if followed is not None else ("", 0)
         arguments: list[str | bytes | int] = [
             *(keys.key, self._store.replicas, self._node),
-            *(secrets.token_hex(4), epoch, shown),
+            *(secrets.token_hex(4), epoch, shown, self._store.life),
         ]
         for post in posts:
             session, number, account = "", 0, ""

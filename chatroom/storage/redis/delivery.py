@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Committed, Controlled
+from chatroom.storage.epochs import name_posts
 from chatroom.storage.records import FORKED, LEAVE, Control, Post
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.appending import Appending
@@ -42,6 +43,7 @@ class Delivery:
         self._appending = appending
         self._is_here = is_here
         self._run_id = store.run_id()
+        store.begin_life(self._run_id)
 
     # -- one's own ------------------------------------------------------------------------------
 
@@ -71,7 +73,10 @@ class Delivery:
             if post.seq:
                 if post.seq <= at:  # it was read back already
                     continue
-                followed.epoch = post.epoch  # of all that is opened: its first posts may be others'
+                if followed.epoch != post.epoch:  # also of what is opened here first
+                    if followed.epoch:
+                        followed.epochs = self._logs.epochs(followed.name)
+                    followed.epoch = post.epoch
                 if post.seq > at + 1:
                     found += self._opened(
                         followed, self._logs.entries(followed.name, at, post.seq - 1)
@@ -102,7 +107,17 @@ class Delivery:
             post = entries.unseal(self._vault, followed.name, followed.epoch, one)
             if post is not None:
                 posts.append(post)
+        if followed.epochs is not None:
+            name_posts(followed.epochs, [post for post in posts if post.seq])
         return posts
+
+    def _goes_on(self, followed: Followed, epoch: str, last: int) -> bool:
+        """Tell whether a log has another epoch, and yet has all that was shown here."""
+        known = self._logs.epochs(followed.name)
+        if last < followed.delivered or not known.knows(followed.epoch, followed.delivered):
+            return False
+        followed.epoch, followed.epochs = epoch, known
+        return True
 
     # -- others' --------------------------------------------------------------------------------
 
@@ -115,7 +130,10 @@ class Delivery:
             self._catch_up(followed, *head)
 
     def _catch_up(self, followed: Followed, epoch: str, last: int, acked: int) -> None:
-        if last < followed.delivered or (followed.epoch and epoch != followed.epoch):
+        if followed.epoch and epoch != followed.epoch:
+            if not self._goes_on(followed, epoch, last):
+                self._fork(followed)
+        elif last < followed.delivered:
             self._fork(followed)
         elif not followed.epoch:
             followed.epoch = epoch
@@ -183,6 +201,7 @@ class Delivery:
         run_id = self._store.run_id()
         if run_id != self._run_id:
             _log.warning("store is another process now; looking at what it has")
+            self._store.begin_life(run_id)
             self.verify(None)
             self._run_id = run_id
         logs = self._logs.all_followed()
@@ -241,7 +260,7 @@ class Delivery:
             (keys.head, entries.logs_of(keys.bucket), entries.dropped(keys.bucket)),
             (keys.key, followed.epoch, secrets.token_hex(4), followed.delivered),
         )
-        followed.epoch = epoch.decode()
+        followed.epoch, followed.epochs = epoch.decode(), None
         if last < 0:
             followed.delivered, followed.mark = 0, None
             self._logs.blocks.forget(followed.name)

@@ -34,12 +34,14 @@ _log = logging.getLogger(__name__)
 class Followed:
     """How far this node has got in a log. Only the engine's thread changes it."""
 
-    __slots__ = ("delivered", "epoch", "is_damaged", "keys", "mark", "name", "waits")
+    __slots__ = ("delivered", "epoch", "epochs", "is_damaged", "keys", "mark", "name", "waits")
 
     def __init__(self, name: str, keys: Keys, span: Span) -> None:
         self.name = name
         self.keys = keys
         self.epoch = span.epoch
+        self.epochs: Epochs | None = None
+        """Those that it had since it is followed here, when it had several."""
         self.delivered = span.last
         self.mark: tuple[str, str, float] | None = None
         """Sender, client id and time of the post at ``delivered``, to know it again."""
@@ -121,12 +123,15 @@ class Logs:
         """See ``Engine.knows``."""
         return self._known(name)[1].knows(epoch, place)
 
+    def epochs(self, name: str) -> Epochs:
+        """Return the epochs of a log. :raises StoreError: the store cannot be read."""
+        return self._known(name)[1]
+
     def _kept(self, name: str) -> Span:
         return self._known(name)[0]
 
     def _known(self, name: str) -> tuple[Span, Epochs]:
-        """Return what is kept of a log; and its epochs, of which the older ones are those that it
-        had before it was moved here."""
+        """Return what is kept of a log, and its epochs."""
         fields = ("epoch", "first", "acked", "epochs")
         with self._store.asking() as client:
             epoch, first, acked, epochs = client.hmget(self.keys(name).head, *fields)

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from chatroom.storage.epochs import EPOCHS
 from chatroom.storage.numbers import RUNS
 
 SESSIONS = 256
@@ -10,7 +11,8 @@ SESSIONS = 256
 # All posts of one log in a batch: Redis writes and syncs its file once for a call, but between the
 # calls of a long pipeline again and again.
 # KEYS: head, stream, numbers, barred, keys of the bucket, bell.
-# ARGV: key of the log, replicas, node, fresh epoch, epoch and place that this node knows or "";
+# ARGV: key of the log, replicas, node, fresh epoch, epoch and place that this node knows or "", the
+#   life of the store (see LIFE);
 #   then for each post its sender, the kinds of sanction that refuse it (by commas), session or "",
 #   number, its account, client id, what is sealed.
 # Answers the epoch, then for each post {place, ms}, {0} had it already, {-1, kind} refused, or
@@ -19,17 +21,20 @@ SESSIONS = 256
 # What is kept of a session stands under its name: "LAST TIME FLOOR RUNS" ("LAST TIME" from older
 # nodes, who know no runs: LAST is the floor then). The sessions of an account stand under "a:" and
 # the account, in the order of their beginning: "0 TIME SESSION,SESSION...".
-POST = """
+POST = (
+    """
 local head, is_final = KEYS[1], ARGV[2] == '0'
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-local h = redis.call('HMGET', head, 'epoch', 'counting', 'last', 'time')
+local h = redis.call('HMGET', head, 'epoch', 'counting', 'last', 'time', 'life', 'epochs')
 local epoch, counting, seq, was = h[1], h[2], tonumber(h[3] or '0'), tonumber(h[4] or '0')
 if ARGV[5] ~= '' and ((epoch or '') ~= ARGV[5] or seq < tonumber(ARGV[6])) then return {} end
 -- A small step back is waited for; a clock that was set is followed.
 local at = string.format('%.0f', (was - ms > 2000) and ms or math.max(ms, was))
-local answers = {epoch or ARGV[4]}
+local answers = {}
 local first = seq
+-- In a new life of the store a new epoch begins with the first post: see storage.epochs.
+local is_new_life = epoch and tonumber(ARGV[7]) > tonumber(h[5] or '0')
 local closed = not epoch and redis.call('HGET', KEYS[4], 'closed ' .. ARGV[1])
 local is_closed = closed and tonumber(string.match(closed, '^%S+')) > ms / 1000
 
@@ -45,6 +50,17 @@ local function refusal(sender, list)
 end
 
 local function whole(number) return string.format('%.0f', number) end
+
+local function begin_epoch()
+  is_new_life = false
+  redis.call('HSET', head, 'life', ARGV[7])
+  if not h[5] then return end -- from older nodes: nothing is known of its life yet
+  local known = string.gsub(h[6] or '0:', ':[^:,]*$', ':' .. epoch)
+  local _, count = string.gsub(known, ':', '')
+  if count >= EPOCHS then known = string.gsub(known, '^([^,]*),[^,]*', '%1', 1) end
+  epoch = ARGV[4]
+  redis.call('HSET', head, 'epoch', epoch, 'epochs', known .. ',' .. whole(seq + 1) .. ':')
+end
 
 local function numbers(text)
   local last, floor, runs = string.match(text, '^(%d+) %d+ (%-?%d+) (.*)$')
@@ -120,18 +136,21 @@ local function post(sender, list, session, number, account, cid, sealed)
   end
   if not epoch then
     epoch, counting = ARGV[4], '1'
-    redis.call('HSET', head, 'epoch', epoch, 'counting', counting, 'first', 1, 'acked', 0)
+    redis.call('HSET', head, 'epoch', epoch, 'counting', counting, 'first', 1, 'acked', 0,
+      'life', ARGV[7])
     redis.call('SADD', KEYS[5], ARGV[1])
   end
+  if is_new_life then begin_epoch() end
   seq = seq + 1
   redis.call('XADD', KEYS[2], string.format('%.0f', seq) .. '-' .. counting,
     's', sender, 'c', cid, 't', at, 'b', sealed)
   return {seq, tonumber(at)}
 end
 
-for i = 7, #ARGV, 7 do
+for i = 8, #ARGV, 7 do
   answers[#answers + 1] = post(unpack(ARGV, i, i + 6))
 end
+table.insert(answers, 1, epoch or ARGV[4])
 if seq > first then
   local place = string.format('%.0f', seq)
   redis.call('HSET', head, 'last', place, 'time', at)
@@ -144,7 +163,20 @@ elseif not is_final then
   redis.call('HSET', head, 'again', at)
 end
 return answers
-""".replace("RUNS", str(RUNS), 1).replace("SESSIONS", str(SESSIONS), 1)
+""".replace("RUNS", str(RUNS), 1)
+    .replace("SESSIONS", str(SESSIONS), 1)
+    .replace("EPOCHS", str(EPOCHS), 1)
+)
+
+# KEYS: meta. ARGV: what names the processes of the store. Answers the number of its life: it grows
+# with each start of them, so also when the store was put back from a copy.
+LIFE = """
+if redis.call('HGET', KEYS[1], 'processes') ~= ARGV[1] then
+  redis.call('HSET', KEYS[1], 'processes', ARGV[1])
+  redis.call('HINCRBY', KEYS[1], 'life', 1)
+end
+return redis.call('HGET', KEYS[1], 'life')
+"""
 
 # KEYS: head, bell. ARGV: key of the log, node, place. Enough replicas have all up to the place.
 ACKNOWLEDGE = """
@@ -344,7 +376,7 @@ return {1, told}
 """
 
 _SCRIPTS = (
-    *(POST, ACKNOWLEDGE, HEADS, TOUCH, FORK, ERASE, BLOCK, TRIM, DROP),
+    *(POST, LIFE, ACKNOWLEDGE, HEADS, TOUCH, FORK, ERASE, BLOCK, TRIM, DROP),
     *(COMMIT, BAR, FORGET, REPORT, LOOK, REAP),
 )
 ALL = {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text for text in _SCRIPTS}

@@ -54,6 +54,8 @@ class Store:
         self.shards = Shards(client)
         self.name = shown(url)
         self.replicas = replicas
+        self.life = 0
+        """Number of the life of the store; see ``scripts.LIFE``. For the engine's thread."""
         self._has_aof_wait = False
         self._is_slow_told = False
         self._is_closed = False
@@ -241,6 +243,16 @@ class Store:
         with self.asking():
             found = [one.info("server")["run_id"] for one in self.shards.primaries()]
         return " ".join(sorted(map(str, found)))
+
+    def begin_life(self, run_id: str) -> None:
+        """Note which life of the store this is, in which :meth:`run_id` names its processes.
+
+        :raises StoreError: the store cannot be written.
+        """
+        (answer,) = self.batch([post_script(scripts.LIFE, (META,), (run_id,))])
+        if isinstance(answer, Exception):
+            raise self.unusable(answer)
+        self.life = int(answer)
 
 
 def node_id(data_dir: Path) -> str:
