@@ -255,3 +255,22 @@ def test_places_are_kept_for_the_next_visit(make_house: Callable[[float], House]
     assert places.cursors == {LOBBY: 0, "Dev": 1, mailbox_of(ann.account_id): 0}
     member, _, _ = again.come("ann")
     assert member.room.log == "Dev"
+
+
+def test_what_is_cut_is_told_also_between_ones_own_lines(
+    make_house: Callable[[float], House],
+) -> None:
+    house = make_house(3600.0)
+    house.come("bob")
+    ann, _, _ = house.come("ann")
+    ann.look_at_taken()
+    house.directory.depart(ann)
+    for i in range(15):  # ann talks at another node meanwhile
+        house.say("bob", f"word {i}")
+        house.say("ann", f"answer {i}")
+    _, _, shown = house.come("ann")
+    told = next(fields for fields in shown if fields["kind"] == "missed")
+    assert told["number"] == 15
+    assert told["text"].endswith("in #lobby; the last 10 (the rest with /history):")
+    said = [fields["text"] for fields in shown if "text" in fields][1:]
+    assert said == [f"{what} {i}" for i in range(5, 15) for what in ("word", "answer")]

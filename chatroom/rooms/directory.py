@@ -238,6 +238,7 @@ class Directory:
             member.cursors = begin
         if len(members) == 1:
             person.first_places = begin
+            person.first_seen = before.seen if before else time.time()
         return stretches
 
     def depart(self, member: Member, is_away: bool = False, is_goodbye: bool = False) -> None:
@@ -258,7 +259,7 @@ class Directory:
                     self.busy.locked_stop(person)
             person.members = tuple(m for m in person.members if m is not member)
             person.taken_until = max(person.taken_until, member.taken_until)
-            person.first_places = places.cursors
+            person.first_places, person.first_seen = places.cursors, places.seen
             account_id = person.account.id
             for room in person.logs:
                 if person.busy is None or not person.members:

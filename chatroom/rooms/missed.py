@@ -79,7 +79,7 @@ class Found(NamedTuple):
     start: int
     """Place after which the newest messages begin that are to be shown."""
     shown: int
-    """Number of them."""
+    """Number of those among them that count as missed."""
     missed: int
     """Messages that count as missed; of places that were not looked at, all."""
 
@@ -101,10 +101,11 @@ def look_back(
     """
     room, after, upto = stretch
     count_from = after if new_after is None else new_after
-    place, start, shown, missed, looked = upto, upto, 0, 0, 0
+    place, start, looked = upto, upto, 0
+    visible, shown, missed = 0, 0, 0
     while place > after:
         is_counting = place > count_from and looked < LOOKED_AT
-        if shown >= most and not is_counting:
+        if visible >= most and not is_counting:
             break
         if looked and looking.left <= 0:
             break
@@ -113,12 +114,14 @@ def look_back(
         looked += place - floor
         looking.left -= place - floor
         for post in reversed(posts):
-            if shown < most and is_shown(member, post):
-                shown += 1
+            is_new = post.seq > count_from and is_missed(member, post)
+            if visible < most and is_shown(member, post):
+                visible += 1
                 start = post.seq - 1
-            missed += post.seq > count_from and is_missed(member, post)
+                shown += is_new
+            missed += is_new
         place = floor
-    if shown < most:
+    if visible < most:
         start = place
     return Found(start, shown, missed + max(0, place - count_from))
 

@@ -25,6 +25,7 @@ class Person:
         "busy_alarm",
         "busy_until",
         "first_places",
+        "first_seen",
         "is_deleted",
         "left",
         "mailbox",
@@ -45,6 +46,8 @@ class Person:
         self.members: tuple[Member, ...] = ()
         self.first_places: dict[str, int] = {}
         """What was taken when the visit began, or when a session ended that was not the last."""
+        self.first_seen = time.time()
+        """When that was so, in seconds since the epoch."""
         self.taken_until = 0.0
         """Up to which moment (monotonic) a session that has ended had taken everything."""
         self.busy: str | None = None
@@ -88,7 +91,7 @@ class Person:
         for held in {id(m.cursors): m.cursors for m in self.members if m.cursors}.values():
             for log, place in held.items():
                 cursors[log] = min(cursors.get(log, place), place)
-        seen = time.time() - (time.monotonic() - moment if moment else 0.0)
+        seen = time.time() - (time.monotonic() - moment) if moment else self.first_seen
         return Places(cursors, self.room.log, seen, busy, until)
 
     def taken(self) -> float:
