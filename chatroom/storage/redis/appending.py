@@ -127,12 +127,14 @@ class Appending:
             *(keys.key, self._store.replicas, self._node),
             *(secrets.token_hex(4), epoch, shown, self._store.life),
         ]
+        known: dict[tuple[str, str], tuple[str, str]] = {}
         for post in posts:
             session, number, account = "", 0, ""
             if found := counted(post.cid):
-                index = self._vault.index(f"session {post.sender_id} {found[0]}")
-                session, number = index[:16].hex(), found[1]
-                account = self._vault.index(f"sessions of {post.sender_id}")[:16].hex()
+                key, number = (post.sender_id, found[0]), found[1]
+                if key not in known:
+                    known[key] = self._session(*key)
+                session, account = known[key]
             sealed = entries.seal(self._vault, post, post.cid)
             # Its copy is kept: then this one is, too, whatever its sender did since.
             kinds = "" if post.copy is not None else ",".join(barring(post))
@@ -142,6 +144,11 @@ class Appending:
         return post_script(
             scripts.POST, [*places, *(one(keys.bucket) for one in of_all)], arguments
         )
+
+    def _session(self, sender_id: str, session: str) -> tuple[str, str]:
+        """Return the names under which a session and its account stand in the store."""
+        index = self._vault.index(f"session {sender_id} {session}")
+        return index[:16].hex(), self._vault.index(f"sessions of {sender_id}")[:16].hex()
 
     def _sort(
         self, result: Result, posts: list[Post], answer: object, lack: Unconfirmed | None

@@ -93,6 +93,10 @@ local function add(found, i, number)
     table.insert(found, i + 1, {number, number})
     if #found > RUNS then found.floor = table.remove(found, 1)[2] end
   end
+  found.is_changed = true
+end
+
+local function told(found)
   local runs = {}
   for k, run in ipairs(found) do
     runs[k] = whole(run[1]) .. (run[1] < run[2] and '-' .. whole(run[2]) or '')
@@ -115,12 +119,19 @@ local function begin(session, account)
   redis.call('HSET', KEYS[3], field, '0 ' .. at .. ' ' .. list)
 end
 
+local sessions = {}
+
 local function post(sender, list, session, number, account, cid, sealed)
-  local had, found, i
+  local found, i
   if session ~= '' then
     number = tonumber(number)
-    had = redis.call('HGET', KEYS[3], session)
-    found = numbers(had or '0 0 -1 ')
+    found = sessions[session]
+    if not found then
+      local had = redis.call('HGET', KEYS[3], session)
+      found = numbers(had or '0 0 -1 ')
+      found.is_new = not had
+      sessions[session] = found
+    end
     if number <= found.floor then return {-2} end
     local is_had
     i, is_had = place(found, number)
@@ -131,8 +142,9 @@ local function post(sender, list, session, number, account, cid, sealed)
   if kind then return {-1, kind} end
   if is_closed then return {-1, 'closed'} end
   if session ~= '' then
-    if not had then begin(session, account) end
-    redis.call('HSET', KEYS[3], session, add(found, i, number))
+    if found.is_new then begin(session, account) end
+    found.is_new = false
+    add(found, i, number)
   end
   if not epoch then
     epoch, counting = ARGV[4], '1'
@@ -149,6 +161,9 @@ end
 
 for i = 8, #ARGV, 7 do
   answers[#answers + 1] = post(unpack(ARGV, i, i + 6))
+end
+for session, found in pairs(sessions) do
+  if found.is_changed then redis.call('HSET', KEYS[3], session, told(found)) end
 end
 table.insert(answers, 1, epoch or ARGV[4])
 if seq > first then
