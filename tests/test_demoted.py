@@ -39,7 +39,7 @@ def test_no_act_of_somebody_who_is_demoted_counts_however_far_it_had_come(tmp_pa
             lambda: accounts.set_grant(_now(engine, fallen), SUPERUSER, by),
             lambda: accounts.set_grant(boss, NORMAL, by),
             lambda: accounts.issue_reset(boss, by),
-            lambda: accounts.audit(by.did("removed what bob said")),
+            lambda: engine.write_audit(by.did("removed what bob said")),
             lambda: invites.issue(by, 1, 60.0),
         ):
             with pytest.raises(Demoted):

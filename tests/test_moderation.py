@@ -192,8 +192,8 @@ def test_superusers_acts_are_in_the_log_and_messages_are_not(
     log = room.log()
     account = re.findall(r"registered account=(\w+) name=nina", log)[0]
     for event in (
-        f"grant changed account={account} grant=0 by=boss",
-        f"grant changed account={account} grant=1 by=boss",
+        f"grant changed account={account} name=nina grant=0 by=boss",
+        f"grant changed account={account} name=nina grant=1 by=boss",
         f"kicked target={account} seconds=300 by=boss",
     ):
         assert event in log

@@ -94,12 +94,14 @@ class Accounts:
         address: str = "",
         invite: bytes = b"",
         check: Callable[[], object] | None = None,
+        by: Actor | None = None,
     ) -> Account:
         """Make a new account; it is durable when this returns.
 
         :param address: what counts as one address; empty: an operator's command, not limited.
         :param invite: digest of the invitation that it uses up; see ``Invites.admit``.
         :param check: called when the password is hashed, before anything is written; may raise.
+        :param by: who makes it for somebody else, for the audit trail.
         :raises UserError: name or password is not allowed, the name is taken, too many wait.
         :raises Throttled: too many new accounts in the last hour.
         :raises StoreError: it could not be written.
@@ -109,7 +111,7 @@ class Accounts:
         if address:
             with logged("registration", name, address):
                 self.throttles.register(address)
-        return self.adopt(name, password, grant, invite, check, address)
+        return self.adopt(name, password, grant, invite, check, address, by)
 
     def adopt(
         self,
@@ -119,6 +121,7 @@ class Accounts:
         invite: bytes = b"",
         check: Callable[[], object] | None = None,
         address: str = "",
+        by: Actor | None = None,
     ) -> Account:
         """Like :meth:`register`, for a password that an older program accepted."""
         hashed = self._passwords.in_turn(lambda: self._passwords.hash(password))
@@ -130,7 +133,8 @@ class Accounts:
         found = self._departures.find(name, address)
         imposed = self._departures.impose(account, found)
         try:
-            saved = self._engine.save_account(account, invite)
+            act = by.did(f"made the account {name}", account.id) if by is not None else None
+            saved = self._engine.save_account(account, invite, act)
         except Exception as error:
             self._departures.take_back(imposed)
             if isinstance(error, NameTaken):
@@ -202,6 +206,7 @@ class Accounts:
         code: str = "",
         proven: Account | None = None,
         chosen: Callable[[str], object] | None = None,
+        act: Audit | None = None,
     ) -> Account:
         """Set a new password, and return the account; a reset code does not hold any more.
 
@@ -211,6 +216,7 @@ class Accounts:
         :param proven: the account whose password who asks has just given.
         :param chosen: called with the ``password_id`` that the account will have, before it is
             written: the session that goes on takes it over.
+        :param act: for the audit trail, when somebody else sets it.
         :raises UserError: it is not allowed, too many wait, the code does not hold any more, or
             somebody else has set another password since ``proven``.
         """
@@ -229,7 +235,7 @@ class Accounts:
                 )
             return replace(account, password=hashed, reset=None)
 
-        changed = self._change(account_id, change)
+        changed = self._change(account_id, change, act)
         _log.info("password changed %s by_code=%s", changed.ident, bool(code))
         return changed
 
@@ -328,18 +334,6 @@ class Accounts:
             except Conflict:
                 continue
         _log.info("deleted %s by=%s", account.ident, by.name)
-
-    def audit(self, entry: Audit) -> None:
-        """Add to the audit trail what is about to be done outside of a transaction.
-
-        :raises Demoted: who does it is no superuser any more.
-
-        It must be possible on a full disk, so a failure to write it down is logged and not raised.
-        """
-        try:
-            self._engine.write_audit(entry)
-        except StoreError as error:
-            _log.error("audit not written by=%s reason=%s", entry.by, error)
 
     def offer_claim(self) -> str:
         """Return a new one-time code for the first superuser; empty when there is one."""

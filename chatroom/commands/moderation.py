@@ -99,7 +99,10 @@ def add_to(registry: Registry) -> None:
         if reason := rehearse(context.services.stopping):
             _log.warning("restart refused by=%s reason=%s", context.account.name, reason)
             raise UserError(f"The server was not restarted, it would not come up: {reason}")
-        context.services.accounts.audit(context.actor.did("restarted the server"))
+        try:
+            context.services.engine.write_audit(context.actor.did("restarted the server"))
+        except StoreError as error:  # on a full disk, too: that may be why
+            _log.error("audit not written by=%s reason=%s", context.account.name, error)
         context.reply("The server restarts.")
         context.services.restart(context.account.name)
 

@@ -204,10 +204,8 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             if accounts.is_taken(arguments.user):
                 raise UserError(f"There is an account '{arguments.user}' already.")
             password = arguments.password or _new_password(arguments.password_stdin)
-            accounts.register(
-                arguments.user, password, SUPERUSER if arguments.superuser else NORMAL
-            )
-            accounts.audit(OPERATOR.did(f"made the account {arguments.user}"))
+            grant = SUPERUSER if arguments.superuser else NORMAL
+            accounts.register(arguments.user, password, grant, by=OPERATOR)
             _show(f"Made the account {arguments.user}.")
         case "grant":
             account = _find(accounts, arguments.user)
@@ -215,8 +213,8 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             _show(f"{account.name} is a {GRANT_WORDS[arguments.grant]} now.")
         case "reset-password":
             account = _find(accounts, arguments.user)
-            accounts.set_password(account.id, _new_password(arguments.password_stdin))
-            accounts.audit(OPERATOR.did(f"set a new password for {account.name}", account.id))
+            act = OPERATOR.did(f"set a new password for {account.name}", account.id)
+            accounts.set_password(account.id, _new_password(arguments.password_stdin), act=act)
             _show(f"{account.name} has a new password. What {account.name} has open ends.")
         case "reset-code":
             account = _find(accounts, arguments.user)
@@ -344,7 +342,7 @@ def _import_legacy(
             problems.append(f"'{shown}': its password is empty or over {PASSWORD_LONGEST} bytes")
             continue
         try:
-            accounts.adopt(record.name, record.password)
+            accounts.adopt(record.name, record.password, by=OPERATOR)
         except UserError as error:  # it looks like one that was taken over already
             problems.append(f"'{shown}': {error}")
             continue
