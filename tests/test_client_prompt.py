@@ -418,14 +418,17 @@ def test_a_command_that_cannot_be_sent_comes_back_as_a_draft(
     ann.waits_for(lambda rows: rows[-1].endswith("> /topic cats"))
 
 
-def test_a_server_that_stops_ends_the_program_and_the_draft_is_shown(
-    ann: Typist, server: ServerProcess
-) -> None:
-    ann.type("a draft")
-    ann.sees("a draft")
-    server.stop()
-    assert ann.ends() == 4
-    assert "#lobby> a draft" in ann.rows()
+def test_a_kick_ends_the_program_and_the_draft_is_shown(ann: Typist, server: ServerProcess) -> None:
+    boss = server.join_superuser("boss")
+    ann.sees("boss has joined")
+    ann.type("a draft\x1b\rof two lines\x1b[A")  # the cursor stands in the first of them
+    ann.waits_for(lambda rows: rows[-1].strip() == "of two lines")
+    boss.send("/kickuser ann too loud")
+    assert ann.ends() == 6
+    rows = ann.rows()
+    at = rows.index("#lobby> a draft")
+    assert rows[at + 1].strip() == "of two lines"
+    assert "kicked by boss: too loud" in "".join(rows)
 
 
 def test_a_password_is_never_seen_nor_kept(ann: Typist) -> None:
@@ -510,6 +513,14 @@ def test_messages_that_say_nothing_of_who_and_where_are_shown(played: tuple[Typi
     ann.type("still here\r")
     while call.hear().partition(" ")[0] != ">post":
         pass
+
+
+def test_many_interrupts_at_once_leave_once(ann: Typist) -> None:
+    for _ in range(5):
+        ann.terminal.kill(signal.SIGINT)
+    assert ann.ends() == 0
+    assert "Traceback" not in ann.raw
+    assert "xception" not in ann.raw
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])

@@ -268,6 +268,21 @@ def test_leaving_while_the_server_is_gone(start_server: StartServer, sit: Sit, k
 # -- coming back -----------------------------------------------------------------------------------
 
 
+def test_what_comes_while_a_question_is_open_does_not_stand_behind_it(
+    room: ServerProcess, sit: Sit
+) -> None:
+    other = room.join("ulla")
+    tina = sit(room.port)
+    tina.register("tina")
+    tina.type("/changepassword")
+    tina.see("old password: ")
+    other.send("meanwhile")
+    tina.see("\r\n")
+    tina.see("ulla: meanwhile\r\n")
+    tina.type(PASSWORD)
+    tina.see("\r\nChoose a password")
+
+
 def test_a_killed_server_is_found_again_and_nothing_is_asked(
     start_server: StartServer, sit: Sit
 ) -> None:

@@ -51,7 +51,6 @@ class OpenPrompt:
         session: PromptSession[str],
         label: Callable[[], AnyFormattedText],
         default: str = "",
-        is_secret: bool = False,
     ) -> str:
         """Return what was typed, or what stands there when it was called away.
 
@@ -59,15 +58,16 @@ class OpenPrompt:
         :raises EOFError: Ctrl-D. :raises KeyboardInterrupt: Ctrl-C.
         """
         self._session = session
-        return asyncio.run(self._read(label, default, is_secret))
+        return asyncio.run(self._read(label, default))
 
-    async def _read(
-        self, label: Callable[[], AnyFormattedText], default: str, is_secret: bool
-    ) -> str:
+    async def _read(self, label: Callable[[], AnyFormattedText], default: str) -> str:
         session = self._session
         try:
             return await session.prompt_async(
-                label, default=default, is_password=is_secret, pre_run=self._opened
+                label,
+                default=default,
+                pre_run=self._opened,
+                handle_sigint=False,  # see break_off
             )
         finally:
             with self._lock:
@@ -137,6 +137,13 @@ class OpenPrompt:
         loop.call_soon_threadsafe(self._come_away)
         return True
 
+    def break_off(self) -> bool:
+        """Let :meth:`read` raise KeyboardInterrupt, as the key does; False: there is no prompt."""
+        if (loop := self._loop) is None:
+            return False
+        loop.call_soon_threadsafe(self._break_off)
+        return True
+
     def go_on(self) -> bool:
         """A shell had the terminal: take it back and draw anew; False: there is no prompt."""
         if (loop := self._loop) is None:
@@ -165,6 +172,11 @@ class OpenPrompt:
         app, text = self._session.app, self._session.default_buffer.text
         if app.is_running and not app.is_done and (self._is_over or self._may_leave(text)):
             app.exit(result=text)
+
+    def _break_off(self) -> None:
+        app = self._session.app
+        if app.is_running and not app.is_done:  # it may come several times at once
+            app.exit(exception=KeyboardInterrupt)
 
     def _take_back(self) -> None:
         app = self._session.app

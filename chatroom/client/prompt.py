@@ -5,6 +5,7 @@ Only this file and ``history`` load prompt_toolkit, and only when the terminal i
 
 import os
 import re
+import signal
 from types import FrameType
 
 from prompt_toolkit import PromptSession
@@ -82,6 +83,9 @@ begins another line, Ctrl-D leaves.
         self._draft = ""
         self._open_prompt = OpenPrompt(self._lines, self._print, self._may_leave)
 
+    def hush(self) -> None:
+        self._echo.hold()
+
     def run(self, visit: Visit) -> int:
         self._visit = visit
         self._echo.hold()
@@ -156,6 +160,14 @@ begins another line, Ctrl-D leaves.
         source = self._lines.input
         keys = [*get_typeahead(source), *source.flush_keys()]
         return self._echo.forget_typed() or bool(keys)
+
+    def _watch_signals(self) -> None:
+        super()._watch_signals()
+        signal.signal(signal.SIGINT, self._break_off)
+
+    def _break_off(self, number: int, frame: FrameType | None) -> None:
+        if not self._open_prompt.break_off():
+            raise KeyboardInterrupt
 
     def _end_by_signal(self, number: int, frame: FrameType | None) -> None:
         self._ended_by = number

@@ -107,6 +107,8 @@ def _run(flags: argparse.Namespace) -> int:
 
 
 def _visit(session: Session, front: Terminal | Pipe) -> int:
+    if isinstance(front, Terminal):
+        front.hush()  # before the first question can come
     session.start()
     code = front.run(session.visit)
     session.visit.finish(End(code))

@@ -45,11 +45,16 @@ class Terminal:
         self._bell = Bell(bell)
         self._own = ""  # the name that the server knows this person by
         self._ended_by = 0  # a signal
+        self._is_behind_question = False  # the cursor, as far as we know
         self._is_secret_about = False  # what is typed now may be meant for a secret question
         # Guards what follows, and the taking of a line from the terminal. Under it: the screen's.
         self._typing = threading.Lock()
         self._owner: Prompt | None = None  # the question that the line being typed belongs to
         self._is_reading = False
+
+    def hush(self) -> None:
+        """Let what is typed from now on not be seen, until it is known what it is for."""
+        self._echo.hush()
 
     def run(self, visit: Visit) -> int:
         """Send what is typed until the visit ends; return the exit status. Never raises."""
@@ -97,6 +102,7 @@ class Terminal:
             text = f"{text.rstrip()}\n{self._own_help}"
         if text:
             export = said.word == "export"  # for programs
+            self._begin_row()
             self._screen.write(text if export else fold(text, self._screen.columns))
         if self._bell.rings(said, self._own):
             self._screen.ring()
@@ -110,26 +116,31 @@ class Terminal:
             self._close_secrets()
 
     def tell(self, sentence: str) -> None:
+        self._begin_row()
         self._screen.tell(sentence)
+
+    def _begin_row(self) -> None:
+        """Do not write behind a question; what is typed behind it already is not known here."""
+        if self._is_behind_question:
+            self._is_behind_question = False
+            self._screen.write("\n")
 
     def ask_late(self, prompt: Prompt) -> None:
         with self._typing:
-            was_secret = self._owner is not None and self._owner.secret
-            self._owner = prompt
-            is_hidden = True
+            is_asked = True
             if prompt.secret:
                 self._is_secret_about = True
-                is_hidden = self._echo.off()
-            elif was_secret:
-                self._echo.on()
-            if was_secret or prompt.secret:
-                self._echo.forget_typed()
-                if not is_hidden:
-                    self._owner = _NOBODY
-        if is_hidden:
-            self._screen.write(f"{prompt.text} ")
+                is_asked = self._echo.off()
+                self._owner = prompt if is_asked else _NOBODY
+            elif self._owner is not None and self._owner.secret:
+                is_asked = False  # the secret that is typed belongs to its question, up to Enter
+            else:
+                self._owner = prompt
+        self._begin_row()
+        if is_asked:
+            self._ask(prompt)
         else:
-            self._screen.write(f"{prompt.text} (Press Enter first; then it is read unseen.)\n")
+            self._screen.write(f"{prompt.text} (Press Enter first.)\n")
 
     def wake(self) -> bool:
         return False
@@ -241,7 +252,11 @@ class Terminal:
             else:
                 self._echo.on()
         if prompt is not None and is_secret == prompt.secret:
-            self._screen.write(f"{prompt.text} ")
+            self._ask(prompt)
+
+    def _ask(self, prompt: Prompt) -> None:
+        self._screen.write(f"{prompt.text} ")
+        self._is_behind_question = True
 
     def _read(self, visit: Visit, prompt: Prompt | None) -> str | None:
         """Return a line without its end; None at the end of the input."""
@@ -259,6 +274,7 @@ class Terminal:
             if not self._may_give_up(visit, prompt):
                 raise
             line = "\n"  # an empty answer: the command that has asked gives up
+        self._is_behind_question = False
         if self._echo.is_off:  # it stays so until it is known what comes next
             self._screen.write("\n")  # that of Enter was not seen
         # Without a line end it was cut off by Ctrl-D: not meant to be sent.
