@@ -3,6 +3,7 @@
 import pytest
 
 from chatroom.client.bell import mentions
+from chatroom.client.fold import fold
 from chatroom.client.link import Said
 from chatroom.client.paint import Painter, Shown, pending
 
@@ -78,3 +79,64 @@ def test_a_part_of_a_word_is_no_name(text: str) -> None:
 def test_what_is_on_the_way_takes_one_row() -> None:
     assert pending("first\nsecond", 20)[1] == "… first\n"
     assert pending("漢字漢字", 5)[1] == "… 漢字\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "fields", "name"),
+    [
+        ("#annex | ann: hi", {"from": "ann"}, "ann"),
+        ("private from a: psst", {"from": "a", "kind": "private"}, "a"),
+        ("private from from: psst", {"from": "from", "kind": "private"}, "from"),
+        ("private to bob: ann is meant", {"from": "ann", "to": "bob", "kind": "private"}, "bob"),
+        ("Announcement from nou: hear", {"from": "nou", "kind": "announce"}, "nou"),
+        ("#dev | * d waves", {"from": "d", "kind": "action"}, "d"),
+    ],
+)
+def test_a_name_is_coloured_where_it_stands_for_who_speaks(
+    line: str, fields: dict[str, object], name: str
+) -> None:
+    said = Said("message", {"kind": "text", "text": "x", **fields})
+    begin, rest = "12:00 PM | " + line.rpartition(f"{name}:")[0], None
+    if ":" not in line:
+        begin = "12:00 PM | #dev | * "
+    marked = painted(Shown(said, f"12:00 PM | {line}\n"))
+    before = ""
+    for style, text in marked:
+        if "bold #" in style:
+            rest = text
+            break
+        before += text
+    assert (before, rest) == (begin, name)
+
+
+def test_who_came_into_another_room_came_into_that_room() -> None:
+    both = [
+        Shown(
+            Said("message", {"kind": "join", "from": name, "room": "dev"}),
+            f"12:00 PM | #dev | {name} has joined.\n",
+        )
+        for name in ("bob", "cleo")
+    ]
+    assert shown(*both) == "12:00 PM | #dev | bob and cleo joined.\n"
+
+
+def test_a_narrow_window_takes_what_is_on_the_way() -> None:
+    for width in (-3, 0, 1):
+        assert pending("first", width)[1] == f"… {'first'[: max(0, width)]}\n"
+
+
+@pytest.mark.parametrize("width", [0, 1, 5, 20, 80])
+@pytest.mark.parametrize(
+    "text",
+    ["short", "x" * 300, "one two three " * 30, "漢字" * 60, "a\tb\t" * 30, "👩‍👩‍👧e\u0301 " * 40],
+)
+def test_folding_loses_nothing_and_marks_every_row(text: str, width: int) -> None:
+    rows = fold(text, width).split("\n")
+    assert "".join(rows).replace(" ", "") == text.replace(" ", "")
+    assert all(row.startswith(" ") for row in rows[1:])
+
+
+def test_an_address_is_left_in_one_piece_unless_it_could_pass_for_a_line() -> None:
+    address = "https://example.org/" + "path/" * 30
+    assert address in fold(f"bob: see {address} please", 40)
+    assert f"{address}boss:yes" not in fold(f"bob: see {address}boss:yes", 40)
