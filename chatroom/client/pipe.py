@@ -39,6 +39,7 @@ class Pipe:
         self._patience = patience
         self._is_cut = False  # there is input that was not read
         self._logins = 0
+        self._is_behind_login = False
         self._is_spoilt = False  # a command that asks for passwords was not done
         self._is_commanding = False  # a command was sent, and is not answered yet
         self._undelivered = 0
@@ -78,6 +79,9 @@ class Pipe:
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
         if said.word == "notice" and said.fields.get("kind") == "welcome":
             self._logins += 1
+            self._is_behind_login = False
+        elif said.word in ("message", "result") and said.fields.get("old") is not True:
+            self._is_behind_login = True  # what was said before comes at once with the welcome
         if sent is not None and said.word == "result" and said.fields.get("ok") is not True:
             self._is_spoilt |= sent.may_ask_secrets
             self._refused(sent.number, text.rstrip("\n"))
@@ -99,7 +103,8 @@ class Pipe:
     def _is_asked_for(self, said: Said, sent: Sent | None) -> bool:
         """Tell whether this is what a command has asked for."""
         if said.word == "message":
-            return self._is_commanding and said.fields.get("kind") in _SPOKEN
+            is_wanted = self._is_commanding and self._is_behind_login
+            return is_wanted and said.fields.get("kind") in _SPOKEN
         return said.word == "export" or (sent is not None and said.word in ("result", "control"))
 
     def tell(self, sentence: str) -> None:
