@@ -248,8 +248,9 @@ def test_a_banned_range_is_that_of_the_header(behind: ServerProcess) -> None:
         assert "Your address was banned by boss." in peer.until_end()
     for header in (text_header("198.51.100.9"), binary_header("198.51.100.9"), LOCAL):
         said = through(behind, header).until_end()
-        assert "banned" in said.lower(), said
-        assert len(said.splitlines()) == 1
+        sentence, control = said.splitlines()
+        assert "banned" in sentence.lower(), said
+        assert control.startswith(">control ") and '"code":"banned"' in control
     assert other.answer_to("/help")
     waiting.send_bytes(text_header()[6:])
     waiting.until("[y/n]")

@@ -113,8 +113,9 @@ def test_keys_are_not_changed_under_a_running_server(room: ServerProcess, comman
 
 
 @pytest.mark.parametrize("command", ["rotate-keys", "rewrap"])
-def test_without_a_keyring_there_is_nothing_to_change(tmp_path: Path, command: str) -> None:
-    done = operate(tmp_path / "data", command)
+def test_without_a_keyring_there_is_nothing_to_change(folder: Path, command: str) -> None:
+    (folder / "keyring").unlink()
+    done = operate(folder, command)
     assert done.returncode == 1
     assert "There is no keyring" in done.stderr
     assert "start the server once" in done.stderr
