@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from chatroom import config, startup
+from chatroom import log_files as logs
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
 from chatroom.accounts.passwords import Passwords
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.accounts.throttles import Throttles
 from chatroom.accounts.tickets import Tickets
+from chatroom.cli import Flags
 from chatroom.commands import (
     audit,
     history,
@@ -38,9 +40,8 @@ from chatroom.net.doors import Doors
 from chatroom.net.flusher import Flusher
 from chatroom.net.listener import Listener
 from chatroom.net.tls import LOOK_SECONDS, Tls
-from chatroom.ops import logs, operator, outage
-from chatroom.ops.flags import Flags
-from chatroom.ops.rehearsal import CHECK_FLAG
+from chatroom.ops import operator, outage
+from chatroom.ops.rehearsal import CHECK_FLAG, rehearse
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.room import mailbox_of
 from chatroom.session.controls import Controls
@@ -99,6 +100,7 @@ class Server:
                 self._sanctions,
                 self._directory,
                 self._invitation,
+                rehearse,
                 self._restart,
             )
             registry = Registry()

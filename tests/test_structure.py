@@ -90,10 +90,17 @@ def test_only_net_and_client_import_socket(module: str) -> None:
 
 
 def test_the_client_does_not_need_the_server() -> None:
-    server = ("net", "storage", "rooms", "session", "accounts", "commands", "server", "names")
+    server = (
+        *("net", "storage", "rooms", "session", "accounts", "commands", "ops", "server", "names"),
+    )
     forbidden = (*(f"chatroom.{part}" for part in server), "Crypto", "simplecrypt", "precis_i18n")
     client = [module for module in FILES if module.startswith("chatroom.client")]
     assert {module: names(module, forbidden) for module in client} == {m: [] for m in client}
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if not m.startswith("chatroom.ops")])
+def test_only_the_composition_root_knows_the_operators_commands(module: str) -> None:
+    assert module == "chatroom.server" or names(module, ("chatroom.ops",)) == []
 
 
 @pytest.mark.parametrize("module", FILES)

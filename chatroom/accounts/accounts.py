@@ -22,8 +22,8 @@ from chatroom.errors import (
     StoreError,
     UserError,
 )
+from chatroom.log_files import FEW
 from chatroom.names import check_name, fold
-from chatroom.ops.logs import FEW
 from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Audit

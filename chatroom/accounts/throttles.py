@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.errors import Code, UserError
+from chatroom.log_files import FEW
 from chatroom.names import fold, log_name
-from chatroom.ops.logs import FEW
 from chatroom.text import duration
 
 _log = logging.getLogger(__name__)

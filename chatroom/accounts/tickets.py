@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from chatroom.accounts.sanctions import shut_out
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.ops.logs import FEW
+from chatroom.log_files import FEW
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import USED_SECONDS, Account, Sanction, Ticket
 

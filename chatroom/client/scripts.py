@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
+from chatroom.cli import Flags
 from chatroom.client.api import Client, Message, NotDelivered
 from chatroom.client.credentials import password_from_environment, password_from_file
 from chatroom.client.ends import FAILED, INTERRUPTED, OK, TIMED_OUT, UNREACHABLE, USAGE, Ended
@@ -27,7 +28,6 @@ from chatroom.client.places import read_places, settings_file
 from chatroom.client.screen import Screen
 from chatroom.client.start import open_client_log
 from chatroom.errors import UserError
-from chatroom.ops.flags import Flags
 from chatroom.text import clean_line
 
 _WHERE = """\

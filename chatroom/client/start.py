@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from chatroom.cli import Flags
 from chatroom.client.api import Session
 from chatroom.client.ends import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, End
 from chatroom.client.entry import (
@@ -26,8 +27,7 @@ from chatroom.client.screen import Screen, input_bytes
 from chatroom.client.terminal import LinearTerminal, Terminal
 from chatroom.client.trust import NotTrusted
 from chatroom.errors import StartError, UserError
-from chatroom.ops.flags import Flags
-from chatroom.ops.logs import close_log, open_log
+from chatroom.log_files import close_log, open_log
 
 _log = logging.getLogger(__name__)
 

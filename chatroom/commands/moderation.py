@@ -8,7 +8,6 @@ from chatroom.commands.erasure import purge
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.ops.rehearsal import rehearse
 from chatroom.storage.askers import Asker
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
 from chatroom.text import duration, minute, table
@@ -96,7 +95,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
-        if reason := rehearse(context.services.stopping):
+        if reason := context.services.rehearse(context.services.stopping):
             _log.warning("restart refused by=%s reason=%s", context.account.name, reason)
             raise UserError(f"The server was not restarted, it would not come up: {reason}")
         try:

@@ -58,6 +58,8 @@ class Services:
     directory: Directory
     invitation: Callable[[str], str]
     """Return an invitation in one string; the argument is its code."""
+    rehearse: Callable[[threading.Event], str]
+    """Tell why a restart would not come up, empty: it would; the argument ends the look early."""
     restart: Callable[[str], None]
     """Restart the server; the argument is the name of who asked. Returns at once."""
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -11,8 +11,8 @@ from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_code, shut_out_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.errors import ChatroomError, Code, Gone, StoreError, UserError
+from chatroom.log_files import FEW
 from chatroom.names import log_name
-from chatroom.ops.logs import FEW
 from chatroom.session.access import REGISTER, RESUME, Access
 from chatroom.session.dialogue import AccessAsked, Dialogue
 from chatroom.storage.records import SUPERUSER, Account, Sanction

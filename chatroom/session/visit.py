@@ -10,9 +10,9 @@ from chatroom.accounts.sanctions import mute_sentence
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
 from chatroom.commands.registry import Context, Registry, Services
 from chatroom.errors import Code, Conflict, Gone, StoreError, UserError
+from chatroom.log_files import FEW
 from chatroom.net.connection import LEFT, Connection
 from chatroom.net.outbox import Gap
-from chatroom.ops.logs import FEW
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.missed import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
