@@ -234,6 +234,8 @@ class ServerProcess:
             with self._news:
                 self.lines.append(line.rstrip("\n"))
                 self._news.notify_all()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # who waits looks whether it has ended
+            self.process.wait(PATIENCE)
         with self._news:
             self._news.notify_all()
 

@@ -35,6 +35,7 @@ def carry_out(server: ServerProcess, lines: str) -> None:
 def test_the_documented_backup_is_put_back_as_documented(start_server: StartServer) -> None:
     backup, restore = documented()
     server = start_server(is_new=True)
+    server.wait_for_line("^Fingerprint ")
     fingerprint = server.match(r"^Fingerprint (.*)").group(1)
     ann, ticket = register(server, "ann")
     say(ann, "before the backup")
@@ -43,6 +44,7 @@ def test_the_documented_backup_is_put_back_as_documented(start_server: StartServ
     server.stop()
     carry_out(server, restore)
     server.start()
+    server.wait_for_line("^Fingerprint ")
     assert server.match(r"^Fingerprint (.*)").group(1) == fingerprint
     assert "certificate made" not in "".join(server.lines)
     back = hello(server)

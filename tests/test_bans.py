@@ -70,7 +70,7 @@ def test_nobody_comes_in_and_says_anything_after_the_confirmation(
 def test_no_account_is_made_after_the_doors_were_closed(
     start_server: StartServer, imposed: str, confirmed: str
 ) -> None:
-    server = start_server(scrypt_n=2**17)
+    server = start_server(scrypt_n=2**16)
     boss = server.join_superuser("boss")
     comer = Peer(server.port, local="127.0.0.9")
     comer.send("y", "newcomer", PASSWORD, PASSWORD)  # its hash takes a while from here on

@@ -76,8 +76,11 @@ def folder(keys: Path, tmp_path: Path) -> Path:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The contract holds for every engine; what is about the files of SQLite, for that one."""
     if "kind" in metafunc.fixturenames:
-        is_for_one = metafunc.definition.get_closest_marker("sqlite")
-        kinds = ["sqlite"] if is_for_one else ["sqlite", "redis", "replica", "cluster"]
+        kinds = ["sqlite", "redis", "replica", "cluster"]
+        if metafunc.definition.get_closest_marker("sqlite"):
+            kinds = kinds[:1]
+        elif metafunc.definition.get_closest_marker("single_node"):
+            kinds = kinds[:2]
         metafunc.parametrize("kind", kinds)
 
 

@@ -190,11 +190,10 @@ def test_a_sanction_of_another_process_holds_from_its_commit_on(
     assert say(here, post("again")) == []
 
 
+@pytest.mark.single_node
 def test_a_store_of_before_says_of_its_old_numbers_what_it_knows(
     start: Callable[[], Running], folder: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    if kind not in ("sqlite", "redis"):
-        pytest.skip("the same bytes as on one Redis")
     first = start()
     assert say(first, numbered(7), numbered(9)) == []
     first.engine.close()
