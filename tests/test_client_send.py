@@ -235,7 +235,7 @@ def test_a_kick_is_told_by_the_exit_status(shell: Shell, reader: Peer, boss: Pee
     boss.send("/kickuser robot")
     wait.communicate(timeout=PATIENCE)
     assert wait.returncode == 6
-    boss.send("/unkickuser robot")
+    boss.answer_to("/unkickuser robot")
 
 
 def test_no_folder_is_littered_and_no_link_in_it_is_followed(shell: Shell, tmp_path: Path) -> None:
