@@ -1,9 +1,9 @@
 """Log files: one line for each event; control characters escaped; never a password or a message."""
 
-import contextlib
 import logging
 import logging.handlers
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -37,59 +37,67 @@ class _Short(_OneLine):
         return super().format(record)
 
 
-class _Sparing(logging.Handler):
-    """Hands lines on; of those that anybody can cause, only the first of a kind in each minute.
+class _Sparing(logging.Filter):
+    """Lets lines pass; of those that anybody can cause, only the first of a kind in each minute.
 
     A line with ``extra=FEW``, or with the id of an account as ``few``, is one of many: what is more
     than ``_FEW_STRANGERS`` or ``_FEW_OF_ONE`` is counted, and told together when the minute is
     over. So nobody washes the log out by connecting or logging in again and again.
+
+    :param targets: the handlers that have this filter; the first one that asks decides for all.
     """
 
     def __init__(self, *targets: logging.Handler) -> None:
         super().__init__()
         self._targets = targets
-        # By the sentence and whose it is: how many, and the last one; under the handler's lock.
-        self._kinds: dict[tuple[str, str], tuple[int, logging.LogRecord]] = {}
+        # Guards the fields below; a handler's own lock is taken under it.
+        self._lock = threading.Lock()
+        # By the sentence and whose it is: how many there were, and the last one left out.
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._left_out: dict[tuple[str, str], logging.LogRecord] = {}
         self._end = 0.0
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.tell()
+    def filter(self, record: logging.LogRecord) -> bool:
+        is_left_out: bool | None = getattr(record, "is_left_out", None)
+        if is_left_out is None:
+            self.tell()
+            is_left_out = record.__dict__["is_left_out"] = self._is_one_too_many(record)
+        return not is_left_out
+
+    def _is_one_too_many(self, record: logging.LogRecord) -> bool:
         whose = getattr(record, "few", None)
-        if whose is not None:
-            key = (str(record.msg), whose)
-            if key not in self._kinds and len(self._kinds) >= _KINDS_MOST:
+        if whose is None:
+            return False
+        key = (str(record.msg), whose)
+        with self._lock:
+            if key not in self._numbers and len(self._numbers) >= _KINDS_MOST:
                 key = (key[0], "")
-            number = self._kinds[key][0] + 1 if key in self._kinds else 1
-            self._kinds[key] = (number, record)
-            if number > (_FEW_OF_ONE if key[1] else _FEW_STRANGERS):
-                return
-        self._hand_on(record)
+            number = self._numbers[key] = self._numbers.get(key, 0) + 1
+            is_left_out = number > _free(key)
+            if is_left_out:
+                self._left_out[key] = record
+        return is_left_out
 
-    def tell(self) -> None:
-        """Tell what was left out, when the minute is over."""
-        with self.lock or contextlib.nullcontext():
-            if time.monotonic() < self._end:
+    def tell(self, is_last: bool = False) -> None:
+        """Tell what was left out, when the minute is over or the log ends."""
+        with self._lock:
+            if time.monotonic() < self._end and not is_last:
                 return
-            kinds, self._kinds = self._kinds, {}
+            numbers, self._numbers = self._numbers, {}
+            left_out, self._left_out = self._left_out, {}
             self._end = time.monotonic() + _MINUTE
-            for (_, whose), (number, record) in kinds.items():
-                more = number - (_FEW_OF_ONE if whose else _FEW_STRANGERS)
-                if more > 0:
-                    last = logging.makeLogRecord(record.__dict__)
-                    last.msg = f"%d more in a minute like this: {record.msg}"
-                    last.args = (more, *record.args) if isinstance(record.args, tuple) else (more,)
-                    self._hand_on(last)
+            for key, record in left_out.items():
+                more = numbers[key] - _free(key)
+                last = logging.makeLogRecord({**record.__dict__, "is_left_out": False})
+                last.msg = f"%d more in a minute like this: {record.msg}"
+                last.args = (more, *record.args) if isinstance(record.args, tuple) else (more,)
+                for target in self._targets:
+                    target.handle(last)
 
-    def close(self) -> None:
-        self._end = 0.0
-        self.tell()
-        for target in self._targets:
-            target.close()
-        super().close()
 
-    def _hand_on(self, record: logging.LogRecord) -> None:
-        for target in self._targets:
-            target.handle(record)
+def _free(key: tuple[str, str]) -> int:
+    """Return how many lines of a kind are told in a minute, one by one."""
+    return _FEW_OF_ONE if key[1] else _FEW_STRANGERS
 
 
 def open_log(log_dir: Path, file: str, console: bool) -> None:
@@ -119,17 +127,22 @@ def open_log(log_dir: Path, file: str, console: bool) -> None:
         to_console = logging.StreamHandler()
         to_console.setFormatter(_Short("%(asctime)s %(message)s", "%H:%M:%S"))
         targets.append(to_console)
-    root.handlers = [_Sparing(*targets)]
+    sparing = _Sparing(*targets)
+    for target in targets:
+        target.addFilter(sparing)
+    root.handlers = targets
 
 
-def tell_spared() -> None:
+def tell_spared(is_last: bool = False) -> None:
     """Tell what was left out of the log, when it is time; called every few seconds."""
     for handler in logging.getLogger("chatroom").handlers:
-        if isinstance(handler, _Sparing):
-            handler.tell()
+        for sparing in handler.filters:
+            if isinstance(sparing, _Sparing):
+                sparing.tell(is_last)
 
 
 def close_log() -> None:
     """Flush and close the log file."""
+    tell_spared(is_last=True)
     for handler in logging.getLogger("chatroom").handlers:
         handler.close()

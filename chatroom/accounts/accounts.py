@@ -111,7 +111,11 @@ class Accounts:
         if address:
             with logged("registration", name, address):
                 self.throttles.register(address)
-        return self.adopt(name, password, grant, invite, check, address, by)
+        saved = self.adopt(name, password, grant, invite, check, address, by)
+        # Here and not deeper: a log line is the deepest call of a connection's thread, which keeps
+        # for good each page that its frames touch once.
+        _log.info("registered %s grant=%d", saved.ident, grant)
+        return saved
 
     def adopt(
         self,
@@ -143,7 +147,6 @@ class Accounts:
                 raise spent() from None
             raise
         self._departures.be_ignored(saved, found)
-        _log.info("registered %s grant=%d", saved.ident, grant)
         return saved
 
     def log_in(

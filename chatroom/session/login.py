@@ -84,14 +84,16 @@ class Login:
         :raises Gone: the peer has left or its time is up.
         """
         try:
+            access: Access | None = None
             while True:
-                access: Access | None = None
                 try:
-                    account = self._ask()
-                except AccessAsked as asked:
-                    account, access = self._admit_at_last(asked.access)
+                    account = self._ask() if access is None else self._admit(access)
+                except AccessAsked as asked:  # also instead of a new password
+                    access = asked.access
+                    continue
                 if account is not None:
                     return Entry(account, access)
+                access = None
         except StoreError as error:
             _log.error("login failed reason=%s", error, extra=FEW)
             raise GivenUp(
@@ -139,14 +141,6 @@ class Login:
         except UserError as error:
             self._again(error)
         return None
-
-    def _admit_at_last(self, access: Access) -> tuple[Account | None, Access]:
-        """Log in as the last line says: another one may come instead of a new password."""
-        while True:
-            try:
-                return self._admit(access), access
-            except AccessAsked as asked:
-                access = asked.access
 
     def _admit(self, access: Access) -> Account | None:
         """Log in as one line says; None: it was refused, and may be tried again."""
