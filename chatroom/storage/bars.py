@@ -1,6 +1,5 @@
 """Who may not post, as the transaction sees it that would keep the post."""
 
-import math
 import sqlite3
 import time
 
@@ -23,23 +22,28 @@ class Bars:
         self._seen = -1
         """The last control event that was looked at; -1: everything is read."""
         self._until: dict[str, dict[str, float]] = {}
+        self._gone: set[str] = set()  # no account id is used again
 
     def look(self, db: sqlite3.Connection) -> None:
         """Follow what was imposed and lifted up to here; inside the engine's transaction."""
         if self._seen >= 0:
             changed = db.execute(
-                "SELECT seq, account FROM controls WHERE seq>? ORDER BY seq", (self._seen,)
+                "SELECT seq, kind, account FROM controls WHERE seq>? ORDER BY seq", (self._seen,)
             ).fetchall()
             if not changed:
                 return
             if changed[0][0] == self._seen + 1:  # else some were deleted before they were seen
-                for target in {target for _, target in changed}:
-                    self._follow(db, target)
+                for target in {target for _, _, target in changed}:
+                    self._until.pop(target, None)
+                    self._read(db, " AND target=?", target)
+                self._gone.update(target for _, kind, target in changed if kind == DELETED)
                 self._seen = changed[-1][0]
                 return
         (self._seen,) = db.execute("SELECT coalesce(max(seq), 0) FROM controls").fetchone()
         self._until.clear()
         self._read(db, "")
+        gone = db.execute("SELECT account FROM controls WHERE kind=?", (DELETED,))
+        self._gone.update(target for (target,) in gone)
 
     def forget(self) -> None:
         """Read everything anew: the transaction failed."""
@@ -47,6 +51,8 @@ class Bars:
 
     def refusal(self, post: Post) -> Refusal | None:
         """Return why a post may not be kept."""
+        if post.sender_id in self._gone and DELETED in barring(post):
+            return barred(DELETED)
         bars = self._until.get(post.sender_id)
         if bars is not None:
             now = time.time()
@@ -54,16 +60,6 @@ class Bars:
                 if bars.get(kind, 0.0) > now:
                     return barred(kind)
         return None
-
-    def _follow(self, db: sqlite3.Connection, target: str) -> None:
-        self._until.pop(target, None)
-        query = (
-            "SELECT 1 FROM controls WHERE account=? AND kind='account' AND seq>? AND NOT EXISTS "
-        )
-        gone = f"{query}(SELECT 1 FROM accounts WHERE id=?)"
-        if db.execute(gone, (target, self._seen, target)).fetchone():
-            self._until[target] = {DELETED: math.inf}
-        self._read(db, " AND target=?", target)
 
     def _read(self, db: sqlite3.Connection, which: str, *target: str) -> None:
         query = f"SELECT kind, target, until FROM sanctions WHERE kind IN (?,?,?){which}"

@@ -13,10 +13,20 @@ import pytest
 import redis
 
 from chatroom.storage.numbers import RUNS, SESSIONS, Numbers, Verdict
-from chatroom.storage.records import BAN, KICK, MUTE, PRIVATE, Post, Sanction
+from chatroom.storage.records import (
+    BAN,
+    DELETED,
+    KICK,
+    MUTE,
+    PRIVATE,
+    PURGE,
+    Control,
+    Post,
+    Sanction,
+)
 from chatroom.storage.redis import scripts
 from chatroom.storage.refusals import FORGOTTEN, barred
-from tests.engine.conftest import OLD_NUMBERS, Running, post
+from tests.engine.conftest import OLD_NUMBERS, Running, account, post
 from tests.harness import PATIENCE
 
 
@@ -176,6 +186,25 @@ def test_what_waits_in_the_queue_does_not_come_behind_a_sanction(
     assert late[-1] == f"late: {barred(sanction_kind).sentence}"
     assert len(kept(engine)) == at
     assert len(late) == len(waiting) + 2 - at
+
+
+@pytest.mark.single_node
+def test_who_was_deleted_says_nothing_more_also_after_a_failed_commit(
+    running: Running, kind: str, folder: Path
+) -> None:
+    engine = running.engine
+    ann = engine.save_account(account("ann"))
+    assert say(running, post("before")) == []
+    engine.delete_account(ann)
+    sentence = barred(DELETED).sentence
+    assert say(running, post("after")) == [f"after: {sentence}"]
+    if kind == "sqlite":
+        (folder / "chatroom.db").rename(folder / "elsewhere")
+        assert len(say(running, post("cannot be kept"))) == 1
+        (folder / "elsewhere").rename(folder / "chatroom.db")
+    engine.tell(Control(PURGE, ann.id))
+    assert say(running, post("late")) == [f"late: {sentence}"]
+    assert kept(engine) == ["before"]
 
 
 @pytest.mark.sqlite
