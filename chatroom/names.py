@@ -8,6 +8,7 @@
 The server only: the client needs none of it, and would start later.
 """
 
+import ipaddress
 import json
 import re
 import unicodedata
@@ -82,6 +83,8 @@ def check_name(name: str, reserved: Iterable[str] = RESERVED) -> str:
         raise UserError(
             f"A name has 1 to {NAME_LONGEST} letters, digits, '_', '-' or '.'.", Code.BAD_NAME
         )
+    if _is_address(fold(name)):  # "/ban 192.0.2.7" means the address
+        raise UserError("A name may not be an address. Choose another one.", Code.BAD_NAME)
     if name in (".", ".."):
         raise UserError(
             "That name is reserved. Choose another one.", Code.BAD_NAME
@@ -96,6 +99,14 @@ def check_name(name: str, reserved: Iterable[str] = RESERVED) -> str:
     if not skeletons(name).isdisjoint(skeletons_of_all(reserved)):
         raise UserError(LOOKS_LIKE, Code.NAME_TAKEN)
     return name
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def log_name(typed: str) -> str:

@@ -39,7 +39,10 @@ def test_a_name_that_was_given_up_is_nobody_elses_until_the_operator_frees_it(
     assert (done.returncode, done.stdout) == (0, "The name ANN may be taken again.\n")
     assert "freed the name ANN" in server.operate("audit").stdout
     again = server.operate("free-name", "ann")
-    assert (again.returncode, again.stderr) == (1, "The name ann is not reserved.\n")
+    assert (again.returncode, again.stderr) == (
+        1,
+        "The name ann is not reserved, and nothing is inherited.\n",
+    )
     server.join("ann")
 
 
@@ -91,18 +94,50 @@ def test_who_is_ignored_is_so_under_the_next_account_from_there(
 
 
 def test_a_kick_holds_for_who_makes_the_account_anew(start_server: StartServer) -> None:
-    server = start_server(reserve_days=30, kick_minutes=60)
+    server = start_server(reserve_days=0, kick_minutes=60)
     boss, rude = server.join_superuser("boss"), server.join("rude")
     assert "was kicked" in boss.answer_to("/kickuser rude")
     assert rude.is_closed()
     assert server.operate("delete-user", "rude", "--yes").returncode == 0
     newcomer = server.peer()
-    newcomer.send("y", "rude")
-    newcomer.until(RESTS)
-    assert server.operate("free-name", "rude").returncode == 0
-    newcomer.send("rude", PASSWORD, PASSWORD)
+    newcomer.send("y", "rude", PASSWORD, PASSWORD)
     newcomer.until("You were kicked by boss")
     assert newcomer.is_closed()
+
+
+def test_the_operator_ends_what_those_behind_one_address_inherit(
+    start_server: StartServer,
+) -> None:
+    server = start_server(reserve_days=0)
+    boss, loud = server.join_superuser("boss"), server.join("loud")
+    boss.answer_to("/mute loud forever")
+    deletes(loud, "loud")
+    first = server.join("first")
+    first.send("hello")
+    first.until("You may read, but not write")
+    assert server.operate("free-name", "loud").returncode == 0
+    second = server.join("second")
+    second.send("good morning")
+    boss.until("second: good morning")
+
+
+def test_no_sanction_is_confirmed_of_an_account_that_has_gone(start_server: StartServer) -> None:
+    server = start_server(reserve_days=0)
+    boss = server.join_superuser("boss")
+    for number in range(5):
+        name = f"gone{number}"
+        peer = server.join(name)
+        peer.send("/deleteaccount", PASSWORD, name)
+        told = boss.answer_to(f"/mute {name} 1h")
+        assert peer.is_closed()
+        newcomer = server.join(f"new{number}")
+        newcomer.send(f"here is {number}")
+        if "may read but not write" in told:  # it came first: then it is inherited
+            newcomer.until("may read, but not write")
+            assert server.operate("free-name", name).returncode == 0
+        else:
+            assert "There is nobody called" in told or "was deleted just now" in told
+            boss.until(f"here is {number}")
 
 
 def test_a_new_name_is_refused_before_a_password_is_asked_for(room: ServerProcess) -> None:

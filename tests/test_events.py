@@ -119,6 +119,8 @@ def test_a_private_message_names_both_and_keeps_its_place_in_each_mailbox(
         ('>post {"text":"x","cid":' + "9" * 65 + "}", "at most 64 characters", None),
         ('>post {"text":"x","cid":[1]}', '"cid" is a text or a number', None),
         ('>post {"text":"x","cid":1.5}', '"cid" is a text or a number', None),
+        ('>post {"text":"x","cid":"abcdefgh\\u200b-5"}', "no characters that cannot be seen", None),
+        ('>post {"text":"x","cid":"\\ud800"}', "no characters that cannot be seen", None),
         ('>command {"line":[]}', '"line" of >command must be a text', None),
         ('>command {"line":""}', "There is no command", None),
         (">post {", "is not JSON", None),

@@ -237,3 +237,9 @@ def test_names_keep_the_joiners_that_their_scripts_need_and_cannot_be_forged_by_
         assert not skeletons(name).isdisjoint(skeletons(without))
     with pytest.raises(UserError):
         check_name("b\u200cob")
+
+
+@pytest.mark.parametrize("name", ["192.0.2.7", "１９２.0.2.7", "127.0.0.1"])
+def test_a_name_is_no_address(name: str) -> None:
+    with pytest.raises(UserError, match="may not be an address"):
+        check_name(name)

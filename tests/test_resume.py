@@ -229,6 +229,7 @@ def test_a_cursor_of_another_counting_is_told_as_a_gap(start_server: StartServer
         ({"lobby": "00ff-1"}, "is not known here"),
         ({"lobby": f"{epoch}-99"}, "message 99 is not known here"),
         ({"lobby": last, "cellar": "00ff-1"}, "You are not in #cellar any more"),
+        ({"lobby": last, "cellar": "2026-01-01"}, "You are not in #cellar any more"),
         ({"lobby": last, "": "00ff-1"}, "private messages: the last message"),
     ):
         peer, shown = resume(server, ticket, cursors)

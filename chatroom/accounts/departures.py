@@ -1,8 +1,9 @@
 """Who goes, and who comes back under another account: what was imposed holds, and names rest.
 
 A deleted account's id is never used again, so that its sanctions, and being ignored, could be shed.
-What is remembered of it, for as long as a sanction held and a day at least, is bound to its name
-and to the network that it was deleted from: who makes an account under either inherits it.
+What is remembered of it is bound to its name, for as long as a sanction held and a day at least,
+and for a day to the network that it was deleted from: who makes an account under either inherits
+it. No longer than a day, since behind one address there may be many, and others come after them.
 """
 
 import contextlib
@@ -20,15 +21,15 @@ from chatroom.errors import (
     StoreError,
     UserError,
 )
-from chatroom.names import LOOKS_LIKE
+from chatroom.names import LOOKS_LIKE, fold
 from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import Account, Sanction
 
 _log = logging.getLogger(__name__)
 
-IGNORED_SECONDS = 86400.0
-"""Time for which a new account from there is ignored by who ignored the old one."""
+NEARBY_SECONDS = 86400.0
+"""Time for which a new account from the same network inherits, and being ignored is inherited."""
 IGNORED_BY_MOST = 100
 """People whose ignoring is remembered."""
 _DAY = 86400.0
@@ -60,14 +61,18 @@ class Departures:
     def _departed(self, account: Account, network: str, ignored_by: tuple[str, ...]) -> Departed:
         now = time.time()
         reserved = now + self._reserve_seconds if self._reserve_seconds else 0.0
-        until = max(reserved, now + IGNORED_SECONDS)
+        until = max(reserved, now + NEARBY_SECONDS)
         return Departed(
             account.id, account.name, network, now, reserved, until, ignored_by=ignored_by
         )
 
     def find(self, name: str, network: str) -> list[Departed]:
         """Return of whom a new account inherits what holds."""
-        return self._engine.departed(name, network) if network else []
+        found = self._engine.departed(name, network) if network else []
+        now = time.time()
+        return [
+            one for one in found if fold(one.name) == fold(name) or now - one.since < NEARBY_SECONDS
+        ]
 
     def impose(self, account: Account, found: list[Departed]) -> list[Sanction]:
         """Let the sanctions that hold be of a new account, too; before it is saved: none slips in.
@@ -95,7 +100,7 @@ class Departures:
     def be_ignored(self, account: Account, found: list[Departed]) -> None:
         """Let who ignored the old account ignore a new one; what cannot be done is logged."""
         now = time.time()
-        recent = [one for one in found if now - one.since < IGNORED_SECONDS]
+        recent = [one for one in found if now - one.since < NEARBY_SECONDS]
         for account_id in dict.fromkeys(other for one in recent for other in one.ignored_by):
             try:
                 self._let_ignore(account_id, account.id)

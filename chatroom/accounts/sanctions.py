@@ -41,12 +41,14 @@ def shut_out(engine: Engine, account_id: str) -> Sanction | None:
 
 def shut_out_sentence(sanction: Sanction) -> str:
     """Return what somebody is told who is kept out."""
+    # The word that means success may stand in a name or a reason; nobody has logged in yet.
+    said = sanction.sentence.replace("Welcome", "welcome")
     if math.isinf(sanction.until):
-        return f"{sanction.sentence}. You may not come back."
+        return f"{said}. You may not come back."
     left = max(1.0, sanction.until - time.time())
     if left > 60:  # who comes back after what was said is not too early
         left = math.ceil(left / 60) * 60
-    return f"{sanction.sentence}. You may come back in {duration(left)}."
+    return f"{said}. You may come back in {duration(left)}."
 
 
 def shut_out_code(sanction: Sanction) -> Code:

@@ -62,8 +62,8 @@ def _value(form: str, word: str, given: str, accounts: Accounts) -> Any:
     if word == "USER":
         return accounts.find(given.removeprefix("@"))
     if word == "USER|ADDRESS/PREFIX":
-        # A name may look like an address: then it is somebody, if there is somebody.
-        is_range = "/" in given or (address_of(given) is not None and not accounts.is_taken(given))
+        # What looks like an address is one: who has an old account of such a name is @NAME.
+        is_range = "/" in given or address_of(given) is not None
         return _value(form, "ADDRESS/PREFIX" if is_range else "USER", given, accounts)
     if word == "NUMBER|USER|ADDRESS/PREFIX":
         is_number = given.removeprefix("#").isascii() and given.removeprefix("#").isdigit()

@@ -79,7 +79,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     command = add("delete-user", "erase an account and all its messages in the rooms for good")
     command.add_argument("user", metavar="NAME")
     command.add_argument("--yes", action="store_true", help="do not ask")
-    command = add("free-name", "let a name that was given up be taken again")
+    command = add("free-name", "forget who gave a name up: it is free, nothing is inherited")
     command.add_argument("user", metavar="NAME")
     add("list-users", "list all accounts")
     command = add("migrate", "move everything into Redis or Valkey; the server must be stopped")
@@ -231,7 +231,9 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
         case "free-name":
             name = arguments.user
             if not engine.free_name(name, OPERATOR.did(f"freed the name {name}")):
-                raise UserError(f"The name {escape(name)} is not reserved.")
+                raise UserError(
+                    f"The name {escape(name)} is not reserved, and nothing is inherited."
+                )
             _show(f"The name {name} may be taken again.")
         case "list-users":
             rows = [

@@ -83,12 +83,10 @@ class Resumption:
         self.places: dict[str, int] = {}
         """The place that was shown last, by log, as far as it means anything here."""
         self._forked: list[str] = []
-        self._dated: list[str] = []
         for log, cursor in cursors.items():
             name = log or mailbox_of(account_id)
             if isinstance(cursor, float):
                 self.places[name] = engine.place_at(name, cursor)
-                self._dated.append(log)
             elif engine.knows(name, *cursor):
                 self.places[name] = cursor[1]
             else:
@@ -100,8 +98,7 @@ class Resumption:
         :param joined: the rooms of the person. Of no other one it is told whether it exists.
         """
         told = b""
-        others = [log for log in self._dated if log and log not in joined]
-        for log in (*self._forked, *others):
+        for log in self._forked:
             text = f"You are not in #{log} any more."
             if not log or log in joined:
                 where = f"#{log}" if log else "private messages"

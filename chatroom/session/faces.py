@@ -165,7 +165,9 @@ def _cid(fields: dict[str, Any]) -> str:
     cid = fields.get("cid", "")
     if isinstance(cid, bool) or not isinstance(cid, str | int) or len(str(cid)) > CID_LONGEST:
         raise UserError(f'"cid" is a text or a number of at most {CID_LONGEST} characters.')
-    return clean_line(str(cid))
+    if clean_line(str(cid)) != str(cid):  # it comes back as it was, or not at all
+        raise UserError('"cid" may hold no characters that cannot be seen.')
+    return str(cid)
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False)

@@ -87,17 +87,30 @@ def refuse(found: list[Departed], account_id: str) -> None:
 
 
 def free(db: sqlite3.Connection, vault: Vault, name: str) -> bool:
-    """Let a name be taken again, inside the caller's transaction; False: it was not reserved."""
-    was_reserved = False
+    """Let a name be taken again, and forget what held of who gave it up, inside the caller's
+    transaction; False: nothing was remembered.
+    """
+    was_remembered = False
     key = keys_of(vault, name, "").name
     for number, *row in db.execute(
         "SELECT number, account, until, sealed FROM departed WHERE name_key=?", (key,)
     ).fetchall():
         one = unseal(vault, *row)
-        was_reserved |= one.reserved_until > time.time()
-        sealed = seal(vault, replace(one, reserved_until=0.0))
+        was_remembered |= is_remembered(one)
+        sealed = seal(vault, freed(one))
         db.execute("UPDATE departed SET sealed=? WHERE number=?", (sealed, number))
-    return was_reserved
+    return was_remembered
+
+
+def is_remembered(one: Departed) -> bool:
+    """Tell whether a name is reserved, or something would be inherited."""
+    now = time.time()
+    return one.reserved_until > now or any(held.until > now for held in one.sanctions)
+
+
+def freed(one: Departed) -> Departed:
+    """Return somebody of whom nothing is inherited any more."""
+    return replace(one, reserved_until=0.0, sanctions=(), ignored_by=())
 
 
 def seal(vault: Vault, one: Departed) -> bytes:

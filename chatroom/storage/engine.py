@@ -240,7 +240,10 @@ class Engine(Protocol):
         """
 
     def free_name(self, name: str, act: Audit | None = None) -> bool:
-        """Let a reserved name be taken again; False: it was not reserved."""
+        """Let a reserved name be taken again, and let nobody inherit from who gave it up.
+
+        :returns: False: nothing was remembered of it.
+        """
 
     # -- rooms, places, tickets, audit --------------------------------------------------------
 
@@ -331,6 +334,8 @@ class Engine(Protocol):
         ``save_account``.
 
         It takes the place of an older one of the same kind and target.
+
+        :raises UserError: with an ``act``: the account has been deleted.
         """
 
     def lift_sanction(self, number: int, act: Audit | None = None) -> bool:

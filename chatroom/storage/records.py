@@ -306,6 +306,11 @@ class Sanction:
         """True for a range of addresses."""
         return "/" in self.target
 
+    @property
+    def is_of_account(self) -> bool:
+        """True for an account: no range, and no lockdown."""
+        return bool(self.target) and not self.is_range
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from chatroom.addresses import address_of, range_of
-from chatroom.errors import Barred, Code, Damaged
+from chatroom.errors import Barred, Code, Damaged, UserError
 from chatroom.storage import controls, rooms
 from chatroom.storage.askers import Asker
 from chatroom.storage.belief import WALL
@@ -30,6 +30,12 @@ def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
     numbered = replace(sanction, number=found.lastrowid or 0)
     controls.tell(db, vault, Control(sanction.kind, sanction.target, numbered))
     return numbered
+
+
+def check_target(account: object | None) -> None:
+    """Refuse a sanction of who has gone. :raises UserError: the account is not there."""
+    if account is None:
+        raise UserError("That account was deleted just now; nothing was done.", Code.NO_SUCH_USER)
 
 
 def seal(vault: Vault, sanction: Sanction) -> bytes:

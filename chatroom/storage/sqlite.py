@@ -286,7 +286,13 @@ class SqliteEngine:
         return self._read(lambda db: rows.superusers(db, self._vault))
 
     def save_sanction(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
-        return self._act(act, lambda db: sanctions.save(db, self._vault, sanction))
+        def save(db: sqlite3.Connection) -> Sanction:
+            # Without an act it is inherited by an account that is made just now.
+            if act is not None and sanction.is_of_account:
+                sanctions.check_target(rows.load_by_id(db, self._vault, sanction.target))
+            return sanctions.save(db, self._vault, sanction)
+
+        return self._act(act, save)
 
     def lift_sanction(self, number: int, act: Audit | None = None) -> bool:
         return self._act(act, lambda db: sanctions.lift(db, self._vault, number))

@@ -12,12 +12,21 @@ from typing import Any
 
 import pytest
 
-from chatroom.errors import Conflict, Damaged, LastSuperuser, Lookalike, NameReserved, NameTaken
+from chatroom.errors import (
+    Conflict,
+    Damaged,
+    LastSuperuser,
+    Lookalike,
+    NameReserved,
+    NameTaken,
+    UserError,
+)
 from chatroom.storage.departure import Departed
 from chatroom.storage.records import (
     KICK,
     MUTE,
     NORMAL,
+    OPERATOR,
     SUPERUSER,
     Account,
     Control,
@@ -344,6 +353,16 @@ def test_no_name_password_or_reason_stands_in_clear_in_the_files(engine: Any, fo
         assert word.encode() not in content
 
 
+def test_no_sanction_is_kept_of_an_account_that_has_gone(engine: Any) -> None:
+    now = time.time()
+    ann = engine.save_account(account("Ann"))
+    engine.delete_account(ann)
+    mute = Sanction(MUTE, ann.id, "Ann", "boss", "", now, now + 60)
+    with pytest.raises(UserError, match="was deleted just now"):
+        engine.save_sanction(mute, OPERATOR.did("muted Ann", ann.id))
+    assert engine.sanctions(ann.id) == []
+
+
 def test_who_goes_is_remembered_by_name_and_network_and_the_name_is_reserved(
     engine: Any,
 ) -> None:
@@ -381,7 +400,9 @@ def test_who_goes_is_remembered_by_name_and_network_and_the_name_is_reserved(
     assert engine.free_name("aNN")
     assert not engine.free_name("ann")
     engine.check_free("ann")
-    assert engine.departed("ann", "")[0].sanctions
+    found = engine.departed("ann", "192.0.2.7")
+    assert found
+    assert not any(one.sanctions or one.ignored_by for one in found)
     engine.save_account(replace(account("ann"), id="id-other"))
     with pytest.raises(NameTaken):
         engine.check_free("ann")

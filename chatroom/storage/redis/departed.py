@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 
 from chatroom.storage import departed as rows
 from chatroom.storage.belief import WALL
@@ -57,14 +56,19 @@ def check(change: Transaction, vault: Vault, name: str, account_id: str) -> None
 
 
 def free(change: Transaction, vault: Vault, name: str) -> bool:
-    """Let a name be taken again; False: it was not reserved."""
+    """Let a name be taken again, and forget what held; False: nothing was remembered."""
     (field,) = _fields(vault, name, "")
     found = [_opened(vault, row) for row in _rows(change.get(DEPARTED, field), 0.0)]
-    if not any(one.reserved_until > time.time() for one in found):
+    if not any(map(rows.is_remembered, found)):
         return False
-    freed = [replace(one, reserved_until=0.0) for one in found]
-    kept = [(one.account_id, one.until, rows.seal(vault, one).hex()) for one in freed]
-    change.put(DEPARTED, field, json.dumps(kept).encode())
+    gone = {one.account_id for one in found}
+    networks = {one.network for one in found if one.network}
+    fields = [field, *(_fields(vault, name, network)[1] for network in sorted(networks))]
+    for field in fields:
+        all_of_it = [_opened(vault, row) for row in _rows(change.get(DEPARTED, field), 0.0)]
+        after = [rows.freed(one) if one.account_id in gone else one for one in all_of_it]
+        kept = [(one.account_id, one.until, rows.seal(vault, one).hex()) for one in after]
+        change.put(DEPARTED, field, json.dumps(kept).encode())
     return True
 
 

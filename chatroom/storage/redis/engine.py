@@ -245,7 +245,10 @@ class RedisEngine:
     # -- sanctions ------------------------------------------------------------------------------
 
     def save_sanction(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
-        return self._act(act, lambda change: orders.save_sanction(change, self._vault, sanction))
+        must_exist = act is not None  # else an account inherits it that is made just now
+        return self._act(
+            act, lambda change: orders.save_sanction(change, self._vault, sanction, must_exist)
+        )
 
     def lift_sanction(self, number: int, act: Audit | None = None) -> bool:
         return self._act(act, lambda change: orders.lift_sanction(change, number))

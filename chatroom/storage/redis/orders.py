@@ -102,8 +102,15 @@ def close_room(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
 # -- sanctions -------------------------------------------------------------------------------
 
 
-def save_sanction(change: Transaction, vault: Vault, sanction: Sanction) -> Sanction:
-    """See ``Engine.save_sanction``."""
+def save_sanction(
+    change: Transaction, vault: Vault, sanction: Sanction, must_exist: bool
+) -> Sanction:
+    """See ``Engine.save_sanction``.
+
+    :param must_exist: the account that it is about; else that is made just now.
+    """
+    if must_exist and sanction.is_of_account:
+        sanction_rows.check_target(change.get(people.ACCOUNTS, sanction.target))
     numbered = replace(sanction, number=change.number("sanction"))
     over = WALL.surely_over()
     for number, kind, target, until, _ in _all(change.store):
