@@ -171,3 +171,41 @@ def test_a_refusal_that_was_lost_with_the_connection_costs_nothing(
     one.peer.until_event("message", cid=refused, kind="text")
     one.send_all()
     assert one.peer.until_event("result", cid=refused)["ok"]
+
+
+@pytest.mark.parametrize("refusal", ["muted", "not-inside"])
+def test_what_was_kept_is_confirmed_again_also_to_who_may_not_say_it_any_more(
+    room: ServerProcess, boss: Peer, refusal: str
+) -> None:
+    name = f"had{refusal[:3]}"
+    one = Sender(room, name)
+    boss.answer_to(f"/create {name}-room")
+    one.peer.send_event("command", line=f"/join {name}-room", cid="join")
+    one.peer.until_event("result", cid="join")
+    is_muted = refusal == "muted"
+    one.new("post", room=f"{name}-room")
+    if is_muted:
+        _friend = room.join(f"{name}-friend")
+        one.new("command", line=f"/messageto {name}-friend")
+    one.send_all()
+    one.read_all()
+    kept = list(one.open)
+    if is_muted:
+        boss.answer_to(f"/mute {name} 1h")
+    else:
+        one.peer.send_event("command", line=f"/leave {name}-room", cid="leave")
+        one.peer.until_event("result", cid="leave")
+    one.new("post", room=f"{name}-room")
+    if is_muted:
+        one.new("command", line=f"/messageto {name}-friend")
+    one.send_all()
+    told: dict[str, Any] = {}
+    while len(told) < len(one.open):
+        answer = one.peer.until_event("result")
+        told[answer["cid"]] = answer
+    assert {cid for cid in told if told[cid]["ok"]} == set(kept)
+    for cid in told.keys() - set(kept):
+        assert told[cid]["code"] == refusal
+        assert ("not write, until" if is_muted else "Type /join") in told[cid]["text"]
+    one.peer.send_event("post", text="never", cid="1", room="nowhere")
+    assert one.peer.until_event("result", cid="1")["code"] in (refusal, "no-such-room")

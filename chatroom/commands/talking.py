@@ -9,6 +9,7 @@ from chatroom.errors import Code, StoreError, UserError
 from chatroom.rooms.missed import PAGE_CHARACTERS, mail_text, newest
 from chatroom.rooms.person import FREE
 from chatroom.storage.records import ACTION, Account
+from chatroom.storage.refusals import unless_kept
 from chatroom.text import duration, table
 
 _log = logging.getLogger(__name__)
@@ -120,11 +121,17 @@ def add_to(registry: Registry) -> None:
 
 
 def _send(context: Context, account: Account, text: str) -> None:
-    context.check_recipient(account)
+    refusal = None
+    try:
+        context.check_recipient(account)
+    except UserError as error:
+        refusal = unless_kept(error, context.cid)
     directory = context.services.directory
     recipient, post = directory.send_private(
-        context.person, account, text, context.cid, context.member
+        context.person, account, text, context.cid, context.member, refusal
     )
+    if refusal is not None:
+        return  # what has become of it is told by who looks whether it was kept before
     if recipient is None:
         # Said only when it is so. What cannot be kept is told by who could not keep it.
         if context.services.engine.settle(_KEPT_SECONDS) and post.seq:

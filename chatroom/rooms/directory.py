@@ -74,14 +74,9 @@ class Directory:
         self._catalogue = Catalogue(engine, self._lock, rooms)
         self._keeper = PlaceKeeper(engine, self._clock, self._lock, self._people)
         self.busy = Busy(engine, self._clock, self._lock, self._keeper, self._readers.run)
+        calm = comings.CALM_SECONDS if self.rates else 0.0
         self.memberships = Memberships(
-            engine,
-            self._lock,
-            self._people,
-            self._catalogue,
-            self._keeper,
-            self._clock,
-            comings.CALM_SECONDS if self.rates else 0.0,
+            engine, self._lock, self._people, self._catalogue, self._keeper, self._clock, calm
         )
         self.lookups = Lookups()
         self._changes = Changes(
@@ -329,20 +324,31 @@ class Directory:
         """
         return self.memberships.joined(person, name)
 
+    def room_named(self, name: str, account_id: str) -> Room | None:
+        """Return a room that is named as people do, if it exists for this account."""
+        return self._catalogue.of_log(self.log_named(name, account_id))
+
     # -- private messages --------------------------------------------------------------------
 
     def send_private(
-        self, sender: Person, to: Account, text: str, cid: str, origin: Member
+        self,
+        sender: Person,
+        to: Account,
+        text: str,
+        cid: str,
+        origin: Member,
+        refusal: Refusal | None = None,
     ) -> tuple[Presence | None, Post]:
         """Append to the recipient's mailbox and to the sender's: that one is the echo of both.
 
+        :param refusal: as of ``Post``.
         :param origin: the session that is told when it cannot be kept.
         :returns: the recipient, if that person is here or elsewhere, and the post in the
             recipient's mailbox: when it is committed it has its place.
         """
         account = sender.account
         own = Post(sender.mailbox.log, PRIVATE, account.id, account.name, text, cid, to.name)
-        own.despite_mute = to.grant == SUPERUSER
+        own.despite_mute, own.refusal = to.grant == SUPERUSER, refusal
         if to.id != account.id:
             own.copy = replace(own, log=mailbox_of(to.id))
         own.origin = origin

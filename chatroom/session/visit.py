@@ -19,10 +19,11 @@ from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
 from chatroom.session.access import RESUME, Resumption
 from chatroom.session.dialogue import Dialogue
-from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST
+from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, Input
 from chatroom.session.flood import Flood
 from chatroom.session.login import GivenUp, Login
 from chatroom.storage.records import SUPERUSER, TEXT, Post
+from chatroom.storage.refusals import unless_kept
 
 _log = logging.getLogger(__name__)
 
@@ -231,6 +232,27 @@ def _welcome(person: Person, member: Member, directory: Directory) -> bytes:
     return first + face.notice("here", here, names=names, number=number)
 
 
+def _post(services: Services, person: Person, member: Member, said: Input) -> None:
+    """Post what was said; what fails a check here may be in the log all the same, from before.
+
+    :raises UserError: it may not be said there.
+    """
+    account, room, refusal = person.account, member.room, None
+    if said.room:
+        try:
+            room = services.directory.joined_room(person, said.room)
+        except UserError as error:
+            refusal = unless_kept(error, said.cid)
+            if (found := services.directory.room_named(said.room, account.id)) is None:
+                raise
+            room = found
+    if (mute := services.sanctions.mute_of(account.id)) is not None:
+        refusal = unless_kept(UserError(mute_sentence(mute), Code.MUTED), said.cid)
+    post = Post(room.log, TEXT, account.id, account.name, said.text, said.cid, origin=member)
+    post.refusal = refusal
+    room.post(post)
+
+
 def _too_many_lines(most: int) -> str:
     return f"A message has at most {most} lines; it was not sent. Send it in parts."
 
@@ -273,21 +295,11 @@ def _talk(
             continue
         member.last_active = now
         if kind == POST:
-            account = person.account
             try:
                 services.directory.check_known(person)
-                if (mute := services.sanctions.mute_of(account.id)) is not None:
-                    raise UserError(mute_sentence(mute), Code.MUTED)
                 if rates and most_lines and said.text.count("\n") >= most_lines:
                     raise UserError(_too_many_lines(most_lines), Code.TOO_LONG)
-                room = member.room
-                if said.room:
-                    room = services.directory.joined_room(person, said.room)
-                room.post(
-                    Post(
-                        room.log, TEXT, account.id, account.name, said.text, said.cid, origin=member
-                    )
-                )
+                _post(services, person, member, said)
             except (StoreError, UserError) as error:
                 dialogue.refuse(str(error), said.cid, code=error.code)
         elif kind == COMMAND:

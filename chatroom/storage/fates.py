@@ -6,8 +6,8 @@ from collections.abc import Callable
 from chatroom.errors import Refusal
 from chatroom.storage.bars import Bars
 from chatroom.storage.numbers import Verdict
-from chatroom.storage.records import NO_ACCOUNT, Post
-from chatroom.storage.refusals import FORGOTTEN
+from chatroom.storage.records import Post
+from chatroom.storage.refusals import FORGOTTEN, NO_ACCOUNT
 from chatroom.storage.sessions import Sessions
 from chatroom.storage.vault import Vault
 
@@ -44,7 +44,7 @@ class Fates:
             if verdict is not Verdict.NEW:
                 return FORGOTTEN if verdict is Verdict.UNKNOWN else verdict
         # Behind the look at the numbers: what is kept stays kept, whatever its sender did since.
-        if (refusal := self._bars.refusal(post)) is not None:
+        if (refusal := post.refusal or self._bars.refusal(post)) is not None:
             return refusal
         if found is not None:
             self._sessions.keep(*found, post)

@@ -15,7 +15,8 @@ from chatroom.storage.belief import WALL
 from chatroom.storage.epochs import Epochs, name_posts, name_ref
 from chatroom.storage.fates import Fates
 from chatroom.storage.numbers import Verdict
-from chatroom.storage.records import GONE_SECONDS, KEPT, NO_ACCOUNT, Post, Span
+from chatroom.storage.records import GONE_SECONDS, KEPT, Post, Span
+from chatroom.storage.refusals import NO_ACCOUNT
 from chatroom.storage.vault import Vault
 
 RECENT = 256

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from chatroom.errors import Code, Refusal
+from chatroom.errors import Refusal
 
 SUPERUSER = 0
 NORMAL = 1
@@ -38,9 +38,6 @@ CLOSED = "closed"
 """With this it refuses posts for a mailbox whose account is gone."""
 GONE_SECONDS = 6 * 3600.0
 """How long it does so: no server is behind for so long."""
-NO_ACCOUNT = Refusal(
-    Code.NO_SUCH_USER, "Who that is for has no account any more, so it was not sent."
-)
 
 PURGE = "purge"
 PLACES = "places"
@@ -100,6 +97,8 @@ class Post:
     copy: "Post | None" = field(default=None, compare=False, repr=False)
     """Of a private message: the recipient's copy. It is appended with this one, before it, and
     this one is kept only when that one is: so its coming back says that both are."""
+    refusal: Refusal | None = field(default=None, compare=False, repr=False)
+    """Why its sender may not say it now: it is given back with that, unless the log has it."""
     fate: Any = field(default=None, compare=False, repr=False)
     """The engine's note of what has become of a copy."""
 

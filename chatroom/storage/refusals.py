@@ -1,6 +1,6 @@
 """Who may not say what, and why a post is given back; the same for both engines."""
 
-from chatroom.errors import Code, Refusal
+from chatroom.errors import Code, Refusal, UserError
 from chatroom.storage.records import (
     ACTION,
     ANNOUNCE,
@@ -10,10 +10,10 @@ from chatroom.storage.records import (
     DELETED,
     KICK,
     MUTE,
-    NO_ACCOUNT,
     PRIVATE,
     TEXT,
     Post,
+    counted,
 )
 
 
@@ -24,6 +24,9 @@ def barring(post: Post) -> tuple[str, ...]:
     return _OUT if post.despite_mute else _SILENT
 
 
+NO_ACCOUNT = Refusal(
+    Code.NO_SUCH_USER, "Who that is for has no account any more, so it was not sent."
+)
 _SAID = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE})
 _OUT = (KICK, BAN, DELETED)
 _SILENT = (KICK, BAN, DELETED, MUTE)
@@ -39,6 +42,17 @@ _BARRED = {
 def barred(kind: str) -> Refusal:
     """Return the refusal of a post whose sender is under this sanction, or is gone."""
     return _BARRED[kind]
+
+
+def unless_kept(error: UserError, cid: str) -> Refusal:
+    """Return why to give back a post that failed a check, unless it was kept before.
+
+    :param cid: of the post.
+    :raises UserError: the error itself: nobody knows such a post again, so it is a new one.
+    """
+    if counted(cid) is None:
+        raise error
+    return Refusal(error.code, str(error))
 
 
 FORGOTTEN = Refusal(

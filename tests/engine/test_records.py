@@ -11,7 +11,6 @@ import pytest
 from chatroom.errors import LastSuperuser, UserError
 from chatroom.storage.records import (
     KICK,
-    NO_ACCOUNT,
     PRIVATE,
     SUPERUSER,
     TICKETS,
@@ -22,6 +21,7 @@ from chatroom.storage.records import (
     Sanction,
     Ticket,
 )
+from chatroom.storage.refusals import NO_ACCOUNT
 from chatroom.storage.rooms import merged
 from chatroom.storage.sqlite import SqliteEngine
 from tests.engine.conftest import Running, account, post

@@ -137,7 +137,7 @@ class Appending:
                 session, account = known[key]
             sealed = entries.seal(self._vault, post, post.cid)
             # Its copy is kept: then this one is, too, whatever its sender did since.
-            kinds = "" if post.copy is not None else ",".join(barring(post))
+            kinds = "" if post.copy is not None else _kinds(post)
             arguments += [post.sender_id, kinds, session, number, account, post.cid, sealed]
         places = (keys.head, keys.stream, keys.numbers)
         of_all = (entries.barred, entries.logs_of, entries.bell)
@@ -167,7 +167,7 @@ class Appending:
         epoch = answer[0].decode()
         for post, one in zip(posts, answer[1:], strict=True):
             if one[0] == -1:
-                result.refuse(post, barred(one[1].decode()))
+                result.refuse(post, post.refusal or barred(one[1].decode()))
             elif one[0] == -2:
                 result.refuse(post, FORGOTTEN)
             elif lack is not None:
@@ -226,6 +226,11 @@ class Appending:
             self._store.batch(commands)
         except StoreError as error:
             self.failed(error)
+
+
+def _kinds(post: Post) -> str:
+    """Return for the script what refuses a post."""
+    return scripts.ALWAYS if post.refusal is not None else ",".join(barring(post))
 
 
 def jitter(seconds: float) -> float:

@@ -7,14 +7,14 @@ from chatroom.storage.numbers import RUNS
 
 SESSIONS = 256
 """Sessions that are known of an account in one log; those that began first are forgotten first."""
+ALWAYS = "always"  # in the place of kinds of sanction: refused, unless the log has it already
 
 # All posts of one log in a batch: Redis writes and syncs its file once for a call, but between the
 # calls of a long pipeline again and again.
 # KEYS: head, stream, numbers, barred, keys of the bucket, bell.
 # ARGV: key of the log, replicas, node, fresh epoch, epoch and place that this node knows or "", the
-#   life of the store (see LIFE);
-#   then for each post its sender, the kinds of sanction that refuse it (by commas), session or "",
-#   number, its account, client id, what is sealed.
+#   life of the store (see LIFE); then for each post its sender, the kinds of sanction that refuse
+#   it (by commas; or ALWAYS), session or "", number, its account, client id, what is sealed.
 # Answers the epoch, then for each post {place, ms}, {0} had it already, {-1, kind} refused, or
 #   {-2} nobody knows any more whether it was kept (see storage.numbers);
 # nothing at all when the log is not what this node knows of it.
@@ -138,7 +138,7 @@ local function post(sender, list, session, number, account, cid, sealed)
     if is_had then return {0} end
   end
   -- Behind the look at the numbers: what is kept stays kept, whatever its sender did since.
-  local kind = list ~= '' and refusal(sender, list)
+  local kind = list == 'ALWAYS' and list or list ~= '' and refusal(sender, list)
   if kind then return {-1, kind} end
   if is_closed then return {-1, 'closed'} end
   if session ~= '' then
@@ -181,6 +181,7 @@ return answers
 """.replace("RUNS", str(RUNS), 1)
     .replace("SESSIONS", str(SESSIONS), 1)
     .replace("EPOCHS", str(EPOCHS), 1)
+    .replace("ALWAYS", ALWAYS, 1)
 )
 
 # KEYS: meta. ARGV: what names the processes of the store. Answers the number of its life: it grows
