@@ -246,3 +246,33 @@ def test_what_superusers_do_in_rooms_of_others_stands_in_the_trail(
         "made an announcement",
     ]
     boss.answer_to("/room lobby")
+
+
+def test_the_trail_takes_back_what_was_not_done_after_all(room: ServerProcess, boss: Peer) -> None:
+    chief, sam = room.program_peer("chief"), room.join("sam")
+    boss.answer_to("/changegrant chief 0")
+    for number in (1, 1, 2):  # one is sent again
+        line = f"/announce attention {number}"
+        chief.send_event("command", line=line, cid=f"aaaabbbb-{number}")
+    chief.until_event("message", kind="announce", cid="aaaabbbb-2")
+    chief.send_event("command", line="/help", cid="announced")
+    chief.until_event("result", cid="announced")
+    trail = boss.answer_to("/audit chief 100")
+    assert trail.count("made an announcement") == 3
+    assert trail.count("did not make that announcement: it was not kept now") == 1
+    sam.send(*(f"spam {i}" for i in range(20)))
+    boss.until("sam: spam 19")
+    for _ in range(20):
+        chief.until_event("message", **{"from": "sam"})
+    places = re.findall(r"\[(\d+)\] [^\n]* sam: spam", boss.answer_to("/history 40"))
+    assert len(places) == 20
+    for place in places:
+        boss.send(f"/delete {place}")
+        chief.send_event("command", line=f"/delete {place}", cid=place)
+        boss.until(f"Message {place} is removed")
+        chief.until_event("result", cid=place)
+    trail = boss.answer_to("/audit sam 100")
+    for place in places:
+        what = f"removed message {place} of sam"
+        taken_back = trail.count(f"did not remove message {place} of sam")
+        assert trail.count(what) - taken_back == 1

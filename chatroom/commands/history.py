@@ -83,12 +83,15 @@ def add_to(registry: Registry) -> None:
     def delete(context: Context, which: Id | None) -> None:
         log, engine = context.member.room.log, context.services.engine
         post = _own_last(context, log) if which is None else _find(engine, log, which)
+        room = "a private room" if context.member.room.record.private else f"#{log}"
+        what = f"message {post.seq} of {post.sender} in {room}"
         is_others = context.is_others(post.sender_id)
         if is_others:
-            room = "a private room" if context.member.room.record.private else f"#{log}"
-            act = f"removed message {post.seq} of {post.sender} in {room}"
-            engine.write_audit(context.actor.did(act, post.sender_id))
+            engine.write_audit(context.actor.did(f"removed {what}", post.sender_id))
         if not engine.erase(log, post.sender_id, post.seq):
+            if is_others:  # somebody else was faster: the trail is to say who has done it
+                act = f"did not remove {what}: it was gone already"
+                engine.write_audit(context.actor.did(act, post.sender_id))
             raise UserError(f"Message {post.seq} is removed already.")
         account = context.account
         notice = Post(log, REMOVED, account.id, account.name, ref=post.seq, origin=context.member)

@@ -90,8 +90,12 @@ def add_to(registry: Registry) -> None:
     def announce(context: Context, text: str) -> None:
         actor = context.actor
         by = Asker(actor.id, actor.origin, speaks=True)
-        context.services.engine.write_audit(actor.did("made an announcement"), by)
-        context.post(context.services.directory.lobby, ANNOUNCE, text)
+        engine = context.services.engine
+        # Before it is said: that finds out who may not do it any more.
+        engine.write_audit(actor.did("made an announcement"), by)
+        post = context.post(context.services.directory.lobby, ANNOUNCE, text)
+        if context.is_kept(post) is False:
+            engine.write_audit(actor.did("did not make that announcement: it was not kept now"))
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:

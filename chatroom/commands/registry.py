@@ -29,6 +29,7 @@ from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Post
 
 _log = logging.getLogger(__name__)
 
+_KEPT_SECONDS = 20.0
 _HABITS = {
     **dict.fromkeys(("msg", "dm", "pm", "w", "query", "tell", "whisper"), "messageto"),
     **dict.fromkeys(("who", "names", "users", "here"), "viewusers"),
@@ -175,15 +176,20 @@ class Context:
         assert self.row is not None
         return owner_id == self.account.id or self.account.grant <= self.row.others
 
-    def post(self, room: Room, kind: str, text: str) -> None:
+    def post(self, room: Room, kind: str, text: str) -> Post:
         """Post to a room in the name of who typed the command: the line that comes back answers.
 
+        :returns: it; when it is committed it has its place.
         :raises StoreError: the server stops.
         """
         account = self.account
-        room.post(
-            Post(room.log, kind, account.id, account.name, text, self.cid, origin=self.member)
-        )
+        post = Post(room.log, kind, account.id, account.name, text, self.cid, origin=self.member)
+        room.post(post)
+        return post
+
+    def is_kept(self, post: Post) -> bool | None:
+        """Wait until it is decided whether a post was kept, now; ``None``: that takes too long."""
+        return post.seq > 0 if self.services.engine.settle(_KEPT_SECONDS) else None
 
     def refuse(self, text: str, code: Code = Code.REFUSED, **fields: Any) -> None:
         """Say why the command was not carried out; ``code`` and ``fields`` are for programs."""

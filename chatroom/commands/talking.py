@@ -17,7 +17,6 @@ _log = logging.getLogger(__name__)
 MAIL_PAGE = 20
 """Private messages of a /mail without a number."""
 BUSY_LONGEST = 7 * 86400.0
-_KEPT_SECONDS = 20.0
 
 
 def add_to(registry: Registry) -> None:
@@ -134,7 +133,7 @@ def _send(context: Context, account: Account, text: str) -> None:
         return  # what has become of it is told by who looks whether it was kept before
     if recipient is None:
         # Said only when it is so. What cannot be kept is told by who could not keep it.
-        if context.services.engine.settle(_KEPT_SECONDS) and post.seq:
+        if context.is_kept(post):
             context.reply(f"{account.name} is not here; it is kept.")
     elif recipient.state != FREE and account.id != context.account.id:
         context.reply(f"{account.name} is {recipient.state} and sees it when free again.")
