@@ -9,6 +9,7 @@ import pytest
 
 from chatroom.errors import UserError
 from chatroom.names import RESERVED, RESERVED_FOR_ROOMS, check_name, fold, mentions, skeletons
+from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
 
 CYRILLIC = "р\u0430ypal"
@@ -161,6 +162,15 @@ def refusal_of(room: ServerProcess, name: str) -> str:
     text: str = peer.until_event("result", ok=False)["text"]
     peer.close()
     return text
+
+
+def test_a_name_that_cannot_be_had_costs_no_registration(start_server: StartServer) -> None:
+    server = start_server(registrations_per_address=2)
+    server.join("ann")
+    for name in ("ann", "ANN", "!"):
+        assert "new accounts" not in refusal_of(server, name)
+    server.join("bob")
+    assert "Too many new accounts" in refusal_of(server, "carl")
 
 
 def enter(room: ServerProcess, name: str) -> Peer:

@@ -106,7 +106,7 @@ class Accounts:
         :raises Throttled: too many new accounts in the last hour.
         :raises StoreError: it could not be written.
         """
-        check_name(name)
+        self.check_free(name)  # before it is counted, and a password hashed for nothing
         check_new_password(prepared(password))
         if address:
             with logged("registration", name, address):
