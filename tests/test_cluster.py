@@ -118,6 +118,22 @@ def test_a_node_that_comes_back_in_time_loses_nobody(cluster: Cluster) -> None:
     assert "bob has left" not in ann.seen
 
 
+def test_nobody_is_left_behind_where_the_only_node_stopped(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    ann, bob = one.join("ann"), one.join("bob")
+    watcher = two.join("watcher")
+    until(lambda: {"ann", "bob"} <= here(watcher).keys())  # so the store knows them
+    two.stop()
+    until(lambda: here(ann) == {"ann": "1", "bob": "1"})
+    one.stop()
+    one.start()
+    assert bob.is_closed()
+    ann = one.join("ann")
+    assert here(ann) == {"ann": "1"}
+    one.join("bob")
+    ann.until("bob has joined")
+
+
 def test_a_node_that_stood_still_is_taken_for_dead_and_comes_back(cluster: Cluster) -> None:
     one, two = cluster.nodes
     ann = one.join("ann")

@@ -84,12 +84,14 @@ class PresenceKeeper:
     def close(self) -> None:
         """End the thread. The heartbeat ends by itself: people may come to another node meanwhile.
 
-        Idempotent.
+        Where there is no other node, nobody is here any more. Idempotent.
         """
         self._stopping.set()
         self._stirred.set()
         if self._thread.is_alive():
             self._thread.join()
+            if self._is_known and not self._others:
+                self._take_leave()
 
     def is_here(self, account_id: str) -> bool:
         """Tell whether somebody is at this node. Any thread."""
@@ -159,6 +161,13 @@ class PresenceKeeper:
             nowhere = {account_id.decode() for account_id in answer[1:]}
             watcher.left({account_id: account_id in nowhere for account_id in left})
         return bool(answer[0])
+
+    def _take_leave(self) -> None:
+        here = (_people(self._run), _heartbeat(self._run))
+        try:
+            self._store.batch([("HDEL", NODES, self._run), ("DEL", *here)])
+        except StoreError as error:
+            _log.info("presence stays for a while reason=%s", error)
 
     # -- others ---------------------------------------------------------------------------------
 
