@@ -135,10 +135,10 @@ class Member:
         The system tells how much the peer has acknowledged. Where always something is on its way,
         what had been given at the look before may have been acknowledged meanwhile.
         """
+        now = time.monotonic()  # before the look: what is offered after it may not have been taken
         progress = self.outbox.progress()
         if progress is None:
             return
-        now = time.monotonic()
         given, taken = progress
         before, then = self._given
         if taken >= given:
