@@ -248,8 +248,9 @@ class Catalogue:
         finally:
             if not is_closed:
                 self.load()
-        _log.info("unused room closed")
-        self._engine.drop(record.name)
+        if is_closed:  # else somebody has changed it meanwhile: it is not what was looked at
+            _log.info("unused room closed")
+            self._engine.drop(record.name)
 
     def _locked_drop(self, room: Room) -> None:
         assert self._lock.locked()

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from chatroom.errors import LastSuperuser, UserError
+from chatroom.rooms.catalogue import Catalogue
 from chatroom.storage.records import (
     KICK,
     PRIVATE,
@@ -194,3 +195,16 @@ def test_a_room_is_closed_if_it_is_as_it_was_and_its_name_is_free_then(running: 
     assert isinstance(told, RoomRecord)
     assert (told.name, told.is_closed) == ("Dev", True)
     assert engine.save_room(RoomRecord("DEV", "id-bob")).version == 1
+
+
+def test_a_room_that_somebody_changes_meanwhile_keeps_its_log(running: Running) -> None:
+    engine = running.engine
+    kept = engine.save_room(RoomRecord("dev", ""))
+    say(running, post("something", "dev"))
+    engine.erase("dev", "id-ann")  # so it counts as unused
+    catalogue = Catalogue(engine, threading.Lock(), 0)
+    catalogue.load()
+    engine.save_room(replace(kept, owner="id-bob"))
+    catalogue.close_unused()
+    assert engine.span("dev").last == 1
+    assert catalogue.of_log("dev") is not None
