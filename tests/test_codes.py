@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatroom.errors import Code
-from tests.harness import Peer, ServerProcess
+from tests.harness import PASSWORD, Peer, ServerProcess
 
 PROTOCOL = Path(__file__).parent.parent / "docs" / "protocol.md"
 
@@ -68,3 +68,11 @@ def test_a_wrong_login_says_why_in_a_code(room: ServerProcess) -> None:
     assert peer.until_event("result", command="login")["code"] == "bad-name"
     peer.send_event("register", name="somebody", password="short")
     assert peer.until_event("result", command="login")["code"] == "bad-password"
+
+
+def test_the_other_sessions_of_who_deletes_the_account_are_told_so_in_a_code(
+    room: ServerProcess,
+) -> None:
+    program, ann = room.program_peer("going"), room.join("going")
+    ann.send("/deleteaccount", PASSWORD, "going")
+    assert program.until_event("control", do="disconnect")["code"] == "deleted"

@@ -11,7 +11,7 @@ from chatroom.commands.erasure import erase_account, room_logs
 from chatroom.commands.history import is_event, one_at_a_time
 from chatroom.commands.own import Questions
 from chatroom.commands.registry import Context, Registry
-from chatroom.errors import StoreError, UserError
+from chatroom.errors import Code, StoreError, UserError
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import Post
 
@@ -47,7 +47,7 @@ def add_to(registry: Registry) -> None:
         for member in context.person.members:
             if member is not context.member:
                 text = "Your account is deleted from another session. Goodbye."
-                member.end(member.face.control("disconnect", text))
+                member.end(member.face.control("disconnect", text, code=Code.DELETED))
         try:
             engine_settled = partial(engine.settle, _SETTLE_SECONDS)
             by = context.actor._replace(id="")  # everybody may do it
@@ -56,7 +56,8 @@ def add_to(registry: Registry) -> None:
         except StoreError as error:
             _log.error("account not erased %s reason=%s", account.ident, error)
             raise UserError(
-                "Not all of it could be erased just now. Type /deleteaccount again later."
+                "Not all of it could be erased just now. Type /deleteaccount again later.",
+                Code.NOT_KEPT,
             ) from None
         context.leaving = True
 
