@@ -12,7 +12,7 @@ import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage import segments
@@ -156,7 +156,7 @@ class Blocks:
 
     def _run(self) -> None:
         next_pass = time.monotonic() + _FIRST_PASS_SECONDS
-        going: Iterable[float] | None = None
+        going: Iterator[float] | None = None
         while True:
             with self._news:
                 left = max(0.0, next_pass - time.monotonic())
@@ -169,8 +169,8 @@ class Blocks:
                     name, keys, posts = full
                     self.write(name, keys, number_of(posts[0].seq), posts, 0)
                     continue
-                going = iter(self._pass() if going is None else going)
-                took = next(iter(going), None)
+                going = iter(self._pass()) if going is None else going
+                took = next(going, None)
             except StoreError:
                 took = None  # away: others tell of it
             except Exception:
