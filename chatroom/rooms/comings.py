@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import partial
 
@@ -21,15 +21,18 @@ Tell = Callable[[Room, str, str, str], None]
 class _Told:
     """What was told last of somebody in a room."""
 
-    __slots__ = ("is_waiting", "kind", "must_tell", "name", "time")
+    __slots__ = ("is_waiting", "joins", "kind", "must_tell", "name", "time")
 
     def __init__(self, kind: str, now: float) -> None:
         self.kind = kind
         self.time = now
         self.is_waiting = False
         """It has changed since, and is looked at when the time is over."""
+        self.joins = 0
+        """While waiting: how often others had come into the room when that began. Who has come
+        since has not seen what was told."""
         self.must_tell = False
-        """Somebody has come into the room meanwhile, who has not seen what was told."""
+        """Nobody has seen what was told."""
         self.name = ""
 
 
@@ -52,7 +55,9 @@ class Comings:
         self._calm_seconds = calm_seconds
         # By room and account, what was told longest ago first; what is too old is dropped.
         self._told: OrderedDict[tuple[str, str], _Told] = OrderedDict()
-        self._waiting: dict[str, dict[str, _Told]] = {}  # by room, then by account
+        # Of rooms where a line waits: how many wait, and how often somebody has come since.
+        self._waiting: Counter[str] = Counter()
+        self._joins: Counter[str] = Counter()
 
     def locked_tell(self, room: Room, kind: str, account_id: str, name: str) -> None:
         """Tell of a coming or going now, or later how it is then."""
@@ -62,9 +67,9 @@ class Comings:
             return
         now = time.monotonic()
         self._drop(now)
-        if kind == JOIN:
-            for one, other in self._waiting.get(room.log, {}).items():
-                other.must_tell |= one != account_id
+        is_coming = kind == JOIN and room.log in self._waiting
+        if is_coming:
+            self._joins[room.log] += 1
         key = (room.log, account_id)
         told = self._told.get(key)
         if told is None:
@@ -72,9 +77,12 @@ class Comings:
             self._tell(room, kind, account_id, name)
             return
         told.name = name
-        if not told.is_waiting:
+        if told.is_waiting:
+            told.joins += is_coming  # one's own does not count
+        else:
             told.is_waiting = True
-            self._waiting.setdefault(room.log, {})[account_id] = told
+            told.joins = self._joins[room.log]
+            self._waiting[room.log] += 1
             left = told.time + self._calm_seconds - now
             self._clock.after(left, partial(self._tell_how_it_is, room, account_id))
 
@@ -95,15 +103,13 @@ class Comings:
 
     def _tell_how_it_is(self, room: Room, account_id: str) -> None:
         with self._lock:
-            told = self._told.pop((room.log, account_id), None)
-            waiting = self._waiting.get(room.log, {})
-            waiting.pop(account_id, None)
-            if not waiting:
-                self._waiting.pop(room.log, None)
-            if told is None:
-                return
+            told = self._told.pop((room.log, account_id))  # what waits is not dropped
+            is_seen = not told.must_tell and told.joins == self._joins[room.log]
+            self._waiting[room.log] -= 1
+            if not self._waiting[room.log]:
+                del self._waiting[room.log], self._joins[room.log]
             kind = JOIN if account_id in room.people else LEAVE
-            if kind == told.kind and not told.must_tell:
+            if kind == told.kind and is_seen:
                 return
             self._told[(room.log, account_id)] = _Told(kind, time.monotonic())
             try:
