@@ -111,7 +111,7 @@ class Throttles:
         self._interval = 60.0 / rate if rate else 0.0
         self._registrations = registrations
         self._clock = clock
-        # Guards the tables below; nothing is taken under it.
+        # Guards the tables below; nothing is taken under it but what ``queue`` of begin() takes.
         self._lock = threading.Lock()
         self._decided = threading.Condition(self._lock)
         # By (address, name), where an address has an empty name, and a name an empty address.
@@ -134,7 +134,8 @@ class Throttles:
         :param name: as it was typed.
         :param is_patient: the address was turned away in a crowd and has come back: without
             failures of its own it goes before all others, whatever others did to the name.
-        :param queue: called before it has to wait for others; may raise.
+        :param queue: called, under the lock, before it has to wait for others; must not wait
+            itself; may raise.
         :raises Throttled: it has to wait; nothing was counted.
         :raises TooManyLogins: those that came before it are not decided.
         """
