@@ -20,11 +20,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.login import started
-from chatroom.storage import segments
-from chatroom.storage.opening import STORE_FILE
 from chatroom.storage.records import TEXT, Post, RoomRecord, Wanted
-from chatroom.storage.sqlite import SqliteEngine
-from chatroom.storage.upkeep import Keep
+from chatroom.storage.sqlite import segments
+from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.sqlite.opening import STORE_FILE
 
 ROOM = "big"
 RARE = "xylophone"

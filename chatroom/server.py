@@ -35,22 +35,23 @@ from chatroom.commands import (
 )
 from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
-from chatroom.net import port
-from chatroom.net.doors import Doors
+from chatroom.net import sockets as port
 from chatroom.net.flusher import Flusher
+from chatroom.net.limits import Doors
 from chatroom.net.listener import Listener
 from chatroom.net.tls import LOOK_SECONDS, Tls
-from chatroom.ops import operator, outage
+from chatroom.ops import admin as operator
+from chatroom.ops import outage
 from chatroom.ops.rehearsal import CHECK_FLAG, rehearse
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.room import mailbox_of
 from chatroom.session.controls import Controls
 from chatroom.session.visit import serve
-from chatroom.storage import lock
 from chatroom.storage.engine import Engine
-from chatroom.storage.opening import has_room
-from chatroom.storage.sqlite import SqliteEngine
-from chatroom.storage.upkeep import Keep
+from chatroom.storage.keys import data_dir as lock
+from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.sqlite.opening import has_room
 from chatroom.text import escape
 
 _log = logging.getLogger(__name__)
@@ -289,7 +290,7 @@ def _check(settings: config.Settings) -> int:
 
 def _migrate(url: str, settings: config.Settings) -> int:
     _need_redis()
-    from chatroom.storage.redis.moving import move
+    from chatroom.storage.redis.migration import move
 
     if not config.is_engine(url):
         raise UserError(f"--to is an address such as redis://HOST:PORT/0, not '{url}'.")

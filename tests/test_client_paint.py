@@ -2,10 +2,10 @@
 
 import pytest
 
-from chatroom.client.bell import mentions
-from chatroom.client.fold import fold
-from chatroom.client.link import Said
-from chatroom.client.paint import Painter, Shown, pending
+from chatroom.client.connection import Said
+from chatroom.client.ui.bell import mentions
+from chatroom.client.ui.fold import fold
+from chatroom.client.ui.style import Painter, Shown, pending
 
 
 def said(text: str, sender: str = "bob", **fields: object) -> Shown:

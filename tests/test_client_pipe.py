@@ -416,7 +416,7 @@ def test_only_the_standard_library_is_needed(room: ServerProcess, tmp_path: Path
     status, out = script.end(b"bare\n")
     assert (status, said(out, "yan")) == (0, ["bare"])
     loaded = set(re.findall(r"\|\s+(\S+)$", script.errors, re.MULTILINE))
-    assert "chatroom.client.link" in loaded
+    assert "chatroom.client.connection" in loaded
     assert not {m for m in loaded if m.split(".")[0] in ("Crypto", "simplecrypt", "sqlite3")}
     server_parts = ("net", "session", "storage", "rooms", "accounts", "commands", "config")
     assert not {m for m in loaded if m.startswith(tuple(f"chatroom.{p}" for p in server_parts))}

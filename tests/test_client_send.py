@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.client.entry import own_log_dir
+from chatroom.client.cli.options import own_log_dir
 from chatroom.client.known_hosts import KnownHosts, own_file
 from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chatroom.rooms.clock import Clock
+from chatroom.rooms.timers import Clock
 from tests.harness import PATIENCE
 
 

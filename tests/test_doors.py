@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatroom.net.doors import (
+from chatroom.net.limits import (
     CROWDED,
     FROM_ADDRESS,
     FULL,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from chatroom.storage.sqlite import SqliteEngine
-from chatroom.storage.vault import open_vault
+from chatroom.storage.keys.vault import open_vault
+from chatroom.storage.sqlite.engine import SqliteEngine
 from tests.engine.conftest import account
 from tests.harness import PATIENCE, PROGRAM, QUICK, ServerProcess
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import simplecrypt
 
-from chatroom.storage import legacy
+from chatroom.storage.keys import legacy_import as legacy
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, ServerProcess, run_server
 

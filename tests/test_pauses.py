@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from chatroom.client.pauses import Sleep
+from chatroom.client.backoff import Sleep
 
 
 def test_a_sleep_is_what_the_clock_of_the_day_ran_ahead(monkeypatch: pytest.MonkeyPatch) -> None:

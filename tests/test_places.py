@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.client.places import Place, read_places
+from chatroom.client.cli.profiles import Place, read_places
 from chatroom.errors import UserError
 
 

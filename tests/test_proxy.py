@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatroom.errors import Gone
-from chatroom.net.doors import FROM_ADDRESS
+from chatroom.net.limits import FROM_ADDRESS
 from chatroom.net.proxy import NoHeader, parse, read_origin
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess

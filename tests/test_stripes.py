@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chatroom.net.connection import Connection
-from chatroom.net.doors import Doors
 from chatroom.net.flusher import Flusher
+from chatroom.net.limits import Doors
 from chatroom.net.listener import Listener
 from chatroom.net.outbox import Outbox, Stripe
 from chatroom.net.tls import Tls

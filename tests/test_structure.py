@@ -10,7 +10,7 @@ from tests.harness import ROOT
 
 PACKAGE = ROOT / "chatroom"
 LONGEST_FILE = 400
-STORE = ("chatroom.storage.sqlite", "chatroom.storage.schema", "chatroom.storage.vault")
+STORE = ("chatroom.storage.sqlite", "chatroom.storage.redis", "chatroom.storage.keys")
 
 
 def module_name(file: Path) -> str:
@@ -68,17 +68,17 @@ def test_the_floors_know_nobody_above_them(module: str, allowed: set[str]) -> No
 @pytest.mark.parametrize("module", below("rooms", "accounts"))
 def test_rooms_and_accounts_know_no_socket_and_no_database(module: str) -> None:
     forbidden = ("socket", "ssl", "select", "selectors", "sqlite3", "chatroom.net")
-    assert names(module, (*forbidden, *STORE, "chatroom.storage.accounts")) == []
+    assert names(module, (*forbidden, *STORE, "chatroom.storage.sqlite.accounts")) == []
 
 
 @pytest.mark.parametrize("module", [m for m in FILES if m != "chatroom.server"])
 def test_only_the_composition_root_names_a_concrete_engine(module: str) -> None:
-    engines = ("chatroom.storage.sqlite", "chatroom.storage.redis.engine")
+    engines = ("chatroom.storage.sqlite.engine", "chatroom.storage.redis.engine")
     assert names(module, engines) == []
 
 
 def test_the_composition_root_does_name_one() -> None:
-    assert names("chatroom.server", ("chatroom.storage.sqlite",))
+    assert names("chatroom.server", ("chatroom.storage.sqlite.engine",))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from Crypto.Protocol.KDF import PBKDF2
 
 from chatroom.client.credentials import password_from_file
 from chatroom.errors import Damaged, SettingError, UserError, VaultError
-from chatroom.storage.redis.address import connect
-from chatroom.storage.vault import Vault, open_vault, read_private
+from chatroom.storage.keys.vault import Vault, open_vault, read_private
+from chatroom.storage.redis.url import connect
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, ServerProcess, run_server
 

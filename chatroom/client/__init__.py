@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chatroom.client.api import Client as Client
     from chatroom.client.api import Message as Message
     from chatroom.client.api import NotDelivered as NotDelivered
-    from chatroom.client.ends import Ended as Ended
+    from chatroom.client.exit_codes import Ended as Ended
     from chatroom.errors import UserError as UserError
 
 INTERRUPTED = 130
@@ -54,7 +54,8 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         from chatroom.startup import load
 
         is_script = words[:1] in (["send"], ["tail"], ["wait"])
-        run = load("chatroom.client.scripts" if is_script else "chatroom.client.start").run
+        module = "script_commands" if is_script else "main"
+        run = load(f"chatroom.client.cli.{module}").run
 
         signal.signal(signal.SIGINT, usual)
         code = run(words)

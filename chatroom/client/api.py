@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from chatroom.client.coming_back import connect_at_first
+from chatroom.client.cli.invitation import PORT, read_address
+from chatroom.client.cli.options import check_sendable, kept_ticket, read_room, read_user
+from chatroom.client.connection import Link, Said
 from chatroom.client.credentials import Credentials
 from chatroom.client.cursors import Cursors
-from chatroom.client.ends import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
-from chatroom.client.entry import check_sendable, kept_ticket, read_room, read_user
-from chatroom.client.invitation import PORT, read_address
+from chatroom.client.exit_codes import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
 from chatroom.client.known_hosts import KnownHosts, own_file
-from chatroom.client.ledger import Sent
-from chatroom.client.link import Link, Said
-from chatroom.client.pipe import PATIENCE_SECONDS
+from chatroom.client.pending import Sent
 from chatroom.client.receiver import Receiver
-from chatroom.client.shown import lines_of, text_of
+from chatroom.client.reconnect import connect_at_first
+from chatroom.client.render import lines_of, text_of
+from chatroom.client.session import Front, Prompt, Visit
 from chatroom.client.trust import NotTrusted, SealedWay, Way
-from chatroom.client.visit import Front, Prompt, Visit
+from chatroom.client.ui.pipe import PATIENCE_SECONDS
 from chatroom.text import clean_line
 
 HELLO_SECONDS = 10.0

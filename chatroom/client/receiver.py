@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 from chatroom.client.codes import PASSING, Why, why
-from chatroom.client.coming_back import Comeback, Connect
+from chatroom.client.connection import PLAIN, Face, NotLetIn, Said
 from chatroom.client.cursors import Cursors
-from chatroom.client.ends import (
+from chatroom.client.exit_codes import (
     FAILED,
     KICKED,
     NOT_LOGGED_IN,
@@ -17,11 +17,11 @@ from chatroom.client.ends import (
     UNREACHABLE,
     End,
 )
-from chatroom.client.ledger import Sent
-from chatroom.client.link import PLAIN, Face, NotLetIn, Said
-from chatroom.client.screen import CannotWrite
-from chatroom.client.shown import Shown, lines_of, text_of
-from chatroom.client.visit import Prompt, State, Visit
+from chatroom.client.pending import Sent
+from chatroom.client.reconnect import Comeback, Connect
+from chatroom.client.render import Shown, lines_of, text_of
+from chatroom.client.session import Prompt, State, Visit
+from chatroom.client.ui.screen import CannotWrite
 from chatroom.errors import Code, Gone
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from chatroom.commands.grammar import Id
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
-from chatroom.rooms.missed import PAGE_CHARACTERS
+from chatroom.rooms.catch_up import PAGE_CHARACTERS
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (

@@ -6,7 +6,7 @@ import time
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.rooms.missed import PAGE_CHARACTERS, mail_text, newest
+from chatroom.rooms.catch_up import PAGE_CHARACTERS, mail_text, newest
 from chatroom.rooms.person import FREE
 from chatroom.storage.records import ACTION, Account
 from chatroom.storage.refusals import unless_kept

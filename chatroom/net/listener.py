@@ -14,10 +14,10 @@ from chatroom.addresses import Range
 from chatroom.errors import Code, Gone
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection, OnlyLooked
-from chatroom.net.doors import BUSY, CROWDED, NOT_YET, PASSING, Doors, network_of
+from chatroom.net.limits import BUSY, CROWDED, NOT_YET, PASSING, Doors, network_of
 from chatroom.net.outbox import Flusher, Stripe
-from chatroom.net.port import LISTEN_FD
 from chatroom.net.proxy import is_balancer
+from chatroom.net.sockets import LISTEN_FD
 from chatroom.net.tls import Tls
 from chatroom.protocol import encode
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from chatroom.errors import StoreError
 from chatroom.names import mentions
-from chatroom.rooms.clock import Clock
-from chatroom.rooms.keeper import PlaceKeeper
-from chatroom.rooms.missed import LOOKED_AT, PAGE_BYTES, SHOWN, Stretch, is_missed
+from chatroom.rooms.catch_up import LOOKED_AT, PAGE_BYTES, SHOWN, Stretch, is_missed
 from chatroom.rooms.person import Person
+from chatroom.rooms.read_state import PlaceKeeper
 from chatroom.rooms.room import Face, Member, Room
+from chatroom.rooms.timers import Clock
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import ANNOUNCE, PRIVATE, REMOVED, Places, Post
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 
 from chatroom.errors import StoreError
-from chatroom.rooms.clock import Clock
 from chatroom.rooms.room import Room
+from chatroom.rooms.timers import Clock
 from chatroom.storage.records import JOIN, LEAVE
 
 CALM_SECONDS = 5.0

@@ -13,16 +13,16 @@ from chatroom.errors import Conflict, Refusal
 from chatroom.rooms import comings
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.catalogue import Catalogue, may_enter
-from chatroom.rooms.changes import Changes
-from chatroom.rooms.clock import Clock
-from chatroom.rooms.elsewhere import Elsewhere
-from chatroom.rooms.keeper import PlaceKeeper
+from chatroom.rooms.catch_up import Page, Stretch, after_a_cut, at_login
+from chatroom.rooms.control_events import Changes
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
-from chatroom.rooms.missed import Page, Stretch, after_a_cut, at_login
 from chatroom.rooms.person import Person
+from chatroom.rooms.read_state import PlaceKeeper
 from chatroom.rooms.readers import Readers
+from chatroom.rooms.remote_presence import Elsewhere
 from chatroom.rooms.room import LOBBY, Member, Room, mailbox_of
+from chatroom.rooms.timers import Clock
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     JOIN,

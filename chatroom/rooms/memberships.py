@@ -8,12 +8,12 @@ from functools import partial
 
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.rooms.catalogue import Catalogue, Taken, may_enter
-from chatroom.rooms.clock import Clock
+from chatroom.rooms.catch_up import last_lines
 from chatroom.rooms.comings import Comings
-from chatroom.rooms.keeper import PlaceKeeper
-from chatroom.rooms.missed import last_lines
 from chatroom.rooms.person import Person
+from chatroom.rooms.read_state import PlaceKeeper
 from chatroom.rooms.room import LOBBY, Member, Room
+from chatroom.rooms.timers import Clock
 from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (

@@ -3,8 +3,8 @@
 import threading
 import time
 
-from chatroom.rooms.clock import Alarm
 from chatroom.rooms.room import Member, Room
+from chatroom.rooms.timers import Alarm
 from chatroom.storage.records import Account, Places, Presence, Seat
 
 FREE = "free"

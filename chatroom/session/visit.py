@@ -13,8 +13,8 @@ from chatroom.errors import Code, Conflict, Gone, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.net.connection import LEFT, Connection
 from chatroom.net.outbox import Gap
+from chatroom.rooms.catch_up import PAGE_BYTES, Page
 from chatroom.rooms.directory import Directory
-from chatroom.rooms.missed import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
 from chatroom.session.access import RESUME, Resumption

@@ -1,1 +1,1 @@
-"""What is kept: the engine's interface, its embedded form on SQLite, the vault, the old format."""
+"""What is kept: the engine's interface, the engines on SQLite and Redis, and the keys."""

@@ -3,8 +3,8 @@
 import pytest
 
 from chatroom.errors import SettingError, StoreError
-from chatroom.storage.redis.address import connect, shown
-from chatroom.storage.redis.store import Store
+from chatroom.storage.redis.client import Store
+from chatroom.storage.redis.url import connect, shown
 
 
 @pytest.mark.parametrize(

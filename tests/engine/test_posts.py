@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from chatroom.errors import StoreError
-from chatroom.storage.logs import RECENT
 from chatroom.storage.records import ACTION, ANNOUNCE, JOIN, LEAVE, PRIVATE, TEXT, Post, Span
-from chatroom.storage.writer import QUEUE_BYTES
+from chatroom.storage.sqlite.logs import RECENT
+from chatroom.storage.sqlite.writer import QUEUE_BYTES
 from tests.engine.conftest import Running, account, post
 from tests.harness import PATIENCE
 

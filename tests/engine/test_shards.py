@@ -10,7 +10,8 @@ import pytest
 from redis.crc import key_slot
 
 from chatroom.storage.records import BAN, KEPT, Post, Sanction
-from chatroom.storage.redis import bars, entries
+from chatroom.storage.redis import entries
+from chatroom.storage.redis import post_bans as bars
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.redis.transaction import Transaction
 from tests.engine.conftest import Running, post

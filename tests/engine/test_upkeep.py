@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.storage.compaction import (
+from chatroom.storage.records import Post, Ticket, Wanted
+from chatroom.storage.sqlite.compaction import (
     FULL_POSTS,
     MIDDLE_LEAST,
     SMALL_MOST,
@@ -19,10 +20,9 @@ from chatroom.storage.compaction import (
     Piece,
     plan,
 )
-from chatroom.storage.opening import STORE_FILE
-from chatroom.storage.records import Post, Ticket, Wanted
-from chatroom.storage.sqlite import SqliteEngine
-from chatroom.storage.upkeep import Keep
+from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.sqlite.opening import STORE_FILE
 from tests.engine.conftest import Running, post
 from tests.harness import PATIENCE
 

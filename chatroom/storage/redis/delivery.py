@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Committed, Controlled
 from chatroom.storage.epochs import name_posts
+from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import FORKED, LEAVE, Control, Post
 from chatroom.storage.redis import entries, scripts
-from chatroom.storage.redis.appending import Appending
+from chatroom.storage.redis.append import Appending
 from chatroom.storage.redis.clear import clear
+from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.entries import Entry
 from chatroom.storage.redis.logs import BATCH, Followed, Logs
-from chatroom.storage.redis.store import Store, post_script
-from chatroom.storage.vault import Vault
 
 _HEADS = 500
 """Logs whose heads one call of the script looks at."""

@@ -3,14 +3,14 @@
 import json
 import time
 
-from chatroom.storage import departed as rows
 from chatroom.storage.belief import WALL
 from chatroom.storage.departure import Departed
+from chatroom.storage.keys.vault import Vault
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.clear import clear
-from chatroom.storage.redis.store import Store, post_script
+from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.transaction import Transaction
-from chatroom.storage.vault import Vault
+from chatroom.storage.sqlite import departed as rows
 
 DEPARTED = "{c}:departed"
 """``name`` or ``network`` and its keyed hash → a list of account, end, and what is sealed."""

@@ -7,8 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from chatroom.storage import departed as departed_rows
-from chatroom.storage import rooms as room_rows
 from chatroom.storage.askers import Asker, superuser
 from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
@@ -26,16 +24,21 @@ from chatroom.storage.records import (
     Sanction,
     Ticket,
 )
-from chatroom.storage.redis import address, departed, orders, people
+from chatroom.storage.redis import accounts as people
+from chatroom.storage.redis import departed
 from chatroom.storage.redis import places as saved_places
-from chatroom.storage.redis.doorbell import Doorbell
+from chatroom.storage.redis import rooms as orders
+from chatroom.storage.redis import url as address
+from chatroom.storage.redis.client import Store, node_id
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
 from chatroom.storage.redis.retention import Retention
-from chatroom.storage.redis.store import Store, node_id
+from chatroom.storage.redis.subscriber import Doorbell
 from chatroom.storage.redis.transaction import Transaction, Transactions
 from chatroom.storage.redis.writer import Writer
-from chatroom.storage.upkeep import Keep
+from chatroom.storage.sqlite import departed as departed_rows
+from chatroom.storage.sqlite import rooms as room_rows
+from chatroom.storage.sqlite.maintenance import Keep
 
 WARNING = (
     "engine-replicas is 0: what is confirmed is on the primary only, and is lost if that one is "

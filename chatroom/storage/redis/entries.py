@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatroom.errors import Damaged
+from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post
 from chatroom.storage.redis.clear import clear
-from chatroom.storage.redis.store import BUCKETS
-from chatroom.storage.vault import Vault
+from chatroom.storage.redis.client import BUCKETS
 
 MARK_BYTES = 42
 """Beginning of what is sealed that no two entries share: key number, nonce and tag."""

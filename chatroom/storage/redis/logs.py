@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from chatroom.storage import segments
 from chatroom.storage.epochs import Epochs, name_posts, read_epochs
+from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post, Span, Wanted
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.blocks import SIZE, Blocks, number_of
 from chatroom.storage.redis.clear import clear, readable
+from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import Entry, Keys
-from chatroom.storage.redis.store import Store
 from chatroom.storage.search import Search
-from chatroom.storage.vault import Vault
+from chatroom.storage.sqlite import segments
 
 BATCH = 500
 """Entries that are read at once."""

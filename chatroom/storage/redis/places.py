@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from chatroom.errors import StoreError
-from chatroom.storage import rooms
+from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Places
-from chatroom.storage.redis import people
-from chatroom.storage.redis.store import Store
+from chatroom.storage.redis import accounts as people
+from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.transaction import ATTEMPTS, CROWDED, Transaction, pause
-from chatroom.storage.vault import Vault
+from chatroom.storage.sqlite import rooms
 
 _AT_ONCE = 100
 

@@ -17,12 +17,12 @@ from typing import Any
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Watcher
+from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Node, Presence, Seat, joined
 from chatroom.storage.redis import scripts
-from chatroom.storage.redis.appending import jitter
+from chatroom.storage.redis.append import jitter
 from chatroom.storage.redis.clear import clear
-from chatroom.storage.redis.store import Store, post_script
-from chatroom.storage.vault import Vault
+from chatroom.storage.redis.client import Store, post_script
 
 NODES = "{c}:nodes"
 """Run of a node → when it was heard, number of changes of its people, and what is sealed of it."""

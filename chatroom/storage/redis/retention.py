@@ -7,11 +7,12 @@ from itertools import takewhile
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.belief import WALL
-from chatroom.storage.redis import bars, departed, entries, scripts
+from chatroom.storage.redis import departed, entries, scripts
+from chatroom.storage.redis import post_bans as bars
 from chatroom.storage.redis.clear import clear
+from chatroom.storage.redis.client import BUCKETS, Store
 from chatroom.storage.redis.entries import Keys
-from chatroom.storage.redis.store import BUCKETS, Store
-from chatroom.storage.upkeep import Keep
+from chatroom.storage.sqlite.maintenance import Keep
 
 WAKE_SECONDS = 600.0
 NUMBER_DAYS = 30

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from chatroom.errors import StoreError, Unconfirmed
+from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Control
-from chatroom.storage.redis import bars, scripts
-from chatroom.storage.redis.controls import control_command
-from chatroom.storage.redis.shards import Command
-from chatroom.storage.redis.store import Store
-from chatroom.storage.vault import Vault
+from chatroom.storage.redis import post_bans as bars
+from chatroom.storage.redis import scripts
+from chatroom.storage.redis.client import Store
+from chatroom.storage.redis.cluster import Command
+from chatroom.storage.redis.control_events import control_command
 
 NUMBERS = "{c}:numbers"
 ATTEMPTS = 100

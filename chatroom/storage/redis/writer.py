@@ -14,15 +14,15 @@ from functools import partial
 
 from chatroom.errors import Refusal, StoreError
 from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ELSEWHERE, KEPT, Post
-from chatroom.storage.redis.appending import BATCH, CHANGED, UNKNOWN, Appending, Result, jitter
-from chatroom.storage.redis.controls import Controls
+from chatroom.storage.redis.append import BATCH, CHANGED, UNKNOWN, Appending, Result, jitter
+from chatroom.storage.redis.client import Store
+from chatroom.storage.redis.control_events import Controls
 from chatroom.storage.redis.delivery import Delivery
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
-from chatroom.storage.redis.store import Store
 from chatroom.storage.redis.transaction import Collector
-from chatroom.storage.vault import Vault
 
 QUEUE_BYTES = 256 * 1024
 """Text that may be queued; past it the posting threads have to wait."""

@@ -1,0 +1,1 @@
+"""The client's command line: options, profiles, scripts."""

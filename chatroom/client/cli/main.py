@@ -1,0 +1,187 @@
+"""Builds a visit from the command line and runs it."""
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from chatroom.cli import Flags
+from chatroom.client.api import Session
+from chatroom.client.cli.options import (
+    check_utf8,
+    connection_flags,
+    credentials_of,
+    is_terminal,
+    place_of,
+    port_number,
+    way_to,
+)
+from chatroom.client.cli.profiles import BELLS
+from chatroom.client.exit_codes import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, End
+from chatroom.client.trust import NotTrusted
+from chatroom.client.ui.pipe import PATIENCE_SECONDS, Pipe
+from chatroom.client.ui.screen import Screen, input_bytes
+from chatroom.client.ui.terminal import LinearTerminal, Terminal
+from chatroom.errors import StartError, UserError
+from chatroom.log_files import close_log, open_log
+
+_log = logging.getLogger(__name__)
+
+_LAST_SECONDS = 0.5  # for the receiving thread, which may wait in a connect
+
+_EPILOG = """\
+send, tail and wait as the first word are for scripts: chatroom_client.py send --help
+
+When standard input or standard output is no terminal, each line of the input is sent as a message;
+the program ends when all have come back. Messages, and what a command answers (--commands), go to
+standard output, everything else to standard error, with what was said before the login.
+
+CHATROOM_PASSWORD may hold the password that belongs to --name.
+
+exit status: 0 all went well; 1 the output cannot be written; 2 wrong flags or settings;
+3 not logged in, or not the right server;
+4 the server cannot be reached or has ended the visit; 5 something was not delivered; 6 kicked or
+banned; 124 the time of wait is over; 130 interrupted
+"""
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the client to its end and return the exit status. The main thread only.
+
+    :raises KeyboardInterrupt: Ctrl-C while the flags were read.
+    """
+    flags = _flags(words)
+    try:
+        return _run(flags)
+    except KeyboardInterrupt:  # before or after there was anybody to say goodbye to
+        code = OK if is_terminal() else INTERRUPTED
+        if threading.active_count() > 1:
+            _leave_at_once(code)
+        return code
+
+
+def _run(flags: argparse.Namespace) -> int:
+    screen = Screen()
+    try:
+        check_utf8(flags)
+        place = place_of(flags)
+        way = way_to(place, flags, screen)
+        credentials = credentials_of(flags, way)
+    except UserError as error:
+        screen.tell(str(error))
+        return USAGE
+    open_client_log(flags.log_dir)
+    credentials.code = place.code
+    where = f"{place.host} port {place.port}"
+    try:
+        _log.info("connecting host=%s port=%d", place.host, place.port)
+        front: Terminal | Pipe
+        patience = flags.patience
+        if is_terminal():
+            front = _terminal(screen, flags)
+        else:
+            patience = PATIENCE_SECONDS if patience is None else patience
+            front = Pipe(screen, input_bytes(), flags.commands, patience)
+        # Only a person sees what else might answer there.
+        must_be_events = not is_terminal()
+        session = Session(
+            way, credentials, front, _leave_at_once, patience, must_be_events=must_be_events
+        )
+    except NotTrusted as error:
+        _log.error("not trusted reason=%s", error)
+        screen.tell(str(error))
+        return NOT_LOGGED_IN
+    except OSError as error:
+        reason = error.strerror or str(error)
+        _log.info("no connection reason=%s", reason)
+        screen.tell(f"Cannot reach {where}: {reason}. Is the server running there?")
+        return UNREACHABLE
+    code = _visit(session, front)
+    _log.info("ended status=%d", code)
+    close_log()
+    return code
+
+
+def _visit(session: Session, front: Terminal | Pipe) -> int:
+    if isinstance(front, Terminal):
+        front.hush()  # before the first question can come
+    session.start()
+    code = front.run(session.visit)
+    session.visit.finish(End(code))
+    if not session.receiver.ended.wait(_LAST_SECONDS):
+        _leave_at_once(code)
+    return code
+
+
+def _terminal(screen: Screen, flags: argparse.Namespace) -> Terminal:
+    """Return the most comfortable front that this terminal is fit for."""
+    is_fit = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    bell = flags.bell or "mentions"
+    if flags.linear:
+        return LinearTerminal(screen, bell)
+    if is_fit:
+        try:
+            from chatroom.client.ui.prompt import PromptTerminal  # takes 0.2 s to load
+
+            has_colour = flags.colour is not False and not os.environ.get("NO_COLOR")
+            return PromptTerminal(screen, has_colour, bell)
+        except Exception as error:  # not installed, or a console that refuses, each in its way
+            _log.info("plain input reason=%r", error)
+    return Terminal(screen, bell)
+
+
+def _leave_at_once(code: int) -> None:
+    """End the process although a thread still waits in a call that nothing wakes."""
+    _log.info("ended status=%d", code)
+    close_log()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
+
+
+def open_client_log(log_dir: Path) -> None:
+    """Log to a file; where that cannot be done, go on without."""
+    # Without any handler, logging would write warnings to the terminal.
+    logging.getLogger("chatroom").addHandler(logging.NullHandler())
+    with contextlib.suppress(StartError, OSError):
+        open_log(log_dir, "chatroom_client.log", console=False)
+
+
+def _flags(words: Sequence[str]) -> argparse.Namespace:
+    parser = Flags(
+        prog="chatroom_client.py",
+        description="Join a chat room.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "host",
+        metavar="IP",
+        nargs="?",
+        default="127.0.0.1",
+        help="address, name, place of the settings file, or an invitation in quotes: "
+        "'chatroom://…' (%(default)s)",
+    )
+    parser.add_argument("port", metavar="PORT", nargs="?", type=port_number, help="(9797)")
+    parser.add_argument(
+        "--linear",
+        action="store_true",
+        default=None,
+        help="for screen readers: nothing is drawn twice",
+    )
+    parser.add_argument(
+        "--commands",
+        action="store_true",
+        help="lines of a pipe that begin with / are commands, and // begins a message",
+    )
+    parser.add_argument(
+        "--no-colour", dest="colour", action="store_false", default=None, help="as NO_COLOR=1 does"
+    )
+    parser.add_argument("--bell", choices=BELLS, help="when to ring (mentions)")
+    connection_flags(parser)
+    return parser.parse_args(words)

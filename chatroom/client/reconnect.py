@@ -1,0 +1,201 @@
+"""Coming back after a lost connection: when to try, until the server says hello again."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from chatroom.client.backoff import Pauses, Sleep
+from chatroom.client.codes import Why
+from chatroom.client.connection import Link, NotLetIn, Said
+from chatroom.client.exit_codes import NOT_LOGGED_IN, UNREACHABLE, End
+from chatroom.client.session import Visit
+from chatroom.client.trust import NotTrusted, TurnedAway
+from chatroom.errors import Gone
+
+_log = logging.getLogger(__name__)
+
+_TOLD_SECONDS = 5.0
+"""A pause from this length on is told."""
+_LONGEST_ON_LINE = 20.0
+"""A longer wait is not spent on a connection, where the time for a login runs."""
+_SLICE_SECONDS = 1.0
+_SLEPT_SECONDS = 5.0
+
+_LASTED_SECONDS = 10.0
+"""After a visit of this length a loss is a new one: the pauses begin anew, and the patience."""
+_UNEXPLAINED = 3
+"""Tries to get in where something else than a chat room seems to answer."""
+
+Connect = Callable[[], Link]
+
+
+def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]) -> Link:
+    """Connect; where it is only too full just now, wait and try again.
+
+    :param until: when to give up (monotonic).
+    :param tell: says that it waits.
+    :raises OSError: nobody can be reached there, or nobody gets in.
+    :raises NotTrusted: it is not who it should be.
+    """
+    pauses, unexplained, was_told = Pauses(), 0, False
+    while True:
+        try:
+            return connect()
+        except TurnedAway as away:
+            unexplained += not away.why.code
+            pause = max(pauses.next(), away.why.wait if away.why.code else 0.0)
+            # A server of ours greets in plain text whoever takes long to begin with TLS.
+            may_pass = away.why.is_passing if away.why.code else unexplained < _UNEXPLAINED
+            if not may_pass or time.monotonic() + pause > until:
+                raise
+            if away.why.code and not was_told:
+                tell(f"{away.why.sentence} Trying again ...")
+                was_told = True
+            time.sleep(pause)
+
+
+class Comeback:
+    """Opens another connection when one is lost. The receiving thread only.
+
+    :param visit: gets the new link.
+    :param connect: opens a connection to the same server; raises OSError or NotTrusted.
+    :param where: the server, for people.
+    :param patience: seconds without a connection after which it gives up; None: never.
+    """
+
+    def __init__(self, visit: Visit, connect: Connect, where: str, patience: float | None) -> None:
+        self.is_awaited = False
+        """The server has said that it restarts."""
+        self.was_back = False
+        """It has come back after a loss, at least once."""
+        self._visit = visit
+        self._connect = connect
+        self._where = where
+        self._patience = patience
+        self._pauses = Pauses()
+        self._was_told = False  # that it waits for its turn
+        self._hold_off = 0.0  # the next pause is not shorter
+        self._since: float | None = time.monotonic()  # since when nobody is in; None: in for long
+        self._in_since: float | None = None
+
+    def went_well(self) -> None:
+        """Somebody is logged in."""
+        self._in_since = time.monotonic()
+
+    @property
+    def until(self) -> float:
+        """When to give up (monotonic); infinite while somebody is in, or with endless patience."""
+        if self._patience is None or self._since is None or self._in_since is not None:
+            return float("inf")
+        return self._since + self._patience
+
+    def hold_off(self, why: Why) -> bool:
+        """Wait before the next try to log in, as the server says; False: the visit is over.
+
+        :raises Gone: it takes too long to be done on this connection.
+        """
+        wait = why.wait * random.uniform(1.0, 1.3)
+        if time.monotonic() + wait > self.until:
+            self._visit.finish(End(UNREACHABLE, f"{why.sentence} Gave up."))
+            return False
+        if wait >= _TOLD_SECONDS or not self._was_told:
+            self._visit.front.tell(f"{why.sentence} Trying again in {max(1.0, wait):.0f} s.")
+            self._was_told = True
+        if wait > _LONGEST_ON_LINE:
+            self._hold_off = wait
+            raise Gone("it is too busy just now")
+        return self.rest(wait)
+
+    def run(self, reason: str, why: Why | None = None) -> list[Said]:
+        """Try until the server answers; return what it said first, nothing when the visit is over.
+
+        :param reason: why the connection was lost, for people.
+        :param why: the same from the server, when it did not let in.
+        """
+        visit = self._visit
+        if self.is_awaited:
+            visit.front.tell("Coming back as soon as it is up ...")
+        elif why is not None:
+            visit.front.tell(f"{why.sentence} Trying again ...")
+            self._hold_off = max(self._hold_off, why.wait)
+        elif not self._hold_off:
+            visit.front.tell(f"The connection to {self._where} is lost: {reason}. Trying again ...")
+        self.is_awaited = False
+        self._note_loss()
+        while True:
+            pause, held_off = self._pauses.next(), self._hold_off
+            is_told = held_off > pause  # the server has said so, and so have we
+            pause, self._hold_off = max(pause, held_off), 0.0
+            left = self.until - time.monotonic()
+            if left <= 0:
+                break
+            if pause >= _TOLD_SECONDS and not is_told:
+                visit.front.tell(f"No answer; the next try is in {pause:.0f} s.")
+            visit.retry_at = time.monotonic() + min(pause, left)
+            if not self.rest(min(pause, left)):
+                return []
+            try:
+                link = self._connect()
+            except NotTrusted as error:
+                _log.error("not trusted reason=%s", error)
+                visit.finish(End(NOT_LOGGED_IN, str(error)))
+                return []
+            except OSError as error:
+                _log.info("no connection reason=%s", error.strerror or error)
+                if isinstance(error, TurnedAway) and error.why.is_passing:
+                    self._hold_off = error.why.wait
+                continue
+            if (heard := self._greet(link)) is not None:
+                return heard
+        what = "did not come back" if visit.was_in else "does not answer"
+        visit.finish(End(UNREACHABLE, f"{self._where} {what}; gave up."))
+        return []
+
+    def _note_loss(self) -> None:
+        now = time.monotonic()
+        if self._in_since is not None and now - self._in_since >= _LASTED_SECONDS:
+            self._pauses.start_again()
+            self._since = None
+        self._in_since = None
+        if self._since is None:
+            self._since = now
+
+    def _greet(self, link: Link) -> list[Said] | None:
+        """Wait for the hello of a new connection; None: it was none."""
+        visit = self._visit
+        heard: list[Said] = []
+        with visit.news:
+            visit.link = link
+            if visit.end is not None:
+                return heard
+        try:
+            while not heard:
+                heard = link.receive()
+        except Gone as reason:
+            _log.info("no hello reason=%s", reason)
+            if isinstance(reason, NotLetIn) and reason.why.is_passing:
+                self._hold_off = reason.why.wait
+            link.close()
+            return None
+        _log.info("connected again")
+        self.was_back = True
+        visit.front.tell("Connected again.")
+        return heard
+
+    def rest(self, seconds: float) -> bool:
+        """Pause; False when the visit is over meanwhile.
+
+        A machine that has slept during the pause does not wait for its rest.
+        """
+        visit = self._visit
+        until, sleep = time.monotonic() + seconds, Sleep()
+        with visit.news:
+            while True:
+                left = until - time.monotonic()
+                if left <= 0 or sleep.was_longer_than(_SLEPT_SECONDS):
+                    return visit.end is None and not visit.is_leaving
+                if visit.news.wait_for(
+                    lambda: visit.end is not None or visit.is_leaving, min(left, _SLICE_SECONDS)
+                ):
+                    return False

@@ -1,0 +1,120 @@
+"""What the server says, as lines for a person: the same that the plain face would show."""
+
+import json
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import Any
+
+from chatroom.client.connection import PLAIN, Said
+from chatroom.text import clean_line, clean_text
+
+_REMEMBERED = 2000
+
+
+def text_of(fields: dict[str, Any], key: str) -> str:
+    """Return a field as one clean line; empty when it is missing or no text."""
+    value = fields.get(key)
+    return clean_line(value) if isinstance(value, str) else ""
+
+
+def lines_of(fields: dict[str, Any]) -> str:
+    """Return the field ``text``, clean, with its line breaks."""
+    value = fields.get("text")
+    return clean_text(value) if isinstance(value, str) else ""
+
+
+class Shown:
+    """Renders what is said, and remembers which messages were shown. The receiving thread only."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[tuple[object, ...], None] = OrderedDict()
+        self._head = ""  # "The last messages:", until there is one that was not shown before
+        self._is_greeted = False
+
+    def render(self, said: Said, user: str, room: str = "") -> str:
+        """Return what is to be shown, line ends included; empty for nothing.
+
+        :param user: own name, to tell one's own private messages.
+        :param room: where typed lines go; lines of other rooms are tagged. Empty: not known.
+        """
+        word, fields = said
+        if word == "message":
+            return self._message(fields, user, room)
+        self._head = ""
+        if word == "notice" and fields.get("kind") == "history":
+            self._head = _ended(lines_of(fields))
+            return ""
+        if word == "hello":
+            if self._is_greeted:
+                return ""
+            self._is_greeted = True
+            return f"This is {text_of(fields, 'name') or 'Chatroom'}, a chat room.\n"
+        if word in ("notice", "result", "control"):
+            return _ended(lines_of(fields))
+        if word == "export":
+            return clean_line(json.dumps(fields, ensure_ascii=False)) + "\n"
+        if word == PLAIN and "text" in fields:
+            return lines_of(fields) + "\n"
+        return ""
+
+    def take_head(self) -> str:
+        """Return the heading that belongs in front of what was rendered last; mostly empty."""
+        head, self._head = self._head, ""
+        return head
+
+    def _message(self, fields: dict[str, Any], user: str, room: str) -> str:
+        is_old = fields.get("old") is True
+        if fields.get("seq"):
+            key = tuple(str(fields.get(k)) for k in ("id", "room", "seq", "time", "from"))
+            if key in self._seen:
+                if is_old:
+                    return ""
+            elif len(self._seen) >= _REMEMBERED:
+                self._seen.popitem(last=False)
+            self._seen[key] = None
+        if not is_old:
+            self._head = ""
+        return _ended(_line(fields, user, room))
+
+
+def _line(fields: dict[str, Any], user: str, current: str) -> str:
+    kind, sender, to = text_of(fields, "kind"), text_of(fields, "from"), text_of(fields, "to")
+    room = text_of(fields, "room")
+    clock = _clock(fields.get("time"), fields.get("old") is True)
+    tag = f"#{room} | " if room and current and room != current else ""
+    # Further lines are indented, so that nobody can forge another's line.
+    text = lines_of(fields).replace("\n", "\n    ")
+    if kind == "private":
+        where = f"private to {to}" if sender == user else f"private from {sender}"
+        return f"{clock} | {where}: {text}"
+    if kind == "removed":
+        ref = text_of(fields, "ref")
+        is_itself = ref == text_of(fields, "id")
+        text = ": (removed)" if is_itself else f" removed message {ref.rpartition('-')[2]}."
+        return f"{clock} | {tag}{sender}{text}"
+    if kind == "announce":
+        return f"{clock} | Announcement from {sender}: {text}"
+    lines = {
+        "text": f"{sender}: {text}",
+        "action": f"* {sender} {text}",
+        "join": f"{sender} has joined.",
+        "leave": f"{sender} has left.",
+    }
+    return f"{clock} | {tag}{lines[kind]}" if kind in lines else ""
+
+
+def _clock(time: Any, is_old: bool) -> str:
+    """Return a UTC time of the wire as the reader's local one, an old one with its day."""
+    try:
+        moment = datetime.fromisoformat(time)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        moment = moment.astimezone()
+        is_today = not is_old or moment.date() == datetime.now().astimezone().date()
+        return moment.strftime("%I:%M %p" if is_today else "%Y-%m-%d %I:%M %p")
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "--:--"
+
+
+def _ended(text: str) -> str:
+    return f"{text}\n" if text else ""

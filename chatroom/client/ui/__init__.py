@@ -1,0 +1,1 @@
+"""What a person sees: prompt, plain terminal, pipe, colours."""

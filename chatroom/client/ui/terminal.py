@@ -1,0 +1,387 @@
+"""A person at a terminal: reads what is typed, asks the server's questions."""
+
+import contextlib
+import getpass
+import os
+import select
+import signal
+import sys
+import threading
+from types import FrameType
+
+from chatroom.client.connection import Said
+from chatroom.client.exit_codes import OK, End, Ended
+from chatroom.client.pending import Sent, asks_secrets, is_command
+from chatroom.client.render import text_of
+from chatroom.client.session import Prompt, State, Visit
+from chatroom.client.ui.bell import Bell
+from chatroom.client.ui.echo import Echo
+from chatroom.client.ui.fold import fold
+from chatroom.client.ui.screen import Screen
+from chatroom.errors import UserError
+from chatroom.text import clean_line
+
+_SAID_LATE_SECONDS = 5.0
+_ENDING = ("SIGTERM", "SIGHUP", "SIGQUIT")
+"""Signals at which a person's client says goodbye and puts the terminal back."""
+_OWN_COMMANDS = ("bell", "clear")
+_NOBODY = Prompt("", "", secret=False)
+"""Stands for who gets a line that nobody may get."""
+
+
+class Terminal:
+    """The front of a person. :meth:`run` belongs to the main thread, the rest is for both.
+
+    A secret that is typed goes to the question that was open when its first key was typed, or to
+    nobody: what was typed ahead of such a question, or behind a command that asks one, is thrown
+    away, and a line that was begun at one question is no answer to another one.
+    """
+
+    _own_help = "In this program: /bell off|mentions|all; Ctrl-D leaves.\n"
+
+    def __init__(self, screen: Screen, bell: str = "mentions") -> None:
+        self._screen = screen
+        self._echo = Echo()
+        self._bell = Bell(bell)
+        self._own = ""  # the name that the server knows this person by
+        self._ended_by = 0  # a signal
+        self._is_behind_question = False  # the cursor, as far as we know
+        self._is_secret_about = False  # what is typed now may be meant for a secret question
+        # Guards what follows, and the taking of a line from the terminal. Under it: the screen's.
+        self._typing = threading.Lock()
+        self._owner: Prompt | None = None  # the question that the line being typed belongs to
+        self._is_reading = False
+
+    def hush(self) -> None:
+        """Let what is typed from now on not be seen, until it is known what it is for."""
+        self._echo.hush()
+
+    def run(self, visit: Visit) -> int:
+        """Send what is typed until the visit ends; return the exit status. Never raises."""
+        self._watch_signals()
+        code = self._run(visit)
+        return 128 + self._ended_by if self._ended_by else code
+
+    def _run(self, visit: Visit) -> int:
+        try:
+            try:
+                self._talk(visit)
+            except KeyboardInterrupt:
+                self._leave(visit)
+        except Ended as ended:
+            return visit.conclude(ended.end)
+        except OSError:  # nobody reads standard output any more
+            if self._ended_by:  # the terminal has gone
+                visit.leave()
+            visit.finish(End(OK, is_quiet=True))
+        except KeyboardInterrupt:  # once more, while the goodbye was waited for
+            visit.leave(patiently=False)
+        return visit.conclude(visit.end or End(OK))
+
+    def _watch_signals(self) -> None:
+        for name in _ENDING:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._end_by_signal)
+        if hasattr(signal, "SIGCONT"):
+            signal.signal(signal.SIGCONT, self._go_on)
+
+    def _end_by_signal(self, number: int, frame: FrameType | None) -> None:
+        self._ended_by = number
+        raise KeyboardInterrupt
+
+    def _go_on(self, number: int, frame: FrameType | None) -> None:
+        """The shell had the terminal meanwhile, and has left it as shells do."""
+        self._echo.again()
+
+    # -- what a front does: see visit.Front ----------------------------------------------------
+
+    def show(self, said: Said, text: str, sent: Sent | None) -> None:
+        self._hear(said, sent)
+        if text and said.fields.get("commands") is not None:
+            text = f"{text.rstrip()}\n{self._own_help}"
+        if text:
+            export = said.word == "export"  # for programs
+            self._begin_row()
+            self._screen.write(text if export else fold(text, self._screen.columns))
+        if self._bell.rings(said, self._own):
+            self._screen.ring()
+
+    def _hear(self, said: Said, sent: Sent | None) -> None:
+        """Note what matters for what is typed."""
+        is_welcome = said.word == "notice" and said.fields.get("kind") == "welcome"
+        if is_welcome or (said.word == "control" and said.fields.get("do") == "rename"):
+            self._own = text_of(said.fields, "user")
+        if is_welcome or (sent is not None and sent.may_ask_secrets):
+            self._close_secrets()
+
+    def tell(self, sentence: str) -> None:
+        self._begin_row()
+        self._screen.tell(sentence)
+
+    def _begin_row(self) -> None:
+        """Do not write behind a question; what is typed behind it already is not known here."""
+        if self._is_behind_question:
+            self._is_behind_question = False
+            self._screen.write("\n")
+
+    def ask_late(self, prompt: Prompt) -> None:
+        with self._typing:
+            is_asked = True
+            if prompt.secret:
+                self._is_secret_about = True
+                is_asked = self._echo.off()
+                self._owner = prompt if is_asked else _NOBODY
+            elif self._owner is not None and self._owner.secret:
+                is_asked = False  # the secret that is typed belongs to its question, up to Enter
+            else:
+                self._owner = prompt
+        self._begin_row()
+        if is_asked:
+            self._ask(prompt)
+        else:
+            self._screen.write(f"{prompt.text} (Press Enter first.)\n")
+
+    def wake(self) -> bool:
+        return False
+
+    def lost(self, command: Sent) -> None:
+        if command.may_ask_secrets:
+            self._close_secrets()
+        word = command.text.split()[0]
+        if word.lower() != "/restart":
+            self.tell(f"The server has not said whether {word} was done.")
+
+    def conclude(self, end: End, waiting: list[Sent], last_kept: int) -> int:
+        self._echo.restore()
+        if end.is_quiet:
+            self._screen.be_quiet()
+            return end.code
+        if end.sentence:
+            self.tell(end.sentence)
+        if waiting:
+            self.tell(f"{_count(len(waiting), 'message')} may not have arrived.")
+        return end.code
+
+    # -- the main thread -----------------------------------------------------------------------
+
+    def _talk(self, visit: Visit) -> None:
+        is_going_on = True
+        while is_going_on:
+            try:
+                is_going_on = self._take_turn(visit)
+            except KeyboardInterrupt:
+                if self._ended_by or not visit.stop_waiting():
+                    raise
+                if self._is_secret_about:
+                    self._close_secrets()
+                self.tell("The answer is not waited for any more.")
+        self._leave(visit)
+
+    def _take_turn(self, visit: Visit) -> bool:
+        """Read a line and send it; False at the end of the input.
+
+        :raises KeyboardInterrupt: Ctrl-C; while an answer is waited for, it ends the waiting.
+        """
+        self._wait_turn(visit)
+        prompt = visit.prompt
+        if self._is_secret_about or (prompt is not None and prompt.secret):
+            self._close_secrets()
+        self._open(prompt)
+        if not visit.begin_reading(prompt):
+            return True
+        line = None
+        try:
+            line = self._read(visit, prompt)
+        finally:
+            self._is_reading = False
+            visit.end_reading()
+        if line is None:
+            return False
+        try:
+            self._send(visit, line)
+        except UserError as error:
+            if self._is_secret_about:
+                self._close_secrets()
+            self.tell(str(error))
+        return True
+
+    def _wait_turn(self, visit: Visit) -> None:
+        """Wait until a line can be read."""
+        self._is_reading = False
+        self._wait_unseen(visit)
+        if visit.wait_turn(_SAID_LATE_SECONDS):
+            return
+        if visit.was_in:
+            self.tell("The server has not answered yet. Ctrl-C ends the waiting.")
+        visit.wait_turn()
+
+    def _wait_unseen(self, visit: Visit) -> None:
+        """Do not let be seen what is typed ahead of a question for a password."""
+        if self._is_secret_about or not visit.was_in:
+            self._echo.hush()
+
+    def _close_secrets(self) -> None:
+        """Throw away what was typed so far, and is not being read. Any thread."""
+        with self._typing:
+            if self._is_reading:
+                return
+            self._is_secret_about = False
+            was_some = self._forget_typed()
+        if was_some:
+            self.tell("What was typed before this was thrown away; it was not sent.")
+
+    def _forget_typed(self) -> bool:
+        """Throw away what was typed ahead; False: there was nothing. Under ``_typing``."""
+        return self._echo.forget_typed()
+
+    def _leave(self, visit: Visit) -> None:
+        with contextlib.suppress(OSError):  # the terminal may have gone
+            self._screen.write("\n")  # the shell's prompt, or the goodbye, on a line of its own
+        visit.leave(patiently=not visit.is_plain)
+
+    def _open(self, prompt: Prompt | None) -> None:
+        """Make ready for a line: what is typed from now on belongs to this question, or to none."""
+        is_secret = prompt is not None and prompt.secret
+        with self._typing:
+            self._is_reading = True
+            self._owner = prompt
+            if is_secret:
+                self._is_secret_about = True
+                is_secret = self._echo.off()
+            else:
+                self._echo.on()
+        if prompt is not None and is_secret == prompt.secret:
+            self._ask(prompt)
+
+    def _ask(self, prompt: Prompt) -> None:
+        self._screen.write(f"{prompt.text} ")
+        self._is_behind_question = True
+
+    def _read(self, visit: Visit, prompt: Prompt | None) -> str | None:
+        """Return a line without its end; None at the end of the input."""
+        if prompt is not None and prompt.secret and not self._echo.is_off:
+            return _read_unseen(prompt)
+        try:
+            line = self._take_line()
+        except UnicodeDecodeError:
+            self.tell("That line is not UTF-8; it was not sent.")
+            self._owner = _NOBODY
+            return ""
+        except (EOFError, OSError):  # OSError: the terminal has gone
+            return None
+        except KeyboardInterrupt:
+            if not self._may_give_up(visit, prompt):
+                raise
+            line = "\n"  # an empty answer: the command that has asked gives up
+        self._is_behind_question = False
+        if self._echo.is_off:  # it stays so until it is known what comes next
+            self._screen.write("\n")  # that of Enter was not seen
+        # Without a line end it was cut off by Ctrl-D: not meant to be sent.
+        return line.rstrip("\r\n") if line.endswith("\n") else None
+
+    def _take_line(self) -> str:
+        """Wait for a line and take it, whole, before or after a question comes late."""
+        if os.name != "posix":
+            return sys.stdin.readline()
+        while True:
+            _wait_for_typing()
+            with self._typing:
+                if select.select([sys.stdin], [], [], 0)[0]:
+                    return sys.stdin.readline()
+
+    def _may_give_up(self, visit: Visit, prompt: Prompt | None) -> bool:
+        """Tell whether Ctrl-C gives up what asks, not the visit."""
+        if self._ended_by or prompt is None or not visit.was_in:
+            return False
+        return visit.prompt is not prompt or visit.state is State.TALKING
+
+    @staticmethod
+    def _cleaned(line: str) -> str:
+        # A space before a command is a slip: what is meant for one person must not go to all.
+        bare = line.lstrip()
+        return clean_line(bare if bare.startswith("/") else line)
+
+    def _is_own_command(self, line: str) -> bool:
+        """Do what is a command of this program, not of the server; False: it is none."""
+        word, _, value = line.strip().partition(" ")
+        if word.lower() == "/help" and value.strip().lower().removeprefix("/") in _OWN_COMMANDS:
+            self.tell(self._own_help.strip())
+        elif word.lower() == "/bell":
+            self.tell(self._bell.set(value))
+        elif word.lower() == "/clear":
+            self._clear()
+        else:
+            return False
+        return True
+
+    def _clear(self) -> None:
+        self.tell("This kind of terminal is not cleared from here.")
+
+    def _send(self, visit: Visit, line: str) -> None:
+        with self._typing:
+            owner, self._owner = self._owner, None
+        if owner is not None:
+            if owner is _NOBODY or not visit.answer(owner, line):
+                self.tell("That is not asked any more." if owner.ask else "That was not sent.")
+            return
+        if visit.is_plain:
+            visit.line(line)
+            return
+        line = self._cleaned(line)
+        if not line.strip() or self._is_own_command(line):
+            return
+        if is_command(line):
+            if asks_secrets(line):
+                self._is_secret_about = True
+                self._wait_unseen(visit)
+            visit.command(line)
+        elif not visit.post(line[1:] if line.startswith("//") else line):
+            self.tell("There is no connection just now; this is sent when it is back.")
+
+
+def _read_unseen(prompt: Prompt) -> str | None:
+    """Read a secret where we cannot make the terminal silent ourselves."""
+    try:
+        return getpass.getpass(f"{prompt.text} ")
+    except (EOFError, OSError):
+        return None
+
+
+def _wait_for_typing() -> None:
+    """Wait for a line in a way that Ctrl-C always ends.
+
+    A signal that comes just before a blocking read leaves its mark, and the read blocks all the
+    same: so the wait is for the byte, too, that the signal writes (``signal.set_wakeup_fd``).
+    """
+    if os.name != "posix":
+        return
+    woken, waking = os.pipe()
+    os.set_blocking(waking, False)
+    before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    try:
+        select.select([sys.stdin, woken], [], [])
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(woken)
+        os.close(waking)
+
+
+class LinearTerminal(Terminal):
+    """For screen readers: who speaks comes first, nothing is drawn twice, nothing decorated."""
+
+    def show(self, said: Said, text: str, sent: Sent | None) -> None:
+        if said.word == "message" and " | " in text:
+            clock, _, line = text.rstrip("\n").partition(" | ")
+            tag, bar, rest = line.partition(" | ")
+            line = f"{rest} ({tag})" if bar and tag.startswith("#") else line
+            sender = text_of(said.fields, "from")
+            private = f"private from {sender}: "
+            if said.fields.get("kind") == "private" and line.startswith(private):
+                line = f"{sender} (private): {line[len(private) :]}"
+            text = f"{line} ({clock})\n"
+        super().show(said, text, sent)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,198 @@
+"""Keeping where people are and how far they have read."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from chatroom.errors import Damaged, StoreError
+from chatroom.rooms.person import Person
+from chatroom.rooms.timers import Clock
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import Places
+
+_log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 60.0
+"""Time after which the places of those who are here are saved again."""
+_SOON = 1.0
+_AGAIN = 5.0
+
+Follow = Callable[[Person, set[str], set[str]], Callable[[], None]]
+
+
+class PlaceKeeper:
+    """Saves places, many in one go. Any thread may call the methods.
+
+    :param engine: keeps them.
+    :param clock: runs what is saved later.
+    :param lock: the directory's lock; it guards everything below. Methods that begin with
+        ``locked_`` are called under it, all others without it.
+    :param people: the directory's table of who is here.
+    """
+
+    def __init__(
+        self, engine: Engine, clock: Clock, lock: threading.Lock, people: dict[str, Person]
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._lock = lock
+        self._people = people
+        self._unsaved: dict[str, Places] = {}
+        # Of those who are here or not saved yet: what this node knows to be kept of them, of the
+        # rooms in which they are here. Other nodes may have saved something else since.
+        self._known: dict[str, Places] = {}
+        self.locked_follow: Follow | None = None
+        """Is told, under the lock, of rooms that somebody who is here has joined or left at
+        another node; returns what is to be called without it."""
+        self._is_due = False
+        self._is_failing = False
+        # Held while places are saved, outermost of all locks: who comes meanwhile waits, and then
+        # often finds that the one before has saved for all who waited.
+        self._saving = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to save now and then."""
+        self._clock.after(SAVE_SECONDS, self._save_now_and_then)
+
+    def load(self, account_id: str) -> Places | None:
+        """Return somebody's places; ``None`` before the first visit."""
+        if account_id in self._unsaved:
+            self.save()  # with what others have changed meanwhile
+        with self._lock:
+            places = self._unsaved.get(account_id)
+        if places is None:
+            try:
+                places = self._engine.load_places(account_id)
+            except Damaged as error:
+                _log.error("places damaged account=%s reason=%s", account_id, error)
+        return places
+
+    def locked_begin(self, account_id: str, places: Places) -> None:
+        """Somebody comes in, and this is what is kept of the rooms that exist here."""
+        assert self._lock.locked()
+        if account_id not in self._unsaved:
+            self._known[account_id] = places
+
+    def locked_keep(self, person: Person) -> None:
+        """Let a person's places be saved within a second or so."""
+        assert self._lock.locked()
+        account_id = person.account.id
+        if person.is_deleted:
+            self._unsaved.pop(account_id, None)
+            return
+        self._unsaved[account_id] = person.places()
+        if not self._is_due:
+            self._is_due = True
+            self._clock.after(_SOON, self.save)
+
+    def locked_forget(self, account_id: str) -> None:
+        """Somebody is not here any more: do not remember what is kept."""
+        assert self._lock.locked()
+        if account_id not in self._unsaved:
+            self._known.pop(account_id, None)
+
+    def keep(self, person: Person) -> None:
+        """Save a person's places now: durable when this returns, unless the store fails."""
+        with self._lock:
+            self.locked_keep(person)
+        self.save()
+
+    def take_out(self, account_id: str, log: str) -> bool:
+        """Let somebody who is not in a room here be in it no more; False: was not in it.
+
+        :raises StoreError: it could not be written.
+        """
+        self.save()  # what is kept may be about to change
+        kept = self._engine.load_places(account_id)
+        if kept is None or log not in kept.cursors:
+            return False
+        cursors = {name: place for name, place in kept.cursors.items() if name != log}
+        self._engine.save_places({account_id: replace(kept, cursors=cursors)}, {account_id: kept})
+        self.look_soon(account_id)  # came in meanwhile, perhaps
+        return True
+
+    def look_soon(self, account_id: str) -> None:
+        """Others have changed in which rooms somebody is: follow, if that person is here."""
+        if account_id in self._people:
+            self._clock.after(0.0, partial(self._look, account_id))
+
+    def _look(self, account_id: str) -> None:
+        person = self._people.get(account_id)
+        if person is not None:
+            self.keep(person)
+
+    def save(self) -> None:
+        """Save what is to be saved, in one go; what fails is tried again later."""
+        with self._saving:
+            self._save()
+
+    def _save(self) -> None:
+        with self._lock:
+            self._is_due = False
+            unsaved = dict(self._unsaved)
+            known = {one: self._known[one] for one in unsaved if one in self._known}
+        if not unsaved:
+            return
+        try:
+            saved = self._engine.save_places(unsaved, known)
+        except StoreError as error:
+            if not self._is_failing:
+                self._is_failing = True
+                _log.error("places not saved, tried again later reason=%s", error)
+            with self._lock:
+                if not self._is_due:
+                    self._is_due = True
+                    self._clock.after(_AGAIN, self.save)
+            return
+        self._is_failing = False
+        with self._lock:
+            after = [self._locked_saved(one, unsaved[one], saved[one]) for one in unsaved]
+        for call in filter(None, after):
+            call()
+
+    def _locked_saved(
+        self, account_id: str, mine: Places, saved: Places
+    ) -> Callable[[], None] | None:
+        """Note what is kept now of somebody, and follow what others have changed."""
+        if self._unsaved.get(account_id) is mine:
+            del self._unsaved[account_id]
+        person = self._people.get(account_id)
+        if person is None:
+            if account_id not in self._unsaved:
+                self._known.pop(account_id, None)
+            return None
+        joined = saved.cursors.keys() - mine.cursors.keys()
+        left = mine.cursors.keys() - saved.cursors.keys()
+        # A room that others have joined counts as known when this node is in it, too.
+        here = {log: saved.cursors[log] for log in saved.cursors if log not in joined}
+        self._known[account_id] = replace(saved, cursors=here)
+        if not (joined or left) or self.locked_follow is None:
+            return None
+        call = self.locked_follow(person, joined, left)
+        here |= {room.log: saved.cursors[room.log] for room in person.rooms if room.log in joined}
+        return call
+
+    def save_all(self) -> None:
+        """Save the places of everybody who is here, too, where they have changed."""
+        with self._lock:
+            members = [member for person in self._people.values() for member in person.members]
+        for member in members:
+            if not member.face.answers_pings:  # the others are looked at when they say something
+                member.look_at_taken()
+        with self._lock:
+            for account_id, person in self._people.items():
+                places = person.places()
+                saved = self._known.get(account_id)
+                if not person.is_deleted and (
+                    saved is None or replace(places, seen=saved.seen) != saved
+                ):
+                    self._unsaved[account_id] = places
+        self.save()
+
+    def _save_now_and_then(self) -> None:
+        try:
+            self.save_all()
+        finally:
+            self._clock.after(SAVE_SECONDS, self._save_now_and_then)

@@ -1,0 +1,1 @@
+"""The vault and everything about keys and the data directory."""

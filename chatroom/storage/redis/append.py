@@ -1,0 +1,238 @@
+"""Posts into the store: one batch, one answer for each post."""
+
+import logging
+import random
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from chatroom.errors import Code, Refusal, StoreError, Unconfirmed
+from chatroom.storage.keys.vault import Vault
+from chatroom.storage.records import Post, counted
+from chatroom.storage.redis import entries, scripts
+from chatroom.storage.redis.client import Store, post_script
+from chatroom.storage.redis.cluster import Command
+from chatroom.storage.redis.logs import Logs
+from chatroom.storage.redis.subscriber import pauses
+from chatroom.storage.refusals import FORGOTTEN, barred, barring
+
+BATCH = 256
+"""Posts that go to the store together."""
+AWAY = Refusal(
+    Code.NOT_KEPT, "The store does not answer, so that was not accepted. Try again in a moment."
+)
+UNKNOWN = Refusal(
+    Code.UNCONFIRMED,
+    "The store did not confirm that, so it was not accepted; should it appear all the same, "
+    "do not send it again.",
+)
+REFUSED = Refusal(
+    Code.NOT_KEPT, "That cannot be kept just now, so it was not accepted. Try again later."
+)
+CHANGED = Refusal(Code.NOT_KEPT, "The room's history has changed; send that again.")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Result:
+    """What has become of a batch."""
+
+    kept: list[Post] = field(default_factory=list)
+    repeated: list[Post] = field(default_factory=list)
+    refused: dict[Refusal, list[Post]] = field(default_factory=dict)
+    """By why."""
+    fallen: list[Post] = field(default_factory=list)
+    """Not tried: their log is not what this node has shown of it."""
+
+    def refuse(self, post: Post, refusal: Refusal) -> None:
+        post.fate = refusal
+        self.refused.setdefault(refusal, []).append(post)
+
+
+class Appending:
+    """Appends batches; the engine's thread only.
+
+    :param node: name of this node's run, told by the doorbell.
+    """
+
+    def __init__(self, store: Store, vault: Vault, logs: Logs, node: str) -> None:
+        self._store = store
+        self._vault = vault
+        self._logs = logs
+        self._node = node
+        self._backoff = pauses()
+        self._failures = 0
+        self._is_refused = False
+        self._is_lacking = False
+        self._again = 0.0
+
+    @property
+    def is_away(self) -> bool:
+        """True while the store has not answered at the last attempt."""
+        return self._failures > 0
+
+    def may_try(self) -> bool:
+        """Tell whether the pause after the last failure is over."""
+        return time.monotonic() >= self._again
+
+    def failed(self, error: StoreError) -> None:
+        """Note that the store does not answer: the next attempt comes after a pause."""
+        if not self._failures:
+            _log.error("store away reason=%s; nothing is accepted until it answers again", error)
+        self._failures += 1
+        self._again = time.monotonic() + self._backoff.compute(min(self._failures, 10))
+
+    def answered(self) -> None:
+        """Note that the store answers."""
+        if self._failures:
+            self._failures = 0
+            self._again = 0.0
+            _log.warning("store answers again")
+
+    def append(self, posts: list[Post]) -> Result:
+        """Append at most ``BATCH`` posts of kept kinds."""
+        result = Result()
+        if self._failures and not self.may_try():
+            for post in posts:
+                result.refuse(post, AWAY)
+            return result
+        groups: dict[str, list[Post]] = {}
+        for post in posts:
+            groups.setdefault(post.log, []).append(post)
+        commands = [self._command(name, group) for name, group in groups.items()]
+        try:
+            answers, missing = self._store.confirmed(commands)
+        except StoreError as error:
+            answers, missing = [error] * len(commands), [None] * len(commands)
+        broken = [answer for answer in answers if isinstance(answer, StoreError)]
+        if broken:
+            self.failed(broken[0])
+        else:
+            self.answered()
+        for group, answer, lack in zip(groups.values(), answers, missing, strict=True):
+            if isinstance(answer, StoreError):
+                refusal = UNKNOWN if isinstance(answer, Unconfirmed) else AWAY
+                for post in group:
+                    result.refuse(post, refusal)
+            else:
+                self._sort(result, group, answer, lack)
+        return result
+
+    def _command(self, name: str, posts: list[Post]) -> Command:
+        keys = self._logs.keys(name)
+        followed = self._logs.followed(name)
+        epoch, shown = (followed.epoch, followed.delivered) if followed is not None else ("", 0)
+        arguments: list[str | bytes | int] = [
+            *(keys.key, self._store.replicas, self._node),
+            *(secrets.token_hex(4), epoch, shown, self._store.life),
+        ]
+        known: dict[tuple[str, str], tuple[str, str]] = {}
+        for post in posts:
+            session, number, account = "", 0, ""
+            if found := counted(post.cid):
+                key, number = (post.sender_id, found[0]), found[1]
+                if key not in known:
+                    known[key] = self._session(*key)
+                session, account = known[key]
+            sealed = entries.seal(self._vault, post, post.cid)
+            # Its copy is kept: then this one is, too, whatever its sender did since.
+            kinds = "" if post.copy is not None else _kinds(post)
+            arguments += [post.sender_id, kinds, session, number, account, post.cid, sealed]
+        places = (keys.head, keys.stream, keys.numbers)
+        of_all = (entries.barred, entries.logs_of, entries.bell)
+        return post_script(
+            scripts.POST, [*places, *(one(keys.bucket) for one in of_all)], arguments
+        )
+
+    def _session(self, sender_id: str, session: str) -> tuple[str, str]:
+        """Return the names under which a session and its account stand in the store."""
+        index = self._vault.index(f"session {sender_id} {session}")
+        return index[:16].hex(), self._vault.index(f"sessions of {sender_id}")[:16].hex()
+
+    def _sort(
+        self, result: Result, posts: list[Post], answer: object, lack: Unconfirmed | None
+    ) -> None:
+        if not isinstance(answer, list):
+            if not self._is_refused:
+                self._is_refused = True
+                _log.error("store write failed reason=%s; nothing is kept until it writes", answer)
+            for post in posts:
+                result.refuse(post, REFUSED)
+            return
+        if not answer:
+            result.fallen += posts
+            return
+        self._note(lack)
+        epoch = answer[0].decode()
+        for post, one in zip(posts, answer[1:], strict=True):
+            if one[0] == -1:
+                result.refuse(post, post.refusal or barred(one[1].decode()))
+            elif one[0] == -2:
+                result.refuse(post, FORGOTTEN)
+            elif lack is not None:
+                result.refuse(post, UNKNOWN)
+            elif one[0] == 0:
+                result.repeated.append(post)
+            else:
+                post.seq, post.time, post.epoch = one[0], one[1] / 1000, epoch
+                result.kept.append(post)
+
+    def _note(self, lack: Unconfirmed | None) -> None:
+        """Log the first of many alike."""
+        if self._is_refused:
+            self._is_refused = False
+            _log.warning("store writes again")
+        if (lack is not None) != self._is_lacking:
+            self._is_lacking = lack is not None
+            if lack is not None:
+                _log.error("not confirmed reason=%s", lack)
+            else:
+                _log.warning("replicas confirm again")
+
+    def acknowledge(self, places: dict[str, int]) -> None:
+        """Tell all nodes up to which place enough replicas have logs (by name).
+
+        Without replicas to wait for, the store's script has told them already.
+        """
+        if not self._store.replicas or not places:
+            return
+        commands = []
+        for name, seq in places.items():
+            keys = self._logs.keys(name)
+            commands.append(
+                post_script(
+                    scripts.ACKNOWLEDGE,
+                    (keys.head, entries.bell(keys.bucket)),
+                    (keys.key, self._node, seq),
+                )
+            )
+        try:
+            self._store.batch(commands)
+        except StoreError as error:
+            _log.warning("acknowledgement late reason=%s", error)  # the next look makes up for it
+
+    def pass_on(self, posts: list[Post]) -> None:
+        """Let other nodes have comings and goings; who misses one asks who is there."""
+        if self._failures:
+            return
+        commands: list[Command] = []
+        for post in posts:
+            keys = self._logs.keys(post.log)
+            sealed = entries.seal(self._vault, post, "")
+            data = f"{self._node} {keys.key} {post.sender_id} ".encode() + sealed
+            commands.append(("PUBLISH", entries.bell(keys.bucket), data))
+        try:
+            self._store.batch(commands)
+        except StoreError as error:
+            self.failed(error)
+
+
+def _kinds(post: Post) -> str:
+    """Return for the script what refuses a post."""
+    return scripts.ALWAYS if post.refusal is not None else ",".join(barring(post))
+
+
+def jitter(seconds: float) -> float:
+    """Return about so many seconds, so that nodes do not all look at once."""
+    return seconds * random.uniform(0.8, 1.0)

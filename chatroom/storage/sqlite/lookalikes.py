@@ -1,0 +1,67 @@
+"""Which names look alike, as rows: no new name may look like one that is here.
+
+A skeleton is kept as a keyed hash, as the names are. New ones have the rank 0, and (skeleton, rank)
+is unique: of two that come at the same moment one wins. Names that were here before this rule
+may look alike, and stay: the later ones have other ranks.
+"""
+
+import sqlite3
+
+from chatroom.errors import Lookalike
+from chatroom.names import skeletons
+from chatroom.storage.keys.vault import Vault
+
+PEOPLE, ROOMS = "look", "room look"
+"""People and rooms are compared among themselves only."""
+
+
+def claim(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str = "") -> None:
+    """Keep how a new name looks, inside the caller's transaction.
+
+    :param owner: account id, by which :func:`forget` finds it again.
+    :raises Lookalike: a name that is here looks like it.
+    """
+    for key in keys(vault, kind, name):
+        if _others(db, key):
+            raise Lookalike(name)
+        db.execute("INSERT INTO skeletons (skeleton, rank, owner) VALUES (?,0,?)", (key, owner))
+
+
+def check(db: sqlite3.Connection, vault: Vault, kind: str, name: str) -> None:
+    """Look whether a new name looks like one that is here. :raises Lookalike: it does."""
+    if any(_others(db, key) for key in keys(vault, kind, name)):
+        raise Lookalike(name)
+
+
+def admit(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str = "") -> None:
+    """Keep how an old name looks, also when another one looks like it."""
+    for key in keys(vault, kind, name):
+        db.execute(
+            "INSERT INTO skeletons (skeleton, rank, owner) VALUES (?,?,?)",
+            (key, _others(db, key), owner),
+        )
+
+
+def forget(db: sqlite3.Connection, account_id: str) -> None:
+    """Let others have names that look like the one of an account that goes."""
+    db.execute("DELETE FROM skeletons WHERE owner=?", (account_id,))
+
+
+def release(db: sqlite3.Connection, vault: Vault, kind: str, name: str) -> None:
+    """Let others have names that look like the one of a room that goes."""
+    for key in keys(vault, kind, name):
+        last = "rank=(SELECT max(rank) FROM skeletons WHERE skeleton=?1)"
+        db.execute(f"DELETE FROM skeletons WHERE skeleton=?1 AND owner='' AND {last}", (key,))
+
+
+def _others(db: sqlite3.Connection, key: bytes) -> int:
+    """Return a rank that is free behind those that are there; 0: there is none."""
+    (rank,) = db.execute(
+        "SELECT coalesce(max(rank) + 1, 0) FROM skeletons WHERE skeleton=?", (key,)
+    ).fetchone()
+    return int(rank)
+
+
+def keys(vault: Vault, kind: str, name: str) -> list[bytes]:
+    """Return the keyed hashes of how a name looks."""
+    return [vault.index(f"{kind} {skeleton}") for skeleton in skeletons(name)]

@@ -1,0 +1,92 @@
+"""Opening a data directory: the vault, the store, and whether the two belong together."""
+
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+from chatroom.errors import Damaged, StoreError
+from chatroom.names import SKELETON_SOURCE
+from chatroom.storage.keys import data_dir as lock
+from chatroom.storage.keys.vault import KEYRING_FILE, Vault, open_vault
+from chatroom.storage.sqlite import accounts, rooms, schema
+from chatroom.storage.sqlite import lookalikes as skeletons
+
+_log = logging.getLogger(__name__)
+
+STORE_FILE = "chatroom.db"
+_SEAL_PLACE = "meta seal"
+
+
+def has_room(data_dir: Path) -> bool:
+    """Tell whether a room was made in a data directory; nothing is made or opened by this.
+
+    :raises StoreError: nobody can tell.
+    """
+    for file in (STORE_FILE, KEYRING_FILE):
+        try:
+            os.lstat(data_dir / file)
+            return True
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"The data directory {data_dir} cannot be used: {error.strerror}."
+            ) from None
+    return False
+
+
+def open_store(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.Connection]:
+    """Open vault and store together, one process at a time, so that both are made only once."""
+    with lock.gate(data_dir):
+        try:
+            return _open(data_dir, file, durability)
+        except sqlite3.Error as error:
+            raise schema.unusable(file, error) from None
+
+
+def _open(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.Connection]:
+    is_new = not file.exists() or file.stat().st_size == 0
+    if is_new and (data_dir / KEYRING_FILE).exists():
+        raise StoreError(
+            f"The store {file} is missing or empty, but its keyring is there: put it back from "
+            "a backup, or move the whole data directory away to start anew."
+        )
+    file.touch(mode=0o600)
+    db = schema.connect(file, durability)
+    schema.prepare(db, file)
+    seal = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
+    vault = open_vault(data_dir, store_exists=seal is not None)
+    if seal is None:
+        sealed = vault.seal(b"ok", _SEAL_PLACE)
+        db.execute("INSERT INTO meta (key, value) VALUES ('seal', ?)", (sealed,))
+    else:
+        _check_keyring(vault, seal[0], file)
+    _bring_skeletons(db, vault)
+    return vault, db
+
+
+def _check_keyring(vault: Vault, seal: bytes, file: Path) -> None:
+    """Refuse a keyring that opens, but is not the one that sealed this store."""
+    try:
+        vault.unseal(seal, _SEAL_PLACE)
+    except Damaged:
+        raise StoreError(
+            f"The keyring does not belong to the store {file}: put both back from the same backup."
+        ) from None
+
+
+def _bring_skeletons(db: sqlite3.Connection, vault: Vault) -> None:
+    """Make the skeletons of all names anew, unless they are of today's making already."""
+    source = SKELETON_SOURCE.encode()
+    if db.execute("SELECT value FROM meta WHERE key='skeletons'").fetchone() == (source,):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("DELETE FROM skeletons")
+    for account in accounts.load_all(db, vault):
+        skeletons.admit(db, vault, skeletons.PEOPLE, account.name, account.id)
+    for room in rooms.load_all(db, vault):
+        skeletons.admit(db, vault, skeletons.ROOMS, room.name)
+    db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('skeletons', ?)", (source,))
+    db.execute("COMMIT")
+    _log.info("skeletons made by=%s", SKELETON_SOURCE)
