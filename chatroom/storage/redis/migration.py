@@ -164,7 +164,7 @@ class _Move:
         for sanction in self._source.sanctions():
             if sanction.number not in numbers:
                 self._numbered("sanction", sanction.number)
-                self._commit(orders.save_sanction, sanction)
+                self._commit(orders.save_sanction, sanction, False)
         written = len(orders.load_audit(self._store, self._vault, _ALL, None))
         for entry in self._source.audit(_ALL)[written:]:
             self._commit(orders.write_audit, entry)
