@@ -19,7 +19,7 @@ from pathlib import Path
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import TEXT, Post
 from chatroom.storage.redis.engine import RedisEngine
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.redis_server import RedisServer
 
 _TEXT = "x" * 100

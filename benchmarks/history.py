@@ -21,10 +21,9 @@ from pathlib import Path
 
 from benchmarks.login import started
 from chatroom.storage.records import TEXT, Post, RoomRecord, Wanted
-from chatroom.storage.sqlite import segments
-from chatroom.storage.sqlite.engine import SqliteEngine
-from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.sqlite import SqliteEngine, segments
 from chatroom.storage.sqlite.opening import STORE_FILE
+from chatroom.storage.upkeep import Keep
 
 ROOM = "big"
 RARE = "xylophone"

@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.servers import PROGRAM, clean_environment, free_port, stop
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import Passwords
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 
 _CHEAP_N = 2
 _USUAL_N = 32768

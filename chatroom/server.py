@@ -49,9 +49,9 @@ from chatroom.session.controls import Controls
 from chatroom.session.visit import serve
 from chatroom.storage.engine import Engine
 from chatroom.storage.keys import data_dir as lock
-from chatroom.storage.sqlite.engine import SqliteEngine
-from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.sqlite.opening import has_room
+from chatroom.storage.upkeep import Keep
 from chatroom.text import escape
 
 _log = logging.getLogger(__name__)

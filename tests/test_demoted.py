@@ -11,7 +11,7 @@ from chatroom.accounts.passwords import Passwords
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.errors import Demoted
 from chatroom.storage.records import BAN, NORMAL, SUPERUSER, Account, Actor
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.conftest import StartServer
 from tests.engine.conftest import account
 from tests.harness import PASSWORD

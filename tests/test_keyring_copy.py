@@ -10,7 +10,7 @@ import pexpect
 import pytest
 
 from chatroom.storage.keys.vault import open_vault
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.engine.conftest import account
 from tests.harness import PATIENCE, PROGRAM, QUICK, ServerProcess
 

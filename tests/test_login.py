@@ -11,7 +11,7 @@ from Crypto.Protocol.KDF import scrypt
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import Passwords
 from chatroom.storage.records import NORMAL, Account
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
 

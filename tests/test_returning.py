@@ -14,7 +14,7 @@ from chatroom.rooms.directory import Directory
 from chatroom.rooms.room import LOBBY, Member, mailbox_of
 from chatroom.session.faces import EVENTS
 from chatroom.storage.records import NORMAL, TEXT, Account, Post
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
 
 

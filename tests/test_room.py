@@ -8,7 +8,7 @@ import pytest
 from chatroom.rooms.room import Member, Room
 from chatroom.session.faces import PLAIN
 from chatroom.storage.records import JOIN, TEXT, Post, RoomRecord
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
 
 

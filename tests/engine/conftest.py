@@ -13,7 +13,7 @@ import simplecrypt
 from chatroom.errors import Refusal
 from chatroom.storage.records import NORMAL, TEXT, Account, Control, Post
 from chatroom.storage.redis.engine import RedisEngine
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
 from tests.redis_server import VALKEY, RedisCluster, RedisServer
 

@@ -32,7 +32,7 @@ from chatroom.storage.records import (
     Control,
     Sanction,
 )
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.engine.conftest import OLD_NUMBERS, Running, account, post
 from tests.harness import PATIENCE
 

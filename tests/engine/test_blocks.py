@@ -11,7 +11,7 @@ import redis
 from chatroom.storage.records import Post, Wanted
 from chatroom.storage.redis.blocks import SIZE
 from chatroom.storage.redis.engine import RedisEngine
-from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.upkeep import Keep
 from tests.engine.conftest import Running, post
 from tests.engine.test_nodes import wait_until
 from tests.redis_server import RedisServer

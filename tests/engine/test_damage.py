@@ -15,8 +15,7 @@ import pytest
 from chatroom.errors import Damaged, StoreError, VaultError
 from chatroom.storage.keys.vault import open_vault
 from chatroom.storage.records import KICK, Audit, Places, RoomRecord, Sanction, Ticket
-from chatroom.storage.sqlite import schema
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine, schema
 from tests.engine.conftest import Running, account, post
 
 pytestmark = pytest.mark.sqlite

@@ -11,7 +11,7 @@ import pytest
 from chatroom.storage.epochs import EPOCHS, Epochs, read_epochs
 from chatroom.storage.records import REMOVED
 from chatroom.storage.redis.engine import RedisEngine
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.engine.conftest import Running, post
 from tests.redis_server import RedisServer
 

@@ -32,7 +32,7 @@ from chatroom.storage.records import (
     Ticket,
 )
 from chatroom.storage.redis.engine import RedisEngine
-from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.upkeep import Keep
 from tests.engine.conftest import Running, account, post
 from tests.harness import PATIENCE
 from tests.redis_server import RedisServer

@@ -23,7 +23,7 @@ from chatroom.storage.records import (
     Ticket,
 )
 from chatroom.storage.refusals import NO_ACCOUNT
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.sqlite.rooms import merged
 from tests.engine.conftest import Running, account, post
 from tests.harness import PATIENCE

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from chatroom.storage.records import Post, Ticket, Wanted
+from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.sqlite.compaction import (
     FULL_POSTS,
     MIDDLE_LEAST,
@@ -20,9 +21,8 @@ from chatroom.storage.sqlite.compaction import (
     Piece,
     plan,
 )
-from chatroom.storage.sqlite.engine import SqliteEngine
-from chatroom.storage.sqlite.maintenance import Keep
 from chatroom.storage.sqlite.opening import STORE_FILE
+from chatroom.storage.upkeep import Keep
 from tests.engine.conftest import Running, post
 from tests.harness import PATIENCE
 

@@ -10,8 +10,8 @@ import pytest
 from chatroom.storage import belief
 from chatroom.storage.belief import BELIEVED_SECONDS, Belief
 from chatroom.storage.records import BAN, MUTE, Invite, Sanction, Ticket, Wanted
-from chatroom.storage.sqlite.engine import SqliteEngine
-from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.sqlite import SqliteEngine
+from chatroom.storage.upkeep import Keep
 from tests.engine.conftest import Running, account, post
 
 DAY = 86_400.0

@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 
 from chatroom.storage.records import Post
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.faults.conftest import StartOnDisk
 from tests.faults.crowd import Crowd
 from tests.faults.disk import ServerOnDisk

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.faults.conftest import StartOnDisk
 from tests.faults.disk import EIO, ENOSPC, SYNC, TRUNCATE, WRITE, ServerOnDisk
 from tests.harness import PASSWORD

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatroom.errors import ChatroomError, VaultError
-from chatroom.storage.sqlite.engine import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine
 from tests.engine.conftest import account, post
 from tests.faults.disk import ANY, KILL, Disk
 from tests.harness import PASSWORD, PATIENCE, PROGRAM, QUICK, ServerProcess

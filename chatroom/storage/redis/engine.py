@@ -38,7 +38,7 @@ from chatroom.storage.redis.transaction import Transaction, Transactions
 from chatroom.storage.redis.writer import Writer
 from chatroom.storage.sqlite import departed as departed_rows
 from chatroom.storage.sqlite import rooms as room_rows
-from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.upkeep import Keep
 
 WARNING = (
     "engine-replicas is 0: what is confirmed is on the primary only, and is lost if that one is "

@@ -12,7 +12,7 @@ from chatroom.storage.redis import post_bans as bars
 from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.client import BUCKETS, Store
 from chatroom.storage.redis.entries import Keys
-from chatroom.storage.sqlite.maintenance import Keep
+from chatroom.storage.upkeep import Keep
 
 WAKE_SECONDS = 600.0
 NUMBER_DAYS = 30

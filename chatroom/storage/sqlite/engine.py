@@ -34,10 +34,11 @@ from chatroom.storage.sqlite import control_events as controls
 from chatroom.storage.sqlite import departed, invites, rooms, sanctions, schema
 from chatroom.storage.sqlite.history import History
 from chatroom.storage.sqlite.logs import Logs
-from chatroom.storage.sqlite.maintenance import Keep, Upkeep
+from chatroom.storage.sqlite.maintenance import Upkeep
 from chatroom.storage.sqlite.opening import STORE_FILE, open_store
 from chatroom.storage.sqlite.rooms import PlacesRow
 from chatroom.storage.sqlite.writer import Writer
+from chatroom.storage.upkeep import Keep
 
 _T = TypeVar("_T")
 

@@ -4,7 +4,6 @@ import logging
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from chatroom.errors import StoreError
@@ -15,6 +14,7 @@ from chatroom.storage.sqlite.history import Writing
 from chatroom.storage.sqlite.logs import Logs
 from chatroom.storage.sqlite.retention import Retention
 from chatroom.storage.sqlite.wal import WriteAhead
+from chatroom.storage.upkeep import Keep
 
 WAKE_SECONDS = 30.0
 """Pause between two looks at what could be joined or has to go."""
@@ -27,16 +27,6 @@ _MUCH = 250
 """Segments that were written since the write-ahead log was last moved: it grows fast."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """How much is kept."""
-
-    days: int = 365
-    """Messages older than this are deleted; 0 keeps them for ever."""
-    megabytes: int = 1024
-    """The oldest messages are deleted while the store is larger (2^20 bytes); 0 is no limit."""
 
 
 class Upkeep:
