@@ -146,7 +146,7 @@ begins another line, Ctrl-D leaves.
 
     # -- the main thread -----------------------------------------------------------------------
 
-    def _wait_unseen(self, visit: Visit) -> None:
+    def _wait_unseen(self) -> None:
         """What is typed between two prompts is never seen; see :meth:`run`."""
 
     def _open(self, prompt: Prompt | None) -> None:

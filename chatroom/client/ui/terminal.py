@@ -47,6 +47,7 @@ class Terminal:
         self._ended_by = 0  # a signal
         self._is_behind_question = False  # the cursor, as far as we know
         self._is_secret_about = False  # what is typed now may be meant for a secret question
+        self._is_in = False  # a login has succeeded
         # Guards what follows, and the taking of a line from the terminal. Under it: the screen's.
         self._typing = threading.Lock()
         self._owner: Prompt | None = None  # the question that the line being typed belongs to
@@ -114,6 +115,7 @@ class Terminal:
             self._own = text_of(said.fields, "user")
         if is_welcome or (sent is not None and sent.may_ask_secrets):
             self._close_secrets()
+            self._show_typing(is_welcome)
 
     def tell(self, sentence: str) -> None:
         self._begin_row()
@@ -209,17 +211,25 @@ class Terminal:
     def _wait_turn(self, visit: Visit) -> None:
         """Wait until a line can be read."""
         self._is_reading = False
-        self._wait_unseen(visit)
+        self._wait_unseen()
         if visit.wait_turn(_SAID_LATE_SECONDS):
             return
         if visit.was_in:
             self.tell("The server has not answered yet. Ctrl-C ends the waiting.")
         visit.wait_turn()
 
-    def _wait_unseen(self, visit: Visit) -> None:
+    def _wait_unseen(self) -> None:
         """Do not let be seen what is typed ahead of a question for a password."""
-        if self._is_secret_about or not visit.was_in:
-            self._echo.hush()
+        with self._typing:
+            if self._is_secret_about or not self._is_in:
+                self._echo.hush()
+
+    def _show_typing(self, is_welcome: bool) -> None:
+        """Let what is typed be seen again, before it is shown that the secrets are over."""
+        with self._typing:
+            self._is_in = self._is_in or is_welcome
+            if self._is_in and not self._is_secret_about and not self._is_reading:
+                self._echo.on()
 
     def _close_secrets(self) -> None:
         """Throw away what was typed so far, and is not being read. Any thread."""
@@ -334,7 +344,7 @@ class Terminal:
         if is_command(line):
             if asks_secrets(line):
                 self._is_secret_about = True
-                self._wait_unseen(visit)
+                self._wait_unseen()
             visit.command(line)
         elif not visit.post(line[1:] if line.startswith("//") else line):
             self.tell("There is no connection just now; this is sent when it is back.")
