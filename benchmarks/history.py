@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.login import started
-from chatroom.storage.records import TEXT, Post, RoomRecord, Wanted
+from chatroom.storage.records import TEXT, Post, RoomRecord, SearchQuery
 from chatroom.storage.sqlite import SqliteEngine, segments
 from chatroom.storage.sqlite.opening import STORE_FILE
 from chatroom.storage.upkeep import Keep
@@ -118,13 +118,13 @@ def reading(engine: SqliteEngine, number: int, kind: str) -> None:
     common = words(random.Random(1))[0]
 
     def search(word: str, most: int) -> int:
-        return len(engine.search(ROOM, Wanted((word,)), most))
+        return len(engine.search(ROOM, SearchQuery((word,)), most))
 
     assert search(RARE, 50) == 1
     assert search(common, 50) == 50
     show(f"{kind}: page of 50, anywhere", median(page, 99), "ms", 50)
     show(f"{kind}: last 20, for a join", median(lambda: engine.read(ROOM, 0, number, 20)), "ms", 50)
-    show(f"{kind}: place of a time", median(lambda: engine.place_at(ROOM, time.time() / 2)), "ms")
+    show(f"{kind}: place of a time", median(lambda: engine.seq_before(ROOM, time.time() / 2)), "ms")
     show(f"{kind}: search, rare word", median(lambda: search(RARE, 50), 3), "ms", 3000)
     show(f"{kind}: search, common word", median(lambda: search(common, 50)), "ms", 300)
     show(f"{kind}: search, a word that nobody said", median(lambda: search("zq", 50), 3), "ms")

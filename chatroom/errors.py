@@ -179,5 +179,5 @@ class LastSuperuser(Conflict):
     """The change would leave nobody who may administer the room."""
 
 
-class Gone(ChatroomError):
+class Disconnected(ChatroomError):
     """The other side has left or may not stay; ``str()`` is the reason for the log."""

@@ -37,7 +37,7 @@ from chatroom.commands.registry import Registry, Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import sockets as port
 from chatroom.net.flusher import Flusher
-from chatroom.net.limits import Doors
+from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
 from chatroom.net.tls import LOOK_SECONDS, Tls
 from chatroom.ops import admin as operator
@@ -117,7 +117,7 @@ class Server:
                 self.tls,
                 settings.allow_plain,
                 self._flusher,
-                Doors(
+                ConnectionLimits(
                     most,
                     settings.connections_per_address,
                     settings.unauthenticated,
@@ -137,7 +137,7 @@ class Server:
 
     def start(self) -> None:
         """Start all threads; connections are accepted when this returns."""
-        controls = Controls(self._sanctions, self._directory, self.listener.turn_out)
+        controls = Controls(self._sanctions, self._directory, self.listener.disconnect_banned)
         self.engine.start(self._directory.committed, controls.controlled, self._directory.returned)
         self._directory.start()
         self._flusher.start()
@@ -181,8 +181,8 @@ class Server:
         2. Stop the readers; who waits for a password hash is let go.
         3. Commit and deliver everything that was posted.
         4. Let every connection's thread say the farewell, flush and close its socket.
-        5. Save where everybody was; end the threads of the clock, the flusher and the engine, close
-           the store.
+        5. Save where everybody was; end the threads of the scheduler, the flusher and the engine,
+           close the store.
 
         A store that does not answer is waited for until the deadline, and then no more.
         """
@@ -199,7 +199,7 @@ class Server:
         for connection in self.listener.connections():
             connection.outbox.stop_reading()
         self._passwords.close()
-        self.engine.refuse_posts()
+        self.engine.close_intake()
         self.engine.settle(max(0.0, deadline - time.monotonic()) / 2)
         self.services.settled.set()
         if not self.listener.wait_empty(max(0.0, deadline - time.monotonic())):

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from chatroom.rooms.timers import Clock
+from chatroom.rooms.timers import Scheduler
 from tests.harness import PATIENCE
 
 
 @pytest.fixture
-def clock() -> Iterator[Clock]:
-    clock = Clock()
+def clock() -> Iterator[Scheduler]:
+    clock = Scheduler()
     clock.start()
     yield clock
     clock.stop()
 
 
-def test_jobs_run_in_the_order_in_which_they_are_due(clock: Clock) -> None:
+def test_jobs_run_in_the_order_in_which_they_are_due(clock: Scheduler) -> None:
     ran: list[int] = []
     done = threading.Event()
     clock.after(0.15, done.set)
@@ -28,7 +28,7 @@ def test_jobs_run_in_the_order_in_which_they_are_due(clock: Clock) -> None:
     assert ran == [1, 2, 3]
 
 
-def test_what_was_taken_back_does_not_happen(clock: Clock) -> None:
+def test_what_was_taken_back_does_not_happen(clock: Scheduler) -> None:
     ran: list[str] = []
     done = threading.Event()
     alarms = [clock.after(0.5, lambda: ran.append("no")) for _ in range(500)]
@@ -39,7 +39,7 @@ def test_what_was_taken_back_does_not_happen(clock: Clock) -> None:
     assert ran == []
 
 
-def test_a_job_that_fails_does_not_end_the_clock(clock: Clock) -> None:
+def test_a_job_that_fails_does_not_end_the_clock(clock: Scheduler) -> None:
     done = threading.Event()
     clock.after(0.0, lambda: os.close(-1))
     clock.after(0.01, done.set)
@@ -47,7 +47,7 @@ def test_a_job_that_fails_does_not_end_the_clock(clock: Clock) -> None:
 
 
 def test_after_the_stop_nothing_happens() -> None:
-    clock = Clock()
+    clock = Scheduler()
     clock.start()
     ran: list[str] = []
     clock.after(3600, lambda: ran.append("late"))

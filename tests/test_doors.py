@@ -7,7 +7,7 @@ from chatroom.net.limits import (
     FROM_ADDRESS,
     FULL,
     LOGGING_IN_FROM_ADDRESS,
-    Doors,
+    ConnectionLimits,
     network_of,
 )
 from tests.conftest import StartServer
@@ -29,7 +29,7 @@ def test_an_ipv6_address_counts_by_its_64(address: str, network: str) -> None:
 
 
 def test_below_half_of_the_most_nobody_is_dropped_and_at_four_fifths_everybody() -> None:
-    doors = Doors(1000, 0, 100, 0)
+    doors = ConnectionLimits(1000, 0, 100, 0)
     for number in range(50):
         assert doors.refusal(str(number)) == ""
         doors.enter(str(number))
@@ -51,11 +51,11 @@ def test_below_half_of_the_most_nobody_is_dropped_and_at_four_fifths_everybody()
 
 
 def test_the_last_places_are_for_who_was_turned_away_and_comes_back() -> None:
-    doors = Doors(1000, 0, 100, 0)
+    doors = ConnectionLimits(1000, 0, 100, 0)
     for number in range(99):
         doors.enter(str(number))
     assert doors.refusal("patient") == CROWDED
-    doors.turn_away("patient")
+    doors.note_refused("patient")
     assert doors.refusal("patient") == ""
     assert doors.refusal("stranger") == CROWDED
     doors.enter("patient")
@@ -80,7 +80,7 @@ def test_crowded_doors_give_the_place_of_who_does_not_answer_to_another(
 
 
 def test_the_limits_of_one_network_hold_for_it_alone() -> None:
-    doors = Doors(5, 3, 0, 2)
+    doors = ConnectionLimits(5, 3, 0, 2)
     doors.enter("a")
     doors.enter("a")
     assert doors.refusal("a") == LOGGING_IN_FROM_ADDRESS

@@ -17,7 +17,7 @@ from chatroom.commands.grammar import (
     number,
 )
 from chatroom.errors import UserError
-from chatroom.storage.records import counted
+from chatroom.storage.records import sequenced_id
 
 SEARCH = "WORDS [in ROOM] [from USER] [since DATE]"
 
@@ -109,7 +109,7 @@ def test_digits_of_other_scripts_are_no_numbers() -> None:
         message_id("٣")
     with pytest.raises(UserError):
         moment("٢٠٢٦-11-23")
-    assert counted("ABCDEFGH-٣") is None
+    assert sequenced_id("ABCDEFGH-٣") is None
 
 
 def test_the_number_of_one_of_a_list_has_no_end_at_500() -> None:

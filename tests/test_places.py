@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.client.cli.profiles import Place, read_places
+from chatroom.client.cli.profiles import Profile, read_places
 from chatroom.errors import UserError
 
 
-def places(tmp_path: Path, text: str) -> dict[str, Place]:
+def places(tmp_path: Path, text: str) -> dict[str, Profile]:
     file = tmp_path / "client.toml"
     file.write_text(text, encoding="utf-8")
     return read_places(file)
@@ -17,7 +17,7 @@ def places(tmp_path: Path, text: str) -> dict[str, Place]:
 def test_a_place_has_what_it_says_and_the_usual_port(tmp_path: Path) -> None:
     text = '[places.work]\naddress = "chat.example"\nname = "ann"\nbell = "all"\ncolour = false\n'
     assert places(tmp_path, text) == {
-        "work": Place("chat.example", 9797, "ann", colour=False, bell="all")
+        "work": Profile("chat.example", 9797, "ann", colour=False, bell="all")
     }
 
 

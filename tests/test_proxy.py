@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatroom.errors import Gone
+from chatroom.errors import Disconnected
 from chatroom.net.limits import FROM_ADDRESS
 from chatroom.net.proxy import NoHeader, parse, read_origin
 from tests.conftest import StartServer
@@ -136,7 +136,7 @@ def test_half_a_header_and_an_end_is_somebody_who_has_left(header: bytes) -> Non
         with ours, theirs:
             theirs.sendall(header[:kept])
             theirs.close()
-            with pytest.raises(Gone, match="left before"):
+            with pytest.raises(Disconnected, match="left before"):
                 read_origin(ours)
 
 
@@ -150,7 +150,7 @@ def test_whatever_comes_is_a_header_or_an_end(noise: bytes, begin: bytes) -> Non
         theirs.shutdown(socket.SHUT_WR)
         try:
             origin = read_origin(ours)
-        except Gone:
+        except Disconnected:
             return
         rest = len(ours.recv(1000))
         assert parse((begin + noise)[: len(begin + noise) - rest]) == origin

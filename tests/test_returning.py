@@ -250,7 +250,7 @@ def test_places_are_kept_for_the_next_visit(make_house: Callable[[float], House]
     house.close()
     again = make_house(3600.0)
     again.accounts = house.accounts
-    places = again.engine.load_places(ann.account_id)
+    places = again.engine.load_read_states(ann.account_id)
     assert places is not None
     assert places.cursors == {LOBBY: 0, "Dev": 1, mailbox_of(ann.account_id): 0}
     member, _, _ = again.come("ann")

@@ -9,7 +9,7 @@ import pytest
 
 from chatroom.net.connection import Connection
 from chatroom.net.flusher import Flusher
-from chatroom.net.limits import Doors
+from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
 from chatroom.net.outbox import Outbox, Stripe
 from chatroom.net.tls import Tls
@@ -159,7 +159,9 @@ def test_who_comes_takes_the_place_of_who_left(flusher: Flusher, tmp_path: Path)
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
     tls = Tls(tmp_path / "tls")
-    listener = Listener(sock, serve, tls, False, flusher, Doors(1000, 0, 0, 0), 60.0, 1000, CAP)
+    listener = Listener(
+        sock, serve, tls, False, flusher, ConnectionLimits(1000, 0, 0, 0), 60.0, 1000, CAP
+    )
     listener.start()
     guests = [socket.create_connection(sock.getsockname()) for _ in range(64)]
     for _ in guests:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chatroom.client.known_hosts import KnownHosts, read_pin
-from chatroom.client.trust import SealedWay
+from chatroom.client.trust import TlsEndpoint
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, ServerProcess
 from tests.test_client_pipe import Pipe, Script, pipe, said
@@ -294,7 +294,7 @@ def test_who_compares_for_long_begins_anew_with_the_whole_time_for_the_login(
         asked.append(pin)
         return True
 
-    way = SealedWay("127.0.0.1", room.port, "", None, hosts, accept, asked.append)
+    way = TlsEndpoint("127.0.0.1", room.port, "", None, hosts, accept, asked.append)
     sock, tunnel = way.open()
     sock.close()
     assert tunnel is not None

@@ -156,7 +156,7 @@ class Accounts:
         address: str,
         pause: Callable[[float], object],
         takes_code: bool = False,
-        is_patient: bool = False,
+        is_retry: bool = False,
     ) -> Account | None:
         """Return the account if the password is right, else ``None``; both take the same time.
 
@@ -168,7 +168,7 @@ class Accounts:
         :raises TooManyLogins: too many wait for a password hash.
         """
         with logged("login", name, address):
-            attempt = self.throttles.begin(address, name, is_patient, lambda: pause(0.0))
+            attempt = self.throttles.begin(address, name, is_retry, lambda: pause(0.0))
         try:
             if attempt.wait:
                 pause(attempt.wait)

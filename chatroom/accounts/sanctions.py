@@ -10,11 +10,11 @@ from chatroom.errors import Code, StoreError, UserError
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     ANEW,
+    BLOCKS_LOGIN,
     DEEDS,
     KICK,
     LOCKDOWN,
     MUTE,
-    SHUT_OUT,
     Account,
     Actor,
     Control,
@@ -35,7 +35,7 @@ _SHOWN_SECONDS = 2.0
 
 def shut_out(engine: Engine, account_id: str) -> Sanction | None:
     """Return what keeps somebody out, the longest if there are several."""
-    found = [one for one in engine.sanctions(account_id) if one.kind in SHUT_OUT]
+    found = [one for one in engine.sanctions(account_id) if one.kind in BLOCKS_LOGIN]
     return max(found, key=lambda one: one.until, default=None)
 
 

@@ -125,7 +125,7 @@ class Throttles:
         self,
         address: str,
         name: str,
-        is_patient: bool = False,
+        is_retry: bool = False,
         queue: Callable[[], object] = lambda: None,
     ) -> Attempt:
         """Let a try to log in go on; wait while too many like it are not decided.
@@ -164,7 +164,7 @@ class Throttles:
                     raise TooManyLogins(CROWDED)
             rank = sum(self._failures(key) + self._flying(key) for key, _ in counted)
             is_first = not any(self._failures(k) + self._flying(k) for k in (pair, by_address))
-            if is_patient and is_first:
+            if is_retry and is_first:
                 wait, rank = 0.0, -1
             for key, bound in counted:
                 if bound is _OF_NAME:

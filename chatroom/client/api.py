@@ -13,7 +13,7 @@ from functools import partial
 
 from chatroom.client.cli.invitation import PORT, read_address
 from chatroom.client.cli.options import check_sendable, kept_ticket, read_room, read_user
-from chatroom.client.connection import Link, Said
+from chatroom.client.connection import Connection, Said
 from chatroom.client.credentials import Credentials
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
@@ -22,8 +22,8 @@ from chatroom.client.pending import Sent
 from chatroom.client.receiver import Receiver
 from chatroom.client.reconnect import connect_at_first
 from chatroom.client.render import lines_of, text_of
-from chatroom.client.session import Front, Prompt, Visit
-from chatroom.client.trust import NotTrusted, SealedWay, Way
+from chatroom.client.session import Frontend, Prompt, Visit
+from chatroom.client.trust import Endpoint, NotTrusted, TlsEndpoint
 from chatroom.client.ui.pipe import PATIENCE_SECONDS
 from chatroom.text import clean_line
 
@@ -79,9 +79,9 @@ class Session:
 
     def __init__(
         self,
-        way: Way,
+        way: Endpoint,
         credentials: Credentials,
-        front: Front,
+        front: Frontend,
         leave_at_once: Callable[[int], None],
         patience: float | None,
         cursors: Cursors | None = None,
@@ -91,8 +91,8 @@ class Session:
         until = float("inf") if patience is None else time.monotonic() + patience
         way.seconds = min(way.seconds, max(0.1, seconds))
 
-        def connect(must_be_events: bool = True) -> Link:
-            return Link(way, seconds, must_be_events)
+        def connect(must_be_events: bool = True) -> Connection:
+            return Connection(way, seconds, must_be_events)
 
         link = connect_at_first(partial(connect, must_be_events), until, front.tell)
         self.visit = Visit(link, credentials, front, leave_at_once)
@@ -142,7 +142,7 @@ class Client:
         tell: Callable[[str], None] | None = None,
         patience: float = PATIENCE_SECONDS,
         since: dict[str, str] | None = None,
-        way: Way | None = None,
+        way: Endpoint | None = None,
     ) -> None:
         self._tell = tell or (lambda _: None)
         self._patience = patience
@@ -158,7 +158,7 @@ class Client:
             host, said = read_address(host)
             port = said or port
             known = KnownHosts(own_file())
-            way = Way(host, port) if plain else self._sealed(host, port, fingerprint, known)
+            way = Endpoint(host, port) if plain else self._sealed(host, port, fingerprint, known)
         credentials = Credentials(name, password)
         credentials.is_given = True
         credentials.use_kept(kept_ticket(way, name))
@@ -383,9 +383,9 @@ class Client:
         self._is_over = True
         self._receiver.ended.wait(0.5)
 
-    def _sealed(self, host: str, port: int, pin: str, known: KnownHosts) -> SealedWay:
+    def _sealed(self, host: str, port: int, pin: str, known: KnownHosts) -> TlsEndpoint:
         def accept(seen: str) -> bool:
             self._tell(f"{host} port {port} is new here. Its certificate: {seen}")
             return True
 
-        return SealedWay(host, port, pin, None, known, accept, self._tell)
+        return TlsEndpoint(host, port, pin, None, known, accept, self._tell)

@@ -8,7 +8,7 @@ FACTOR = 2.0
 LONGEST_SECONDS = 30.0
 
 
-class Pauses:
+class Backoff:
     """Growing pauses with jitter, so that a whole room does not come back at the same moment."""
 
     def __init__(self) -> None:

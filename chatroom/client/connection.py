@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from chatroom.client.backoff import Sleep
 from chatroom.client.codes import Why, why_in
-from chatroom.client.trust import Way
-from chatroom.errors import Gone, UserError
+from chatroom.client.trust import Endpoint
+from chatroom.errors import Disconnected, UserError
 from chatroom.protocol import VERSION, LineSplitter, decode, encode
 
 LINE_BYTES = 8192
@@ -31,7 +31,7 @@ PLAIN = ""
 """The word of what is not a ``>word`` line; its only field is ``text``."""
 
 
-class NotLetIn(Gone):
+class NotLetIn(Disconnected):
     """The server has said a sentence and closed, before it said hello."""
 
     def __init__(self, why: Why) -> None:
@@ -54,19 +54,19 @@ class Face(enum.Enum):
     PLAIN = "something else: shown and sent as it is"
 
 
-class Link:
+class Connection:
     """One connection, from the connect on. It says hello by itself.
 
     :param way: to the server.
     :param hello_seconds: how long the answering hello may take.
-    :param must_be_events: a server that does not answer the hello is none: :class:`Gone`.
+    :param must_be_events: a server that does not answer the hello is none: :class:`Disconnected`.
     :raises OSError: nobody can be reached there.
     :raises NotTrusted: it is not who it should be.
 
     One thread receives; sends are one at a time (the caller's lock); :meth:`hang_up` is for any.
     """
 
-    def __init__(self, way: Way, hello_seconds: float, must_be_events: bool = False) -> None:
+    def __init__(self, way: Endpoint, hello_seconds: float, must_be_events: bool = False) -> None:
         self._socket, self._tunnel = way.open()
         # Guards the tunnel: one thread receives while another one sends. Never held in a wait.
         self._sealing = threading.Lock()
@@ -103,12 +103,12 @@ class Link:
             data = self._hear()
         except TimeoutError:
             if self.face is not Face.UNKNOWN:  # the system's own: nobody acknowledges
-                raise Gone("it does not answer any more") from None
+                raise Disconnected("it does not answer any more") from None
             return self._turn_plain()
         except ssl.SSLError as error:
-            raise Gone(f"what it sent was changed on the way ({error.reason})") from None
+            raise Disconnected(f"what it sent was changed on the way ({error.reason})") from None
         except OSError as error:
-            raise Gone(error.strerror or str(error)) from None
+            raise Disconnected(error.strerror or str(error)) from None
         if not data:
             why = why_in(self._held)
             if self._held and not self._must_be_events and not why.code:
@@ -116,7 +116,7 @@ class Link:
                 return self._turn_plain()
             if self._held:
                 raise NotLetIn(why)
-            raise Gone("the other side has closed it")
+            raise Disconnected("the other side has closed it")
         said: list[Said] = []
         for raw in self._splitter.feed(data):
             self._take(raw, said)
@@ -158,12 +158,12 @@ class Link:
     def _send(self, line: bytes) -> None:
         if self._is_torn:
             self.hang_up()  # what is sent from now on goes by the next one
-            raise Gone("a line was cut off")
+            raise Disconnected("a line was cut off")
         self._is_torn = True  # stays so when Ctrl-C comes between two halves of a line
         try:
             self._socket.sendall(self._seal(line))
         except OSError as error:
-            raise Gone(error.strerror or str(error)) from None
+            raise Disconnected(error.strerror or str(error)) from None
         self._is_torn = False
 
     def _seal(self, line: bytes) -> bytes:
@@ -229,7 +229,7 @@ class Link:
 
     def _turn_plain(self) -> list[Said]:
         if self._must_be_events:
-            raise Gone(f"it said nothing useful within {self._hello_seconds:.0f} s")
+            raise Disconnected(f"it said nothing useful within {self._hello_seconds:.0f} s")
         self.face = Face.PLAIN
         self._socket.settimeout(None)
         held, self._held, self._held_bytes = self._held, [], 0
@@ -243,7 +243,7 @@ class Link:
             selector.register(self._socket, selectors.EVENT_READ)
             while not selector.select(min(_SLICE_SECONDS, seconds)):
                 if sleep.was_longer_than(_SLEPT_SECONDS):
-                    raise Gone("this machine has slept")
+                    raise Disconnected("this machine has slept")
                 if time.monotonic() >= until:
                     raise TimeoutError
 

@@ -66,7 +66,7 @@ class Sent:
         return len(encode(self.word, self.fields)) - 1
 
 
-class Ledger:
+class Pending:
     """Keeps messages and commands until the server has answered; in order. Guarded by its owner.
 
     The ids count up: the server keeps a message once, however often it is sent.

@@ -18,11 +18,11 @@ from chatroom.client.exit_codes import (
     End,
 )
 from chatroom.client.pending import Sent
-from chatroom.client.reconnect import Comeback, Connect
+from chatroom.client.reconnect import Connect, Reconnector
 from chatroom.client.render import Shown, lines_of, text_of
 from chatroom.client.session import Prompt, State, Visit
 from chatroom.client.ui.screen import CannotWrite
-from chatroom.errors import Code, Gone
+from chatroom.errors import Code, Disconnected
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Receiver:
         self._visit = visit
         self._where = where
         self._shown = Shown()
-        self._comeback = Comeback(visit, connect, where, patience)
+        self._comeback = Reconnector(visit, connect, where, patience)
         self._user = ""
         self._cursors = cursors or Cursors()
         self._tried_password = False
@@ -96,7 +96,7 @@ class Receiver:
                         self._takers.get(said.word, _ignore)(said)
                         if visit.end is not None:
                             break
-                except Gone as reason:
+                except Disconnected as reason:
                     self._lost(str(reason), reason.why if isinstance(reason, NotLetIn) else None)
         except BrokenPipeError:
             code = UNDELIVERED if len(visit.ledger) else OK

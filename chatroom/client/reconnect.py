@@ -5,13 +5,13 @@ import random
 import time
 from collections.abc import Callable
 
-from chatroom.client.backoff import Pauses, Sleep
+from chatroom.client.backoff import Backoff, Sleep
 from chatroom.client.codes import Why
-from chatroom.client.connection import Link, NotLetIn, Said
+from chatroom.client.connection import Connection, NotLetIn, Said
 from chatroom.client.exit_codes import NOT_LOGGED_IN, UNREACHABLE, End
 from chatroom.client.session import Visit
 from chatroom.client.trust import NotTrusted, TurnedAway
-from chatroom.errors import Gone
+from chatroom.errors import Disconnected
 
 _log = logging.getLogger(__name__)
 
@@ -27,10 +27,10 @@ _LASTED_SECONDS = 10.0
 _UNEXPLAINED = 3
 """Tries to get in where something else than a chat room seems to answer."""
 
-Connect = Callable[[], Link]
+Connect = Callable[[], Connection]
 
 
-def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]) -> Link:
+def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]) -> Connection:
     """Connect; where it is only too full just now, wait and try again.
 
     :param until: when to give up (monotonic).
@@ -38,7 +38,7 @@ def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]
     :raises OSError: nobody can be reached there, or nobody gets in.
     :raises NotTrusted: it is not who it should be.
     """
-    pauses, unexplained, was_told = Pauses(), 0, False
+    pauses, unexplained, was_told = Backoff(), 0, False
     while True:
         try:
             return connect()
@@ -55,7 +55,7 @@ def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]
             time.sleep(pause)
 
 
-class Comeback:
+class Reconnector:
     """Opens another connection when one is lost. The receiving thread only.
 
     :param visit: gets the new link.
@@ -73,7 +73,7 @@ class Comeback:
         self._connect = connect
         self._where = where
         self._patience = patience
-        self._pauses = Pauses()
+        self._pauses = Backoff()
         self._was_told = False  # that it waits for its turn
         self._hold_off = 0.0  # the next pause is not shorter
         self._since: float | None = time.monotonic()  # since when nobody is in; None: in for long
@@ -104,7 +104,7 @@ class Comeback:
             self._was_told = True
         if wait > _LONGEST_ON_LINE:
             self._hold_off = wait
-            raise Gone("it is too busy just now")
+            raise Disconnected("it is too busy just now")
         return self.rest(wait)
 
     def run(self, reason: str, why: Why | None = None) -> list[Said]:
@@ -161,7 +161,7 @@ class Comeback:
         if self._since is None:
             self._since = now
 
-    def _greet(self, link: Link) -> list[Said] | None:
+    def _greet(self, link: Connection) -> list[Said] | None:
         """Wait for the hello of a new connection; None: it was none."""
         visit = self._visit
         heard: list[Said] = []
@@ -172,7 +172,7 @@ class Comeback:
         try:
             while not heard:
                 heard = link.receive()
-        except Gone as reason:
+        except Disconnected as reason:
             _log.info("no hello reason=%s", reason)
             if isinstance(reason, NotLetIn) and reason.why.is_passing:
                 self._hold_off = reason.why.wait

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from chatroom.client.connection import Link, Said
+from chatroom.client.connection import Connection, Said
 from chatroom.client.credentials import Credentials
 from chatroom.client.exit_codes import OK, UNDELIVERED, End, Ended
-from chatroom.client.pending import Ledger, Sent
+from chatroom.client.pending import Pending, Sent
 from chatroom.client.ui.awaited import Awaited
-from chatroom.errors import Gone, UserError
+from chatroom.errors import Disconnected, UserError
 
 _SLICE_SECONDS = 0.2  # a wait is cut up, since Windows looks for Ctrl-C between waits only
 _GOODBYE_SECONDS = 3.0
@@ -33,7 +33,7 @@ class Prompt:
         self.secret = secret
 
 
-class Front(Protocol):
+class Frontend(Protocol):
     """Where a person or a script sits. Any thread may call the methods."""
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
@@ -83,9 +83,9 @@ class Visit:
 
     def __init__(
         self,
-        link: Link,
+        link: Connection,
         credentials: Credentials,
-        front: Front,
+        front: Frontend,
         leave_at_once: Callable[[int], None],
     ) -> None:
         self.front = front
@@ -95,7 +95,7 @@ class Visit:
         self.news = threading.Condition()
         self.link = link
         self.credentials = credentials
-        self.ledger = Ledger()
+        self.ledger = Pending()
         self.state = State.LOGGING_IN
         self.prompt: Prompt | None = None
         self.room = ""
@@ -283,7 +283,7 @@ class Visit:
                 link = self.link
             try:
                 link.send_line(text)
-            except Gone:
+            except Disconnected:
                 pass  # the receiving thread hears of it, too
 
     def leave(self, patiently: bool = True) -> None:
@@ -390,8 +390,8 @@ class Visit:
             raise Ended(self.end)
 
     @staticmethod
-    def _transmit(link: Link, word: str, fields: Mapping[str, object]) -> None:
+    def _transmit(link: Connection, word: str, fields: Mapping[str, object]) -> None:
         try:
             link.send(word, fields)
-        except Gone:
+        except Disconnected:
             pass  # the receiving thread hears of it, too; what is in the ledger goes out again

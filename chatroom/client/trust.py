@@ -36,7 +36,7 @@ class TurnedAway(OSError):
         self.why = why
 
 
-class Way:
+class Endpoint:
     """An address, and how it is spoken to. One thread at a time may call :meth:`open`.
 
     :param host: name or address.
@@ -60,7 +60,7 @@ class Way:
             raise OSError(f"'{self.host}' is not a host name") from None
 
 
-class SealedWay(Way):
+class TlsEndpoint(Endpoint):
     """TLS to a server whose certificate is known, vouched for, or accepted by the person.
 
     :param pin: the fingerprint that it must have; empty: what is known counts.

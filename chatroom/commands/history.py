@@ -20,7 +20,7 @@ from chatroom.storage.records import (
     SUPERUSER,
     Account,
     Post,
-    Wanted,
+    SearchQuery,
 )
 
 PAGE = 50
@@ -62,7 +62,7 @@ def add_to(registry: Registry) -> None:
         since: float | None,
     ) -> None:
         without = context.member.ignores
-        wanted = Wanted(_words(words), sender.id if sender else "", since or 0.0, without)
+        wanted = SearchQuery(_words(words), sender.id if sender else "", since or 0.0, without)
         rooms = list(context.person.logs)
         if room is not None:
             rooms = [context.services.directory.joined_room(context.person, room)]
@@ -114,7 +114,7 @@ def one_at_a_time(context: Context) -> Iterator[None]:
         lock.release()
 
 
-def _search(engine: Engine, rooms: list[Room], wanted: Wanted) -> list[Post]:
+def _search(engine: Engine, rooms: list[Room], wanted: SearchQuery) -> list[Post]:
     """Return the newest that are wanted of several logs, and one more than is shown."""
     found: list[Post] = []
     for room in rooms:
@@ -139,7 +139,7 @@ def _history(
     if isinstance(start, Id):
         after = max(after, _place(engine, start, log) - 1)
     elif start is not None:
-        after = max(after, engine.place_at(log, start))
+        after = max(after, engine.seq_before(log, start))
     if before is not None:
         upto = min(upto, _place(engine, before, log) - 1)
     read = _newest if start is None else _oldest

@@ -20,7 +20,7 @@ from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands.arguments import ECHO_LONGEST, first_word, read
 from chatroom.config import Settings
-from chatroom.errors import Code, Gone, StoreError, Unconfirmed, UserError
+from chatroom.errors import Code, Disconnected, StoreError, Unconfirmed, UserError
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member, Room
@@ -335,8 +335,8 @@ class Registry:
             context.refuse(
                 "That cannot be kept just now; nothing was changed. Try again later.", error.code
             )
-        except (Gone, CancelledError):
-            raise Gone("left") from None
+        except (Disconnected, CancelledError):
+            raise Disconnected("left") from None
         except Exception:
             _log.exception("command=%s failed", context.command)
             context.refuse(

@@ -8,7 +8,7 @@ import termios
 import time
 from typing import Protocol
 
-from chatroom.errors import Gone
+from chatroom.errors import Disconnected
 from chatroom.net.outbox import Flusher, Outbox, Stripe
 from chatroom.net.proxy import NoHeader, read_origin
 from chatroom.net.tls import Tls
@@ -42,7 +42,7 @@ _HEADER_REFUSED = (
 )
 
 
-class OnlyLooked(Gone):
+class OnlyLooked(Disconnected):
     """A client that asks its system's authorities first does not trust a self-made certificate.
 
     Our own client then takes the certificate's fingerprint by a second connection.
@@ -57,7 +57,7 @@ class Keeper(Protocol):
 
     def let_in(self, connection: "Connection") -> None: ...
 
-    def turn_away(self, connection: "Connection") -> None: ...
+    def note_refused(self, connection: "Connection") -> None: ...
 
 
 class Connection:
@@ -84,7 +84,7 @@ class Connection:
         "_tunnel",
         "address",
         "ended_by",
-        "is_patient",
+        "is_retry",
         "is_silent",
         "must_log_in",
         "network",
@@ -116,7 +116,7 @@ class Connection:
         self.network = network
         self.ended_by = ""
         """Why the listener has ended the connection; empty while it has not."""
-        self.is_patient = False
+        self.is_retry = False
         """It was turned away because of the others, and has come back."""
         self.waited_since = time.monotonic()
         """Since when the peer could answer the login's question; infinite when it is not asked."""
@@ -140,9 +140,9 @@ class Connection:
         except NoHeader:
             self.outbox.finish(_HEADER_REFUSED)
             raise
-        except Gone:
+        except Disconnected:
             if self.ended_by:
-                raise Gone(self.ended_by) from None
+                raise Disconnected(self.ended_by) from None
             return None
 
     def has_left(self) -> bool:
@@ -168,10 +168,10 @@ class Connection:
         except TimeoutError:
             first = b""
         except OSError as error:
-            raise Gone(error.strerror or "connection lost") from None
+            raise Disconnected(error.strerror or "connection lost") from None
         if first == _TLS_HANDSHAKE:
             if not tls.handshakes.acquire(timeout=_HANDSHAKE_SECONDS):
-                raise Gone("too many handshakes")
+                raise Disconnected("too many handshakes")
             try:
                 self._shake_hands(tls.tunnel())
             finally:
@@ -179,7 +179,7 @@ class Connection:
         elif not allows_plain:
             if first:
                 self.outbox.finish(_PLAIN_REFUSED)
-            raise Gone("plain text" if first else "left")
+            raise Disconnected("plain text" if first else "left")
         self._sock.settimeout(SILENCE)
 
     def _shake_hands(self, tunnel: Tunnel) -> None:
@@ -194,16 +194,16 @@ class Connection:
                 self._sock.settimeout(max(0.001, deadline - time.monotonic()))
                 heard = self._sock.recv(_READ_MORE)
                 if not heard:
-                    raise Gone("left in the handshake")
+                    raise Disconnected("left in the handshake")
         except TimeoutError:
-            raise Gone("handshake too slow") from None
+            raise Disconnected("handshake too slow") from None
         except ssl.SSLError as error:
             self.outbox.offer(tunnel.last_words())
-            kind = OnlyLooked if error.reason in _NOT_TRUSTED else Gone
+            kind = OnlyLooked if error.reason in _NOT_TRUSTED else Disconnected
             raise kind(f"handshake failed: {error.reason}") from None
         except OSError as error:
-            raise Gone(error.strerror or "connection lost") from None
-        self.outbox.dig(tunnel)
+            raise Disconnected(error.strerror or "connection lost") from None
+        self.outbox.attach_tls(tunnel)
         self._tunnel = tunnel
         self._early = self._unseal(b"")
 
@@ -220,20 +220,20 @@ class Connection:
                 early, self._early = self._early, b""
                 return self._splitter.feed(early)
             if self._tunnel.is_ended:
-                raise Gone(LEFT)
+                raise Disconnected(LEFT)
         try:
             data = self._sock.recv(self._size)
         except TimeoutError:
             self.is_silent = True
             return []
         except OSError as error:
-            raise Gone(error.strerror or "connection lost") from None
+            raise Disconnected(error.strerror or "connection lost") from None
         if not data or self.outbox.input_ended:
             if self.ended_by:
-                raise Gone(self.ended_by)
+                raise Disconnected(self.ended_by)
             if self.outbox.input_ended:
-                raise Gone("too slow" if self.outbox.overflowed else "ended")
-            raise Gone(LEFT)
+                raise Disconnected("too slow" if self.outbox.overflowed else "ended")
+            raise Disconnected(LEFT)
         if self.is_silent:
             self.is_silent = False
             self._sock.settimeout(SILENCE)
@@ -243,14 +243,14 @@ class Connection:
             data = self._unseal(data)
         lines = self._splitter.feed(data)
         if self._splitter.discarded > _MOST_DISCARDED:
-            raise Gone("a line without end")
+            raise Disconnected("a line without end")
         return lines
 
     def _unseal(self, data: bytes) -> bytes:
         try:
             return self.outbox.unseal(data)
         except ssl.SSLError as error:
-            raise Gone(f"damaged on the way: {error.reason}") from None
+            raise Disconnected(f"damaged on the way: {error.reason}") from None
 
     def unread_bytes(self) -> int:
         """Return how much the system holds that was not read yet; 0 where it cannot tell."""
@@ -273,9 +273,9 @@ class Connection:
         """Many others have not logged in."""
         return self._keeper.is_crowded
 
-    def turned_away(self) -> None:
+    def note_refused(self) -> None:
         """Note that the peer has to try again because of the others."""
-        self._keeper.turn_away(self)
+        self._keeper.note_refused(self)
 
     def end(self, last: bytes = b"") -> None:
         """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""

@@ -40,7 +40,7 @@ def network_of(address: str) -> str:
     return str(ipaddress.IPv6Address(whole >> 64 << 64)) + "/64"
 
 
-class Doors:
+class ConnectionLimits:
     """Counts connections. Not thread-safe: whoever calls it holds the listener's lock.
 
     :param most: connections in all.
@@ -68,14 +68,14 @@ class Doors:
         """True when some are refused. Any thread may read it."""
         return bool(self._most_outside) and self._outside >= self._most_outside * _DROP_FROM
 
-    def turn_away(self, network: str) -> None:
+    def note_refused(self, network: str) -> None:
         """Remember one that was refused because of the others, for when it comes back."""
         self._turned_away[network] = time.monotonic()
         self._turned_away.move_to_end(network)
         if len(self._turned_away) > _REMEMBERED:
             self._turned_away.popitem(last=False)
 
-    def comes_back(self, network: str) -> bool:
+    def recently_refused(self, network: str) -> bool:
         """Tell whether one was turned away a moment ago, and has come again.
 
         Who floods from ever new addresses does not; who only wants to come in does. Mail servers
@@ -124,7 +124,7 @@ class Doors:
         """
         if not self._most_outside:
             return False
-        if self.comes_back(network):
+        if self.recently_refused(network):
             return self._outside >= self._most_outside
         begin, end = (int(self._most_outside * share) for share in (_DROP_FROM, _DROP_ALL))
         over = self._outside - begin

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 
 from chatroom.addresses import Range
-from chatroom.errors import Code, Gone
+from chatroom.errors import Code, Disconnected
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection, OnlyLooked
-from chatroom.net.limits import BUSY, CROWDED, NOT_YET, PASSING, Doors, network_of
+from chatroom.net.limits import BUSY, CROWDED, NOT_YET, PASSING, ConnectionLimits, network_of
 from chatroom.net.outbox import Flusher, Stripe
 from chatroom.net.proxy import is_balancer
 from chatroom.net.sockets import LISTEN_FD
@@ -82,7 +82,7 @@ class Listener:
         tls: Tls,
         allows_plain: bool,
         flusher: Flusher,
-        doors: Doors,
+        doors: ConnectionLimits,
         login_seconds: float,
         line_bytes: int,
         outbox_bytes: int,
@@ -134,7 +134,7 @@ class Listener:
         with self._lock:
             return list(self._connections)
 
-    def turn_out(self) -> None:
+    def disconnect_banned(self) -> None:
         """End the connections, in the login or inside, whose address is kept out by now."""
         for connection in self.connections():
             if connection.network != NOT_YET and self._refusal(connection.address):
@@ -211,7 +211,7 @@ class Listener:
             sock.close()  # the peer has left already
             return
         with self._lock:
-            refusal, stalled = self._judge(address, network)
+            refusal, stalled = self._admission(address, network)
             if not refusal:
                 self._doors.enter(network)
                 connection = Connection(
@@ -224,7 +224,7 @@ class Listener:
                     self._flusher,
                     self,
                 )
-                connection.is_patient = self._doors.comes_back(network)
+                connection.is_retry = self._doors.recently_refused(network)
                 self._connections.add(connection)
                 self._logging_in[connection] = time.monotonic() + self._login_seconds
         if stalled is not None:
@@ -239,9 +239,9 @@ class Listener:
             _log.error("no thread for a connection reason=%s", error, extra=FEW)
             self._refuse(sock, address, BUSY)
 
-    def _judge(self, address: str, network: str) -> tuple[str, Connection | None]:
+    def _admission(self, address: str, network: str) -> tuple[str, Connection | None]:
         """Return why an address may not come in, and who has to give its place when it may."""
-        # Under the lock: who is not turned away here is seen by turn_out.
+        # Under the lock: who is not turned away here is seen by disconnect_banned.
         assert self._lock.locked()
         banned = self._refusal(address) if network != NOT_YET else ""
         refusal = banned or self._doors.refusal(network)
@@ -250,7 +250,7 @@ class Listener:
         stalled = self._stalled()
         if stalled is not None:
             return "", stalled
-        self._doors.turn_away(network)
+        self._doors.note_refused(network)
         return refusal, None
 
     def _join_stripe(self) -> Stripe:
@@ -292,15 +292,15 @@ class Listener:
         """Somebody has logged in."""
         with self._lock:
             if connection.must_log_in:
-                self._give_place(connection)
+                self._release_slot(connection)
 
-    def turn_away(self, connection: Connection) -> None:
+    def note_refused(self, connection: Connection) -> None:
         """Somebody has to try again because of the others."""
         with self._lock:
-            connection.is_patient = True
-            self._doors.turn_away(connection.network)
+            connection.is_retry = True
+            self._doors.note_refused(connection.network)
 
-    def _give_place(self, connection: Connection) -> None:
+    def _release_slot(self, connection: Connection) -> None:
         assert self._lock.locked()
         connection.must_log_in = False
         connection.waited_since = math.inf
@@ -313,7 +313,7 @@ class Listener:
         first = min(outside, key=lambda one: one.waited_since, default=None)
         if first is None or time.monotonic() - first.waited_since < _STALLED_SECONDS:
             return None
-        self._give_place(first)
+        self._release_slot(first)
         return first
 
     # -- a connection's thread ---------------------------------------------------------------
@@ -327,14 +327,14 @@ class Listener:
                 # A balancer that looks whether somebody is here gives its own address, or none.
                 if origin in ("", connection.address) and connection.has_left():
                     return
-                self._learn(connection, origin or connection.address)
+                self._resolve_proxied(connection, origin or connection.address)
             address = connection.address.partition("%")[0]
             is_near = ipaddress.ip_address(address).is_loopback
             connection.open(self._tls, self._allows_plain or is_near)
             self._serve(connection)
         except OnlyLooked:
             pass
-        except Gone as reason:
+        except Disconnected as reason:
             _log.info("not served address=%s reason=%s", connection.address, reason, extra=FEW)
         except Exception:
             _log.exception("session failed address=%s", connection.address, extra=FEW)
@@ -345,7 +345,7 @@ class Listener:
             finally:
                 self._forget(connection)
 
-    def _learn(self, connection: Connection, address: str) -> None:
+    def _resolve_proxied(self, connection: Connection, address: str) -> None:
         """Let in, or not, whom a load balancer has told the address of.
 
         :raises Gone: it is turned away, or was cut off meanwhile.
@@ -353,22 +353,22 @@ class Listener:
         network = network_of(address)
         with self._lock:
             if not connection.must_log_in:
-                raise Gone(connection.ended_by)
+                raise Disconnected(connection.ended_by)
             connection.waited_since = time.monotonic()
             # It does not count against itself.
             self._doors.log_in(NOT_YET)
             self._doors.leave(NOT_YET)
-            refusal, stalled = self._judge(address, network)
+            refusal, stalled = self._admission(address, network)
             connection.address = address
             if not refusal:
                 connection.network = network
-                connection.is_patient = self._doors.comes_back(network)
+                connection.is_retry = self._doors.recently_refused(network)
             self._doors.enter(connection.network)
         if stalled is not None:
             stalled.expire("stalled")
         if refusal:
             connection.outbox.finish(_turned_away(refusal))
-            raise Gone(self._why(address, refusal))
+            raise Disconnected(self._why(address, refusal))
 
     def _why(self, address: str, sentence: str) -> str:
         """Return for the log why somebody was refused; of a ban not the reason that was given."""

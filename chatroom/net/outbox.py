@@ -61,10 +61,10 @@ class Stripe:
 
         One thread at a time may call the result.
         """
-        return _Walk(self, tuple(outboxes)).offer
+        return _StripeSender(self, tuple(outboxes)).offer
 
 
-class _Walk:
+class _StripeSender:
     """Some outboxes of one stripe, for the delivery."""
 
     __slots__ = ("_fds", "_outboxes", "_rest", "_sealed", "_straight", "_stripe", "_turn")
@@ -127,12 +127,12 @@ class Outbox:
         "_finishing",
         "_flusher",
         "_gaps",
-        "_granted",
         "_queue",
         "_queued",
         "_sock",
         "_too_slow",
         "_tunnel",
+        "_uncapped",
         "input_ended",
         "overflowed",
         "stripe",
@@ -157,7 +157,7 @@ class Outbox:
         self._gaps: list[Gap] = []
         self._queued = 0  # bytes in _queue and _gaps
         # Bytes that were read back on purpose: they do not count against the cap.
-        self._granted = 0
+        self._uncapped = 0
         self._finishing = False
         self._broken = False
         self.overflowed = False
@@ -175,7 +175,7 @@ class Outbox:
             else:
                 self._send(chunk)
 
-    def dig(self, tunnel: Tunnel) -> None:
+    def attach_tls(self, tunnel: Tunnel) -> None:
         """Seal all that is offered from now on; the connection's own thread, before the login."""
         with self.stripe.lock:
             self._tunnel = tunnel
@@ -285,7 +285,7 @@ class Outbox:
 
     def _sent_back(self, chunk: bytes) -> None:
         self._queued += len(chunk)
-        self._granted += len(chunk)
+        self._uncapped += len(chunk)
         if not self._flush():
             self._flusher.watch(self)
 
@@ -322,7 +322,7 @@ class Outbox:
         assert self._queue is not None
         if self._broken or self._finishing:
             return
-        if self._queued > self._cap + self._granted:
+        if self._queued > self._cap + self._uncapped:
             # Keep the started chunk, so that the reason begins on a line of its own.
             started = (
                 self._queue[0] if self._queue and isinstance(self._queue[0], memoryview) else b""
@@ -364,7 +364,7 @@ class Outbox:
                     break
                 sent -= len(chunk)
                 queue.popleft()
-        self._granted = sum(len(gap.first or b"") for gap in self._gaps)  # behind an open one
+        self._uncapped = sum(len(gap.first or b"") for gap in self._gaps)  # behind an open one
         if not self._gaps and not self._finishing:
             self._queue = None
             self.stripe.turn += 1

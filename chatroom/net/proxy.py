@@ -9,7 +9,7 @@ import re
 import socket
 
 from chatroom.addresses import Range, address_of
-from chatroom.errors import Gone
+from chatroom.errors import Disconnected
 
 _TEXT_BEGIN = b"PROXY "
 _TEXT_LONGEST = 107
@@ -28,7 +28,7 @@ _UNIX_BYTES = 216
 _HIGHEST_PORT = 65535
 
 
-class NoHeader(Gone):
+class NoHeader(Disconnected):
     """What came is no header, or not one that names a TCP connection."""
 
 
@@ -54,12 +54,12 @@ def read_origin(sock: socket.socket) -> str:
             # Version 1 has no length: what is looked at is taken up to the end of its line only.
             seen = sock.recv(missing, socket.MSG_PEEK)
             if not seen:
-                raise Gone("left before its PROXY header was whole")
+                raise Disconnected("left before its PROXY header was whole")
             is_text = (header or seen).startswith(b"P")
             end = seen.find(b"\n") + 1 if is_text else 0
             header += sock.recv(end or len(seen))
     except OSError as error:
-        raise Gone(error.strerror or "connection lost") from None
+        raise Disconnected(error.strerror or "connection lost") from None
     return parse(header)
 
 

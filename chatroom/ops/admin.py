@@ -263,7 +263,7 @@ def _show(text: str) -> None:
 
 def _last_here(engine: Engine, account: Account) -> str:
     try:
-        places = engine.load_places(account.id)
+        places = engine.load_read_states(account.id)
     except Damaged:
         return "?"
     return minute(places.seen) if places else "never"

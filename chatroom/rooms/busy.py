@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from chatroom.errors import StoreError
 from chatroom.names import mentions
-from chatroom.rooms.catch_up import LOOKED_AT, PAGE_BYTES, SHOWN, Stretch, is_missed
+from chatroom.rooms.catch_up import LOOKED_AT, PAGE_BYTES, SHOWN, LogRange, is_missed
 from chatroom.rooms.person import Person
-from chatroom.rooms.read_state import PlaceKeeper
+from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import Face, Member, Room
-from chatroom.rooms.timers import Clock
+from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import ANNOUNCE, PRIVATE, REMOVED, Places, Post
+from chatroom.storage.records import ANNOUNCE, PRIVATE, REMOVED, Post, ReadState
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Busy:
     """Makes people busy and free again. Any thread may call the methods.
 
     :param engine: keeps what was missed.
-    :param clock: ends what has an end.
+    :param scheduler: ends what has an end.
     :param lock: the directory's; the fields of a person are changed under it.
     :param keeper: keeps that somebody is busy.
     :param in_reader: runs what reads much in one of few threads, and waits for it.
@@ -46,13 +46,13 @@ class Busy:
     def __init__(
         self,
         engine: Engine,
-        clock: Clock,
+        scheduler: Scheduler,
         lock: threading.Lock,
-        keeper: PlaceKeeper,
+        keeper: ReadStateStore,
         in_reader: Callable[[Callable[[], None]], None],
     ) -> None:
         self._engine = engine
-        self._clock = clock
+        self._scheduler = scheduler
         self._lock = lock
         self._keeper = keeper
         self._in_reader = in_reader
@@ -68,7 +68,7 @@ class Busy:
             members = person.members
             if was_free:
                 account_id = person.account.id
-                cursors = {room.log: room.put_aside(account_id, members) for room in person.logs}
+                cursors = {room.log: room.pause(account_id, members) for room in person.logs}
                 for member in members:
                     member.cursors = cursors  # one for all: nobody can be shown more than others
             self._keeper.locked_keep(person)
@@ -76,7 +76,7 @@ class Busy:
             text = person.busy_sentence()
             member.outbox.offer(member.face.control("busy", text, reason=reason))
 
-    def locked_go_on(self, person: Person, places: Places) -> None:
+    def locked_go_on(self, person: Person, places: ReadState) -> None:
         """Let somebody who comes be busy who was so when the last visit broke off."""
         assert self._lock.locked()
         if places.busy is not None and (not places.busy_until or places.busy_until > time.time()):
@@ -89,12 +89,14 @@ class Busy:
 
     def _locked_set(self, person: Person, reason: str | None, until: float) -> None:
         person.busy, person.busy_until = reason, until
-        if person.busy_alarm is not None:
-            self._clock.cancel(person.busy_alarm)
-            person.busy_alarm = None
+        if person.busy_timer is not None:
+            self._scheduler.cancel(person.busy_timer)
+            person.busy_timer = None
         if until:
             seconds = max(0.0, until - time.time())
-            person.busy_alarm = self._clock.after(seconds, partial(self._run_out, person, until))
+            person.busy_timer = self._scheduler.after(
+                seconds, partial(self._run_out, person, until)
+            )
 
     def _run_out(self, person: Person, until: float) -> None:
         if person.busy_until != until:
@@ -106,7 +108,7 @@ class Busy:
             with self._lock:
                 if person.busy_until == until:
                     again = partial(self._run_out, person, until)
-                    person.busy_alarm = self._clock.after(_AGAIN_SECONDS, again)
+                    person.busy_timer = self._scheduler.after(_AGAIN_SECONDS, again)
 
     def end_soon(self, person: Person) -> None:
         """Try :meth:`end` again and again until what was missed can be read."""
@@ -130,7 +132,7 @@ class Busy:
         with self._lock:
             if person.busy is None:
                 return False
-            was = Places({}, "", 0.0, person.busy, person.busy_until)
+            was = ReadState({}, "", 0.0, person.busy, person.busy_until)
             self._locked_set(person, None, 0.0)
             # Held: live messages may come before those that are read back below.
             held = [_Held(m, m.outbox.hold(), m.cursors or {}) for m in person.members]
@@ -156,7 +158,7 @@ class Busy:
             member.outbox.release(gap, shown[look])
         return True
 
-    def _take_back(self, person: Person, was: Places, held: list[_Held]) -> None:
+    def _take_back(self, person: Person, was: ReadState, held: list[_Held]) -> None:
         """Let somebody be busy as before: what was missed could not be read.
 
         What came meanwhile has been shown, and comes once more when free: rather that than never.
@@ -167,7 +169,7 @@ class Busy:
                 for member, _, cursors in held:
                     member.cursors = cursors
                 for room in person.logs:
-                    room.put_aside(person.account.id, person.members)
+                    room.pause(person.account.id, person.members)
             self._keeper.locked_keep(person)
         for member, gap, _ in held:
             member.outbox.release(gap, b"")
@@ -204,10 +206,10 @@ class _Missed:
     def read(self, upto: list[tuple[Room, int]]) -> None:
         """Read on in several rooms, each up to a place. :raises StoreError: it cannot be read."""
         for room, place in upto:
-            self._read(Stretch(room, self._places.get(room.log, place), place))
+            self._read(LogRange(room, self._places.get(room.log, place), place))
             self._places[room.log] = place
 
-    def _read(self, stretch: Stretch) -> None:
+    def _read(self, stretch: LogRange) -> None:
         room, after, upto = stretch
         assert self._reader is not None or upto <= after
         place = max(after, upto - LOOKED_AT)

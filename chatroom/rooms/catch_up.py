@@ -28,7 +28,7 @@ _STEP = 64  # places that are looked at together
 _READ_MOST = 512  # messages that are read together for a page
 
 
-class Stretch(NamedTuple):
+class LogRange(NamedTuple):
     """A part of a room's log: the places ``after < place <= upto``."""
 
     room: Room
@@ -87,7 +87,7 @@ class Found(NamedTuple):
 def look_back(
     engine: Engine,
     member: Member,
-    stretch: Stretch,
+    stretch: LogRange,
     most: int,
     looking: Looking,
     new_after: int | None = None,
@@ -129,7 +129,7 @@ def look_back(
 def pages(
     engine: Engine,
     member: Member,
-    stretch: Stretch,
+    stretch: LogRange,
     wanted: Callable[[Member, Post], bool] = is_shown,
 ) -> Iterator[Page]:
     """Read what stands in a stretch and is wanted, as old messages, the oldest first."""
@@ -161,15 +161,15 @@ def _first(posts: list[Post], end: int, step: int) -> tuple[list[Post], int, int
 
 def last_lines(engine: Engine, member: Member, room: Room, upto: int) -> bytes:
     """Return the last messages of a room that was joined just now, at most about a page."""
-    found = look_back(engine, member, Stretch(room, 0, upto), SHOWN, Looking(), upto)
+    found = look_back(engine, member, LogRange(room, 0, upto), SHOWN, Looking(), upto)
     shown = b""
-    for page in pages(engine, member, Stretch(room, found.start, upto)):
+    for page in pages(engine, member, LogRange(room, found.start, upto)):
         shown = page.chunk if len(shown) + len(page.chunk) > 2 * PAGE_BYTES else shown + page.chunk
     return shown and _history_head(member, room) + shown
 
 
 def at_login(
-    engine: Engine, member: Member, stretches: Sequence[Stretch], since: float | None
+    engine: Engine, member: Member, stretches: Sequence[LogRange], since: float | None
 ) -> Iterator[Page]:
     """Return the last messages of the current room, then what was missed in all of them.
 
@@ -183,17 +183,17 @@ def at_login(
             continue
         begin = 0 if is_here else after
         most = MAIL_SHOWN if room.is_mailbox else SHOWN
-        found = look_back(engine, member, Stretch(room, begin, upto), most, looking, after)
+        found = look_back(engine, member, LogRange(room, begin, upto), most, looking, after)
         is_new = found.missed > 0 and since is not None
         before = min(upto, after) if is_new else upto
         head = _history_head(member, room)
-        for page in pages(engine, member, Stretch(room, found.start, before)) if is_here else ():
+        for page in pages(engine, member, LogRange(room, found.start, before)) if is_here else ():
             yield Page(head + page.chunk)
             head = b""
         if is_new:
             assert since is not None
             yield Page(_new_head(member, room, found, since))
-            yield from pages(engine, member, Stretch(room, max(after, found.start), upto))
+            yield from pages(engine, member, LogRange(room, max(after, found.start), upto))
 
 
 def _history_head(member: Member, room: Room) -> bytes:
@@ -212,8 +212,8 @@ def _new_head(member: Member, room: Room, found: Found, since: float) -> bytes:
     return member.face.notice("missed", f"{text}:", room=room.log, number=number)
 
 
-def after_a_cut(
-    engine: Engine, member: Member, stretches: Sequence[Stretch], cursors: dict[str, int]
+def on_resume(
+    engine: Engine, member: Member, stretches: Sequence[LogRange], cursors: dict[str, int]
 ) -> Iterator[Page]:
     """Return everything that came after the cursors, in order within each room.
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from chatroom.errors import StoreError
 from chatroom.rooms.room import Room
-from chatroom.rooms.timers import Clock
+from chatroom.rooms.timers import Scheduler
 from chatroom.storage.records import JOIN, LEAVE
 
 CALM_SECONDS = 5.0
@@ -42,14 +42,16 @@ class Comings:
     So who comes and goes all the time fills no screen, and what was told last is right: who is
     here, or is not. Methods that begin with ``locked_`` are called under the directory's lock.
 
-    :param clock: tells later.
+    :param scheduler: tells later.
     :param lock: the directory's; it guards the table.
     :param tell: tells it now.
     :param calm_seconds: the time; 0: everything is told at once.
     """
 
-    def __init__(self, clock: Clock, lock: threading.Lock, tell: Tell, calm_seconds: float) -> None:
-        self._clock = clock
+    def __init__(
+        self, scheduler: Scheduler, lock: threading.Lock, tell: Tell, calm_seconds: float
+    ) -> None:
+        self._scheduler = scheduler
         self._lock = lock
         self._tell = tell
         self._calm_seconds = calm_seconds
@@ -84,7 +86,7 @@ class Comings:
             told.joins = self._joins[room.log]
             self._waiting[room.log] += 1
             left = told.time + self._calm_seconds - now
-            self._clock.after(left, partial(self._tell_how_it_is, room, account_id))
+            self._scheduler.after(left, partial(self._tell_how_it_is, room, account_id))
 
     def locked_forget(self, room: Room, account_id: str) -> None:
         """Nobody was there to be told: whoever comes next has seen nothing of it."""

@@ -20,6 +20,7 @@ from chatroom.rooms.person import Person
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     ANEW,
+    BLOCKS_LOGIN,
     DELETED,
     FORKED,
     IGNORES,
@@ -27,7 +28,6 @@ from chatroom.storage.records import (
     MUTE,
     PLACES,
     PURGE,
-    SHUT_OUT,
     SUPERUSER,
     Account,
     Control,
@@ -47,7 +47,7 @@ _TOLD_ALL = {
 }
 
 
-class Changes:
+class ControlHandler:
     """Brings who is here up to what the store says. Any thread may call the methods.
 
     What an event carries is acted upon at once; the engine's thread reads nothing. What it does not
@@ -129,7 +129,7 @@ class Changes:
             pass  # it was lifted: who is here could come in already
         elif kind == MUTE and isinstance(carried, Sanction):
             self._tell([person], MUTE, mute_sentence(carried))
-        elif kind in SHUT_OUT and isinstance(carried, Sanction):
+        elif kind in BLOCKS_LOGIN and isinstance(carried, Sanction):
             self._send_out(person, carried)
         elif isinstance(carried, Standing):
             if kind == IGNORES and person.account.version < carried.version:

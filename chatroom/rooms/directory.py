@@ -13,16 +13,16 @@ from chatroom.errors import Conflict, Refusal
 from chatroom.rooms import comings
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.catalogue import Catalogue, may_enter
-from chatroom.rooms.catch_up import Page, Stretch, after_a_cut, at_login
-from chatroom.rooms.control_events import Changes
+from chatroom.rooms.catch_up import LogRange, Page, at_login, on_resume
+from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
-from chatroom.rooms.read_state import PlaceKeeper
+from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.readers import Readers
-from chatroom.rooms.remote_presence import Elsewhere
+from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import LOBBY, Member, Room, mailbox_of
-from chatroom.rooms.timers import Clock
+from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     JOIN,
@@ -31,10 +31,10 @@ from chatroom.storage.records import (
     SUPERUSER,
     Account,
     Control,
-    Places,
     Post,
     Presence,
-    Wanted,
+    ReadState,
+    SearchQuery,
 )
 
 AWAY_SECONDS = 30.0
@@ -69,35 +69,35 @@ class Directory:
         self._lock = threading.Lock()
         self._people: dict[str, Person] = {}
         self._is_quiet = False
-        self._clock = Clock()
+        self._scheduler = Scheduler()
         self._readers = Readers()
         self._catalogue = Catalogue(engine, self._lock, rooms)
-        self._keeper = PlaceKeeper(engine, self._clock, self._lock, self._people)
-        self.busy = Busy(engine, self._clock, self._lock, self._keeper, self._readers.run)
+        self._keeper = ReadStateStore(engine, self._scheduler, self._lock, self._people)
+        self.busy = Busy(engine, self._scheduler, self._lock, self._keeper, self._readers.run)
         calm = comings.CALM_SECONDS if self.rates else 0.0
         self.memberships = Memberships(
-            engine, self._lock, self._people, self._catalogue, self._keeper, self._clock, calm
+            engine, self._lock, self._people, self._catalogue, self._keeper, self._scheduler, calm
         )
         self.lookups = Lookups()
-        self._changes = Changes(
+        self._changes = ControlHandler(
             engine, self.lookups, self._lock, self._people, self._catalogue, self.memberships
         )
-        self.elsewhere = Elsewhere(self._lock, self._people, self._catalogue, self.memberships)
+        self.elsewhere = RemotePresence(self._lock, self._people, self._catalogue, self.memberships)
         engine.watch(self.elsewhere)
         self.lobby = self._catalogue.lobby
         self._catalogue.load()
 
     def start(self) -> None:
-        """Start the clock; nobody may come in before."""
-        self._clock.start()
+        """Start the scheduler; nobody may come in before."""
+        self._scheduler.start()
         self.lookups.start()
         self._keeper.start()
 
     def stop(self) -> None:
-        """Save where everybody is, and end the clock. The engine must still run. Idempotent."""
+        """Save where everybody is, and end the scheduler. The engine must still run. Idempotent."""
         self._readers.close()
         self.lookups.stop()
-        self._clock.stop()
+        self._scheduler.stop()
         self._keeper.save_all()
 
     def committed(self, log: str, posts: list[Post]) -> None:
@@ -152,26 +152,26 @@ class Directory:
             since = before.seen if before else None
             if is_busy:  # what was missed comes when free
                 stretches = [
-                    Stretch(room, upto, upto) for room, _, upto in stretches if room is member.room
+                    LogRange(room, upto, upto) for room, _, upto in stretches if room is member.room
                 ]
             return person, self._readers.each(at_login(self._engine, member, stretches, since))
         if is_busy:
             return person, iter(())
-        return person, self._readers.each(after_a_cut(self._engine, member, stretches, cursors))
+        return person, self._readers.each(on_resume(self._engine, member, stretches, cursors))
 
-    def _places_of(self, account: Account) -> Places:
+    def _places_of(self, account: Account) -> ReadState:
         places = self._keeper.load(account.id)
         if places is None:  # the first visit: there may be mail already
-            places = Places({mailbox_of(account.id): 0}, LOBBY, account.created)
+            places = ReadState({mailbox_of(account.id): 0}, LOBBY, account.created)
         return places
 
     def _locked_arrive(
         self,
         account: Account,
         member: Member,
-        places: Places | None,
+        places: ReadState | None,
         cursors: dict[str, int] | None,
-    ) -> tuple[Person, Places | None, list[Stretch]]:
+    ) -> tuple[Person, ReadState | None, list[LogRange]]:
         """Return also where the person was before, if this is the only session."""
         person = self._people.get(account.id)
         before = places
@@ -181,9 +181,9 @@ class Directory:
         elif not person.members:
             before = person.left
             person.taken_until = 0.0
-            if person.away_alarm is not None:
-                self._clock.cancel(person.away_alarm)
-                person.away_alarm = None
+            if person.away_timer is not None:
+                self._scheduler.cancel(person.away_timer)
+                person.away_timer = None
         elif person.busy is None:
             # What another session has not taken yet may never be seen there: it may be dead.
             before = person.places()
@@ -199,7 +199,7 @@ class Directory:
             member.cursors = shown
         return person, before, stretches
 
-    def _locked_admit(self, account: Account, places: Places) -> Person:
+    def _locked_admit(self, account: Account, places: ReadState) -> Person:
         mailbox = self._catalogue.locked_open_mailbox(mailbox_of(account.id))
         person = self._people[account.id] = Person(account, self.lobby, mailbox)
         known = {log: p for log, p in places.cursors.items() if self._catalogue.of_log(log)}
@@ -220,14 +220,14 @@ class Directory:
         return person
 
     @staticmethod
-    def _locked_enter(person: Person, member: Member, before: Places | None) -> list[Stretch]:
+    def _locked_enter(person: Person, member: Member, before: ReadState | None) -> list[LogRange]:
         stretches = []
         account_id, members = person.account.id, person.members
         for room in person.logs:
-            come = room.enter if person.busy is None else room.put_aside
+            come = room.enter if person.busy is None else room.pause
             upto = come(account_id, members)
             after = before.cursors.get(room.log, upto) if before else upto
-            stretches.append(Stretch(room, min(after, upto), upto))
+            stretches.append(LogRange(room, min(after, upto), upto))
         begin = {room.log: after for room, after, _ in stretches}
         if person.busy is not None:
             member.cursors = begin
@@ -260,13 +260,13 @@ class Directory:
                 if person.busy is None or not person.members:
                     room.enter(account_id, person.members)
                 else:
-                    room.put_aside(account_id, person.members)
+                    room.pause(account_id, person.members)
             if person.members:
                 return
             self._keeper.locked_keep(person)
             if is_away and not self._is_quiet:
                 person.away_until = time.monotonic() + self._away_seconds
-                person.away_alarm = self._clock.after(
+                person.away_timer = self._scheduler.after(
                     self._away_seconds, partial(self._stay_away, person)
                 )
             else:
@@ -283,8 +283,8 @@ class Directory:
             return
         if person.is_deleted:
             self.lookups.want("unused", self._catalogue.close_unused)
-        if person.busy_alarm is not None:
-            self._clock.cancel(person.busy_alarm)
+        if person.busy_timer is not None:
+            self._scheduler.cancel(person.busy_timer)
         self._catalogue.locked_close_mailbox(person.mailbox)
         self._keeper.locked_forget(account.id)
         other = self.elsewhere.people.get(account.id)
@@ -368,7 +368,7 @@ class Directory:
         box, cursors = person.mailbox, member.cursors
         upto = box.delivered if cursors is None else cursors.get(box.log, box.delivered)
         not_from = frozenset({person.account.id, *person.account.ignores})
-        wanted = Wanted((), without=not_from, upto=upto)
+        wanted = SearchQuery((), without=not_from, upto=upto)
         found = self._engine.search(box.log, wanted, 1) if upto else []
         return found[0].sender_id if found else ""
 

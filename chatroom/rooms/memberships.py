@@ -11,9 +11,9 @@ from chatroom.rooms.catalogue import Catalogue, Taken, may_enter
 from chatroom.rooms.catch_up import last_lines
 from chatroom.rooms.comings import Comings
 from chatroom.rooms.person import Person
-from chatroom.rooms.read_state import PlaceKeeper
+from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import LOBBY, Member, Room
-from chatroom.rooms.timers import Clock
+from chatroom.rooms.timers import Scheduler
 from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
@@ -40,7 +40,7 @@ class Memberships:
     :param people: the directory's table of who is here.
     :param catalogue: the rooms.
     :param keeper: saves where people are.
-    :param clock: tells of comings and goings later.
+    :param scheduler: tells of comings and goings later.
     :param calm_seconds: see ``Comings``.
     """
 
@@ -50,8 +50,8 @@ class Memberships:
         lock: threading.Lock,
         people: dict[str, Person],
         catalogue: Catalogue,
-        keeper: PlaceKeeper,
-        clock: Clock,
+        keeper: ReadStateStore,
+        scheduler: Scheduler,
         calm_seconds: float,
     ) -> None:
         self._engine = engine
@@ -59,7 +59,7 @@ class Memberships:
         self._people = people
         self._catalogue = catalogue
         self._keeper = keeper
-        self._comings = Comings(clock, lock, self._append, calm_seconds)
+        self._comings = Comings(scheduler, lock, self._append, calm_seconds)
         keeper.locked_follow = self._locked_follow
         self.look_soon = keeper.look_soon
 
@@ -123,7 +123,7 @@ class Memberships:
         """Let all sessions of a person see a room, or put them aside; return its last place."""
         if person.busy is None:
             return room.enter(person.account.id, person.members)
-        upto = room.put_aside(person.account.id, person.members)
+        upto = room.pause(person.account.id, person.members)
         for member in person.members:
             if member.cursors is not None:
                 member.cursors[room.log] = upto
@@ -179,7 +179,7 @@ class Memberships:
     ) -> None:
         """Tell those in a room of a coming or going, if anybody else is there; under the lock.
 
-        :param origin: ``ELSEWHERE``: tell those at other nodes only.
+        :param origin: ``REMOTE_ONLY``: tell those at other nodes only.
         """
         others = len(room.people) - (account_id in room.people)
         if not others and room is not self._catalogue.lobby:

@@ -4,8 +4,8 @@ import threading
 import time
 
 from chatroom.rooms.room import Member, Room
-from chatroom.rooms.timers import Alarm
-from chatroom.storage.records import Account, Places, Presence, Seat
+from chatroom.rooms.timers import Timer
+from chatroom.storage.records import Account, Presence, ReadState, SessionInfo
 
 FREE = "free"
 
@@ -19,10 +19,10 @@ class Person:
 
     __slots__ = (
         "account",
-        "away_alarm",
+        "away_timer",
         "away_until",
         "busy",
-        "busy_alarm",
+        "busy_timer",
         "busy_until",
         "first_places",
         "first_seen",
@@ -56,11 +56,11 @@ class Person:
         """Held for one /history, /search or /export; outermost, never waited for."""
         self.busy_until = 0.0
         """When busy ends by itself, in seconds since the epoch; 0 = not by itself."""
-        self.busy_alarm: Alarm | None = None
+        self.busy_timer: Timer | None = None
         self.away_until = 0.0
         """Until when somebody who lost the connection may come back unnoticed (monotonic)."""
-        self.away_alarm: Alarm | None = None
-        self.left: Places | None = None
+        self.away_timer: Timer | None = None
+        self.left: ReadState | None = None
         """Where the last session was when it ended."""
         self.is_deleted = False
         """The account is gone: nothing is kept any more."""
@@ -70,7 +70,7 @@ class Person:
         """All that this person sees: the joined rooms, then the mailbox."""
         return (*self.rooms, self.mailbox)
 
-    def places(self) -> Places:
+    def places(self) -> ReadState:
         """Return where this person is a member, and what was shown last; under the lock.
 
         Shown is what a session has taken: what went to a connection that is dead is not.
@@ -79,7 +79,7 @@ class Person:
         if not self.members and self.left is not None:
             shown = self.left.cursors
             cursors = {room.log: shown.get(room.log, room.delivered) for room in self.logs}
-            return Places(cursors, self.room.log, self.left.seen, busy, until)
+            return ReadState(cursors, self.room.log, self.left.seen, busy, until)
         moment, first = self.taken(), self.first_places
         if moment:
             cursors = {
@@ -92,7 +92,7 @@ class Person:
             for log, place in held.items():
                 cursors[log] = min(cursors.get(log, place), place)
         seen = time.time() - (time.monotonic() - moment) if moment else self.first_seen
-        return Places(cursors, self.room.log, seen, busy, until)
+        return ReadState(cursors, self.room.log, seen, busy, until)
 
     def taken(self) -> float:
         """Return up to which moment (monotonic) some session has taken everything; 0: unknown."""
@@ -121,7 +121,7 @@ class Person:
     def presence(self) -> Presence:
         """Return what other nodes are told of this person."""
         seats = tuple(
-            Seat(member.address, member.face.name, member.since, member.room.log)
+            SessionInfo(member.address, member.face.name, member.since, member.room.log)
             for member in self.members
         )
         active = time.time() - self.idle_seconds()

@@ -8,9 +8,9 @@ from functools import partial
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.rooms.person import Person
-from chatroom.rooms.timers import Clock
+from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import Places
+from chatroom.storage.records import ReadState
 
 _log = logging.getLogger(__name__)
 
@@ -22,27 +22,27 @@ _AGAIN = 5.0
 Follow = Callable[[Person, set[str], set[str]], Callable[[], None]]
 
 
-class PlaceKeeper:
+class ReadStateStore:
     """Saves places, many in one go. Any thread may call the methods.
 
     :param engine: keeps them.
-    :param clock: runs what is saved later.
+    :param scheduler: runs what is saved later.
     :param lock: the directory's lock; it guards everything below. Methods that begin with
         ``locked_`` are called under it, all others without it.
     :param people: the directory's table of who is here.
     """
 
     def __init__(
-        self, engine: Engine, clock: Clock, lock: threading.Lock, people: dict[str, Person]
+        self, engine: Engine, scheduler: Scheduler, lock: threading.Lock, people: dict[str, Person]
     ) -> None:
         self._engine = engine
-        self._clock = clock
+        self._scheduler = scheduler
         self._lock = lock
         self._people = people
-        self._unsaved: dict[str, Places] = {}
+        self._unsaved: dict[str, ReadState] = {}
         # Of those who are here or not saved yet: what this node knows to be kept of them, of the
         # rooms in which they are here. Other nodes may have saved something else since.
-        self._known: dict[str, Places] = {}
+        self._known: dict[str, ReadState] = {}
         self.locked_follow: Follow | None = None
         """Is told, under the lock, of rooms that somebody who is here has joined or left at
         another node; returns what is to be called without it."""
@@ -54,9 +54,9 @@ class PlaceKeeper:
 
     def start(self) -> None:
         """Begin to save now and then."""
-        self._clock.after(SAVE_SECONDS, self._save_now_and_then)
+        self._scheduler.after(SAVE_SECONDS, self._save_now_and_then)
 
-    def load(self, account_id: str) -> Places | None:
+    def load(self, account_id: str) -> ReadState | None:
         """Return somebody's places; ``None`` before the first visit."""
         if account_id in self._unsaved:
             self.save()  # with what others have changed meanwhile
@@ -64,12 +64,12 @@ class PlaceKeeper:
             places = self._unsaved.get(account_id)
         if places is None:
             try:
-                places = self._engine.load_places(account_id)
+                places = self._engine.load_read_states(account_id)
             except Damaged as error:
                 _log.error("places damaged account=%s reason=%s", account_id, error)
         return places
 
-    def locked_begin(self, account_id: str, places: Places) -> None:
+    def locked_begin(self, account_id: str, places: ReadState) -> None:
         """Somebody comes in, and this is what is kept of the rooms that exist here."""
         assert self._lock.locked()
         if account_id not in self._unsaved:
@@ -85,7 +85,7 @@ class PlaceKeeper:
         self._unsaved[account_id] = person.places()
         if not self._is_due:
             self._is_due = True
-            self._clock.after(_SOON, self.save)
+            self._scheduler.after(_SOON, self.save)
 
     def locked_forget(self, account_id: str) -> None:
         """Somebody is not here any more: do not remember what is kept."""
@@ -105,18 +105,20 @@ class PlaceKeeper:
         :raises StoreError: it could not be written.
         """
         self.save()  # what is kept may be about to change
-        kept = self._engine.load_places(account_id)
+        kept = self._engine.load_read_states(account_id)
         if kept is None or log not in kept.cursors:
             return False
         cursors = {name: place for name, place in kept.cursors.items() if name != log}
-        self._engine.save_places({account_id: replace(kept, cursors=cursors)}, {account_id: kept})
+        self._engine.save_read_states(
+            {account_id: replace(kept, cursors=cursors)}, {account_id: kept}
+        )
         self.look_soon(account_id)  # came in meanwhile, perhaps
         return True
 
     def look_soon(self, account_id: str) -> None:
         """Others have changed in which rooms somebody is: follow, if that person is here."""
         if account_id in self._people:
-            self._clock.after(0.0, partial(self._look, account_id))
+            self._scheduler.after(0.0, partial(self._look, account_id))
 
     def _look(self, account_id: str) -> None:
         person = self._people.get(account_id)
@@ -136,7 +138,7 @@ class PlaceKeeper:
         if not unsaved:
             return
         try:
-            saved = self._engine.save_places(unsaved, known)
+            saved = self._engine.save_read_states(unsaved, known)
         except StoreError as error:
             if not self._is_failing:
                 self._is_failing = True
@@ -144,7 +146,7 @@ class PlaceKeeper:
             with self._lock:
                 if not self._is_due:
                     self._is_due = True
-                    self._clock.after(_AGAIN, self.save)
+                    self._scheduler.after(_AGAIN, self.save)
             return
         self._is_failing = False
         with self._lock:
@@ -153,7 +155,7 @@ class PlaceKeeper:
             call()
 
     def _locked_saved(
-        self, account_id: str, mine: Places, saved: Places
+        self, account_id: str, mine: ReadState, saved: ReadState
     ) -> Callable[[], None] | None:
         """Note what is kept now of somebody, and follow what others have changed."""
         if self._unsaved.get(account_id) is mine:
@@ -195,4 +197,4 @@ class PlaceKeeper:
         try:
             self.save_all()
         finally:
-            self._clock.after(SAVE_SECONDS, self._save_now_and_then)
+            self._scheduler.after(SAVE_SECONDS, self._save_now_and_then)

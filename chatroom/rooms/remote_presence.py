@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
-from chatroom.storage.records import ELSEWHERE, JOIN, LEAVE, Presence, joined
+from chatroom.storage.records import JOIN, LEAVE, REMOTE_ONLY, Presence, joined
 
 
-class Elsewhere:
+class RemotePresence:
     """Tells the engine who is here, and knows from it who is elsewhere: see ``engine.Watcher``.
 
     :param lock: the directory's; it guards the tables of people and rooms, and this.
@@ -81,7 +81,7 @@ class Elsewhere:
         with self._lock:
             for person in self._people.values():
                 if person.account.id not in self.people:
-                    self._locked_announce(JOIN, person.presence(), ELSEWHERE)
+                    self._locked_announce(JOIN, person.presence(), REMOTE_ONLY)
 
     def _locked_announce(self, kind: str, one: Presence, origin: object = None) -> None:
         for log in one.rooms:

@@ -187,10 +187,10 @@ class Room:
         # sessions, one step for each session and room would be far too much.
         self._inside: dict[str, Sessions] = {}
         # Busy people: their sessions see what they post themselves, and announcements.
-        self._aside: dict[str, Sessions] = {}
+        self._paused: dict[str, Sessions] = {}
         self._snapshot: Snapshot | None = ()
         # Members who ignore somebody: each gets a chunk of its own.
-        self._picky: tuple[tuple[Member, Face], ...] = ()
+        self._filtered: tuple[tuple[Member, Face], ...] = ()
         self._delivered = 0
         engine.follow(self.log)
         with self._lock:
@@ -221,7 +221,7 @@ class Room:
         :returns: the place after which everything arrives by itself.
         """
         with self._lock:
-            self._aside.pop(account_id, None)
+            self._paused.pop(account_id, None)
             if sessions:
                 self._inside[account_id] = sessions
             else:
@@ -229,7 +229,7 @@ class Room:
             self._snapshot = None
             return self._delivered
 
-    def put_aside(self, account_id: str, sessions: Sessions) -> int:
+    def pause(self, account_id: str, sessions: Sessions) -> int:
         """Let these sessions see only what the person posts, and announcements.
 
         :returns: the last place that who was inside has been shown.
@@ -237,7 +237,7 @@ class Room:
         with self._lock:
             if self._inside.pop(account_id, None) is not None:
                 self._snapshot = None
-            self._aside[account_id] = sessions
+            self._paused[account_id] = sessions
             return self._delivered
 
     def leave(self, account_id: str) -> None:
@@ -273,10 +273,10 @@ class Room:
             snapshot = self._snapshot
             if snapshot is None:
                 snapshot = self._snapshot = self._make_snapshot()
-            picky = self._picky
-            aside = dict(self._aside) if self._aside else None
+            picky = self._filtered
+            aside = dict(self._paused) if self._paused else None
             inside = self._inside
-            orphans = [p for p in posts if p.origin is not None and p.sender_id not in inside]
+            departed = [p for p in posts if p.origin is not None and p.sender_id not in inside]
         if not posts:
             return
         for face, offers in snapshot:
@@ -288,8 +288,8 @@ class Room:
                 member.outbox.offer(face.messages(seen))
         if aside:
             self._deliver_aside(posts, aside)
-        if orphans and not self.is_mailbox:
-            self._acknowledge(orphans, aside or {})
+        if departed and not self.is_mailbox:
+            self._acknowledge(departed, aside or {})
         if last:
             self._note_offered()
 
@@ -335,7 +335,7 @@ class Room:
                     continue
                 outbox = member.outbox
                 faces.setdefault(face, {}).setdefault(outbox.stripe, []).append(outbox)
-        self._picky = tuple(picky)
+        self._filtered = tuple(picky)
         return tuple(
             (face, tuple(stripe.walk(outboxes) for stripe, outboxes in stripes.items()))
             for face, stripes in faces.items()

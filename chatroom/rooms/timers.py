@@ -1,4 +1,4 @@
-"""The clock: what has to happen later, from one thread."""
+"""The scheduler: what has to happen later, from one thread."""
 
 import heapq
 import itertools
@@ -13,30 +13,30 @@ _TIDY = 64
 """Cancelled alarms that may lie in the heap before it is tidied."""
 
 
-class Alarm:
-    """Something that happens once, later; see :meth:`Clock.after`."""
+class Timer:
+    """Something that happens once, later; see :meth:`Scheduler.after`."""
 
     __slots__ = ("job",)
 
     def __init__(self, job: Callable[[], None]) -> None:
         self.job: Callable[[], None] | None = job
-        """``None`` when it was cancelled or has begun; under the clock's lock."""
+        """``None`` when it was cancelled or has begun; under the scheduler's lock."""
 
 
-class Clock:
+class Scheduler:
     """Runs jobs later, one after another, in its own thread. Any thread may call the methods.
 
     Time is monotonic. A job may wait for the disk; what it raises is logged.
     """
 
     def __init__(self) -> None:
-        # The clock's lock, innermost: guards everything below; no job runs under it.
+        # the scheduler's lock, innermost: guards everything below; no job runs under it.
         self._changed = threading.Condition()
-        self._heap: list[tuple[float, int, Alarm]] = []
+        self._heap: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
         self._cancelled = 0
         self._is_stopping = False
-        self._thread = threading.Thread(target=self._run, name="clock")
+        self._thread = threading.Thread(target=self._run, name="scheduler")
 
     def start(self) -> None:
         """Start the thread."""
@@ -50,9 +50,9 @@ class Clock:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def after(self, seconds: float, job: Callable[[], None]) -> Alarm:
+    def after(self, seconds: float, job: Callable[[], None]) -> Timer:
         """Let ``job`` be called once, ``seconds`` from now."""
-        alarm = Alarm(job)
+        alarm = Timer(job)
         with self._changed:
             entry = (time.monotonic() + seconds, next(self._numbers), alarm)
             heapq.heappush(self._heap, entry)
@@ -60,7 +60,7 @@ class Clock:
                 self._changed.notify()
         return alarm
 
-    def cancel(self, alarm: Alarm) -> bool:
+    def cancel(self, alarm: Timer) -> bool:
         """Take an alarm back; False when it has begun already, or was taken back before."""
         with self._changed:
             if alarm.job is None:
@@ -78,7 +78,7 @@ class Clock:
             try:
                 job()
             except Exception:
-                _log.exception("a job of the clock failed")
+                _log.exception("a job of the scheduler failed")
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for the next job that is due; ``None`` at the stop."""

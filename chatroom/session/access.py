@@ -22,7 +22,7 @@ Cursor = tuple[str, int] | float
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class LoginRequest:
     """What a ``>login``, ``>register`` or ``>resume`` line says."""
 
     word: str
@@ -35,18 +35,18 @@ class Access:
     """Where to go on, by room; the empty name is the mailbox."""
 
 
-def read_access(word: str, fields: dict[str, Any]) -> Access:
+def read_access(word: str, fields: dict[str, Any]) -> LoginRequest:
     """Return what a login in one line says. :raises UserError: a field is wrong."""
     if word == RESUME:
         cursors = _read_cursors(fields.get("cursors", {}))
-        return Access(word, ticket=text_field(word, fields, "ticket"), cursors=cursors)
+        return LoginRequest(word, ticket=text_field(word, fields, "ticket"), cursors=cursors)
     wants = fields.get("ticket", False)
     if not isinstance(wants, bool):
         raise UserError(f'"ticket" of >{word} must be true or false.')
     name = text_field(word, fields, "name").strip()
     password = text_field(word, fields, "password")
     code = text_field(word, fields, "code")
-    return Access(word, name, password, code=code, wants_ticket=wants)
+    return LoginRequest(word, name, password, code=code, wants_ticket=wants)
 
 
 def _read_cursors(given: Any) -> dict[str, Cursor]:
@@ -86,7 +86,7 @@ class Resumption:
         for log, cursor in cursors.items():
             name = log or mailbox_of(account_id)
             if isinstance(cursor, float):
-                self.places[name] = engine.place_at(name, cursor)
+                self.places[name] = engine.seq_before(name, cursor)
             elif engine.knows(name, *cursor):
                 self.places[name] = cursor[1]
             else:

@@ -20,11 +20,11 @@ class Controls:
     """
 
     def __init__(
-        self, sanctions: Sanctions, directory: Directory, turn_out: Callable[[], object]
+        self, sanctions: Sanctions, directory: Directory, disconnect_banned: Callable[[], object]
     ) -> None:
         self._sanctions = sanctions
         self._directory = directory
-        self._turn_out = turn_out
+        self._turn_out = disconnect_banned
 
     def controlled(self, control: Control) -> None:
         """Act upon an event; the engine's thread only. Reads no store."""

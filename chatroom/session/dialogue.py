@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chatroom.errors import ChatroomError, Code, Gone, UserError
+from chatroom.errors import ChatroomError, Code, Disconnected, UserError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Gap
 from chatroom.protocol import VERSION, decode, encode
-from chatroom.session.access import Access
+from chatroom.session.access import LoginRequest
 from chatroom.session.faces import (
     ANSWER,
     EVENTS,
@@ -29,10 +29,10 @@ _NO_ANSWERS = 50  # lines in a row that do not answer an open question
 _NOT_UTF8 = "That line is not valid UTF-8; it was not sent."
 
 
-class AccessAsked(ChatroomError):
+class LoginRequested(ChatroomError):
     """A program has sent a login in one line instead of an answer."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: LoginRequest) -> None:
         super().__init__(access.word)
         self.access = access
 
@@ -97,9 +97,9 @@ class Dialogue:
         deadline = time.monotonic() + _READ_SECONDS
         while not outbox.wait_drained(_LOOK_SECONDS) and not outbox.input_ended:
             if time.monotonic() > deadline:
-                raise Gone("too slow")
+                raise Disconnected("too slow")
         if outbox.input_ended:
-            raise Gone("ended")
+            raise Disconnected("ended")
 
     def refuse(
         self,
@@ -118,7 +118,7 @@ class Dialogue:
         :param ask: what is asked, for programs.
         :param text: the question, for people.
         :param secret: the answer should not be seen on the screen.
-        :raises AccessAsked: before the login only: it is done in one line instead.
+        :raises LoginRequested: before the login only: it is done in one line instead.
         :raises Gone: the peer has left, its time is up, or it sends everything but an answer.
         """
         face = self.face
@@ -135,12 +135,12 @@ class Dialogue:
         while (said := self.read(asked=True)).kind != ANSWER:
             other += 1
             if other > _NO_ANSWERS:
-                raise Gone("no answer")
+                raise Disconnected("no answer")
             if self.face is not face:  # the peer said hello instead: ask in its own words
                 face = self.face
                 self.send(face.prompt(ask, text, secret))
             elif said.access is not None and self.connection.must_log_in:
-                raise AccessAsked(said.access)
+                raise LoginRequested(said.access)
             elif said.kind != NOTHING:
                 self.refuse(f"Answer first: {text}", said.cid, code=Code.ANSWER_FIRST)
         return said.text
@@ -182,7 +182,7 @@ class Dialogue:
                     self._ping(was_silent)
                 continue
             if self.connection.outbox.input_ended:
-                raise Gone("ended")
+                raise Disconnected("ended")
             raw = self._ahead.pop()
             if raw is None:
                 self.refuse(
@@ -205,7 +205,7 @@ class Dialogue:
     def _ping(self, was_asked: bool) -> None:
         """Ask a silent program whether it is there. :raises Gone: it was asked already."""
         if was_asked:
-            raise Gone("silent")
+            raise Disconnected("silent")
         self.send(encode("ping", {}))
         self.connection.await_answer()
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from chatroom.errors import Code, UserError
 from chatroom.names import room_name
 from chatroom.protocol import CID_LONGEST, decode, encode, text_field
-from chatroom.session.access import WORDS, Access, read_access
+from chatroom.session.access import WORDS, LoginRequest, read_access
 from chatroom.storage.records import (
     ACTION,
     ANNOUNCE,
@@ -34,7 +34,7 @@ class Input(NamedTuple):
     cid: str = ""
     room: str = ""
     """Of a message: where it goes; empty for the session's current room."""
-    access: Access | None = None
+    access: LoginRequest | None = None
     """Of a login in one line: what it says."""
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from chatroom.errors import Gone
+from chatroom.errors import Disconnected
 from chatroom.session.dialogue import Dialogue
 
 TOLD_SECONDS = 5.0
@@ -45,7 +45,7 @@ class Flood:
             )
         unread = self._dialogue.connection.unread_bytes
         if delayed > CUT_OFF_SECONDS and unread() > CUT_OFF_BYTES:
-            raise Gone("flooding")
+            raise Disconnected("flooding")
 
     def is_over(self) -> None:
         """Note that a line was not delayed."""

@@ -10,11 +10,11 @@ from chatroom.accounts.invites import Invites
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_code, shut_out_sentence
 from chatroom.accounts.tickets import Tickets
-from chatroom.errors import ChatroomError, Code, Gone, StoreError, UserError
+from chatroom.errors import ChatroomError, Code, Disconnected, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.names import log_name
-from chatroom.session.access import REGISTER, RESUME, Access
-from chatroom.session.dialogue import AccessAsked, Dialogue
+from chatroom.session.access import REGISTER, RESUME, LoginRequest
+from chatroom.session.dialogue import Dialogue, LoginRequested
 from chatroom.storage.records import SUPERUSER, Account, Sanction
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ WRONG_ANSWERS = 5
 _UNKNOWN = "Unknown name or wrong password. Try again."
 
 
-class GivenUp(ChatroomError):
+class LoginRefused(ChatroomError):
     """The login ends here; the sentence says why, ``do`` what the client is to think of it.
 
     :param code: why, for programs.
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
     """Who has logged in, and what the line said if it was done in one."""
 
     account: Account
-    access: Access | None = None
+    access: LoginRequest | None = None
 
 
 class Login:
@@ -80,15 +80,15 @@ class Login:
     def run(self) -> Entry:
         """Return the account of the person.
 
-        :raises GivenUp: too many wrong answers, or the person is kept out.
+        :raises LoginRefused: too many wrong answers, or the person is kept out.
         :raises Gone: the peer has left or its time is up.
         """
         try:
-            access: Access | None = None
+            access: LoginRequest | None = None
             while True:
                 try:
                     account = self._ask() if access is None else self._admit(access)
-                except AccessAsked as asked:  # also instead of a new password
+                except LoginRequested as asked:  # also instead of a new password
                     access = asked.access
                     continue
                 if account is not None:
@@ -96,7 +96,7 @@ class Login:
                 access = None
         except StoreError as error:
             _log.error("login failed reason=%s", error, extra=FEW)
-            raise GivenUp(
+            raise LoginRefused(
                 "The accounts cannot be used just now. Tell the operator.", code=Code.NOT_KEPT
             ) from None
 
@@ -142,7 +142,7 @@ class Login:
             self._again(error)
         return None
 
-    def _admit(self, access: Access) -> Account | None:
+    def _admit(self, access: LoginRequest) -> Account | None:
         """Log in as one line says; None: it was refused, and may be tried again."""
         refuse = self._dialogue.refuse
         try:
@@ -170,7 +170,7 @@ class Login:
         """Look whether the doors have closed while a password was hashed."""
         self._refuse_new()
         if self._dialogue.connection.ended_by:
-            raise Gone(self._dialogue.connection.ended_by)
+            raise Disconnected(self._dialogue.connection.ended_by)
 
     def _redeem(self, ticket: str) -> Account:
         # One that does not hold is no failure: nobody guesses 256 bits, and an old one that other
@@ -183,7 +183,7 @@ class Login:
 
     def _check(self, name: str, password: str) -> Account:
         account = self._accounts.log_in(
-            name, password, self._network, self._wait, True, self._dialogue.connection.is_patient
+            name, password, self._network, self._wait, True, self._dialogue.connection.is_retry
         )
         if account is None:
             where = self._dialogue.connection.address
@@ -203,13 +203,15 @@ class Login:
     def look_again(self, account: Account) -> Account:
         """Return an account as it is now, which was let in and has changed since.
 
-        :raises GivenUp: it would not be let in any more.
+        :raises LoginRefused: it would not be let in any more.
         """
         now = self._accounts.reload(account)
         if now is None:
-            raise GivenUp("Your account was deleted. Goodbye.", code=Code.DELETED)
+            raise LoginRefused("Your account was deleted. Goodbye.", code=Code.DELETED)
         if now.password_id != account.password_id:
-            raise GivenUp("Your password was changed meanwhile. Connect again.", code=Code.RESET)
+            raise LoginRefused(
+                "Your password was changed meanwhile. Connect again.", code=Code.RESET
+            )
         if now.grant != SUPERUSER and not self._has_ticket:
             self._refuse_new()
         return self._let_in(now, self._sanctions.shut_out(now.id))
@@ -223,12 +225,12 @@ class Login:
     @staticmethod
     def _let_in(account: Account, kept_out: Sanction | None) -> Account:
         if kept_out is not None:
-            raise GivenUp(shut_out_sentence(kept_out), "kick", shut_out_code(kept_out))
+            raise LoginRefused(shut_out_sentence(kept_out), "kick", shut_out_code(kept_out))
         return account
 
     def _refuse_new(self) -> None:
         if self._sanctions.is_locked_down:
-            raise GivenUp(CLOSED, code=Code.LOCKDOWN)
+            raise LoginRefused(CLOSED, code=Code.LOCKDOWN)
 
     def _new_name(self) -> str:
         while True:
@@ -247,12 +249,12 @@ class Login:
                 self._again(error)
 
     def _turned_away(self, error: UserError, tell: Callable[..., None]) -> None:
-        self._dialogue.connection.turned_away()
+        self._dialogue.connection.note_refused()
         tell(str(error), code=error.code, **error.fields)
 
     def _again(self, error: UserError, tell: Callable[..., None] | None = None) -> None:
         self._wrong += 1
         if self._wrong > WRONG_ANSWERS:
-            raise GivenUp(f"{error} That was the last try; connect again.", code=error.code)
+            raise LoginRefused(f"{error} That was the last try; connect again.", code=error.code)
         tell = tell or partial(self._dialogue.tell, "error")
         tell(str(error), code=error.code, **error.fields)

@@ -9,7 +9,7 @@ from chatroom.accounts.rates import cost_of
 from chatroom.accounts.sanctions import mute_sentence
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
 from chatroom.commands.registry import Context, Registry, Services
-from chatroom.errors import Code, Conflict, Gone, StoreError, UserError
+from chatroom.errors import Code, Conflict, Disconnected, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.net.connection import LEFT, Connection
 from chatroom.net.outbox import Gap
@@ -21,7 +21,7 @@ from chatroom.session.access import RESUME, Resumption
 from chatroom.session.dialogue import Dialogue
 from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, Input
 from chatroom.session.flood import Flood
-from chatroom.session.login import GivenUp, Login
+from chatroom.session.login import Login, LoginRefused
 from chatroom.storage.records import SUPERUSER, TEXT, Post
 from chatroom.storage.refusals import unless_kept
 
@@ -42,11 +42,11 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
     try:
         dialogue.tell("greeting", f"This is {settings.name}, a chat room.")
         person, member = _come_in(dialogue, services)
-    except GivenUp as reason:
+    except LoginRefused as reason:
         _log.info("not logged in address=%s reason=given up", connection.address, extra=FEW)
         _say_goodbye(dialogue, reason.do, str(reason), reason.code)
         return
-    except (Gone, CancelledError) as reason:
+    except (Disconnected, CancelledError) as reason:
         why = str(reason) or "stop"
         _log.info("not logged in address=%s reason=%s", connection.address, why, extra=FEW)
         _say_farewell(dialogue, services, str(reason))
@@ -55,7 +55,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
     try:
         _talk(dialogue, services, registry, person, member)
         reason_left = _GOODBYE
-    except Gone as reason:
+    except Disconnected as reason:
         reason_left = str(reason)
         # Else the server itself has ended it: a kick, a stop.
         outbox = connection.outbox
@@ -131,7 +131,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     account, access = login.run()
     connection.logged_in()
     if connection.ended_by:  # while the password was checked
-        raise Gone(connection.ended_by)
+        raise Disconnected(connection.ended_by)
     resumption = None
     if access is not None and access.cursors is not None:
         named = services.directory.log_named
@@ -154,7 +154,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
                 break
             except Conflict:  # banned, renamed, reset … while the person logged in
                 if connection.ended_by:
-                    raise Gone(connection.ended_by) from None
+                    raise Disconnected(connection.ended_by) from None
                 seen = services.directory.changes
                 account = login.look_again(account)
         first = _welcome(person, member, services.directory)
@@ -164,10 +164,10 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     except StoreError as error:
         services.directory.depart(member)
         _log.error("login failed %s reason=%s", account.ident, error, extra=FEW)
-        raise GivenUp(
+        raise LoginRefused(
             "The rooms cannot be read just now. Tell the operator.", code=Code.NOT_KEPT
         ) from None
-    except Gone:
+    except Disconnected:
         services.directory.depart(member, bool(member.ticket) and not connection.ended_by)
         raise
     except BaseException:
@@ -284,7 +284,7 @@ def _talk(
                 flood.note(rates.rate)
                 services.stopping.wait(delay)
                 if dialogue.connection.outbox.input_ended:
-                    raise Gone(_ENDED)
+                    raise Disconnected(_ENDED)
             else:
                 flood.is_over()
         if now >= prolong_at and member.ticket:

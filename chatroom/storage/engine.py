@@ -20,14 +20,14 @@ from chatroom.storage.records import (
     Control,
     Invite,
     Node,
-    Places,
     Post,
     Presence,
+    ReadState,
     RoomRecord,
     Sanction,
+    SearchQuery,
     Span,
     Ticket,
-    Wanted,
 )
 
 LOOK_SECONDS = 1.0
@@ -38,7 +38,7 @@ Committed = Callable[[str, list[Post]], None]
 
 Returned = Callable[[list[Post], Refusal | None], None]
 """Called by the engine thread with posts that were not appended, and why; ``None``: their log had
-them already (see ``records.counted``). Must not block."""
+them already (see ``records.sequenced_id``). Must not block."""
 
 Admit = Callable[[Sequence[RoomRecord]], None]
 """Called in the asker's thread with all rooms that there are; raises when there are enough."""
@@ -90,7 +90,7 @@ class Engine(Protocol):
     def nodes(self) -> list[Node]:
         """Return the servers that share this store, this one among them, the oldest first."""
 
-    def refuse_posts(self) -> None:
+    def close_intake(self) -> None:
         """Take no more posts: the server stops."""
 
     def settle(self, seconds: float) -> bool:
@@ -139,13 +139,13 @@ class Engine(Protocol):
         epoch it is True for places that are still to come, too.
         """
 
-    def place_at(self, log: str, when: float) -> int:
+    def seq_before(self, log: str, when: float) -> int:
         """Return the place of the last post before ``when``; 0 when there is none.
 
         :param when: seconds since the epoch.
         """
 
-    def search(self, log: str, wanted: Wanted, most: int) -> list[Post]:
+    def search(self, log: str, wanted: SearchQuery, most: int) -> list[Post]:
         """Return the newest ``most`` posts of a log that are ``wanted``, the newest first."""
 
     def erase(self, log: str, sender_id: str, seq: int = 0, since: float = 0.0) -> int:
@@ -274,15 +274,15 @@ class Engine(Protocol):
         Its ``room`` control event carries it, closed. Its log stays: see :meth:`drop`.
         """
 
-    def load_places(self, account_id: str) -> Places | None:
+    def load_read_states(self, account_id: str) -> ReadState | None:
         """Return somebody's places; ``None`` before the first visit.
 
         :raises Damaged: the record does not open.
         """
 
-    def save_places(
-        self, places: Mapping[str, Places], bases: Mapping[str, Places] = MappingProxyType({})
-    ) -> dict[str, Places]:
+    def save_read_states(
+        self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
+    ) -> dict[str, ReadState]:
         """Save the places of one or more accounts, by account id, with what others have changed.
 
         :param bases: what this server knew to be kept of each: see ``rooms.merged``.

@@ -28,7 +28,7 @@ KICK = "kick"
 BAN = "ban"
 MUTE = "mute"
 LOCKDOWN = "lockdown"
-SHUT_OUT = frozenset({KICK, BAN})
+BLOCKS_LOGIN = frozenset({KICK, BAN})
 """With these a person cannot come in."""
 DEEDS = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "locked out"}
 
@@ -49,7 +49,7 @@ IGNORES = "ignores"
 _COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-([0-9]{1,15})\Z")
 
 
-def counted(cid: str) -> tuple[str, int] | None:
+def sequenced_id(cid: str) -> tuple[str, int] | None:
     """Return session and number of a client id ``SESSION-NUMBER``; ``None`` for any other one.
 
     A log keeps each number of a person's session once, so a message that is sent again is there
@@ -59,7 +59,7 @@ def counted(cid: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
-ELSEWHERE = object()
+REMOTE_ONLY = object()
 """``Post.origin`` of a coming that is told to other nodes only: here nobody saw a leaving."""
 
 
@@ -116,7 +116,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SearchQuery:
     """What a search looks for: all of it must hold."""
 
     words: tuple[str, ...]
@@ -154,7 +154,7 @@ class RoomRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ReadState:
     """Where somebody is a member, and how far that person has read."""
 
     cursors: dict[str, int]
@@ -345,7 +345,7 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class SessionInfo:
     """One session of somebody who is here."""
 
     address: str
@@ -368,7 +368,7 @@ class Presence:
     active: float
     """When something was typed last, in seconds since the epoch."""
     rooms: tuple[str, ...]
-    seats: tuple[Seat, ...]
+    seats: tuple[SessionInfo, ...]
     """Empty for who has lost the connection a moment ago and may come back unnoticed."""
 
 

@@ -13,7 +13,7 @@ from chatroom.storage.records import (
     PRIVATE,
     TEXT,
     Post,
-    counted,
+    sequenced_id,
 )
 
 
@@ -50,7 +50,7 @@ def unless_kept(error: UserError, cid: str) -> Refusal:
     :param cid: of the post.
     :raises UserError: the error itself: nobody knows such a post again, so it is a new one.
     """
-    if counted(cid) is None:
+    if sequenced_id(cid) is None:
         raise error
     return Refusal(error.code, str(error))
 

@@ -5,7 +5,7 @@ import sys
 import unicodedata
 from functools import cache
 
-from chatroom.storage.records import REMOVED, Post, Wanted
+from chatroom.storage.records import REMOVED, Post, SearchQuery
 from chatroom.text import JOINERS
 
 # In the JSON of a segment these characters of a text look different.
@@ -34,7 +34,7 @@ class Search:
     :param wanted: what must hold.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: SearchQuery) -> None:
         self._wanted = wanted
         self._words = [folded for word in wanted.words if (folded := fold(word))]
         self._pieces = [p for word in self._words for p in _ESCAPED.split(word) if p]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from chatroom.storage.records import Post, Wanted
+from chatroom.storage.records import Post, SearchQuery
 from chatroom.storage.redis.blocks import SIZE
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.upkeep import Keep
@@ -56,7 +56,7 @@ def fill(running: Running, number: int) -> None:
 
 
 def places(running: Running, *words: str, **more: object) -> list[int]:
-    return [p.seq for p in running.engine.search("lobby", Wanted(words, **more), 5000)]  # type: ignore[arg-type]
+    return [p.seq for p in running.engine.search("lobby", SearchQuery(words, **more), 5000)]  # type: ignore[arg-type]
 
 
 def blocks(client: Any) -> set[int]:
@@ -87,8 +87,10 @@ def test_a_search_finds_in_blocks_what_it_finds_in_the_log(
     assert places(running) == every
     assert places(running, sender_id="id-bob") == [n for n in every if n % 2]
     assert places(running, without=frozenset({"id-bob"}), upto=900) == list(range(900, 0, -2))
-    assert [p.seq for p in running.engine.search("lobby", Wanted(("message",)), 3)] == every[:3]
-    found = running.engine.search("lobby", Wanted(("message 700 ",)), 9)[0]
+    assert [p.seq for p in running.engine.search("lobby", SearchQuery(("message",)), 3)] == every[
+        :3
+    ]
+    found = running.engine.search("lobby", SearchQuery(("message 700 ",)), 9)[0]
     (same,) = running.engine.read("lobby", 699, 700, 1)
     assert found == same
 

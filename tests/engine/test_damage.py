@@ -14,7 +14,7 @@ import pytest
 
 from chatroom.errors import Damaged, StoreError, VaultError
 from chatroom.storage.keys.vault import open_vault
-from chatroom.storage.records import KICK, Audit, Places, RoomRecord, Sanction, Ticket
+from chatroom.storage.records import KICK, Audit, ReadState, RoomRecord, Sanction, Ticket
 from chatroom.storage.sqlite import SqliteEngine, schema
 from tests.engine.conftest import Running, account, post
 
@@ -34,7 +34,7 @@ def store(folder: Path) -> Path:
     for name in ("ann", "bob"):
         engine.save_account(account(name))
         engine.save_room(RoomRecord(f"of-{name}", f"id-{name}", f"topic of {name}"))
-        engine.save_places({f"id-{name}": Places({"lobby": 1}, f"of-{name}", 1.0)})
+        engine.save_read_states({f"id-{name}": ReadState({"lobby": 1}, f"of-{name}", 1.0)})
         engine.write_audit(Audit(1.0, name, f"done by {name}"))
         engine.append(post(f"said by {name}"))
         running.settle()
@@ -105,8 +105,8 @@ def see_room(engine: SqliteEngine) -> None:
 
 def see_places(engine: SqliteEngine) -> None:
     with pytest.raises(Damaged, match="places id-ann"):
-        engine.load_places("id-ann")
-    bob = engine.load_places("id-bob")
+        engine.load_read_states("id-ann")
+    bob = engine.load_read_states("id-bob")
     assert bob is not None
     assert bob.room == "of-bob"
 

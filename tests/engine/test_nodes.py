@@ -25,8 +25,8 @@ from chatroom.storage.records import (
     TEXT,
     TICKETS,
     Invite,
-    Places,
     Post,
+    ReadState,
     RoomRecord,
     Sanction,
     Ticket,
@@ -375,7 +375,7 @@ def test_nothing_that_people_wrote_stands_in_clear_in_the_store(
     engine.save_account(replace(account("Clementine"), id="id", password=password))
     engine.save_sanction(Sanction(BAN, "id", "Clementine", "Bartholomew", "insults", now, now + 9))
     engine.save_room(RoomRecord("cellar", "id", "confidential"))
-    engine.save_places({"id": Places({"cellar": 1}, "cellar", now)})
+    engine.save_read_states({"id": ReadState({"cellar": 1}, "cellar", now)})
     engine.save_invite(Invite(b"d" * 32, 1, now + 9, "Bartholomew"))
     engine.write_audit(OPERATOR.did("looked into the cellar", why="insults"))
     engine.append(Post("cellar", TEXT, "other", "Bartholomew", "my confession"))

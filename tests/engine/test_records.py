@@ -16,8 +16,8 @@ from chatroom.storage.records import (
     SUPERUSER,
     TICKETS,
     USED_SECONDS,
-    Places,
     Post,
+    ReadState,
     RoomRecord,
     Sanction,
     Ticket,
@@ -43,7 +43,7 @@ def test_an_account_goes_with_all_that_hangs_on_it(running: Running) -> None:
     engine = running.engine
     boss = engine.save_account(account("boss", SUPERUSER))
     ann = engine.save_account(account("ann"))
-    engine.save_places({"id-ann": Places({"lobby": 3}, "lobby", 1.0)})
+    engine.save_read_states({"id-ann": ReadState({"lobby": 3}, "lobby", 1.0)})
     engine.save_tickets([ticket("id-ann")])
     engine.save_tickets([ticket("id-boss")])
     engine.save_sanction(Sanction(KICK, "id-ann", "ann", "boss", "", 0.0, time.time() + 99))
@@ -53,7 +53,7 @@ def test_an_account_goes_with_all_that_hangs_on_it(running: Running) -> None:
     engine.delete_account(ann)
     assert running.controls.get(timeout=PATIENCE).account_id == "id-ann"
     assert engine.load_account("ann") is None
-    assert engine.load_places("id-ann") is None
+    assert engine.load_read_states("id-ann") is None
     assert engine.load_ticket(ticket("id-ann").digest) is None
     assert engine.sanctions("id-ann") == []
     assert engine.load_ticket(ticket("id-boss").digest) is not None
@@ -132,9 +132,9 @@ def test_rooms_that_are_made_at_once_stay_within_their_limit(running: Running) -
 
 
 def test_places_that_two_nodes_change_keep_what_both_have_done() -> None:
-    base = Places({"lobby": 5, "club": 5, "den": 5, "@id-ann": 1}, "club", 10.0)
-    there = Places({"lobby": 9, "club": 7, "hut": 2, "@id-ann": 1}, "club", 20.0)  # left den
-    here = Places({"lobby": 7, "den": 8, "attic": 3, "@id-ann": 4}, "attic", 15.0)  # left club
+    base = ReadState({"lobby": 5, "club": 5, "den": 5, "@id-ann": 1}, "club", 10.0)
+    there = ReadState({"lobby": 9, "club": 7, "hut": 2, "@id-ann": 1}, "club", 20.0)  # left den
+    here = ReadState({"lobby": 7, "den": 8, "attic": 3, "@id-ann": 4}, "attic", 15.0)  # left club
     both = merged(there, here, base)
     assert both.cursors == {"lobby": 9, "@id-ann": 4, "hut": 2, "attic": 3}
     assert (both.room, both.seen) == ("attic", 20.0)
@@ -150,8 +150,8 @@ def test_nodes_that_save_places_at_the_same_moment_undo_nothing(
     if not isinstance(running.engine, SqliteEngine):
         engines += [start().engine, start().engine]
     running.engine.save_account(account("ann"))
-    first = Places({"lobby": 0}, "lobby", 1.0)
-    running.engine.save_places({"id-ann": first})
+    first = ReadState({"lobby": 0}, "lobby", 1.0)
+    running.engine.save_read_states({"id-ann": first})
     together = threading.Barrier(len(engines))
 
     def join_rooms(number: int) -> None:
@@ -159,25 +159,25 @@ def test_nodes_that_save_places_at_the_same_moment_undo_nothing(
         together.wait(PATIENCE)
         for n in range(10):
             mine = replace(mine, cursors=mine.cursors | {f"room{number}-{n}": n})
-            saved = engines[number].save_places({"id-ann": mine}, {"id-ann": known})["id-ann"]
+            saved = engines[number].save_read_states({"id-ann": mine}, {"id-ann": known})["id-ann"]
             assert saved.cursors.keys() >= mine.cursors.keys()
             known = replace(saved, cursors={log: saved.cursors[log] for log in mine.cursors})
 
     with ThreadPoolExecutor(len(engines)) as pool:
         list(pool.map(join_rooms, range(len(engines))))
-    kept = running.engine.load_places("id-ann")
+    kept = running.engine.load_read_states("id-ann")
     assert len(kept.cursors) == 1 + 10 * len(engines)
 
 
 def test_places_of_an_account_that_went_are_not_kept(running: Running) -> None:
     engine = running.engine
     ann = engine.save_account(account("ann"))
-    places = Places({"lobby": 1}, "lobby", 1.0)
-    engine.save_places({"id-ann": places})
+    places = ReadState({"lobby": 1}, "lobby", 1.0)
+    engine.save_read_states({"id-ann": places})
     engine.delete_account(ann)
-    engine.save_places({"id-ann": places}, {"id-ann": places})
-    engine.save_places({"id-ann": places})
-    assert engine.load_places("id-ann") is None
+    engine.save_read_states({"id-ann": places}, {"id-ann": places})
+    engine.save_read_states({"id-ann": places})
+    assert engine.load_read_states("id-ann") is None
 
 
 def test_a_room_is_closed_if_it_is_as_it_was_and_its_name_is_free_then(running: Running) -> None:

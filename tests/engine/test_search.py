@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.storage.records import ACTION, PRIVATE, PURGE, REMOVED, Control, Post, Wanted
+from chatroom.storage.records import ACTION, PRIVATE, PURGE, REMOVED, Control, Post, SearchQuery
 from chatroom.storage.search import Search, fold
 from tests.engine.conftest import Running, post
 from tests.harness import PATIENCE
@@ -22,7 +22,7 @@ def say(running: Running, *texts: str, sender: str = "ann", log: str = "lobby") 
 
 
 def found(running: Running, *words: str, sender_id: str = "", since: float = 0.0) -> list[str]:
-    wanted = Wanted(words, sender_id, since)
+    wanted = SearchQuery(words, sender_id, since)
     return [p.text for p in running.engine.search("lobby", wanted, 99)]
 
 
@@ -33,9 +33,9 @@ def test_a_search_finds_all_words_in_any_order_newest_first(running: Running) ->
     assert found(running, "APP") == found(running, "apple")
     assert found(running, "plum") == []
     assert len(found(running)) == 4
-    newest = running.engine.search("lobby", Wanted(("apple",)), 1)
+    newest = running.engine.search("lobby", SearchQuery(("apple",)), 1)
     assert [p.text for p in newest] == ["an apple that is red"]
-    assert running.engine.search("cellar", Wanted(("apple",)), 9) == []
+    assert running.engine.search("cellar", SearchQuery(("apple",)), 9) == []
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_accents_case_and_escapes_do_not_hide_a_word(
 ) -> None:
     say(running, "nothing here", text)
     assert found(running, word) == [text]
-    assert not Search(Wanted((word + "x",))).is_wanted(post(text))
+    assert not Search(SearchQuery((word + "x",))).is_wanted(post(text))
 
 
 def test_no_word_matches_what_is_not_the_text_of_a_message(running: Running) -> None:
@@ -94,11 +94,11 @@ def test_a_search_finds_every_kind_but_what_was_removed(running: Running) -> Non
 
 def test_the_place_of_a_time_is_that_of_the_last_post_before_it(running: Running) -> None:
     engine = running.engine
-    assert engine.place_at("lobby", 1e12) == 0
+    assert engine.seq_before("lobby", 1e12) == 0
     said = say(running, *(f"n{i}" for i in range(40)))
     for when in {p.time for p in said} | {said[0].time - 1, said[-1].time + 1}:
         before = [p.seq for p in said if p.time < when]
-        assert engine.place_at("lobby", when) == (before[-1] if before else 0)
+        assert engine.seq_before("lobby", when) == (before[-1] if before else 0)
 
 
 def test_an_erased_message_is_gone_from_memory_and_store(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.storage.records import Post, Ticket, Wanted
+from chatroom.storage.records import Post, SearchQuery, Ticket
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.sqlite.compaction import (
     FULL_POSTS,
@@ -69,7 +69,7 @@ def test_posts_that_came_one_by_one_are_joined_and_read_the_same(
     running.engine.close()
     again = start()
     assert again.engine.read("lobby", 0, 999, 999) == before
-    assert [p.seq for p in again.engine.search("lobby", Wanted(("number 7",)), 99)][-1] == 8
+    assert [p.seq for p in again.engine.search("lobby", SearchQuery(("number 7",)), 99)][-1] == 8
     assert again.engine.erase("lobby", "id-ann", 8) == 1
     assert again.engine.read("lobby", 7, 8, 9)[0].text == ""
 
@@ -195,7 +195,7 @@ def test_a_damaged_segment_is_named_once_and_everything_else_stays(
     with caplog.at_level(logging.ERROR):
         for _ in range(2):
             assert [p.seq for p in running.engine.read("lobby", 0, 999, 999)] == rest
-            assert len(running.engine.search("lobby", Wanted(("number",)), 999)) == 99
+            assert len(running.engine.search("lobby", SearchQuery(("number",)), 999)) == 99
         running.engine.upkeep.look(later(), 1)
         assert [p.seq for p in running.engine.read("lobby", 0, 999, 999)] == rest
     assert running.engine.erase("lobby", "id-ann") == 99

@@ -9,7 +9,7 @@ import pytest
 
 from chatroom.storage import belief
 from chatroom.storage.belief import BELIEVED_SECONDS, Belief
-from chatroom.storage.records import BAN, MUTE, Invite, Sanction, Ticket, Wanted
+from chatroom.storage.records import BAN, MUTE, Invite, Sanction, SearchQuery, Ticket
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
 from tests.engine.conftest import Running, account, post
@@ -85,7 +85,7 @@ def test_times_follow_the_clock_when_it_was_put_right(
     assert say(running, "a second less") >= after[-1]
     texts = [one.text for one in running.engine.read("lobby", 0, 99, 99)]
     assert texts == ["before", "wrong", "after 0", "after 1", "after 2", "a second less"]
-    wanted = Wanted(("before",), since=before)
+    wanted = SearchQuery(("before",), since=before)
     assert [one.text for one in running.engine.search("lobby", wanted, 9)] == ["before"]
     assert running.engine.erase("lobby", "id-ann", since=before) >= 5
 

@@ -17,7 +17,7 @@ from chatroom.client.credentials import (
 )
 from chatroom.client.kept_tickets import KeptTicket
 from chatroom.client.known_hosts import KnownHosts, home, own_file, read_pin
-from chatroom.client.trust import SealedWay, Way
+from chatroom.client.trust import Endpoint, TlsEndpoint
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
 from chatroom.text import clean_line, clean_text, escape
@@ -88,10 +88,10 @@ def place_of(flags: argparse.Namespace) -> Invitation:
     return Invitation(place.address, flags.port or place.port, place.fingerprint or "")
 
 
-def way_to(place: Invitation, flags: argparse.Namespace, screen: Screen) -> Way:
+def way_to(place: Invitation, flags: argparse.Namespace, screen: Screen) -> Endpoint:
     """Return the way to a server. What is new there is told, or asked of a person."""
     if flags.plain:
-        return Way(place.host, place.port)
+        return Endpoint(place.host, place.port)
     where = f"{place.host} port {place.port}"
 
     def accept(pin: str) -> bool:
@@ -105,10 +105,10 @@ def way_to(place: Invitation, flags: argparse.Namespace, screen: Screen) -> Way:
     pin = flags.fingerprint or place.pin
     # What an invitation says was right when it was made; what a person says counts alone.
     is_strict = bool(flags.fingerprint) or not flags.host.startswith(SCHEME)
-    return SealedWay(place.host, place.port, pin, flags.ca, known, accept, screen.tell, is_strict)
+    return TlsEndpoint(place.host, place.port, pin, flags.ca, known, accept, screen.tell, is_strict)
 
 
-def credentials_of(flags: argparse.Namespace, way: Way) -> Credentials:
+def credentials_of(flags: argparse.Namespace, way: Endpoint) -> Credentials:
     """Return who logs in. :raises UserError: something is missing or cannot be used."""
     if flags.name is None:
         if flags.password_file is not None:
@@ -138,9 +138,9 @@ def credentials_of(flags: argparse.Namespace, way: Way) -> Credentials:
     return credentials
 
 
-def kept_ticket(way: Way, name: str) -> KeptTicket:
+def kept_ticket(way: Endpoint, name: str) -> KeptTicket:
     """Return where the ticket of a name at a server is kept, beside the known hosts."""
-    how = "tls" if isinstance(way, SealedWay) else "plain"
+    how = "tls" if isinstance(way, TlsEndpoint) else "plain"
     folder = own_file().with_name("tickets")
     return KeptTicket(folder, f"{how} [{way.host.lower()}]:{way.port}", name)
 

@@ -23,7 +23,7 @@ _TYPES: dict[str, type] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class Profile:
     """One table of the settings file; None where it says nothing."""
 
     address: str
@@ -40,7 +40,7 @@ def settings_file() -> Path:
     return own_file().with_name("client.toml")
 
 
-def read_places(file: Path) -> dict[str, Place]:
+def read_places(file: Path) -> dict[str, Profile]:
     """Return the places of a settings file by name; none when there is no file.
 
     :raises UserError: it cannot be read, or says something that is no setting.
@@ -75,7 +75,7 @@ def _refuse_passwords(table: dict[str, Any], file: Path) -> None:
             )
 
 
-def _place(name: str, table: Any, file: Path) -> Place:
+def _place(name: str, table: Any, file: Path) -> Profile:
     where = f"{file}: [places.{name}]"
     if name in RESERVED:
         raise UserError(f"{where}: '{name}' is a command of the client. Choose another name.")
@@ -101,4 +101,4 @@ def _place(name: str, table: Any, file: Path) -> Place:
         fields["fingerprint"] = read_pin(fields["fingerprint"])
         if fields["fingerprint"] is None:
             raise UserError(f"{where}: fingerprint is sha256: and 64 hexadecimal digits.")
-    return Place(**fields)
+    return Profile(**fields)

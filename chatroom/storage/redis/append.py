@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from chatroom.errors import Code, Refusal, StoreError, Unconfirmed
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import Post, counted
+from chatroom.storage.records import Post, sequenced_id
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.cluster import Command
@@ -130,7 +130,7 @@ class Appending:
         known: dict[tuple[str, str], tuple[str, str]] = {}
         for post in posts:
             session, number, account = "", 0, ""
-            if found := counted(post.cid):
+            if found := sequenced_id(post.cid):
                 key, number = (post.sender_id, found[0]), found[1]
                 if key not in known:
                     known[key] = self._session(*key)

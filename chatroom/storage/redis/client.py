@@ -16,7 +16,7 @@ from chatroom.errors import Damaged, StoreAway, StoreError, Unconfirmed, VaultEr
 from chatroom.storage.keys import data_dir as lock
 from chatroom.storage.keys.vault import KEYRING_FILE, Vault, open_vault
 from chatroom.storage.redis import scripts
-from chatroom.storage.redis.cluster import AWAY, FAILURES, Command, Shards, Unreached
+from chatroom.storage.redis.cluster import AWAY, FAILURES, Command, NotSent, Shards
 from chatroom.storage.redis.url import shown
 
 META = "{c}:meta"
@@ -158,7 +158,7 @@ class Store:
         self._check_open()
         answers, ends = self.shards.exchange(commands, end) if commands else ([], [])
         for place, answer in enumerate(answers):
-            if isinstance(answer, Unreached):
+            if isinstance(answer, NotSent):
                 answers[place] = self.unusable(answer.reason)
             elif isinstance(answer, FAILURES) and not isinstance(answer, ResponseError):
                 answers[place] = Unconfirmed(str(self.unusable(answer)))

@@ -43,7 +43,7 @@ _FIRST_PAUSE_SECONDS = 0.005
 _LONGEST_PAUSE_SECONDS = 0.1
 
 
-class Unreached(Exception):
+class NotSent(Exception):
     """Nothing was sent."""
 
     def __init__(self, reason: Exception) -> None:
@@ -126,7 +126,7 @@ class Shards:
         Those of one key are done in their order. What was surely not done, since its script is not
         there or its slot is moving, is sent again, a few times within a quarter of a second.
 
-        :return: the answers. One that is a ``ResponseError`` tells what was refused, ``Unreached``
+        :return: the answers. One that is a ``ResponseError`` tells what was refused, ``NotSent``
             that nothing was sent, another one of ``FAILURES`` that nobody knows what was done. And
             for each command the answers to the end where it was done.
         """
@@ -152,14 +152,14 @@ class Shards:
 
     def _round(
         self, commands: Sequence[Command], places: Sequence[int], end: Sequence[Command]
-    ) -> list[tuple["Lane", list[Any]]]:
+    ) -> list[tuple["NodeBatch", list[Any]]]:
         """Send commands once; return who had which of them, and all answers of each."""
         try:
             self._learn()
             lanes = self._split(commands, places)
         except FAILURES as error:
             self.doubt()
-            return [(Lane(None, commands, places), [Unreached(error)] * len(places))]
+            return [(NodeBatch(None, commands, places), [NotSent(error)] * len(places))]
         try:
             for lane in lanes:
                 lane.send(end)
@@ -171,21 +171,21 @@ class Shards:
             self.doubt()
         return found
 
-    def _split(self, commands: Sequence[Command], places: Sequence[int]) -> list["Lane"]:
+    def _split(self, commands: Sequence[Command], places: Sequence[int]) -> list["NodeBatch"]:
         if self._cluster is None:
-            return [Lane(self._client, commands, places)]
+            return [NodeBatch(self._client, commands, places)]
         shares: dict[str, tuple[Any, list[int]]] = {}
         for place in places:
             slot = self._cluster.keyslot(_key(commands[place]))
             server = self._cluster.nodes_manager.get_node_from_slot(slot)
             shares.setdefault(server.name, (server, []))[1].append(place)
         return [
-            Lane(self._cluster.get_redis_connection(server), commands, share, server)
+            NodeBatch(self._cluster.get_redis_connection(server), commands, share, server)
             for server, share in shares.values()
         ]
 
 
-class Lane:
+class NodeBatch:
     """What one primary is to do: sent in one go, on one connection, answered in order. One thread.
 
     Several lanes work at once: all are sent before an answer is read.
@@ -209,7 +209,7 @@ class Lane:
         try:
             self._connection = self._client.connection_pool.get_connection()
         except FAILURES as error:
-            self._error = Unreached(error)
+            self._error = NotSent(error)
             return
         try:
             self._connection.send_packed_command(self._connection.pack_commands(self._commands))

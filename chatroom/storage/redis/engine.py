@@ -19,7 +19,7 @@ from chatroom.storage.records import (
     Control,
     Invite,
     Node,
-    Places,
+    ReadState,
     RoomRecord,
     Sanction,
     Ticket,
@@ -33,7 +33,7 @@ from chatroom.storage.redis.client import Store, node_id
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
 from chatroom.storage.redis.retention import Retention
-from chatroom.storage.redis.subscriber import Doorbell
+from chatroom.storage.redis.subscriber import Subscriber
 from chatroom.storage.redis.transaction import Transaction, Transactions
 from chatroom.storage.redis.writer import Writer
 from chatroom.storage.sqlite import departed as departed_rows
@@ -77,20 +77,22 @@ class RedisEngine:
         self._logs = Logs(self._store, self._vault)
         self._presence = PresenceKeeper(self._store, self._vault, self.node)
         self._writer = Writer(self._store, self._vault, self._logs, self.node, self._presence)
-        self._doorbell = Doorbell(self._store, self._writer.run, self._writer, self._presence.stir)
+        self._subscriber = Subscriber(
+            self._store, self._writer.run, self._writer, self._presence.stir
+        )
         self._changes = Transactions(self._store, self._vault, self._writer.hand_out)
         self._is_kept_up = keep is not None
         self.retention = Retention(self._store, keep or Keep())
         self.append = self._writer.append
         self.wait_for_space = self._writer.wait_for_space
-        self.refuse_posts = self._writer.refuse_posts
+        self.close_intake = self._writer.close_intake
         self.settle = self._writer.settle
         self.follow = self._logs.follow
         self.unfollow = self._logs.unfollow
         self.read = self._logs.read
         self.span = self._logs.span
         self.knows = self._logs.knows
-        self.place_at = self._logs.place_at
+        self.seq_before = self._logs.seq_before
         self.search = self._logs.search
         self.drop = self._logs.drop
 
@@ -99,7 +101,7 @@ class RedisEngine:
             _log.warning(WARNING)
         self._presence.tell_once()  # before any thread: a store that refuses ends the start here
         self._writer.start(committed, controlled, returned)
-        self._doorbell.start()
+        self._subscriber.start()
         self._presence.start()
         if self._is_kept_up:
             self.retention.start()
@@ -118,7 +120,7 @@ class RedisEngine:
         self._presence.close()
         self.retention.close()
         self._logs.blocks.close()
-        self._doorbell.close()
+        self._subscriber.close()
         self._writer.close()
         self._store.close()
 
@@ -204,14 +206,14 @@ class RedisEngine:
     def close_room(self, room: RoomRecord) -> bool:
         return self._changed(lambda change: orders.close_room(change, self._vault, room))
 
-    def load_places(self, account_id: str) -> Places | None:
+    def load_read_states(self, account_id: str) -> ReadState | None:
         with self._store.asking() as client:
             sealed = client.hget(people.PLACES, account_id)
-        return room_rows.unseal_places(self._vault, account_id, sealed) if sealed else None
+        return room_rows.unseal_read_state(self._vault, account_id, sealed) if sealed else None
 
-    def save_places(
-        self, places: Mapping[str, Places], bases: Mapping[str, Places] = MappingProxyType({})
-    ) -> dict[str, Places]:
+    def save_read_states(
+        self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
+    ) -> dict[str, ReadState]:
         return saved_places.save(self._store, self._vault, places, bases)
 
     def save_tickets(self, tickets: Sequence[Ticket]) -> None:

@@ -2,7 +2,7 @@
 
 import time
 
-from chatroom.storage.records import SHUT_OUT
+from chatroom.storage.records import BLOCKS_LOGIN
 from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.transaction import Transaction
 
@@ -24,7 +24,7 @@ def is_shut_out(change: Transaction, account_id: str) -> bool:
 
     :raises Damaged: the sanction cannot be read.
     """
-    for kind in sorted(SHUT_OUT):
+    for kind in sorted(BLOCKS_LOGIN):
         number = change.get(SANCTION_OF, f"{kind} {account_id}")
         value = change.get(SANCTIONS, number.decode()) if number is not None else None
         if number is not None and value is not None and split(number, value)[3] >= time.time():

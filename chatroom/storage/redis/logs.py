@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from chatroom.storage.epochs import Epochs, name_posts, read_epochs
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import REMOVED, Post, Span, Wanted
+from chatroom.storage.records import REMOVED, Post, SearchQuery, Span
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.blocks import SIZE, Blocks, number_of
 from chatroom.storage.redis.clear import clear, readable
@@ -177,8 +177,8 @@ class Logs:
                 found.sort(key=lambda one: one.seq)
         return found
 
-    def place_at(self, name: str, when: float) -> int:
-        """See ``Engine.place_at``: by halving, since times never fall."""
+    def seq_before(self, name: str, when: float) -> int:
+        """See ``Engine.seq_before``: by halving, since times never fall."""
         span, keys = self._kept(name), self.keys(name)
         low, high = span.first, span.last + 1
         with self._store.asking() as client:
@@ -201,7 +201,7 @@ class Logs:
                 break
         return at if at >= span.first else 0
 
-    def search(self, name: str, wanted: Wanted, most: int) -> list[Post]:
+    def search(self, name: str, wanted: SearchQuery, most: int) -> list[Post]:
         """See ``Engine.search``."""
         search = Search(wanted)
         span, epochs = self._known(name)

@@ -133,12 +133,12 @@ class _Move:
             if account.id.encode() not in there:
                 fresh = replace(account, version=0)
                 self._commit(people.save, fresh, True)
-            if (found := self._source.load_places(account.id)) is not None:
+            if (found := self._source.load_read_states(account.id)) is not None:
                 places[account.id] = found
             moved(1)
         change = Transaction(self._store, self._vault)
         for account_id, found in places.items():
-            sealed = room_rows.seal_places(self._vault, account_id, found)
+            sealed = room_rows.seal_read_state(self._vault, account_id, found)
             change.do("HSET", people.PLACES, account_id, sealed)
         if change.writes:
             change.commit()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from chatroom.errors import StoreError
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import Places
+from chatroom.storage.records import ReadState
 from chatroom.storage.redis import accounts as people
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.transaction import ATTEMPTS, CROWDED, Transaction, pause
@@ -14,10 +14,10 @@ _AT_ONCE = 100
 
 
 def save(
-    store: Store, vault: Vault, places: Mapping[str, Places], bases: Mapping[str, Places]
-) -> dict[str, Places]:
-    """See ``Engine.save_places``."""
-    saved: dict[str, Places] = {}
+    store: Store, vault: Vault, places: Mapping[str, ReadState], bases: Mapping[str, ReadState]
+) -> dict[str, ReadState]:
+    """See ``Engine.save_read_states``."""
+    saved: dict[str, ReadState] = {}
     ids = list(places)
     for at in range(0, len(ids), _AT_ONCE):
         some = ids[at : at + _AT_ONCE]
@@ -34,8 +34,11 @@ def save(
 
 
 def _merge(
-    change: Transaction, vault: Vault, places: Mapping[str, Places], bases: Mapping[str, Places]
-) -> dict[str, Places]:
+    change: Transaction,
+    vault: Vault,
+    places: Mapping[str, ReadState],
+    bases: Mapping[str, ReadState],
+) -> dict[str, ReadState]:
     with change.store.asking() as client:
         kept = dict(zip(places, client.hmget(people.PLACES, list(places)), strict=True))
         fresh = [one for one, sealed in kept.items() if sealed is None]

@@ -18,7 +18,7 @@ from typing import Any
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Watcher
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import Node, Presence, Seat, joined
+from chatroom.storage.records import Node, Presence, SessionInfo, joined
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.append import jitter
 from chatroom.storage.redis.clear import clear
@@ -236,7 +236,7 @@ class PresenceKeeper:
         except Damaged as error:
             _log.error("presence damaged account=%s reason=%s", account_id, error)
             return None
-        seats = tuple(Seat(**seat) for seat in fields.pop("seats"))
+        seats = tuple(SessionInfo(**seat) for seat in fields.pop("seats"))
         return Presence(**{**fields, "rooms": tuple(fields["rooms"])}, seats=seats)
 
     def _elsewhere(self) -> dict[str, Presence]:

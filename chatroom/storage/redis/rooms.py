@@ -9,8 +9,8 @@ from chatroom.storage.belief import WALL
 from chatroom.storage.engine import Admit
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
+    BLOCKS_LOGIN,
     MUTE,
-    SHUT_OUT,
     Account,
     Audit,
     Control,
@@ -124,7 +124,7 @@ def save_sanction(
     change.put(SANCTION_OF, of, str(numbered.number).encode())
     if sanction.is_range:
         change.put(people.INDEX, RANGES, str(numbered.number).encode())
-    if sanction.kind in SHUT_OUT:
+    if sanction.kind in BLOCKS_LOGIN:
         people.revoke_tickets(change, sanction.target)
     change.bar(sanction.kind, sanction.target, sanction.until)
     change.tell(Control(sanction.kind, sanction.target, numbered))
@@ -190,7 +190,7 @@ def check(change: Transaction, asker: Asker) -> None:
     if asker.is_superuser:
         people.check_superuser(change, asker.id)
     # Read first, so that whatever changes from here on makes the change be worked out anew.
-    for kind in sorted(SHUT_OUT | {MUTE}):
+    for kind in sorted(BLOCKS_LOGIN | {MUTE}):
         change.get(SANCTION_OF, f"{kind} {asker.id}")
     change.get(people.INDEX, RANGES)
     now = time.time()

@@ -27,7 +27,7 @@ _LISTEN_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Rung(Protocol):
+class Wakeups(Protocol):
     """Who is told; every method returns at once."""
 
     def ring_log(self, key: str) -> None:
@@ -48,7 +48,7 @@ def pauses() -> ExponentialWithJitterBackoff:
     return ExponentialWithJitterBackoff(cap=LONGEST_PAUSE_SECONDS, base=FIRST_PAUSE_SECONDS)
 
 
-class Doorbell:
+class Subscriber:
     """Listens for one engine.
 
     :param store: where the bells are.
@@ -57,7 +57,7 @@ class Doorbell:
     :param stir: is called when somebody came or went at another node; must not block.
     """
 
-    def __init__(self, store: Store, node: str, rung: Rung, stir: Callable[[], None]) -> None:
+    def __init__(self, store: Store, node: str, rung: Wakeups, stir: Callable[[], None]) -> None:
         self._store = store
         self._node = node.encode()
         self._own_bell = f"{{c}}:bell:{node}"

@@ -133,7 +133,7 @@ def tell_all(store: Store, vault: Vault, events: Iterable[Control]) -> bytes:
     return telling.commit() or b""
 
 
-class Collector:
+class BanPropagator:
     """Pays what others have left owed. One thread."""
 
     def __init__(self, store: Store, vault: Vault) -> None:

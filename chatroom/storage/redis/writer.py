@@ -15,14 +15,14 @@ from functools import partial
 from chatroom.errors import Refusal, StoreError
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import ELSEWHERE, KEPT, Post
+from chatroom.storage.records import KEPT, REMOTE_ONLY, Post
 from chatroom.storage.redis.append import BATCH, CHANGED, UNKNOWN, Appending, Result, jitter
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.control_events import Controls
 from chatroom.storage.redis.delivery import Delivery
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
-from chatroom.storage.redis.transaction import Collector
+from chatroom.storage.redis.transaction import BanPropagator
 
 QUEUE_BYTES = 256 * 1024
 """Text that may be queued; past it the posting threads have to wait."""
@@ -52,7 +52,7 @@ class Writer:
         self._stir = presence.stir
         self._appending = Appending(store, vault, logs, self.run)
         self._controls = Controls(store, vault)
-        self._owed = Collector(store, vault)
+        self._owed = BanPropagator(store, vault)
         self._delivery = Delivery(store, vault, logs, self._appending, presence.is_here)
         # Guards the fields below; held for a few assignments, nothing else is taken under it.
         self._lock = threading.Lock()
@@ -88,7 +88,7 @@ class Writer:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def refuse_posts(self) -> None:
+    def close_intake(self) -> None:
         """Take no more posts."""
         with self._lock:
             self._refusing = True
@@ -250,7 +250,7 @@ class Writer:
             self._give_back(refused, refusal)
         stays = set(map(id, result.kept))
         delivered = [
-            p for p in posts if id(p) in stays or not (p.kind in KEPT or p.origin is ELSEWHERE)
+            p for p in posts if id(p) in stays or not (p.kind in KEPT or p.origin is REMOTE_ONLY)
         ]
         passing = [p for p in posts if p.kind not in KEPT]
         if passing:

@@ -20,13 +20,13 @@ from chatroom.storage.records import (
     Control,
     Invite,
     Node,
-    Places,
     Post,
+    ReadState,
     RoomRecord,
     Sanction,
+    SearchQuery,
     Span,
     Ticket,
-    Wanted,
 )
 from chatroom.storage.sqlite import accounts as rows
 from chatroom.storage.sqlite import audit as trail
@@ -74,7 +74,7 @@ class SqliteEngine:
         # The verbs of every message: no frame of this class between.
         self.append = self._writer.append
         self.wait_for_space = self._writer.wait_for_space
-        self.refuse_posts = self._writer.refuse_posts
+        self.close_intake = self._writer.close_intake
         self.settle = self._writer.settle
 
     def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
@@ -117,10 +117,10 @@ class SqliteEngine:
     def knows(self, log: str, epoch: str, place: int) -> bool:
         return self._read(lambda db: self._logs.knows(db, log, epoch, place))
 
-    def place_at(self, log: str, when: float) -> int:
-        return self._history.place_at(log, when)
+    def seq_before(self, log: str, when: float) -> int:
+        return self._history.seq_before(log, when)
 
-    def search(self, log: str, wanted: Wanted, most: int) -> list[Post]:
+    def search(self, log: str, wanted: SearchQuery, most: int) -> list[Post]:
         return self._history.search(log, wanted, most)
 
     def erase(self, log: str, sender_id: str, seq: int = 0, since: float = 0.0) -> int:
@@ -178,13 +178,13 @@ class SqliteEngine:
     def close_room(self, room: RoomRecord) -> bool:
         return self._write(lambda db: rooms.close(db, self._vault, room))
 
-    def load_places(self, account_id: str) -> Places | None:
-        return self._read(lambda db: rooms.load_places(db, self._vault, account_id))
+    def load_read_states(self, account_id: str) -> ReadState | None:
+        return self._read(lambda db: rooms.load_read_states(db, self._vault, account_id))
 
-    def save_places(
-        self, places: Mapping[str, Places], bases: Mapping[str, Places] = MappingProxyType({})
-    ) -> dict[str, Places]:
-        saved: dict[str, Places] = {}
+    def save_read_states(
+        self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
+    ) -> dict[str, ReadState]:
+        saved: dict[str, ReadState] = {}
         left = list(places)
         while left:
             found = [self._merge_places(one, places[one], bases.get(one)) for one in left]
@@ -193,7 +193,7 @@ class SqliteEngine:
             left = [row.account_id for row, ok in zip(found, done, strict=True) if not ok]
         return saved
 
-    def _merge_places(self, account_id: str, mine: Places, base: Places | None) -> PlacesRow:
+    def _merge_places(self, account_id: str, mine: ReadState, base: ReadState | None) -> PlacesRow:
         was = self._read(lambda db: rooms.sealed_places(db, account_id))
         return rooms.merge_places(self._vault, account_id, was, mine, base)
 

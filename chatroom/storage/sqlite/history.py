@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
 
-from chatroom.storage.records import REMOVED, Post, Wanted
+from chatroom.storage.records import REMOVED, Post, SearchQuery
 from chatroom.storage.search import Search
 from chatroom.storage.sqlite import segments
 from chatroom.storage.sqlite.logs import MARK_BYTES, SELECT, Log, Logs, Reading, Row
@@ -41,8 +41,8 @@ class History:
         self._reading = reading
         self._writing = writing
 
-    def place_at(self, name: str, when: float) -> int:
-        """See ``Engine.place_at``."""
+    def seq_before(self, name: str, when: float) -> int:
+        """See ``Engine.seq_before``."""
         log = self._log(name)
         if log is None:
             return 0
@@ -54,7 +54,7 @@ class History:
             return before[-1]
         return row.first - 1 if row.first > log.first else 0
 
-    def search(self, name: str, wanted: Wanted, most: int) -> list[Post]:
+    def search(self, name: str, wanted: SearchQuery, most: int) -> list[Post]:
         """See ``Engine.search``."""
         log = self._log(name)
         if log is None:

@@ -17,7 +17,7 @@ from chatroom.storage.records import (
     TICKETS,
     USED_SECONDS,
     Control,
-    Places,
+    ReadState,
     RoomRecord,
     Ticket,
 )
@@ -109,10 +109,10 @@ def closed(room: RoomRecord) -> Control:
     return Control("room", "", replace(room, version=room.version + 1, invited=(), is_closed=True))
 
 
-def load_places(db: sqlite3.Connection, vault: Vault, account_id: str) -> Places | None:
+def load_read_states(db: sqlite3.Connection, vault: Vault, account_id: str) -> ReadState | None:
     """Return somebody's places. :raises Damaged: the record does not open."""
     sealed = sealed_places(db, account_id)
-    return unseal_places(vault, account_id, sealed) if sealed is not None else None
+    return unseal_read_state(vault, account_id, sealed) if sealed is not None else None
 
 
 def sealed_places(db: sqlite3.Connection, account_id: str) -> bytes | None:
@@ -121,14 +121,14 @@ def sealed_places(db: sqlite3.Connection, account_id: str) -> bytes | None:
     return row[0] if row else None
 
 
-def unseal_places(vault: Vault, account_id: str, sealed: bytes) -> Places:
+def unseal_read_state(vault: Vault, account_id: str, sealed: bytes) -> ReadState:
     """Return somebody's places. :raises Damaged: the record does not open."""
     found = json.loads(vault.unseal(sealed, f"places {account_id}"))
     busy = found.get("busy"), found.get("busy_until", 0.0)  # not in older records
-    return Places(found["cursors"], found["room"], found["seen"], *busy)
+    return ReadState(found["cursors"], found["room"], found["seen"], *busy)
 
 
-def seal_places(vault: Vault, account_id: str, places: Places) -> bytes:
+def seal_read_state(vault: Vault, account_id: str, places: ReadState) -> bytes:
     """Return places sealed for their account."""
     fields: dict[str, object] = {"cursors": places.cursors, "room": places.room}
     fields["seen"] = places.seen
@@ -137,7 +137,7 @@ def seal_places(vault: Vault, account_id: str, places: Places) -> bytes:
     return vault.seal(json.dumps(fields).encode(), f"places {account_id}")
 
 
-def merged(stored: Places | None, mine: Places, base: Places | None) -> Places:
+def merged(stored: ReadState | None, mine: ReadState, base: ReadState | None) -> ReadState:
     """Return somebody's places with what two nodes have changed of them (a three-way merge).
 
     :param stored: what is kept now, which another node may have saved.
@@ -150,7 +150,7 @@ def merged(stored: Places | None, mine: Places, base: Places | None) -> Places:
     if stored is None:
         return mine
     if base is None:
-        base = Places({}, mine.room, 0.0)
+        base = ReadState({}, mine.room, 0.0)
     cursors = {}
     for log in mine.cursors | stored.cursors:
         here, there, known = (one.cursors.get(log) for one in (mine, stored, base))
@@ -160,7 +160,7 @@ def merged(stored: Places | None, mine: Places, base: Places | None) -> Places:
             cursors[log] = here if here is not None else (there or 0)
     others = {
         one.name: getattr(stored, one.name)
-        for one in dataclasses.fields(Places)
+        for one in dataclasses.fields(ReadState)
         if getattr(mine, one.name) == getattr(base, one.name)
     }
     return replace(mine, **others | {"cursors": cursors, "seen": max(mine.seen, stored.seen)})
@@ -173,11 +173,11 @@ class PlacesRow(NamedTuple):
     was: bytes | None
     """What is kept must still be this."""
     sealed: bytes
-    places: Places
+    places: ReadState
 
 
 def merge_places(
-    vault: Vault, account_id: str, was: bytes | None, mine: Places, base: Places | None
+    vault: Vault, account_id: str, was: bytes | None, mine: ReadState, base: ReadState | None
 ) -> PlacesRow:
     """Return somebody's places as they are to be kept: see :func:`merged`.
 
@@ -185,11 +185,11 @@ def merge_places(
     """
     stored = None
     try:
-        stored = unseal_places(vault, account_id, was) if was is not None else None
+        stored = unseal_read_state(vault, account_id, was) if was is not None else None
     except Damaged as error:
         _log.error("places damaged account=%s reason=%s", account_id, error)
     places = merged(stored, mine, base)
-    return PlacesRow(account_id, was, seal_places(vault, account_id, places), places)
+    return PlacesRow(account_id, was, seal_read_state(vault, account_id, places), places)
 
 
 def swap_places(db: sqlite3.Connection, rows: Sequence[PlacesRow]) -> list[bool]:

@@ -11,7 +11,7 @@ from chatroom.errors import Barred, Code, Damaged, UserError
 from chatroom.storage.askers import Asker
 from chatroom.storage.belief import WALL
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import DEEDS, KICK, MUTE, SHUT_OUT, Control, Sanction
+from chatroom.storage.records import BLOCKS_LOGIN, DEEDS, KICK, MUTE, Control, Sanction
 from chatroom.storage.sqlite import control_events as controls
 from chatroom.storage.sqlite import rooms
 
@@ -26,7 +26,7 @@ def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
         "INSERT OR REPLACE INTO sanctions (kind, target, until, sealed) VALUES (?,?,?,?)",
         (sanction.kind, sanction.target, sanction.until, sealed),
     )
-    if sanction.kind in SHUT_OUT:
+    if sanction.kind in BLOCKS_LOGIN:
         rooms.revoke_tickets(db, sanction.target)
     numbered = replace(sanction, number=found.lastrowid or 0)
     controls.tell(db, vault, Control(sanction.kind, sanction.target, numbered))
@@ -95,7 +95,7 @@ def refuse(kind: str, target: str, asker: Asker) -> None:
         address = address_of(asker.origin)
         is_meant = address is not None and address in range_of(target)
     else:
-        is_meant = kind in SHUT_OUT and target == asker.id
+        is_meant = kind in BLOCKS_LOGIN and target == asker.id
     if is_meant:
         code = {KICK: Code.KICKED, MUTE: Code.MUTED}.get(kind, Code.BANNED)
         raise Barred(f"You were {DEEDS[kind]} meanwhile; nothing was done.", code)

@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.numbers import SESSIONS, Numbers
-from chatroom.storage.records import Post, counted
+from chatroom.storage.records import Post, sequenced_id
 
 _IN_MEMORY = 5_000
 """Sessions that memory keeps."""
@@ -28,7 +28,7 @@ class Sessions:
 
     def find(self, db: sqlite3.Connection, log_id: int, post: Post) -> tuple[_Key, int] | None:
         """Return session and number of a post; ``None`` when it does not count."""
-        found = counted(post.cid)
+        found = sequenced_id(post.cid)
         if found is None:
             return None
         session, number = found

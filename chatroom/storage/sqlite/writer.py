@@ -109,7 +109,7 @@ class Writer:
             self._thread.join()
         self._commits.db.close()
 
-    def refuse_posts(self) -> None:
+    def close_intake(self) -> None:
         """Take no more posts."""
         with self._lock:
             self._refusing = True
