@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run client client-zipapp captures test test-redis soak check bench bench-login clean
+.PHONY: run client client-zipapp docs captures test test-redis soak check bench bench-login clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)
@@ -13,6 +13,9 @@ client: .venv/run.stamp
 
 client-zipapp: .venv/run.stamp
 	$(BIN)/python packaging/client_zipapp.py chatroom-client.pyz
+
+docs: .venv/run.stamp
+	$(BIN)/python packaging/commands_page.py
 
 captures: .venv/dev.stamp
 	$(BIN)/python -m tests.captures

@@ -20,20 +20,8 @@ from chatroom.accounts.sanctions import Sanctions
 from chatroom.accounts.throttles import Throttles
 from chatroom.accounts.tickets import Tickets
 from chatroom.cli import Flags
-from chatroom.commands import (
-    audit,
-    history,
-    invites,
-    moderation,
-    nodes,
-    own,
-    own_data,
-    rooms,
-    sanctions,
-    talking,
-    whois,
-)
-from chatroom.commands.registry import Registry, Services
+from chatroom.commands import table
+from chatroom.commands.registry import Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import sockets as port
 from chatroom.net.flusher import Flusher
@@ -104,12 +92,7 @@ class Server:
                 rehearse,
                 self._restart,
             )
-            registry = Registry()
-            for family in (
-                *(talking, rooms, history, own, own_data),
-                *(whois, moderation, sanctions, invites, audit, nodes),
-            ):
-                family.add_to(registry)
+            registry = table.build()
             self.listener = Listener(
                 port.open_listener(settings.host, settings.port),
                 # Not a partial: a call through C would cost each connection's thread more stack.

@@ -15,6 +15,7 @@ def add_to(registry: Registry) -> None:
         "audit", "[USER] [N]", "what superusers did lately, or what concerns USER", SUPERUSER
     )
     def view_audit(context: Context, account: Account | None, number: int | None) -> None:
+        """The last entries, or N of them."""
         found = context.services.engine.audit(number or AUDIT_SHOWN, account)
         context.reply_at_length(audit_table(found))
 

@@ -43,6 +43,7 @@ def add_to(registry: Registry) -> None:
     def history(
         context: Context, number: int | None, start: float | Id | None, before: Id | None
     ) -> None:
+        """The last 50 lines (or N, at most 500), or those from a date or an id on."""
         log = context.member.room.log
         with one_at_a_time(context):
             lines = _history(context, log, number or PAGE, start, before)
@@ -51,7 +52,7 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "search",
         "WORDS [in ROOM] [from USER] [since DATE]",
-        "find messages in your rooms and mail",
+        "find messages in your rooms and your mail",
         cost=20,
     )
     def search(
@@ -61,6 +62,7 @@ def add_to(registry: Registry) -> None:
         sender: Account | None,
         since: float | None,
     ) -> None:
+        """Double quotes keep words together."""
         without = context.member.ignores
         wanted = SearchQuery(_words(words), sender.id if sender else "", since or 0.0, without)
         rooms = list(context.person.logs)
@@ -81,6 +83,7 @@ def add_to(registry: Registry) -> None:
         cost=5,
     )
     def delete(context: Context, which: Id | None) -> None:
+        """It is gone for good and for everybody. Superusers may remove any message."""
         log, engine = context.member.room.log, context.services.engine
         post = _own_last(context, log) if which is None else _find(engine, log, which)
         room = "a private room" if context.member.room.record.private else f"#{log}"

@@ -10,20 +10,25 @@ def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
     @registry.command(
-        "invite-code", "[45m] [N]", "an invitation for N accounts (1), for a time (7d)", SUPERUSER
+        "invite-code",
+        "[45m] [N]",
+        "make an invitation, for N new accounts (1) and a time (7d)",
+        SUPERUSER,
     )
     def invite_code(context: Context, seconds: float | None, uses: int | None) -> None:
+        """One string with address, fingerprint and code."""
         services = context.services
         seconds = INVITE_SECONDS if seconds is None else seconds
         invitation = services.invitation(services.invites.issue(context.actor, uses or 1, seconds))
         context.reply(f"The line to send: {line_to_type(invitation)}")
 
-    @registry.command("invite-codes", "", "invitations that hold", SUPERUSER)
+    @registry.command("invite-codes", "", "list the invitations that are valid", SUPERUSER)
     def invite_codes(context: Context) -> None:
         context.reply(invite_table(context.services.invites.all()))
 
     @registry.command("revoke-code", "NUMBER", "take an invitation back", SUPERUSER)
     def revoke_code(context: Context, number: int) -> None:
+        """By its number in /invite-codes."""
         context.services.invites.revoke(number, context.actor)
         context.reply(f"Invitation {number} does not hold any more.")
 

@@ -25,8 +25,11 @@ def add_to(registry: Registry) -> None:
         context.services.accounts.set_grant(account, int(grant), context.actor)
         context.reply(f"{account.name} is a {GRANT_WORDS[int(grant)]} now.")
 
-    @registry.command("kickuser", "USER [reason]", "send somebody out for a while", SUPERUSER)
+    @registry.command(
+        "kickuser", "USER [reason]", "kick somebody: they may come back in five minutes", SUPERUSER
+    )
     def kick_user(context: Context, account: Account, reason: str | None) -> None:
+        """All their sessions end at once."""
         if account.id == context.account.id:
             raise UserError("You cannot kick yourself. /disconnect leaves the room.")
         seconds = context.services.settings.kick_minutes * 60
@@ -45,7 +48,9 @@ def add_to(registry: Registry) -> None:
         ]
         context.reply(table(("user", "kicked by", "when", "until", "reason"), rows))
 
-    @registry.command("unkickuser", "USER", "let somebody who was kicked in again", SUPERUSER)
+    @registry.command(
+        "unkickuser", "USER", "let somebody who was kicked come back at once", SUPERUSER
+    )
     def unkick_user(context: Context, account: Account) -> None:
         otherwise = f"{account.name} is not kicked. See /viewkickusers."
         context.services.sanctions.lift_of(KICK, account, context.actor, otherwise)
@@ -54,10 +59,11 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "purge",
         "USER 10m",
-        "remove what somebody said lately, in all rooms and mailboxes",
+        "remove what somebody said lately, everywhere",
         SUPERUSER,
     )
     def purge_user(context: Context, account: Account, seconds: float) -> None:
+        """In all rooms and mailboxes, with the topics that were set."""
         services = context.services
         lately = f"what {account.name} said in the last {duration(seconds)}"
         with one_at_a_time(context):
@@ -74,16 +80,17 @@ def add_to(registry: Registry) -> None:
         context.reply(f"{what} removed: {lately}.{more}")
 
     @registry.command(
-        "reset-code", "USER", "a one-time code with which USER sets a new password", SUPERUSER
+        "reset-code", "USER", "make a one-time code with which USER sets a new password", SUPERUSER
     )
     def reset_code(context: Context, account: Account) -> None:
+        """Give it to the person in another way, such as by telephone."""
         code = context.services.accounts.issue_reset(account, context.actor)
         context.reply(reset_sentence(account, code))
 
     @registry.command(
         "announce",
         "TEXT",
-        "say something to everybody, also the busy",
+        "say something to everybody, also to busy people",
         SUPERUSER,
         muted=Muted.MAY_LOOK,
     )
@@ -99,6 +106,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
+        """It is tried first whether the new one would start; clients come back by themselves."""
         if reason := context.services.rehearse(context.services.stopping):
             _log.warning("restart refused by=%s reason=%s", context.account.name, reason)
             raise UserError(f"The server was not restarted, it would not come up: {reason}")

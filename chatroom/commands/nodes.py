@@ -11,12 +11,14 @@ _SLOW_SECONDS = 1.0
 def add_to(registry: Registry) -> None:
     """Enter this command into the table."""
 
-    @registry.command("nodes", "", "the servers of this room and how they are", SUPERUSER)
+    @registry.command("nodes", "", "list the servers of this room and how they are", SUPERUSER)
     def nodes(context: Context) -> None:
+        """Version, people, how fast the store answers."""
         rows = [
             (
                 f"{node.id[:8] or '-'}{' (here)' if node.is_this else ''}",
                 node.host,
+                node.version or "-",
                 str(node.people),
                 minute(node.since),
                 f"{node.lag * 1000:.0f} ms",
@@ -25,7 +27,8 @@ def add_to(registry: Registry) -> None:
             )
             for node in context.services.engine.nodes()
         ]
-        context.reply(table(("node", "host", "people", "since", "store", "heard", "health"), rows))
+        heads = ("node", "host", "version", "people", "since", "store", "heard", "health")
+        context.reply(table(heads, rows))
 
 
 def _health(node: Node) -> str:

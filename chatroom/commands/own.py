@@ -22,6 +22,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("changepassword", "", "choose another password", cost=5)
     def change_password(context: Context) -> None:
+        """Your other sessions end; log in there with the new password."""
         questions = Questions(context, "Nothing was changed.")
         account = questions.own_password("Your old password:")
         questions.until_right(lambda: _choose_password(context, account, questions.answer))
@@ -31,9 +32,10 @@ def add_to(registry: Registry) -> None:
         )
 
     @registry.command(
-        "ignore", "[USER]", "see nothing more of somebody; alone: whom you ignore", cost=5
+        "ignore", "[USER]", "see nothing more of somebody; alone: list whom you ignore", cost=5
     )
     def ignore(context: Context, account: Account | None) -> None:
+        """In rooms, mail and history, until you take it back."""
         services = context.services
         if account is not None:
             services.directory.take(services.accounts.ignore(context.account, account))
@@ -49,8 +51,9 @@ def add_to(registry: Registry) -> None:
         services.directory.take(services.accounts.unignore(context.account, account))
         context.reply(f"You see {account.name} again.")
 
-    @registry.command("claim", "CODE", "become the first superuser, with the code of the console")
+    @registry.command("claim", "CODE", "become the first superuser")
     def claim(context: Context, code: str) -> None:
+        """The server prints the code at its first start."""
         context.services.accounts.claim(context.account, code, context.member.address)
         context.reply("This room is yours: you are its first superuser.")
 

@@ -30,6 +30,7 @@ def add_to(registry: Registry) -> None:
         "export", "", "your account, your messages and your mail as JSON lines", cost=50
     )
     def export(context: Context) -> None:
+        """To keep, or to take along."""
         with one_at_a_time(context):
             _export(context)
         context.reply("")  # the last line is the end; a program waits for its >result
@@ -38,6 +39,7 @@ def add_to(registry: Registry) -> None:
         "deleteaccount", "", "erase your account and all your messages for good", cost=5
     )
     def delete_account(context: Context) -> None:
+        """Asks for your password. There is no way back."""
         account, engine = context.account, context.services.engine
         if engine.is_last_superuser(account.id):
             raise UserError(LAST_SUPERUSER)

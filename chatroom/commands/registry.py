@@ -239,6 +239,11 @@ class Command:
     """What it takes of the person's rate, in lines: by its work, and by whom it is told to."""
 
     @property
+    def details(self) -> str:
+        """More of what it does, in one line: its handler's docstring; may be empty."""
+        return " ".join((self.handler.__doc__ or "").split())
+
+    @property
     def form(self) -> str:
         """How it is typed."""
         return f"/{self.name} {self.usage}".rstrip()
@@ -278,6 +283,10 @@ class Registry:
     def allowed(self, account: Account) -> list[Command]:
         """Return the commands that this account may use, by name."""
         return [c for _, c in sorted(self._commands.items()) if c.allows(account)]
+
+    def all(self) -> list[Command]:
+        """Return every command, in the order in which they were entered."""
+        return list(self._commands.values())
 
     def find(self, word: str, account: Account) -> Command:
         """Return the command for a word, with or without its slash.

@@ -9,20 +9,21 @@ from chatroom.text import table
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command("join", "ROOM", "come into a room and talk there", cost=5)
+    @registry.command("join", "ROOM", "join a room and talk there", cost=5)
     def join(context: Context, name: str) -> None:
+        """You see the lines of all your rooms; what you type goes to the one you joined last."""
         memberships = context.services.directory.memberships
         _talk_in(context, _here(memberships.join(context.person, context.member, name)))
 
     @registry.command("room", "ROOM", "talk in another one of your rooms", cost=2)
     def switch(context: Context, name: str) -> None:
+        """What you type goes there; you go on seeing the lines of all your rooms."""
         memberships = context.services.directory.memberships
         _talk_in(context, _here(memberships.switch(context.person, context.member, name)))
 
-    @registry.command(
-        "leave", "[ROOM]", "be in a room no more; without ROOM the current one", cost=5
-    )
+    @registry.command("leave", "[ROOM]", "leave a room; without ROOM the current one", cost=5)
     def leave(context: Context, name: str | None) -> None:
+        """The lobby, the first room, cannot be left."""
         memberships = context.services.directory.memberships
         room = memberships.leave(context.person, context.member, name)
         now = context.member.room.log
@@ -30,6 +31,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("rooms", "", "the rooms that you may join", cost=10)
     def rooms(context: Context) -> None:
+        """With the people inside and the topic. Only its members see a private room."""
         visible = context.services.directory.memberships.visible(context.account.id)
         rows = [
             (f"#{record.name}", str(number), _marks(context, record), record.topic or "-")
@@ -40,12 +42,13 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "topic",
         "[TEXT]",
-        "what this room is about; its owner sets it (- takes it away)",
+        "what this room is about; its owner sets it",
         needs=Needs.OWNER_TO_CHANGE,
         muted=Muted.MAY_LOOK,
         cost=5,
     )
     def topic(context: Context, text: str | None) -> None:
+        """A - as the text takes the topic away."""
         room = context.member.room
         if text is None:
             topic = room.record.topic
@@ -63,6 +66,7 @@ def add_to(registry: Registry) -> None:
         cost=2,
     )
     def create(context: Context, name: str, private: str | None) -> None:
+        """You own it. Nobody but its members learns that a private room exists."""
         memberships = context.services.directory.memberships
         room = memberships.create(context.person, context.member, name, private is not None)
         more = "Let people in with /invite USER." if private else "Everybody may /join it."
@@ -71,12 +75,13 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "invite",
         "USER",
-        "let somebody into this private room",
+        "let somebody join this private room",
         needs=Needs.OWNER,
         muted=Muted.MAY_LOOK,
         cost=5,
     )
     def invite(context: Context, account: Account) -> None:
+        """The room is the one where you talk."""
         room, directory = context.member.room, context.services.directory
         was_told = directory.memberships.invite(room, account, context.actor)
         if was_told or directory.elsewhere.presence(account.id):
@@ -87,7 +92,7 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "uninvite",
         "USER",
-        "take an invitation back; who is inside has to go",
+        "take an invitation back; who is inside is removed",
         needs=Needs.OWNER,
         cost=5,
     )
@@ -96,8 +101,9 @@ def add_to(registry: Registry) -> None:
         context.services.directory.memberships.uninvite(room, account, context.actor)
         context.reply(f"{account.name} may not come into #{room.log} any more.")
 
-    @registry.command("remove", "USER", "send somebody out of this room", needs=Needs.OWNER, cost=5)
+    @registry.command("remove", "USER", "remove somebody from this room", needs=Needs.OWNER, cost=5)
     def remove(context: Context, account: Account) -> None:
+        """They may come back, but not into a private room."""
         room = context.member.room
         context.services.directory.memberships.remove(room, account, context.actor)
         may = "may not come back" if room.record.private else "may come back"

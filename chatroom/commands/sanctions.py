@@ -17,12 +17,13 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "ban",
         "USER|ADDRESS/PREFIX [2h|7d|forever] [reason]",
-        "keep a person, or a range of addresses, out for a time or for good",
+        "ban a person or a range of addresses",
         SUPERUSER,
     )
     def ban(
         context: Context, whom: Account | Range, seconds: float | None, reason: str | None
     ) -> None:
+        """For good unless you say how long."""
         _refuse_own(context, whom)
         length = math.inf if seconds is None else seconds
         made = context.services.sanctions.impose(BAN, whom, context.actor, reason or "", length)
@@ -68,6 +69,7 @@ def add_to(registry: Registry) -> None:
         "mute", "USER [30m|forever] [reason]", "let somebody read but not write", SUPERUSER
     )
     def mute(context: Context, account: Account, seconds: float | None, reason: str | None) -> None:
+        """For 30 minutes unless you say how long. Messages to superusers stay possible."""
         if account.id == context.account.id:
             raise UserError("You cannot mute yourself. Say nothing instead.")
         length = _MUTE_SECONDS if seconds is None else seconds
@@ -81,10 +83,9 @@ def add_to(registry: Registry) -> None:
         context.services.sanctions.lift_of(MUTE, account, context.actor, otherwise)
         context.reply(f"{account.name} may write again.")
 
-    @registry.command(
-        "lockdown", "on|off", "let nobody new come in; who is inside stays", SUPERUSER
-    )
+    @registry.command("lockdown", "on|off", "let nobody new log in; who is inside stays", SUPERUSER)
     def lockdown(context: Context, state: str) -> None:
+        """Superusers and people with a ticket still get in."""
         context.services.sanctions.set_lockdown(state == "on", context.actor)
         context.reply(f"The lockdown is {state}.")
 

@@ -23,12 +23,13 @@ def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
     @registry.command(
-        "help", "[command]", "what you may do here, or the details of one command", cost=2
+        "help", "[command]", "what you may use, or the details of one command", cost=2
     )
     def show_help(context: Context, word: str | None) -> None:
         if word is not None:
             command = registry.find(word, context.account)
-            context.reply(f"{command.form}\n    {command.summary}")
+            parts = filter(None, (command.form, command.summary, command.details))
+            context.reply("\n    ".join(parts))
             return
         lines = [f"{c.form:<28} {c.summary}" for c in registry.allowed(context.account)]
         lines.append("Any other line is a message; // at its start sends one slash.")
@@ -37,6 +38,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("viewusers", "", "who is here", cost=2)
     def view_users(context: Context) -> None:
+        """In how many sessions, for how long idle, and whether busy or free."""
         rows = [
             (
                 str(i),
@@ -53,14 +55,16 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "messageto",
         "USER TEXT",
-        "send a private message; mail, if not here",
+        "send a private message",
         muted=Muted.TO_SUPERUSERS,
     )
     def message_to(context: Context, account: Account, text: str) -> None:
+        """Only the two of you see it. Who is offline gets it at the next login."""
         _send(context, account, text)
 
     @registry.command("reply", "TEXT", "answer the last private message", muted=Muted.TO_SUPERUSERS)
     def reply(context: Context, text: str) -> None:
+        """It goes to whoever wrote to you last."""
         account_id = context.services.directory.last_private(context.person, context.member)
         if not account_id:
             raise UserError("Nobody has written to you yet. Type /messageto USER TEXT")
@@ -71,6 +75,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N", cost=5)
     def mail(context: Context, number: int | None) -> None:
+        """At most 500."""
         engine, box = context.services.engine, context.person.mailbox
         with one_at_a_time(context):
             posts = newest(engine, context.member, box, box.delivered, number or MAIL_PAGE)
@@ -86,11 +91,12 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "busy",
         "[45m] [reason]",
-        "hold messages back until /free or for a time",
+        "hold messages back until /free, or for a time",
         muted=Muted.WITHOUT_TEXT,
         cost=5,
     )
     def go_busy(context: Context, seconds: float | None, reason: str | None) -> None:
+        """Others see it, and the reason; what was held back is shown then."""
         if seconds is not None and not 0 < seconds <= BUSY_LONGEST:
             raise UserError(f"Busy lasts from 1s to {duration(BUSY_LONGEST)}, such as 45m or 2h.")
         context.services.directory.busy.begin(context.person, reason or "", seconds or 0.0)

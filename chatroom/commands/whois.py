@@ -13,10 +13,9 @@ from chatroom.text import duration, minute, table
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command(
-        "whois", "USER", "who somebody is; superusers see addresses and sanctions", cost=2
-    )
+    @registry.command("whois", "USER", "who somebody is", cost=2)
     def whois(context: Context, account: Account) -> None:
+        """Superusers also see addresses, sessions and sanctions."""
         services = context.services
         found = services.directory.elsewhere.presence(account.id)
         lines = [f"{account.name} is a {GRANT_WORDS[account.grant]}, {_presence(found)}."]

@@ -1,0 +1,69 @@
+"""Write the page of all commands from their table: python packaging/commands_page.py [--check]"""
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "commands.md"
+sys.path.insert(0, str(ROOT))
+
+from chatroom.commands import table  # noqa: E402
+from chatroom.commands.registry import Command, Muted, Needs  # noqa: E402
+from chatroom.storage.records import SUPERUSER  # noqa: E402
+
+_HEAD = """\
+# All commands
+
+A line that begins with `/` is a command; `//` at its start sends one slash. `/help` lists those
+that you may use, `/help COMMAND` explains one, and Tab completes them with what belongs behind.
+
+Words in capitals stand for something: `USER` is the name of an account, `ROOM` of a room (with its
+`#` or without), `TEXT` and `WORDS` take the rest of the line. What stands in `[…]` may be left out,
+`|` means *one of these*. A length of time is written as `45m`, `2h`, `7d` or `1h30m`. An `ID`
+stands in front of a message in `/history`; a `DATE` is `2026-11-23`, `09:30`, `today` or
+`yesterday`.
+
+This page is made from the table of commands by `make docs`.
+"""
+_MUTED = {
+    Muted.MAY: "yes",
+    Muted.MAY_LOOK: "no",
+    Muted.WITHOUT_TEXT: "without its text",
+    Muted.TO_SUPERUSERS: "to superusers",
+}
+
+_COMMAND = re.compile(r"(?<![\w/`])/[a-z][a-z-]+")
+
+
+def page() -> str:
+    """Return the page."""
+    commands = table.build().all()
+    own = [c for c in commands if c.grant != SUPERUSER and c.needs is not Needs.OWNER]
+    owners = [c for c in commands if c.needs is Needs.OWNER]
+    superusers = [c for c in commands if c.grant == SUPERUSER]
+    parts = [_HEAD, "## For everybody\n", *_rows(own)]
+    parts += ["## For the owner of a room, and superusers\n", *_rows(owners)]
+    parts += ["## For superusers\n", *_rows(superusers)]
+    return "\n".join(parts)
+
+
+def _rows(commands: Iterable[Command]) -> list[str]:
+    rows = ["| command | what it does | while muted |", "|---|---|---|"]
+    for command in commands:
+        does = ". ".join(filter(None, (_sentence(command.summary).rstrip("."), command.details)))
+        does = _COMMAND.sub(r"`\g<0>`", does)
+        form = command.form.replace("|", "\\|")
+        rows.append(f"| `{form}` | {does} | {_MUTED[command.muted]} |")
+    return [*rows, ""]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--check"]:
+        raise SystemExit(PAGE.read_text("utf-8") != page() and f"{PAGE.name}: run `make docs`")
+    PAGE.write_text(page(), encoding="utf-8")
