@@ -5,6 +5,7 @@ import difflib
 import sys
 from typing import Any, NoReturn
 
+from chatroom import __version__
 from chatroom.text import escape
 
 _UNKNOWN = "unrecognized arguments: "
@@ -13,8 +14,12 @@ _UNKNOWN = "unrecognized arguments: "
 class Flags(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line that says what is meant, perhaps.
 
-    What was typed is repeated with its control characters escaped.
+    What was typed is repeated with its control characters escaped. ``--version`` is there always.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.add_argument("--version", action="version", version=f"Chatroom {__version__}")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         self._words = list(sys.argv[1:] if args is None else args)

@@ -30,6 +30,12 @@ def load(module: str) -> Any:
     raise SystemExit(CANNOT_START)
 
 
+def serve() -> int:
+    """Run the server: what ``chatroom-server`` starts where the project is installed."""
+    code: int = load("chatroom.server").main()
+    return code
+
+
 def reason(error: Exception) -> str:
     """Return why something could not be imported, and what to do, in one line."""
     folder = Path(__file__).resolve().parent.parent

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from chatroom import __version__
 from tests.harness import PASSWORD, Peer, ServerProcess
 
 
@@ -18,7 +19,8 @@ def test_a_program_is_greeted_and_asked_and_let_in(room: ServerProcess) -> None:
     peer = room.peer()
     peer.until("[y/n]")
     peer.send('>hello {"v":1,"client":"test","more":[1]}')
-    assert peer.until_event("hello") == {"v": 1, "name": "Chatroom", "line_bytes": 8192}
+    hello = {"v": 1, "name": "Chatroom", "line_bytes": 8192, "version": __version__}
+    assert peer.until_event("hello") == hello
     for ask, secret, text in (
         ("account", False, "y"),
         ("new-name", False, "robot"),

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from chatroom import __version__
 from chatroom.errors import ChatroomError, Code, Disconnected, UserError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Gap
@@ -223,6 +224,11 @@ class Dialogue:
             )
             return False
         self.face = EVENTS
-        hello = {"v": VERSION, "name": self._room_name, "line_bytes": self._line_bytes}
+        hello = {
+            "v": VERSION,
+            "name": self._room_name,
+            "line_bytes": self._line_bytes,
+            "version": __version__,
+        }
         self.send(encode("hello", hello))
         return True

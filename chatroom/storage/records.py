@@ -397,3 +397,4 @@ class Node:
     heard: float
     """Seconds since it was heard last; 0 for this node."""
     is_this: bool
+    version: str = ""  # of its program; empty: it does not say

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from chatroom import __version__
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Watcher
 from chatroom.storage.keys.vault import Vault
@@ -148,6 +149,7 @@ class PresenceKeeper:
         left = [account_id for account_id in self._told if account_id not in fresh]
         info = {"node": self._node, "host": platform.node(), "since": self._since}
         info |= {"lag": self._lag, "people": len(people), "replicas": self._store.replicas}
+        info["version"] = __version__
         sealed = self._vault.seal(json.dumps(info).encode(), f"node {self._run}")
         number = str(len(left)) if self._is_known else _NEW
         keys = (NODES, _heartbeat(self._run), _people(self._run))
@@ -211,7 +213,8 @@ class PresenceKeeper:
         is_this = run == self._run
         age = 0.0 if is_this else max(0.0, heard)
         return Node(
-            info["node"], info["host"], info["since"], info["people"], info["lag"], age, is_this
+            *(info["node"], info["host"], info["since"], info["people"], info["lag"], age, is_this),
+            version=info.get("version", ""),
         )
 
     def _warn_of(self, run: str, info: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from chatroom import __version__
 from chatroom.storage.askers import Asker, superuser
 from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
@@ -87,7 +88,7 @@ class SqliteEngine:
 
     def nodes(self) -> list[Node]:
         people = len(self._watcher.here()) if self._watcher is not None else 0
-        return [Node("", platform.node(), self._since, people, 0.0, 0.0, True)]
+        return [Node("", platform.node(), self._since, people, 0.0, 0.0, True, __version__)]
 
     def give_up(self) -> None:
         pass  # a disk answers, or the process stands in the kernel
