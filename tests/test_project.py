@@ -48,6 +48,16 @@ def test_the_page_of_commands_says_what_the_table_says() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_narrow_enough_to_be_read_and_compared(page: Path) -> None:
+    wide = [
+        f"{page.name}:{number}: {len(line)}"
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1)
+        if len(line) > (160 if line.startswith(("|", "    ")) else 100)
+    ]
+    assert not wide, "\n".join(wide)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_points_to_is_there(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]

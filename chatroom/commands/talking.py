@@ -96,7 +96,7 @@ def add_to(registry: Registry) -> None:
         cost=5,
     )
     def go_busy(context: Context, seconds: float | None, reason: str | None) -> None:
-        """Others see it, and the reason; what was held back is shown then."""
+        """Others see it, and the reason; what was held back comes then."""
         if seconds is not None and not 0 < seconds <= BUSY_LONGEST:
             raise UserError(f"Busy lasts from 1s to {duration(BUSY_LONGEST)}, such as 45m or 2h.")
         context.services.directory.busy.begin(context.person, reason or "", seconds or 0.0)
