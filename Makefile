@@ -24,7 +24,7 @@ test: .venv/dev.stamp
 	$(BIN)/python -m pytest -m "not soak" -n 4 --dist loadfile $(ARGS)
 
 test-redis: .venv/dev.stamp
-	$(BIN)/python -m pytest --engine redis --ignore tests/engine -m "not soak" -n 4 \
+	$(BIN)/python -m pytest --engine redis --ignore tests/storage/contract -m "not soak" -n 4 \
 		--dist loadfile $(ARGS)
 
 soak: .venv/dev.stamp

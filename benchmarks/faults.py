@@ -18,12 +18,12 @@ from pathlib import Path
 
 import redis
 
-from benchmarks.checker import check
-from benchmarks.partition import Partition
-from benchmarks.recorder import History, Talker
 from tests.cluster import Cluster
-from tests.engine.test_failover import Watched
 from tests.redis_server import RedisCluster, RedisServer
+from tests.storage.contract.test_failover import Watched
+from tests.tools.checker import check
+from tests.tools.partition import Partition
+from tests.tools.recorder import History, Talker
 
 PEOPLE = 12
 PACE = 0.2

@@ -8,9 +8,9 @@ import pytest
 
 from chatroom.errors import ChatroomError, VaultError
 from chatroom.storage.sqlite import SqliteEngine
-from tests.engine.conftest import account, post
 from tests.faults.disk import ANY, KILL, Disk
 from tests.harness import PASSWORD, PATIENCE, PROGRAM, QUICK, ServerProcess
+from tests.storage.contract.conftest import account, post
 
 OLD, NEW = "the old secret", "the new secret"
 

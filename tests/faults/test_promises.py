@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.checker import check
-from benchmarks.recorder import History, Talker
 from tests.faults.disk import ENOSPC, SYNC, WRITE, ServerOnDisk
 from tests.harness import PASSWORD, PATIENCE, Peer
 from tests.redis_server import RedisServer
+from tests.tools.checker import check
+from tests.tools.recorder import History, Talker
 
 PEOPLE = 6
 PACE = 0.03

@@ -1,0 +1,1 @@
+"""Tests of accounts, sanctions and who may come in."""

@@ -1,0 +1,1 @@
+"""Tests of rooms and of who is in them."""

@@ -1,0 +1,1 @@
+"""Tests of the login, the visit and its faces."""

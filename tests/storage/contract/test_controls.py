@@ -1,0 +1,114 @@
+"""Control events carry what has changed, and none is lost on its way to who has to act upon it."""
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from chatroom.storage.records import (
+    ANEW,
+    BAN,
+    MUTE,
+    SUPERUSER,
+    Control,
+    RoomRecord,
+    Sanction,
+    Standing,
+)
+from tests.harness import PATIENCE
+from tests.storage.contract.conftest import Running, account, post
+
+
+def test_whoever_hears_of_a_change_needs_no_look_at_the_store(running: Running) -> None:
+    engine, now = running.engine, time.time()
+    ann = engine.save_account(account("ann"))
+    assert carried(running, "account") == Standing("ann", 1, 1, "")
+    ann = engine.save_account(replace(ann, name="anna", grant=SUPERUSER))
+    assert carried(running, "account") == Standing("anna", SUPERUSER, 2, "")
+    ann = engine.save_account(replace(ann, ignores=("id-bob",)))
+    assert carried(running, "ignores") == Standing("anna", SUPERUSER, 3, "")
+    for kind, target in ((BAN, "id-bob"), (MUTE, "id-bob"), (BAN, "192.0.2.0/24")):
+        saved = engine.save_sanction(Sanction(kind, target, "bob", "ann", "why", now, now + 99))
+        assert carried(running, kind) == saved
+        assert engine.lift_sanction(saved.number)
+        assert carried(running, f"un{kind}") is None
+    den = engine.save_room(RoomRecord("den", ann.id, "a topic", True, ("id-bob",)))
+    assert carried(running, "room") == den
+    engine.save_account(account("boss", SUPERUSER))
+    running.controls.get(timeout=PATIENCE)
+    engine.delete_account(ann)
+    assert carried(running, "deleted") is None
+
+
+def carried(running: Running, kind: str) -> Any:
+    control = running.controls.get_nowait()
+    assert control.kind == kind
+    return control.carried
+
+
+def test_what_is_too_large_to_be_carried_is_told_without_it(running: Running) -> None:
+    crowd = tuple(f"id-{number}" for number in range(1000))
+    running.engine.save_room(RoomRecord("den", "id-ann", invited=crowd))
+    assert carried(running, "room") is None
+
+
+def test_an_event_that_could_not_be_acted_upon_comes_again_and_is_not_confirmed_before(
+    folder: Path, open_engine: Callable[[Path], Any]
+) -> None:
+    heard: queue.Queue[Control] = queue.Queue()
+    may_act = threading.Event()
+
+    def act(control: Control) -> None:
+        heard.put(control)
+        if not may_act.is_set():
+            raise OSError("not now")
+
+    engine = open_engine(folder)
+    engine.start(lambda *_: None, act, lambda *_: None)
+    try:
+        change = threading.Thread(target=engine.save_account, args=(account("ann"),))
+        change.start()
+        for _ in range(2):
+            assert heard.get(timeout=PATIENCE).account_id == "id-ann"
+        assert change.is_alive()
+        may_act.set()
+        change.join(PATIENCE)
+        assert not change.is_alive()
+        while not heard.empty():
+            assert heard.get().account_id == "id-ann"
+        engine.save_account(account("bob"))
+        assert heard.get(timeout=PATIENCE).account_id == "id-bob"
+    finally:
+        engine.close()
+
+
+def test_who_was_away_while_events_were_forgotten_has_to_look_at_everything(
+    start: Callable[[], Running], folder: Path, kind: str
+) -> None:
+    here, there = start(), start()
+    there.engine.follow("lobby")
+    there.gate.clear()
+    there.engine.append(post("its engine stands still at this one"))
+    for number in range(3):
+        here.engine.save_account(account(f"person{number}"))
+    forget_old_events(here, folder, kind)
+    there.gate.set()
+    assert there.controls.get(timeout=PATIENCE).kind == ANEW
+    here.engine.save_account(account("last"))
+    while there.controls.get(timeout=PATIENCE).account_id != "id-last":
+        pass
+
+
+def forget_old_events(running: Running, folder: Path, kind: str) -> None:
+    """Forget all but the newest, as happens when there are very many."""
+    if kind == "sqlite":
+        with sqlite3.connect(folder / "chatroom.db") as db:
+            db.execute("DELETE FROM controls WHERE seq < (SELECT max(seq) FROM controls)")
+        db.close()
+        return
+    with running.engine._store.asking() as client:
+        client.xtrim("{c}:controls", maxlen=1, approximate=False)

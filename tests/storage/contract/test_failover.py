@@ -1,0 +1,89 @@
+"""A primary dies, Sentinel makes a replica one: what was confirmed is there, once, in order."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chatroom.storage.records import KEPT
+from chatroom.storage.redis.engine import RedisEngine
+from tests.harness import PATIENCE
+from tests.redis_server import RedisServer, free_port
+from tests.storage.contract.conftest import Running, post
+from tests.storage.contract.test_nodes import wait_until
+
+
+class Watched:
+    """A primary, two replicas and a Sentinel that watches them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.primary = RedisServer(folder / "primary")
+        self.replicas = [RedisServer(folder / f"replica{n}", of=self.primary) for n in range(2)]
+        self.port = free_port()
+        settings = folder / "sentinel.conf"
+        settings.write_text(
+            f"port {self.port}\nbind 127.0.0.1\n"
+            f"sentinel monitor room 127.0.0.1 {self.primary.port} 1\n"
+            "sentinel down-after-milliseconds room 1000\nsentinel failover-timeout room 5000\n"
+        )
+        self._sentinel = subprocess.Popen(
+            ["redis-server", str(settings), "--sentinel"], stdout=subprocess.PIPE, text=True
+        )
+        assert self._sentinel.stdout
+        seen = 0
+        for line in self._sentinel.stdout:
+            seen += "+slave slave" in line
+            if seen == len(self.replicas):
+                break
+        self.url = f"redis+sentinel://127.0.0.1:{self.port}/room"
+
+    def close(self) -> None:
+        self._sentinel.kill()
+        self._sentinel.wait(PATIENCE)
+        assert self._sentinel.stdout
+        self._sentinel.stdout.close()
+        for server in (*self.replicas, self.primary):
+            server.close()
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    found = Watched(tmp_path)
+    yield found
+    found.close()
+
+
+def test_what_was_confirmed_survives_the_end_of_the_primary(
+    watched: Watched, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_engine: Callable[[Path], RedisEngine] = lambda at: RedisEngine(  # noqa: E731
+        at, watched.url, replicas=1
+    )
+    running = Running(folder, open_engine)
+    try:
+        running.engine.follow("lobby")
+        confirmed = 0
+        for number in range(1, 2000):
+            running.engine.append(post(f"n{number}", cid=f"aaaabbbb-{number}"))
+            if number == 300:
+                running.settle()
+                watched.primary.kill()
+        running.settle()
+        refused = []
+        while not running.returned.empty():
+            posts, sentence = running.returned.get_nowait()
+            assert "not accepted" in sentence
+            refused += [p.text for p in posts]
+        confirmed = len([p for p in running.posts if p.kind in KEPT])
+        assert confirmed >= 300
+        wait_until(lambda: not running.engine._writer._appending.is_away, 30)
+        running.engine.append(post("after"))
+        running.settle()
+        wait_until(lambda: bool(running.posts) and running.posts[-1].text == "after", 30)
+        texts = [p.text for p in running.engine.read("lobby", 0, 9999, 9999)]
+        assert texts == [p.text for p in running.posts]
+        assert len(texts) == len(set(texts))
+        assert "history forked" not in caplog.text
+    finally:
+        running.engine.close()

@@ -1,0 +1,255 @@
+"""What is sent again: kept once when it was kept, kept now when it was refused, never guessed."""
+
+import math
+import random
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from chatroom.storage.numbers import RUNS, SESSIONS, Numbers, Verdict
+from chatroom.storage.records import (
+    BAN,
+    DELETED,
+    KICK,
+    MUTE,
+    PRIVATE,
+    PURGE,
+    Control,
+    Post,
+    Sanction,
+)
+from chatroom.storage.redis import scripts
+from chatroom.storage.refusals import FORGOTTEN, barred
+from tests.harness import PATIENCE
+from tests.storage.contract.conftest import OLD_NUMBERS, Running, account, post
+
+
+def sanction(kind: str) -> Sanction:
+    return Sanction(kind, "id-ann", "ann", "boss", "", 0.0, math.inf)
+
+
+def say(running: Running, *posts: Post) -> list[str]:
+    """Append; return what is answered for those that are not kept."""
+    for one in posts:
+        while not running.engine.append(one):
+            running.engine.wait_for_space(PATIENCE)
+    running.settle()
+    told = []
+    while not running.returned.empty():
+        found, sentence = running.returned.get()
+        told += [f"{one.text}: {sentence}" for one in found]
+    return told
+
+
+def numbered(number: int, text: str = "", log: str = "lobby") -> Post:
+    return post(text or f"n{number}", log, cid=f"aaaabbbb-{number}")
+
+
+def kept(engine: Any, log: str = "lobby") -> list[str]:
+    return [one.text for one in engine.read(log, 0, 10_000, 10_000)]
+
+
+@pytest.mark.parametrize("sanction_kind", [MUTE, BAN, KICK])
+def test_what_was_refused_may_come_again_behind_what_was_kept_since(
+    start: Callable[[], Running], sanction_kind: str
+) -> None:
+    first = start()
+    assert say(first, numbered(1)) == []
+    imposed = first.engine.save_sanction(sanction(sanction_kind))
+    sentence = barred(sanction_kind).sentence
+    assert say(first, numbered(2), numbered(3)) == [f"n2: {sentence}", f"n3: {sentence}"]
+    first.engine.lift_sanction(imposed.number)
+    assert say(first, numbered(4), numbered(2)) == []
+    first.engine.close()
+    second = start()
+    assert say(second, numbered(2), numbered(4), numbered(1)) == ["n2: ", "n4: ", "n1: "]
+    assert say(second, numbered(3), numbered(3)) == ["n3: "]
+    assert kept(second.engine) == ["n1", "n4", "n2", "n3"]
+
+
+def test_what_was_kept_stays_acknowledged_whatever_its_sender_did_since(running: Running) -> None:
+    assert say(running, numbered(1)) == []
+    running.engine.save_sanction(sanction(BAN))
+    assert say(running, numbered(1)) == ["n1: "]
+
+
+def test_of_numbers_far_below_nothing_is_confirmed_and_nothing_is_kept(running: Running) -> None:
+    engine = running.engine
+    even = [2 * n for n in range(1, RUNS + 11)]
+    assert say(running, *(numbered(n) for n in even)) == []
+    told = say(running, numbered(2), numbered(3), numbered(even[-1] - 1), numbered(even[-1]))
+    sentence = FORGOTTEN.sentence
+    assert sorted(told) == sorted([f"n{even[-1]}: ", f"n2: {sentence}", f"n3: {sentence}"])
+    assert kept(engine) == [*(f"n{n}" for n in even), f"n{even[-1] - 1}"]
+
+
+def test_numbers_know_what_was_kept_as_a_set_does() -> None:
+    chance = random.Random(5)
+    for spread in (40, 200, 1000):
+        numbers, known = Numbers(), set[int]()
+        for _ in range(400):
+            number = chance.randrange(spread)
+            found = numbers.verdict(number)
+            if found is not Verdict.UNKNOWN:
+                assert (found is Verdict.HAD) == (number in known)
+                if found is Verdict.NEW:
+                    numbers.add(number)
+                    known.add(number)
+            if chance.random() < 0.1:
+                numbers = Numbers(str(numbers))
+        assert len(str(numbers)) < RUNS * 8
+
+
+def test_the_store_knows_as_much_as_memory_does(running: Running) -> None:
+    chance = random.Random(6)
+    told: list[str] = []
+    expected: list[str] = []
+    numbers = Numbers()
+    for _ in range(30):
+        batch = [chance.randrange(500) for _ in range(30)]
+        for number in batch:
+            found = numbers.verdict(number)
+            if found is Verdict.NEW:
+                numbers.add(number)
+            else:
+                sentence = "" if found is Verdict.HAD else FORGOTTEN.sentence
+                expected.append(f"n{number}: {sentence}")
+        told += say(running, *map(numbered, batch))
+    assert sorted(told) == sorted(expected)
+
+
+def test_sessions_of_an_account_are_bounded_and_the_oldest_go(running: Running, kind: str) -> None:
+    most = SESSIONS if kind == "sqlite" else scripts.SESSIONS
+    posts = [post("x", cid=f"session{n:05}-1") for n in range(most + 20)]
+    for at in range(0, len(posts), 100):
+        assert say(running, *posts[at : at + 100]) == []
+    assert say(running, replace(posts[-1]), replace(posts[most // 2])) == ["x: ", "x: "]
+    assert say(running, replace(posts[0])) == []  # forgotten, so it is kept again
+    other = Post("lobby", "text", "id-bob", "bob", "mine", "session00001-1")
+    assert say(running, other, replace(other)) == ["mine: "]
+
+
+def test_a_private_message_is_in_both_mailboxes_or_in_none(running: Running) -> None:
+    engine = running.engine
+
+    def private(number: int, **fields: Any) -> Post:
+        own = Post("@ann", PRIVATE, "id-ann", "ann", f"p{number}", f"aaaabbbb-{number}", "bob")
+        own = replace(own, **fields)
+        own.copy = replace(own, log="@bob")
+        return own
+
+    assert say(running, private(1), private(2)) == []
+    assert say(running, private(2)) == ["p2: ", "p2: "]
+    imposed = engine.save_sanction(sanction(MUTE))
+    sentence = barred(MUTE).sentence
+    assert say(running, private(3)) == [f"p3: {sentence}"] * 2
+    assert say(running, private(4, despite_mute=True)) == []
+    engine.lift_sanction(imposed.number)
+    assert say(running, private(3)) == []
+    assert kept(engine, "@ann") == kept(engine, "@bob") == ["p1", "p2", "p4", "p3"]
+    # Of an older store, where one copy alone may be there.
+    alone = private(5)
+    assert say(running, replace(alone, log="@bob", copy=None)) == []
+    assert say(running, alone) == ["p5: "]
+    assert kept(engine, "@ann")[-1] == kept(engine, "@bob")[-1] == "p5"
+
+
+@pytest.mark.parametrize("sanction_kind", [MUTE, BAN, KICK])
+def test_what_waits_in_the_queue_does_not_come_behind_a_sanction(
+    running: Running, sanction_kind: str
+) -> None:
+    engine = running.engine
+    engine.follow("lobby")
+    running.gate.clear()
+    engine.append(post("delivered for long"))
+    waiting = [numbered(n, "x" * 1000) for n in range(1, 200)]
+    for one in waiting:
+        engine.append(one)
+    done = threading.Event()
+
+    def impose() -> None:
+        engine.save_sanction(sanction(sanction_kind))
+        done.set()
+
+    threading.Thread(target=impose).start()
+    running.gate.set()
+    assert done.wait(PATIENCE)
+    at = len(kept(engine))
+    running.settle()
+    late = say(running, post("late"))
+    assert late[-1] == f"late: {barred(sanction_kind).sentence}"
+    assert len(kept(engine)) == at
+    assert len(late) == len(waiting) + 2 - at
+
+
+@pytest.mark.single_node
+def test_who_was_deleted_says_nothing_more_also_after_a_failed_commit(
+    running: Running, kind: str, folder: Path
+) -> None:
+    engine = running.engine
+    ann = engine.save_account(account("ann"))
+    assert say(running, post("before")) == []
+    engine.delete_account(ann)
+    sentence = barred(DELETED).sentence
+    assert say(running, post("after")) == [f"after: {sentence}"]
+    if kind == "sqlite":
+        (folder / "chatroom.db").rename(folder / "elsewhere")
+        assert len(say(running, post("cannot be kept"))) == 1
+        (folder / "elsewhere").rename(folder / "chatroom.db")
+    engine.tell(Control(PURGE, ann.id))
+    assert say(running, post("late")) == [f"late: {sentence}"]
+    assert kept(engine) == ["before"]
+
+
+@pytest.mark.sqlite
+def test_a_sanction_of_another_process_holds_from_its_commit_on(
+    start: Callable[[], Running],
+) -> None:
+    here, operator = start(), start()
+    assert say(here, post("before")) == []
+    imposed = operator.engine.save_sanction(sanction(MUTE))
+    assert say(here, post("after")) == [f"after: {barred(MUTE).sentence}"]
+    operator.engine.lift_sanction(imposed.number)
+    assert say(here, post("again")) == []
+
+
+@pytest.mark.single_node
+def test_a_store_of_before_says_of_its_old_numbers_what_it_knows(
+    start: Callable[[], Running], folder: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    first = start()
+    assert say(first, numbered(7), numbered(9)) == []
+    first.engine.close()
+    _make_old(folder, kind, request)
+    second = start()
+    told = say(second, numbered(9), numbered(8), numbered(10), numbered(10))
+    sentence = FORGOTTEN.sentence
+    assert sorted(told) == sorted([f"n9: {sentence}", f"n8: {sentence}", "n10: "])
+    assert kept(second.engine) == ["n7", "n9", "n10"]
+
+
+def _make_old(folder: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    """Turn the numbers of a store into what older versions have written."""
+    if kind == "sqlite":
+        db = sqlite3.connect(folder / "chatroom.db")
+        db.executescript(
+            f"{OLD_NUMBERS} DROP TABLE epochs; DROP TABLE departed; PRAGMA user_version=6;"
+        )
+        db.close()
+        return
+    server = request.getfixturevalue("redis_server")
+    client: Any = redis.Redis(port=server.port, db=server.databases)
+    for key in client.scan_iter("*:numbers"):
+        if key.startswith(b"{r"):
+            for field, value in client.hgetall(key).items():
+                if field.startswith(b"a:"):
+                    client.hdel(key, field)
+                else:
+                    client.hset(key, field, b" ".join(value.split(b" ")[:2]))
+    client.close()
