@@ -31,7 +31,7 @@ from chatroom.net.tls import LOOK_SECONDS, Tls
 from chatroom.ops import admin as operator
 from chatroom.ops import outage
 from chatroom.ops.rehearsal import CHECK_FLAG, rehearse
-from chatroom.rooms.directory import Directory
+from chatroom.rooms.assembly import assemble
 from chatroom.rooms.room import mailbox_of
 from chatroom.session.controls import Controls
 from chatroom.session.visit import serve
@@ -79,18 +79,25 @@ class Server:
             throttles = Throttles(settings.login_rate, settings.registrations_per_address)
             self.accounts = Accounts(self.engine, self._passwords, throttles, settings.reserve_days)
             self._sanctions = Sanctions(self.engine)
-            self._directory = Directory(self.engine, settings.rooms, limits=settings)
+            self._rooms = assemble(self.engine, settings.rooms, limits=settings)
             self.services = Services(
-                settings,
-                self.engine,
-                self.accounts,
-                Tickets(self.engine),
-                Invites(self.engine, settings.registration),
-                self._sanctions,
-                self._directory,
-                self._invitation,
-                rehearse,
-                self._restart,
+                settings=settings,
+                engine=self.engine,
+                accounts=self.accounts,
+                tickets=Tickets(self.engine),
+                invites=Invites(self.engine, settings.registration),
+                sanctions=self._sanctions,
+                roster=self._rooms.roster,
+                directory=self._rooms.directory,
+                memberships=self._rooms.memberships,
+                busy=self._rooms.busy,
+                presence=self._rooms.presence,
+                control_events=self._rooms.control_events,
+                lookups=self._rooms.lookups,
+                rates=self._rooms.rates,
+                invitation=self._invitation,
+                rehearse=rehearse,
+                restart=self._restart,
             )
             registry = table.build()
             self.listener = Listener(
@@ -120,9 +127,13 @@ class Server:
 
     def start(self) -> None:
         """Start all threads; connections are accepted when this returns."""
-        controls = Controls(self._sanctions, self._directory, self.listener.disconnect_banned)
-        self.engine.start(self._directory.committed, controls.controlled, self._directory.returned)
-        self._directory.start()
+        rooms, directory = self._rooms, self._rooms.directory
+        controls = Controls(
+            *(self._sanctions, rooms.control_events, rooms.lookups),
+            self.listener.disconnect_banned,
+        )
+        self.engine.start(directory.committed, controls.controlled, directory.returned)
+        rooms.start()
         self._flusher.start()
         self.listener.start()
 
@@ -176,7 +187,7 @@ class Server:
         deadline = time.monotonic() + STOP_SECONDS
         if self._is_stop_wanted:
             self.services.restarting.clear()
-        self._directory.be_quiet()
+        self._rooms.directory.be_quiet()
         self.listener.stop_accepting()
         self.services.stopping.set()
         for connection in self.listener.connections():
@@ -187,7 +198,7 @@ class Server:
         self.services.settled.set()
         if not self.listener.wait_empty(max(0.0, deadline - time.monotonic())):
             _log.warning("connections left at the stop: %d", len(self.listener.connections()))
-        self._directory.stop()
+        self._rooms.stop()
         self._flusher.close()
         self.engine.close()
 

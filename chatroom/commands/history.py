@@ -67,7 +67,7 @@ def add_to(registry: Registry) -> None:
         wanted = SearchQuery(_words(words), sender.id if sender else "", since or 0.0, without)
         rooms = list(context.person.logs)
         if room is not None:
-            rooms = [context.services.directory.joined_room(context.person, room)]
+            rooms = [context.services.memberships.joined(context.person, room)]
         with one_at_a_time(context):
             found = _search(context.services.engine, rooms, wanted)
         lines = [_found_line(post) for post in found[:FOUND_MOST]]

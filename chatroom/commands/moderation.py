@@ -100,7 +100,7 @@ def add_to(registry: Registry) -> None:
         engine = context.services.engine
         # Before it is said: that finds out who may not do it any more.
         engine.write_audit(actor.did("made an announcement"), by)
-        post = context.post(context.services.directory.lobby, ANNOUNCE, text)
+        post = context.post(context.services.roster.lobby, ANNOUNCE, text)
         if context.is_kept(post) is False:
             engine.write_audit(actor.did("did not make that announcement: it was not kept now"))
 

@@ -38,7 +38,7 @@ def add_to(registry: Registry) -> None:
         """In rooms, mail and history, until you take it back."""
         services = context.services
         if account is not None:
-            services.directory.take(services.accounts.ignore(context.account, account))
+            services.control_events.take(services.accounts.ignore(context.account, account))
             context.reply(f"You see nothing more of {account.name}. /unignore ends that.")
             return
         found = map(services.engine.load_account_by_id, context.account.ignores)
@@ -48,7 +48,7 @@ def add_to(registry: Registry) -> None:
     @registry.command("unignore", "USER", "see again what somebody says", cost=5)
     def unignore(context: Context, account: Account) -> None:
         services = context.services
-        services.directory.take(services.accounts.unignore(context.account, account))
+        services.control_events.take(services.accounts.unignore(context.account, account))
         context.reply(f"You see {account.name} again.")
 
     @registry.command("claim", "CODE", "become the first superuser")

@@ -15,15 +15,21 @@ from typing import Any, Protocol
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
-from chatroom.accounts.rates import cost_of
+from chatroom.accounts.rates import Rates, cost_of
 from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands.arguments import ECHO_LONGEST, first_word, read
 from chatroom.config import Settings
 from chatroom.errors import Code, Disconnected, StoreError, Unconfirmed, UserError
+from chatroom.rooms.busy import Busy
+from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.directory import Directory
+from chatroom.rooms.lookups import Lookups
+from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
+from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import Member, Room
+from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Post
 
@@ -56,7 +62,15 @@ class Services:
     tickets: Tickets
     invites: Invites
     sanctions: Sanctions
+    roster: Roster
     directory: Directory
+    memberships: Memberships
+    busy: Busy
+    presence: RemotePresence
+    control_events: ControlHandler
+    lookups: Lookups
+    rates: Rates | None
+    """``None``: nobody's lines and commands are limited."""
     invitation: Callable[[str], str]
     """Return an invitation in one string; the argument is its code."""
     rehearse: Callable[[threading.Event], str]
@@ -322,7 +336,7 @@ class Registry:
         """
         word, rest = first_word(line.strip())
         try:
-            context.services.directory.check_known(context.person)
+            context.services.lookups.check(context.account.id)
             command = self.find(word, context.account)
             context.row = command
             values = read(command.usage, command.form, rest, context.services.accounts)
@@ -358,7 +372,7 @@ def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
     is_asked = command.needs is Needs.OWNER or any(value is not None for value in values)
     if command.needs is Needs.NOTHING or not is_asked:
         return
-    if not context.services.directory.memberships.rules(context.account, room):
+    if not context.services.memberships.rules(context.account, room):
         raise UserError(
             f"In #{room.log} /{command.name} is for the owner of the room only.", Code.NOT_ALLOWED
         )

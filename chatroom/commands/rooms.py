@@ -12,19 +12,19 @@ def add_to(registry: Registry) -> None:
     @registry.command("join", "ROOM", "join a room and talk there", cost=5)
     def join(context: Context, name: str) -> None:
         """You see the lines of all your rooms; what you type goes to the one you joined last."""
-        memberships = context.services.directory.memberships
+        memberships = context.services.memberships
         _talk_in(context, _here(memberships.join(context.person, context.member, name)))
 
     @registry.command("room", "ROOM", "talk in another one of your rooms", cost=2)
     def switch(context: Context, name: str) -> None:
         """What you type goes there; you go on seeing the lines of all your rooms."""
-        memberships = context.services.directory.memberships
+        memberships = context.services.memberships
         _talk_in(context, _here(memberships.switch(context.person, context.member, name)))
 
     @registry.command("leave", "[ROOM]", "leave a room; without ROOM the current one", cost=5)
     def leave(context: Context, name: str | None) -> None:
         """The lobby, the first room, cannot be left."""
-        memberships = context.services.directory.memberships
+        memberships = context.services.memberships
         room = memberships.leave(context.person, context.member, name)
         now = context.member.room.log
         _talk_in(context, f"You have left #{room.log}. You talk in #{now} now.")
@@ -32,7 +32,7 @@ def add_to(registry: Registry) -> None:
     @registry.command("rooms", "", "the rooms that you may join", cost=10)
     def rooms(context: Context) -> None:
         """With the people inside and the topic. Only its members see a private room."""
-        visible = context.services.directory.memberships.visible(context.account.id)
+        visible = context.services.memberships.visible(context.account.id)
         rows = [
             (f"#{record.name}", str(number), _marks(context, record), record.topic or "-")
             for record, number in visible
@@ -55,7 +55,7 @@ def add_to(registry: Registry) -> None:
             context.reply(f"#{room.log}: {topic}" if topic else f"#{room.log} has no topic.")
             return
         new = "" if text == "-" else text
-        context.services.directory.memberships.set_topic(room, new, context.actor)
+        context.services.memberships.set_topic(room, new, context.actor)
         context.reply("")  # everybody in the room is told, the owner, too
 
     @registry.command(
@@ -67,7 +67,7 @@ def add_to(registry: Registry) -> None:
     )
     def create(context: Context, name: str, private: str | None) -> None:
         """You own it. Nobody but its members learns that a private room exists."""
-        memberships = context.services.directory.memberships
+        memberships = context.services.memberships
         room = memberships.create(context.person, context.member, name, private is not None)
         more = "Let people in with /invite USER." if private else "Everybody may /join it."
         _talk_in(context, f"#{room.log} is yours, and you talk there now. {more}")
@@ -82,9 +82,9 @@ def add_to(registry: Registry) -> None:
     )
     def invite(context: Context, account: Account) -> None:
         """The room is the one where you talk."""
-        room, directory = context.member.room, context.services.directory
-        was_told = directory.memberships.invite(room, account, context.actor)
-        if was_told or directory.elsewhere.presence(account.id):
+        room, services = context.member.room, context.services
+        was_told = services.memberships.invite(room, account, context.actor)
+        if was_told or services.presence.presence(account.id):
             context.reply(f"{account.name} may come into #{room.log} now and was told.")
         else:
             context.reply(f"{account.name} is not here, and may come into #{room.log} later.")
@@ -98,14 +98,14 @@ def add_to(registry: Registry) -> None:
     )
     def uninvite(context: Context, account: Account) -> None:
         room = context.member.room
-        context.services.directory.memberships.uninvite(room, account, context.actor)
+        context.services.memberships.uninvite(room, account, context.actor)
         context.reply(f"{account.name} may not come into #{room.log} any more.")
 
     @registry.command("remove", "USER", "remove somebody from this room", needs=Needs.OWNER, cost=5)
     def remove(context: Context, account: Account) -> None:
         """They may come back, but not into a private room."""
         room = context.member.room
-        context.services.directory.memberships.remove(room, account, context.actor)
+        context.services.memberships.remove(room, account, context.actor)
         may = "may not come back" if room.record.private else "may come back"
         context.reply(f"{account.name} was removed from #{room.log} and {may}.")
 

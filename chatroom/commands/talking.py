@@ -48,7 +48,7 @@ def add_to(registry: Registry) -> None:
                 duration(max(0.0, time.time() - one.active)),
                 one.state,
             )
-            for i, one in enumerate(context.services.directory.elsewhere.everybody(), 1)
+            for i, one in enumerate(context.services.presence.everybody(), 1)
         ]
         context.reply(table(("#", "user", "grant", "sessions", "idle", "state"), rows))
 
@@ -99,12 +99,12 @@ def add_to(registry: Registry) -> None:
         """Others see it, and the reason; what was held back comes then."""
         if seconds is not None and not 0 < seconds <= BUSY_LONGEST:
             raise UserError(f"Busy lasts from 1s to {duration(BUSY_LONGEST)}, such as 45m or 2h.")
-        context.services.directory.busy.begin(context.person, reason or "", seconds or 0.0)
+        context.services.busy.begin(context.person, reason or "", seconds or 0.0)
         context.reply("")  # the person is told by >control; a program waits for its >result
 
     @registry.command("free", "", "show what was missed while busy, and go on", cost=5)
     def go_free(context: Context) -> None:
-        busy = context.services.directory.busy
+        busy = context.services.busy
         try:
             was_busy = busy.end(context.person)
         except StoreError as error:

@@ -17,11 +17,11 @@ def add_to(registry: Registry) -> None:
     def whois(context: Context, account: Account) -> None:
         """Superusers also see addresses, sessions and sanctions."""
         services = context.services
-        found = services.directory.elsewhere.presence(account.id)
+        found = services.presence.presence(account.id)
         lines = [f"{account.name} is a {GRANT_WORDS[account.grant]}, {_presence(found)}."]
         if context.may_see(account.id):
             lines.append(f"The account was made {minute(account.created)}.")
-            visible = services.directory.memberships.visible(context.account.id)
+            visible = services.memberships.visible(context.account.id)
             lines += _sessions(found, {record.name for record, _ in visible})
             lines += [_sentence(one) for one in _sanctions(services.engine, account, found)]
         context.reply("\n".join(lines))

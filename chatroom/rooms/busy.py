@@ -1,7 +1,6 @@
 """Busy and free: what comes meanwhile waits in the logs, and is read back at the end."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -14,6 +13,7 @@ from chatroom.rooms.catch_up import LOOKED_AT, PAGE_BYTES, SHOWN, LogRange, is_m
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import Face, Member, Room
+from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import ANNOUNCE, PRIVATE, REMOVED, Post, ReadState
@@ -38,8 +38,8 @@ class Busy:
 
     :param engine: keeps what was missed.
     :param scheduler: ends what has an end.
-    :param lock: the directory's; the fields of a person are changed under it.
-    :param keeper: keeps that somebody is busy.
+    :param roster: under its lock the fields of a person are changed.
+    :param read_states: keeps that somebody is busy.
     :param in_reader: runs what reads much in one of few threads, and waits for it.
     """
 
@@ -47,14 +47,14 @@ class Busy:
         self,
         engine: Engine,
         scheduler: Scheduler,
-        lock: threading.Lock,
-        keeper: ReadStateStore,
+        roster: Roster,
+        read_states: ReadStateStore,
         in_reader: Callable[[Callable[[], None]], None],
     ) -> None:
         self._engine = engine
         self._scheduler = scheduler
-        self._lock = lock
-        self._keeper = keeper
+        self._roster = roster
+        self._read_states = read_states
         self._in_reader = in_reader
 
     def begin(self, person: Person, reason: str, seconds: float = 0.0) -> None:
@@ -62,7 +62,7 @@ class Busy:
 
         :param seconds: time after which the person is free by itself; 0 = never.
         """
-        with self._lock:
+        with self._roster.lock:
             was_free = person.busy is None
             self._locked_set(person, reason, time.time() + seconds if seconds else 0.0)
             members = person.members
@@ -71,20 +71,20 @@ class Busy:
                 cursors = {room.log: room.pause(account_id, members) for room in person.logs}
                 for member in members:
                     member.cursors = cursors  # one for all: nobody can be shown more than others
-            self._keeper.locked_keep(person)
+            self._read_states.locked_keep(person)
         for member in members:
             text = person.busy_sentence()
             member.outbox.offer(member.face.control("busy", text, reason=reason))
 
     def locked_go_on(self, person: Person, places: ReadState) -> None:
         """Let somebody who comes be busy who was so when the last visit broke off."""
-        assert self._lock.locked()
+        assert self._roster.lock.locked()
         if places.busy is not None and (not places.busy_until or places.busy_until > time.time()):
             self._locked_set(person, places.busy, places.busy_until)
 
     def locked_stop(self, person: Person) -> None:
         """Let somebody be free who says goodbye: what was missed comes at the next visit."""
-        assert self._lock.locked()
+        assert self._roster.lock.locked()
         self._locked_set(person, None, 0.0)
 
     def _locked_set(self, person: Person, reason: str | None, until: float) -> None:
@@ -105,14 +105,14 @@ class Busy:
             self.end(person)
         except StoreError as error:
             _log.error("busy goes on, tried again later %s reason=%s", person.account.ident, error)
-            with self._lock:
+            with self._roster.lock:
                 if person.busy_until == until:
                     again = partial(self._run_out, person, until)
                     person.busy_timer = self._scheduler.after(_AGAIN_SECONDS, again)
 
     def end_soon(self, person: Person) -> None:
         """Try :meth:`end` again and again until what was missed can be read."""
-        with self._lock:
+        with self._roster.lock:
             if person.busy is not None:
                 self._locked_set(person, person.busy, time.time() + _AGAIN_SECONDS)
 
@@ -121,7 +121,7 @@ class Busy:
 
         :raises StoreError: that cannot be read; the person is busy as before.
         """
-        with self._lock:
+        with self._roster.lock:
             if person.busy is None:
                 return False
             rooms, before = person.logs, _distinct(member.cursors for member in person.members)
@@ -129,7 +129,7 @@ class Busy:
         missed = {key: _Missed(self._engine, person, dict(c)) for key, c in before.items()}
         upto = [(room, room.delivered) for room in rooms]
         self._in_reader(partial(_read_all, missed, upto))
-        with self._lock:
+        with self._roster.lock:
             if person.busy is None:
                 return False
             was = ReadState({}, "", 0.0, person.busy, person.busy_until)
@@ -140,7 +140,7 @@ class Busy:
                 member.cursors = None
             account_id = person.account.id
             upto = [(room, room.enter(account_id, person.members)) for room in person.logs]
-            self._keeper.locked_keep(person)
+            self._read_states.locked_keep(person)
         try:
             # What has come since: usually nothing.
             for key, cursors in _distinct(one.cursors for one in held).items():
@@ -163,14 +163,14 @@ class Busy:
 
         What came meanwhile has been shown, and comes once more when free: rather that than never.
         """
-        with self._lock:
+        with self._roster.lock:
             if person.busy is None:
                 self._locked_set(person, was.busy, was.busy_until)
                 for member, _, cursors in held:
                     member.cursors = cursors
                 for room in person.logs:
                     room.pause(person.account.id, person.members)
-            self._keeper.locked_keep(person)
+            self._read_states.locked_keep(person)
         for member, gap, _ in held:
             member.outbox.release(gap, b"")
 

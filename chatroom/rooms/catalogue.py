@@ -1,7 +1,6 @@
-"""The rooms of this server: finding, making and changing them, and who may see which."""
+"""The rooms of this server: making, changing and closing them."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,8 +8,9 @@ from functools import partial
 from typing import NamedTuple
 
 from chatroom.errors import Code, Conflict, Lookalike, NameTaken, StoreError, UserError
-from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold, room_name
+from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
+from chatroom.rooms.roster import Roster, may_enter
 from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import REMOVED, Account, Audit, RoomRecord
@@ -35,11 +35,6 @@ def _is_silent(engine: Engine, log: str) -> bool:
     return True
 
 
-def may_enter(record: RoomRecord, account_id: str) -> bool:
-    """Tell whether a room exists for somebody: it is public, one's own, or one is invited."""
-    return not record.private or account_id == record.owner or account_id in record.invited
-
-
 class Taken(NamedTuple):
     """What a record has made of a room."""
 
@@ -51,65 +46,36 @@ class Taken(NamedTuple):
 
 
 class Catalogue:
-    """The table of rooms, and of the mailboxes of those who are here.
+    """Finds, makes, changes and closes the rooms, and the mailboxes of those who are here.
 
     :param engine: keeps the rooms' records.
-    :param lock: the directory's lock; it guards both tables and each room's ``record``.
+    :param roster: the tables of rooms.
     :param most: rooms that people may create; 0 = no limit.
 
     Any thread may call the methods. Those that begin with ``locked_`` are called under the lock,
     all others without it.
     """
 
-    def __init__(self, engine: Engine, lock: threading.Lock, most: int) -> None:
+    def __init__(self, engine: Engine, roster: Roster, most: int) -> None:
         self._engine = engine
-        self._lock = lock
+        self._roster = roster
         self._most = most
         self.own: set[RoomRecord] = set()
         """Records that are being saved here: who does it tells of them better than their event."""
-        self.lobby = Room(RoomRecord(LOBBY, ""), engine)
         self._looked_at = -_LOOK_SECONDS  # when unused rooms were looked for (monotonic)
-        self._by_log: dict[str, Room] = {LOBBY: self.lobby}
-        self._by_name: dict[str, Room] = {fold(LOBBY): self.lobby}
-
-    def of_log(self, log: str) -> Room | None:
-        """Return the room or mailbox that shows a log."""
-        return self._by_log.get(log)
-
-    def locked_find(self, name: str, account_id: str) -> Room | None:
-        """Return a room by its name, if it exists for this account; case does not count."""
-        assert self._lock.locked()
-        room = self._by_name.get(fold(name))
-        return room if room is not None and may_enter(room.record, account_id) else None
-
-    def log_named(self, name: str, account_id: str) -> str:
-        """Return the log of a room that is named as people do, such as ``#DEV``.
-
-        What is no room for this account stays as it is, without its ``#``.
-        """
-        if not (bare := room_name(name)):
-            return name  # the empty one is the mailbox
-        name = bare
-        with self._lock:
-            room = self.locked_find(name, account_id)
-        return room.log if room is not None else name
-
-    def seen_by(self, account_id: str) -> list[Room]:
-        """Return all rooms that exist for an account, oldest first."""
-        with self._lock:
-            return [r for r in self._by_name.values() if may_enter(r.record, account_id)]
 
     def locked_open_mailbox(self, log: str) -> Room:
         """Open the mailbox of somebody who comes."""
-        assert self._lock.locked()
-        mailbox = self._by_log[log] = Room(RoomRecord(log, log[1:], private=True), self._engine)
+        assert self._roster.lock.locked()
+        mailbox = Room(RoomRecord(log, log[1:], private=True), self._engine)
+        self._roster.by_log[log] = mailbox
         return mailbox
 
     def locked_close_mailbox(self, mailbox: Room) -> None:
         """Close the mailbox of somebody who goes."""
-        assert self._lock.locked()
+        assert self._roster.lock.locked()
         self._engine.unfollow(mailbox.log)
-        self._by_log.pop(mailbox.log, None)
+        self._roster.by_log.pop(mailbox.log, None)
 
     def create(self, name: str, owner: Account, private: bool, by: Asker) -> Room:
         """Make a new room; it is durable when this returns.
@@ -118,9 +84,9 @@ class Catalogue:
         :raises UserError: the name is not allowed or taken, or there are too many rooms.
         :raises StoreError: it could not be written.
         """
-        with self._lock:
-            is_taken = fold(name) in self._by_name
-            known = [room.record for room in self._by_name.values()]
+        with self._roster.lock:
+            is_taken = fold(name) in self._roster.by_name
+            known = [room.record for room in self._roster.by_name.values()]
         if not is_taken:
             check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
         if self._most and len(known) > self._most and self._may_look():
@@ -149,7 +115,7 @@ class Catalogue:
 
     def _may_look(self) -> bool:
         """Tell whether it is time to look for unused rooms, and that it is done now."""
-        with self._lock:
+        with self._roster.lock:
             before, self._looked_at = self._looked_at, time.monotonic()
             return self._looked_at - before > _LOOK_SECONDS
 
@@ -197,12 +163,12 @@ class Catalogue:
 
     def load(self) -> list[Taken]:
         """Bring all rooms up to what the store says."""
-        with self._lock:
-            known = list(self._by_name.items())
+        with self._roster.lock:
+            known = list(self._roster.by_name.items())
         records = self._engine.rooms()
         there = {fold(record.name) for record in records}
         for key, room in known:  # one that is damaged stays for those inside
-            if key not in there and room is not self.lobby and not room.people:
+            if key not in there and room is not self._roster.lobby and not room.people:
                 self.drop(room.record)
         return [self.take(record) for record in records]
 
@@ -211,8 +177,8 @@ class Catalogue:
 
         :param record: as it was when it was closed: nobody's.
         """
-        with self._lock:
-            room = self._by_name.get(fold(record.name))
+        with self._roster.lock:
+            room = self._roster.by_name.get(fold(record.name))
             if room is None or room.record.owner != record.owner:
                 return None  # another one has that name now
             before, room.record = room.record, replace(record, is_closed=True)
@@ -226,19 +192,19 @@ class Catalogue:
 
         :raises StoreError: it cannot be read or written.
         """
-        with self._lock:
+        with self._roster.lock:
             unused = [
                 room.record
-                for room in self._by_name.values()
-                if not room.record.owner and not room.people and room is not self.lobby
+                for room in self._roster.by_name.values()
+                if not room.record.owner and not room.people and room is not self._roster.lobby
             ]
         for record in unused:
             if _is_silent(self._engine, record.name):
                 self._close(record)
 
     def _close(self, record: RoomRecord) -> None:
-        with self._lock:
-            room = self._by_log.get(record.name)
+        with self._roster.lock:
+            room = self._roster.by_log.get(record.name)
             if room is None or room.people or room.record != record:
                 return
             self._locked_drop(room)  # so nobody can come in meanwhile
@@ -253,20 +219,19 @@ class Catalogue:
             self._engine.drop(record.name)
 
     def _locked_drop(self, room: Room) -> None:
-        assert self._lock.locked()
+        assert self._roster.lock.locked()
         self._engine.unfollow(room.log)
-        self._by_log.pop(room.log, None)
-        self._by_name.pop(fold(room.log), None)
+        self._roster.by_log.pop(room.log, None)
+        self._roster.by_name.pop(fold(room.log), None)
 
     def take(self, record: RoomRecord) -> Taken:
         """Let a record that was saved count, here or elsewhere; an older one is ignored."""
-        with self._lock:
-            room = self._by_name.get(fold(record.name))
+        with self._roster.lock:
+            room = self._roster.by_name.get(fold(record.name))
             before = room.record if room is not None else None
             if room is None:
-                room = self._by_log[record.name] = self._by_name[fold(record.name)] = Room(
-                    record, self._engine
-                )
+                room = Room(record, self._engine)
+                self._roster.by_log[record.name] = self._roster.by_name[fold(record.name)] = room
             elif record.version > room.record.version:
                 # The log keeps its name, whatever a damaged or foreign record says.
                 room.record = replace(record, name=room.log)

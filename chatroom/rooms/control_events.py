@@ -2,7 +2,6 @@
 
 import logging
 import math
-import threading
 from dataclasses import replace
 from functools import partial
 
@@ -17,6 +16,8 @@ from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
+from chatroom.rooms.read_state import ReadStateStore
+from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     ANEW,
@@ -55,9 +56,9 @@ class ControlHandler:
 
     :param engine: what the store says.
     :param lookups: looks up.
-    :param lock: the directory's; it guards the fields of people and of this.
-    :param people: who is here, by account id.
-    :param catalogue: the rooms.
+    :param roster: who is here; its lock guards the fields of this, too.
+    :param catalogue: changes the rooms.
+    :param read_states: follows what other nodes have saved.
     :param memberships: sends people out of rooms.
     """
 
@@ -65,16 +66,16 @@ class ControlHandler:
         self,
         engine: Engine,
         lookups: Lookups,
-        lock: threading.Lock,
-        people: dict[str, Person],
+        roster: Roster,
         catalogue: Catalogue,
+        read_states: ReadStateStore,
         memberships: Memberships,
     ) -> None:
         self._engine = engine
         self._lookups = lookups
-        self._lock = lock
-        self._people = people
+        self._roster = roster
         self._catalogue = catalogue
+        self._read_states = read_states
         self._memberships = memberships
         self.count = 0
         """Number of account changes that were seen."""
@@ -93,12 +94,12 @@ class ControlHandler:
             self._follow_room(carried if isinstance(carried, RoomRecord) else None)
             return
         if kind == PLACES:
-            self._memberships.look_soon(control.account_id)
+            self._read_states.look_soon(control.account_id)
             return
         if kind == FORKED:
             self._tell_of_fork(control.account_id)
             return
-        with self._lock:
+        with self._roster.lock:
             self.count += 1
             self._changed.pop(control.account_id, None)
             self._changed[control.account_id] = self.count
@@ -107,7 +108,7 @@ class ControlHandler:
                 self._forgotten = self.count
             if len(self._changed) > CHANGES_KNOWN:
                 self._forgotten = self._changed.pop(next(iter(self._changed)))
-            everybody = list(self._people.values())
+            everybody = list(self._roster.people.values())
         if kind == DELETED:  # with the owner a room may have become nobody's
             self._lookups.want("unused", self._catalogue.close_unused)
         if kind in _TOLD_ALL:
@@ -116,7 +117,7 @@ class ControlHandler:
             if isinstance(carried, Standing):  # else nobody needs to know the name
                 text = f"A superuser has removed what {carried.name} said lately."
                 self._tell(everybody, PURGE, text)
-        elif (person := self._people.get(control.account_id)) is not None:
+        elif (person := self._roster.people.get(control.account_id)) is not None:
             self._follow(person, control)
 
     def _follow(self, person: Person, control: Control) -> None:
@@ -149,7 +150,7 @@ class ControlHandler:
                 self._memberships.follow(taken)
         elif record in self._catalogue.own:
             pass
-        elif self._catalogue.of_log(record.name) is not None:
+        elif self._roster.of_log(record.name) is not None:
             self._memberships.follow(self._catalogue.take(record))
         else:  # to open it takes a look at its log
             job = partial(self._open_room, record)
@@ -159,9 +160,9 @@ class ControlHandler:
         self._memberships.follow(self._catalogue.take(record))
 
     def _tell_of_fork(self, log: str) -> None:
-        room = self._catalogue.of_log(log)
-        with self._lock:
-            inside = [person for person in self._people.values() if room in person.logs]
+        room = self._roster.of_log(log)
+        with self._roster.lock:
+            inside = [person for person in self._roster.people.values() if room in person.logs]
         name, where = ("", "private messages") if room and room.is_mailbox else (log, f"#{log}")
         text = (
             f"{where}: history forked. The store has lost messages that were shown; "
@@ -182,9 +183,9 @@ class ControlHandler:
 
         :raises StoreError: it cannot be read.
         """
-        for account_id in list(self._people):
+        for account_id in list(self._roster.people):
             self.refresh(account_id)
-            self._memberships.look_soon(account_id)
+            self._read_states.look_soon(account_id)
         self._look_at_rooms()
 
     def _look_at_rooms(self) -> None:
@@ -196,7 +197,7 @@ class ControlHandler:
 
         :raises StoreError: it cannot be read.
         """
-        person = self._people.get(account_id)
+        person = self._roster.people.get(account_id)
         if person is None:
             return
         try:
@@ -215,10 +216,10 @@ class ControlHandler:
 
     def take(self, account: Account) -> None:
         """Let an account count as it was saved; an older version of it is ignored. Any thread."""
-        person = self._people.get(account.id)
+        person = self._roster.people.get(account.id)
         if person is None:
             return
-        with self._lock:
+        with self._roster.lock:
             before = person.account
             if account.version < before.version:
                 return
@@ -231,7 +232,7 @@ class ControlHandler:
         self._tell_of_standing(person, before, account)
 
     def _take_standing(self, person: Person, standing: Standing) -> None:
-        with self._lock:
+        with self._roster.lock:
             before = person.account
             if standing.version <= before.version:
                 return
@@ -268,7 +269,7 @@ class ControlHandler:
             member.end(member.face.control("kick", shut_out_sentence(one), **fields))
 
     def _end_deleted(self, person: Person) -> None:
-        with self._lock:
+        with self._roster.lock:
             person.is_deleted = True
         self._end(person, "Your account was deleted. Goodbye.", Code.DELETED)
 

@@ -1,18 +1,13 @@
-"""Who is here: coming, leaving, private messages."""
+"""Coming, leaving, private messages."""
 
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
-from chatroom.accounts.rates import rates_for
-from chatroom.config import Settings
 from chatroom.errors import Conflict, Refusal
-from chatroom.rooms import comings
 from chatroom.rooms.busy import Busy
-from chatroom.rooms.catalogue import Catalogue, may_enter
+from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.catch_up import LogRange, Page, at_login, on_resume
 from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.lookups import Lookups
@@ -21,7 +16,8 @@ from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.readers import Readers
 from chatroom.rooms.remote_presence import RemotePresence
-from chatroom.rooms.room import LOBBY, Member, Room, mailbox_of
+from chatroom.rooms.room import LOBBY, Member, mailbox_of
+from chatroom.rooms.roster import Roster, may_enter
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
@@ -30,7 +26,6 @@ from chatroom.storage.records import (
     PRIVATE,
     SUPERUSER,
     Account,
-    Control,
     Post,
     Presence,
     ReadState,
@@ -39,70 +34,57 @@ from chatroom.storage.records import (
 
 AWAY_SECONDS = 30.0
 """Time for somebody who lost the connection to come back without being announced."""
-ROOMS = 1000
 
 
 class Directory:
-    """The people and the rooms of this server. Any thread may call its methods.
+    """Lets people come and go, and delivers. Any thread may call its methods.
 
-    :param engine: keeps the logs, the rooms, and where people are.
-    :param rooms: number of rooms that people may create; 0 = no limit.
+    :param engine: keeps the logs.
+    :param roster: who is here.
+    :param catalogue: opens and closes mailboxes.
+    :param read_states: where people are.
+    :param memberships: announces.
+    :param busy: who is busy when a visit begins or ends.
+    :param presence: who is elsewhere.
+    :param control_events: which accounts were changed meanwhile.
+    :param lookups: looks for unused rooms.
+    :param scheduler: lets those go who do not come back; not started yet.
+    :param readers: read what somebody has missed.
     :param away_seconds: time to come back after a lost connection without being announced.
-    :param limits: how much people may do; ``None``: as much as they like.
-    :raises StoreError: the rooms cannot be read.
     """
 
     def __init__(
         self,
         engine: Engine,
-        rooms: int = ROOMS,
+        roster: Roster,
+        catalogue: Catalogue,
+        read_states: ReadStateStore,
+        memberships: Memberships,
+        busy: Busy,
+        presence: RemotePresence,
+        control_events: ControlHandler,
+        lookups: Lookups,
+        scheduler: Scheduler,
+        readers: Readers,
         away_seconds: float = AWAY_SECONDS,
-        limits: Settings | None = None,
     ) -> None:
         self._engine = engine
+        self._roster = roster
+        self._catalogue = catalogue
+        self._read_states = read_states
+        self._memberships = memberships
+        self._busy = busy
+        self._presence = presence
+        self._control_events = control_events
+        self._lookups = lookups
+        self._scheduler = scheduler
+        self._readers = readers
         self._away_seconds = away_seconds
-        self.rates = rates_for(limits) if limits else None
-        """``None``: nobody's lines and commands are limited."""
-        # The directory's lock, outermost of directory → room → stripe. Guards the tables of
-        # people and of rooms, the fields of the people, and what is to be saved of them. No I/O
-        # under it but the engine's queue, and following the log of a mailbox or a new room.
-        self._lock = threading.Lock()
-        self._people: dict[str, Person] = {}
         self._is_quiet = False
-        self._scheduler = Scheduler()
-        self._readers = Readers()
-        self._catalogue = Catalogue(engine, self._lock, rooms)
-        self._keeper = ReadStateStore(engine, self._scheduler, self._lock, self._people)
-        self.busy = Busy(engine, self._scheduler, self._lock, self._keeper, self._readers.run)
-        calm = comings.CALM_SECONDS if self.rates else 0.0
-        self.memberships = Memberships(
-            engine, self._lock, self._people, self._catalogue, self._keeper, self._scheduler, calm
-        )
-        self.lookups = Lookups()
-        self._changes = ControlHandler(
-            engine, self.lookups, self._lock, self._people, self._catalogue, self.memberships
-        )
-        self.elsewhere = RemotePresence(self._lock, self._people, self._catalogue, self.memberships)
-        engine.watch(self.elsewhere)
-        self.lobby = self._catalogue.lobby
-        self._catalogue.load()
-
-    def start(self) -> None:
-        """Start the scheduler; nobody may come in before."""
-        self._scheduler.start()
-        self.lookups.start()
-        self._keeper.start()
-
-    def stop(self) -> None:
-        """Save where everybody is, and end the scheduler. The engine must still run. Idempotent."""
-        self._readers.close()
-        self.lookups.stop()
-        self._scheduler.stop()
-        self._keeper.save_all()
 
     def committed(self, log: str, posts: list[Post]) -> None:
         """Deliver what the engine has committed; the engine's thread only."""
-        room = self._catalogue.of_log(log)
+        room = self._roster.of_log(log)
         if room is not None:
             room.deliver(posts)
 
@@ -129,7 +111,8 @@ class Directory:
     ) -> tuple[Person, Iterator[Page]]:
         """Let a session in, and announce a person who was not here yet.
 
-        :param seen: :attr:`changes` from before the account and its sanctions were looked at.
+        :param seen: ``ControlHandler.count`` from before the account and its sanctions were
+            looked at.
         :param cursors: of a client that comes back: the last place that it has shown, by log.
         :returns: the person, and what the session is shown first, page by page: with cursors all
             that came after them, else the last messages and what was missed.
@@ -139,28 +122,28 @@ class Directory:
         read when it is asked for.
         """
         while True:
-            places = self._places_of(account) if self.person(account.id) is None else None
-            with self._lock:
-                if places is None and account.id not in self._people:
+            places = self._places_of(account) if self._roster.person(account.id) is None else None
+            with self._roster.lock:
+                if places is None and account.id not in self._roster.people:
                     continue  # was here and left just now
-                if self._changes.locked_is_newer(account.id, seen):
+                if self._control_events.locked_is_newer(account.id, seen):
                     raise Conflict(f"The account of {account.name} was changed meanwhile.")
-                person, before, stretches = self._locked_arrive(account, member, places, cursors)
+                person, before, ranges = self._locked_arrive(account, member, places, cursors)
                 is_busy = person.busy is not None
                 break
         if cursors is None:
             since = before.seen if before else None
             if is_busy:  # what was missed comes when free
-                stretches = [
-                    LogRange(room, upto, upto) for room, _, upto in stretches if room is member.room
+                ranges = [
+                    LogRange(room, upto, upto) for room, _, upto in ranges if room is member.room
                 ]
-            return person, self._readers.each(at_login(self._engine, member, stretches, since))
+            return person, self._readers.each(at_login(self._engine, member, ranges, since))
         if is_busy:
             return person, iter(())
-        return person, self._readers.each(on_resume(self._engine, member, stretches, cursors))
+        return person, self._readers.each(on_resume(self._engine, member, ranges, cursors))
 
     def _places_of(self, account: Account) -> ReadState:
-        places = self._keeper.load(account.id)
+        places = self._read_states.load(account.id)
         if places is None:  # the first visit: there may be mail already
             places = ReadState({mailbox_of(account.id): 0}, LOBBY, account.created)
         return places
@@ -173,7 +156,7 @@ class Directory:
         cursors: dict[str, int] | None,
     ) -> tuple[Person, ReadState | None, list[LogRange]]:
         """Return also where the person was before, if this is the only session."""
-        person = self._people.get(account.id)
+        person = self._roster.people.get(account.id)
         before = places
         if person is None:
             assert places is not None
@@ -193,20 +176,20 @@ class Directory:
         member.password_id = account.password_id
         member.ignores = frozenset(person.account.ignores)
         member.room = person.room
-        stretches = self._locked_enter(person, member, before)
+        ranges = self._locked_enter(person, member, before)
         if person.busy is not None and cursors is not None:
-            shown = {s.room.log: min(s.upto, cursors.get(s.room.log, s.after)) for s in stretches}
+            shown = {s.room.log: min(s.upto, cursors.get(s.room.log, s.after)) for s in ranges}
             member.cursors = shown
-        return person, before, stretches
+        return person, before, ranges
 
     def _locked_admit(self, account: Account, places: ReadState) -> Person:
         mailbox = self._catalogue.locked_open_mailbox(mailbox_of(account.id))
-        person = self._people[account.id] = Person(account, self.lobby, mailbox)
-        known = {log: p for log, p in places.cursors.items() if self._catalogue.of_log(log)}
-        self._keeper.locked_begin(account.id, replace(places, cursors=known))
+        person = self._roster.people[account.id] = Person(account, self._roster.lobby, mailbox)
+        known = {log: p for log, p in places.cursors.items() if self._roster.of_log(log)}
+        self._read_states.locked_begin(account.id, replace(places, cursors=known))
         for log in known:
-            room = self._catalogue.of_log(log)
-            if room is None or room.is_mailbox or room is self.lobby:
+            room = self._roster.of_log(log)
+            if room is None or room.is_mailbox or room is self._roster.lobby:
                 continue
             if may_enter(room.record, account.id):
                 person.rooms = (*person.rooms, room)
@@ -214,27 +197,27 @@ class Directory:
             room.people[account.id] = None
             if room.log == places.room:
                 person.room = room
-            if account.id not in self.elsewhere.people:
-                self.memberships.locked_announce(room, JOIN, account.id, account.name)
-        self.busy.locked_go_on(person, places)
+            if account.id not in self._presence.people:
+                self._memberships.locked_announce(room, JOIN, account.id, account.name)
+        self._busy.locked_go_on(person, places)
         return person
 
     @staticmethod
     def _locked_enter(person: Person, member: Member, before: ReadState | None) -> list[LogRange]:
-        stretches = []
+        ranges = []
         account_id, members = person.account.id, person.members
         for room in person.logs:
             come = room.enter if person.busy is None else room.pause
             upto = come(account_id, members)
             after = before.cursors.get(room.log, upto) if before else upto
-            stretches.append(LogRange(room, min(after, upto), upto))
-        begin = {room.log: after for room, after, _ in stretches}
+            ranges.append(LogRange(room, min(after, upto), upto))
+        begin = {room.log: after for room, after, _ in ranges}
         if person.busy is not None:
             member.cursors = begin
         if len(members) == 1:
             person.first_places = begin
             person.first_seen = before.seen if before else time.time()
-        return stretches
+        return ranges
 
     def depart(self, member: Member, is_away: bool = False, is_goodbye: bool = False) -> None:
         """Take a session out, and announce it when the person has no other. Idempotent.
@@ -243,15 +226,15 @@ class Directory:
             does not, after ``AWAY_SECONDS``.
         :param is_goodbye: the person leaves on purpose: is not busy any more at the next visit.
         """
-        with self._lock:
-            person = self._people.get(member.account_id)
+        with self._roster.lock:
+            person = self._roster.people.get(member.account_id)
             if person is None or member not in person.members:
                 return
             places = person.places()
             if len(person.members) == 1:
                 person.left = places
                 if is_goodbye and person.busy is not None:
-                    self.busy.locked_stop(person)
+                    self._busy.locked_stop(person)
             person.members = tuple(m for m in person.members if m is not member)
             person.taken_until = max(person.taken_until, member.taken_until)
             person.first_places, person.first_seen = places.cursors, places.seen
@@ -263,7 +246,7 @@ class Directory:
                     room.pause(account_id, person.members)
             if person.members:
                 return
-            self._keeper.locked_keep(person)
+            self._read_states.locked_keep(person)
             if is_away and not self._is_quiet:
                 person.away_until = time.monotonic() + self._away_seconds
                 person.away_timer = self._scheduler.after(
@@ -273,60 +256,32 @@ class Directory:
                 self._locked_go(person)
 
     def _stay_away(self, person: Person) -> None:
-        with self._lock:
+        with self._roster.lock:
             if not person.members and time.monotonic() >= person.away_until:
                 self._locked_go(person)
 
     def _locked_go(self, person: Person) -> None:
         account = person.account
-        if self._people.pop(account.id, None) is None:
+        if self._roster.people.pop(account.id, None) is None:
             return
         if person.is_deleted:
-            self.lookups.want("unused", self._catalogue.close_unused)
+            self._lookups.want("unused", self._catalogue.close_unused)
         if person.busy_timer is not None:
             self._scheduler.cancel(person.busy_timer)
         self._catalogue.locked_close_mailbox(person.mailbox)
-        self._keeper.locked_forget(account.id)
-        other = self.elsewhere.people.get(account.id)
-        is_last = self.elsewhere.locked_is_last(person)
+        self._read_states.locked_forget(account.id)
+        other = self._presence.people.get(account.id)
+        is_last = self._presence.locked_is_last(person)
         for room in person.rooms:
             if other is None or room.log not in other.rooms:
                 room.people.pop(account.id, None)
             if is_last and not self._is_quiet:
-                self.memberships.locked_announce(room, LEAVE, account.id, account.name)
+                self._memberships.locked_announce(room, LEAVE, account.id, account.name)
 
     def be_quiet(self) -> None:
         """Announce nobody's leaving from now on: the server stops."""
-        with self._lock:
+        with self._roster.lock:
             self._is_quiet = True
-
-    def person(self, account_id: str) -> Person | None:
-        """Return somebody who is here, at this node."""
-        return self._people.get(account_id)
-
-    def some_names(self, most: int) -> tuple[list[str], int]:
-        """Return the names of at most ``most`` people, and how many people are here in all."""
-        with self._lock:
-            some = [p.account.name for p in islice(self._people.values(), most)]
-            others = [one for one in self.elsewhere.people if one not in self._people]
-            number = len(self._people) + len(others)
-        some += [self.elsewhere.people[one].name for one in others[: most - len(some)]]
-        return some, number
-
-    def log_named(self, name: str, account_id: str) -> str:
-        """Return the log of a room that is named as people do; see ``Catalogue.log_named``."""
-        return self._catalogue.log_named(name, account_id)
-
-    def joined_room(self, person: Person, name: str) -> Room:
-        """Return a room that a person has joined.
-
-        :raises UserError: there is none of this name for this person, or it is not joined.
-        """
-        return self.memberships.joined(person, name)
-
-    def room_named(self, name: str, account_id: str) -> Room | None:
-        """Return a room that is named as people do, if it exists for this account."""
-        return self._catalogue.of_log(self.log_named(name, account_id))
 
     # -- private messages --------------------------------------------------------------------
 
@@ -354,7 +309,7 @@ class Directory:
         own.origin = origin
         copy = own.copy or own
         sender.mailbox.post(own)
-        return self.elsewhere.presence(to.id), copy
+        return self._presence.presence(to.id), copy
 
     def last_private(self, person: Person, member: Member) -> str:
         """Return the account id of who wrote the last private message that a session has seen.
@@ -371,29 +326,3 @@ class Directory:
         wanted = SearchQuery((), without=not_from, upto=upto)
         found = self._engine.search(box.log, wanted, 1) if upto else []
         return found[0].sender_id if found else ""
-
-    # -- what was changed, here or elsewhere -------------------------------------------------
-
-    @property
-    def changes(self) -> int:
-        """Number of account changes that were seen; read it before loading an account."""
-        return self._changes.count
-
-    def controlled(self, control: Control) -> None:
-        """Act upon a change of an account or a room; called by the engine's thread."""
-        self._changes.controlled(control)
-
-    def take(self, account: Account) -> None:
-        """Let an account that was saved just now count here at once; any thread."""
-        self._changes.take(account)
-
-    def look_anew(self) -> None:
-        """Look up everybody who is here, and all rooms. :raises StoreError: that cannot be done."""
-        self._changes.look_anew()
-
-    def check_known(self, person: Person) -> None:
-        """Wait until it is known here what holds of somebody.
-
-        :raises StoreError: the store has not answered for some seconds.
-        """
-        self.lookups.check(person.account.id)

@@ -1,18 +1,18 @@
 """Who is in which room: joining, leaving, switching, inviting, and what owners may do."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.rooms.catalogue import Catalogue, Taken, may_enter
+from chatroom.rooms.catalogue import Catalogue, Taken
 from chatroom.rooms.catch_up import last_lines
 from chatroom.rooms.comings import Comings
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import LOBBY, Member, Room
+from chatroom.rooms.roster import Roster, may_enter
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
@@ -36,10 +36,9 @@ class Memberships:
     """The rooms of people. Any thread may call the methods; those that save wait for the disk.
 
     :param engine: keeps the logs.
-    :param lock: the directory's lock; it guards the rooms of each person.
-    :param people: the directory's table of who is here.
-    :param catalogue: the rooms.
-    :param keeper: saves where people are.
+    :param roster: who is here; its lock guards the rooms of each person.
+    :param catalogue: changes the rooms.
+    :param read_states: saves where people are.
     :param scheduler: tells of comings and goings later.
     :param calm_seconds: see ``Comings``.
     """
@@ -47,21 +46,18 @@ class Memberships:
     def __init__(
         self,
         engine: Engine,
-        lock: threading.Lock,
-        people: dict[str, Person],
+        roster: Roster,
         catalogue: Catalogue,
-        keeper: ReadStateStore,
+        read_states: ReadStateStore,
         scheduler: Scheduler,
         calm_seconds: float,
     ) -> None:
         self._engine = engine
-        self._lock = lock
-        self._people = people
+        self._roster = roster
         self._catalogue = catalogue
-        self._keeper = keeper
-        self._comings = Comings(scheduler, lock, self._append, calm_seconds)
-        keeper.locked_follow = self._locked_follow
-        self.look_soon = keeper.look_soon
+        self._read_states = read_states
+        self._comings = Comings(scheduler, roster.lock, self._append, calm_seconds)
+        read_states.locked_follow = self._locked_follow
 
     # -- one's own rooms ---------------------------------------------------------------------
 
@@ -70,7 +66,7 @@ class Memberships:
 
         :raises UserError: there is none of this name for this person, or it is not joined.
         """
-        with self._lock:
+        with self._roster.lock:
             return self._locked_joined(person, name)
 
     def _locked_joined(self, person: Person, name: str) -> Room:
@@ -80,7 +76,7 @@ class Memberships:
         return room
 
     def _locked_find(self, person: Person, name: str) -> Room:
-        room = self._catalogue.locked_find(name, person.account.id)
+        room = self._roster.locked_find(name, person.account.id)
         if room is None:
             raise UserError(
                 f"There is no room called '{name[:40]}'. See /rooms.", Code.NO_SUCH_ROOM
@@ -94,7 +90,7 @@ class Memberships:
         """
         gap = None
         upto = 0
-        with self._lock:
+        with self._roster.lock:
             room = self._locked_find(person, name)
             if room not in person.rooms:
                 person.rooms = (*person.rooms, room)
@@ -115,7 +111,7 @@ class Memberships:
                 shown = member.face.notice("gap", text, room=room.log)
             finally:
                 member.outbox.release(gap, shown)
-            self._keeper.keep(person)
+            self._read_states.keep(person)
         return room
 
     @staticmethod
@@ -134,7 +130,7 @@ class Memberships:
 
         :raises UserError: there is none of this name for this person, or it is not joined.
         """
-        with self._lock:
+        with self._roster.lock:
             room = self._locked_joined(person, name)
             self._locked_switch(person, member, room)
         return room
@@ -150,27 +146,27 @@ class Memberships:
 
         :raises UserError: not in it, or it is the lobby.
         """
-        with self._lock:
+        with self._roster.lock:
             room = member.room if name is None else self._locked_joined(person, name)
             if room.log == LOBBY:
                 raise UserError("The lobby cannot be left. /disconnect leaves the server.")
             self._locked_take_out(person, room)
             others = [one for one in person.members if one is not member]
         _tell(others, "left", f"You have left #{room.log}.", room)
-        self._keeper.keep(person)
+        self._read_states.keep(person)
         return room
 
     def _locked_take_out(self, person: Person, room: Room, is_told: bool = True) -> None:
         person.rooms = tuple(one for one in person.rooms if one is not room)
         room.people.pop(person.account.id, None)
         if person.room is room:
-            person.room = self._catalogue.lobby
+            person.room = self._roster.lobby
         room.leave(person.account.id)
         for member in person.members:
             if member.cursors is not None:
                 member.cursors.pop(room.log, None)
             if member.room is room:
-                self._locked_switch(person, member, self._catalogue.lobby)
+                self._locked_switch(person, member, self._roster.lobby)
         if is_told:
             self.locked_announce(room, LEAVE, person.account.id, person.account.name)
 
@@ -182,7 +178,7 @@ class Memberships:
         :param origin: ``REMOTE_ONLY``: tell those at other nodes only.
         """
         others = len(room.people) - (account_id in room.people)
-        if not others and room is not self._catalogue.lobby:
+        if not others and room is not self._roster.lobby:
             self._comings.locked_forget(room, account_id)
         elif origin is not None:
             self._engine.append(Post(room.log, kind, account_id, name, origin=origin))
@@ -194,7 +190,7 @@ class Memberships:
 
     def visible(self, account_id: str) -> list[tuple[RoomRecord, int]]:
         """Return the rooms that exist for an account, each with the number of people here."""
-        return [(room.record, len(room.people)) for room in self._catalogue.seen_by(account_id)]
+        return [(room.record, len(room.people)) for room in self._roster.seen_by(account_id)]
 
     # -- rooms and their owners --------------------------------------------------------------
 
@@ -254,7 +250,7 @@ class Memberships:
 
         act = self._act(room, by, f"invited {account.name} to", account.id)
         self._catalogue.change(room, change, Asker(by.id, by.origin, speaks=True), act)
-        person = self._people.get(account.id)
+        person = self._roster.people.get(account.id)
         members = person.members if person else ()
         text = f"{by.name} invites you: /join {room.log}"
         _tell(members, "invited", text, room, by.id)
@@ -286,7 +282,7 @@ class Memberships:
             raise UserError(f"{account.name} owns #{room.log} and stays.")
         was_invited = account.id in room.record.invited
         if not was_invited and account.id not in room.people:
-            places = self._keeper.load(account.id)
+            places = self._read_states.load(account.id)
             if places is None or room.log not in places.cursors:
                 raise UserError(f"{account.name} is not in #{room.log}.", Code.NOT_INSIDE)
         # The invitation first: else the person could come back in before it is taken.
@@ -296,10 +292,10 @@ class Memberships:
         )
         is_out = self._send_out(room, account.id, f"{by.name} has removed you from #{room.log}.")
         if is_out:
-            self._keeper.save()
+            self._read_states.save()
         elif self._take_out_elsewhere(room, account):
             is_out = True
-            with self._lock:
+            with self._roster.lock:
                 room.people.pop(account.id, None)
                 self.locked_announce(room, LEAVE, account.id, account.name)
             self._engine.tell(Control(PLACES, account.id))
@@ -310,7 +306,7 @@ class Memberships:
     def _take_out_elsewhere(self, room: Room, account: Account) -> bool:
         """Take somebody out of a room who is at another node, or nowhere."""
         try:
-            return self._keeper.take_out(account.id, room.log)
+            return self._read_states.take_out(account.id, room.log)
         except StoreError:
             raise UserError(
                 f"{account.name} may still be in #{room.log}: the store did not answer. Type "
@@ -331,14 +327,14 @@ class Memberships:
             is_now = f"has another topic now: {topic}" if topic else "has no topic any more."
             self._tell_inside(room, "topic", f"#{room.log} {is_now}", room.record.owner)
         for account_id in {*room.record.invited} - {*(before.invited if before else ())}:
-            person = self._people.get(account_id)
+            person = self._roster.people.get(account_id)
             text = f"You are invited: /join {room.log}"
             _tell(person.members if person else (), "invited", text, room, room.record.owner)
         self.dismiss(room, gone)
 
     def _tell_inside(self, room: Room, kind: str, text: str, by_id: str) -> None:
-        with self._lock:
-            inside = [self._people[one] for one in room.people if one in self._people]
+        with self._roster.lock:
+            inside = self._roster.locked_inside(room)
             members = [member for person in inside for member in person.members]
         _tell(members, kind, text, room, by_id)
 
@@ -350,12 +346,12 @@ class Memberships:
 
     def _send_out(self, room: Room, account_id: str, text: str) -> bool:
         """Take somebody who is here out of a room; False: is not in it here. Waits for nothing."""
-        with self._lock:
-            person = self._people.get(account_id)
+        with self._roster.lock:
+            person = self._roster.people.get(account_id)
             if person is None or room not in person.rooms:
                 return False
             self._locked_take_out(person, room)
-            self._keeper.locked_keep(person)
+            self._read_states.locked_keep(person)
         _tell(person.members, "left", text, room)
         return True
 
@@ -366,7 +362,7 @@ class Memberships:
 
         Whoever was first has announced it.
         """
-        for room in filter(None, map(self._catalogue.of_log, joined)):
+        for room in filter(None, map(self._roster.of_log, joined)):
             if room in person.logs or not may_enter(room.record, person.account.id):
                 continue
             person.rooms = (*person.rooms, room)

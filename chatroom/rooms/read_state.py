@@ -8,6 +8,7 @@ from functools import partial
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.rooms.person import Person
+from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import ReadState
@@ -27,18 +28,14 @@ class ReadStateStore:
 
     :param engine: keeps them.
     :param scheduler: runs what is saved later.
-    :param lock: the directory's lock; it guards everything below. Methods that begin with
+    :param roster: who is here; its lock guards everything below. Methods that begin with
         ``locked_`` are called under it, all others without it.
-    :param people: the directory's table of who is here.
     """
 
-    def __init__(
-        self, engine: Engine, scheduler: Scheduler, lock: threading.Lock, people: dict[str, Person]
-    ) -> None:
+    def __init__(self, engine: Engine, scheduler: Scheduler, roster: Roster) -> None:
         self._engine = engine
         self._scheduler = scheduler
-        self._lock = lock
-        self._people = people
+        self._roster = roster
         self._unsaved: dict[str, ReadState] = {}
         # Of those who are here or not saved yet: what this node knows to be kept of them, of the
         # rooms in which they are here. Other nodes may have saved something else since.
@@ -60,7 +57,7 @@ class ReadStateStore:
         """Return somebody's places; ``None`` before the first visit."""
         if account_id in self._unsaved:
             self.save()  # with what others have changed meanwhile
-        with self._lock:
+        with self._roster.lock:
             places = self._unsaved.get(account_id)
         if places is None:
             try:
@@ -71,13 +68,13 @@ class ReadStateStore:
 
     def locked_begin(self, account_id: str, places: ReadState) -> None:
         """Somebody comes in, and this is what is kept of the rooms that exist here."""
-        assert self._lock.locked()
+        assert self._roster.lock.locked()
         if account_id not in self._unsaved:
             self._known[account_id] = places
 
     def locked_keep(self, person: Person) -> None:
         """Let a person's places be saved within a second or so."""
-        assert self._lock.locked()
+        assert self._roster.lock.locked()
         account_id = person.account.id
         if person.is_deleted:
             self._unsaved.pop(account_id, None)
@@ -89,13 +86,13 @@ class ReadStateStore:
 
     def locked_forget(self, account_id: str) -> None:
         """Somebody is not here any more: do not remember what is kept."""
-        assert self._lock.locked()
+        assert self._roster.lock.locked()
         if account_id not in self._unsaved:
             self._known.pop(account_id, None)
 
     def keep(self, person: Person) -> None:
         """Save a person's places now: durable when this returns, unless the store fails."""
-        with self._lock:
+        with self._roster.lock:
             self.locked_keep(person)
         self.save()
 
@@ -117,11 +114,11 @@ class ReadStateStore:
 
     def look_soon(self, account_id: str) -> None:
         """Others have changed in which rooms somebody is: follow, if that person is here."""
-        if account_id in self._people:
+        if account_id in self._roster.people:
             self._scheduler.after(0.0, partial(self._look, account_id))
 
     def _look(self, account_id: str) -> None:
-        person = self._people.get(account_id)
+        person = self._roster.people.get(account_id)
         if person is not None:
             self.keep(person)
 
@@ -131,7 +128,7 @@ class ReadStateStore:
             self._save()
 
     def _save(self) -> None:
-        with self._lock:
+        with self._roster.lock:
             self._is_due = False
             unsaved = dict(self._unsaved)
             known = {one: self._known[one] for one in unsaved if one in self._known}
@@ -143,13 +140,13 @@ class ReadStateStore:
             if not self._is_failing:
                 self._is_failing = True
                 _log.error("places not saved, tried again later reason=%s", error)
-            with self._lock:
+            with self._roster.lock:
                 if not self._is_due:
                     self._is_due = True
                     self._scheduler.after(_AGAIN, self.save)
             return
         self._is_failing = False
-        with self._lock:
+        with self._roster.lock:
             after = [self._locked_saved(one, unsaved[one], saved[one]) for one in unsaved]
         for call in filter(None, after):
             call()
@@ -160,7 +157,7 @@ class ReadStateStore:
         """Note what is kept now of somebody, and follow what others have changed."""
         if self._unsaved.get(account_id) is mine:
             del self._unsaved[account_id]
-        person = self._people.get(account_id)
+        person = self._roster.people.get(account_id)
         if person is None:
             if account_id not in self._unsaved:
                 self._known.pop(account_id, None)
@@ -178,13 +175,14 @@ class ReadStateStore:
 
     def save_all(self) -> None:
         """Save the places of everybody who is here, too, where they have changed."""
-        with self._lock:
-            members = [member for person in self._people.values() for member in person.members]
+        with self._roster.lock:
+            people = self._roster.people.values()
+            members = [member for person in people for member in person.members]
         for member in members:
             if not member.face.answers_pings:  # the others are looked at when they say something
                 member.look_at_taken()
-        with self._lock:
-            for account_id, person in self._people.items():
+        with self._roster.lock:
+            for account_id, person in self._roster.people.items():
                 places = person.places()
                 saved = self._known.get(account_id)
                 if not person.is_deleted and (

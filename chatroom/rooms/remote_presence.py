@@ -1,34 +1,30 @@
 """Who is at other nodes of the room."""
 
-import threading
 from collections.abc import Mapping
+from itertools import islice
 
-from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
+from chatroom.rooms.read_state import ReadStateStore
+from chatroom.rooms.roster import Roster
 from chatroom.storage.records import JOIN, LEAVE, REMOTE_ONLY, Presence, joined
 
 
 class RemotePresence:
     """Tells the engine who is here, and knows from it who is elsewhere: see ``engine.Watcher``.
 
-    :param lock: the directory's; it guards the tables of people and rooms, and this.
-    :param people: who is here, by account id.
-    :param catalogue: the rooms, whose ``people`` are those of all nodes.
+    :param roster: who is here, and the rooms, whose ``people`` are those of all nodes; its lock
+        guards this, too.
     :param memberships: announces.
+    :param read_states: follows those who are here and elsewhere.
     """
 
     def __init__(
-        self,
-        lock: threading.Lock,
-        people: dict[str, Person],
-        catalogue: Catalogue,
-        memberships: Memberships,
+        self, roster: Roster, memberships: Memberships, read_states: ReadStateStore
     ) -> None:
-        self._lock = lock
-        self._people = people
-        self._catalogue = catalogue
+        self._roster = roster
         self._memberships = memberships
+        self._read_states = read_states
         self.people: Mapping[str, Presence] = {}
         """By account id; replaced, never changed."""
         self._unsure: dict[str, Presence] = {}
@@ -36,56 +32,56 @@ class RemotePresence:
     # -- what the engine asks and tells ----------------------------------------------------------
 
     def here(self) -> list[Presence]:
-        with self._lock:
-            people = list(self._people.values())
+        with self._roster.lock:
+            people = list(self._roster.people.values())
         return [person.presence() for person in people]
 
     def is_here(self, account_id: str) -> bool:
-        return account_id in self._people
+        return account_id in self._roster.people
 
     def elsewhere(self, people: Mapping[str, Presence]) -> None:
         moved = []
-        with self._lock:
+        with self._roster.lock:
             before, self.people = self.people, people
             for account_id in before.keys() | people.keys():
                 was, now = _rooms(before.get(account_id)), _rooms(people.get(account_id))
                 if was == now:
                     continue
-                person = self._people.get(account_id)
+                person = self._roster.people.get(account_id)
                 if person is not None and was and now:
                     moved.append(account_id)
                 here = {room.log for room in person.rooms} if person is not None else set()
                 for log in was - now - here:
-                    if (room := self._catalogue.of_log(log)) is not None:
+                    if (room := self._roster.of_log(log)) is not None:
                         room.people.pop(account_id, None)
                 for log in now - was:
-                    if (room := self._catalogue.of_log(log)) is not None:
+                    if (room := self._roster.of_log(log)) is not None:
                         room.people[account_id] = None
         for account_id in moved:  # it is the same person, and in the same rooms
-            self._memberships.look_soon(account_id)
+            self._read_states.look_soon(account_id)
 
     def left(self, people: Mapping[str, bool]) -> None:
-        with self._lock:
+        with self._roster.lock:
             for account_id, is_nowhere in people.items():
                 one = self._unsure.pop(account_id, None)
-                if one is not None and is_nowhere and account_id not in self._people:
+                if one is not None and is_nowhere and account_id not in self._roster.people:
                     self._locked_announce(LEAVE, one)
 
     def vanished(self, people: list[Presence]) -> None:
-        with self._lock:
+        with self._roster.lock:
             for one in people:
-                if one.account_id not in self._people and one.account_id not in self.people:
+                if one.account_id not in self._roster.people and one.account_id not in self.people:
                     self._locked_announce(LEAVE, one)
 
     def returned(self) -> None:
-        with self._lock:
-            for person in self._people.values():
+        with self._roster.lock:
+            for person in self._roster.people.values():
                 if person.account.id not in self.people:
                     self._locked_announce(JOIN, person.presence(), REMOTE_ONLY)
 
     def _locked_announce(self, kind: str, one: Presence, origin: object = None) -> None:
         for log in one.rooms:
-            if (room := self._catalogue.of_log(log)) is not None:
+            if (room := self._roster.of_log(log)) is not None:
                 self._memberships.locked_announce(room, kind, one.account_id, one.name, origin)
 
     # -- what the rooms ask ----------------------------------------------------------------------
@@ -108,9 +104,19 @@ class RemotePresence:
             found[account_id] = one if known is None else joined(known, one)
         return list(found.values())
 
+    def some_names(self, most: int) -> tuple[list[str], int]:
+        """Return the names of at most ``most`` people, and how many people there are in all."""
+        here = self._roster.people
+        with self._roster.lock:
+            some = [p.account.name for p in islice(here.values(), most)]
+            others = [one for one in self.people if one not in here]
+            number = len(here) + len(others)
+        some += [self.people[one].name for one in others[: most - len(some)]]
+        return some, number
+
     def presence(self, account_id: str) -> Presence | None:
         """Return somebody who is here or elsewhere, with a session. Any thread."""
-        person = self._people.get(account_id)
+        person = self._roster.people.get(account_id)
         one, other = person.presence() if person else None, self.people.get(account_id)
         found = joined(one, other) if one and other else one or other
         return found if found is not None and found.seats else None

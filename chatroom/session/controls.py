@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 
 from chatroom.accounts.sanctions import Sanctions
-from chatroom.rooms.directory import Directory
-from chatroom.rooms.lookups import EVERYTHING
+from chatroom.rooms.control_events import ControlHandler
+from chatroom.rooms.lookups import EVERYTHING, Lookups
 from chatroom.storage.records import BAN, Control
 
 _log = logging.getLogger(__name__)
@@ -15,16 +15,22 @@ class Controls:
     """Hands each event to the parts; what one of them cannot do a look at everything makes up for.
 
     :param sanctions: knows by heart whom to keep out.
-    :param directory: who is here.
-    :param turn_out: ends the connections of banned addresses.
+    :param events: brings who is here up to what was changed.
+    :param lookups: looks up what is not known.
+    :param disconnect_banned: ends the connections of banned addresses.
     """
 
     def __init__(
-        self, sanctions: Sanctions, directory: Directory, disconnect_banned: Callable[[], object]
+        self,
+        sanctions: Sanctions,
+        events: ControlHandler,
+        lookups: Lookups,
+        disconnect_banned: Callable[[], object],
     ) -> None:
         self._sanctions = sanctions
-        self._directory = directory
-        self._turn_out = disconnect_banned
+        self._events = events
+        self._lookups = lookups
+        self._disconnect_banned = disconnect_banned
 
     def controlled(self, control: Control) -> None:
         """Act upon an event; the engine's thread only. Reads no store."""
@@ -32,16 +38,16 @@ class Controls:
         try:
             is_sure = self._sanctions.controlled(control)
             if control.kind == BAN:
-                self._turn_out()
-            self._directory.controlled(control)
+                self._disconnect_banned()
+            self._events.controlled(control)
         except Exception:
             _log.exception("control event failed kind=%s; everything is looked up", control.kind)
             self._sanctions.doubt()
             is_sure = False
         if not is_sure:
-            self._directory.lookups.want(EVERYTHING, self._look_anew, is_urgent=True)
+            self._lookups.want(EVERYTHING, self._look_anew, is_urgent=True)
 
     def _look_anew(self) -> None:
         self._sanctions.load()
-        self._turn_out()
-        self._directory.look_anew()
+        self._disconnect_banned()
+        self._events.look_anew()

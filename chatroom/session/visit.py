@@ -14,8 +14,8 @@ from chatroom.log_files import FEW
 from chatroom.net.connection import LEFT, Connection
 from chatroom.net.outbox import Gap
 from chatroom.rooms.catch_up import PAGE_BYTES, Page
-from chatroom.rooms.directory import Directory
 from chatroom.rooms.person import Person
+from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import Member
 from chatroom.session.access import RESUME, Resumption
 from chatroom.session.dialogue import Dialogue
@@ -119,7 +119,7 @@ def _say_goodbye(dialogue: Dialogue, do: str, text: str, code: Code) -> None:
 def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     """Log in and enter the rooms."""
     connection = dialogue.connection
-    seen = services.directory.changes
+    seen = services.control_events.count
     login = Login(
         dialogue,
         services.accounts,
@@ -134,7 +134,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         raise Disconnected(connection.ended_by)
     resumption = None
     if access is not None and access.cursors is not None:
-        named = services.directory.log_named
+        named = services.roster.log_named
         cursors = {named(name, account.id): one for name, one in access.cursors.items()}
         resumption = Resumption(cursors, account.id, services.engine)
     ticket = None
@@ -155,9 +155,9 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
             except Conflict:  # banned, renamed, reset … while the person logged in
                 if connection.ended_by:
                     raise Disconnected(connection.ended_by) from None
-                seen = services.directory.changes
+                seen = services.control_events.count
                 account = login.look_again(account)
-        first = _welcome(person, member, services.directory)
+        first = _welcome(person, member, services.presence)
         if ticket is not None:
             first += EVENTS.ticket(*ticket)
         _show(dialogue, gap, first, shown, person, member, resumption)
@@ -215,10 +215,10 @@ def _show(
     member.outbox.release(gap, chunk)
 
 
-def _welcome(person: Person, member: Member, directory: Directory) -> bytes:
+def _welcome(person: Person, member: Member, presence: RemotePresence) -> bytes:
     """Return what somebody sees first: the greeting, and who is here."""
     face, account = member.face, person.account
-    names, number = directory.some_names(NAMES_SHOWN)
+    names, number = presence.some_names(NAMES_SHOWN)
     more = f" and {number - len(names)} more" if number > len(names) else ""
     first = face.notice(
         "welcome",
@@ -240,10 +240,10 @@ def _post(services: Services, person: Person, member: Member, said: Input) -> No
     account, room, refusal = person.account, member.room, None
     if said.room:
         try:
-            room = services.directory.joined_room(person, said.room)
+            room = services.memberships.joined(person, said.room)
         except UserError as error:
             refusal = unless_kept(error, said.cid)
-            if (found := services.directory.room_named(said.room, account.id)) is None:
+            if (found := services.roster.room_named(said.room, account.id)) is None:
                 raise
             room = found
     if (mute := services.sanctions.mute_of(account.id)) is not None:
@@ -262,7 +262,7 @@ def _talk(
 ) -> None:
     """Handle line after line until the person leaves. :raises Gone: the peer has left."""
     read = dialogue.read
-    rates, most_lines = services.directory.rates, services.settings.message_lines
+    rates, most_lines = services.rates, services.settings.message_lines
     rate = rates.of(member.account_id, dialogue.network) if rates else None
     if rate:
         rate.take()  # a visit costs a line, too
@@ -296,7 +296,7 @@ def _talk(
         member.last_active = now
         if kind == POST:
             try:
-                services.directory.check_known(person)
+                services.lookups.check(person.account.id)
                 if rates and most_lines and said.text.count("\n") >= most_lines:
                     raise UserError(_too_many_lines(most_lines), Code.TOO_LONG)
                 _post(services, person, member, said)

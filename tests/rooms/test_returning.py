@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatroom.rooms.directory import Directory
+from chatroom.rooms.assembly import assemble
 from chatroom.rooms.room import LOBBY, Member, mailbox_of
 from chatroom.session.faces import EVENTS
 from chatroom.storage.records import NORMAL, TEXT, Account, Post
@@ -60,11 +60,12 @@ class House:
 
     def __init__(self, folder: Path, away_seconds: float) -> None:
         self.engine = SqliteEngine(folder, "none")
-        self.directory = Directory(self.engine, away_seconds=away_seconds)
+        self.rooms = assemble(self.engine, away_seconds=away_seconds)
+        self.directory = self.rooms.directory
         self.engine.start(
-            self.directory.committed, self.directory.controlled, self.directory.returned
+            self.directory.committed, self.rooms.control_events.controlled, self.directory.returned
         )
-        self.directory.start()
+        self.rooms.start()
         self.accounts: dict[str, Account] = {}
 
     def come(self, name: str, **cursors: int) -> tuple[Member, Paper, list[dict[str, Any]]]:
@@ -76,7 +77,7 @@ class House:
         paper = Paper()
         member = Member(account.id, EVENTS, paper, lambda last: None)
         member.ticket = b"ticket"
-        seen = self.directory.changes
+        seen = self.rooms.control_events.count
         _, pages = self.directory.arrive(account, member, seen, cursors or None)
         return member, paper, lines(b"".join(page.chunk for page in pages).decode())
 
@@ -93,7 +94,7 @@ class House:
         assert self.engine.settle(PATIENCE)
 
     def close(self) -> None:
-        self.directory.stop()
+        self.rooms.stop()
         self.engine.close()
 
 
@@ -136,7 +137,7 @@ def test_who_does_not_come_back_has_left_after_a_while(
     house.directory.depart(ann, is_away=True)
     watch.wait_for('"leave"')
     assert watch.kinds("leave") == ["ann"]
-    assert house.directory.person(ann.account_id) is None
+    assert house.rooms.roster.person(ann.account_id) is None
     house.come("ann")
     house.settle()
     assert watch.kinds("join").count("ann") == 2
@@ -156,7 +157,7 @@ def test_private_messages_come_with_what_was_missed(make_house: Callable[[float]
     bob, _, _ = house.come("bob")
     ann, _, _ = house.come("ann")
     house.directory.depart(ann, is_away=True)
-    sender = house.directory.person(bob.account_id)
+    sender = house.rooms.roster.person(bob.account_id)
     assert sender is not None
     house.directory.send_private(sender, house.accounts["ann"], "psst", "", bob)
     house.settle()
@@ -223,10 +224,10 @@ def test_who_was_busy_when_cut_off_stays_busy_and_sees_it_all_when_free(
     house = make_house(3600.0)
     house.come("watcher")
     ann, _, _ = house.come("ann")
-    person = house.directory.person(ann.account_id)
+    person = house.rooms.roster.person(ann.account_id)
     assert person is not None
     house.say("watcher", "before")
-    house.directory.busy.begin(person, "")
+    house.rooms.busy.begin(person, "")
     house.say("watcher", "one")
     house.directory.depart(ann, is_away=True)
     house.say("watcher", "two")
@@ -234,7 +235,7 @@ def test_who_was_busy_when_cut_off_stays_busy_and_sees_it_all_when_free(
     house.say("watcher", "three")
     assert shown == []
     assert paper.text == ""
-    assert house.directory.busy.end(person)
+    assert house.rooms.busy.end(person)
     told = lines(paper.text)
     assert told[0]["text"] == "You are free. 3 missed:"
     assert [fields["text"] for fields in told[1:]] == ["one", "two", "three"]
@@ -243,9 +244,9 @@ def test_who_was_busy_when_cut_off_stays_busy_and_sees_it_all_when_free(
 def test_places_are_kept_for_the_next_visit(make_house: Callable[[float], House]) -> None:
     house = make_house(3600.0)
     ann, _, _ = house.come("ann")
-    person = house.directory.person(ann.account_id)
+    person = house.rooms.roster.person(ann.account_id)
     assert person is not None
-    house.directory.memberships.create(person, ann, "Dev", private=True)
+    house.rooms.memberships.create(person, ann, "Dev", private=True)
     house.say("ann", "hello", room="Dev")
     house.close()
     again = make_house(3600.0)

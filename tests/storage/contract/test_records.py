@@ -10,6 +10,8 @@ import pytest
 
 from chatroom.errors import LastSuperuser, UserError
 from chatroom.rooms.catalogue import Catalogue
+from chatroom.rooms.room import LOBBY, Room
+from chatroom.rooms.roster import Roster
 from chatroom.storage.records import (
     KICK,
     PRIVATE,
@@ -202,9 +204,10 @@ def test_a_room_that_somebody_changes_meanwhile_keeps_its_log(running: Running) 
     kept = engine.save_room(RoomRecord("dev", ""))
     say(running, post("something", "dev"))
     engine.erase("dev", "id-ann")  # so it counts as unused
-    catalogue = Catalogue(engine, threading.Lock(), 0)
+    roster = Roster(Room(RoomRecord(LOBBY, ""), engine))
+    catalogue = Catalogue(engine, roster, 0)
     catalogue.load()
     engine.save_room(replace(kept, owner="id-bob"))
     catalogue.close_unused()
     assert engine.span("dev").last == 1
-    assert catalogue.of_log("dev") is not None
+    assert roster.of_log("dev") is not None

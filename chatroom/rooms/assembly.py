@@ -1,0 +1,90 @@
+"""Builds the parts of ``rooms``, and starts and stops them in order."""
+
+from dataclasses import dataclass
+
+from chatroom.accounts.rates import Rates, rates_for
+from chatroom.config import Settings
+from chatroom.rooms import comings
+from chatroom.rooms.busy import Busy
+from chatroom.rooms.catalogue import Catalogue
+from chatroom.rooms.control_events import ControlHandler
+from chatroom.rooms.directory import AWAY_SECONDS, Directory
+from chatroom.rooms.lookups import Lookups
+from chatroom.rooms.memberships import Memberships
+from chatroom.rooms.read_state import ReadStateStore
+from chatroom.rooms.readers import Readers
+from chatroom.rooms.remote_presence import RemotePresence
+from chatroom.rooms.room import LOBBY, Room
+from chatroom.rooms.roster import Roster
+from chatroom.rooms.timers import Scheduler
+from chatroom.storage.engine import Engine
+from chatroom.storage.records import RoomRecord
+
+ROOMS = 1000
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The people and the rooms of this server, in parts."""
+
+    roster: Roster
+    memberships: Memberships
+    busy: Busy
+    presence: RemotePresence
+    control_events: ControlHandler
+    directory: Directory
+    lookups: Lookups
+    rates: Rates | None
+    """``None``: nobody's lines and commands are limited."""
+    read_states: ReadStateStore
+    scheduler: Scheduler
+    readers: Readers
+
+    def start(self) -> None:
+        """Start the threads; nobody may come in before. The engine runs."""
+        self.scheduler.start()
+        self.lookups.start()
+        self.read_states.start()
+
+    def stop(self) -> None:
+        """Save where everybody is, and end the threads. The engine must still run. Idempotent."""
+        self.readers.close()
+        self.lookups.stop()
+        self.scheduler.stop()
+        self.read_states.save_all()
+
+
+def assemble(
+    engine: Engine,
+    rooms: int = ROOMS,
+    away_seconds: float = AWAY_SECONDS,
+    limits: Settings | None = None,
+) -> Assembly:
+    """Return the parts, not started yet.
+
+    :param engine: keeps the logs, the rooms, and where people are.
+    :param rooms: number of rooms that people may create; 0 = no limit.
+    :param away_seconds: time to come back after a lost connection without being announced.
+    :param limits: how much people may do; ``None``: as much as they like.
+    :raises StoreError: the rooms cannot be read.
+    """
+    rates = rates_for(limits) if limits else None
+    roster = Roster(Room(RoomRecord(LOBBY, ""), engine))
+    scheduler, readers, lookups = Scheduler(), Readers(), Lookups()
+    catalogue = Catalogue(engine, roster, rooms)
+    read_states = ReadStateStore(engine, scheduler, roster)
+    busy = Busy(engine, scheduler, roster, read_states, readers.run)
+    calm = comings.CALM_SECONDS if rates else 0.0
+    memberships = Memberships(engine, roster, catalogue, read_states, scheduler, calm)
+    changes = ControlHandler(engine, lookups, roster, catalogue, read_states, memberships)
+    presence = RemotePresence(roster, memberships, read_states)
+    directory = Directory(
+        *(engine, roster, catalogue, read_states, memberships, busy, presence, changes),
+        *(lookups, scheduler, readers, away_seconds),
+    )
+    engine.watch(presence)
+    catalogue.load()
+    return Assembly(
+        *(roster, memberships, busy, presence, changes, directory, lookups, rates),
+        *(read_states, scheduler, readers),
+    )

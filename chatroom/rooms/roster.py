@@ -1,0 +1,76 @@
+"""Who is here, and which rooms there are: the tables that the parts of ``rooms`` share."""
+
+import threading
+
+from chatroom.names import fold, room_name
+from chatroom.rooms.person import Person
+from chatroom.rooms.room import LOBBY, Room
+from chatroom.storage.records import RoomRecord
+
+
+def may_enter(record: RoomRecord, account_id: str) -> bool:
+    """Tell whether a room exists for somebody: it is public, one's own, or one is invited."""
+    return not record.private or account_id == record.owner or account_id in record.invited
+
+
+class Roster:
+    """The tables of people and of rooms, and the lock that guards them.
+
+    ``lock`` is the outermost of roster → room → stripe. It guards the tables, the fields of the
+    people, each room's ``record``, and what the parts that have the roster say that it guards. No
+    I/O under it but the engine's queue, and following the log of a mailbox or a new room.
+
+    Any thread may call the methods. Those that begin with ``locked_`` are called under the lock,
+    all others without it.
+
+    :param lobby: the first room.
+    """
+
+    def __init__(self, lobby: Room) -> None:
+        self.lock = threading.Lock()
+        self.lobby = lobby
+        self.people: dict[str, Person] = {}
+        """Who is here, at this node, by account id."""
+        self.by_log: dict[str, Room] = {LOBBY: lobby}
+        """Rooms, and the mailboxes of those who are here, by log."""
+        self.by_name: dict[str, Room] = {fold(LOBBY): lobby}
+        """Rooms by their folded name, oldest first."""
+
+    def person(self, account_id: str) -> Person | None:
+        """Return somebody who is here, at this node."""
+        return self.people.get(account_id)
+
+    def of_log(self, log: str) -> Room | None:
+        """Return the room or mailbox that shows a log."""
+        return self.by_log.get(log)
+
+    def locked_find(self, name: str, account_id: str) -> Room | None:
+        """Return a room by its name, if it exists for this account; case does not count."""
+        assert self.lock.locked()
+        room = self.by_name.get(fold(name))
+        return room if room is not None and may_enter(room.record, account_id) else None
+
+    def locked_inside(self, room: Room) -> list[Person]:
+        """Return the people in a room who are here."""
+        assert self.lock.locked()
+        return [self.people[one] for one in room.people if one in self.people]
+
+    def log_named(self, name: str, account_id: str) -> str:
+        """Return the log of a room that is named as people do, such as ``#DEV``.
+
+        What is no room for this account stays as it is, without its ``#``.
+        """
+        if not (bare := room_name(name)):
+            return name  # the empty one is the mailbox
+        with self.lock:
+            room = self.locked_find(bare, account_id)
+        return room.log if room is not None else bare
+
+    def room_named(self, name: str, account_id: str) -> Room | None:
+        """Return a room that is named as people do, if it exists for this account."""
+        return self.of_log(self.log_named(name, account_id))
+
+    def seen_by(self, account_id: str) -> list[Room]:
+        """Return all rooms that exist for an account, oldest first."""
+        with self.lock:
+            return [r for r in self.by_name.values() if may_enter(r.record, account_id)]
