@@ -19,13 +19,13 @@
     │   │   └── NameReserved it was given up lately
     │   ├── InviteSpent      the invitation was used up or has run out
     │   └── LastSuperuser    the change would leave the room without a superuser
-    └── Gone                 the peer has left, or its time to answer has run out
+    └── Disconnected         the connection has ended; its ``EndReason`` says why
 
 ``UserError`` reaches a person word for word. Everything else is logged in full and answered
 neutrally where a person waits for an answer. Programs decide by its ``Code``.
 """
 
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
 
@@ -83,6 +83,34 @@ class Code(StrEnum):
     RESTARTING = "restarting"
     INTERNAL = "internal"
     """A fault of the program; it was logged."""
+
+
+class EndReason(Enum):
+    """Why a connection to the server has ended, and with it the login or the visit.
+
+    The value is its word in the server's log.
+    """
+
+    LEFT = "left"
+    """The peer has closed its side, or its writing side only."""
+    GOODBYE = "goodbye"
+    """The person has left on purpose."""
+    ENDED = "ended"
+    """The server has ended it and has said why: a kick, a new password, a stop."""
+    LOST = "connection lost"
+    """It broke, or never came as far as the login; the text of ``Disconnected`` says how."""
+    BANNED = "banned"
+    LOGIN_TIMEOUT = "time is up"
+    STALLED = "stalled"
+    """Its place at the login was given to another one."""
+    NO_ANSWER = "no answer"
+    """It sent everything but an answer to the open question."""
+    SILENT = "silent"
+    """A program did not answer a ping."""
+    TOO_SLOW = "too slow"
+    """It read too slowly."""
+    FLOODING = "flooding"
+    ENDLESS_LINE = "a line without end"
 
 
 class Refusal(NamedTuple):
@@ -180,4 +208,12 @@ class LastSuperuser(Conflict):
 
 
 class Disconnected(ChatroomError):
-    """The other side has left or may not stay; ``str()`` is the reason for the log."""
+    """The other side has left or may not stay.
+
+    :param text: why, for the log or the person at the client; empty: the reason's own word.
+    :param reason: why, for the program.
+    """
+
+    def __init__(self, text: str = "", reason: EndReason = EndReason.LOST) -> None:
+        super().__init__(text or reason.value)
+        self.reason = reason

@@ -95,7 +95,7 @@ class Connection:
     def receive(self) -> list[Said]:
         """Wait for what the server says next; may return nothing. One thread.
 
-        :raises Gone: the connection has ended; ``str()`` says why.
+        :raises Disconnected: the connection has ended; ``str()`` says why.
         """
         try:
             if self.face is Face.UNKNOWN:
@@ -125,19 +125,19 @@ class Connection:
         return said
 
     def send(self, word: str, fields: Mapping[str, Any]) -> None:
-        """Send one ``>word {json}`` line. :raises Gone: the connection has ended."""
+        """Send one ``>word {json}`` line. :raises Disconnected: the connection has ended."""
         self._send(encode(word, dict(fields)))
 
     def pong(self) -> None:
         """Answer a ping; from now on a silent server counts as dead. The receiving thread only.
 
-        :raises Gone: the connection has ended.
+        :raises Disconnected: the connection has ended.
         """
         self.send("pong", {})
         self._silent_seconds = _SILENT_SECONDS
 
     def send_line(self, text: str) -> None:
-        """Send a line to a plain server. :raises Gone: the connection has ended."""
+        """Send a line to a plain server. :raises Disconnected: the connection has ended."""
         self._send(text.encode("utf-8", "replace") + b"\n")
 
     def finish_sending(self) -> None:

@@ -93,7 +93,7 @@ class Reconnector:
     def hold_off(self, why: Why) -> bool:
         """Wait before the next try to log in, as the server says; False: the visit is over.
 
-        :raises Gone: it takes too long to be done on this connection.
+        :raises Disconnected: it takes too long to be done on this connection.
         """
         wait = why.wait * random.uniform(1.0, 1.3)
         if time.monotonic() + wait > self.until:

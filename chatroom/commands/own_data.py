@@ -77,7 +77,7 @@ def _confirm_name(name: str, questions: Questions) -> None:
 
 
 def _export(context: Context) -> None:
-    """Send all records, a chunk at a time. :raises Gone: the peer left, or reads nothing."""
+    """Send all records, a chunk at a time. :raises Disconnected: the peer left or reads nothing."""
     face, dialogue = context.member.face, context.dialogue
     chunk, size, messages = [], 0, 0
     for record in _records(context):

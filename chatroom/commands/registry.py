@@ -20,7 +20,7 @@ from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands.arguments import ECHO_LONGEST, first_word, read
 from chatroom.config import Settings
-from chatroom.errors import Code, Disconnected, StoreError, Unconfirmed, UserError
+from chatroom.errors import Code, Disconnected, EndReason, StoreError, Unconfirmed, UserError
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.directory import Directory
@@ -167,7 +167,7 @@ class Context:
     def reply_at_length(self, text: str) -> None:
         """Like :meth:`reply`, for what may be long: a slow reader is waited for.
 
-        :raises Gone: the peer left, or reads nothing.
+        :raises Disconnected: the peer left, or reads nothing.
         """
         self.dialogue.answer_at_length(self.command, text, self.cid)
 
@@ -332,7 +332,7 @@ class Registry:
         """Find, check and carry out one command line; every failure is answered.
 
         :param line: cleaned, starting with ``/``.
-        :raises Gone: the peer left while it was asked something.
+        :raises Disconnected: the peer left while it was asked something.
         """
         word, rest = first_word(line.strip())
         try:
@@ -358,8 +358,10 @@ class Registry:
             context.refuse(
                 "That cannot be kept just now; nothing was changed. Try again later.", error.code
             )
-        except (Disconnected, CancelledError):
-            raise Disconnected("left") from None
+        except Disconnected:
+            raise
+        except CancelledError:  # the server stops
+            raise Disconnected(reason=EndReason.ENDED) from None
         except Exception:
             _log.exception("command=%s failed", context.command)
             context.refuse(

@@ -8,7 +8,7 @@ import termios
 import time
 from typing import Protocol
 
-from chatroom.errors import Disconnected
+from chatroom.errors import Disconnected, EndReason
 from chatroom.net.outbox import Flusher, Outbox, Stripe
 from chatroom.net.proxy import NoHeader, read_origin
 from chatroom.net.tls import Tls
@@ -19,8 +19,6 @@ SILENCE = 60.0
 """Seconds without a byte after which a program is asked whether it is there."""
 ANSWER_SECONDS = 60.0
 """Seconds that it then has to send anything."""
-LEFT = "left"
-"""Why :meth:`Connection.read` ends when the peer has closed its side, or its writing side only."""
 _READ = 1024
 _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
@@ -114,8 +112,8 @@ class Connection:
         self._keeper = keeper
         self.address = address
         self.network = network
-        self.ended_by = ""
-        """Why the listener has ended the connection; empty while it has not."""
+        self.ended_by: EndReason | None = None
+        """Why the listener has ended the connection; ``None`` while it has not."""
         self.is_retry = False
         """It was turned away because of the others, and has come back."""
         self.waited_since = time.monotonic()
@@ -132,7 +130,7 @@ class Connection:
 
         Empty: it speaks for itself; ``None``: it has left before it told.
 
-        :raises Gone: it told something else, or its time is up.
+        :raises Disconnected: it told something else, or its time is up.
         """
         self._sock.settimeout(None)
         try:
@@ -142,7 +140,7 @@ class Connection:
             raise
         except Disconnected:
             if self.ended_by:
-                raise Disconnected(self.ended_by) from None
+                raise Disconnected(reason=self.ended_by) from None
             return None
 
     def has_left(self) -> bool:
@@ -160,7 +158,7 @@ class Connection:
 
         :param tls: makes the server's end of a tunnel.
         :param allows_plain: the peer may speak plain text.
-        :raises Gone: it may not and does, its handshake fails, or its time is up.
+        :raises Disconnected: it may not and does, its handshake fails, or its time is up.
         """
         self._sock.settimeout(_PLAIN_SECONDS if allows_plain else None)
         try:
@@ -168,7 +166,7 @@ class Connection:
         except TimeoutError:
             first = b""
         except OSError as error:
-            raise Disconnected(error.strerror or "connection lost") from None
+            raise Disconnected(error.strerror or "") from None
         if first == _TLS_HANDSHAKE:
             if not tls.handshakes.acquire(timeout=_HANDSHAKE_SECONDS):
                 raise Disconnected("too many handshakes")
@@ -179,7 +177,8 @@ class Connection:
         elif not allows_plain:
             if first:
                 self.outbox.finish(_PLAIN_REFUSED)
-            raise Disconnected("plain text" if first else "left")
+                raise Disconnected("plain text")
+            raise Disconnected(reason=EndReason.LEFT)
         self._sock.settimeout(SILENCE)
 
     def _shake_hands(self, tunnel: Tunnel) -> None:
@@ -202,7 +201,7 @@ class Connection:
             kind = OnlyLooked if error.reason in _NOT_TRUSTED else Disconnected
             raise kind(f"handshake failed: {error.reason}") from None
         except OSError as error:
-            raise Disconnected(error.strerror or "connection lost") from None
+            raise Disconnected(error.strerror or "") from None
         self.outbox.attach_tls(tunnel)
         self._tunnel = tunnel
         self._early = self._unseal(b"")
@@ -213,27 +212,28 @@ class Connection:
         ``None`` stands for a line that is too long (see ``LineSplitter``). After ``SILENCE``
         seconds without a byte it returns nothing, and ``is_silent`` is true until some come.
 
-        :raises Gone: the peer has left, the time for its login is up, or a line has no end.
+        :raises Disconnected: the peer has left, the time for its login is up, or a line has no end.
         """
         if self._tunnel is not None:
             if self._early:
                 early, self._early = self._early, b""
                 return self._splitter.feed(early)
             if self._tunnel.is_ended:
-                raise Disconnected(LEFT)
+                raise Disconnected(reason=EndReason.LEFT)
         try:
             data = self._sock.recv(self._size)
         except TimeoutError:
             self.is_silent = True
             return []
         except OSError as error:
-            raise Disconnected(error.strerror or "connection lost") from None
+            raise Disconnected(error.strerror or "") from None
         if not data or self.outbox.input_ended:
             if self.ended_by:
-                raise Disconnected(self.ended_by)
+                raise Disconnected(reason=self.ended_by)
             if self.outbox.input_ended:
-                raise Disconnected("too slow" if self.outbox.overflowed else "ended")
-            raise Disconnected(LEFT)
+                too_slow = self.outbox.overflowed
+                raise Disconnected(reason=EndReason.TOO_SLOW if too_slow else EndReason.ENDED)
+            raise Disconnected(reason=EndReason.LEFT)
         if self.is_silent:
             self.is_silent = False
             self._sock.settimeout(SILENCE)
@@ -243,7 +243,7 @@ class Connection:
             data = self._unseal(data)
         lines = self._splitter.feed(data)
         if self._splitter.discarded > _MOST_DISCARDED:
-            raise Disconnected("a line without end")
+            raise Disconnected(reason=EndReason.ENDLESS_LINE)
         return lines
 
     def _unseal(self, data: bytes) -> bytes:
@@ -282,7 +282,7 @@ class Connection:
         self.outbox.finish(last)
         self.outbox.stop_reading()
 
-    def expire(self, reason: str) -> None:
+    def expire(self, reason: EndReason) -> None:
         """Let :meth:`read` see the end, for a reason that the session has a farewell for."""
         self.ended_by = reason
         self.outbox.stop_reading()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from chatroom.addresses import Range
-from chatroom.errors import Code, Disconnected
+from chatroom.errors import Code, Disconnected, EndReason
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection, OnlyLooked
 from chatroom.net.limits import BUSY, CROWDED, NOT_YET, PASSING, ConnectionLimits, network_of
@@ -138,7 +138,7 @@ class Listener:
         """End the connections, in the login or inside, whose address is kept out by now."""
         for connection in self.connections():
             if connection.network != NOT_YET and self._refusal(connection.address):
-                connection.expire("banned")
+                connection.expire(EndReason.BANNED)
 
     def wait_empty(self, seconds: float) -> bool:
         """Wait until every connection's thread has finished; False: some have not."""
@@ -194,7 +194,7 @@ class Listener:
                 if connection.must_log_in:
                     expired.append(connection)
         for connection in expired:
-            connection.expire("time is up")
+            connection.expire(EndReason.LOGIN_TIMEOUT)
         return left
 
     def _admit(self, sock: socket.socket, address: str) -> None:
@@ -228,7 +228,7 @@ class Listener:
                 self._connections.add(connection)
                 self._logging_in[connection] = time.monotonic() + self._login_seconds
         if stalled is not None:
-            stalled.expire("stalled")
+            stalled.expire(EndReason.STALLED)
         if refusal:
             self._refuse(sock, address, refusal)
             return
@@ -348,12 +348,12 @@ class Listener:
     def _resolve_proxied(self, connection: Connection, address: str) -> None:
         """Let in, or not, whom a load balancer has told the address of.
 
-        :raises Gone: it is turned away, or was cut off meanwhile.
+        :raises Disconnected: it is turned away, or was cut off meanwhile.
         """
         network = network_of(address)
         with self._lock:
-            if not connection.must_log_in:
-                raise Disconnected(connection.ended_by)
+            if not connection.must_log_in:  # its end may not have been noted yet
+                raise Disconnected(reason=connection.ended_by or EndReason.STALLED)
             connection.waited_since = time.monotonic()
             # It does not count against itself.
             self._doors.log_in(NOT_YET)
@@ -365,14 +365,14 @@ class Listener:
                 connection.is_retry = self._doors.recently_refused(network)
             self._doors.enter(connection.network)
         if stalled is not None:
-            stalled.expire("stalled")
+            stalled.expire(EndReason.STALLED)
         if refusal:
             connection.outbox.finish(_turned_away(refusal))
             raise Disconnected(self._why(address, refusal))
 
     def _why(self, address: str, sentence: str) -> str:
         """Return for the log why somebody was refused; of a ban not the reason that was given."""
-        return "banned" if self._refusal(address) else sentence
+        return EndReason.BANNED.value if self._refusal(address) else sentence
 
     def _forget(self, connection: Connection) -> None:
         with self._lock:

@@ -46,7 +46,7 @@ def read_origin(sock: socket.socket) -> str:
     It waits as long as the socket does: whoever bounds the login shuts the socket down.
 
     :raises NoHeader: something else came, or more than 107 (version 1) or 536 bytes (version 2).
-    :raises Gone: the peer has left.
+    :raises Disconnected: the peer has left.
     """
     header = b""
     try:
@@ -59,7 +59,7 @@ def read_origin(sock: socket.socket) -> str:
             end = seen.find(b"\n") + 1 if is_text else 0
             header += sock.recv(end or len(seen))
     except OSError as error:
-        raise Disconnected(error.strerror or "connection lost") from None
+        raise Disconnected(error.strerror or "") from None
     return parse(header)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatroom import __version__
-from chatroom.errors import ChatroomError, Code, Disconnected, UserError
+from chatroom.errors import ChatroomError, Code, Disconnected, EndReason, UserError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Gap
 from chatroom.protocol import VERSION, decode, encode
@@ -82,7 +82,7 @@ class Dialogue:
 
         So no more than one such chunk waits, and it does not count against the outbox's cap.
 
-        :raises Gone: the peer has left, or reads nothing.
+        :raises Disconnected: the peer has left, or reads nothing.
         """
         self._wait_for_reader()
         outbox = self.connection.outbox
@@ -98,9 +98,9 @@ class Dialogue:
         deadline = time.monotonic() + _READ_SECONDS
         while not outbox.wait_drained(_LOOK_SECONDS) and not outbox.input_ended:
             if time.monotonic() > deadline:
-                raise Disconnected("too slow")
+                raise Disconnected(reason=EndReason.TOO_SLOW)
         if outbox.input_ended:
-            raise Disconnected("ended")
+            raise Disconnected(reason=EndReason.ENDED)
 
     def refuse(
         self,
@@ -120,7 +120,7 @@ class Dialogue:
         :param text: the question, for people.
         :param secret: the answer should not be seen on the screen.
         :raises LoginRequested: before the login only: it is done in one line instead.
-        :raises Gone: the peer has left, its time is up, or it sends everything but an answer.
+        :raises Disconnected: the peer has left, its time is up, or it sends all but an answer.
         """
         face = self.face
         self.send(face.prompt(ask, text, secret))
@@ -136,7 +136,7 @@ class Dialogue:
         while (said := self.read(asked=True)).kind != ANSWER:
             other += 1
             if other > _NO_ANSWERS:
-                raise Disconnected("no answer")
+                raise Disconnected(reason=EndReason.NO_ANSWER)
             if self.face is not face:  # the peer said hello instead: ask in its own words
                 face = self.face
                 self.send(face.prompt(ask, text, secret))
@@ -172,7 +172,7 @@ class Dialogue:
     def read(self, asked: bool = False) -> Input:
         """Wait for a line; say what is wrong with one that cannot be understood (``NOTHING``).
 
-        :raises Gone: the peer has left or its time is up.
+        :raises Disconnected: the peer has left or its time is up.
         """
         while True:
             if not self._ahead:
@@ -183,7 +183,7 @@ class Dialogue:
                     self._ping(was_silent)
                 continue
             if self.connection.outbox.input_ended:
-                raise Disconnected("ended")
+                raise Disconnected(reason=EndReason.ENDED)
             raw = self._ahead.pop()
             if raw is None:
                 self.refuse(
@@ -204,9 +204,9 @@ class Dialogue:
             return NO_INPUT
 
     def _ping(self, was_asked: bool) -> None:
-        """Ask a silent program whether it is there. :raises Gone: it was asked already."""
+        """Ask a silent program whether it is there. :raises Disconnected: it was asked already."""
         if was_asked:
-            raise Disconnected("silent")
+            raise Disconnected(reason=EndReason.SILENT)
         self.send(encode("ping", {}))
         self.connection.await_answer()
 

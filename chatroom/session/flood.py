@@ -2,7 +2,7 @@
 
 import time
 
-from chatroom.errors import Disconnected
+from chatroom.errors import Disconnected, EndReason
 from chatroom.session.dialogue import Dialogue
 
 TOLD_SECONDS = 5.0
@@ -28,7 +28,7 @@ class Flood:
         self._is_told = False
 
     def note(self, rate: float) -> None:
-        """Note that a line is delayed. :raises Gone: the flood does not stop.
+        """Note that a line is delayed. :raises Disconnected: the flood does not stop.
 
         :param rate: lines a second.
         """
@@ -45,7 +45,7 @@ class Flood:
             )
         unread = self._dialogue.connection.unread_bytes
         if delayed > CUT_OFF_SECONDS and unread() > CUT_OFF_BYTES:
-            raise Disconnected("flooding")
+            raise Disconnected(reason=EndReason.FLOODING)
 
     def is_over(self) -> None:
         """Note that a line was not delayed."""

@@ -81,7 +81,7 @@ class Login:
         """Return the account of the person.
 
         :raises LoginRefused: too many wrong answers, or the person is kept out.
-        :raises Gone: the peer has left or its time is up.
+        :raises Disconnected: the peer has left or its time is up.
         """
         try:
             access: LoginRequest | None = None
@@ -169,8 +169,9 @@ class Login:
     def _check_door(self) -> None:
         """Look whether the doors have closed while a password was hashed."""
         self._refuse_new()
-        if self._dialogue.connection.ended_by:
-            raise Disconnected(self._dialogue.connection.ended_by)
+        ended_by = self._dialogue.connection.ended_by
+        if ended_by is not None:
+            raise Disconnected(reason=ended_by)
 
     def _redeem(self, ticket: str) -> Account:
         # One that does not hold is no failure: nobody guesses 256 bits, and an old one that other

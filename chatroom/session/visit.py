@@ -9,9 +9,9 @@ from chatroom.accounts.rates import cost_of
 from chatroom.accounts.sanctions import mute_sentence
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
 from chatroom.commands.registry import Context, Registry, Services
-from chatroom.errors import Code, Conflict, Disconnected, StoreError, UserError
+from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError, UserError
 from chatroom.log_files import FEW
-from chatroom.net.connection import LEFT, Connection
+from chatroom.net.connection import Connection
 from chatroom.net.outbox import Gap
 from chatroom.rooms.catch_up import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
@@ -32,7 +32,6 @@ _SETTLE_SECONDS = 3.0
 _ECHO_SECONDS = 10.0
 """Time after its last line in which somebody who leaves is shown first what became of it."""
 _LOOK_SECONDS = 1.0  # at most so often it is looked at what the peer has taken
-_GOODBYE, _ENDED = "goodbye", "ended"
 
 
 def serve(connection: Connection, services: Services, registry: Registry) -> None:
@@ -46,17 +45,19 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         _log.info("not logged in address=%s reason=given up", connection.address, extra=FEW)
         _say_goodbye(dialogue, reason.do, str(reason), reason.code)
         return
-    except (Disconnected, CancelledError) as reason:
-        why = str(reason) or "stop"
-        _log.info("not logged in address=%s reason=%s", connection.address, why, extra=FEW)
-        _say_farewell(dialogue, services, str(reason))
+    except (Disconnected, CancelledError) as error:
+        # A password that is not checked any more: the server stops.
+        end = error if isinstance(error, Disconnected) else Disconnected("stop", EndReason.ENDED)
+        _log.info("not logged in address=%s reason=%s", connection.address, end, extra=FEW)
+        _say_farewell(dialogue, services, end.reason)
         return
-    is_lost, reason_left = False, ""
+    is_lost, why = False, ""
+    left_by: EndReason | None = None
     try:
         _talk(dialogue, services, registry, person, member)
-        reason_left = _GOODBYE
-    except Disconnected as reason:
-        reason_left = str(reason)
+        left_by, why = EndReason.GOODBYE, EndReason.GOODBYE.value
+    except Disconnected as error:
+        left_by, why = error.reason, str(error)
         # Else the server itself has ended it: a kick, a stop.
         outbox = connection.outbox
         is_lost = bool(member.ticket) and (outbox.overflowed or not outbox.input_ended)
@@ -64,40 +65,41 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         if services.stopping.is_set():
             # What was posted before the stop is delivered to everybody before anybody leaves.
             services.settled.wait(_SETTLE_SECONDS)
-        elif reason_left == LEFT and time.monotonic() - member.last_active < _ECHO_SECONDS:
+        elif left_by is EndReason.LEFT and time.monotonic() - member.last_active < _ECHO_SECONDS:
             # It may have closed its writing side only, and wait for what it said to come back.
             services.engine.settle(_SETTLE_SECONDS)
-        if reason_left == _GOODBYE:
+        if left_by is EndReason.GOODBYE:
             member.taken_until = time.monotonic()
-        elif reason_left in (LEFT, _ENDED):  # after a reset or a silence nothing is known
+        elif left_by in (EndReason.LEFT, EndReason.ENDED):
+            # After a reset or a silence nothing is known.
             member.look_at_taken()
-        services.directory.depart(member, is_lost, is_goodbye=reason_left == _GOODBYE)
+        services.directory.depart(member, is_lost, left_by is EndReason.GOODBYE)
     few = {"few": member.account_id}
-    _log.info("left %s reason=%s", person.account.ident, reason_left, extra=few)
-    _say_farewell(dialogue, services, reason_left)
+    _log.info("left %s reason=%s", person.account.ident, why, extra=few)
+    _say_farewell(dialogue, services, left_by)
 
 
 _FAREWELLS = {
-    "time is up": (Code.TOO_SLOW, "You took too long to log in. Connect again."),
-    "stalled": (
+    EndReason.LOGIN_TIMEOUT: (Code.TOO_SLOW, "You took too long to log in. Connect again."),
+    EndReason.STALLED: (
         Code.CROWDED,
         "Many people are logging in, and you took long to answer. Connect again.",
     ),
-    "no answer": (Code.ANSWER_FIRST, "That was no answer, too many times. Connect again."),
-    "flooding": (
+    EndReason.NO_ANSWER: (Code.ANSWER_FIRST, "That was no answer, too many times. Connect again."),
+    EndReason.FLOODING: (
         Code.TOO_FAST,
         "You write faster than this room takes, and did not stop. Connect again.",
     ),
-    "a line without end": (
+    EndReason.ENDLESS_LINE: (
         Code.NOT_UNDERSTOOD,
         "You sent a line without an end. Connect again.",
     ),
 }
 
 
-def _say_farewell(dialogue: Dialogue, services: Services, reason: str) -> None:
+def _say_farewell(dialogue: Dialogue, services: Services, reason: EndReason) -> None:
     ended_by = dialogue.connection.ended_by
-    if ended_by == "banned":
+    if ended_by is EndReason.BANNED:
         sentence = services.sanctions.refusal(dialogue.connection.address)
         _say_goodbye(dialogue, "kick", sentence or "Your address was banned.", Code.BANNED)
     code, text = _FAREWELLS.get(ended_by or reason, (Code.REFUSED, ""))
@@ -130,8 +132,8 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     )
     account, access = login.run()
     connection.logged_in()
-    if connection.ended_by:  # while the password was checked
-        raise Disconnected(connection.ended_by)
+    if connection.ended_by is not None:  # while the password was checked
+        raise Disconnected(reason=connection.ended_by)
     resumption = None
     if access is not None and access.cursors is not None:
         named = services.roster.log_named
@@ -153,8 +155,8 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
                 person, shown = services.directory.arrive(account, member, seen, places)
                 break
             except Conflict:  # banned, renamed, reset … while the person logged in
-                if connection.ended_by:
-                    raise Disconnected(connection.ended_by) from None
+                if connection.ended_by is not None:
+                    raise Disconnected(reason=connection.ended_by) from None
                 seen = services.control_events.count
                 account = login.look_again(account)
         first = _welcome(person, member, services.presence)
@@ -168,7 +170,8 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
             "The rooms cannot be read just now. Tell the operator.", code=Code.NOT_KEPT
         ) from None
     except Disconnected:
-        services.directory.depart(member, bool(member.ticket) and not connection.ended_by)
+        was_ended = connection.ended_by is not None
+        services.directory.depart(member, bool(member.ticket) and not was_ended)
         raise
     except BaseException:
         services.directory.depart(member)
@@ -260,7 +263,7 @@ def _too_many_lines(most: int) -> str:
 def _talk(
     dialogue: Dialogue, services: Services, registry: Registry, person: Person, member: Member
 ) -> None:
-    """Handle line after line until the person leaves. :raises Gone: the peer has left."""
+    """Handle line after line until the person leaves. :raises Disconnected: the peer has left."""
     read = dialogue.read
     rates, most_lines = services.rates, services.settings.message_lines
     rate = rates.of(member.account_id, dialogue.network) if rates else None
@@ -284,7 +287,7 @@ def _talk(
                 flood.note(rates.rate)
                 services.stopping.wait(delay)
                 if dialogue.connection.outbox.input_ended:
-                    raise Disconnected(_ENDED)
+                    raise Disconnected(reason=EndReason.ENDED)
             else:
                 flood.is_over()
         if now >= prolong_at and member.ticket:
