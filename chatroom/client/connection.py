@@ -8,10 +8,10 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chatroom.client.backoff import Sleep
-from chatroom.client.codes import Why, why_in
+from chatroom.client.said import PLAIN, Said, Why, why_in
 from chatroom.client.trust import Endpoint
 from chatroom.errors import Disconnected, UserError
 from chatroom.protocol import VERSION, LineSplitter, decode, encode
@@ -27,9 +27,6 @@ _SLEPT_SECONDS = 30.0
 """After a longer sleep a silent connection is not trusted: a new one goes on where it stopped."""
 _HELD_BYTES = 1024 * 1024
 
-PLAIN = ""
-"""The word of what is not a ``>word`` line; its only field is ``text``."""
-
 
 class NotLetIn(Disconnected):
     """The server has said a sentence and closed, before it said hello."""
@@ -37,13 +34,6 @@ class NotLetIn(Disconnected):
     def __init__(self, why: Why) -> None:
         super().__init__(why.sentence)
         self.why = why
-
-
-class Said(NamedTuple):
-    """What the server said: one ``>word {json}`` line, or plain text."""
-
-    word: str
-    fields: dict[str, Any]
 
 
 class Face(enum.Enum):

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from chatroom import private
-from chatroom.client.cli.invitation import code_in
+from chatroom.client.invitation import code_in
 from chatroom.client.kept_tickets import KeptTicket
 from chatroom.errors import UserError
 

@@ -5,8 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from chatroom.client.codes import PASSING, Why, why
-from chatroom.client.connection import PLAIN, Face, NotLetIn, Said
+from chatroom.client.connection import Face, NotLetIn
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import (
     FAILED,
@@ -19,7 +18,8 @@ from chatroom.client.exit_codes import (
 )
 from chatroom.client.pending import Sent
 from chatroom.client.reconnect import Connect, Reconnector
-from chatroom.client.render import Shown, lines_of, text_of
+from chatroom.client.render import Shown
+from chatroom.client.said import PASSING, PLAIN, Said, Why, lines_of, text_of, why
 from chatroom.client.session import Prompt, State, Visit
 from chatroom.client.ui.screen import CannotWrite
 from chatroom.errors import Code, Disconnected

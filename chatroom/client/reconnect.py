@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 from chatroom.client.backoff import Backoff, Sleep
-from chatroom.client.codes import Why
-from chatroom.client.connection import Connection, NotLetIn, Said
+from chatroom.client.connection import Connection, NotLetIn
 from chatroom.client.exit_codes import NOT_LOGGED_IN, UNREACHABLE, End
+from chatroom.client.said import Said, Why
 from chatroom.client.session import Visit
 from chatroom.client.trust import NotTrusted, TurnedAway
 from chatroom.errors import Disconnected

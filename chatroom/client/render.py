@@ -5,22 +5,10 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Any
 
-from chatroom.client.connection import PLAIN, Said
-from chatroom.text import clean_line, clean_text
+from chatroom.client.said import PLAIN, Said, lines_of, text_of
+from chatroom.text import clean_line
 
 _REMEMBERED = 2000
-
-
-def text_of(fields: dict[str, Any], key: str) -> str:
-    """Return a field as one clean line; empty when it is missing or no text."""
-    value = fields.get(key)
-    return clean_line(value) if isinstance(value, str) else ""
-
-
-def lines_of(fields: dict[str, Any]) -> str:
-    """Return the field ``text``, clean, with its line breaks."""
-    value = fields.get("text")
-    return clean_text(value) if isinstance(value, str) else ""
 
 
 class Shown:

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from chatroom.client.connection import Connection, Said
+from chatroom.client.connection import Connection
 from chatroom.client.credentials import Credentials
 from chatroom.client.exit_codes import OK, UNDELIVERED, End, Ended
-from chatroom.client.pending import Pending, Sent
-from chatroom.client.ui.awaited import Awaited
+from chatroom.client.pending import Awaited, Pending, Sent
+from chatroom.client.said import Said
 from chatroom.errors import Disconnected, UserError
 
 _SLICE_SECONDS = 0.2  # a wait is cut up, since Windows looks for Ctrl-C between waits only

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from chatroom.client.codes import Why, why_in
 from chatroom.client.known_hosts import KnownHosts
+from chatroom.client.said import Why, why_in
 from chatroom.errors import ChatroomError
 from chatroom.tunnel import Tunnel
 

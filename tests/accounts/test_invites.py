@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.client.cli.invitation import Invitation, code_in, read
+from chatroom.client.invitation import Invitation, code_in, read
 from chatroom.errors import UserError
 from tests.client.test_pipe import Pipe, pipe
 from tests.client.test_terminal import Sit, sit

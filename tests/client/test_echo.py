@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from chatroom.client.connection import Said
 from chatroom.client.pending import Sent
+from chatroom.client.said import Said
 from chatroom.client.ui.screen import Screen
 from chatroom.client.ui.terminal import Terminal
 

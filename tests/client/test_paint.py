@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatroom.client.connection import Said
+from chatroom.client.said import Said
 from chatroom.client.ui.bell import mentions
 from chatroom.client.ui.fold import fold
 from chatroom.client.ui.style import Painter, Shown, pending

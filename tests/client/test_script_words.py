@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chatroom.client import Client, UserError
-from chatroom.client.cli.invitation import read_address
+from chatroom.client.invitation import read_address
 from tests.client.test_send import CLIENT, Shell, listening, reader, shell
 from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess
 

@@ -7,14 +7,14 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from chatroom.client.cli import invitation
-from chatroom.client.cli.invitation import PORT, SCHEME, Invitation, read_address, read_port
+from chatroom.client import invitation
 from chatroom.client.cli.profiles import read_places, settings_file
 from chatroom.client.credentials import (
     Credentials,
     password_from_environment,
     password_from_file,
 )
+from chatroom.client.invitation import PORT, SCHEME, Invitation, read_address, read_port
 from chatroom.client.kept_tickets import KeptTicket
 from chatroom.client.known_hosts import KnownHosts, home, own_file, read_pin
 from chatroom.client.trust import Endpoint, TlsEndpoint

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chatroom.client.cli.invitation import PORT, read_address
+from chatroom.client.invitation import PORT, read_address
 from chatroom.client.known_hosts import own_file, read_pin
 from chatroom.errors import UserError
 

@@ -3,8 +3,7 @@
 import re
 
 from chatroom.client.cli.profiles import BELLS
-from chatroom.client.connection import Said
-from chatroom.client.render import text_of
+from chatroom.client.said import Said, text_of
 
 
 def mentions(text: str, name: str) -> bool:

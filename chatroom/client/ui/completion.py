@@ -6,8 +6,7 @@ from typing import Any
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from chatroom.client.connection import Said
-from chatroom.client.render import text_of
+from chatroom.client.said import Said, text_of
 
 _NAMES_MOST = 5000
 _OWN = {

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from io import BufferedReader
 
-from chatroom.client.connection import PLAIN, Said
 from chatroom.client.exit_codes import INTERRUPTED, OK, UNDELIVERED, UNREACHABLE, End, Ended
 from chatroom.client.pending import Sent, is_command
+from chatroom.client.said import PLAIN, Said
 from chatroom.client.session import Prompt, Visit
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError

@@ -19,10 +19,10 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 from prompt_toolkit.validation import ValidationError, Validator
 
-from chatroom.client.connection import Said
 from chatroom.client.exit_codes import End
 from chatroom.client.known_hosts import own_file
 from chatroom.client.pending import Sent, is_command
+from chatroom.client.said import Said
 from chatroom.client.session import Prompt, State, Visit
 from chatroom.client.ui.completion import Names
 from chatroom.client.ui.input_history import TypedLines

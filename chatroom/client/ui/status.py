@@ -4,8 +4,7 @@ import threading
 import time
 from collections import Counter
 
-from chatroom.client.connection import Said
-from chatroom.client.render import text_of
+from chatroom.client.said import Said, text_of
 
 _ROOMS_SHOWN = 3
 

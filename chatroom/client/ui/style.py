@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from prompt_toolkit.utils import get_cwidth
 
-from chatroom.client.connection import Said
-from chatroom.client.render import text_of
+from chatroom.client.said import Said, text_of
 from chatroom.client.ui.bell import mentions
 from chatroom.client.ui.fold import fold_styled
 from chatroom.text import clean_line

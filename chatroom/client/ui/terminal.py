@@ -9,10 +9,9 @@ import sys
 import threading
 from types import FrameType
 
-from chatroom.client.connection import Said
 from chatroom.client.exit_codes import OK, End, Ended
 from chatroom.client.pending import Sent, asks_secrets, is_command
-from chatroom.client.render import text_of
+from chatroom.client.said import Said, text_of
 from chatroom.client.session import Prompt, State, Visit
 from chatroom.client.ui.bell import Bell
 from chatroom.client.ui.echo import Echo

@@ -1,4 +1,4 @@
-"""Why the server refuses, as a code: the only place that knows how to read it.
+"""What the server says, as it is read: a word with its fields, and why something is refused.
 
 The client decides by codes. Servers of before say none: for them, here alone, a sentence is looked
 at.
@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 from chatroom.errors import Code, UserError
 from chatroom.protocol import decode
-from chatroom.text import clean_line
+from chatroom.text import clean_line, clean_text
+
+PLAIN = ""
+"""The word of what is not a ``>word`` line; its only field is ``text``."""
 
 PASSING = frozenset(
     {Code.THROTTLED, Code.CROWDED, Code.NOT_KEPT, Code.UNCONFIRMED, Code.STOPPING, Code.RESTARTING}
@@ -18,6 +21,25 @@ PASSING = frozenset(
 _WAITS = {Code.THROTTLED: 20.0, Code.NOT_KEPT: 5.0}
 _WAIT_SECONDS = 1.0
 _LONGEST_WAIT = 3600.0
+
+
+class Said(NamedTuple):
+    """What the server said: one ``>word {json}`` line, or plain text."""
+
+    word: str
+    fields: dict[str, Any]
+
+
+def text_of(fields: dict[str, Any], key: str) -> str:
+    """Return a field as one clean line; empty when it is missing or no text."""
+    value = fields.get(key)
+    return clean_line(value) if isinstance(value, str) else ""
+
+
+def lines_of(fields: dict[str, Any]) -> str:
+    """Return the field ``text``, clean, with its line breaks."""
+    value = fields.get("text")
+    return clean_text(value) if isinstance(value, str) else ""
 
 
 class Why(NamedTuple):
