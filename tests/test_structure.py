@@ -99,6 +99,20 @@ def test_the_client_does_not_need_the_server() -> None:
     assert {module: names(module, forbidden) for module in client} == {m: [] for m in client}
 
 
+def test_the_client_as_a_library_knows_no_command_line_and_no_screen() -> None:
+    reached, todo = set[str](), ["chatroom.client.api"]
+    while todo:
+        reached.add(module := todo.pop())
+        todo += sorted((imports(module) & FILES.keys()) - reached)
+    assert [m for m in reached if m.startswith(("chatroom.client.cli", "chatroom.client.ui"))] == []
+
+
+def test_the_client_seen_from_above_has_few_rooms() -> None:
+    folder = PACKAGE / "client"
+    rooms = [f for f in folder.iterdir() if f.suffix == ".py" or (f / "__init__.py").exists()]
+    assert len([room for room in rooms if room.name != "__init__.py"]) <= 18
+
+
 @pytest.mark.parametrize("module", [m for m in FILES if not m.startswith("chatroom.ops")])
 def test_only_the_composition_root_knows_the_operators_commands(module: str) -> None:
     assert module == "chatroom.server" or names(module, ("chatroom.ops",)) == []

@@ -11,20 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from chatroom.client.cli.options import check_sendable, kept_ticket, read_room, read_user
 from chatroom.client.connection import Connection
-from chatroom.client.credentials import Credentials
+from chatroom.client.credentials import Credentials, kept_ticket
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
 from chatroom.client.invitation import PORT, read_address
 from chatroom.client.known_hosts import KnownHosts, own_file
-from chatroom.client.pending import Sent
+from chatroom.client.pending import Sent, check_sendable, read_room, read_user
 from chatroom.client.receiver import Receiver
 from chatroom.client.reconnect import connect_at_first
 from chatroom.client.said import Said, lines_of, text_of
-from chatroom.client.session import Frontend, Prompt, Visit
+from chatroom.client.session import PATIENCE_SECONDS, Frontend, Prompt, Visit
 from chatroom.client.trust import Endpoint, NotTrusted, TlsEndpoint
-from chatroom.client.ui.pipe import PATIENCE_SECONDS
 from chatroom.text import clean_line
 
 HELLO_SECONDS = 10.0

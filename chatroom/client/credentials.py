@@ -1,17 +1,26 @@
 """Who logs in: from flags and environment, or as typed, remembered for the next login.
 
-A password stays in memory; a ticket may be kept on disk (``kept_tickets``).
+A password stays in memory. A ticket may be kept on disk, so that a script that comes again needs no
+password: one file for each server and name, replaced in one step. Several programs at once read a
+whole ticket, and the one that another program has just used holds for ten more minutes
+(docs/protocol.md).
 """
 
+import contextlib
+import hashlib
 import os
+import stat
 from pathlib import Path
 
 from chatroom import private
 from chatroom.client.invitation import code_in
-from chatroom.client.kept_tickets import KeptTicket
+from chatroom.client.kept_files import write_whole
+from chatroom.client.known_hosts import own_file
+from chatroom.client.trust import Endpoint, TlsEndpoint
 from chatroom.errors import UserError
 
 _LONGEST_FILE = 4096
+_LONGEST_TICKET = 256
 
 
 class Credentials:
@@ -36,7 +45,7 @@ class Credentials:
         self.is_given = password is not None
         """No question may be asked: a refused password ends the program."""
 
-    def use_kept(self, kept: KeptTicket) -> None:
+    def use_kept(self, kept: "KeptTicket") -> None:
         """Keep tickets from now on; without a password, log in with the one of the last time.
 
         :raises UserError: others can read it.
@@ -162,3 +171,51 @@ def password_from_environment() -> str | None:
     except UnicodeEncodeError:
         raise UserError("CHATROOM_PASSWORD is not UTF-8.") from None
     return password
+
+
+class KeptTicket:
+    """The ticket of one name at one server. Any thread may call the methods.
+
+    :param folder: made with mode 0700 when a ticket is kept.
+    :param server: address, port and how it is spoken to.
+    :param name: of the account.
+    """
+
+    def __init__(self, folder: Path, server: str, name: str) -> None:
+        key = hashlib.sha256(f"{server} {name.lower()}".encode()).hexdigest()[:32]
+        self.file = folder / key
+
+    def read(self) -> str:
+        """Return the ticket; empty when there is none.
+
+        :raises UserError: others can read the file (POSIX).
+        """
+        try:
+            with self.file.open("rb") as file:
+                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                if os.name == "posix" and mode & 0o077:
+                    raise UserError(
+                        f"Others can read the ticket {self.file}. It is as good as a password: "
+                        "delete it, and log in with the password again."
+                    )
+                return file.read(_LONGEST_TICKET).decode("ascii", "ignore").strip()
+        except OSError:
+            return ""
+
+    def keep(self, ticket: str) -> None:
+        """Keep a ticket instead of the one before; where that cannot be done, go on without."""
+        with contextlib.suppress(OSError):
+            write_whole(self.file, ticket + "\n")
+
+    def drop(self, ticket: str) -> None:
+        """A ticket was refused: delete it, unless another program has kept a newer one."""
+        with contextlib.suppress(OSError, UserError):
+            if self.read() == ticket:
+                self.file.unlink()
+
+
+def kept_ticket(way: Endpoint, name: str) -> KeptTicket:
+    """Return where the ticket of a name at a server is kept, beside the known hosts."""
+    how = "tls" if isinstance(way, TlsEndpoint) else "plain"
+    folder = own_file().with_name("tickets")
+    return KeptTicket(folder, f"{how} [{way.host.lower()}]:{way.port}", name)

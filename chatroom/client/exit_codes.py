@@ -31,3 +31,7 @@ class Ended(ChatroomError):
     def __init__(self, end: End) -> None:
         super().__init__(end.sentence)
         self.end = end
+
+
+class CannotWrite(OSError):
+    """Standard output takes nothing; ``str()`` is a sentence that says why."""

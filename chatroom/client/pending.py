@@ -1,11 +1,14 @@
-"""What was sent and has not come back yet, and what the keyboard waits for."""
+"""What may be sent, what was sent and has not come back yet, and what the keyboard waits for."""
 
 import difflib
 import secrets
 import time
+import unicodedata
 from dataclasses import dataclass, field
 
+from chatroom.errors import UserError
 from chatroom.protocol import encode
+from chatroom.text import clean_line, clean_text
 
 _ASKING = ("/changepassword", "/deleteaccount")
 _AWAITED_SECONDS = 5.0
@@ -25,6 +28,72 @@ def asks_secrets(line: str) -> bool:
     """
     word = line.split(maxsplit=1)[0].lower() if line.strip() else ""
     return "pass" in word or bool(difflib.get_close_matches(word, _ASKING, 1, 0.7))
+
+
+def check_sendable(text: str, room: str | None, to: str | None) -> None:
+    """Look at a message and where it is to go, before anything is sent.
+
+    :raises UserError: says what is wrong.
+    """
+    if not clean_text(text).strip():
+        raise UserError("There is nothing to send: the text is empty.")
+    if not is_utf8(text):
+        raise UserError("There is something in the text that is not Unicode; it was not sent.")
+    if room is not None and to is not None:
+        raise UserError("A message goes to a room or to a person. Take one of the two away.")
+    if room is not None:
+        read_room(room)
+    if to is not None:
+        read_user(to)
+        if "\n" in text:
+            raise UserError("A private message has one line.")
+
+
+def read_room(text: str) -> str:
+    """Return the name of a room, which may have ``#`` before it.
+
+    :raises UserError: it is empty, or more than one word: nothing may go to another room then.
+    """
+    name = text.strip().removeprefix("#")
+    if not _is_one_word(name):
+        raise UserError(f"'{clean_line(text)}' is no room; nothing was sent. Give one name: dev")
+    return name
+
+
+def read_user(text: str) -> str:
+    """Return the name of a person, which may have ``@`` before it.
+
+    :raises UserError: it is empty, or more than one word: the text may not go to anybody else.
+    """
+    name = text.strip().removeprefix("@")
+    if not _is_one_word(name):
+        raise UserError(
+            f"'{clean_line(text)}' is no user name; nothing was sent. A private message is for "
+            "one person: give one name."
+        )
+    return name
+
+
+def _is_one_word(name: str) -> bool:
+    return len(name.split()) == 1 and clean_line(name) == name
+
+
+def same_room(one: str, other: str) -> bool:
+    """Tell whether two names mean one room, as far as a client can: the server decides."""
+    return one == other or _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def is_utf8(text: str) -> bool:
+    """Tell whether a word of the command line or the environment was UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(slots=True)

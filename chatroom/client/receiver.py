@@ -14,6 +14,7 @@ from chatroom.client.exit_codes import (
     OK,
     UNDELIVERED,
     UNREACHABLE,
+    CannotWrite,
     End,
 )
 from chatroom.client.pending import Sent
@@ -21,7 +22,6 @@ from chatroom.client.reconnect import Connect, Reconnector
 from chatroom.client.render import Shown
 from chatroom.client.said import PASSING, PLAIN, Said, Why, lines_of, text_of, why
 from chatroom.client.session import Prompt, State, Visit
-from chatroom.client.ui.screen import CannotWrite
 from chatroom.errors import Code, Disconnected
 
 _log = logging.getLogger(__name__)

@@ -17,6 +17,8 @@ from chatroom.client.pending import Awaited, Pending, Sent
 from chatroom.client.said import Said
 from chatroom.errors import Disconnected, UserError
 
+PATIENCE_SECONDS = 60.0
+"""How long the server may be away, or confirm nothing, unless something else is asked for."""
 _SLICE_SECONDS = 0.2  # a wait is cut up, since Windows looks for Ctrl-C between waits only
 _GOODBYE_SECONDS = 3.0
 _HELD_MOST = 1000

@@ -22,8 +22,9 @@ from chatroom.client.cli.options import (
 )
 from chatroom.client.cli.profiles import BELLS
 from chatroom.client.exit_codes import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, End
+from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import NotTrusted
-from chatroom.client.ui.pipe import PATIENCE_SECONDS, Pipe
+from chatroom.client.ui.pipe import Pipe
 from chatroom.client.ui.screen import Screen, input_bytes
 from chatroom.client.ui.terminal import LinearTerminal, Terminal
 from chatroom.errors import StartError, UserError

@@ -4,23 +4,23 @@ import argparse
 import contextlib
 import os
 import sys
-import unicodedata
 from pathlib import Path
 
 from chatroom.client import invitation
 from chatroom.client.cli.profiles import read_places, settings_file
 from chatroom.client.credentials import (
     Credentials,
+    kept_ticket,
     password_from_environment,
     password_from_file,
 )
 from chatroom.client.invitation import PORT, SCHEME, Invitation, read_address, read_port
-from chatroom.client.kept_tickets import KeptTicket
 from chatroom.client.known_hosts import KnownHosts, home, own_file, read_pin
+from chatroom.client.pending import is_utf8
 from chatroom.client.trust import Endpoint, TlsEndpoint
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
-from chatroom.text import clean_line, clean_text, escape
+from chatroom.text import clean_line, escape
 
 _NEAR = ("127.0.0.1", "::1", "localhost")
 """Hosts with nobody in between: the first fingerprint is shown, and not asked about."""
@@ -138,13 +138,6 @@ def credentials_of(flags: argparse.Namespace, way: Endpoint) -> Credentials:
     return credentials
 
 
-def kept_ticket(way: Endpoint, name: str) -> KeptTicket:
-    """Return where the ticket of a name at a server is kept, beside the known hosts."""
-    how = "tls" if isinstance(way, TlsEndpoint) else "plain"
-    folder = own_file().with_name("tickets")
-    return KeptTicket(folder, f"{how} [{way.host.lower()}]:{way.port}", name)
-
-
 def is_terminal() -> bool:
     """A person sits at both ends."""
     return all(end is not None and end.isatty() for end in (sys.stdin, sys.stdout))
@@ -168,72 +161,6 @@ def check_utf8(flags: argparse.Namespace) -> None:
             if isinstance(word, str) and not is_utf8(word):
                 shown = escape(os.fsencode(word).decode("utf-8", "backslashreplace"))
                 raise UserError(f"'{shown}' is not UTF-8, and was not sent. Write it in UTF-8.")
-
-
-def check_sendable(text: str, room: str | None, to: str | None) -> None:
-    """Look at a message and where it is to go, before anything is sent.
-
-    :raises UserError: says what is wrong.
-    """
-    if not clean_text(text).strip():
-        raise UserError("There is nothing to send: the text is empty.")
-    if not is_utf8(text):
-        raise UserError("There is something in the text that is not Unicode; it was not sent.")
-    if room is not None and to is not None:
-        raise UserError("A message goes to a room or to a person. Take one of the two away.")
-    if room is not None:
-        read_room(room)
-    if to is not None:
-        read_user(to)
-        if "\n" in text:
-            raise UserError("A private message has one line.")
-
-
-def read_room(text: str) -> str:
-    """Return the name of a room, which may have ``#`` before it.
-
-    :raises UserError: it is empty, or more than one word: nothing may go to another room then.
-    """
-    name = text.strip().removeprefix("#")
-    if not _is_one_word(name):
-        raise UserError(f"'{clean_line(text)}' is no room; nothing was sent. Give one name: dev")
-    return name
-
-
-def read_user(text: str) -> str:
-    """Return the name of a person, which may have ``@`` before it.
-
-    :raises UserError: it is empty, or more than one word: the text may not go to anybody else.
-    """
-    name = text.strip().removeprefix("@")
-    if not _is_one_word(name):
-        raise UserError(
-            f"'{clean_line(text)}' is no user name; nothing was sent. A private message is for "
-            "one person: give one name."
-        )
-    return name
-
-
-def _is_one_word(name: str) -> bool:
-    return len(name.split()) == 1 and clean_line(name) == name
-
-
-def same_room(one: str, other: str) -> bool:
-    """Tell whether two names mean one room, as far as a client can: the server decides."""
-    return one == other or _plain(one) == _plain(other)
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-
-
-def is_utf8(text: str) -> bool:
-    """Tell whether a word of the command line or the environment was UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def seconds(text: str) -> float:

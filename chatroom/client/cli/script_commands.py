@@ -12,12 +12,9 @@ from chatroom.cli import Flags
 from chatroom.client.api import Client, Message, NotDelivered
 from chatroom.client.cli.main import open_client_log
 from chatroom.client.cli.options import (
-    check_sendable,
     check_utf8,
     connection_flags,
     place_of,
-    read_room,
-    same_room,
     seconds,
     way_to,
 )
@@ -25,7 +22,8 @@ from chatroom.client.cli.profiles import read_places, settings_file
 from chatroom.client.credentials import password_from_environment, password_from_file
 from chatroom.client.exit_codes import FAILED, INTERRUPTED, OK, TIMED_OUT, UNREACHABLE, USAGE, Ended
 from chatroom.client.invitation import SCHEME, read_address, read_port
-from chatroom.client.ui.pipe import PATIENCE_SECONDS
+from chatroom.client.pending import check_sendable, read_room, same_room
+from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
 from chatroom.text import clean_line

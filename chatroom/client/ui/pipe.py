@@ -12,8 +12,6 @@ from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
 from chatroom.text import clean_line
 
-PATIENCE_SECONDS = 60.0
-"""How long the server may be away, or confirm nothing, unless something else is asked for."""
 WINDOW = 16
 """Unconfirmed messages at a time. Fewer than the server shows to who comes back: so after a loss
 it can be seen which of them had arrived."""

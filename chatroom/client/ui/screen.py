@@ -12,13 +12,10 @@ import threading
 from io import BufferedReader
 from typing import TextIO, cast
 
+from chatroom.client.exit_codes import CannotWrite
 from chatroom.text import clean_text
 
 _COLUMNS = 80
-
-
-class CannotWrite(OSError):
-    """Standard output takes nothing; ``str()`` is a sentence that says why."""
 
 
 class Screen:
