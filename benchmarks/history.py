@@ -20,8 +20,9 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.login import started
+from chatroom.storage import segments
 from chatroom.storage.records import TEXT, Post, RoomRecord, SearchQuery
-from chatroom.storage.sqlite import SqliteEngine, segments
+from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.sqlite.opening import STORE_FILE
 from chatroom.storage.upkeep import Keep
 

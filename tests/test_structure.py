@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,34 @@ def test_only_the_composition_root_names_a_concrete_engine(module: str) -> None:
 
 def test_the_composition_root_does_name_one() -> None:
     assert "chatroom.storage.sqlite" in imports("chatroom.server")
+
+
+def reached(module: str) -> set[str]:
+    """Return all that a module imports, at whatever depth."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        for one in imports(waiting.pop()):
+            if one not in found:
+                found.add(one)
+                waiting += [one] if one in FILES else []
+    return found
+
+
+@pytest.mark.parametrize("module", below("storage.redis", "storage.rules", "storage.codec"))
+def test_one_engine_knows_nothing_of_the_other(module: str) -> None:
+    found = {one for one in reached(module) if one.startswith(("sqlite3", "chatroom.storage.sql"))}
+    assert found == set()
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    tuple(TopologicalSorter({module: imports(module) for module in FILES}).static_order())
+
+
+@pytest.mark.parametrize(("package", "most"), [("storage", 10), ("client", 18)])
+def test_a_package_has_few_rooms(package: str, most: int) -> None:
+    inside = {module.split(".")[2] for module in below(package) if module.count(".") > 1}
+    assert len(inside) <= most, sorted(inside)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from chatroom.errors import (
 )
 from chatroom.log_files import FEW
 from chatroom.names import check_name, fold
-from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Audit
+from chatroom.storage.rules.departure import Departed
 from chatroom.text import check_new_password
 
 _log = logging.getLogger(__name__)

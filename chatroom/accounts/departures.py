@@ -22,9 +22,9 @@ from chatroom.errors import (
     UserError,
 )
 from chatroom.names import LOOKS_LIKE, fold
-from chatroom.storage.departure import Departed
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import Account, Sanction
+from chatroom.storage.rules.departure import Departed
 
 _log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from chatroom.commands.erasure import purge
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.storage.askers import Asker
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
+from chatroom.storage.rules.askers import Asker
 from chatroom.text import duration, minute, table
 
 _log = logging.getLogger(__name__)

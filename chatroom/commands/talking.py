@@ -9,7 +9,7 @@ from chatroom.errors import Code, StoreError, UserError
 from chatroom.rooms.catch_up import PAGE_CHARACTERS, mail_text, newest
 from chatroom.rooms.person import FREE
 from chatroom.storage.records import ACTION, Account
-from chatroom.storage.refusals import unless_kept
+from chatroom.storage.rules.refusals import unless_kept
 from chatroom.text import duration, table
 
 _log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from chatroom.errors import Code, Conflict, Lookalike, NameTaken, StoreError, Us
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.rooms.roster import Roster, may_enter
-from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import REMOVED, Account, Audit, RoomRecord
+from chatroom.storage.rules.askers import Asker
 
 _log = logging.getLogger(__name__)
 

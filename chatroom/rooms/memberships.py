@@ -14,7 +14,6 @@ from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import LOBBY, Member, Room
 from chatroom.rooms.roster import Roster, may_enter
 from chatroom.rooms.timers import Scheduler
-from chatroom.storage.askers import Asker
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     JOIN,
@@ -28,6 +27,7 @@ from chatroom.storage.records import (
     Post,
     RoomRecord,
 )
+from chatroom.storage.rules.askers import Asker
 
 TOPIC_LONGEST = 200
 

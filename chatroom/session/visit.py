@@ -23,7 +23,7 @@ from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, Input
 from chatroom.session.flood import Flood
 from chatroom.session.login import Login, LoginRefused
 from chatroom.storage.records import SUPERUSER, TEXT, Post
-from chatroom.storage.refusals import unless_kept
+from chatroom.storage.rules.refusals import unless_kept
 
 _log = logging.getLogger(__name__)
 

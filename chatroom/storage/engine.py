@@ -12,8 +12,6 @@ from types import MappingProxyType
 from typing import Protocol
 
 from chatroom.errors import Refusal
-from chatroom.storage.askers import Asker
-from chatroom.storage.departure import Departed
 from chatroom.storage.records import (
     Account,
     Audit,
@@ -29,6 +27,8 @@ from chatroom.storage.records import (
     Span,
     Ticket,
 )
+from chatroom.storage.rules.askers import Asker
+from chatroom.storage.rules.departure import Departed
 
 LOOK_SECONDS = 1.0
 """How often a server looks for changes by others, such as the operator's commands."""

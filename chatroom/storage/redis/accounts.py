@@ -16,7 +16,7 @@ from chatroom.errors import (
     NameTaken,
 )
 from chatroom.names import fold
-from chatroom.storage.belief import WALL
+from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
     DELETED,
@@ -32,10 +32,8 @@ from chatroom.storage.redis import departed, held
 from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.transaction import Transaction
-from chatroom.storage.sqlite import accounts as rows
-from chatroom.storage.sqlite import invites
-from chatroom.storage.sqlite import lookalikes as skeletons
-from chatroom.storage.sqlite import rooms as room_rows
+from chatroom.storage.rules import events
+from chatroom.storage.rules.belief import WALL
 
 ACCOUNTS = "{c}:accounts"
 """Account id → version, number, 1 for a superuser, and what is sealed."""
@@ -60,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 def _split(vault: Vault, account_id: str, value: bytes) -> Account:
     version, _, sealed = _clear_part(value)
-    return rows.unseal(vault, (account_id, version, sealed))
+    return codec.unseal_account(vault, (account_id, version, sealed))
 
 
 def _clear_part(value: bytes) -> tuple[int, int, bytes]:
@@ -153,8 +151,8 @@ def save(
         revoke_tickets(change, saved.id)
     _note_superuser(change, saved.id, is_superuser)
     head = f"{saved.version} {number} {int(is_superuser)} ".encode()
-    change.put(ACCOUNTS, saved.id, head + rows.seal(vault, saved))
-    change.tell(rows.control_of(saved, old))
+    change.put(ACCOUNTS, saved.id, head + codec.seal_account(vault, saved))
+    change.tell(events.of_account(saved, old))
     return saved
 
 
@@ -163,7 +161,7 @@ def check_free(change: Transaction, vault: Vault, name: str) -> None:
     if change.get(NAMES, vault.index(fold(name)).hex()) is not None:
         raise NameTaken(name)
     departed.check(change, vault, name, "")
-    looks = skeletons.keys(vault, skeletons.PEOPLE, name)
+    looks = codec.lookalike_keys(vault, codec.PEOPLE, name)
     if any(change.get(LOOKS, look.hex()) is not None for look in looks):
         raise Lookalike(name)
 
@@ -189,7 +187,7 @@ def check_superuser(change: Transaction, account_id: str) -> None:
 def _claim(
     change: Transaction, vault: Vault, account: Account, name: str, may_look_alike: bool
 ) -> None:
-    looks = [key.hex() for key in skeletons.keys(vault, skeletons.PEOPLE, account.name)]
+    looks = [key.hex() for key in codec.lookalike_keys(vault, codec.PEOPLE, account.name)]
     taken = [look for look in looks if change.get(LOOKS, look) is not None]
     if taken and not may_look_alike:
         raise Lookalike(account.name)
@@ -258,7 +256,7 @@ def save_tickets(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
     for one in tickets:
         owner = ticket_owner(_field(one.digest))
         change.do("SET", owner, one.account_id, "PXAT", int((one.until + SPARE_SECONDS) * 1000))
-        value = f"{one.until!r} ".encode() + room_rows.seal_ticket(vault, one)
+        value = f"{one.until!r} ".encode() + codec.seal_ticket(vault, one)
         change.do("HSET", tickets_of(one.account_id), _field(one.digest), value)
     for account_id in {one.account_id for one in tickets}:
         with store.asking() as client:
@@ -301,7 +299,7 @@ def load_ticket(store: Store, vault: Vault, digest: bytes) -> Ticket | None:
         return None
     until, sealed = _until(value)
     ticket = Ticket(digest, owner.decode(), until)
-    return room_rows.unseal_ticket(vault, ticket, sealed) if ticket.until >= time.time() else None
+    return codec.unseal_ticket(vault, ticket, sealed) if ticket.until >= time.time() else None
 
 
 def revoke_tickets(change: Transaction, account_id: str) -> None:
@@ -320,7 +318,7 @@ def revoke_tickets(change: Transaction, account_id: str) -> None:
 
 def _invite(vault: Vault, number: int, value: bytes) -> Invite | None:
     row = _invite_row(number, value)
-    return invites.unseal(vault, row) if _holds(row) else None
+    return codec.unseal_invite(vault, row) if _holds(row) else None
 
 
 def _invite_row(number: int | bytes, value: bytes) -> tuple[int, bytes, int, float, bytes]:
@@ -335,7 +333,7 @@ def _holds(row: tuple[int, bytes, int, float, bytes]) -> bool:
 
 def _invite_value(vault: Vault, invite: Invite) -> bytes:
     head = f"{invite.digest.hex()} {invite.uses} {invite.until!r} ".encode()
-    return head + invites.seal(vault, invite)
+    return head + codec.seal_invite(vault, invite)
 
 
 def save_invite(change: Transaction, vault: Vault, invite: Invite) -> None:
@@ -364,7 +362,7 @@ def load_invites(store: Store, vault: Vault) -> list[Invite]:
     with store.asking() as client:
         found = client.hgetall(INVITES)
     kept = sorted(filter(_holds, readable(found.items(), lambda pair: _invite_row(*pair))))
-    opened = (invites.unseal(vault, row) for row in kept)
+    opened = (codec.unseal_invite(vault, row) for row in kept)
     return [invite for invite in opened if invite is not None]
 
 

@@ -14,7 +14,7 @@ from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.cluster import Command
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.subscriber import pauses
-from chatroom.storage.refusals import FORGOTTEN, barred, barring
+from chatroom.storage.rules.refusals import FORGOTTEN, barred, barring
 
 BATCH = 256
 """Posts that go to the store together."""

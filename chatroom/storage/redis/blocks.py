@@ -15,12 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chatroom.errors import Damaged, StoreError
+from chatroom.storage import segments
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.entries import Keys
-from chatroom.storage.sqlite import segments
 
 SIZE = 512
 """Places of a block; ``scripts`` have it, too."""

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator
 
 from chatroom.errors import Unconfirmed
+from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ANEW, Control
 from chatroom.storage.redis.client import Store
-from chatroom.storage.sqlite import control_events as controls
 
 STREAM = "{c}:controls"
 KEPT_EVENTS = 2000
@@ -20,7 +20,7 @@ _WAIT_SECONDS = 10.0
 def control_command(vault: Vault, control: Control) -> tuple[object, ...]:
     """Return the command that tells all nodes of a change."""
     told: tuple[object, ...] = ("k", control.kind, "a", control.account_id)
-    if sealed := controls.seal(vault, control):
+    if sealed := codec.seal_control(vault, control):
         told = (*told, "b", sealed)
     return ("XADD", STREAM, "MAXLEN", "~", KEPT_EVENTS, "*", *told)
 
@@ -61,7 +61,7 @@ class Controls:
                 continue
             for at, fields in found if self._cursor == _NONE else found[1:]:
                 kind, account_id = _text(fields, b"k"), _text(fields, b"a")
-                yield at, controls.unseal(self._vault, kind, account_id, fields.get(b"b"))
+                yield at, codec.unseal_control(self._vault, kind, account_id, fields.get(b"b"))
             if len(found) <= _AT_ONCE:
                 return
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Committed, Controlled
-from chatroom.storage.epochs import name_posts
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import FORKED, LEAVE, Control, Post
 from chatroom.storage.redis import entries, scripts
@@ -16,6 +15,7 @@ from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.entries import Entry
 from chatroom.storage.redis.logs import BATCH, Followed, Logs
+from chatroom.storage.rules.epochs import name_posts
 
 _HEADS = 500
 """Logs whose heads one call of the script looks at."""

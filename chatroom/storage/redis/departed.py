@@ -3,14 +3,15 @@
 import json
 import time
 
-from chatroom.storage.belief import WALL
-from chatroom.storage.departure import Departed
+from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.transaction import Transaction
-from chatroom.storage.sqlite import departed as rows
+from chatroom.storage.rules import departure
+from chatroom.storage.rules.belief import WALL
+from chatroom.storage.rules.departure import Departed
 
 DEPARTED = "{c}:departed"
 """``name`` or ``network`` and its keyed hash → a list of account, end, and what is sealed."""
@@ -18,7 +19,7 @@ _Row = tuple[str, float, str]
 
 
 def _fields(vault: Vault, name: str, network: str) -> list[str]:
-    keys = rows.keys_of(vault, name, network)
+    keys = codec.departed_keys(vault, name, network)
     fields = [f"name {keys.name.hex()}"]
     return [*fields, f"network {keys.network.hex()}"] if keys.network else fields
 
@@ -33,14 +34,14 @@ def _rows(value: bytes | None, now: float) -> list[_Row]:
 
 
 def _opened(vault: Vault, row: _Row) -> Departed:
-    return rows.unseal(vault, row[0], row[1], bytes.fromhex(row[2]))
+    return codec.unseal_departed(vault, row[0], row[1], bytes.fromhex(row[2]))
 
 
 def save(change: Transaction, vault: Vault, one: Departed) -> None:
     """Keep somebody who goes."""
-    row = (one.account_id, one.until, rows.seal(vault, one).hex())
+    row = (one.account_id, one.until, codec.seal_departed(vault, one).hex())
     for field in _fields(vault, one.name, one.network):
-        kept = [row, *_rows(change.get(DEPARTED, field), WALL.surely_over())][: rows.MOST]
+        kept = [row, *_rows(change.get(DEPARTED, field), WALL.surely_over())][: departure.MOST]
         change.put(DEPARTED, field, json.dumps(kept).encode())
 
 
@@ -52,22 +53,22 @@ def find(change: Transaction, vault: Vault, name: str, network: str) -> list[Dep
 
 def check(change: Transaction, vault: Vault, name: str, account_id: str) -> None:
     """Refuse a name that is reserved. :raises NameReserved: it is."""
-    rows.refuse(find(change, vault, name, ""), account_id)
+    departure.refuse_reserved(find(change, vault, name, ""), account_id)
 
 
 def free(change: Transaction, vault: Vault, name: str) -> bool:
     """Let a name be taken again, and forget what held; False: nothing was remembered."""
     (field,) = _fields(vault, name, "")
     found = [_opened(vault, row) for row in _rows(change.get(DEPARTED, field), 0.0)]
-    if not any(map(rows.is_remembered, found)):
+    if not any(map(departure.is_remembered, found)):
         return False
     gone = {one.account_id for one in found}
     networks = {one.network for one in found if one.network}
     fields = [field, *(_fields(vault, name, network)[1] for network in sorted(networks))]
     for field in fields:
         all_of_it = [_opened(vault, row) for row in _rows(change.get(DEPARTED, field), 0.0)]
-        after = [rows.freed(one) if one.account_id in gone else one for one in all_of_it]
-        kept = [(one.account_id, one.until, rows.seal(vault, one).hex()) for one in after]
+        after = [departure.freed(one) if one.account_id in gone else one for one in all_of_it]
+        kept = [(one.account_id, one.until, codec.seal_departed(vault, one).hex()) for one in after]
         change.put(DEPARTED, field, json.dumps(kept).encode())
     return True
 

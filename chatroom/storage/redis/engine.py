@@ -7,8 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from chatroom.storage.askers import Asker, superuser
-from chatroom.storage.departure import Departed
+from chatroom.storage import codec
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.records import (
     CLOSED,
@@ -36,8 +35,9 @@ from chatroom.storage.redis.retention import Retention
 from chatroom.storage.redis.subscriber import Subscriber
 from chatroom.storage.redis.transaction import Transaction, Transactions
 from chatroom.storage.redis.writer import Writer
-from chatroom.storage.sqlite import departed as departed_rows
-from chatroom.storage.sqlite import rooms as room_rows
+from chatroom.storage.rules import departure
+from chatroom.storage.rules.askers import Asker, superuser
+from chatroom.storage.rules.departure import Departed
 from chatroom.storage.upkeep import Keep
 
 WARNING = (
@@ -179,7 +179,7 @@ class RedisEngine:
         def job(change: Transaction) -> None:
             if left is not None:
                 held = orders.load_sanctions(self._store, self._vault, account.id)
-                departed.save(change, self._vault, departed_rows.with_sanctions(left, held))
+                departed.save(change, self._vault, departure.with_sanctions(left, held))
             orders.forget_sanctions(change, account.id)
             people.delete(change, account)
             until = time.time() + GONE_SECONDS
@@ -209,7 +209,7 @@ class RedisEngine:
     def load_read_states(self, account_id: str) -> ReadState | None:
         with self._store.asking() as client:
             sealed = client.hget(people.PLACES, account_id)
-        return room_rows.unseal_read_state(self._vault, account_id, sealed) if sealed else None
+        return codec.unseal_read_state(self._vault, account_id, sealed) if sealed else None
 
     def save_read_states(
         self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})

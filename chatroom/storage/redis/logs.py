@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
-from chatroom.storage.epochs import Epochs, name_posts, read_epochs
+from chatroom.storage import segments
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post, SearchQuery, Span
 from chatroom.storage.redis import entries, scripts
@@ -15,8 +15,8 @@ from chatroom.storage.redis.blocks import SIZE, Blocks, number_of
 from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import Entry, Keys
-from chatroom.storage.search import Search
-from chatroom.storage.sqlite import segments
+from chatroom.storage.rules.epochs import Epochs, name_posts, read_epochs
+from chatroom.storage.rules.search import Search
 
 BATCH = 500
 """Entries that are read at once."""

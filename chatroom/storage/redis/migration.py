@@ -15,11 +15,9 @@ import redis
 from tqdm import tqdm
 
 from chatroom.errors import StoreError
-from chatroom.storage.departure import Departed
+from chatroom.storage import codec
 from chatroom.storage.engine import Engine
-from chatroom.storage.epochs import Epochs
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.numbers import Numbers
 from chatroom.storage.records import REMOVED, Post, Ticket
 from chatroom.storage.redis import accounts as people
 from chatroom.storage.redis import departed, entries, scripts
@@ -28,7 +26,9 @@ from chatroom.storage.redis import url as address
 from chatroom.storage.redis.client import META, MOVING, Store
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.transaction import NUMBERS, Transaction
-from chatroom.storage.sqlite import rooms as room_rows
+from chatroom.storage.rules.departure import Departed
+from chatroom.storage.rules.epochs import Epochs
+from chatroom.storage.rules.numbers import Numbers
 
 PAGE = 500
 """Messages that are copied in one step."""
@@ -138,7 +138,7 @@ class _Move:
             moved(1)
         change = Transaction(self._store, self._vault)
         for account_id, found in places.items():
-            sealed = room_rows.seal_read_state(self._vault, account_id, found)
+            sealed = codec.seal_read_state(self._vault, account_id, found)
             change.do("HSET", people.PLACES, account_id, sealed)
         if change.writes:
             change.commit()

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from chatroom.errors import StoreError
+from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ReadState
 from chatroom.storage.redis import accounts as people
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.transaction import ATTEMPTS, CROWDED, Transaction, pause
-from chatroom.storage.sqlite import rooms
 
 _AT_ONCE = 100
 
@@ -46,7 +46,7 @@ def _merge(
     saved = {}
     for account_id, mine in places.items():
         was = kept[account_id]
-        row = rooms.merge_places(vault, account_id, was, mine, bases.get(account_id))
+        row = codec.merge_read_state(vault, account_id, was, mine, bases.get(account_id))
         saved[account_id] = row.places
         if was is None and not has_account[account_id]:
             continue  # it was deleted, and its places with it

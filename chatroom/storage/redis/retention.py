@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from chatroom.errors import Damaged, StoreError
-from chatroom.storage.belief import WALL
 from chatroom.storage.redis import departed, entries, scripts
 from chatroom.storage.redis import post_bans as bars
 from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.client import BUCKETS, Store
 from chatroom.storage.redis.entries import Keys
+from chatroom.storage.rules.belief import WALL
 from chatroom.storage.upkeep import Keep
 
 WAKE_SECONDS = 600.0

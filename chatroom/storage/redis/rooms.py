@@ -4,8 +4,7 @@ import time
 from dataclasses import replace
 
 from chatroom.errors import Conflict, Lookalike, NameTaken
-from chatroom.storage.askers import Asker
-from chatroom.storage.belief import WALL
+from chatroom.storage import codec
 from chatroom.storage.engine import Admit
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
@@ -22,10 +21,10 @@ from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.held import SANCTION_OF, SANCTIONS, split
 from chatroom.storage.redis.transaction import NUMBERS, Transaction
-from chatroom.storage.sqlite import audit as trail
-from chatroom.storage.sqlite import lookalikes as skeletons
-from chatroom.storage.sqlite import rooms as room_rows
-from chatroom.storage.sqlite import sanctions as sanction_rows
+from chatroom.storage.rules import askers, events
+from chatroom.storage.rules import audit as audit_rules
+from chatroom.storage.rules.askers import Asker
+from chatroom.storage.rules.belief import WALL
 
 ROOMS = "{c}:rooms"
 """Keyed hash of a folded name → version, number, and what is sealed."""
@@ -43,7 +42,7 @@ def load_rooms(store: Store, vault: Vault) -> list[RoomRecord]:
     with store.asking() as client:
         found = client.hgetall(ROOMS)
     rows = sorted(readable(found.items(), _room_row))
-    opened = (room_rows.unseal(vault, *row[1:]) for row in rows)
+    opened = (codec.unseal_room(vault, *row[1:]) for row in rows)
     return [room for room in opened if room is not None]
 
 
@@ -58,12 +57,12 @@ def save_room(
 ) -> RoomRecord:
     """See ``Engine.save_room``."""
     saved = replace(room, version=room.version + 1)
-    key = room_rows.key_of(vault, room.name)
+    key = codec.room_key(vault, room.name)
     value = change.get(ROOMS, key.hex())
     if room.version == 0:
         if value is not None:
             raise NameTaken(room.name)
-        for look in (one.hex() for one in skeletons.keys(vault, skeletons.ROOMS, room.name)):
+        for look in (one.hex() for one in codec.lookalike_keys(vault, codec.ROOMS, room.name)):
             if change.get(people.LOOKS, look) is not None:
                 raise Lookalike(room.name)
             change.put(people.LOOKS, look, b"-")
@@ -80,22 +79,22 @@ def save_room(
         if version != room.version:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
     head = f"{saved.version} {number} ".encode()
-    change.put(ROOMS, key.hex(), head + room_rows.seal(vault, saved, key))
+    change.put(ROOMS, key.hex(), head + codec.seal_room(vault, saved, key))
     change.tell(Control("room", "", saved))
     return saved
 
 
 def close_room(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
     """See ``Engine.close_room``."""
-    key = room_rows.key_of(vault, room.name).hex()
+    key = codec.room_key(vault, room.name).hex()
     value = change.get(ROOMS, key)
     if value is None or _room_row((key.encode(), value))[2] != room.version:
         return False
     change.remove(ROOMS, key)
-    for look in (one.hex() for one in skeletons.keys(vault, skeletons.ROOMS, room.name)):
+    for look in (one.hex() for one in codec.lookalike_keys(vault, codec.ROOMS, room.name)):
         if change.get(people.LOOKS, look) == b"-":
             change.remove(people.LOOKS, look)
-    change.tell(room_rows.closed(room))
+    change.tell(events.of_closed_room(room))
     return True
 
 
@@ -110,7 +109,7 @@ def save_sanction(
     :param must_exist: the account that it is about; else that is made just now.
     """
     if must_exist and sanction.is_of_account:
-        sanction_rows.check_target(change.get(people.ACCOUNTS, sanction.target))
+        askers.check_target(change.get(people.ACCOUNTS, sanction.target))
     numbered = replace(sanction, number=change.number("sanction"))
     over = WALL.surely_over()
     for number, kind, target, until, _ in _all(change.store):
@@ -120,7 +119,7 @@ def save_sanction(
     if (old := change.get(SANCTION_OF, of)) is not None:
         change.remove(SANCTIONS, old.decode())
     head = f"{of} {sanction.until!r} ".encode()
-    change.put(SANCTIONS, str(numbered.number), head + sanction_rows.seal(vault, sanction))
+    change.put(SANCTIONS, str(numbered.number), head + codec.seal_sanction(vault, sanction))
     change.put(SANCTION_OF, of, str(numbered.number).encode())
     if sanction.is_range:
         change.put(people.INDEX, RANGES, str(numbered.number).encode())
@@ -173,7 +172,7 @@ def load_sanctions(store: Store, vault: Vault, target: str | None) -> list[Sanct
     """See ``Engine.sanctions``."""
     now = time.time()
     return [
-        sanction_rows.unseal(vault, *row)
+        codec.unseal_sanction(vault, *row)
         for row in _all(store)
         if row[3] >= now and target in (None, row[2])
     ]
@@ -196,7 +195,7 @@ def check(change: Transaction, asker: Asker) -> None:
     now = time.time()
     for _, kind, target, until, _ in _all(change.store):
         if until >= now:
-            sanction_rows.refuse(kind, target, asker)
+            askers.refuse(kind, target, asker)
 
 
 # -- the audit trail -------------------------------------------------------------------------
@@ -205,7 +204,7 @@ def check(change: Transaction, asker: Asker) -> None:
 def write_audit(change: Transaction, vault: Vault, entry: Audit) -> None:
     """Add to the audit trail, in the change that does the act."""
     number = change.number("audit")
-    change.do("XADD", AUDIT, "*", "n", number, "b", trail.seal(vault, entry, number))
+    change.do("XADD", AUDIT, "*", "n", number, "b", codec.seal_audit(vault, entry, number))
 
 
 def _audit_row(found: tuple[bytes, dict[bytes, bytes]]) -> tuple[int, bytes]:
@@ -223,8 +222,8 @@ def load_audit(store: Store, vault: Vault, most: int, account: Account | None) -
         if not batch:
             break
         for number, sealed in readable(batch, _audit_row):
-            entry = trail.unseal(vault, number, sealed)
-            if entry is not None and (account is None or trail.concerns(entry, account)):
+            entry = codec.unseal_audit(vault, number, sealed)
+            if entry is not None and (account is None or audit_rules.concerns(entry, account)):
                 found.append(entry)
         end = "(" + batch[-1][0].decode()
     return found[:most][::-1]

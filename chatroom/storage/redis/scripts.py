@@ -2,8 +2,8 @@
 
 import hashlib
 
-from chatroom.storage.epochs import EPOCHS
-from chatroom.storage.numbers import RUNS
+from chatroom.storage.rules.epochs import EPOCHS
+from chatroom.storage.rules.numbers import RUNS
 
 SESSIONS = 256
 """Sessions that are known of an account in one log; those that began first are forgotten first."""

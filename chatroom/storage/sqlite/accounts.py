@@ -1,6 +1,5 @@
 """Accounts as sealed rows: SQL in, records out. No thread and no lock in here."""
 
-import json
 import logging
 import sqlite3
 import time
@@ -9,8 +8,10 @@ from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
 from chatroom.names import fold
+from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import DELETED, IGNORES, SUPERUSER, Account, Control, standing_of
+from chatroom.storage.records import DELETED, SUPERUSER, Account, Control
+from chatroom.storage.rules import events
 from chatroom.storage.sqlite import control_events as controls
 from chatroom.storage.sqlite import departed, rooms
 from chatroom.storage.sqlite import lookalikes as skeletons
@@ -23,20 +24,20 @@ _SELECT = "SELECT id, version, sealed FROM accounts "
 def load(connection: sqlite3.Connection, vault: Vault, name: str) -> Account | None:
     """Return the account of this name. :raises Damaged: it does not open."""
     row = connection.execute(_SELECT + "WHERE name_key=?", (vault.index(fold(name)),)).fetchone()
-    return unseal(vault, row) if row else None
+    return codec.unseal_account(vault, row) if row else None
 
 
 def load_by_id(connection: sqlite3.Connection, vault: Vault, account_id: str) -> Account | None:
     """Return the account with this id. :raises Damaged: it does not open."""
     row = connection.execute(_SELECT + "WHERE id=?", (account_id,)).fetchone()
-    return unseal(vault, row) if row else None
+    return codec.unseal_account(vault, row) if row else None
 
 
 def load_all(connection: sqlite3.Connection, vault: Vault, where: str = "") -> Iterator[Account]:
     """Return the accounts that open, oldest first; what does not open is logged."""
     for row in connection.execute(_SELECT + where + " ORDER BY number").fetchall():
         try:
-            yield unseal(vault, row)
+            yield codec.unseal_account(vault, row)
         except Damaged as error:
             _log.error("account damaged id=%s reason=%s", row[0], error)
 
@@ -51,7 +52,7 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
     """Insert or compare-and-set an account inside the caller's transaction; see the engine."""
     saved = replace(account, version=account.version + 1)
     is_superuser = int(saved.grant == SUPERUSER)
-    sealed = seal(vault, saved)
+    sealed = codec.seal_account(vault, saved)
     if account.version == 0:
         try:
             connection.execute(
@@ -62,7 +63,7 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
         except sqlite3.IntegrityError:
             raise NameTaken(saved.name) from None
         departed.check(connection, vault, saved.name, saved.id)
-        skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
+        skeletons.claim(connection, vault, codec.PEOPLE, saved.name, saved.id)
         kept = None
     else:
         if not is_superuser and is_last_superuser(connection, saved.id):
@@ -82,23 +83,11 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
         if kept is not None and kept.name != saved.name:
             departed.check(connection, vault, saved.name, saved.id)
             skeletons.forget(connection, saved.id)
-            skeletons.claim(connection, vault, skeletons.PEOPLE, saved.name, saved.id)
+            skeletons.claim(connection, vault, codec.PEOPLE, saved.name, saved.id)
         if kept is None or kept.password_id != saved.password_id:
             rooms.revoke_tickets(connection, saved.id)
-    controls.tell(connection, vault, control_of(saved, kept))
+    controls.tell(connection, vault, events.of_account(saved, kept))
     return saved
-
-
-def control_of(saved: Account, before: Account | None) -> Control:
-    """Return the control event of an account that was saved.
-
-    :param before: as it was; ``None``: it is new, or nobody can tell.
-    """
-    kind = "account"
-    if before is not None:
-        same = replace(before, ignores=saved.ignores, version=saved.version)
-        kind = IGNORES if same == saved else kind
-    return Control(kind, saved.id, standing_of(saved))
 
 
 def check_free(connection: sqlite3.Connection, vault: Vault, name: str) -> None:
@@ -107,7 +96,7 @@ def check_free(connection: sqlite3.Connection, vault: Vault, name: str) -> None:
     if connection.execute("SELECT 1 FROM accounts WHERE name_key=?", (key,)).fetchone():
         raise NameTaken(name)
     departed.check(connection, vault, name, "")
-    skeletons.check(connection, vault, skeletons.PEOPLE, name)
+    skeletons.check(connection, vault, codec.PEOPLE, name)
 
 
 def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> None:
@@ -139,26 +128,3 @@ def _kept(connection: sqlite3.Connection, vault: Vault, account_id: str) -> Acco
         return load_by_id(connection, vault, account_id)
     except Damaged:
         return None
-
-
-def seal(vault: Vault, account: Account) -> bytes:
-    """Return an account sealed for its id and version."""
-    plain = json.dumps(
-        {
-            "name": account.name,
-            "grant": account.grant,
-            "password": account.password,
-            "created": account.created,
-            "reset": account.reset,
-            "ignores": account.ignores,
-        }
-    )
-    return vault.seal(plain.encode(), f"account {account.id} {account.version}")
-
-
-def unseal(vault: Vault, row: tuple[str, int, bytes]) -> Account:
-    """Return the account in id, version and what is sealed. :raises Damaged: it does not open."""
-    account_id, version, sealed = row
-    fields = json.loads(vault.unseal(sealed, f"account {account_id} {version}"))
-    fields["ignores"] = tuple(fields.get("ignores", ()))
-    return Account(id=account_id, version=version, **fields)

@@ -1,14 +1,15 @@
 """The audit trail as sealed rows: SQL in, records out. No thread and no lock in here."""
 
-import json
 import logging
 import sqlite3
-from dataclasses import asdict
 
-from chatroom.errors import Damaged, Demoted
-from chatroom.storage.askers import Asker
+from chatroom.errors import Demoted
+from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import SUPERUSER, Account, Audit
+from chatroom.storage.rules import askers
+from chatroom.storage.rules import audit as audit_rules
+from chatroom.storage.rules.askers import Asker
 from chatroom.storage.sqlite import accounts, sanctions
 
 _log = logging.getLogger(__name__)
@@ -27,28 +28,14 @@ def check(db: sqlite3.Connection, vault: Vault, asker: Asker) -> None:
         if by is None or by.grant != SUPERUSER:
             raise Demoted("You are not a superuser any more; nothing was done.")
     for kind, target in sanctions.held(db, asker.id):
-        sanctions.refuse(kind, target, asker)
+        askers.refuse(kind, target, asker)
 
 
 def write(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
     """Add to the audit trail, inside the caller's transaction: the one that does the act."""
     found = db.execute("INSERT INTO audit (sealed) VALUES (x'')")
-    sealed = seal(vault, entry, found.lastrowid or 0)
+    sealed = codec.seal_audit(vault, entry, found.lastrowid or 0)
     db.execute("UPDATE audit SET sealed=? WHERE seq=?", (sealed, found.lastrowid))
-
-
-def seal(vault: Vault, entry: Audit, number: int) -> bytes:
-    """Return an entry sealed for its number."""
-    return vault.seal(json.dumps(asdict(entry)).encode(), f"audit {number}")
-
-
-def unseal(vault: Vault, number: int, sealed: bytes) -> Audit | None:
-    """Return an entry; ``None`` when it is damaged, which is logged."""
-    try:
-        return Audit(**json.loads(vault.unseal(sealed, f"audit {number}")))
-    except Damaged as error:
-        _log.error("audit damaged seq=%d reason=%s", number, error)
-        return None
 
 
 def load(
@@ -59,13 +46,7 @@ def load(
     for seq, sealed in db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC"):
         if len(entries) == most:
             break
-        entry = unseal(vault, seq, sealed)
-        if entry is not None and (account is None or concerns(entry, account)):
+        entry = codec.unseal_audit(vault, seq, sealed)
+        if entry is not None and (account is None or audit_rules.concerns(entry, account)):
             entries.append(entry)
     return entries[::-1]
-
-
-def concerns(entry: Audit, account: Account) -> bool:
-    """Tell whether somebody did it, or had it done to."""
-    is_old = not entry.origin  # it has names only
-    return account.id in (entry.by_id, entry.whom_id) or (is_old and entry.by == account.name)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
+from chatroom.storage import segments
 from chatroom.storage.records import Post
-from chatroom.storage.sqlite import segments
 from chatroom.storage.sqlite.history import Writing
 from chatroom.storage.sqlite.logs import MARK_BYTES, SELECT, Logs, Row
 

@@ -11,10 +11,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from chatroom import __version__
-from chatroom.storage.askers import Asker, superuser
-from chatroom.storage.departure import Departed
+from chatroom.storage import codec
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
-from chatroom.storage.epochs import Epochs
 from chatroom.storage.records import (
     Account,
     Audit,
@@ -29,6 +27,10 @@ from chatroom.storage.records import (
     Span,
     Ticket,
 )
+from chatroom.storage.rules import askers, departure
+from chatroom.storage.rules.askers import Asker, superuser
+from chatroom.storage.rules.departure import Departed
+from chatroom.storage.rules.epochs import Epochs
 from chatroom.storage.sqlite import accounts as rows
 from chatroom.storage.sqlite import audit as trail
 from chatroom.storage.sqlite import control_events as controls
@@ -37,7 +39,6 @@ from chatroom.storage.sqlite.history import History
 from chatroom.storage.sqlite.logs import Logs
 from chatroom.storage.sqlite.maintenance import Upkeep
 from chatroom.storage.sqlite.opening import STORE_FILE, open_store
-from chatroom.storage.sqlite.rooms import PlacesRow
 from chatroom.storage.sqlite.writer import Writer
 from chatroom.storage.upkeep import Keep
 
@@ -194,9 +195,11 @@ class SqliteEngine:
             left = [row.account_id for row, ok in zip(found, done, strict=True) if not ok]
         return saved
 
-    def _merge_places(self, account_id: str, mine: ReadState, base: ReadState | None) -> PlacesRow:
+    def _merge_places(
+        self, account_id: str, mine: ReadState, base: ReadState | None
+    ) -> codec.ReadStateRow:
         was = self._read(lambda db: rooms.sealed_places(db, account_id))
-        return rooms.merge_places(self._vault, account_id, was, mine, base)
+        return codec.merge_read_state(self._vault, account_id, was, mine, base)
 
     def save_tickets(self, tickets: Sequence[Ticket]) -> None:
         self._write(lambda db: rooms.save_tickets(db, self._vault, tickets))
@@ -271,7 +274,7 @@ class SqliteEngine:
         def job(db: sqlite3.Connection) -> None:
             if left is not None:
                 held = sanctions.load(db, self._vault, account.id)
-                departed.save(db, self._vault, departed.with_sanctions(left, held))
+                departed.save(db, self._vault, departure.with_sanctions(left, held))
             rows.delete(db, self._vault, account)
             if box:
                 self._logs.close(db, box)
@@ -292,7 +295,7 @@ class SqliteEngine:
         def save(db: sqlite3.Connection) -> Sanction:
             # Without an act it is inherited by an account that is made just now.
             if act is not None and sanction.is_of_account:
-                sanctions.check_target(rows.load_by_id(db, self._vault, sanction.target))
+                askers.check_target(rows.load_by_id(db, self._vault, sanction.target))
             return sanctions.save(db, self._vault, sanction)
 
         return self._act(act, save)

@@ -3,7 +3,7 @@
 import secrets
 import sqlite3
 
-from chatroom.storage.epochs import EPOCHS, Epochs
+from chatroom.storage.rules.epochs import EPOCHS, Epochs
 
 
 def load(db: sqlite3.Connection, log_id: int, first_name: str) -> Epochs:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from chatroom.errors import Refusal
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.numbers import Verdict
 from chatroom.storage.records import Post
-from chatroom.storage.refusals import FORGOTTEN, NO_ACCOUNT
+from chatroom.storage.rules.numbers import Verdict
+from chatroom.storage.rules.refusals import FORGOTTEN, NO_ACCOUNT
 from chatroom.storage.sqlite.post_bans import Bars
 from chatroom.storage.sqlite.sessions import Sessions
 

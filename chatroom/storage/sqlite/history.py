@@ -7,9 +7,9 @@ from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
 
+from chatroom.storage import segments
 from chatroom.storage.records import REMOVED, Post, SearchQuery
-from chatroom.storage.search import Search
-from chatroom.storage.sqlite import segments
+from chatroom.storage.rules.search import Search
 from chatroom.storage.sqlite.logs import MARK_BYTES, SELECT, Log, Logs, Reading, Row
 
 BATCH = 32

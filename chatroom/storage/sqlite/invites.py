@@ -1,14 +1,14 @@
 """Invitations as sealed rows: SQL in, records out. No thread and no lock in here."""
 
-import json
 import logging
 import sqlite3
 import time
 
-from chatroom.errors import Damaged, InviteSpent
-from chatroom.storage.belief import WALL
+from chatroom.errors import InviteSpent
+from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Invite
+from chatroom.storage.rules.belief import WALL
 
 _log = logging.getLogger(__name__)
 
@@ -20,20 +20,20 @@ def save(db: sqlite3.Connection, vault: Vault, invite: Invite) -> None:
     db.execute("DELETE FROM invites WHERE until<? OR uses<1", (WALL.surely_over(),))
     db.execute(
         "INSERT INTO invites (digest, uses, until, sealed) VALUES (?,?,?,?)",
-        (invite.digest, invite.uses, invite.until, seal(vault, invite)),
+        (invite.digest, invite.uses, invite.until, codec.seal_invite(vault, invite)),
     )
 
 
 def load(db: sqlite3.Connection, vault: Vault, digest: bytes) -> Invite | None:
     """Return the invitation with this digest, if it still holds; a damaged one does not."""
     row = db.execute(_SELECT + "AND digest=?", (time.time(), digest)).fetchone()
-    return unseal(vault, row) if row else None
+    return codec.unseal_invite(vault, row) if row else None
 
 
 def load_all(db: sqlite3.Connection, vault: Vault) -> list[Invite]:
     """Return the invitations that hold and open, oldest first."""
     rows = db.execute(_SELECT + "ORDER BY number", (time.time(),)).fetchall()
-    return [invite for row in rows if (invite := unseal(vault, row)) is not None]
+    return [invite for row in rows if (invite := codec.unseal_invite(vault, row)) is not None]
 
 
 def use(db: sqlite3.Connection, vault: Vault, digest: bytes) -> None:
@@ -47,31 +47,10 @@ def use(db: sqlite3.Connection, vault: Vault, digest: bytes) -> None:
     left = Invite(invite.digest, invite.uses - 1, invite.until, invite.by)
     db.execute(
         "UPDATE invites SET uses=?, sealed=? WHERE digest=?",
-        (left.uses, seal(vault, left), digest),
+        (left.uses, codec.seal_invite(vault, left), digest),
     )
 
 
 def revoke(db: sqlite3.Connection, number: int) -> bool:
     """Take an invitation back; False when there is none of this number."""
     return db.execute("DELETE FROM invites WHERE number=?", (number,)).rowcount == 1
-
-
-def seal(vault: Vault, invite: Invite) -> bytes:
-    """Return an invitation sealed for its digest, uses and end."""
-    return vault.seal(json.dumps({"by": invite.by}).encode(), _place(invite))
-
-
-def _place(invite: Invite) -> str:
-    return f"invite {invite.digest.hex()} {invite.uses} {invite.until}"
-
-
-def unseal(vault: Vault, row: tuple[int, bytes, int, float, bytes]) -> Invite | None:
-    """Return the invitation in a row; ``None`` when it is damaged, which is logged."""
-    number, digest, uses, until, sealed = row
-    invite = Invite(digest, uses, until, number=number)
-    try:
-        by = json.loads(vault.unseal(sealed, _place(invite)))["by"]
-    except Damaged as error:
-        _log.error("invite damaged number=%d reason=%s", number, error)
-        return None
-    return Invite(digest, uses, until, by, number)

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
 from chatroom.errors import Damaged, Refusal
-from chatroom.storage.belief import WALL
-from chatroom.storage.epochs import Epochs, name_posts, name_ref
+from chatroom.storage import segments
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.numbers import Verdict
 from chatroom.storage.records import GONE_SECONDS, KEPT, Post, Span
-from chatroom.storage.refusals import NO_ACCOUNT
+from chatroom.storage.rules.belief import WALL
+from chatroom.storage.rules.epochs import Epochs, name_posts, name_ref
+from chatroom.storage.rules.numbers import Verdict
+from chatroom.storage.rules.refusals import NO_ACCOUNT
 from chatroom.storage.sqlite import epochs as epoch_rows
-from chatroom.storage.sqlite import segments
 from chatroom.storage.sqlite.fates import Fates
 
 RECENT = 256

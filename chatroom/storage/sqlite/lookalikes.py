@@ -8,11 +8,8 @@ may look alike, and stay: the later ones have other ranks.
 import sqlite3
 
 from chatroom.errors import Lookalike
-from chatroom.names import skeletons
+from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-
-PEOPLE, ROOMS = "look", "room look"
-"""People and rooms are compared among themselves only."""
 
 
 def claim(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str = "") -> None:
@@ -21,7 +18,7 @@ def claim(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str
     :param owner: account id, by which :func:`forget` finds it again.
     :raises Lookalike: a name that is here looks like it.
     """
-    for key in keys(vault, kind, name):
+    for key in codec.lookalike_keys(vault, kind, name):
         if _others(db, key):
             raise Lookalike(name)
         db.execute("INSERT INTO skeletons (skeleton, rank, owner) VALUES (?,0,?)", (key, owner))
@@ -29,13 +26,13 @@ def claim(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str
 
 def check(db: sqlite3.Connection, vault: Vault, kind: str, name: str) -> None:
     """Look whether a new name looks like one that is here. :raises Lookalike: it does."""
-    if any(_others(db, key) for key in keys(vault, kind, name)):
+    if any(_others(db, key) for key in codec.lookalike_keys(vault, kind, name)):
         raise Lookalike(name)
 
 
 def admit(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str = "") -> None:
     """Keep how an old name looks, also when another one looks like it."""
-    for key in keys(vault, kind, name):
+    for key in codec.lookalike_keys(vault, kind, name):
         db.execute(
             "INSERT INTO skeletons (skeleton, rank, owner) VALUES (?,?,?)",
             (key, _others(db, key), owner),
@@ -49,7 +46,7 @@ def forget(db: sqlite3.Connection, account_id: str) -> None:
 
 def release(db: sqlite3.Connection, vault: Vault, kind: str, name: str) -> None:
     """Let others have names that look like the one of a room that goes."""
-    for key in keys(vault, kind, name):
+    for key in codec.lookalike_keys(vault, kind, name):
         last = "rank=(SELECT max(rank) FROM skeletons WHERE skeleton=?1)"
         db.execute(f"DELETE FROM skeletons WHERE skeleton=?1 AND owner='' AND {last}", (key,))
 
@@ -60,8 +57,3 @@ def _others(db: sqlite3.Connection, key: bytes) -> int:
         "SELECT coalesce(max(rank) + 1, 0) FROM skeletons WHERE skeleton=?", (key,)
     ).fetchone()
     return int(rank)
-
-
-def keys(vault: Vault, kind: str, name: str) -> list[bytes]:
-    """Return the keyed hashes of how a name looks."""
-    return [vault.index(f"{kind} {skeleton}") for skeleton in skeletons(name)]

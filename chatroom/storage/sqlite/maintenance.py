@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from chatroom.errors import StoreError
-from chatroom.storage.belief import WALL
+from chatroom.storage.rules.belief import WALL
 from chatroom.storage.sqlite import schema
 from chatroom.storage.sqlite.compaction import Compaction
 from chatroom.storage.sqlite.history import Writing

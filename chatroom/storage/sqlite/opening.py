@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.names import SKELETON_SOURCE
+from chatroom.storage import codec
 from chatroom.storage.keys import data_dir as lock
 from chatroom.storage.keys.vault import KEYRING_FILE, Vault, open_vault
 from chatroom.storage.sqlite import accounts, rooms, schema
@@ -84,9 +85,9 @@ def _bring_skeletons(db: sqlite3.Connection, vault: Vault) -> None:
     db.execute("BEGIN IMMEDIATE")
     db.execute("DELETE FROM skeletons")
     for account in accounts.load_all(db, vault):
-        skeletons.admit(db, vault, skeletons.PEOPLE, account.name, account.id)
+        skeletons.admit(db, vault, codec.PEOPLE, account.name, account.id)
     for room in rooms.load_all(db, vault):
-        skeletons.admit(db, vault, skeletons.ROOMS, room.name)
+        skeletons.admit(db, vault, codec.ROOMS, room.name)
     db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('skeletons', ?)", (source,))
     db.execute("COMMIT")
     _log.info("skeletons made by=%s", SKELETON_SOURCE)

@@ -5,7 +5,7 @@ import time
 
 from chatroom.errors import Refusal
 from chatroom.storage.records import BAN, DELETED, KICK, MUTE, Post
-from chatroom.storage.refusals import barred, barring
+from chatroom.storage.rules.refusals import barred, barring
 
 _BARS = (KICK, BAN, MUTE)
 

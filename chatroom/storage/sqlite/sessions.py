@@ -4,8 +4,8 @@ import sqlite3
 from collections import OrderedDict
 
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.numbers import SESSIONS, Numbers
 from chatroom.storage.records import Post, sequenced_id
+from chatroom.storage.rules.numbers import SESSIONS, Numbers
 
 _IN_MEMORY = 5_000
 """Sessions that memory keeps."""

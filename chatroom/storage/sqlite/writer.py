@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from chatroom.errors import Refusal, StoreError
+from chatroom.storage import codec
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ANEW, KEPT, PURGE, Control, Post
-from chatroom.storage.sqlite import control_events as controls
 from chatroom.storage.sqlite import schema
 from chatroom.storage.sqlite.logs import Log, Logs
 from chatroom.storage.sqlite.transaction import Commits, Job
@@ -312,7 +312,7 @@ class Writer:
             for seq, kind, account, sealed in found:
                 if kind == PURGE:
                     self._logs.forget_recent()
-                self._controlled(controls.unseal(self._vault, kind, account, sealed))
+                self._controlled(codec.unseal_control(self._vault, kind, account, sealed))
                 self._control_cursor = seq
         except Exception:
             self._look_again("control event failed and waits", is_ours=True)

@@ -21,7 +21,6 @@ from chatroom.errors import (
     NameTaken,
     UserError,
 )
-from chatroom.storage.departure import Departed
 from chatroom.storage.records import (
     KICK,
     MUTE,
@@ -32,6 +31,7 @@ from chatroom.storage.records import (
     Control,
     Sanction,
 )
+from chatroom.storage.rules.departure import Departed
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import OLD_NUMBERS, Running, account, post

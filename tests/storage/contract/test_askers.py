@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from chatroom.errors import Barred, Demoted, LastSuperuser
-from chatroom.storage.askers import Asker
 from chatroom.storage.records import (
     BAN,
     KICK,
@@ -22,6 +21,7 @@ from chatroom.storage.records import (
     RoomRecord,
     Sanction,
 )
+from chatroom.storage.rules.askers import Asker
 from tests.storage.contract.conftest import account
 
 ORIGIN = "192.0.2.7"

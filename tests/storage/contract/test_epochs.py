@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from chatroom.storage.epochs import EPOCHS, Epochs, read_epochs
 from chatroom.storage.records import REMOVED
 from chatroom.storage.redis.engine import RedisEngine
+from chatroom.storage.rules.epochs import EPOCHS, Epochs, read_epochs
 from chatroom.storage.sqlite import SqliteEngine
 from tests.redis_server import RedisServer
 from tests.storage.contract.conftest import Running, post

@@ -24,9 +24,9 @@ from chatroom.storage.records import (
     Sanction,
     Ticket,
 )
-from chatroom.storage.refusals import NO_ACCOUNT
+from chatroom.storage.rules.read_states import merged
+from chatroom.storage.rules.refusals import NO_ACCOUNT
 from chatroom.storage.sqlite import SqliteEngine
-from chatroom.storage.sqlite.rooms import merged
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import Running, account, post
 

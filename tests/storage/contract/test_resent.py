@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import redis
 
-from chatroom.storage.numbers import RUNS, SESSIONS, Numbers, Verdict
 from chatroom.storage.records import (
     BAN,
     DELETED,
@@ -25,7 +24,8 @@ from chatroom.storage.records import (
     Sanction,
 )
 from chatroom.storage.redis import scripts
-from chatroom.storage.refusals import FORGOTTEN, barred
+from chatroom.storage.rules.numbers import RUNS, SESSIONS, Numbers, Verdict
+from chatroom.storage.rules.refusals import FORGOTTEN, barred
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import OLD_NUMBERS, Running, account, post
 

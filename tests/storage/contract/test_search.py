@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatroom.storage.records import ACTION, PRIVATE, PURGE, REMOVED, Control, Post, SearchQuery
-from chatroom.storage.search import Search, fold
+from chatroom.storage.rules.search import Search, fold
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import Running, post
 

@@ -5,8 +5,8 @@ import string
 
 import pytest
 
+from chatroom.storage import segments
 from chatroom.storage.records import ACTION, PRIVATE, REMOVED, TEXT, Post
-from chatroom.storage.sqlite import segments
 
 pytestmark = pytest.mark.sqlite
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chatroom.storage import belief
-from chatroom.storage.belief import BELIEVED_SECONDS, Belief
 from chatroom.storage.records import BAN, MUTE, Invite, Sanction, SearchQuery, Ticket
+from chatroom.storage.rules import belief
+from chatroom.storage.rules.belief import BELIEVED_SECONDS, Belief
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.upkeep import Keep
 from tests.storage.contract.conftest import Running, account, post

@@ -1,0 +1,304 @@
+"""Records as sealed bytes, and back: the same for both engines. No store, no thread, no lock.
+
+What a seal is bound to (its *context*) names the record and what the store has of it in clear, so
+that records cannot be swapped, nor made older or longer. Changing a context, or what is sealed,
+makes older stores unreadable: tests/data has one.
+"""
+
+import json
+import logging
+from dataclasses import asdict
+from typing import NamedTuple
+
+from chatroom.errors import Damaged
+from chatroom.names import fold, skeletons
+from chatroom.storage.keys.vault import Vault
+from chatroom.storage.records import (
+    Account,
+    Audit,
+    Control,
+    Invite,
+    ReadState,
+    RoomRecord,
+    Sanction,
+    Standing,
+    Ticket,
+)
+from chatroom.storage.rules import read_states
+from chatroom.storage.rules.departure import Departed
+
+_log = logging.getLogger(__name__)
+
+
+def seal_account(vault: Vault, account: Account) -> bytes:
+    """Return an account sealed for its id and version."""
+    plain = json.dumps(
+        {
+            "name": account.name,
+            "grant": account.grant,
+            "password": account.password,
+            "created": account.created,
+            "reset": account.reset,
+            "ignores": account.ignores,
+        }
+    )
+    return vault.seal(plain.encode(), f"account {account.id} {account.version}")
+
+
+def unseal_account(vault: Vault, row: tuple[str, int, bytes]) -> Account:
+    """Return the account in id, version and what is sealed. :raises Damaged: it does not open."""
+    account_id, version, sealed = row
+    fields = json.loads(vault.unseal(sealed, f"account {account_id} {version}"))
+    fields["ignores"] = tuple(fields.get("ignores", ()))
+    return Account(id=account_id, version=version, **fields)
+
+
+def unseal_room(vault: Vault, key: bytes, version: int, sealed: bytes) -> RoomRecord | None:
+    """Return a room; ``None`` when it is damaged, which is logged."""
+    try:
+        fields = json.loads(vault.unseal(sealed, f"room {key.hex()} {version}"))
+    except Damaged as error:
+        _log.error("room damaged key=%s reason=%s", key.hex(), error)
+        return None
+    fields["invited"] = tuple(fields["invited"])
+    return RoomRecord(version=version, **fields)
+
+
+def room_key(vault: Vault, name: str) -> bytes:
+    """Return what a room is found by."""
+    return vault.index("room " + fold(name))
+
+
+def seal_room(vault: Vault, room: RoomRecord, key: bytes) -> bytes:
+    """Return a room sealed for its key and version."""
+    plain = json.dumps(
+        {
+            "name": room.name,
+            "owner": room.owner,
+            "topic": room.topic,
+            "private": room.private,
+            "invited": room.invited,
+            "topic_by": room.topic_by,
+            "topic_at": room.topic_at,
+        }
+    )
+    return vault.seal(plain.encode(), f"room {key.hex()} {room.version}")
+
+
+def unseal_read_state(vault: Vault, account_id: str, sealed: bytes) -> ReadState:
+    """Return somebody's places. :raises Damaged: the record does not open."""
+    found = json.loads(vault.unseal(sealed, f"places {account_id}"))
+    busy = found.get("busy"), found.get("busy_until", 0.0)  # not in older records
+    return ReadState(found["cursors"], found["room"], found["seen"], *busy)
+
+
+def seal_read_state(vault: Vault, account_id: str, places: ReadState) -> bytes:
+    """Return places sealed for their account."""
+    fields: dict[str, object] = {"cursors": places.cursors, "room": places.room}
+    fields["seen"] = places.seen
+    if places.busy is not None:  # left out for those who are free, as in older records
+        fields |= {"busy": places.busy, "busy_until": places.busy_until}
+    return vault.seal(json.dumps(fields).encode(), f"places {account_id}")
+
+
+class ReadStateRow(NamedTuple):
+    """Somebody's places, ready to take the place of what is kept of them."""
+
+    account_id: str
+    was: bytes | None
+    """What is kept must still be this."""
+    sealed: bytes
+    places: ReadState
+
+
+def merge_read_state(
+    vault: Vault, account_id: str, was: bytes | None, mine: ReadState, base: ReadState | None
+) -> ReadStateRow:
+    """Return somebody's places as they are to be kept: see :func:`read_states.merged`.
+
+    :param was: what is kept now; a damaged record counts as none.
+    """
+    stored = None
+    try:
+        stored = unseal_read_state(vault, account_id, was) if was is not None else None
+    except Damaged as error:
+        _log.error("places damaged account=%s reason=%s", account_id, error)
+    places = read_states.merged(stored, mine, base)
+    return ReadStateRow(account_id, was, seal_read_state(vault, account_id, places), places)
+
+
+def seal_ticket(vault: Vault, ticket: Ticket) -> bytes:
+    """Return the seal_room of a ticket."""
+    return vault.seal(b"", _ticket_context(ticket))
+
+
+def unseal_ticket(vault: Vault, ticket: Ticket, sealed: bytes) -> Ticket | None:
+    """Return a ticket if this is its seal_room; ``None``, which is logged, if it is damaged."""
+    try:
+        vault.unseal(sealed, _ticket_context(ticket))
+    except Damaged as error:
+        _log.error("ticket damaged account=%s reason=%s", ticket.account_id, error)
+        return None
+    return ticket
+
+
+def _ticket_context(ticket: Ticket) -> str:
+    return f"ticket {ticket.digest.hex()} {ticket.account_id} {ticket.until}"
+
+
+def seal_invite(vault: Vault, invite: Invite) -> bytes:
+    """Return an invitation sealed for its digest, uses and end."""
+    return vault.seal(json.dumps({"by": invite.by}).encode(), _invite_context(invite))
+
+
+def _invite_context(invite: Invite) -> str:
+    return f"invite {invite.digest.hex()} {invite.uses} {invite.until}"
+
+
+def unseal_invite(vault: Vault, row: tuple[int, bytes, int, float, bytes]) -> Invite | None:
+    """Return the invitation in a row; ``None`` when it is damaged, which is logged."""
+    number, digest, uses, until, sealed = row
+    invite = Invite(digest, uses, until, number=number)
+    try:
+        by = json.loads(vault.unseal(sealed, _invite_context(invite)))["by"]
+    except Damaged as error:
+        _log.error("invite damaged number=%d reason=%s", number, error)
+        return None
+    return Invite(digest, uses, until, by, number)
+
+
+def seal_audit(vault: Vault, entry: Audit, number: int) -> bytes:
+    """Return an entry sealed for its number."""
+    return vault.seal(json.dumps(asdict(entry)).encode(), f"audit {number}")
+
+
+def unseal_audit(vault: Vault, number: int, sealed: bytes) -> Audit | None:
+    """Return an entry; ``None`` when it is damaged, which is logged."""
+    try:
+        return Audit(**json.loads(vault.unseal(sealed, f"audit {number}")))
+    except Damaged as error:
+        _log.error("audit damaged seq=%d reason=%s", number, error)
+        return None
+
+
+def seal_sanction(vault: Vault, sanction: Sanction) -> bytes:
+    """Return a sanction sealed for its kind, target and end."""
+    plain = json.dumps(
+        {
+            "name": sanction.name,
+            "by": sanction.by,
+            "reason": sanction.reason,
+            "since": sanction.since,
+        }
+    )
+    return vault.seal(plain.encode(), f"{sanction.kind} {sanction.target} {sanction.until}")
+
+
+def unseal_sanction(
+    vault: Vault, number: int, kind: str, target: str, until: float, sealed: bytes
+) -> Sanction:
+    """Return a sanction; also a damaged one, which is logged.
+
+    It still holds: whoever damages the record must not get back in by that.
+    """
+    try:
+        fields = json.loads(vault.unseal(sealed, f"{kind} {target} {until}"))
+    except Damaged as error:
+        _log.error("%s damaged target=%s reason=%s", kind, target, error)
+        fields = {"name": "?", "by": "?", "reason": "the record is damaged", "since": 0.0}
+    return Sanction(kind=kind, target=target, until=until, number=number, **fields)
+
+
+PEOPLE, ROOMS = "look", "room look"
+"""People and rooms are compared among themselves only."""
+
+
+def lookalike_keys(vault: Vault, kind: str, name: str) -> list[bytes]:
+    """Return the keyed hashes of how a name looks."""
+    return [vault.index(f"{kind} {skeleton}") for skeleton in skeletons(name)]
+
+
+class DepartedKeys(NamedTuple):
+    """By what a departed one is found."""
+
+    name: bytes
+    network: bytes
+    """Empty when nobody knows it."""
+
+
+def departed_keys(vault: Vault, name: str, network: str) -> DepartedKeys:
+    """Return the keyed hashes of a name and of a network."""
+    origin = vault.index(f"network {network}") if network else b""
+    return DepartedKeys(vault.index("departed " + fold(name)), origin)
+
+
+def seal_departed(vault: Vault, one: Departed) -> bytes:
+    """Return somebody sealed for account and end."""
+    plain = json.dumps(
+        {
+            "name": one.name,
+            "network": one.network,
+            "since": one.since,
+            "reserved_until": one.reserved_until,
+            "ignored_by": one.ignored_by,
+            "sanctions": [
+                [s.kind, s.name, s.by, s.reason, s.since, s.until] for s in one.sanctions
+            ],
+        }
+    )
+    return vault.seal(plain.encode(), f"departed {one.account_id} {one.until}")
+
+
+def unseal_departed(vault: Vault, account_id: str, until: float, sealed: bytes) -> Departed:
+    """Return somebody who has gone; of a damaged row the name stays reserved."""
+    try:
+        fields = json.loads(vault.unseal(sealed, f"departed {account_id} {until}"))
+    except Damaged:
+        return Departed(account_id, "?", "", 0.0, until, until)
+    fields["ignored_by"] = tuple(fields["ignored_by"])
+    fields["sanctions"] = tuple(
+        Sanction(kind, account_id, name, by, reason, since, end)
+        for kind, name, by, reason, since, end in fields["sanctions"]
+    )
+    return Departed(account_id=account_id, until=until, **fields)
+
+
+_CARRIED_BYTES = 4096
+"""A larger record, such as a room with many invitations, is not carried: it is looked up."""
+
+
+_CARRIED: dict[str, type[Sanction | Standing | RoomRecord]] = {
+    "sanction": Sanction,
+    "standing": Standing,
+    "room": RoomRecord,
+}
+
+
+def seal_control(vault: Vault, control: Control) -> bytes:
+    """Return what an event carries, sealed for its kind and account; empty: nothing."""
+    carried = control.carried
+    for name, kind in _CARRIED.items():
+        if isinstance(carried, kind):
+            plain = json.dumps({name: asdict(carried)}).encode()
+            if len(plain) <= _CARRIED_BYTES:
+                return vault.seal(plain, _control_context(control.kind, control.account_id))
+    return b""
+
+
+def unseal_control(vault: Vault, kind: str, account_id: str, sealed: bytes | None) -> Control:
+    """Return an event with what it carries; without it when that does not open."""
+    if not sealed:
+        return Control(kind, account_id)
+    try:
+        ((name, fields),) = json.loads(
+            vault.unseal(sealed, _control_context(kind, account_id))
+        ).items()
+        if "invited" in fields:
+            fields["invited"] = tuple(fields["invited"])
+        return Control(kind, account_id, _CARRIED[name](**fields))
+    except (Damaged, KeyError, TypeError, ValueError):  # of a newer version, or meddled with
+        return Control(kind, account_id)
+
+
+def _control_context(kind: str, account_id: str) -> str:
+    return f"control {kind} {account_id}"
