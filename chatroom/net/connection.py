@@ -35,6 +35,9 @@ _NOT_TRUSTED = ("TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_CERTIFICATE_UNKNOWN")
 _PLAIN_REFUSED = (
     b"This server speaks TLS only: use chatroom_client.py, or openssl s_client -quiet -connect.\n"
 )
+_TOO_SLOW = (
+    b"You did not read fast enough and were disconnected. Connect again, and see /history.\n"
+)
 _HEADER_REFUSED = (
     b"Connections from your address must begin with a PROXY header (the setting --proxy-from).\n"
 )
@@ -122,8 +125,7 @@ class Connection:
         """The last read ended without a byte, see :meth:`read`."""
         self.must_log_in = True
         """Until this is taken away the listener may end the connection, see :meth:`expire`."""
-        too_slow = b"You read too slowly and were cut off. Come back and see /help.\n"
-        self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, too_slow)
+        self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, _TOO_SLOW)
 
     def hear_origin(self) -> str | None:
         """Return the address that the load balancer speaks for which is the peer.

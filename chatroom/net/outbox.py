@@ -1,7 +1,18 @@
 """One connection's way out: bounded, in order, and never waiting for the reader.
 
-A chunk is sent at once while nothing waits (the outbox is "straight"); else a reference to it is
-kept, and the flusher sends it when the socket has room again.
+========= ============== =======================================================================
+state     ``_queue``     what is so
+========= ============== =======================================================================
+idle      ``None``       nothing waits: a chunk goes to the socket at once
+queued    chunks         a reference to each chunk is kept, behind the last slot if there is one;
+                         the flusher sends when the socket has room, or whoever fills the slot
+finishing chunks         ``_finishing``: nothing more is accepted, what waits is still sent
+broken    empty, no slot ``_broken``: the peer is gone, or was given up; all is ignored
+========= ============== =======================================================================
+
+Every state is left under the stripe's lock. ``_flush`` MUST be the only way from queued to idle.
+Who begins a queue with a chunk, or fills a slot, MUST flush it or let the flusher watch. Who
+changes whether an outbox is idle, or its tunnel, MUST let ``Stripe.generation`` grow.
 
 A few dozen outboxes share one lock, a stripe: delivering to a room of a thousand takes a few dozen
 locks, not a thousand, and between two sends there is next to nothing.
@@ -26,11 +37,11 @@ class Flusher(Protocol):
     """Calls :meth:`Outbox.flush` when a socket has room again."""
 
     def watch(self, outbox: "Outbox") -> None:
-        """Begin; any thread, must not block."""
+        """Begin; any thread, MUST NOT block."""
 
 
-class Gap:
-    """A place in what is sent, for something earlier; see :meth:`Outbox.hold`."""
+class Slot:
+    """A place in what is sent, for something earlier; see :meth:`Outbox.reserve`."""
 
     __slots__ = ("first", "later")
 
@@ -40,19 +51,19 @@ class Gap:
 
 
 class Stripe:
-    """The lock of a few dozen outboxes, innermost of directory → room → stripe.
+    """The lock of a few dozen outboxes, innermost of roster → room → stripe.
 
     It guards all fields of its outboxes and makes each send whole: two threads' bytes never mix.
-    Only non-blocking calls are made under it. (Lock striping: Goetz et al., Java Concurrency in
-    Practice, section 11.4.3.)
+    Calls under it MUST NOT block. (Lock striping: Goetz et al., Java Concurrency in Practice,
+    section 11.4.3.)
     """
 
-    __slots__ = ("lock", "members", "turn")
+    __slots__ = ("generation", "lock", "members")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.turn = 0
-        """Grows whenever an outbox begins or ceases to be straight; under the lock."""
+        self.generation = 0
+        """Grows whenever an outbox begins or ceases to be idle; under the lock."""
         self.members = 0
         """Outboxes in use; kept by the listener, under the listener's lock."""
 
@@ -65,15 +76,15 @@ class Stripe:
 
 
 class _StripeSender:
-    """Some outboxes of one stripe, for the delivery."""
+    """Some outboxes of one stripe, for the delivery; a friend that knows the fields of each."""
 
-    __slots__ = ("_fds", "_outboxes", "_rest", "_sealed", "_straight", "_stripe", "_turn")
+    __slots__ = ("_fds", "_generation", "_idle", "_outboxes", "_rest", "_sealed", "_stripe")
 
     def __init__(self, stripe: Stripe, outboxes: "tuple[Outbox, ...]") -> None:
         self._stripe = stripe
         self._outboxes = outboxes
-        self._turn = -1
-        self._straight: list[Outbox] = []
+        self._generation = -1
+        self._idle: list[Outbox] = []
         self._fds: list[int] = []
         self._sealed: list[Outbox] = []
         self._rest: list[Outbox] = []
@@ -82,8 +93,8 @@ class _StripeSender:
         size, write = len(chunk), os.write
         stripe = self._stripe
         with stripe.lock:
-            if self._turn != stripe.turn:
-                self._sort_out()
+            if self._generation != stripe.generation:
+                self._sort()
             # Plain descriptors: a socket object and its bound method would be two more cold places
             # in memory for each member.
             for at, fd in enumerate(self._fds):
@@ -94,19 +105,19 @@ class _StripeSender:
                     sent = 0
                 except OSError:
                     sent = -1
-                self._straight[at]._fall_behind(chunk, sent)
+                self._idle[at]._fall_behind(chunk, sent)
             for outbox in self._sealed:
                 outbox._send(chunk)
             for outbox in self._rest:
                 outbox._keep(chunk)
 
-    def _sort_out(self) -> None:
-        self._turn = self._stripe.turn
-        straight = [outbox for outbox in self._outboxes if outbox._queue is None]
-        self._straight = [outbox for outbox in straight if outbox._tunnel is None]
-        self._sealed = [outbox for outbox in straight if outbox._tunnel is not None]
+    def _sort(self) -> None:
+        self._generation = self._stripe.generation
+        idle = [outbox for outbox in self._outboxes if outbox._queue is None]
+        self._idle = [outbox for outbox in idle if outbox._tunnel is None]
+        self._sealed = [outbox for outbox in idle if outbox._tunnel is not None]
         self._rest = [outbox for outbox in self._outboxes if outbox._queue is not None]
-        self._fds = [outbox._fd for outbox in self._straight]
+        self._fds = [outbox._fd for outbox in self._idle]
 
 
 class Outbox:
@@ -126,9 +137,9 @@ class Outbox:
         "_fd",
         "_finishing",
         "_flusher",
-        "_gaps",
         "_queue",
         "_queued",
+        "_slots",
         "_sock",
         "_too_slow",
         "_tunnel",
@@ -150,16 +161,14 @@ class Outbox:
         # Everything below is guarded by the stripe's lock.
         # Of a TLS connection; its bytes go out in the order in which they were sealed.
         self._tunnel: Tunnel | None = None
-        # None: straight, nothing waits, a chunk may go to the socket at once. A memoryview in it
-        # goes out as it is: what is left of a chunk that was begun, and sealed if need be.
+        # A memoryview in it goes out as it is: the rest of a chunk that was begun, or is sealed.
         self._queue: deque[bytes | memoryview] | None = None
-        # Places where something earlier will be put that is just read back, the first one first.
-        self._gaps: list[Gap] = []
-        self._queued = 0  # bytes in _queue and _gaps
+        # Where something earlier will be put that is just read back, the first one first.
+        self._slots: list[Slot] = []
+        self._queued = 0  # bytes in _queue and _slots
         # Bytes that were read back on purpose: they do not count against the cap.
         self._uncapped = 0
-        self._finishing = False
-        self._broken = False
+        self._finishing = self._broken = False
         self.overflowed = False
         self.input_ended = False
         """Nothing that is read counts any more: a shut socket gives what still arrives (Linux)."""
@@ -179,39 +188,36 @@ class Outbox:
         """Seal all that is offered from now on; the connection's own thread, before the login."""
         with self.stripe.lock:
             self._tunnel = tunnel
-            self.stripe.turn += 1
+            self.stripe.generation += 1
 
     def unseal(self, data: bytes) -> bytes:
-        """Return what is inside the bytes that a TLS connection has received.
-
-        :raises ssl.SSLError: they were changed on their way.
-        """
+        """Return what is inside received bytes. :raises ssl.SSLError: they were changed."""
         assert self._tunnel is not None
         with self.stripe.lock:
             return self._tunnel.open(data)
 
-    def hold(self) -> Gap:
-        """Leave a gap for something that is read back; what is offered later comes behind it."""
-        gap = Gap()
+    def reserve(self) -> Slot:
+        """Leave a slot for something that is read back; what is offered later comes behind it."""
+        slot = Slot()
         with self.stripe.lock:
             self._begin_queue()
-            self._gaps.append(gap)
-        return gap
+            self._slots.append(slot)
+        return slot
 
-    def release(self, gap: Gap, first: bytes) -> None:
-        """Fill a gap: send ``first``, then what was offered behind it, then go on as usual."""
+    def fill(self, slot: Slot, first: bytes) -> None:
+        """Fill a slot: send ``first``, then what was offered behind it, then go on as usual."""
         with self.stripe.lock:
-            gap.first = first
-            self._close_gaps(only_filled=True)
-            self._sent_back(first)
+            slot.first = first
+            self._queue_slots(only_filled=True)
+            self._flush_uncapped(first)
 
-    def insert(self, gap: Gap, chunk: bytes) -> None:
-        """Send ``chunk`` in front of a gap that stays open: a part of what is read back."""
+    def insert(self, slot: Slot, chunk: bytes) -> None:
+        """Send ``chunk`` in front of a slot that stays open: a part of what is read back."""
         with self.stripe.lock:
-            if gap in self._gaps:  # else cut off meanwhile
-                at = self._gaps.index(gap)
-                (self._gaps[at - 1].later if at else self._begin_queue()).append(chunk)
-                self._sent_back(chunk)
+            if slot in self._slots:  # else cut off meanwhile
+                at = self._slots.index(slot)
+                (self._slots[at - 1].later if at else self._begin_queue()).append(chunk)
+                self._flush_uncapped(chunk)
 
     def progress(self) -> tuple[int, int] | None:
         """See ``progress``; ``None``, too, when some still wait here, or the peer is gone."""
@@ -224,7 +230,7 @@ class Outbox:
             if self._finishing:
                 return
             queue = self._begin_queue()
-            self._close_gaps(only_filled=False)
+            self._queue_slots(only_filled=False)
             if last and not self._broken:
                 queue.append(last)
                 self._queued += len(last)
@@ -238,10 +244,7 @@ class Outbox:
             return self._flush()
 
     def wait_drained(self, seconds: float) -> bool:
-        """Send what waits, for at most about ``seconds``; False: some still waits. It does wait.
-
-        Only the connection's own thread calls it.
-        """
+        """Wait until all is sent, about ``seconds`` at most; the connection's own thread only."""
         deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(self._sock, select.POLLOUT)
@@ -266,11 +269,8 @@ class Outbox:
             self._shut_now(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close the socket; only the connection's own thread calls it, as its last act.
-
-        Under the lock, so that nobody is inside a send: the descriptor's number may belong to
-        another connection a moment later.
-        """
+        """Close the socket; only the connection's own thread calls it, as its last act."""
+        # Under the lock nobody is inside a send: the number may be another connection's soon.
         with self.stripe.lock:
             self._break()
             self._finishing = True
@@ -283,7 +283,7 @@ class Outbox:
 
     # -- inside, all under the lock ----------------------------------------------------------
 
-    def _sent_back(self, chunk: bytes) -> None:
+    def _flush_uncapped(self, chunk: bytes) -> None:
         self._queued += len(chunk)
         self._uncapped += len(chunk)
         if not self._flush():
@@ -292,11 +292,11 @@ class Outbox:
     def _begin_queue(self) -> deque[bytes | memoryview]:
         if self._queue is None:
             self._queue = deque()
-            self.stripe.turn += 1
+            self.stripe.generation += 1
         return self._queue
 
     def _send(self, chunk: bytes) -> None:
-        """Send at once, as far as the socket takes it: the outbox is straight."""
+        """Send at once, as far as the socket takes it: the outbox is idle."""
         if self._tunnel is not None:
             chunk = self._tunnel.seal(chunk)
         try:
@@ -329,13 +329,13 @@ class Outbox:
             )
             self._queue = deque((started, self._too_slow))
             self._queued = len(started) + len(self._too_slow)
-            self._gaps.clear()
+            self._slots.clear()
             self._finishing = True
             self.overflowed = self.input_ended = True
             self._shut_now(socket.SHUT_RD)
             self._flusher.watch(self)
         else:
-            (self._gaps[-1].later if self._gaps else self._queue).append(chunk)
+            (self._slots[-1].later if self._slots else self._queue).append(chunk)
             self._queued += len(chunk)
 
     def _flush(self) -> bool:
@@ -364,10 +364,10 @@ class Outbox:
                     break
                 sent -= len(chunk)
                 queue.popleft()
-        self._uncapped = sum(len(gap.first or b"") for gap in self._gaps)  # behind an open one
-        if not self._gaps and not self._finishing:
+        self._uncapped = sum(len(slot.first or b"") for slot in self._slots)  # behind an open one
+        if not self._slots and not self._finishing:
             self._queue = None
-            self.stripe.turn += 1
+            self.stripe.generation += 1
         return True
 
     def _seal_head(self, queue: deque[bytes | memoryview], tunnel: Tunnel) -> None:
@@ -378,17 +378,17 @@ class Outbox:
         self._queued += len(sealed) - len(plain)
         queue.appendleft(memoryview(sealed))
 
-    def _close_gaps(self, only_filled: bool) -> None:
+    def _queue_slots(self, only_filled: bool) -> None:
         assert self.stripe.lock.locked()
-        while self._gaps and not (only_filled and self._gaps[0].first is None):
-            gap = self._gaps.pop(0)
+        while self._slots and not (only_filled and self._slots[0].first is None):
+            slot = self._slots.pop(0)
             if self._queue is not None and not self._finishing:
-                self._queue.extend([gap.first] if gap.first else [])
-                self._queue.extend(gap.later)
+                self._queue.extend([slot.first] if slot.first else [])
+                self._queue.extend(slot.later)
 
     def _break(self) -> None:
         self._broken = self.input_ended = True
-        self._gaps.clear()
+        self._slots.clear()
         self._begin_queue().clear()
         self._queued = 0
         self._shut_now(socket.SHUT_RDWR)

@@ -29,7 +29,7 @@ class _Held(NamedTuple):
     """A session that becomes free."""
 
     member: Member
-    gap: object
+    slot: object
     cursors: dict[str, int]
 
 
@@ -135,7 +135,7 @@ class Busy:
             was = ReadState({}, "", 0.0, person.busy, person.busy_until)
             self._locked_set(person, None, 0.0)
             # Held: live messages may come before those that are read back below.
-            held = [_Held(m, m.outbox.hold(), m.cursors or {}) for m in person.members]
+            held = [_Held(m, m.outbox.reserve(), m.cursors or {}) for m in person.members]
             for member in person.members:
                 member.cursors = None
             account_id = person.account.id
@@ -151,11 +151,11 @@ class Busy:
             self._take_back(person, was, held)
             raise
         shown: dict[tuple[int, Face, Room], bytes] = {}
-        for member, gap, cursors in held:
+        for member, slot, cursors in held:
             look = (id(cursors), member.face, member.room)
             if look not in shown:
                 shown[look] = missed[id(cursors)].shown_to(member)
-            member.outbox.release(gap, shown[look])
+            member.outbox.fill(slot, shown[look])
         return True
 
     def _take_back(self, person: Person, was: ReadState, held: list[_Held]) -> None:
@@ -171,8 +171,8 @@ class Busy:
                 for room in person.logs:
                     room.pause(person.account.id, person.members)
             self._read_states.locked_keep(person)
-        for member, gap, _ in held:
-            member.outbox.release(gap, b"")
+        for member, slot, _ in held:
+            member.outbox.fill(slot, b"")
 
 
 def _distinct(all_cursors: Iterable[dict[str, int] | None]) -> dict[int, dict[str, int]]:

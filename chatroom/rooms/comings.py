@@ -15,7 +15,7 @@ CALM_SECONDS = 5.0
 """Time for which nothing more is told of somebody who has just come or gone."""
 
 Tell = Callable[[Room, str, str, str], None]
-"""Tells those in a room, under the directory's lock: room, kind, account id, name."""
+"""Tells those in a room, under the roster's lock: room, kind, account id, name."""
 
 
 class _Told:
@@ -40,10 +40,10 @@ class Comings:
     """Lets at most one line a room be told of somebody in a time; then it tells how it is.
 
     So who comes and goes all the time fills no screen, and what was told last is right: who is
-    here, or is not. Methods that begin with ``locked_`` are called under the directory's lock.
+    here, or is not. Methods that begin with ``locked_`` are called under the roster's lock.
 
     :param scheduler: tells later.
-    :param lock: the directory's; it guards the table.
+    :param lock: the roster's; it guards the table.
     :param tell: tells it now.
     :param calm_seconds: the time; 0: everything is told at once.
     """

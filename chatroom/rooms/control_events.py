@@ -228,7 +228,7 @@ class ControlHandler:
                 for member in person.members:
                     member.ignores = frozenset(account.ignores)
                 for room in person.logs:
-                    room.look_again()
+                    room.invalidate_snapshot()
         self._tell_of_standing(person, before, account)
 
     def _take_standing(self, person: Person, standing: Standing) -> None:

@@ -88,7 +88,7 @@ class Memberships:
 
         :raises UserError: there is no such room for this person.
         """
-        gap = None
+        slot = None
         upto = 0
         with self._roster.lock:
             room = self._locked_find(person, name)
@@ -97,12 +97,12 @@ class Memberships:
                 room.people[person.account.id] = None
                 self._locked_switch(person, member, room)
                 # Held: live messages may come before those that are read back below.
-                gap = member.outbox.hold()
+                slot = member.outbox.reserve()
                 upto = self._locked_come(person, room)
                 self.locked_announce(room, JOIN, person.account.id, person.account.name)
             else:
                 self._locked_switch(person, member, room)
-        if gap is not None:
+        if slot is not None:
             shown = b""
             try:
                 shown = last_lines(self._engine, member, room, upto)
@@ -110,13 +110,13 @@ class Memberships:
                 text = f"What was said in #{room.log} cannot be read just now. See /history later."
                 shown = member.face.notice("gap", text, room=room.log)
             finally:
-                member.outbox.release(gap, shown)
+                member.outbox.fill(slot, shown)
             self._read_states.keep(person)
         return room
 
     @staticmethod
     def _locked_come(person: Person, room: Room) -> int:
-        """Let all sessions of a person see a room, or put them aside; return its last place."""
+        """Let all sessions of a person see a room, or pause them; return its last place."""
         if person.busy is None:
             return room.enter(person.account.id, person.members)
         upto = room.pause(person.account.id, person.members)
@@ -139,7 +139,7 @@ class Memberships:
         before, member.room = member.room, room
         person.room = room
         for one in {before, room}:
-            one.look_again()  # the session has another face for it from now on
+            one.invalidate_snapshot()  # the session has another face for it from now on
 
     def leave(self, person: Person, member: Member, name: str | None) -> Room:
         """Let a person be in a room no more; without a name: the session's current one.

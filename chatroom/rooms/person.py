@@ -13,7 +13,7 @@ FREE = "free"
 class Person:
     """Everything that this server knows of somebody who is here, or was here a moment ago.
 
-    The public fields are replaced, never changed, and only under the directory's lock; any thread
+    The public fields are replaced, never changed, and only under the roster's lock; any thread
     may read them.
     """
 

@@ -35,7 +35,7 @@ class Face(Protocol):
         """Who has it sends something now and then, even if nobody types."""
 
     @property
-    def elsewhere(self) -> "Face":
+    def tagged(self) -> "Face":
         """The face for messages of rooms where this session's typed lines do not go."""
 
     def messages(self, posts: list[Post], old: bool = False) -> bytes:
@@ -68,9 +68,9 @@ class Outbox(Protocol):
 
     def offer(self, chunk: bytes) -> None: ...
 
-    def hold(self) -> Any: ...
+    def reserve(self) -> Any: ...
 
-    def release(self, gap: Any, first: bytes) -> None: ...
+    def fill(self, slot: Any, first: bytes) -> None: ...
 
     def progress(self) -> tuple[int, int] | None: ...
 
@@ -97,7 +97,7 @@ class Member:
     )
 
     room: "Room"
-    """Where this session's typed lines go; replaced under the directory's lock."""
+    """Where this session's typed lines go; replaced under the roster's lock."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Member:
         self.cursors: dict[str, int] | None = None
         """While busy: the last place that was shown, for each log; shared by sessions."""
         self.ignores: frozenset[str] = frozenset()
-        """Account ids of whom this session is shown nothing; see ``Room.look_again``."""
+        """Account ids of whom this session is shown nothing; see ``Room.invalidate_snapshot``."""
         self.ticket = b""
         """Digest of the ticket by which the session may come back; empty: it has none."""
         self.password_id = ""
@@ -151,7 +151,7 @@ class Member:
 
     def face_in(self, room: "Room") -> Face:
         """Return the face that shows messages of a room to this session."""
-        return self.face if room is self.room or room.is_mailbox else self.face.elsewhere
+        return self.face if room is self.room or room.is_mailbox else self.face.tagged
 
     def seen(self, posts: list[Post]) -> list[Post]:
         """Return the posts that this session is shown: announcements, and of whom it may hear."""
@@ -176,11 +176,11 @@ class Room:
         self.log = record.name
         self.is_mailbox = record.name.startswith("@")
         self.record = record
-        """Replaced, never changed, and only under the directory's lock."""
+        """Replaced, never changed, and only under the roster's lock."""
         self.people: dict[str, None] = {}
-        """Account ids of the people here who have joined; under the directory's lock."""
+        """Account ids of the people here who have joined; under the roster's lock."""
         self._engine = engine
-        # The room's lock, second of directory → room → stripe. Guards everything below.
+        # The room's lock, second of roster → room → stripe. Guards everything below.
         # Delivery takes it once a round, for a snapshot, and holds no lock while it sends.
         self._lock = threading.Lock()
         # By account id. A person comes and goes as a whole: with a thousand rooms and a hundred
@@ -244,7 +244,7 @@ class Room:
         """Take a person out."""
         self.enter(account_id, ())
 
-    def look_again(self) -> None:
+    def invalidate_snapshot(self) -> None:
         """Note that a member ignores others than before, or has another face for this room."""
         with self._lock:
             self._snapshot = None
@@ -273,8 +273,8 @@ class Room:
             snapshot = self._snapshot
             if snapshot is None:
                 snapshot = self._snapshot = self._make_snapshot()
-            picky = self._filtered
-            aside = dict(self._paused) if self._paused else None
+            filtered = self._filtered
+            paused = dict(self._paused) if self._paused else None
             inside = self._inside
             departed = [p for p in posts if p.origin is not None and p.sender_id not in inside]
         if not posts:
@@ -283,13 +283,13 @@ class Room:
             chunk = face.messages(posts)
             for offer in offers:
                 offer(chunk)
-        for member, face in picky:
+        for member, face in filtered:
             if seen := member.seen(posts):
                 member.outbox.offer(face.messages(seen))
-        if aside:
-            self._deliver_aside(posts, aside)
+        if paused:
+            self._deliver_paused(posts, paused)
         if departed and not self.is_mailbox:
-            self._acknowledge(departed, aside or {})
+            self._acknowledge(departed, paused or {})
         if last:
             self._note_offered()
 
@@ -307,35 +307,35 @@ class Room:
                 del times[1 : _NOTES // 2 : 2], places[1 : _NOTES // 2 : 2]
 
     @staticmethod
-    def _acknowledge(posts: list[Post], aside: dict[str, Sessions]) -> None:
+    def _acknowledge(posts: list[Post], paused: dict[str, Sessions]) -> None:
         """Show posts to the sessions that sent them and left the room before the commit."""
         for post in posts:
-            if post.sender_id not in aside:
+            if post.sender_id not in paused:
                 member = post.origin
-                member.outbox.offer(member.face.elsewhere.messages([post]))
+                member.outbox.offer(member.face.tagged.messages([post]))
 
-    def _deliver_aside(self, posts: list[Post], aside: dict[str, Sessions]) -> None:
+    def _deliver_paused(self, posts: list[Post], paused: dict[str, Sessions]) -> None:
         for post in posts:
             found: Iterable[Member] = ()
             if post.kind == ANNOUNCE:
-                found = (member for sessions in aside.values() for member in sessions)
+                found = (member for sessions in paused.values() for member in sessions)
             elif post.kind in KEPT:
-                found = aside.get(post.sender_id, ())
+                found = paused.get(post.sender_id, ())
             for member in found:
                 member.outbox.offer(member.face_in(self).messages([post]))
 
     def _make_snapshot(self) -> Snapshot:
         faces: dict[Face, dict[Stripe, list[Outbox]]] = {}
-        picky = []
+        filtered = []
         for sessions in self._inside.values():
             for member in sessions:
                 face = member.face_in(self)
                 if member.ignores:
-                    picky.append((member, face))
+                    filtered.append((member, face))
                     continue
                 outbox = member.outbox
                 faces.setdefault(face, {}).setdefault(outbox.stripe, []).append(outbox)
-        self._filtered = tuple(picky)
+        self._filtered = tuple(filtered)
         return tuple(
             (face, tuple(stripe.walk(outboxes) for stripe, outboxes in stripes.items()))
             for face, stripes in faces.items()

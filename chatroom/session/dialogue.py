@@ -8,7 +8,7 @@ from typing import Any
 from chatroom import __version__
 from chatroom.errors import ChatroomError, Code, Disconnected, EndReason, UserError
 from chatroom.net.connection import Connection
-from chatroom.net.outbox import Gap
+from chatroom.net.outbox import Slot
 from chatroom.protocol import VERSION, decode, encode
 from chatroom.session.access import LoginRequest
 from chatroom.session.faces import (
@@ -86,12 +86,12 @@ class Dialogue:
         """
         self._wait_for_reader()
         outbox = self.connection.outbox
-        outbox.release(outbox.hold(), chunk)
+        outbox.fill(outbox.reserve(), chunk)
 
-    def send_in_gap(self, gap: Gap, chunk: bytes) -> None:
-        """Like :meth:`send_at_length`, in front of a gap that stays open."""
+    def send_in_slot(self, slot: Slot, chunk: bytes) -> None:
+        """Like :meth:`send_at_length`, in front of a slot that stays open."""
         self._wait_for_reader()
-        self.connection.outbox.insert(gap, chunk)
+        self.connection.outbox.insert(slot, chunk)
 
     def _wait_for_reader(self) -> None:
         outbox = self.connection.outbox

@@ -64,7 +64,7 @@ class PlainFace:
         self._cache = (-1, "")
 
     @property
-    def elsewhere(self) -> "PlainFace":
+    def tagged(self) -> "PlainFace":
         """The face for rooms where the session's typed lines do not go."""
         return TAGGED
 
@@ -180,7 +180,7 @@ class EventsFace:
     answers_pings = True
 
     @property
-    def elsewhere(self) -> "EventsFace":
+    def tagged(self) -> "EventsFace":
         """Itself: each message names its room."""
         return self
 

@@ -12,7 +12,7 @@ from chatroom.commands.registry import Context, Registry, Services
 from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
-from chatroom.net.outbox import Gap
+from chatroom.net.outbox import Slot
 from chatroom.rooms.catch_up import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
 from chatroom.rooms.remote_presence import RemotePresence
@@ -147,7 +147,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     )
     try:
         # Held until the history is sent: what comes meanwhile belongs behind it.
-        gap = connection.outbox.hold()
+        slot = connection.outbox.reserve()
         member.ticket = b"" if ticket is None else digest_of(ticket[0])
         places = resumption.places if resumption else None
         while True:
@@ -162,7 +162,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         first = _welcome(person, member, services.presence)
         if ticket is not None:
             first += EVENTS.ticket(*ticket)
-        _show(dialogue, gap, first, shown, person, member, resumption)
+        _show(dialogue, slot, first, shown, person, member, resumption)
     except StoreError as error:
         services.directory.depart(member)
         _log.error("login failed %s reason=%s", account.ident, error, extra=FEW)
@@ -188,7 +188,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
 
 def _show(
     dialogue: Dialogue,
-    gap: Gap,
+    slot: Slot,
     first: bytes,
     pages: Iterator[Page],
     person: Person,
@@ -201,7 +201,7 @@ def _show(
     for page in pages:
         number += page.number
         if len(chunk) + len(page.chunk) > PAGE_BYTES:
-            dialogue.send_in_gap(gap, chunk)
+            dialogue.send_in_slot(slot, chunk)
             chunk, is_long = b"", True
         chunk += page.chunk
     if resumption is not None:
@@ -213,9 +213,9 @@ def _show(
     if person.busy is not None:
         chunk += member.face.control("busy", person.busy_sentence(), reason=person.busy)
     if is_long:
-        dialogue.send_in_gap(gap, chunk)
+        dialogue.send_in_slot(slot, chunk)
         chunk = b""
-    member.outbox.release(gap, chunk)
+    member.outbox.fill(slot, chunk)
 
 
 def _welcome(person: Person, member: Member, presence: RemotePresence) -> bytes:

@@ -82,7 +82,7 @@ def test_a_client_that_never_reads_is_cut_off_with_a_reason_and_slows_nobody(
     ann.send("still here")
     bob.until("ann: still here")
     assert deaf.until_end().endswith(
-        "\nYou read too slowly and were cut off. Come back and see /help.\n"
+        "\nYou did not read fast enough and were disconnected. Connect again, and see /history.\n"
     )
     assert "reason=too slow" in server.log()
 

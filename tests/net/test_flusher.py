@@ -102,30 +102,30 @@ def test_past_its_cap_a_reader_gets_the_started_chunk_and_the_reason(flusher: Fl
 def test_what_is_held_comes_behind_what_was_before(flusher: Flusher) -> None:
     reader = Reader(flusher)
     reader.outbox.offer(b"1")
-    gap = reader.outbox.hold()
+    slot = reader.outbox.reserve()
     reader.outbox.offer(b"4")
     reader.outbox.offer(b"5")
-    reader.outbox.release(gap, b"23")
+    reader.outbox.fill(slot, b"23")
     reader.outbox.offer(b"6")
     assert reader.read(6) == b"123456"
 
 
-def test_two_gaps_are_filled_in_their_own_order(flusher: Flusher) -> None:
+def test_two_slots_are_filled_in_their_own_order(flusher: Flusher) -> None:
     reader = Reader(flusher)
-    first = reader.outbox.hold()
+    first = reader.outbox.reserve()
     reader.outbox.offer(b"2")
-    second = reader.outbox.hold()
+    second = reader.outbox.reserve()
     reader.outbox.offer(b"4")
-    reader.outbox.release(second, b"3")
-    reader.outbox.release(first, b"1")
+    reader.outbox.fill(second, b"3")
+    reader.outbox.fill(first, b"1")
     reader.outbox.offer(b"5")
     assert reader.read(5) == b"12345"
 
 
 def test_what_was_read_back_does_not_count_as_slowness(flusher: Flusher) -> None:
     reader = Reader(flusher)
-    gap = reader.outbox.hold()
-    reader.outbox.release(gap, b"x" * 3_000_000)
+    slot = reader.outbox.reserve()
+    reader.outbox.fill(slot, b"x" * 3_000_000)
     for _ in range(10):
         reader.outbox.offer(b"y")
     assert reader.read(3_000_010).endswith(b"x" + b"y" * 10)

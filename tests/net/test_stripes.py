@@ -89,9 +89,9 @@ def test_a_held_neighbour_gets_what_is_read_back_first(
 ) -> None:
     walk = stripe.walk(r.outbox for r in readers)
     walk(b"1\n")
-    gap = readers[2].outbox.hold()
+    slot = readers[2].outbox.reserve()
     walk(b"3\n")
-    readers[2].outbox.release(gap, b"2\n")
+    readers[2].outbox.fill(slot, b"2\n")
     walk(b"4\n")
     assert readers[0].read(6) == b"1\n3\n4\n"
     assert readers[2].read(8) == b"1\n2\n3\n4\n"

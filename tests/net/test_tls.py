@@ -144,7 +144,9 @@ def test_who_never_reads_is_told_why_at_the_end_of_whole_lines(start_server: Sta
         writer.send("x" * 2000)
         writer.until(f"writer: {'x' * 2000}")
     text = slow.until_end()
-    assert text.endswith("You read too slowly and were cut off. Come back and see /help.\n")
+    assert text.endswith(
+        "You did not read fast enough and were disconnected. Connect again, and see /history.\n"
+    )
 
 
 def test_many_threads_in_one_connection_do_not_mix(start_server: StartServer) -> None:

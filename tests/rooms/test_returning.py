@@ -39,9 +39,9 @@ class Paper:
         with self._news:
             assert self._news.wait_for(lambda: text in self.text, PATIENCE)
 
-    def hold(self) -> None: ...
+    def reserve(self) -> None: ...
 
-    def release(self, gap: object, first: bytes) -> None:
+    def fill(self, slot: object, first: bytes) -> None:
         self.text += first.decode()
 
     def progress(self) -> tuple[int, int]:
