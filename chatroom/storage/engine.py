@@ -289,7 +289,7 @@ class Engine(Protocol):
         :returns: them as saved. Of an account that is gone nothing is kept.
         """
 
-    def save_tickets(self, tickets: Sequence[Ticket]) -> None:
+    def save_tickets(self, some: Sequence[Ticket]) -> None:
         """Keep tickets, all or none: new ones, and old ones with another end."""
 
     def load_ticket(self, digest: bytes) -> Ticket | None:

@@ -1,16 +1,14 @@
-"""Accounts and what hangs on them, as fields of hashes: all in one slot, ``{c}``."""
+"""Accounts and their names, as fields of hashes in one slot, ``{c}``."""
 
 import json
 import logging
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from chatroom.errors import (
     Conflict,
     Damaged,
     Demoted,
-    InviteSpent,
     LastSuperuser,
     Lookalike,
     NameTaken,
@@ -21,19 +19,14 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
     DELETED,
     SUPERUSER,
-    TICKETS,
-    USED_SECONDS,
     Account,
     Control,
-    Invite,
-    Ticket,
 )
-from chatroom.storage.redis import departed, held
-from chatroom.storage.redis.clear import clear, readable
+from chatroom.storage.redis import departed, held, tickets
 from chatroom.storage.redis.client import Store
+from chatroom.storage.redis.entries import decode_each, decoding
 from chatroom.storage.redis.transaction import Transaction
 from chatroom.storage.rules import events
-from chatroom.storage.rules.belief import WALL
 
 ACCOUNTS = "{c}:accounts"
 """Account id → version, number, 1 for a superuser, and what is sealed."""
@@ -45,13 +38,7 @@ OWNED = "{c}:owned"
 """Account id → its fields in NAMES and LOOKS."""
 INDEX = "{c}:index"
 """``superusers`` → ids of those who may be one; the sealed record decides."""
-INVITES = "{c}:invites"
-"""Number → digest, uses, end, and what is sealed."""
-INVITE_OF = "{c}:invite_of"
-"""Digest → number."""
 PLACES = "{c}:places"
-SPARE_SECONDS = 30 * 86_400.0
-"""How long after a ticket's end the store itself deletes its key: its clock may be wrong, too."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +50,7 @@ def _split(vault: Vault, account_id: str, value: bytes) -> Account:
 
 def _clear_part(value: bytes) -> tuple[int, int, bytes]:
     """Return version and number of an account, and what is sealed."""
-    with clear("an account"):
+    with decoding("an account"):
         version, number, _, sealed = value.split(b" ", 3)
         return int(version), int(number), sealed
 
@@ -86,7 +73,7 @@ def load_all(store: Store, vault: Vault) -> Iterator[Account]:
     """See ``Engine.accounts``."""
     with store.asking() as client:
         found = client.hgetall(ACCOUNTS)
-    numbered = readable(found.items(), lambda pair: (_clear_part(pair[1])[1], *pair))
+    numbered = decode_each(found.items(), lambda pair: (_clear_part(pair[1])[1], *pair))
     for _, account_id, value in sorted(numbered):
         try:
             yield _split(vault, account_id.decode(), value)
@@ -99,7 +86,7 @@ def superusers(store: Store, vault: Vault) -> int:
     with store.asking() as client:
         value = client.hget(INDEX, "superusers")
     count = 0
-    with clear("the list of superusers"):
+    with decoding("the list of superusers"):
         ids: list[str] = list(map(str, json.loads(value or b"[]")))
     for account_id in ids:
         try:
@@ -148,7 +135,7 @@ def save(
         _forget_names(change, saved.id)
         _claim(change, vault, saved, name, may_look_alike)
     if account.version and (old is None or old.password_id != saved.password_id):
-        revoke_tickets(change, saved.id)
+        tickets.revoke(change, saved.id)
     _note_superuser(change, saved.id, is_superuser)
     head = f"{saved.version} {number} {int(is_superuser)} ".encode()
     change.put(ACCOUNTS, saved.id, head + codec.seal_account(vault, saved))
@@ -173,7 +160,7 @@ def delete(change: Transaction, account: Account) -> None:
     _forget_names(change, account.id)
     change.remove(ACCOUNTS, account.id)
     change.remove(PLACES, account.id)
-    revoke_tickets(change, account.id)
+    tickets.revoke(change, account.id)
     change.tell(Control(DELETED, account.id))
 
 
@@ -228,158 +215,3 @@ def _note_superuser(change: Transaction, account_id: str, is_superuser: bool) ->
         change.put(INDEX, "superusers", json.dumps(ids).encode())
     else:
         change.read.pop((INDEX, "superusers"), None)  # whoever else becomes one: no matter
-
-
-# -- tickets ---------------------------------------------------------------------------------
-
-
-def tickets_of(account_id: str) -> str:
-    """Return the key of the tickets of an account: digest → end and seal."""
-    return f"{{c}}:tickets:{account_id}"
-
-
-def ticket_owner(field: bytes) -> str:
-    """Return the key that tells whose a ticket is; it goes with the ticket, or after its end.
-
-    :param field: the ticket's field in :func:`tickets_of`.
-    """
-    return f"{{c}}:ticket:{field.decode(errors='replace')}"
-
-
-def _field(digest: bytes) -> bytes:
-    return digest.hex().encode()
-
-
-def save_tickets(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
-    """See ``Engine.save_tickets``."""
-    change = Transaction(store, vault)
-    for one in tickets:
-        owner = ticket_owner(_field(one.digest))
-        change.do("SET", owner, one.account_id, "PXAT", int((one.until + SPARE_SECONDS) * 1000))
-        value = f"{one.until!r} ".encode() + codec.seal_ticket(vault, one)
-        change.do("HSET", tickets_of(one.account_id), _field(one.digest), value)
-    for account_id in {one.account_id for one in tickets}:
-        with store.asking() as client:
-            kept = client.hgetall(tickets_of(account_id))
-        ends = dict(readable(kept.items(), lambda pair: (pair[0], _until(pair[1])[0])))
-        ends |= {_field(t.digest): t.until for t in tickets if t.account_id == account_id}
-        for digest in _too_many(ends):
-            change.do("HDEL", tickets_of(account_id), digest)
-            change.do("DEL", ticket_owner(digest))
-    change.commit()
-
-
-def _too_many(ends: Mapping[bytes, float]) -> list[bytes]:
-    """Return those of an account's tickets that go: what has ended, and what is not among the
-    newest few. Those that were used are counted for themselves, as in ``rooms.save_tickets``.
-    """
-    over = WALL.surely_over()
-    now = time.time()
-    gone, counts = [], {True: 0, False: 0}
-    for digest in sorted(ends, key=lambda digest: ends[digest], reverse=True):
-        is_used = ends[digest] <= now + USED_SECONDS
-        counts[is_used] += 1
-        if counts[is_used] > TICKETS or ends[digest] < over:
-            gone.append(digest)
-    return gone
-
-
-def _until(value: bytes) -> tuple[float, bytes]:
-    with clear("a ticket"):
-        until, sealed = value.split(b" ", 1)
-        return float(until), sealed
-
-
-def load_ticket(store: Store, vault: Vault, digest: bytes) -> Ticket | None:
-    """See ``Engine.load_ticket``."""
-    with store.asking() as client:
-        owner = client.get(ticket_owner(_field(digest)))
-        value = client.hget(tickets_of(owner.decode()), _field(digest)) if owner else None
-    if value is None:
-        return None
-    until, sealed = _until(value)
-    ticket = Ticket(digest, owner.decode(), until)
-    return codec.unseal_ticket(vault, ticket, sealed) if ticket.until >= time.time() else None
-
-
-def revoke_tickets(change: Transaction, account_id: str) -> None:
-    """Forget all tickets of an account, and whose they were; of one that is saved at the same
-    moment the latter stays until its end.
-    """
-    with change.store.asking() as client:
-        digests = client.hkeys(tickets_of(account_id))
-    for digest in digests:
-        change.do("DEL", ticket_owner(digest))
-    change.do("DEL", tickets_of(account_id))
-
-
-# -- invitations -----------------------------------------------------------------------------
-
-
-def _invite(vault: Vault, number: int, value: bytes) -> Invite | None:
-    row = _invite_row(number, value)
-    return codec.unseal_invite(vault, row) if _holds(row) else None
-
-
-def _invite_row(number: int | bytes, value: bytes) -> tuple[int, bytes, int, float, bytes]:
-    with clear("an invitation"):
-        digest, uses, until, sealed = value.split(b" ", 3)
-        return int(number), bytes.fromhex(digest.decode()), int(uses), float(until), sealed
-
-
-def _holds(row: tuple[int, bytes, int, float, bytes]) -> bool:
-    return row[2] >= 1 and row[3] >= time.time()
-
-
-def _invite_value(vault: Vault, invite: Invite) -> bytes:
-    head = f"{invite.digest.hex()} {invite.uses} {invite.until!r} ".encode()
-    return head + codec.seal_invite(vault, invite)
-
-
-def save_invite(change: Transaction, vault: Vault, invite: Invite) -> None:
-    """See ``Engine.save_invite``; those that do not hold any more are forgotten."""
-    over = WALL.surely_over()
-    with change.store.asking() as client:
-        found = client.hgetall(INVITES)
-    for row in readable(found.items(), lambda pair: _invite_row(*pair)):
-        if row[2] < 1 or row[3] < over:
-            change.remove(INVITES, str(row[0]))
-            change.remove(INVITE_OF, row[1].hex())
-    number = str(change.number("invite"))
-    change.put(INVITES, number, _invite_value(vault, invite))
-    change.put(INVITE_OF, invite.digest.hex(), number.encode())
-
-
-def load_invite(change: Transaction, vault: Vault, digest: bytes) -> Invite | None:
-    """See ``Engine.load_invite``."""
-    number = change.get(INVITE_OF, digest.hex())
-    value = change.get(INVITES, number.decode()) if number else None
-    return _invite(vault, int(number), value) if number and value else None
-
-
-def load_invites(store: Store, vault: Vault) -> list[Invite]:
-    """See ``Engine.invites``."""
-    with store.asking() as client:
-        found = client.hgetall(INVITES)
-    kept = sorted(filter(_holds, readable(found.items(), lambda pair: _invite_row(*pair))))
-    opened = (codec.unseal_invite(vault, row) for row in kept)
-    return [invite for invite in opened if invite is not None]
-
-
-def use_invite(change: Transaction, vault: Vault, digest: bytes) -> None:
-    """Use an invitation once. :raises InviteSpent: it does not hold any more."""
-    invite = load_invite(change, vault, digest)
-    if invite is None:
-        raise InviteSpent
-    left = replace(invite, uses=invite.uses - 1)
-    change.put(INVITES, str(invite.number), _invite_value(vault, left))
-
-
-def revoke_invite(change: Transaction, number: int) -> bool:
-    """See ``Engine.revoke_invite``."""
-    value = change.get(INVITES, str(number))
-    if value is None:
-        return False
-    change.remove(INVITES, str(number))
-    change.remove(INVITE_OF, _invite_row(number, value)[1].hex())
-    return True

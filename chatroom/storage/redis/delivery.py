@@ -11,9 +11,8 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import FORKED, LEAVE, Control, Post
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.append import Appending
-from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.client import Store, post_script
-from chatroom.storage.redis.entries import Entry
+from chatroom.storage.redis.entries import Entry, decoding
 from chatroom.storage.redis.logs import BATCH, Followed, Logs
 from chatroom.storage.rules.epochs import name_posts
 
@@ -165,7 +164,7 @@ class Delivery:
                 raise self._store.unusable(answer)
             for i, at in enumerate(group):
                 try:
-                    with clear(f"the places of the log {logs[at].keys.key}"):
+                    with decoding(f"the places of the log {logs[at].keys.key}"):
                         epoch, last, acked = answer[3 * i : 3 * i + 3]
                         heads.append((logs[at], (epoch.decode(), int(last), int(acked))))
                 except Damaged as error:

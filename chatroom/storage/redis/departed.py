@@ -6,8 +6,8 @@ import time
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.redis import scripts
-from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.client import Store, post_script
+from chatroom.storage.redis.entries import decoding
 from chatroom.storage.redis.transaction import Transaction
 from chatroom.storage.rules import departure
 from chatroom.storage.rules.belief import WALL
@@ -26,7 +26,7 @@ def _fields(vault: Vault, name: str, network: str) -> list[str]:
 
 def _rows(value: bytes | None, now: float) -> list[_Row]:
     """Return the rows of a field that count at a moment, the newest first."""
-    with clear("a name that was given up"):
+    with decoding("a name that was given up"):
         found = [
             (str(a), float(until), str(sealed)) for a, until, sealed in json.loads(value or b"[]")
         ]

@@ -23,10 +23,16 @@ from chatroom.storage.records import (
     Sanction,
     Ticket,
 )
-from chatroom.storage.redis import accounts as people
-from chatroom.storage.redis import departed
-from chatroom.storage.redis import places as saved_places
-from chatroom.storage.redis import rooms as orders
+from chatroom.storage.redis import (
+    accounts,
+    audit,
+    departed,
+    invites,
+    read_states,
+    rooms,
+    sanctions,
+    tickets,
+)
 from chatroom.storage.redis import url as address
 from chatroom.storage.redis.client import Store, node_id
 from chatroom.storage.redis.logs import Logs
@@ -130,10 +136,10 @@ class RedisEngine:
     # -- accounts -------------------------------------------------------------------------------
 
     def load_account(self, name: str) -> Account | None:
-        return people.load(self._store, self._vault, name)
+        return accounts.load(self._store, self._vault, name)
 
     def load_account_by_id(self, account_id: str) -> Account | None:
-        return people.load_by_id(self._store, self._vault, account_id)
+        return accounts.load_by_id(self._store, self._vault, account_id)
 
     def save_account(
         self,
@@ -144,24 +150,24 @@ class RedisEngine:
     ) -> Account:
         def job(change: Transaction) -> Account:
             if invite:
-                people.use_invite(change, self._vault, invite)
+                invites.use(change, self._vault, invite)
             if left is not None:
                 departed.save(change, self._vault, left)
-            return people.save(change, self._vault, account)
+            return accounts.save(change, self._vault, account)
 
         return self._act(act, job)
 
     def accounts(self) -> Iterator[Account]:
-        return iter(list(people.load_all(self._store, self._vault)))
+        return iter(list(accounts.load_all(self._store, self._vault)))
 
     def is_last_superuser(self, account_id: str) -> bool:
-        return people.is_last_superuser(Transaction(self._store, self._vault), account_id)
+        return accounts.is_last_superuser(Transaction(self._store, self._vault), account_id)
 
     def superusers(self) -> int:
-        return people.superusers(self._store, self._vault)
+        return accounts.superusers(self._store, self._vault)
 
     def check_free(self, name: str) -> None:
-        people.check_free(Transaction(self._store, self._vault), self._vault, name)
+        accounts.check_free(Transaction(self._store, self._vault), self._vault, name)
 
     def departed(self, name: str, network: str) -> list[Departed]:
         return departed.find(Transaction(self._store, self._vault), self._vault, name, network)
@@ -178,10 +184,10 @@ class RedisEngine:
     ) -> None:
         def job(change: Transaction) -> None:
             if left is not None:
-                held = orders.load_sanctions(self._store, self._vault, account.id)
+                held = sanctions.load(self._store, self._vault, account.id)
                 departed.save(change, self._vault, departure.with_sanctions(left, held))
-            orders.forget_sanctions(change, account.id)
-            people.delete(change, account)
+            sanctions.forget(change, account.id)
+            accounts.delete(change, account)
             until = time.time() + GONE_SECONDS
             change.bar(DELETED, account.id, until)
             if box:
@@ -192,7 +198,7 @@ class RedisEngine:
     # -- rooms, places, tickets, audit ------------------------------------------------------------
 
     def rooms(self) -> list[RoomRecord]:
-        return orders.load_rooms(self._store, self._vault)
+        return rooms.load_all(self._store, self._vault)
 
     def save_room(
         self,
@@ -201,42 +207,42 @@ class RedisEngine:
         by: Asker | None = None,
         act: Audit | None = None,
     ) -> RoomRecord:
-        return self._act(act, lambda change: orders.save_room(change, self._vault, room, admit), by)
+        return self._act(act, lambda change: rooms.save(change, self._vault, room, admit), by)
 
     def close_room(self, room: RoomRecord) -> bool:
-        return self._changed(lambda change: orders.close_room(change, self._vault, room))
+        return self._changed(lambda change: rooms.close(change, self._vault, room))
 
     def load_read_states(self, account_id: str) -> ReadState | None:
         with self._store.asking() as client:
-            sealed = client.hget(people.PLACES, account_id)
+            sealed = client.hget(accounts.PLACES, account_id)
         return codec.unseal_read_state(self._vault, account_id, sealed) if sealed else None
 
     def save_read_states(
         self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
     ) -> dict[str, ReadState]:
-        return saved_places.save(self._store, self._vault, places, bases)
+        return read_states.save(self._store, self._vault, places, bases)
 
-    def save_tickets(self, tickets: Sequence[Ticket]) -> None:
-        if tickets:
-            people.save_tickets(self._store, self._vault, list(tickets))
+    def save_tickets(self, some: Sequence[Ticket]) -> None:
+        if some:
+            tickets.save(self._store, self._vault, list(some))
 
     def load_ticket(self, digest: bytes) -> Ticket | None:
-        return people.load_ticket(self._store, self._vault, digest)
+        return tickets.load(self._store, self._vault, digest)
 
     def revoke_tickets(self, account_id: str) -> None:
-        self._changed(lambda change: people.revoke_tickets(change, account_id))
+        self._changed(lambda change: tickets.revoke(change, account_id))
 
     def save_invite(self, invite: Invite, act: Audit | None = None) -> None:
-        self._act(act, lambda change: people.save_invite(change, self._vault, invite))
+        self._act(act, lambda change: invites.save(change, self._vault, invite))
 
     def load_invite(self, digest: bytes) -> Invite | None:
-        return people.load_invite(Transaction(self._store, self._vault), self._vault, digest)
+        return invites.load(Transaction(self._store, self._vault), self._vault, digest)
 
     def invites(self) -> list[Invite]:
-        return people.load_invites(self._store, self._vault)
+        return invites.load_all(self._store, self._vault)
 
     def revoke_invite(self, number: int, act: Audit | None = None) -> bool:
-        return self._act(act, lambda change: people.revoke_invite(change, number))
+        return self._act(act, lambda change: invites.revoke(change, number))
 
     def tell(self, control: Control) -> None:
         self._changed(lambda change: change.tell(control))
@@ -245,21 +251,21 @@ class RedisEngine:
         self._act(entry, lambda change: None, by)
 
     def audit(self, most: int, account: Account | None = None) -> list[Audit]:
-        return orders.load_audit(self._store, self._vault, most, account)
+        return audit.load(self._store, self._vault, most, account)
 
     # -- sanctions ------------------------------------------------------------------------------
 
     def save_sanction(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
         must_exist = act is not None  # else an account inherits it that is made just now
         return self._act(
-            act, lambda change: orders.save_sanction(change, self._vault, sanction, must_exist)
+            act, lambda change: sanctions.save(change, self._vault, sanction, must_exist)
         )
 
     def lift_sanction(self, number: int, act: Audit | None = None) -> bool:
-        return self._act(act, lambda change: orders.lift_sanction(change, number))
+        return self._act(act, lambda change: sanctions.lift(change, number))
 
     def sanctions(self, target: str | None = None) -> list[Sanction]:
-        return orders.load_sanctions(self._store, self._vault, target)
+        return sanctions.load(self._store, self._vault, target)
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -273,12 +279,12 @@ class RedisEngine:
 
         def both(change: Transaction) -> _T:
             if act is not None:
-                orders.check(change, superuser(act))
+                audit.check(change, superuser(act))
             if by is not None:
-                orders.check(change, by)
+                audit.check(change, by)
             done = job(change)
             if act is not None and done is not False:
-                orders.write_audit(change, self._vault, act)
+                audit.write(change, self._vault, act)
             return done
 
         # What superusers and operators do waits for nobody else's changes.

@@ -8,13 +8,14 @@ store's script gives it.
 import json
 import logging
 import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from chatroom.errors import Damaged
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post
-from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.client import BUCKETS
 
 MARK_BYTES = 42
@@ -23,6 +24,34 @@ _SMALL = 256
 """JSON of fewer bytes is not worth compressing."""
 
 _log = logging.getLogger(__name__)
+
+
+_From = TypeVar("_From")
+_To = TypeVar("_To")
+
+
+@contextmanager
+def decoding(what: str) -> Iterator[None]:
+    """Read something; tell one kind of error when it has not the form that it should have.
+
+    :param what: for the sentence.
+    :raises Damaged: it has not.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Damaged(f"What the store has of {what} is damaged.") from error
+
+
+def decode_each(found: Iterable[_From], read: Callable[[_From], _To]) -> list[_To]:
+    """Return what can be read; each of the others is logged."""
+    done: list[_To] = []
+    for one in found:
+        try:
+            done.append(read(one))
+        except Damaged as error:
+            _log.error("record damaged reason=%s", error)
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +161,7 @@ class Entry:
 def entry(raw: tuple[bytes, Any]) -> Entry:
     """Return an entry as redis-py reads it. :raises Damaged: it is none."""
     at, fields = raw
-    with clear(f"the message {at.decode()}"):
+    with decoding(f"the message {at.decode()}"):
         return Entry(
             at,
             int(at.partition(b"-")[0]),
@@ -150,7 +179,7 @@ def gone_value(post: Post, sealed: bytes) -> bytes:
 
 def gone_entry(seq: int, value: bytes) -> Entry:
     """Return the entry at the place of a post that was emptied. :raises Damaged: it is none."""
-    with clear(f"the message {seq}"):
+    with decoding(f"the message {seq}"):
         sender, ms, sealed = value.split(b" ", 2)
         return Entry(b"", seq, sender.decode(), "", int(ms) / 1000, sealed)
 

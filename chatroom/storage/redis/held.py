@@ -3,7 +3,7 @@
 import time
 
 from chatroom.storage.records import BLOCKS_LOGIN
-from chatroom.storage.redis.clear import clear
+from chatroom.storage.redis.entries import decoding
 from chatroom.storage.redis.transaction import Transaction
 
 SANCTIONS = "{c}:sanctions"
@@ -14,7 +14,7 @@ SANCTION_OF = "{c}:sanction_of"
 
 def split(number: bytes, value: bytes) -> tuple[int, str, str, float, bytes]:
     """Return number, kind, target, end and seal of a sanction. :raises Damaged: it is none."""
-    with clear("a kick, ban or mute"):
+    with decoding("a kick, ban or mute"):
         kind, target, until, sealed = value.split(b" ", 3)
         return int(number), kind.decode(), target.decode(), float(until), sealed
 

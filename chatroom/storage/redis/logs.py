@@ -12,9 +12,8 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post, SearchQuery, Span
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.blocks import SIZE, Blocks, number_of
-from chatroom.storage.redis.clear import clear, readable
 from chatroom.storage.redis.client import Store
-from chatroom.storage.redis.entries import Entry, Keys
+from chatroom.storage.redis.entries import Entry, Keys, decode_each, decoding
 from chatroom.storage.rules.epochs import Epochs, name_posts, read_epochs
 from chatroom.storage.rules.search import Search
 
@@ -137,7 +136,7 @@ class Logs:
             epoch, first, acked, epochs = client.hmget(self.keys(name).head, *fields)
         if epoch is None:
             return Span("", 1, 0), read_epochs("", "")
-        with clear("a room's places"):
+        with decoding("a room's places"):
             last = int(acked or 0)
             span = Span(epoch.decode(), min(int(first or 1), last + 1), last)
             return span, read_epochs((epochs or b"").decode(), span.epoch)
@@ -167,13 +166,13 @@ class Logs:
         keys = self.keys(name)
         with self._store.asking() as client:
             raw = client.xrange(keys.stream, str(after + 1), str(upto))
-            found = readable(raw, entries.entry)
+            found = decode_each(raw, entries.entry)
             if len(found) < upto - after:
                 here = {one.seq for one in found}
                 missing = [seq for seq in range(after + 1, upto + 1) if seq not in here]
                 values = client.hmget(keys.gone, missing)
                 gone = [(n, one) for n, one in zip(missing, values, strict=True) if one is not None]
-                found += readable(gone, lambda pair: entries.gone_entry(*pair))
+                found += decode_each(gone, lambda pair: entries.gone_entry(*pair))
                 found.sort(key=lambda one: one.seq)
         return found
 
@@ -287,7 +286,7 @@ class Logs:
         return erased
 
     def _last(self, name: str) -> int:
-        with self._store.asking() as client, clear("a room's places"):
+        with self._store.asking() as client, decoding("a room's places"):
             return int(client.hget(self.keys(name).head, "last") or 0)
 
     def _empty(

@@ -19,9 +19,17 @@ from chatroom.storage import codec
 from chatroom.storage.engine import Engine
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post, Ticket
-from chatroom.storage.redis import accounts as people
-from chatroom.storage.redis import departed, entries, scripts
-from chatroom.storage.redis import rooms as orders
+from chatroom.storage.redis import (
+    accounts,
+    audit,
+    departed,
+    entries,
+    invites,
+    rooms,
+    sanctions,
+    scripts,
+    tickets,
+)
 from chatroom.storage.redis import url as address
 from chatroom.storage.redis.client import META, MOVING, Store
 from chatroom.storage.redis.logs import Logs
@@ -68,7 +76,7 @@ def move(
         vault = store.open(data_dir, is_moving_in=True)
         with store.asking() as client:
             if not client.hexists(META, MOVING):
-                if client.exists(people.ACCOUNTS, orders.ROOMS, NUMBERS):
+                if client.exists(accounts.ACCOUNTS, rooms.ROOMS, NUMBERS):
                     raise StoreError(
                         f"The store {store.name} is not empty: name another one, or empty it."
                     )
@@ -127,47 +135,47 @@ class _Move:
 
     def _move_accounts(self, moved: Callable[[int], object]) -> None:
         with self._store.asking() as client:
-            there = set(client.hkeys(people.ACCOUNTS))
+            there = set(client.hkeys(accounts.ACCOUNTS))
         places = {}
         for account in self._accounts:
             if account.id.encode() not in there:
                 fresh = replace(account, version=0)
-                self._commit(people.save, fresh, True)
+                self._commit(accounts.save, fresh, True)
             if (found := self._source.load_read_states(account.id)) is not None:
                 places[account.id] = found
             moved(1)
         change = Transaction(self._store, self._vault)
         for account_id, found in places.items():
             sealed = codec.seal_read_state(self._vault, account_id, found)
-            change.do("HSET", people.PLACES, account_id, sealed)
+            change.do("HSET", accounts.PLACES, account_id, sealed)
         if change.writes:
             change.commit()
-        if tickets := self._source.tickets():
-            people.save_tickets(self._store, self._vault, tickets)
+        if some := self._source.tickets():
+            tickets.save(self._store, self._vault, some)
 
     def _move_orders(self) -> None:
-        known = {room.name for room in orders.load_rooms(self._store, self._vault)}
+        known = {room.name for room in rooms.load_all(self._store, self._vault)}
         for room in self._rooms:
             if room.name not in known:
                 fresh = replace(room, version=0)
-                self._commit(orders.save_room, fresh)
+                self._commit(rooms.save, fresh)
         for left in self._source.all_departed():
             there = departed.find(Transaction(self._store, self._vault), self._vault, left.name, "")
             if left not in there:
                 self._commit(departed.save, left)
-        invites = {one.number for one in people.load_invites(self._store, self._vault)}
+        there_already = {one.number for one in invites.load_all(self._store, self._vault)}
         for invite in self._source.invites():
-            if invite.number not in invites:
+            if invite.number not in there_already:
                 self._numbered("invite", invite.number)
-                self._commit(people.save_invite, invite)
-        numbers = {one.number for one in orders.load_sanctions(self._store, self._vault, None)}
+                self._commit(invites.save, invite)
+        numbers = {one.number for one in sanctions.load(self._store, self._vault, None)}
         for sanction in self._source.sanctions():
             if sanction.number not in numbers:
                 self._numbered("sanction", sanction.number)
-                self._commit(orders.save_sanction, sanction, False)
-        written = len(orders.load_audit(self._store, self._vault, _ALL, None))
+                self._commit(sanctions.save, sanction, False)
+        written = len(audit.load(self._store, self._vault, _ALL, None))
         for entry in self._source.audit(_ALL)[written:]:
-            self._commit(orders.write_audit, entry)
+            self._commit(audit.write, entry)
 
     def _move_log(self, name: str, moved: Callable[[int], object]) -> None:
         span, keys = self._source.span(name), self._logs.keys(name)
@@ -227,14 +235,14 @@ class _Move:
 
     def _check(self, looked: Callable[[int], object]) -> int:
         for account in self._accounts:
-            after = people.load_by_id(self._store, self._vault, account.id)
+            after = accounts.load_by_id(self._store, self._vault, account.id)
             self._equal(f"the account {account.name}", replace(account, version=1), after)
             looked(1)
-        rooms = [replace(room, version=1) for room in self._rooms]
-        self._equal("the rooms", rooms, orders.load_rooms(self._store, self._vault))
-        bans = orders.load_sanctions(self._store, self._vault, None)
+        here = [replace(room, version=1) for room in self._rooms]
+        self._equal("the rooms", here, rooms.load_all(self._store, self._vault))
+        bans = sanctions.load(self._store, self._vault, None)
         self._equal("kicks, bans and mutes", self._source.sanctions(), bans)
-        trail = orders.load_audit(self._store, self._vault, _ALL, None)
+        trail = audit.load(self._store, self._vault, _ALL, None)
         self._equal("the audit trail", self._source.audit(_ALL), trail)
         messages = 0
         for name in self._names:

@@ -22,8 +22,8 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Node, Presence, SessionInfo, joined
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.append import jitter
-from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.client import Store, post_script
+from chatroom.storage.redis.entries import decoding
 
 NODES = "{c}:nodes"
 """Run of a node → when it was heard, number of changes of its people, and what is sealed of it."""
@@ -184,7 +184,7 @@ class PresenceKeeper:
             run = raw.decode(errors="replace")
             runs.add(run)
             try:
-                with clear("a node"):
+                with decoding("a node"):
                     heard, count, sealed = value.split(b" ", 2)
                     changes = int(count)
                     nodes.append(self._open_node(run, sealed, now - int(heard) / 1000))

@@ -8,9 +8,8 @@ from itertools import takewhile
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.redis import departed, entries, scripts
 from chatroom.storage.redis import post_bans as bars
-from chatroom.storage.redis.clear import clear
 from chatroom.storage.redis.client import BUCKETS, Store
-from chatroom.storage.redis.entries import Keys
+from chatroom.storage.redis.entries import Keys, decoding
 from chatroom.storage.rules.belief import WALL
 from chatroom.storage.upkeep import Keep
 
@@ -66,7 +65,7 @@ class Retention:
             if self._stopping.is_set():
                 return
             try:
-                with clear(f"the log {keys.key}"):
+                with decoding(f"the log {keys.key}"):
                     if self._keep.days:
                         self._trim_before(keys, now - self._keep.days * _DAY)
                     self._forget_numbers(keys, now - NUMBER_DAYS * _DAY)

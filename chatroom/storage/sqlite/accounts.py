@@ -13,7 +13,7 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import DELETED, SUPERUSER, Account, Control
 from chatroom.storage.rules import events
 from chatroom.storage.sqlite import control_events as controls
-from chatroom.storage.sqlite import departed, rooms
+from chatroom.storage.sqlite import departed, tickets
 from chatroom.storage.sqlite import lookalikes as skeletons
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
             skeletons.forget(connection, saved.id)
             skeletons.claim(connection, vault, codec.PEOPLE, saved.name, saved.id)
         if kept is None or kept.password_id != saved.password_id:
-            rooms.revoke_tickets(connection, saved.id)
+            tickets.revoke(connection, saved.id)
     controls.tell(connection, vault, events.of_account(saved, kept))
     return saved
 
@@ -107,7 +107,7 @@ def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> No
     connection.execute("DELETE FROM sanctions WHERE target=?", (account.id,))
     connection.execute("DELETE FROM places WHERE account=?", (account.id,))
     skeletons.forget(connection, account.id)
-    rooms.revoke_tickets(connection, account.id)
+    tickets.revoke(connection, account.id)
     controls.tell(connection, vault, Control(DELETED, account.id))
 
 

@@ -34,7 +34,15 @@ from chatroom.storage.rules.epochs import Epochs
 from chatroom.storage.sqlite import accounts as rows
 from chatroom.storage.sqlite import audit as trail
 from chatroom.storage.sqlite import control_events as controls
-from chatroom.storage.sqlite import departed, invites, rooms, sanctions, schema
+from chatroom.storage.sqlite import (
+    departed,
+    invites,
+    read_states,
+    rooms,
+    sanctions,
+    schema,
+    tickets,
+)
 from chatroom.storage.sqlite.history import History
 from chatroom.storage.sqlite.logs import Logs
 from chatroom.storage.sqlite.maintenance import Upkeep
@@ -142,7 +150,7 @@ class SqliteEngine:
 
     def tickets(self) -> list[Ticket]:
         """Return the tickets that hold."""
-        return self._read(lambda db: rooms.load_tickets(db, self._vault))
+        return self._read(lambda db: tickets.load_all(db, self._vault))
 
     def epochs(self, log: str) -> Epochs:
         """Return the epochs of a log."""
@@ -181,7 +189,7 @@ class SqliteEngine:
         return self._write(lambda db: rooms.close(db, self._vault, room))
 
     def load_read_states(self, account_id: str) -> ReadState | None:
-        return self._read(lambda db: rooms.load_read_states(db, self._vault, account_id))
+        return self._read(lambda db: read_states.load(db, self._vault, account_id))
 
     def save_read_states(
         self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
@@ -190,7 +198,7 @@ class SqliteEngine:
         left = list(places)
         while left:
             found = [self._merge_places(one, places[one], bases.get(one)) for one in left]
-            done = self._write(partial(rooms.swap_places, rows=found))
+            done = self._write(partial(read_states.swap, rows=found))
             saved |= {row.account_id: row.places for row, ok in zip(found, done, strict=True) if ok}
             left = [row.account_id for row, ok in zip(found, done, strict=True) if not ok]
         return saved
@@ -198,17 +206,17 @@ class SqliteEngine:
     def _merge_places(
         self, account_id: str, mine: ReadState, base: ReadState | None
     ) -> codec.ReadStateRow:
-        was = self._read(lambda db: rooms.sealed_places(db, account_id))
+        was = self._read(lambda db: read_states.load_sealed(db, account_id))
         return codec.merge_read_state(self._vault, account_id, was, mine, base)
 
-    def save_tickets(self, tickets: Sequence[Ticket]) -> None:
-        self._write(lambda db: rooms.save_tickets(db, self._vault, tickets))
+    def save_tickets(self, some: Sequence[Ticket]) -> None:
+        self._write(lambda db: tickets.save(db, self._vault, some))
 
     def load_ticket(self, digest: bytes) -> Ticket | None:
-        return self._read(lambda db: rooms.load_ticket(db, self._vault, digest))
+        return self._read(lambda db: tickets.load(db, self._vault, digest))
 
     def revoke_tickets(self, account_id: str) -> None:
-        self._write(lambda db: rooms.revoke_tickets(db, account_id))
+        self._write(lambda db: tickets.revoke(db, account_id))
 
     def save_invite(self, invite: Invite, act: Audit | None = None) -> None:
         self._act(act, lambda db: invites.save(db, self._vault, invite))

@@ -10,7 +10,7 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import BLOCKS_LOGIN, Control, Sanction
 from chatroom.storage.rules.belief import WALL
 from chatroom.storage.sqlite import control_events as controls
-from chatroom.storage.sqlite import rooms
+from chatroom.storage.sqlite import tickets
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
         (sanction.kind, sanction.target, sanction.until, sealed),
     )
     if sanction.kind in BLOCKS_LOGIN:
-        rooms.revoke_tickets(db, sanction.target)
+        tickets.revoke(db, sanction.target)
     numbered = replace(sanction, number=found.lastrowid or 0)
     controls.tell(db, vault, Control(sanction.kind, sanction.target, numbered))
     return numbered

@@ -6,7 +6,7 @@ from chatroom.errors import StoreError
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ReadState
-from chatroom.storage.redis import accounts as people
+from chatroom.storage.redis import accounts
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.transaction import ATTEMPTS, CROWDED, Transaction, pause
 
@@ -40,9 +40,9 @@ def _merge(
     bases: Mapping[str, ReadState],
 ) -> dict[str, ReadState]:
     with change.store.asking() as client:
-        kept = dict(zip(places, client.hmget(people.PLACES, list(places)), strict=True))
+        kept = dict(zip(places, client.hmget(accounts.PLACES, list(places)), strict=True))
         fresh = [one for one, sealed in kept.items() if sealed is None]
-        has_account = {one: client.hexists(people.ACCOUNTS, one) for one in fresh}
+        has_account = {one: client.hexists(accounts.ACCOUNTS, one) for one in fresh}
     saved = {}
     for account_id, mine in places.items():
         was = kept[account_id]
@@ -50,6 +50,6 @@ def _merge(
         saved[account_id] = row.places
         if was is None and not has_account[account_id]:
             continue  # it was deleted, and its places with it
-        change.read[(people.PLACES, account_id)] = was
-        change.put(people.PLACES, account_id, row.sealed)
+        change.read[(accounts.PLACES, account_id)] = was
+        change.put(accounts.PLACES, account_id, row.sealed)
     return saved

@@ -1,0 +1,66 @@
+"""The audit trail, as a stream in one slot, ``{c}``."""
+
+import time
+
+from chatroom.storage import codec
+from chatroom.storage.keys.vault import Vault
+from chatroom.storage.records import BLOCKS_LOGIN, MUTE, Account, Audit
+from chatroom.storage.redis import accounts, sanctions
+from chatroom.storage.redis.client import Store
+from chatroom.storage.redis.entries import decode_each, decoding
+from chatroom.storage.redis.held import SANCTION_OF
+from chatroom.storage.redis.transaction import Transaction
+from chatroom.storage.rules import askers
+from chatroom.storage.rules import audit as audit_rules
+from chatroom.storage.rules.askers import Asker
+
+AUDIT = "{c}:audit"
+_BATCH = 200
+
+
+def check(change: Transaction, asker: Asker) -> None:
+    """Look, in the change itself, whether who asks for it still may.
+
+    :raises Demoted: no superuser any more.
+    :raises Barred: kicked, banned or muted meanwhile.
+    """
+    if not asker.id:
+        return
+    if asker.is_superuser:
+        accounts.check_superuser(change, asker.id)
+    # Read first, so that whatever changes from here on makes the change be worked out anew.
+    for kind in sorted(BLOCKS_LOGIN | {MUTE}):
+        change.get(SANCTION_OF, f"{kind} {asker.id}")
+    change.get(accounts.INDEX, sanctions.RANGES)
+    now = time.time()
+    for _, kind, target, until, _ in sanctions._all(change.store):
+        if until >= now:
+            askers.refuse(kind, target, asker)
+
+
+def write(change: Transaction, vault: Vault, entry: Audit) -> None:
+    """Add to the audit trail, in the change that does the act."""
+    number = change.number("audit")
+    change.do("XADD", AUDIT, "*", "n", number, "b", codec.seal_audit(vault, entry, number))
+
+
+def _row(found: tuple[bytes, dict[bytes, bytes]]) -> tuple[int, bytes]:
+    with decoding("the audit trail"):
+        return int(found[1][b"n"]), found[1][b"b"]
+
+
+def load(store: Store, vault: Vault, most: int, account: Account | None) -> list[Audit]:
+    """See ``Engine.audit``."""
+    found: list[Audit] = []
+    end = "+"
+    while len(found) < most:
+        with store.asking() as client:
+            batch = client.xrevrange(AUDIT, end, "-", count=_BATCH)
+        if not batch:
+            break
+        for number, sealed in decode_each(batch, _row):
+            entry = codec.unseal_audit(vault, number, sealed)
+            if entry is not None and (account is None or audit_rules.concerns(entry, account)):
+                found.append(entry)
+        end = "(" + batch[-1][0].decode()
+    return found[:most][::-1]
