@@ -1,4 +1,4 @@
-"""Kicks, bans, mutes and the lockdown: imposed, lifted, and asked for at the doors."""
+"""Kicks, bans, mutes and the lockdown: imposed, lifted, and looked up wherever they count."""
 
 import logging
 import math
@@ -87,7 +87,7 @@ class Sanctions:
         self._lockdown: Sanction | None = None
         self.load()
 
-    # -- at the doors --------------------------------------------------------------------------
+    # -- what is asked for -----------------------------------------------------------------------
 
     def refusal(self, address: str) -> str:
         """Return what keeps an address out, as a sentence; empty: nothing. Reads no store."""

@@ -26,6 +26,8 @@ from chatroom.text import duration
 
 _log = logging.getLogger(__name__)
 
+WRONG_ANSWERS = 5
+"""Wrong answers of one login or command that are asked again; the next one ends it."""
 _FORGET_SECONDS = 900.0
 """Without a failure for so long, all earlier ones are forgotten."""
 _MOST_KEPT = 20_000

@@ -4,15 +4,13 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from chatroom.accounts.throttles import WRONG_ANSWERS
 from chatroom.accounts.tickets import digest_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
 from chatroom.storage.records import Account
 
 _log = logging.getLogger(__name__)
-
-WRONG_ANSWERS = 5
-"""Wrong answers to the questions of one command that are asked again; the next one ends it."""
 
 _T = TypeVar("_T")
 

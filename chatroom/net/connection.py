@@ -50,8 +50,8 @@ class OnlyLooked(Disconnected):
     """
 
 
-class Keeper(Protocol):
-    """Who counts connections before their login; see ``listener``."""
+class Admission(Protocol):
+    """Counts connections before their login; see ``listener``."""
 
     @property
     def is_crowded(self) -> bool: ...
@@ -71,14 +71,14 @@ class Connection:
     :param outbox_bytes: bytes that may wait for this reader.
     :param stripe: the lock of its outbox.
     :param flusher: sends what had to wait.
-    :param keeper: of the doors that it came in by.
+    :param admission: is told when somebody has logged in, or has to try again.
 
     :meth:`read` and :meth:`close` belong to the connection's own thread, everything else to any.
     """
 
     __slots__ = (
+        "_admission",
         "_early",
-        "_keeper",
         "_size",
         "_sock",
         "_splitter",
@@ -102,7 +102,7 @@ class Connection:
         outbox_bytes: int,
         stripe: Stripe,
         flusher: Flusher,
-        keeper: "Keeper",
+        admission: Admission,
     ) -> None:
         self._sock = sock
         # With a time-out, however long, the descriptor itself does not block: writing to it takes
@@ -112,7 +112,7 @@ class Connection:
         self._size = _READ
         self._tunnel: Tunnel | None = None
         self._early = b""  # came together with the end of the handshake
-        self._keeper = keeper
+        self._admission = admission
         self.address = address
         self.network = network
         self.ended_by: EndReason | None = None
@@ -268,16 +268,16 @@ class Connection:
 
     def logged_in(self) -> None:
         """Note that somebody has logged in: this connection is not counted as one outside."""
-        self._keeper.let_in(self)
+        self._admission.let_in(self)
 
     @property
     def is_crowded(self) -> bool:
         """Many others have not logged in."""
-        return self._keeper.is_crowded
+        return self._admission.is_crowded
 
     def note_refused(self) -> None:
         """Note that the peer has to try again because of the others."""
-        self._keeper.note_refused(self)
+        self._admission.note_refused(self)
 
     def end(self, last: bytes = b"") -> None:
         """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""

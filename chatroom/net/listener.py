@@ -34,7 +34,7 @@ _STRIPE_MEMBERS = 32
 """Connections that share a lock: 32 sends take a fraction of a millisecond."""
 
 _STALLED_SECONDS = 3.0
-"""Time to answer a question of the login before crowded doors give the place to another."""
+"""Time to answer a question of the login before its slot is given to another in a crowd."""
 
 Serve = Callable[[Connection], None]
 
@@ -67,7 +67,7 @@ class Listener:
     :param tls: the server's certificate.
     :param allows_plain: plain text may come from anywhere; else from this machine only.
     :param flusher: for the outboxes.
-    :param doors: decides who may come in; from now on only this listener calls it.
+    :param limits: decides who may come in; from now on only this listener calls it.
     :param login_seconds: time for a whole login; who has not logged in by then is cut off.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for a slow reader.
@@ -82,7 +82,7 @@ class Listener:
         tls: Tls,
         allows_plain: bool,
         flusher: Flusher,
-        doors: ConnectionLimits,
+        limits: ConnectionLimits,
         login_seconds: float,
         line_bytes: int,
         outbox_bytes: int,
@@ -94,13 +94,13 @@ class Listener:
         self._tls = tls
         self._allows_plain = allows_plain
         self._flusher = flusher
-        self._doors = doors
+        self._limits = limits
         self._login_seconds = login_seconds
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
         self._refusal = refusal
         self._balancers = balancers
-        # Guards the doors and the tables below; nothing is taken under it.
+        # Guards the limits and the tables below; nothing is taken under it.
         self._lock = threading.Lock()
         self._left = threading.Condition(self._lock)
         self._connections: set[Connection] = set()
@@ -213,7 +213,7 @@ class Listener:
         with self._lock:
             refusal, stalled = self._admission(address, network)
             if not refusal:
-                self._doors.enter(network)
+                self._limits.enter(network)
                 connection = Connection(
                     sock,
                     address,
@@ -224,7 +224,7 @@ class Listener:
                     self._flusher,
                     self,
                 )
-                connection.is_retry = self._doors.recently_refused(network)
+                connection.is_retry = self._limits.recently_refused(network)
                 self._connections.add(connection)
                 self._logging_in[connection] = time.monotonic() + self._login_seconds
         if stalled is not None:
@@ -244,13 +244,13 @@ class Listener:
         # Under the lock: who is not turned away here is seen by disconnect_banned.
         assert self._lock.locked()
         banned = self._refusal(address) if network != NOT_YET else ""
-        refusal = banned or self._doors.refusal(network)
+        refusal = banned or self._limits.refusal(network)
         if refusal != CROWDED:
             return refusal, None
         stalled = self._stalled()
         if stalled is not None:
             return "", stalled
-        self._doors.note_refused(network)
+        self._limits.note_refused(network)
         return refusal, None
 
     def _join_stripe(self) -> Stripe:
@@ -281,12 +281,12 @@ class Listener:
             except OSError:
                 pass
 
-    # -- the keeper of the connections: any thread -------------------------------------------
+    # -- the connections' admission: any thread ----------------------------------------------
 
     @property
     def is_crowded(self) -> bool:
         """Many have not logged in."""
-        return self._doors.is_crowded
+        return self._limits.is_crowded
 
     def let_in(self, connection: Connection) -> None:
         """Somebody has logged in."""
@@ -298,16 +298,16 @@ class Listener:
         """Somebody has to try again because of the others."""
         with self._lock:
             connection.is_retry = True
-            self._doors.note_refused(connection.network)
+            self._limits.note_refused(connection.network)
 
     def _release_slot(self, connection: Connection) -> None:
         assert self._lock.locked()
         connection.must_log_in = False
         connection.waited_since = math.inf
-        self._doors.log_in(connection.network)
+        self._limits.log_in(connection.network)
 
     def _stalled(self) -> Connection | None:
-        """Return whom the crowded doors have waited for the longest; its place is free then."""
+        """Return who has been waited for the longest, and free its slot."""
         assert self._lock.locked()
         outside = (one for one in self._logging_in if one.must_log_in)
         first = min(outside, key=lambda one: one.waited_since, default=None)
@@ -356,14 +356,14 @@ class Listener:
                 raise Disconnected(reason=connection.ended_by or EndReason.STALLED)
             connection.waited_since = time.monotonic()
             # It does not count against itself.
-            self._doors.log_in(NOT_YET)
-            self._doors.leave(NOT_YET)
+            self._limits.log_in(NOT_YET)
+            self._limits.leave(NOT_YET)
             refusal, stalled = self._admission(address, network)
             connection.address = address
             if not refusal:
                 connection.network = network
-                connection.is_retry = self._doors.recently_refused(network)
-            self._doors.enter(connection.network)
+                connection.is_retry = self._limits.recently_refused(network)
+            self._limits.enter(connection.network)
         if stalled is not None:
             stalled.expire(EndReason.STALLED)
         if refusal:
@@ -380,6 +380,6 @@ class Listener:
             self._leave_stripe(connection.outbox.stripe)
             self._logging_in.pop(connection, None)
             if connection.must_log_in:
-                self._doors.log_in(connection.network)
-            self._doors.leave(connection.network)
+                self._limits.log_in(connection.network)
+            self._limits.leave(connection.network)
             self._left.notify_all()

@@ -209,8 +209,8 @@ class _Missed:
             self._read(LogRange(room, self._places.get(room.log, place), place))
             self._places[room.log] = place
 
-    def _read(self, stretch: LogRange) -> None:
-        room, after, upto = stretch
+    def _read(self, log_range: LogRange) -> None:
+        room, after, upto = log_range
         assert self._reader is not None or upto <= after
         place = max(after, upto - LOOKED_AT)
         self._count(room, place - after)

@@ -87,7 +87,7 @@ class Found(NamedTuple):
 def look_back(
     engine: Engine,
     member: Member,
-    stretch: LogRange,
+    log_range: LogRange,
     most: int,
     looking: Looking,
     new_after: int | None = None,
@@ -99,7 +99,7 @@ def look_back(
 
     :param new_after: only what comes after this place counts as missed.
     """
-    room, after, upto = stretch
+    room, after, upto = log_range
     count_from = after if new_after is None else new_after
     place, start, looked = upto, upto, 0
     visible, shown, missed = 0, 0, 0
@@ -129,11 +129,11 @@ def look_back(
 def pages(
     engine: Engine,
     member: Member,
-    stretch: LogRange,
+    log_range: LogRange,
     wanted: Callable[[Member, Post], bool] = is_shown,
 ) -> Iterator[Page]:
-    """Read what stands in a stretch and is wanted, as old messages, the oldest first."""
-    room, place, upto = stretch
+    """Read what stands in a range and is wanted, as old messages, the oldest first."""
+    room, place, upto = log_range
     step = _STEP
     while place < upto:
         end = min(place + step, upto)
@@ -169,15 +169,15 @@ def last_lines(engine: Engine, member: Member, room: Room, upto: int) -> bytes:
 
 
 def at_login(
-    engine: Engine, member: Member, stretches: Sequence[LogRange], since: float | None
+    engine: Engine, member: Member, ranges: Sequence[LogRange], since: float | None
 ) -> Iterator[Page]:
     """Return the last messages of the current room, then what was missed in all of them.
 
-    :param stretches: what was missed, the mailbox last.
+    :param ranges: what was missed, the mailbox last.
     :param since: when the person left; ``None`` when nothing can have been missed.
     """
     looking = Looking()
-    for room, after, upto in sorted(stretches, key=lambda s: s.room is not member.room):
+    for room, after, upto in sorted(ranges, key=lambda s: s.room is not member.room):
         is_here = room is member.room
         if upto == after and not is_here:
             continue
@@ -213,18 +213,18 @@ def _new_head(member: Member, room: Room, found: Found, since: float) -> bytes:
 
 
 def on_resume(
-    engine: Engine, member: Member, stretches: Sequence[LogRange], cursors: dict[str, int]
+    engine: Engine, member: Member, ranges: Sequence[LogRange], cursors: dict[str, int]
 ) -> Iterator[Page]:
     """Return everything that came after the cursors, in order within each room.
 
-    :param stretches: of which ``after`` counts for rooms without a cursor.
+    :param ranges: of which ``after`` counts for rooms without a cursor.
     :param cursors: the last place that was shown, by log. What cannot be read is told as a gap.
     """
-    known = {stretch.room.log for stretch in stretches}
+    known = {one.room.log for one in ranges}
     for log in cursors:
         if log not in known and not log.startswith("@"):
             yield Page(_gap(member, log, f"You are not in #{log} any more."))
-    for room, after, upto in stretches:
+    for room, after, upto in ranges:
         place = cursors.get(room.log, after)
         if place > upto:
             what = f"message {place} is not known here, the last one is {upto}"
@@ -244,7 +244,7 @@ def on_resume(
 
 
 def _with_gaps(member: Member, room: Room, posts: list[Post], place: int, end: int) -> Page:
-    """Return what was read of a stretch; a place without a post is a message that is damaged."""
+    """Return what was read of a range; a place without a post is a message that is damaged."""
     chunks = []
     missed = 0
     # Posts between two such places are one piece.

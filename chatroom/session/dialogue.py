@@ -124,7 +124,7 @@ class Dialogue:
         """
         face = self.face
         self.send(face.prompt(ask, text, secret))
-        if self.connection.must_log_in:  # crowded doors see how long an answer is waited for
+        if self.connection.must_log_in:  # in a crowd it counts how long an answer takes
             self.connection.waited_since = time.monotonic()
         try:
             return self._answer_to(face, ask, text, secret)

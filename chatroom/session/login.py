@@ -9,6 +9,7 @@ from chatroom.accounts.accounts import Accounts, is_reset_code
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.sanctions import CLOSED, Sanctions, shut_out_code, shut_out_sentence
+from chatroom.accounts.throttles import WRONG_ANSWERS
 from chatroom.accounts.tickets import Tickets
 from chatroom.errors import ChatroomError, Code, Disconnected, StoreError, UserError
 from chatroom.log_files import FEW
@@ -18,9 +19,6 @@ from chatroom.session.dialogue import Dialogue, LoginRequested
 from chatroom.storage.records import SUPERUSER, Account, Sanction
 
 _log = logging.getLogger(__name__)
-
-WRONG_ANSWERS = 5
-"""Wrong answers that are told and asked again; the next one ends the connection."""
 
 _UNKNOWN = "Unknown name or wrong password. Try again."
 
@@ -167,7 +165,7 @@ class Login:
         )
 
     def _check_door(self) -> None:
-        """Look whether the doors have closed while a password was hashed."""
+        """Look whether a lockdown has begun while a password was hashed."""
         self._refuse_new()
         ended_by = self._dialogue.connection.ended_by
         if ended_by is not None:

@@ -1,4 +1,4 @@
-"""The doors: who may come in before the login, and how addresses are counted."""
+"""The limits of connections: who may come in before the login, and how addresses are counted."""
 
 import pytest
 
@@ -29,40 +29,40 @@ def test_an_ipv6_address_counts_by_its_64(address: str, network: str) -> None:
 
 
 def test_below_half_of_the_most_nobody_is_dropped_and_at_four_fifths_everybody() -> None:
-    doors = ConnectionLimits(1000, 0, 100, 0)
+    limits = ConnectionLimits(1000, 0, 100, 0)
     for number in range(50):
-        assert doors.refusal(str(number)) == ""
-        doors.enter(str(number))
+        assert limits.refusal(str(number)) == ""
+        limits.enter(str(number))
     for number in range(50, 65):
-        doors.enter(str(number))
-    dropped = sum(doors.refusal("x") == CROWDED for _ in range(2000))
+        limits.enter(str(number))
+    dropped = sum(limits.refusal("x") == CROWDED for _ in range(2000))
     assert 800 < dropped < 1200  # half of them, give or take nine deviations
     for number in range(65, 80):
-        doors.enter(str(number))
-    assert all(doors.refusal("x") == CROWDED for _ in range(100))
+        limits.enter(str(number))
+    assert all(limits.refusal("x") == CROWDED for _ in range(100))
     for number in range(80, 100):
-        doors.enter(str(number))
-    doors.log_in("7")
+        limits.enter(str(number))
+    limits.log_in("7")
     for number in range(49):
-        doors.log_in(str(number + 50))
-    assert doors.refusal("x") in ("", CROWDED)
-    doors.log_in("8")
-    assert doors.refusal("x") == ""
+        limits.log_in(str(number + 50))
+    assert limits.refusal("x") in ("", CROWDED)
+    limits.log_in("8")
+    assert limits.refusal("x") == ""
 
 
 def test_the_last_places_are_for_who_was_turned_away_and_comes_back() -> None:
-    doors = ConnectionLimits(1000, 0, 100, 0)
+    limits = ConnectionLimits(1000, 0, 100, 0)
     for number in range(99):
-        doors.enter(str(number))
-    assert doors.refusal("patient") == CROWDED
-    doors.note_refused("patient")
-    assert doors.refusal("patient") == ""
-    assert doors.refusal("stranger") == CROWDED
-    doors.enter("patient")
-    assert doors.refusal("patient") == CROWDED  # not one more than the most
+        limits.enter(str(number))
+    assert limits.refusal("patient") == CROWDED
+    limits.note_refused("patient")
+    assert limits.refusal("patient") == ""
+    assert limits.refusal("stranger") == CROWDED
+    limits.enter("patient")
+    assert limits.refusal("patient") == CROWDED  # not one more than the most
 
 
-def test_crowded_doors_give_the_place_of_who_does_not_answer_to_another(
+def test_crowded_limits_give_the_place_of_who_does_not_answer_to_another(
     start_server: StartServer,
 ) -> None:
     server = start_server(unauthenticated=5, login_seconds=60)
@@ -80,22 +80,22 @@ def test_crowded_doors_give_the_place_of_who_does_not_answer_to_another(
 
 
 def test_the_limits_of_one_network_hold_for_it_alone() -> None:
-    doors = ConnectionLimits(5, 3, 0, 2)
-    doors.enter("a")
-    doors.enter("a")
-    assert doors.refusal("a") == LOGGING_IN_FROM_ADDRESS
-    doors.log_in("a")
-    assert doors.refusal("a") == ""
-    doors.enter("a")
-    doors.log_in("a")
-    assert doors.refusal("a") == FROM_ADDRESS
-    assert doors.refusal("b") == ""
-    doors.leave("a")
-    assert doors.refusal("a") == ""
-    doors.enter("b")
-    doors.enter("c")
-    doors.enter("d")
-    assert doors.refusal("e") == FULL
+    limits = ConnectionLimits(5, 3, 0, 2)
+    limits.enter("a")
+    limits.enter("a")
+    assert limits.refusal("a") == LOGGING_IN_FROM_ADDRESS
+    limits.log_in("a")
+    assert limits.refusal("a") == ""
+    limits.enter("a")
+    limits.log_in("a")
+    assert limits.refusal("a") == FROM_ADDRESS
+    assert limits.refusal("b") == ""
+    limits.leave("a")
+    assert limits.refusal("a") == ""
+    limits.enter("b")
+    limits.enter("c")
+    limits.enter("d")
+    assert limits.refusal("e") == FULL
 
 
 def test_who_has_not_logged_in_counts_until_the_login_or_the_end(
