@@ -9,7 +9,6 @@ from chatroom.addresses import Range, address_of, range_of
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
-    ANEW,
     BLOCKS_LOGIN,
     DEEDS,
     KICK,
@@ -17,9 +16,9 @@ from chatroom.storage.records import (
     MUTE,
     Account,
     Actor,
-    Control,
     Sanction,
 )
+from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.text import duration, minute
 
 _log = logging.getLogger(__name__)
@@ -130,18 +129,18 @@ class Sanctions:
         :returns: False: it does not tell enough: nobody is let in, and nobody who may be muted
             heard, until :meth:`load` has succeeded.
         """
-        kind, target = control.kind.removeprefix("un"), control.account_id
-        if kind not in _ACTS and kind != ANEW:
+        kind, target = control.kind, control.subject
+        if kind not in _ACTS and kind is not ControlKind.MISSED:
             return True
         with self._lock:
             self._followed += 1
-            if control.kind in _ACTS and isinstance(control.carried, Sanction):
+            if not control.lifted and isinstance(control.carried, Sanction):
                 self._locked_take(control.carried)
-            elif control.kind in _ACTS or kind == ANEW:
+            elif not control.lifted:
                 self._is_sure = False
-            elif kind == LOCKDOWN:
+            elif kind is ControlKind.LOCKDOWN:
                 self._lockdown = None
-            elif kind == MUTE:
+            elif kind is ControlKind.MUTE:
                 self._mutes = {k: v for k, v in self._mutes.items() if k != target}
             else:
                 self._ranges = tuple(one for one in self._ranges if one[1].target != target)

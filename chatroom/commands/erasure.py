@@ -9,7 +9,8 @@ from chatroom.accounts.accounts import LAST_SUPERUSER, Accounts
 from chatroom.errors import Conflict, UserError
 from chatroom.rooms.room import LOBBY, mailbox_of
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import PURGE, Account, Actor, Control, RoomRecord, standing_of
+from chatroom.storage.records import Account, Actor, RoomRecord
+from chatroom.storage.rules.events import Control, ControlKind, standing_of
 
 _SETTLE_SECONDS = 3.0
 _QUEUED_SECONDS = 3600.0
@@ -33,7 +34,7 @@ def purge(engine: Engine, account: Account, since: float) -> tuple[int, int]:
     erased = sum(engine.erase(log, account.id, since=since) for log in logs)
     topics = _change_rooms(engine, partial(_without_topic, account.id, since))
     if erased:
-        engine.tell(Control(PURGE, account.id, standing_of(account)))
+        engine.tell(Control(ControlKind.PURGE, account.id, standing_of(account)))
     return erased, topics
 
 
@@ -68,7 +69,7 @@ def erase_account(
     for log in logs:
         engine.erase(log, account.id, since=began - _QUEUED_SECONDS)
     engine.drop(mailbox_of(account.id))
-    engine.tell(Control(PURGE, account.id))
+    engine.tell(Control(ControlKind.PURGE, account.id))
 
 
 def _change_rooms(engine: Engine, change: Callable[[RoomRecord], RoomRecord]) -> int:

@@ -20,32 +20,21 @@ from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
-    ANEW,
     BLOCKS_LOGIN,
-    DELETED,
-    FORKED,
-    IGNORES,
-    LOCKDOWN,
-    MUTE,
-    PLACES,
-    PURGE,
     SUPERUSER,
     Account,
-    Control,
     RoomRecord,
     Sanction,
-    Standing,
 )
+from chatroom.storage.rules.events import Control, ControlKind, Standing
 
 _log = logging.getLogger(__name__)
 
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
 NEW_PASSWORD = "Your password was changed, so this session has ended. Log in with the new one."
-_TOLD_ALL = {
-    LOCKDOWN: "The room is closed now: nobody new comes in. Who is inside stays.",
-    f"un{LOCKDOWN}": "The room is open again.",
-}
+_CLOSED = "The room is closed now: nobody new comes in. Who is inside stays."
+_OPEN = "The room is open again."
 
 
 class ControlHandler:
@@ -89,57 +78,55 @@ class ControlHandler:
 
     def controlled(self, control: Control) -> None:
         """Act upon a change of an account or a room; called by the engine's thread."""
-        kind, carried = control.kind, control.carried
-        if kind == "room":
+        kind, carried, subject = control.kind, control.carried, control.subject
+        if kind is ControlKind.ROOM:
             self._follow_room(carried if isinstance(carried, RoomRecord) else None)
             return
-        if kind == PLACES:
-            self._read_states.look_soon(control.account_id)
+        if kind is ControlKind.MEMBERSHIPS:
+            self._read_states.look_soon(subject)
             return
-        if kind == FORKED:
-            self._tell_of_fork(control.account_id)
+        if kind is ControlKind.FORKED:
+            self._tell_of_fork(subject)
             return
+        is_closed = kind is ControlKind.LOCKDOWN and not control.lifted
         with self._roster.lock:
             self.count += 1
-            self._changed.pop(control.account_id, None)
-            self._changed[control.account_id] = self.count
-            if kind in (LOCKDOWN, ANEW) or "/" in control.account_id:
+            self._changed.pop(subject, None)
+            self._changed[subject] = self.count
+            if is_closed or kind is ControlKind.MISSED or "/" in subject:
                 self._changed.clear()  # it may be about anybody
                 self._forgotten = self.count
             if len(self._changed) > CHANGES_KNOWN:
                 self._forgotten = self._changed.pop(next(iter(self._changed)))
             everybody = list(self._roster.people.values())
-        if kind == DELETED:  # with the owner a room may have become nobody's
+        if kind is ControlKind.DELETED:  # with the owner a room may have become nobody's
             self._lookups.want("unused", self._catalogue.close_unused)
-        if kind in _TOLD_ALL:
-            self._tell(everybody, kind, _TOLD_ALL[kind])
-        elif kind == PURGE:
+        if kind is ControlKind.LOCKDOWN:
+            self._tell(everybody, control.word, _CLOSED if is_closed else _OPEN)
+        elif kind is ControlKind.PURGE:
             if isinstance(carried, Standing):  # else nobody needs to know the name
                 text = f"A superuser has removed what {carried.name} said lately."
-                self._tell(everybody, PURGE, text)
-        elif (person := self._roster.people.get(control.account_id)) is not None:
+                self._tell(everybody, control.word, text)
+        elif (person := self._roster.people.get(subject)) is not None:
             self._follow(person, control)
 
     def _follow(self, person: Person, control: Control) -> None:
-        kind, carried = control.kind, control.carried
-        if kind == "unmute":
-            self._tell([person], kind, "You may write again.")
-        elif kind == DELETED:
+        kind, carried, account_id = control.kind, control.carried, control.subject
+        if control.lifted:
+            if kind is ControlKind.MUTE:  # else who is here could come in already
+                self._tell([person], control.word, "You may write again.")
+        elif kind is ControlKind.DELETED:
             self._end_deleted(person)
-        elif kind.startswith("un"):
-            pass  # it was lifted: who is here could come in already
-        elif kind == MUTE and isinstance(carried, Sanction):
-            self._tell([person], MUTE, mute_sentence(carried))
+        elif kind is ControlKind.MUTE and isinstance(carried, Sanction):
+            self._tell([person], control.word, mute_sentence(carried))
         elif kind in BLOCKS_LOGIN and isinstance(carried, Sanction):
             self._send_out(person, carried)
         elif isinstance(carried, Standing):
-            if kind == IGNORES and person.account.version < carried.version:
-                account_id = control.account_id
-                self._lookups.want(f"ignores {account_id}", partial(self.refresh, account_id))
-            elif kind != IGNORES:
+            if kind is not ControlKind.IGNORES:
                 self._take_standing(person, carried)
+            elif person.account.version < carried.version:
+                self._lookups.want(f"ignores {account_id}", partial(self.refresh, account_id))
         else:
-            account_id = control.account_id
             self._lookups.want(account_id, partial(self.refresh, account_id), is_urgent=True)
 
     def _follow_room(self, record: RoomRecord | None) -> None:

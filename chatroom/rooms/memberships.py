@@ -18,16 +18,15 @@ from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     JOIN,
     LEAVE,
-    PLACES,
     SUPERUSER,
     Account,
     Actor,
     Audit,
-    Control,
     Post,
     RoomRecord,
 )
 from chatroom.storage.rules.askers import Asker
+from chatroom.storage.rules.events import Control, ControlKind
 
 TOPIC_LONGEST = 200
 
@@ -298,7 +297,7 @@ class Memberships:
             with self._roster.lock:
                 room.people.pop(account.id, None)
                 self.locked_announce(room, LEAVE, account.id, account.name)
-            self._engine.tell(Control(PLACES, account.id))
+            self._engine.tell(Control(ControlKind.MEMBERSHIPS, account.id))
         self.dismiss(room, (one for one in others if one != account.id))
         if not is_out and not was_invited:
             raise UserError(f"{account.name} is not in #{room.log}.", Code.NOT_INSIDE)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.lookups import EVERYTHING, Lookups
-from chatroom.storage.records import BAN, Control
+from chatroom.storage.rules.events import Control, ControlKind
 
 _log = logging.getLogger(__name__)
 
@@ -37,11 +37,11 @@ class Controls:
         is_sure = False
         try:
             is_sure = self._sanctions.controlled(control)
-            if control.kind == BAN:
+            if control.kind is ControlKind.BAN and not control.lifted:
                 self._disconnect_banned()
             self._events.controlled(control)
         except Exception:
-            _log.exception("control event failed kind=%s; everything is looked up", control.kind)
+            _log.exception("control event failed kind=%s; everything is looked up", control.word)
             self._sanctions.doubt()
             is_sure = False
         if not is_sure:

@@ -16,16 +16,15 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
     Account,
     Audit,
-    Control,
     Invite,
     ReadState,
     RoomRecord,
     Sanction,
-    Standing,
     Ticket,
 )
 from chatroom.storage.rules import read_states
 from chatroom.storage.rules.departure import Departed
+from chatroom.storage.rules.events import Control, Standing
 
 _log = logging.getLogger(__name__)
 
@@ -275,30 +274,30 @@ _CARRIED: dict[str, type[Sanction | Standing | RoomRecord]] = {
 
 
 def seal_control(vault: Vault, control: Control) -> bytes:
-    """Return what an event carries, sealed for its kind and account; empty: nothing."""
+    """Return what an event carries, sealed for its word and subject; empty: nothing."""
     carried = control.carried
     for name, kind in _CARRIED.items():
         if isinstance(carried, kind):
             plain = json.dumps({name: asdict(carried)}).encode()
             if len(plain) <= _CARRIED_BYTES:
-                return vault.seal(plain, _control_context(control.kind, control.account_id))
+                return vault.seal(plain, _control_context(control.word, control.subject))
     return b""
 
 
-def unseal_control(vault: Vault, kind: str, account_id: str, sealed: bytes | None) -> Control:
+def unseal_control(vault: Vault, word: str, subject: str, sealed: bytes | None) -> Control:
     """Return an event with what it carries; without it when that does not open."""
     if not sealed:
-        return Control(kind, account_id)
+        return Control.of_word(word, subject)
     try:
         ((name, fields),) = json.loads(
-            vault.unseal(sealed, _control_context(kind, account_id))
+            vault.unseal(sealed, _control_context(word, subject))
         ).items()
         if "invited" in fields:
             fields["invited"] = tuple(fields["invited"])
-        return Control(kind, account_id, _CARRIED[name](**fields))
+        return Control.of_word(word, subject, _CARRIED[name](**fields))
     except (Damaged, KeyError, TypeError, ValueError):  # of a newer version, or meddled with
-        return Control(kind, account_id)
+        return Control.of_word(word, subject)
 
 
-def _control_context(kind: str, account_id: str) -> str:
-    return f"control {kind} {account_id}"
+def _control_context(word: str, subject: str) -> str:
+    return f"control {word} {subject}"

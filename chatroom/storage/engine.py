@@ -15,7 +15,6 @@ from chatroom.errors import Refusal
 from chatroom.storage.records import (
     Account,
     Audit,
-    Control,
     Invite,
     Node,
     Post,
@@ -29,6 +28,7 @@ from chatroom.storage.records import (
 )
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.departure import Departed
+from chatroom.storage.rules.events import Control
 
 LOOK_SECONDS = 1.0
 """How often a server looks for changes by others, such as the operator's commands."""

@@ -39,13 +39,6 @@ CLOSED = "closed"
 GONE_SECONDS = 6 * 3600.0
 """How long it does so: no server is behind for so long."""
 
-PURGE = "purge"
-PLACES = "places"
-FORKED = "forked"
-ANEW = "anew"
-IGNORES = "ignores"
-"""Kinds of control events; see ``Control``."""
-
 _COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-([0-9]{1,15})\Z")
 
 
@@ -309,39 +302,6 @@ class Sanction:
     def is_of_account(self) -> bool:
         """True for an account: no range, and no lockdown."""
         return bool(self.target) and not self.is_range
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What every server has to know of an account at once: a control event carries it."""
-
-    name: str
-    grant: int
-    version: int
-    """Of the account as it was saved."""
-    password_id: str
-
-
-def standing_of(account: "Account") -> Standing:
-    """Return what of an account every server has to know."""
-    return Standing(account.name, account.grant, account.version, account.password_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """A change that every server of this store has to act upon, in order."""
-
-    kind: str
-    """``account`` (it was saved), ``ignores`` (nothing of it but whom it ignores was changed),
-    ``deleted`` (it is gone), ``reset`` (with a reset code: its sessions end), ``room`` (it was
-    saved), ``places`` (it was taken out of a room), ``purge`` (its messages were removed),
-    ``forked`` (a log has lost what was shown),
-    ``anew`` (events were missed: everything is to be looked up), the kind of a sanction, or ``un``
-    and the kind: it was lifted."""
-    account_id: str
-    """Whose account; the target of a sanction; the log that has forked; empty for ``room``."""
-    carried: "Sanction | Standing | RoomRecord | None" = field(default=None, compare=False)
-    """What it is about, as it was saved; ``None``: it is to be looked up, if it matters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,15 @@ from chatroom.names import fold
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
-    DELETED,
     SUPERUSER,
     Account,
-    Control,
 )
 from chatroom.storage.redis import departed, held, tickets
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import decode_each, decoding
 from chatroom.storage.redis.transaction import Transaction
 from chatroom.storage.rules import events
+from chatroom.storage.rules.events import Control, ControlKind
 
 ACCOUNTS = "{c}:accounts"
 """Account id → version, number, 1 for a superuser, and what is sealed."""
@@ -161,7 +160,7 @@ def delete(change: Transaction, account: Account) -> None:
     change.remove(ACCOUNTS, account.id)
     change.remove(PLACES, account.id)
     tickets.revoke(change, account.id)
-    change.tell(Control(DELETED, account.id))
+    change.tell(Control(ControlKind.DELETED, account.id))
 
 
 def check_superuser(change: Transaction, account_id: str) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from chatroom.errors import Unconfirmed
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import ANEW, Control
 from chatroom.storage.redis.client import Store
+from chatroom.storage.rules.events import Control, ControlKind
 
 STREAM = "{c}:controls"
 KEPT_EVENTS = 2000
@@ -19,7 +19,7 @@ _WAIT_SECONDS = 10.0
 
 def control_command(vault: Vault, control: Control) -> tuple[object, ...]:
     """Return the command that tells all nodes of a change."""
-    told: tuple[object, ...] = ("k", control.kind, "a", control.account_id)
+    told: tuple[object, ...] = ("k", control.word, "a", control.subject)
     if sealed := codec.seal_control(vault, control):
         told = (*told, "b", sealed)
     return ("XADD", STREAM, "MAXLEN", "~", KEPT_EVENTS, "*", *told)
@@ -57,11 +57,11 @@ class Controls:
                     is_gone = len(found) > _AT_ONCE
                 newest = client.xrevrange(STREAM, count=1) if is_gone else []
             if is_gone:
-                yield newest[0][0] if newest else _NONE, Control(ANEW, "")
+                yield newest[0][0] if newest else _NONE, Control(ControlKind.MISSED, "")
                 continue
             for at, fields in found if self._cursor == _NONE else found[1:]:
-                kind, account_id = _text(fields, b"k"), _text(fields, b"a")
-                yield at, codec.unseal_control(self._vault, kind, account_id, fields.get(b"b"))
+                word, subject = _text(fields, b"k"), _text(fields, b"a")
+                yield at, codec.unseal_control(self._vault, word, subject, fields.get(b"b"))
             if len(found) <= _AT_ONCE:
                 return
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Committed, Controlled
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import FORKED, LEAVE, Control, Post
+from chatroom.storage.records import LEAVE, Post
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.append import Appending
 from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.entries import Entry, decoding
 from chatroom.storage.redis.logs import BATCH, Followed, Logs
 from chatroom.storage.rules.epochs import name_posts
+from chatroom.storage.rules.events import Control, ControlKind
 
 _HEADS = 500
 """Logs whose heads one call of the script looks at."""
@@ -270,4 +271,4 @@ class Delivery:
             followed.delivered,
             min(last, followed.delivered),
         )
-        self.controlled(Control(FORKED, followed.name))
+        self.controlled(Control(ControlKind.FORKED, followed.name))

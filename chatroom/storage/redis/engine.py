@@ -15,7 +15,6 @@ from chatroom.storage.records import (
     GONE_SECONDS,
     Account,
     Audit,
-    Control,
     Invite,
     Node,
     ReadState,
@@ -44,6 +43,7 @@ from chatroom.storage.redis.writer import Writer
 from chatroom.storage.rules import departure
 from chatroom.storage.rules.askers import Asker, superuser
 from chatroom.storage.rules.departure import Departed
+from chatroom.storage.rules.events import Control
 from chatroom.storage.upkeep import Keep
 
 WARNING = (

@@ -7,7 +7,6 @@ from chatroom.storage import codec
 from chatroom.storage.engine import Admit
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
-    Control,
     RoomRecord,
 )
 from chatroom.storage.redis import accounts
@@ -15,6 +14,7 @@ from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import decode_each, decoding
 from chatroom.storage.redis.transaction import NUMBERS, Transaction
 from chatroom.storage.rules import events
+from chatroom.storage.rules.events import Control, ControlKind
 
 ROOMS = "{c}:rooms"
 """Keyed hash of a folded name → version, number, and what is sealed."""
@@ -63,7 +63,7 @@ def save(
             raise Conflict(f"The room {room.name} was changed meanwhile.")
     head = f"{saved.version} {number} ".encode()
     change.put(ROOMS, key.hex(), head + codec.seal_room(vault, saved, key))
-    change.tell(Control("room", "", saved))
+    change.tell(Control(ControlKind.ROOM, "", saved))
     return saved
 
 

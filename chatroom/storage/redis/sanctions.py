@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import BLOCKS_LOGIN, Control, Sanction
+from chatroom.storage.records import BLOCKS_LOGIN, Sanction
 from chatroom.storage.redis import accounts, tickets
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import decode_each
@@ -13,6 +13,7 @@ from chatroom.storage.redis.held import SANCTION_OF, SANCTIONS, split
 from chatroom.storage.redis.transaction import Transaction
 from chatroom.storage.rules import askers
 from chatroom.storage.rules.belief import WALL
+from chatroom.storage.rules.events import Control, ControlKind
 
 RANGES = "ranges"
 """Field of the index that changes with each range of addresses that is banned or not any more."""
@@ -41,7 +42,7 @@ def save(change: Transaction, vault: Vault, sanction: Sanction, must_exist: bool
     if sanction.kind in BLOCKS_LOGIN:
         tickets.revoke(change, sanction.target)
     change.bar(sanction.kind, sanction.target, sanction.until)
-    change.tell(Control(sanction.kind, sanction.target, numbered))
+    change.tell(Control(ControlKind(sanction.kind), sanction.target, numbered))
     return numbered
 
 
@@ -56,10 +57,11 @@ def lift(change: Transaction, number: int) -> bool:
     _remove(change, number, kind, target)
     if "/" in target:
         change.put(accounts.INDEX, RANGES, f"without {number}".encode())
+    event = Control(ControlKind(kind), target, lifted=True)
     if change.bar(kind, target, 0):
-        change.tell_at_last(Control(f"un{kind}", target))
+        change.tell_at_last(event)
     else:
-        change.tell(Control(f"un{kind}", target))
+        change.tell(event)
     return True
 
 

@@ -13,12 +13,13 @@ from typing import TypeVar
 
 from chatroom.errors import StoreError, Unconfirmed
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import Control
+from chatroom.storage.records import DEEDS
 from chatroom.storage.redis import post_bans as bars
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.cluster import Command
 from chatroom.storage.redis.control_events import control_command
+from chatroom.storage.rules.events import Control, ControlKind
 
 NUMBERS = "{c}:numbers"
 ATTEMPTS = 100
@@ -151,10 +152,14 @@ class BanPropagator:
         self._seen = owed
         if stays:
             bars.pay(self._store, stays)
-            lifted = [field.split(" ") for field, one in stays.items() if bars.is_over(one)]
+            ended = (field.split(" ") for field, one in stays.items() if bars.is_over(one))
+            lifted = [
+                Control(ControlKind(kind), target, lifted=True)
+                for kind, target in ended
+                if kind in DEEDS
+            ]
             if lifted:
-                events = (Control(f"un{kind}", target) for kind, target in lifted)
-                tell_all(self._store, self._vault, events)
+                tell_all(self._store, self._vault, lifted)
 
 
 def pause(attempt: int) -> None:

@@ -1,8 +1,92 @@
-"""The control events of records that were saved."""
+"""Control events: changes that every server of a store acts upon, in order."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Self
 
-from chatroom.storage.records import IGNORES, Account, Control, RoomRecord, standing_of
+from chatroom.storage import records
+from chatroom.storage.records import Account, RoomRecord, Sanction
+
+
+class ControlKind(StrEnum):
+    """What was changed. The words are kept in stores, and travel between servers."""
+
+    ACCOUNT = "account"
+    """It was saved."""
+    IGNORES = "ignores"
+    """It was saved, and nothing of it but whom it ignores was changed."""
+    DELETED = records.DELETED
+    """The account is gone."""
+    ROOM = "room"
+    """It was saved, or is no more."""
+    MEMBERSHIPS = "places"
+    """An account was taken out of a room."""
+    PURGE = "purge"
+    """An account's messages were removed."""
+    FORKED = "forked"
+    """A log has lost what was shown."""
+    MISSED = "anew"
+    """Events were missed: everything is to be looked up."""
+    KICK = records.KICK
+    BAN = records.BAN
+    MUTE = records.MUTE
+    LOCKDOWN = records.LOCKDOWN
+
+
+_LIFTED = "un"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What every server has to know of an account at once: a control event carries it."""
+
+    name: str
+    grant: int
+    version: int
+    """Of the account as it was saved."""
+    password_id: str
+
+
+def standing_of(account: Account) -> Standing:
+    """Return what of an account every server has to know."""
+    return Standing(account.name, account.grant, account.version, account.password_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A change that every server of this store has to act upon, in order."""
+
+    kind: ControlKind
+    subject: str
+    """What it is about: an account id; the target of a sanction; the log that has forked; empty
+    for a room, and for ``MISSED``."""
+    carried: Sanction | Standing | RoomRecord | None = field(default=None, compare=False)
+    """What it is about, as it was saved; ``None``: it is to be looked up, if it matters."""
+    lifted: bool = False
+    """Of a sanction: it holds no more."""
+
+    @property
+    def word(self) -> str:
+        """Kind and ``lifted`` in one word: what a store keeps, and what a face is told."""
+        return _LIFTED + self.kind if self.lifted else self.kind.value
+
+    @classmethod
+    def of_word(
+        cls, word: str, subject: str, carried: Sanction | Standing | RoomRecord | None = None
+    ) -> Self:
+        """Return the event of a :attr:`word`.
+
+        One of a newer version that is not known here says that something of its subject has
+        changed: what it carries is not read, and the account is looked up.
+        """
+        try:
+            return cls(ControlKind(word), subject, carried)
+        except ValueError:
+            pass
+        try:
+            return cls(ControlKind(word.removeprefix(_LIFTED)), subject, carried, lifted=True)
+        except ValueError:
+            return cls(ControlKind.ACCOUNT, subject)
 
 
 def of_account(saved: Account, before: Account | None) -> Control:
@@ -10,13 +94,14 @@ def of_account(saved: Account, before: Account | None) -> Control:
 
     :param before: as it was; ``None``: it is new, or nobody can tell.
     """
-    kind = "account"
+    kind = ControlKind.ACCOUNT
     if before is not None:
         same = replace(before, ignores=saved.ignores, version=saved.version)
-        kind = IGNORES if same == saved else kind
+        kind = ControlKind.IGNORES if same == saved else kind
     return Control(kind, saved.id, standing_of(saved))
 
 
 def of_closed_room(room: RoomRecord) -> Control:
     """Return the control event of a room that is no more."""
-    return Control("room", "", replace(room, version=room.version + 1, invited=(), is_closed=True))
+    over = replace(room, version=room.version + 1, invited=(), is_closed=True)
+    return Control(ControlKind.ROOM, "", over)

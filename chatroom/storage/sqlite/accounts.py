@@ -10,8 +10,9 @@ from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
 from chatroom.names import fold
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import DELETED, SUPERUSER, Account, Control
+from chatroom.storage.records import SUPERUSER, Account
 from chatroom.storage.rules import events
+from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import control_events as controls
 from chatroom.storage.sqlite import departed, tickets
 from chatroom.storage.sqlite import lookalikes as skeletons
@@ -108,7 +109,7 @@ def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> No
     connection.execute("DELETE FROM places WHERE account=?", (account.id,))
     skeletons.forget(connection, account.id)
     tickets.revoke(connection, account.id)
-    controls.tell(connection, vault, Control(DELETED, account.id))
+    controls.tell(connection, vault, Control(ControlKind.DELETED, account.id))
 
 
 def is_last_superuser(connection: sqlite3.Connection, account_id: str) -> bool:

@@ -8,12 +8,12 @@ import sqlite3
 
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import Control
+from chatroom.storage.rules.events import Control
 
 
 def tell(db: sqlite3.Connection, vault: Vault, control: Control) -> None:
     """Write a control event inside the caller's transaction."""
     db.execute(
         "INSERT INTO controls (kind, account, sealed) VALUES (?,?,?)",
-        (control.kind, control.account_id, codec.seal_control(vault, control) or None),
+        (control.word, control.subject, codec.seal_control(vault, control) or None),
     )

@@ -16,7 +16,6 @@ from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watc
 from chatroom.storage.records import (
     Account,
     Audit,
-    Control,
     Invite,
     Node,
     Post,
@@ -31,6 +30,7 @@ from chatroom.storage.rules import askers, departure
 from chatroom.storage.rules.askers import Asker, superuser
 from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.epochs import Epochs
+from chatroom.storage.rules.events import Control
 from chatroom.storage.sqlite import accounts as rows
 from chatroom.storage.sqlite import audit as trail
 from chatroom.storage.sqlite import control_events as controls

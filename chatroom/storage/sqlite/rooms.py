@@ -8,10 +8,10 @@ from chatroom.errors import Conflict, NameTaken
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
-    Control,
     RoomRecord,
 )
 from chatroom.storage.rules import events
+from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import control_events as controls
 from chatroom.storage.sqlite import lookalikes as skeletons
 
@@ -48,7 +48,7 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
         )
         if changed.rowcount != 1:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
-    controls.tell(db, vault, Control("room", "", saved))
+    controls.tell(db, vault, Control(ControlKind.ROOM, "", saved))
     return saved
 
 

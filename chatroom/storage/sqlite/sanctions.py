@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import BLOCKS_LOGIN, Control, Sanction
+from chatroom.storage.records import BLOCKS_LOGIN, Sanction
 from chatroom.storage.rules.belief import WALL
+from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import control_events as controls
 from chatroom.storage.sqlite import tickets
 
@@ -26,7 +27,7 @@ def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
     if sanction.kind in BLOCKS_LOGIN:
         tickets.revoke(db, sanction.target)
     numbered = replace(sanction, number=found.lastrowid or 0)
-    controls.tell(db, vault, Control(sanction.kind, sanction.target, numbered))
+    controls.tell(db, vault, Control(ControlKind(sanction.kind), sanction.target, numbered))
     return numbered
 
 
@@ -38,7 +39,7 @@ def lift(db: sqlite3.Connection, vault: Vault, number: int) -> bool:
     if row is None:
         return False
     db.execute("DELETE FROM sanctions WHERE number=?", (number,))
-    controls.tell(db, vault, Control(f"un{row[0]}", row[1]))
+    controls.tell(db, vault, Control(ControlKind(row[0]), row[1], lifted=True))
     return True
 
 

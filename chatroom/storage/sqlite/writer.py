@@ -13,7 +13,8 @@ from chatroom.errors import Refusal, StoreError
 from chatroom.storage import codec
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import ANEW, KEPT, PURGE, Control, Post
+from chatroom.storage.records import KEPT, Post
+from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import schema
 from chatroom.storage.sqlite.logs import Log, Logs
 from chatroom.storage.sqlite.transaction import Commits, Job
@@ -308,11 +309,13 @@ class Writer:
             return
         try:
             if found and found[0][0] > self._control_cursor + 1:
-                self._controlled(Control(ANEW, ""))  # the oldest were deleted before they were read
-            for seq, kind, account, sealed in found:
-                if kind == PURGE:
+                # the oldest were deleted before they were read
+                self._controlled(Control(ControlKind.MISSED, ""))
+            for seq, word, subject, sealed in found:
+                control = codec.unseal_control(self._vault, word, subject, sealed)
+                if control.kind is ControlKind.PURGE:
                     self._logs.forget_recent()
-                self._controlled(codec.unseal_control(self._vault, kind, account, sealed))
+                self._controlled(control)
                 self._control_cursor = seq
         except Exception:
             self._look_again("control event failed and waits", is_ours=True)

@@ -11,8 +11,9 @@ import pytest
 import simplecrypt
 
 from chatroom.errors import Refusal
-from chatroom.storage.records import NORMAL, TEXT, Account, Control, Post
+from chatroom.storage.records import NORMAL, TEXT, Account, Post
 from chatroom.storage.redis.engine import RedisEngine
+from chatroom.storage.rules.events import Control
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
 from tests.redis_server import VALKEY, RedisCluster, RedisServer

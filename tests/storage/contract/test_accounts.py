@@ -28,10 +28,10 @@ from chatroom.storage.records import (
     OPERATOR,
     SUPERUSER,
     Account,
-    Control,
     Sanction,
 )
 from chatroom.storage.rules.departure import Departed
+from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import OLD_NUMBERS, Running, account, post
@@ -304,9 +304,9 @@ def test_whoever_damages_a_kick_does_not_get_in_by_that(engine: Any, folder: Pat
 def test_changes_are_told_in_order_before_they_are_confirmed(running: Running) -> None:
     engine, now = running.engine, time.time()
     engine.save_account(account("ann"))
-    assert running.controls.get_nowait() == Control("account", "id-ann")
+    assert running.controls.get_nowait() == Control(ControlKind.ACCOUNT, "id-ann")
     engine.save_sanction(Sanction(KICK, "id-ann", "ann", "bob", "", now, now + 60))
-    assert running.controls.get_nowait() == Control("kick", "id-ann")
+    assert running.controls.get_nowait() == Control(ControlKind.KICK, "id-ann")
 
 
 def test_changes_of_another_process_are_told_within_two_seconds(
@@ -314,9 +314,9 @@ def test_changes_of_another_process_are_told_within_two_seconds(
 ) -> None:
     here, there = start(), start()
     there.engine.save_account(account("ann"))
-    assert here.controls.get(timeout=2.0) == Control("account", "id-ann")
+    assert here.controls.get(timeout=2.0) == Control(ControlKind.ACCOUNT, "id-ann")
     there.engine.save_account(account("bob"))
-    assert here.controls.get(timeout=2.0) == Control("account", "id-bob")
+    assert here.controls.get(timeout=2.0) == Control(ControlKind.ACCOUNT, "id-bob")
 
 
 def test_old_changes_are_not_told_at_the_next_start(start: Callable[[], Running]) -> None:
@@ -326,7 +326,7 @@ def test_old_changes_are_not_told_at_the_next_start(start: Callable[[], Running]
     second = start()
     second.settle()
     second.engine.save_account(account("bob"))
-    assert second.controls.get_nowait() == Control("account", "id-bob")
+    assert second.controls.get_nowait() == Control(ControlKind.ACCOUNT, "id-bob")
 
 
 # -- the files -------------------------------------------------------------------------------

@@ -9,16 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chatroom.storage.records import (
-    ANEW,
-    BAN,
-    MUTE,
-    SUPERUSER,
-    Control,
-    RoomRecord,
-    Sanction,
-    Standing,
-)
+from chatroom.storage.records import BAN, MUTE, SUPERUSER, RoomRecord, Sanction
+from chatroom.storage.rules.events import Control, ControlKind, Standing
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import Running, account, post
 
@@ -26,34 +18,34 @@ from tests.storage.contract.conftest import Running, account, post
 def test_whoever_hears_of_a_change_needs_no_look_at_the_store(running: Running) -> None:
     engine, now = running.engine, time.time()
     ann = engine.save_account(account("ann"))
-    assert carried(running, "account") == Standing("ann", 1, 1, "")
+    assert carried(running, ControlKind.ACCOUNT) == Standing("ann", 1, 1, "")
     ann = engine.save_account(replace(ann, name="anna", grant=SUPERUSER))
-    assert carried(running, "account") == Standing("anna", SUPERUSER, 2, "")
+    assert carried(running, ControlKind.ACCOUNT) == Standing("anna", SUPERUSER, 2, "")
     ann = engine.save_account(replace(ann, ignores=("id-bob",)))
-    assert carried(running, "ignores") == Standing("anna", SUPERUSER, 3, "")
+    assert carried(running, ControlKind.IGNORES) == Standing("anna", SUPERUSER, 3, "")
     for kind, target in ((BAN, "id-bob"), (MUTE, "id-bob"), (BAN, "192.0.2.0/24")):
         saved = engine.save_sanction(Sanction(kind, target, "bob", "ann", "why", now, now + 99))
-        assert carried(running, kind) == saved
+        assert carried(running, ControlKind(kind)) == saved
         assert engine.lift_sanction(saved.number)
-        assert carried(running, f"un{kind}") is None
+        assert carried(running, ControlKind(kind), lifted=True) is None
     den = engine.save_room(RoomRecord("den", ann.id, "a topic", True, ("id-bob",)))
-    assert carried(running, "room") == den
+    assert carried(running, ControlKind.ROOM) == den
     engine.save_account(account("boss", SUPERUSER))
     running.controls.get(timeout=PATIENCE)
     engine.delete_account(ann)
-    assert carried(running, "deleted") is None
+    assert carried(running, ControlKind.DELETED) is None
 
 
-def carried(running: Running, kind: str) -> Any:
+def carried(running: Running, kind: ControlKind, lifted: bool = False) -> Any:
     control = running.controls.get_nowait()
-    assert control.kind == kind
+    assert (control.kind, control.lifted) == (kind, lifted)
     return control.carried
 
 
 def test_what_is_too_large_to_be_carried_is_told_without_it(running: Running) -> None:
     crowd = tuple(f"id-{number}" for number in range(1000))
     running.engine.save_room(RoomRecord("den", "id-ann", invited=crowd))
-    assert carried(running, "room") is None
+    assert carried(running, ControlKind.ROOM) is None
 
 
 def test_an_event_that_could_not_be_acted_upon_comes_again_and_is_not_confirmed_before(
@@ -73,15 +65,15 @@ def test_an_event_that_could_not_be_acted_upon_comes_again_and_is_not_confirmed_
         change = threading.Thread(target=engine.save_account, args=(account("ann"),))
         change.start()
         for _ in range(2):
-            assert heard.get(timeout=PATIENCE).account_id == "id-ann"
+            assert heard.get(timeout=PATIENCE).subject == "id-ann"
         assert change.is_alive()
         may_act.set()
         change.join(PATIENCE)
         assert not change.is_alive()
         while not heard.empty():
-            assert heard.get().account_id == "id-ann"
+            assert heard.get().subject == "id-ann"
         engine.save_account(account("bob"))
-        assert heard.get(timeout=PATIENCE).account_id == "id-bob"
+        assert heard.get(timeout=PATIENCE).subject == "id-bob"
     finally:
         engine.close()
 
@@ -97,9 +89,9 @@ def test_who_was_away_while_events_were_forgotten_has_to_look_at_everything(
         here.engine.save_account(account(f"person{number}"))
     forget_old_events(here, folder, kind)
     there.gate.set()
-    assert there.controls.get(timeout=PATIENCE).kind == ANEW
+    assert there.controls.get(timeout=PATIENCE).kind is ControlKind.MISSED
     here.engine.save_account(account("last"))
-    while there.controls.get(timeout=PATIENCE).account_id != "id-last":
+    while there.controls.get(timeout=PATIENCE).subject != "id-last":
         pass
 
 

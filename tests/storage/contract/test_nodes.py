@@ -431,7 +431,7 @@ def test_every_event_of_a_change_comes_once_on_every_node(
         thread.join()
     told: list[list[str]] = []
     for one in nodes:
-        told.append([one.controls.get(timeout=PATIENCE).account_id for _ in range(20)])
+        told.append([one.controls.get(timeout=PATIENCE).subject for _ in range(20)])
         with pytest.raises(queue.Empty):
             one.controls.get_nowait()
     assert told[0] == told[1]

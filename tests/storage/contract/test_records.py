@@ -53,7 +53,7 @@ def test_an_account_goes_with_all_that_hangs_on_it(running: Running) -> None:
     while not running.controls.empty():
         running.controls.get_nowait()
     engine.delete_account(ann)
-    assert running.controls.get(timeout=PATIENCE).account_id == "id-ann"
+    assert running.controls.get(timeout=PATIENCE).subject == "id-ann"
     assert engine.load_account("ann") is None
     assert engine.load_read_states("id-ann") is None
     assert engine.load_ticket(ticket("id-ann").digest) is None

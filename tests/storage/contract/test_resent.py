@@ -18,12 +18,11 @@ from chatroom.storage.records import (
     KICK,
     MUTE,
     PRIVATE,
-    PURGE,
-    Control,
     Post,
     Sanction,
 )
 from chatroom.storage.redis import scripts
+from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.rules.numbers import RUNS, SESSIONS, Numbers, Verdict
 from chatroom.storage.rules.refusals import FORGOTTEN, barred
 from tests.harness import PATIENCE
@@ -202,7 +201,7 @@ def test_who_was_deleted_says_nothing_more_also_after_a_failed_commit(
         (folder / "chatroom.db").rename(folder / "elsewhere")
         assert len(say(running, post("cannot be kept"))) == 1
         (folder / "elsewhere").rename(folder / "chatroom.db")
-    engine.tell(Control(PURGE, ann.id))
+    engine.tell(Control(ControlKind.PURGE, ann.id))
     assert say(running, post("late")) == [f"late: {sentence}"]
     assert kept(engine) == ["before"]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.storage.records import ACTION, PRIVATE, PURGE, REMOVED, Control, Post, SearchQuery
+from chatroom.storage.records import ACTION, PRIVATE, REMOVED, Post, SearchQuery
+from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.rules.search import Search, fold
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import Running, post
@@ -177,6 +178,6 @@ def test_what_another_process_erased_is_not_kept_in_memory(start: Callable[[], R
     say(here, "secret words")
     assert here.engine.read("lobby", 0, 9, 9)[0].text == "secret words"
     assert there.engine.erase("lobby", "id-ann") == 1
-    there.engine.tell(Control(PURGE, "id-ann"))
-    assert here.controls.get(timeout=PATIENCE) == Control(PURGE, "id-ann")
+    there.engine.tell(Control(ControlKind.PURGE, "id-ann"))
+    assert here.controls.get(timeout=PATIENCE) == Control(ControlKind.PURGE, "id-ann")
     assert here.engine.read("lobby", 0, 9, 9)[0].text == ""
