@@ -1,0 +1,1 @@
+"""Stores that were made by code of earlier days, with how they were made."""

@@ -1,0 +1,155 @@
+"""A store that was made by older code opens: all is there, and people come in as they left."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from chatroom.storage.records import TEXT, Post, SearchQuery
+from chatroom.storage.redis.engine import RedisEngine
+from chatroom.storage.sqlite import SqliteEngine
+from tests.conftest import StartServer
+from tests.data.old_store.make import CODE, HERE, load
+from tests.harness import PASSWORD, PATIENCE, ServerProcess
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.sqlite  # Redis is among them; once is enough
+
+Told = dict[str, Any]
+
+
+class OldStore:
+    """A copy of the old store of one engine, and what the old code said is in it."""
+
+    def __init__(self, kind: str, data_dir: Path, redis_server: RedisServer) -> None:
+        self.told: Told = json.loads((HERE / f"{kind}.json").read_text("utf-8"))
+        self.data_dir = data_dir
+        data_dir.mkdir(mode=0o700)
+        for file in (HERE / kind).iterdir():
+            shutil.copyfile(file, data_dir / file.name)
+            (data_dir / file.name).chmod(0o600)
+        self.url = ""
+        if kind == "redis":
+            self.url = redis_server.fresh()
+            with redis.Redis.from_url(self.url) as client:
+                load(client, HERE / "redis-keys.jsonl")
+
+    def open(self) -> Any:
+        """Return today's engine on it."""
+        return RedisEngine(self.data_dir, self.url) if self.url else SqliteEngine(self.data_dir)
+
+    def id_of(self, name: str) -> str:
+        """Return the id of an account."""
+        return str(next(one["id"] for one in self.told["accounts"] if one["name"] == name))
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, redis_server: RedisServer) -> OldStore:
+    (tmp_path / "one").mkdir()
+    return OldStore(request.param, tmp_path / "one" / "data", redis_server)
+
+
+@pytest.fixture
+def engine(store: OldStore) -> Iterator[Any]:
+    engine = store.open()
+    engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
+    yield engine
+    engine.close()
+
+
+def same(found: Any, told: Any) -> bool:
+    """Tell whether a record is what the old code told, as far as it told it."""
+    fields = json.loads(json.dumps(asdict(found), default=bytes.hex))
+    return bool({name: fields[name] for name in told} == told)
+
+
+def all_same(found: Any, told: list[Told]) -> bool:
+    return all(same(one, other) for one, other in zip(found, told, strict=True))
+
+
+def test_all_accounts_rooms_and_what_hangs_on_them_are_there(store: OldStore, engine: Any) -> None:
+    told = store.told
+    assert all_same(engine.accounts(), told["accounts"])
+    assert engine.load_account("gone") is None
+    assert all_same(engine.departed("gone", ""), told["departed"])
+    assert all_same(engine.rooms(), told["rooms"])
+    for account_id, read_state in told["read_states"].items():
+        assert same(engine.load_read_states(account_id), read_state)
+    for ticket in told["tickets"]:
+        assert same(engine.load_ticket(bytes.fromhex(ticket["digest"])), ticket)
+
+
+def test_all_invitations_sanctions_and_the_audit_trail_are_there(
+    store: OldStore, engine: Any
+) -> None:
+    told = store.told
+    assert all_same(engine.invites(), told["invites"])
+    assert all_same(engine.sanctions(), told["sanctions"])
+    assert len(told["sanctions"]) == 4
+    assert all_same(engine.audit(100), told["audit"])
+
+
+def test_every_message_is_read_and_found_in_its_log(store: OldStore, engine: Any) -> None:
+    logs: dict[str, list[Told]] = {}
+    for post in store.told["posts"]:
+        logs.setdefault(post["log"], []).append(post)
+    assert len(logs) == 5  # three rooms, two mailboxes
+    for log, posts in logs.items():
+        assert all_same(engine.read(log, 0, 1000, 1000), posts)
+    (found,) = engine.search("lobby", SearchQuery(("grusse",)), 10)
+    assert found.text == "Grüße, ann — שלום"
+    assert not engine.search("lobby", SearchQuery(("nobody has to",)), 10)
+    assert len(engine.search("dev", SearchQuery((), store.id_of("ann")), 100)) == 30
+
+
+def test_a_log_goes_on_where_it_ended(store: OldStore, engine: Any) -> None:
+    last = engine.span("den").last
+    engine.append(Post("den", TEXT, store.id_of("ann"), "ann", "and on it goes"))
+    assert engine.settle(PATIENCE)
+    (post,) = engine.read("den", last, last + 1, 10)
+    assert (post.seq, post.text) == (last + 1, "and on it goes")
+
+
+@pytest.fixture
+def server(store: OldStore, start_server: StartServer) -> ServerProcess:
+    return start_server(engine=store.url, keep_days=0, reserve_days=3650, registration="invite")
+
+
+def test_people_come_in_by_password_ticket_and_invitation(
+    store: OldStore, server: ServerProcess
+) -> None:
+    bob = server.peer()
+    bob.send("n", "bob", PASSWORD)
+    shown = bob.until("Here now")
+    assert "Welcome, bob" in shown
+    bob.send("/mail 1", "/history 3", "/search wave")
+    bob.until("you did not see this")
+    bob.until("bob has missed this")
+    ann = server.program_start()
+    ann.send_event("resume", ticket=store.told["ticket"], cursors={})
+    welcome = ann.until_event("notice", kind="welcome")
+    assert (welcome["user"], welcome["rooms"]) == ("ann", ["lobby", "dev", "den"])
+    ann.send_event("post", text="here again", room="den")
+    bob.until("ann: here again")
+    ivy = server.program_start()
+    ivy.send_event("register", name="ivy", password=PASSWORD, code=CODE)
+    ivy.until_event("notice", kind="welcome")
+
+
+def test_who_was_banned_kicked_muted_or_busy_is_so_still(server: ServerProcess) -> None:
+    for name, sentence in (("ben", "You were banned by boss"), ("kit", "You were kicked by boss")):
+        peer = server.peer()
+        peer.send("n", name, PASSWORD)
+        assert sentence in peer.until_end()
+    mia = server.join("mia")
+    mia.send("can you hear me")
+    mia.until("You were muted by boss: too loud")
+    zoe = server.peer()
+    zoe.send("n", "Zoë", PASSWORD, "/bans", "/viewusers")
+    zoe.until("192.0.2.0/24")
+    zoe.until("lunch")
