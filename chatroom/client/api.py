@@ -12,17 +12,17 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from chatroom.client.connection import Connection
+from chatroom.client.conversation import Conversation, Prompt
 from chatroom.client.credentials import Credentials, kept_ticket
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
 from chatroom.client.invitation import PORT, read_address
-from chatroom.client.known_hosts import KnownHosts, own_file
 from chatroom.client.pending import Sent, check_sendable, read_room, read_user
 from chatroom.client.receiver import Receiver
 from chatroom.client.reconnect import connect_at_first
 from chatroom.client.said import Said, lines_of, text_of
-from chatroom.client.session import PATIENCE_SECONDS, Frontend, Prompt, Visit
-from chatroom.client.trust import Endpoint, NotTrusted, TlsEndpoint
+from chatroom.client.session import PATIENCE_SECONDS, Frontend, Visit
+from chatroom.client.trust import Endpoint, KnownHosts, NotTrusted, TlsEndpoint, own_file
 from chatroom.text import clean_line
 
 HELLO_SECONDS = 10.0
@@ -92,13 +92,13 @@ class Session:
         def connect(must_be_events: bool = True) -> Connection:
             return Connection(way, seconds, must_be_events)
 
-        link = connect_at_first(partial(connect, must_be_events), until, front.tell)
-        self.visit = Visit(link, credentials, front, leave_at_once)
-        if must_be_events:  # a program: what others have joined by the same account moves it not
-            self.visit.begins_in = "lobby"
-
+        first = connect_at_first(partial(connect, must_be_events), until, front.tell)
         where = f"{way.host} port {way.port}"
-        self.receiver = Receiver(self.visit, connect, where, patience, cursors)
+        # A program: what others have joined by the same account moves it not.
+        begins_in = "lobby" if must_be_events else ""
+        conversation = Conversation(credentials, where, begins_in, cursors)
+        self.visit = Visit(first, conversation, front, leave_at_once)
+        self.receiver = Receiver(self.visit, connect, where, patience)
 
     def start(self) -> None:
         """Start the receiving thread."""
@@ -268,7 +268,7 @@ class Client:
     @property
     def rooms(self) -> frozenset[str] | None:
         """The rooms that the person is in, as of the last login; None: the server does not say."""
-        return self._visit.rooms
+        return self._visit.conversation.rooms
 
     @property
     def end(self) -> End | None:
@@ -361,13 +361,9 @@ class Client:
 
     def _post(self, text: str, room: str, is_command: bool) -> Sent:
         if not is_command:
-            self._visit.post(text, room=room)
-        else:
-            self._visit.wait_until_in()
-            self._visit.command(text)
-        sent = self._visit.last_sent
-        assert sent is not None
-        return sent
+            return self._visit.post(text, room=room)
+        self._visit.wait_until_in()
+        return self._visit.command(text)
 
     def _answered(self, sent: Sent, refusal: str) -> None:
         with self._news:

@@ -16,8 +16,6 @@ from chatroom.client.trust import Endpoint
 from chatroom.errors import Disconnected, UserError
 from chatroom.protocol import VERSION, LineSplitter, decode, encode
 
-LINE_BYTES = 8192
-"""Longest line that may be sent, until the server says otherwise."""
 _LONGEST_INCOMING = 8 * 1024 * 1024  # a list of everybody in a large room is one line
 _RECEIVE_BYTES = 65536
 _SILENT_SECONDS = 150.0
@@ -61,7 +59,6 @@ class Connection:
         # Guards the tunnel: one thread receives while another one sends. Never held in a wait.
         self._sealing = threading.Lock()
         self.face = Face.UNKNOWN
-        self.line_bytes = LINE_BYTES
         self.is_cut_short = False
         """It has ended before the hello was answered, or its time was up."""
         self.answer_by = float("inf")
@@ -117,14 +114,6 @@ class Connection:
     def send(self, word: str, fields: Mapping[str, Any]) -> None:
         """Send one ``>word {json}`` line. :raises Disconnected: the connection has ended."""
         self._send(encode(word, dict(fields)))
-
-    def pong(self) -> None:
-        """Answer a ping; from now on a silent server counts as dead. The receiving thread only.
-
-        :raises Disconnected: the connection has ended.
-        """
-        self.send("pong", {})
-        self._silent_seconds = _SILENT_SECONDS
 
     def send_line(self, text: str) -> None:
         """Send a line to a plain server. :raises Disconnected: the connection has ended."""
@@ -201,6 +190,8 @@ class Connection:
         except UserError:
             word, fields = PLAIN, {"text": line}
         if self.face is Face.EVENTS:
+            if word == "ping":  # from now on a silent server counts as dead
+                self._silent_seconds = _SILENT_SECONDS
             if word != PLAIN:  # what is meant for a program and broken is no use to a person
                 said.append(Said(word, fields))
         elif word == "hello":
@@ -209,8 +200,6 @@ class Connection:
             self.face = Face.EVENTS
             self._held.clear()
             said.clear()
-            most = fields.get("line_bytes")
-            self.line_bytes = most if isinstance(most, int) and most > 0 else LINE_BYTES
             said.append(Said(word, fields))
         elif self.face is Face.UNKNOWN:
             self._held.append(line)

@@ -15,8 +15,7 @@ from pathlib import Path
 from chatroom import private
 from chatroom.client.invitation import code_in
 from chatroom.client.kept_files import write_whole
-from chatroom.client.known_hosts import own_file
-from chatroom.client.trust import Endpoint, TlsEndpoint
+from chatroom.client.trust import Endpoint, TlsEndpoint, own_file
 from chatroom.errors import UserError
 
 _LONGEST_FILE = 4096

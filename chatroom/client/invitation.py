@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from chatroom.client.known_hosts import read_pin
+from chatroom.client.trust import read_pin
 from chatroom.errors import UserError
 from chatroom.text import clean_line
 

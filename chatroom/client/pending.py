@@ -2,9 +2,9 @@
 
 import difflib
 import secrets
-import time
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from chatroom.errors import UserError
 from chatroom.protocol import encode
@@ -105,8 +105,8 @@ class Sent:
     is_command: bool = False
     number: int = 0
     """Line of the input that it came from."""
-    is_tried: bool = field(default=False)
-    """It was given to a connection: the server may know it."""
+    is_held: bool = False
+    """It could not be sent when it was typed, and is sent with the next login."""
     room: str = ""
     """Where a message goes; empty when the server has named no room."""
 
@@ -193,16 +193,20 @@ class Pending:
 
 
 class Awaited:
-    """The command that should be answered next. Guarded by its owner."""
+    """The command that should be answered next. Guarded by its owner.
 
-    def __init__(self) -> None:
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._sent: Sent | None = None
-        self._until = 0.0  # monotonic
+        self._until = 0.0
 
     @property
     def is_open(self) -> bool:
         """Something is waited for."""
-        return self._until > time.monotonic()
+        return self._until > self._clock()
 
     def begin(self, sent: Sent | None, is_patient: bool = False) -> None:
         """Wait for a command's answer, or its next question.
@@ -213,7 +217,7 @@ class Awaited:
         """
         self._sent = sent
         is_patient = is_patient or (sent is not None and sent.may_ask_secrets)
-        self._until = _FOREVER if is_patient else time.monotonic() + _AWAITED_SECONDS
+        self._until = _FOREVER if is_patient else self._clock() + _AWAITED_SECONDS
 
     def end(self) -> None:
         """It has come, or cannot come any more."""

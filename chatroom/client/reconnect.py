@@ -58,15 +58,13 @@ def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]
 class Reconnector:
     """Opens another connection when one is lost. The receiving thread only.
 
-    :param visit: gets the new link.
+    :param visit: gets the new connection.
     :param connect: opens a connection to the same server; raises OSError or NotTrusted.
     :param where: the server, for people.
     :param patience: seconds without a connection after which it gives up; None: never.
     """
 
     def __init__(self, visit: Visit, connect: Connect, where: str, patience: float | None) -> None:
-        self.is_awaited = False
-        """The server has said that it restarts."""
         self.was_back = False
         """It has come back after a loss, at least once."""
         self._visit = visit
@@ -100,28 +98,30 @@ class Reconnector:
             self._visit.finish(End(UNREACHABLE, f"{why.sentence} Gave up."))
             return False
         if wait >= _TOLD_SECONDS or not self._was_told:
-            self._visit.front.tell(f"{why.sentence} Trying again in {max(1.0, wait):.0f} s.")
+            self._visit.frontend.tell(f"{why.sentence} Trying again in {max(1.0, wait):.0f} s.")
             self._was_told = True
         if wait > _LONGEST_ON_LINE:
             self._hold_off = wait
             raise Disconnected("it is too busy just now")
         return self.rest(wait)
 
-    def run(self, reason: str, why: Why | None = None) -> list[Said]:
+    def run(self, reason: str, why: Why | None, is_announced: bool) -> list[Said]:
         """Try until the server answers; return what it said first, nothing when the visit is over.
 
         :param reason: why the connection was lost, for people.
         :param why: the same from the server, when it did not let in.
+        :param is_announced: the server has said that it comes back.
         """
         visit = self._visit
-        if self.is_awaited:
-            visit.front.tell("Coming back as soon as it is up ...")
+        if is_announced:
+            visit.frontend.tell("Coming back as soon as it is up ...")
         elif why is not None:
-            visit.front.tell(f"{why.sentence} Trying again ...")
+            visit.frontend.tell(f"{why.sentence} Trying again ...")
             self._hold_off = max(self._hold_off, why.wait)
         elif not self._hold_off:
-            visit.front.tell(f"The connection to {self._where} is lost: {reason}. Trying again ...")
-        self.is_awaited = False
+            visit.frontend.tell(
+                f"The connection to {self._where} is lost: {reason}. Trying again ..."
+            )
         self._note_loss()
         while True:
             pause, held_off = self._pauses.next(), self._hold_off
@@ -131,12 +131,12 @@ class Reconnector:
             if left <= 0:
                 break
             if pause >= _TOLD_SECONDS and not is_told:
-                visit.front.tell(f"No answer; the next try is in {pause:.0f} s.")
+                visit.frontend.tell(f"No answer; the next try is in {pause:.0f} s.")
             visit.retry_at = time.monotonic() + min(pause, left)
             if not self.rest(min(pause, left)):
                 return []
             try:
-                link = self._connect()
+                connection = self._connect()
             except NotTrusted as error:
                 _log.error("not trusted reason=%s", error)
                 visit.finish(End(NOT_LOGGED_IN, str(error)))
@@ -146,7 +146,7 @@ class Reconnector:
                 if isinstance(error, TurnedAway) and error.why.is_passing:
                     self._hold_off = error.why.wait
                 continue
-            if (heard := self._greet(link)) is not None:
+            if (heard := self._greet(connection)) is not None:
                 return heard
         what = "did not come back" if visit.was_in else "does not answer"
         visit.finish(End(UNREACHABLE, f"{self._where} {what}; gave up."))
@@ -161,26 +161,26 @@ class Reconnector:
         if self._since is None:
             self._since = now
 
-    def _greet(self, link: Connection) -> list[Said] | None:
+    def _greet(self, connection: Connection) -> list[Said] | None:
         """Wait for the hello of a new connection; None: it was none."""
         visit = self._visit
         heard: list[Said] = []
         with visit.news:
-            visit.link = link
+            visit.connection = connection
             if visit.end is not None:
                 return heard
         try:
             while not heard:
-                heard = link.receive()
+                heard = connection.receive()
         except Disconnected as reason:
             _log.info("no hello reason=%s", reason)
             if isinstance(reason, NotLetIn) and reason.why.is_passing:
                 self._hold_off = reason.why.wait
-            link.close()
+            connection.close()
             return None
         _log.info("connected again")
         self.was_back = True
-        visit.front.tell("Connected again.")
+        visit.frontend.tell("Connected again.")
         return heard
 
     def rest(self, seconds: float) -> bool:

@@ -1,38 +1,26 @@
-"""A visit as the two threads share it: what is open, what was sent, how it ends.
+"""A visit as the two threads share it: the conversation under its lock, the waiting, the end.
 
 Locks, outermost first: sending → news. The main thread calls what is here; the receiving thread
-(``receiver``) changes the state as the server speaks.
+(``receiver``) carries out what the conversation wants done when the server speaks.
 """
 
-import enum
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 from chatroom.client.connection import Connection
-from chatroom.client.credentials import Credentials
+from chatroom.client.conversation import Conversation, Prompt, State
+from chatroom.client.conversation.actions import FinishSending, Send
 from chatroom.client.exit_codes import OK, UNDELIVERED, End, Ended
-from chatroom.client.pending import Awaited, Pending, Sent
+from chatroom.client.pending import Sent
 from chatroom.client.said import Said
-from chatroom.errors import Disconnected, UserError
+from chatroom.errors import Disconnected
 
 PATIENCE_SECONDS = 60.0
 """How long the server may be away, or confirm nothing, unless something else is asked for."""
 _SLICE_SECONDS = 0.2  # a wait is cut up, since Windows looks for Ctrl-C between waits only
 _GOODBYE_SECONDS = 3.0
-_HELD_MOST = 1000
-
-
-class Prompt:
-    """An open question of the server; two that read the same are still two."""
-
-    __slots__ = ("ask", "secret", "text")
-
-    def __init__(self, ask: str, text: str, secret: bool) -> None:
-        self.ask = ask
-        self.text = text
-        self.secret = secret
 
 
 class Frontend(Protocol):
@@ -60,65 +48,38 @@ class Frontend(Protocol):
         """Say the last words, leave the terminal as it was, and return the exit status.
 
         :param waiting: what was never confirmed.
-        :param last_kept: the last line of the input that the ledger ever held.
+        :param last_kept: the last line of the input that was ever kept to be sent.
         """
-
-
-class State(enum.Enum):
-    """Where the visit stands."""
-
-    DOWN = "there is no connection"
-    LOGGING_IN = "questions are asked and answered"
-    RESUMING = "logged in; what was never confirmed goes out again"
-    TALKING = "lines go out as they come"
-    PLAIN = "the server does not speak events"
 
 
 class Visit:
     """What both threads know.
 
-    :param link: the first connection.
-    :param credentials: who logs in.
-    :param front: shows and asks.
+    :param connection: the first one.
+    :param conversation: what is said over it, and over those that come after it.
+    :param frontend: shows and asks.
     :param leave_at_once: ends the process with a status while the main thread waits for input.
     """
 
     def __init__(
         self,
-        link: Connection,
-        credentials: Credentials,
-        front: Frontend,
+        connection: Connection,
+        conversation: Conversation,
+        frontend: Frontend,
         leave_at_once: Callable[[int], None],
     ) -> None:
-        self.front = front
-        # One line at a time goes out, in the order of the ledger; held while a send blocks.
+        self.frontend = frontend
+        # One line at a time goes out, in the order of what is kept; held while a send blocks.
         self.sending = threading.Lock()
-        # Guards everything below, and the credentials; no I/O under it.
+        # Guards everything below, the conversation and its credentials; no I/O under it.
         self.news = threading.Condition()
-        self.link = link
-        self.credentials = credentials
-        self.ledger = Pending()
-        self.state = State.LOGGING_IN
-        self.prompt: Prompt | None = None
-        self.room = ""
-        """Where typed lines go; empty when the server has not said."""
-        self.begins_in = ""
-        """Where the first lines go; empty: where the account has talked last."""
-        self.rooms: frozenset[str] | None = None
-        """Where the person is, as of the last login; None: older servers do not say."""
+        self.connection = connection
+        self.conversation = conversation
         self.end: End | None = None
-        self.last_sent: Sent | None = None
-        """What the main thread has sent last; its own."""
-        self.is_leaving = False
-        self.was_in = False
-        """The server has let this person in, at least once."""
-        self.last_settled = time.monotonic()
         self.retry_at = 0.0
         """When the next connection is tried (monotonic), while there is none."""
         self._leave_at_once = leave_at_once
-        self._is_reading = False
-        self._is_woken = False  # the front ends the read of the main thread by itself
-        self.awaited = Awaited()
+        self._is_woken = False  # the frontend ends the read of the main thread by itself
 
     # -- the main thread ---------------------------------------------------------------------
 
@@ -128,23 +89,24 @@ class Visit:
         :param seconds: how long; afterwards False.
         :raises Ended: the visit is over.
         """
+        talk = self.conversation
         with self.news:
             return self._wait(
-                lambda: self.prompt is not None or (self._is_open() and not self.awaited.is_open),
+                lambda: talk.prompt is not None or (talk.is_open and not talk.awaited.is_open),
                 seconds,
             )
 
     def stop_waiting(self) -> bool:
         """Let lines be typed although an answer is waited for; False: none is, or nobody is in."""
         with self.news:
-            was_waiting = self._is_open() and self.awaited.is_open
-            self.awaited.end()
+            was_waiting = self.conversation.is_open and self.conversation.awaited.is_open
+            self.conversation.awaited.end()
             return was_waiting
 
     def wait_until_in(self) -> None:
         """Wait until lines can be sent, however long a login takes. :raises Ended: it's over."""
         with self.news:
-            self._wait(lambda: self.state in (State.TALKING, State.PLAIN))
+            self._wait(lambda: self.conversation.state in (State.TALKING, State.PLAIN))
 
     def wait_settled(self, most: int, seconds: float) -> None:
         """Wait until at most ``most`` lines are unconfirmed.
@@ -152,17 +114,18 @@ class Visit:
         :param seconds: how long the server may confirm nothing at all.
         :raises Ended: the visit is over, or the server confirms nothing.
         """
+        talk = self.conversation
         with self.news:
-            self.last_settled = time.monotonic()
+            talk.last_settled = time.monotonic()
 
             def come() -> bool:
-                if self.state is not State.TALKING:
-                    self.last_settled = time.monotonic()  # the receiving thread has its own limit
-                late = time.monotonic() - self.last_settled > seconds
-                return late or len(self.ledger) <= most
+                if talk.state is not State.TALKING:
+                    talk.last_settled = time.monotonic()  # the receiving thread has its own limit
+                late = time.monotonic() - talk.last_settled > seconds
+                return late or len(talk.pending) <= most
 
             self._wait(come)
-            if len(self.ledger) > most:
+            if len(talk.pending) > most:
                 raise Ended(End(UNDELIVERED, "The server does not confirm what was sent."))
 
     def wait_answered(self, seconds: float) -> None:
@@ -171,9 +134,10 @@ class Visit:
         :param seconds: how long that may take.
         :raises Ended: the visit is over, or the time is up.
         """
+        talk = self.conversation
         with self.news:
             is_done = self._wait(
-                lambda: self.prompt is not None or not (len(self.ledger) or self.awaited.is_open),
+                lambda: talk.prompt is not None or not (len(talk.pending) or talk.awaited.is_open),
                 seconds,
             )
             if not is_done:
@@ -188,15 +152,15 @@ class Visit:
         """
         with self.news:
             self._raise_if_ended()
-            if prompt is not self.prompt:
+            if prompt is not self.conversation.prompt:
                 return False
-            self._is_reading = True
+            self.conversation.is_reading = True
             return True
 
     def end_reading(self) -> None:
         """The main thread has its line."""
         with self.news:
-            self._is_reading = False
+            self.conversation.is_reading = False
             if self.end is not None:
                 # The receiving thread is ending the process; let it, unless it leaves that to us.
                 self.news.wait_for(lambda: self._is_woken, _GOODBYE_SECONDS)
@@ -205,30 +169,19 @@ class Visit:
     def answer(self, prompt: Prompt, text: str) -> bool:
         """Answer a question; False when it is not open any more. :raises Ended: it's over.
 
-        After a reconnect the same question is a new one. The answer is as good, but a secret goes
-        to the question that it was typed for and to no other one.
+        See :meth:`Conversation.answer`: a secret goes to its own question and to no other one.
         """
         with self.sending:
             with self.news:
                 self._raise_if_ended()
-                now = self.prompt
-                is_same = now is prompt or (
-                    now is not None and now.ask == prompt.ask and not (now.secret or prompt.secret)
-                )
-                if not is_same:
-                    return False
-                self.prompt = None
-                word, fields = "answer", dict[str, object](text=text)
-                if self.state is State.LOGGING_IN:
-                    word, fields = self.credentials.line(prompt.ask, text)
-                self.credentials.typed(prompt.ask, text)
-                self._await_more()
-                link = self.link
-            self._transmit(link, word, fields)
+                line, connection = self.conversation.answer(prompt, text), self.connection
+            if line is None:
+                return False
+            self._transmit(connection, line)
         return True
 
-    def post(self, text: str, number: int = 0, room: str = "") -> bool:
-        """Send a message; False when it is held until the connection is back.
+    def post(self, text: str, number: int = 0, room: str = "") -> Sent:
+        """Send a message, or hold it until the connection is back: then it says ``is_held``.
 
         :param number: the line of the input, for reports.
         :param room: where it goes; empty: where typed lines go.
@@ -237,54 +190,38 @@ class Visit:
         """
         with self.sending:
             with self.news:
-                sent = self.ledger.new(text, False, number)
-                sent.room = room or self.room
-                self._checked(sent)
-                self.last_sent = sent
-                is_up = sent.is_tried = self.state is State.TALKING
-                if not is_up and len(self.ledger) >= _HELD_MOST:
-                    raise UserError("Too many lines wait for the server; this one was not sent.")
-                self.ledger.keep(sent)
-                link = self.link
-            if is_up:
-                self._transmit(link, sent.word, sent.fields)
-        return is_up
+                self._raise_if_ended()
+                sent, connection = self.conversation.post(text, number, room), self.connection
+            if not sent.is_held:
+                self._transmit(connection, Send(sent.word, sent.fields))
+        return sent
 
-    def command(self, line: str, number: int = 0) -> str:
-        """Send a command; return its id.
-
-        Commands are never held: what was meant now may be wrong later.
+    def command(self, line: str, number: int = 0) -> Sent:
+        """Send a command; it is never held.
 
         :raises UserError: it is too long, or there is no connection.
         :raises Ended: the visit is over.
         """
         with self.sending:
             with self.news:
-                sent = self._checked(self.ledger.new(line, True, number))
-                if self.state is not State.TALKING:
-                    raise UserError("There is no connection just now; the command was not sent.")
-                sent.is_tried = True
-                self.last_sent = sent
-                self.ledger.keep(sent)
-                self.is_leaving = sent.is_goodbye
-                self.awaited.begin(sent)
-                link = self.link
-            self._transmit(link, sent.word, sent.fields)
-        return sent.cid
+                self._raise_if_ended()
+                sent, connection = self.conversation.command(line, number), self.connection
+            self._transmit(connection, Send(sent.word, sent.fields))
+        return sent
 
     def why_too_long(self, text: str, is_command: bool) -> str:
         """Return the sentence that sending this would be refused with; empty: it fits."""
         with self.news:
-            return self._too_long(self.ledger.draft(text, is_command, self.room))
+            return self.conversation.why_too_long(text, is_command)
 
     def line(self, text: str) -> None:
         """Send a line to a plain server, as it is. :raises Ended: the visit is over."""
         with self.sending:
             with self.news:
                 self._raise_if_ended()
-                link = self.link
+                connection = self.connection
             try:
-                link.send_line(text)
+                connection.send_line(text)
             except Disconnected:
                 pass  # the receiving thread hears of it, too
 
@@ -294,28 +231,27 @@ class Visit:
         :param patiently: False: hang up at once, as after a second Ctrl-C.
         """
         with self.news:
-            self.is_leaving = True
+            goodbye, connection = self.conversation.leave(), self.connection
             self.news.notify_all()
-            link, state = self.link, self.state
-            if self.prompt is not None:  # nothing but its answer would be heard
-                patiently = False
-        if patiently and state is State.PLAIN:
-            link.finish_sending()
-        elif patiently and state is State.TALKING and self.sending.acquire(timeout=0.5):
+        if not patiently:
+            goodbye = None
+        if isinstance(goodbye, FinishSending):
+            connection.finish_sending()
+        elif goodbye is not None and self.sending.acquire(timeout=0.5):
             try:
-                self._transmit(link, "command", {"line": "/disconnect"})
+                self._transmit(connection, goodbye)
             finally:
                 self.sending.release()
         else:
-            patiently = False
-        if patiently:
+            goodbye = None
+        if goodbye is not None:
             with self.news:
                 try:
                     self._wait(lambda: False, _GOODBYE_SECONDS)
                 except Ended:
                     pass
         self.finish(End(OK))
-        link.hang_up()
+        connection.hang_up()
 
     # -- both threads ------------------------------------------------------------------------
 
@@ -328,10 +264,10 @@ class Visit:
             if self.end is not None:
                 return
             self.end = end
-            is_reading = self._is_reading
-            self.link.hang_up()
+            is_reading = self.conversation.is_reading
+            self.connection.hang_up()
             self.news.notify_all()
-        if is_reading and self.front.wake():
+        if is_reading and self.frontend.wake():
             with self.news:
                 self._is_woken = True
                 self.news.notify_all()
@@ -339,45 +275,59 @@ class Visit:
             self._leave_at_once(self.conclude(end))
 
     def conclude(self, end: End) -> int:
-        """Let the front say its last words; return the exit status."""
+        """Let the frontend say its last words; return the exit status."""
         with self.news:
-            waiting = [sent for sent in self.ledger.all() if not sent.is_command]
-            last_kept = self.ledger.last_number
-        return self.front.conclude(end, waiting, last_kept)
+            pending = self.conversation.pending
+            waiting = [sent for sent in pending.all() if not sent.is_command]
+            last_kept = pending.last_number
+        return self.frontend.conclude(end, waiting, last_kept)
+
+    def on_the_way(self) -> tuple[list[str], float | None]:
+        """Return the messages that are not confirmed, and when the next connection is tried.
+
+        The latter is monotonic; None: there is a connection.
+        """
+        with self.news:
+            waiting = [sent.text for sent in self.conversation.pending.all() if not sent.is_command]
+            is_down = self.conversation.state is State.DOWN
+            return waiting, self.retry_at if is_down else None
+
+    # What a frontend may look at without the lock: each is one value, as of a moment ago.
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """The question that is open."""
+        return self.conversation.prompt
+
+    @property
+    def room(self) -> str:
+        """Where typed lines go; empty when the server has not said."""
+        return self.conversation.room
 
     @property
     def is_plain(self) -> bool:
         """The server is shown and spoken to as it is."""
-        return self.state is State.PLAIN
+        return self.conversation.state is State.PLAIN
 
     @property
-    def is_reading(self) -> bool:
-        """The main thread blocks in a read; under ``news``."""
-        return self._is_reading
+    def is_talking(self) -> bool:
+        """Lines go out as they come."""
+        return self.conversation.state is State.TALKING
 
-    # -- inside, all under ``news`` but the last -----------------------------------------------
+    @property
+    def was_in(self) -> bool:
+        """The server has let this person in, at least once."""
+        return self.conversation.was_in
 
-    def _is_open(self) -> bool:
-        return self.was_in or self.state is State.PLAIN
+    @property
+    def is_leaving(self) -> bool:
+        """The goodbye is said."""
+        return self.conversation.is_leaving
 
-    def _await_more(self) -> None:
-        """After an answer the next question should come, or the end of the command."""
-        commands = [sent for sent in self.ledger.all() if sent.is_command]
-        self.awaited.begin(commands[-1] if commands else None, self.state is State.LOGGING_IN)
-
-    def _checked(self, sent: Sent) -> Sent:
-        self._raise_if_ended()
-        if why := self._too_long(sent):
-            raise UserError(why)
-        return sent
-
-    def _too_long(self, sent: Sent) -> str:
-        most = self.link.line_bytes
-        return (
-            f"That line is longer than {most} bytes; it was not sent." if sent.size > most else ""
-        )
+    # -- inside --------------------------------------------------------------------------------
 
     def _wait(self, come: Callable[[], bool], seconds: float = float("inf")) -> bool:
+        """Under ``news``."""
         deadline = time.monotonic() + seconds
         while True:
             self._raise_if_ended()
@@ -388,12 +338,13 @@ class Visit:
             self.news.wait(_SLICE_SECONDS)
 
     def _raise_if_ended(self) -> None:
+        """Under ``news``."""
         if self.end is not None:
             raise Ended(self.end)
 
     @staticmethod
-    def _transmit(link: Connection, word: str, fields: Mapping[str, object]) -> None:
+    def _transmit(connection: Connection, line: Send) -> None:
         try:
-            link.send(word, fields)
+            connection.send(line.word, line.fields)
         except Disconnected:
-            pass  # the receiving thread hears of it, too; what is in the ledger goes out again
+            pass  # the receiving thread hears of it, too; what is kept goes out again

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chatroom.client.cli.options import own_log_dir
-from chatroom.client.known_hosts import KnownHosts, own_file
+from chatroom.client.trust import KnownHosts, own_file
 from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
 
 CLIENT = str(ROOT / "chatroom_client.py")

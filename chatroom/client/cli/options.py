@@ -15,9 +15,8 @@ from chatroom.client.credentials import (
     password_from_file,
 )
 from chatroom.client.invitation import PORT, SCHEME, Invitation, read_address, read_port
-from chatroom.client.known_hosts import KnownHosts, home, own_file, read_pin
 from chatroom.client.pending import is_utf8
-from chatroom.client.trust import Endpoint, TlsEndpoint
+from chatroom.client.trust import Endpoint, KnownHosts, TlsEndpoint, home, own_file, read_pin
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
 from chatroom.text import clean_line, escape

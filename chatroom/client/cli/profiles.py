@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chatroom.client.invitation import PORT, read_address
-from chatroom.client.known_hosts import own_file, read_pin
+from chatroom.client.trust import own_file, read_pin
 from chatroom.errors import UserError
 
 BELLS = ("off", "mentions", "all")

@@ -4,10 +4,11 @@ import os
 from collections.abc import Iterator
 from io import BufferedReader
 
+from chatroom.client.conversation import Prompt
 from chatroom.client.exit_codes import INTERRUPTED, OK, UNDELIVERED, UNREACHABLE, End, Ended
 from chatroom.client.pending import Sent, is_command
 from chatroom.client.said import PLAIN, Said
-from chatroom.client.session import Prompt, Visit
+from chatroom.client.session import Visit
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
 from chatroom.text import clean_line

@@ -19,11 +19,12 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 from prompt_toolkit.validation import ValidationError, Validator
 
+from chatroom.client.conversation import Prompt
 from chatroom.client.exit_codes import End
-from chatroom.client.known_hosts import own_file
 from chatroom.client.pending import Sent, is_command
 from chatroom.client.said import Said
-from chatroom.client.session import Prompt, State, Visit
+from chatroom.client.session import Visit
+from chatroom.client.trust import own_file
 from chatroom.client.ui.completion import Names
 from chatroom.client.ui.input_history import TypedLines
 from chatroom.client.ui.open_prompt import OpenPrompt
@@ -304,9 +305,7 @@ begins another line, Ctrl-D leaves.
         visit = self._visit
         if visit is None:
             return [("", "> ")]
-        with visit.news:
-            waiting = [sent.text for sent in visit.ledger.all() if not sent.is_command]
-            down = visit.retry_at if visit.state is State.DOWN else None
+        waiting, down = visit.on_the_way()
         if down is not None:
             self._open_prompt.tick_after(1.0)
         width = self._lines.output.get_size().columns - 4

@@ -9,10 +9,11 @@ import sys
 import threading
 from types import FrameType
 
+from chatroom.client.conversation import Prompt
 from chatroom.client.exit_codes import OK, End, Ended
 from chatroom.client.pending import Sent, asks_secrets, is_command
 from chatroom.client.said import Said, text_of
-from chatroom.client.session import Prompt, State, Visit
+from chatroom.client.session import Visit
 from chatroom.client.ui.bell import Bell
 from chatroom.client.ui.echo import Echo
 from chatroom.client.ui.fold import fold
@@ -303,7 +304,7 @@ class Terminal:
         """Tell whether Ctrl-C gives up what asks, not the visit."""
         if self._ended_by or prompt is None or not visit.was_in:
             return False
-        return visit.prompt is not prompt or visit.state is State.TALKING
+        return visit.prompt is not prompt or visit.is_talking
 
     @staticmethod
     def _cleaned(line: str) -> str:
@@ -345,7 +346,7 @@ class Terminal:
                 self._is_secret_about = True
                 self._wait_unseen()
             visit.command(line)
-        elif not visit.post(line[1:] if line.startswith("//") else line):
+        elif visit.post(line[1:] if line.startswith("//") else line).is_held:
             self.tell("There is no connection just now; this is sent when it is back.")
 
 
