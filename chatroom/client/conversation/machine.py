@@ -254,7 +254,7 @@ class Conversation:
         self._turn(Event.HELLO)
         self._login.begin()
         most = said.fields.get("line_bytes")
-        self._line_bytes = most if isinstance(most, int) and most > 0 else LINE_BYTES
+        self._line_bytes = most if type(most) is int and most > 0 else LINE_BYTES
         yield Show(said)
 
     def _prompt(self, said: Said) -> Iterator[Action]:
