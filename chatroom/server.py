@@ -90,6 +90,7 @@ class Server:
                 roster=self._rooms.roster,
                 directory=self._rooms.directory,
                 memberships=self._rooms.memberships,
+                ownership=self._rooms.ownership,
                 busy=self._rooms.busy,
                 presence=self._rooms.presence,
                 control_events=self._rooms.control_events,

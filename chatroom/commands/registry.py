@@ -26,6 +26,7 @@ from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.directory import Directory
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
+from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.person import Person
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import Member, Room
@@ -65,6 +66,7 @@ class Services:
     roster: Roster
     directory: Directory
     memberships: Memberships
+    ownership: Ownership
     busy: Busy
     presence: RemotePresence
     control_events: ControlHandler
@@ -374,7 +376,7 @@ def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
     is_asked = command.needs is Needs.OWNER or any(value is not None for value in values)
     if command.needs is Needs.NOTHING or not is_asked:
         return
-    if not context.services.memberships.rules(context.account, room):
+    if not context.services.ownership.rules(context.account, room):
         raise UserError(
             f"In #{room.log} /{command.name} is for the owner of the room only.", Code.NOT_ALLOWED
         )

@@ -55,7 +55,7 @@ def add_to(registry: Registry) -> None:
             context.reply(f"#{room.log}: {topic}" if topic else f"#{room.log} has no topic.")
             return
         new = "" if text == "-" else text
-        context.services.memberships.set_topic(room, new, context.actor)
+        context.services.ownership.set_topic(room, new, context.actor)
         context.reply("")  # everybody in the room is told, the owner, too
 
     @registry.command(
@@ -67,8 +67,8 @@ def add_to(registry: Registry) -> None:
     )
     def create(context: Context, name: str, private: str | None) -> None:
         """You own it. Nobody but its members learns that a private room exists."""
-        memberships = context.services.memberships
-        room = memberships.create(context.person, context.member, name, private is not None)
+        ownership = context.services.ownership
+        room = ownership.create(context.person, context.member, name, private is not None)
         more = "Let people in with /invite USER." if private else "Everybody may /join it."
         _talk_in(context, f"#{room.log} is yours, and you talk there now. {more}")
 
@@ -83,7 +83,7 @@ def add_to(registry: Registry) -> None:
     def invite(context: Context, account: Account) -> None:
         """The room is the one where you talk."""
         room, services = context.member.room, context.services
-        was_told = services.memberships.invite(room, account, context.actor)
+        was_told = services.ownership.invite(room, account, context.actor)
         if was_told or services.presence.presence(account.id):
             context.reply(f"{account.name} may come into #{room.log} now and was told.")
         else:
@@ -98,14 +98,14 @@ def add_to(registry: Registry) -> None:
     )
     def uninvite(context: Context, account: Account) -> None:
         room = context.member.room
-        context.services.memberships.uninvite(room, account, context.actor)
+        context.services.ownership.uninvite(room, account, context.actor)
         context.reply(f"{account.name} may not come into #{room.log} any more.")
 
     @registry.command("remove", "USER", "remove somebody from this room", needs=Needs.OWNER, cost=5)
     def remove(context: Context, account: Account) -> None:
         """They may come back, but not into a private room."""
         room = context.member.room
-        context.services.memberships.remove(room, account, context.actor)
+        context.services.ownership.remove(room, account, context.actor)
         may = "may not come back" if room.record.private else "may come back"
         context.reply(f"{account.name} was removed from #{room.log} and {may}.")
 

@@ -11,6 +11,7 @@ from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.directory import AWAY_SECONDS, Directory
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
+from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.readers import Readers
 from chatroom.rooms.remote_presence import RemotePresence
@@ -29,6 +30,7 @@ class Assembly:
 
     roster: Roster
     memberships: Memberships
+    ownership: Ownership
     busy: Busy
     presence: RemotePresence
     control_events: ControlHandler
@@ -75,8 +77,9 @@ def assemble(
     read_states = ReadStateStore(engine, scheduler, roster)
     busy = Busy(engine, scheduler, roster, read_states, readers.run)
     calm = comings.CALM_SECONDS if rates else 0.0
-    memberships = Memberships(engine, roster, catalogue, read_states, scheduler, calm)
-    changes = ControlHandler(engine, lookups, roster, catalogue, read_states, memberships)
+    memberships = Memberships(engine, roster, read_states, scheduler, calm)
+    ownership = Ownership(engine, roster, catalogue, read_states, memberships)
+    changes = ControlHandler(engine, lookups, roster, catalogue, read_states, ownership)
     presence = RemotePresence(roster, memberships, read_states)
     directory = Directory(
         *(engine, roster, catalogue, read_states, memberships, busy, presence, changes),
@@ -85,6 +88,6 @@ def assemble(
     engine.watch(presence)
     catalogue.load()
     return Assembly(
-        *(roster, memberships, busy, presence, changes, directory, lookups, rates),
+        *(roster, memberships, ownership, busy, presence, changes, directory, lookups, rates),
         *(read_states, scheduler, readers),
     )

@@ -14,7 +14,7 @@ from chatroom.accounts.sanctions import (
 from chatroom.errors import Code, Damaged
 from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.lookups import Lookups
-from chatroom.rooms.memberships import Memberships
+from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.roster import Roster
@@ -48,7 +48,7 @@ class ControlHandler:
     :param roster: who is here; its lock guards the fields of this, too.
     :param catalogue: changes the rooms.
     :param read_states: follows what other nodes have saved.
-    :param memberships: sends people out of rooms.
+    :param ownership: tells those inside of a changed room, and sends out who may not be there.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class ControlHandler:
         roster: Roster,
         catalogue: Catalogue,
         read_states: ReadStateStore,
-        memberships: Memberships,
+        ownership: Ownership,
     ) -> None:
         self._engine = engine
         self._lookups = lookups
         self._roster = roster
         self._catalogue = catalogue
         self._read_states = read_states
-        self._memberships = memberships
+        self._ownership = ownership
         self.count = 0
         """Number of account changes that were seen."""
         # The last changes by account, the oldest first; those before _forgotten are not known.
@@ -134,17 +134,17 @@ class ControlHandler:
             self._lookups.want("rooms", self._look_at_rooms)
         elif record.is_closed:
             if (taken := self._catalogue.drop(record)) is not None:
-                self._memberships.follow(taken)
+                self._ownership.follow(taken)
         elif record in self._catalogue.own:
             pass
         elif self._roster.of_log(record.name) is not None:
-            self._memberships.follow(self._catalogue.take(record))
+            self._ownership.follow(self._catalogue.take(record))
         else:  # to open it takes a look at its log
             job = partial(self._open_room, record)
             self._lookups.want(f"room {record.name} {record.version}", job)
 
     def _open_room(self, record: RoomRecord) -> None:
-        self._memberships.follow(self._catalogue.take(record))
+        self._ownership.follow(self._catalogue.take(record))
 
     def _tell_of_fork(self, log: str) -> None:
         room = self._roster.of_log(log)
@@ -177,7 +177,7 @@ class ControlHandler:
 
     def _look_at_rooms(self) -> None:
         for taken in self._catalogue.load():
-            self._memberships.follow(taken)
+            self._ownership.follow(taken)
 
     def refresh(self, account_id: str) -> None:
         """Bring somebody who is here up to what the store says of the account.

@@ -246,7 +246,7 @@ def test_places_are_kept_for_the_next_visit(make_house: Callable[[float], House]
     ann, _, _ = house.come("ann")
     person = house.rooms.roster.person(ann.account_id)
     assert person is not None
-    house.rooms.memberships.create(person, ann, "Dev", private=True)
+    house.rooms.ownership.create(person, ann, "Dev", private=True)
     house.say("ann", "hello", room="Dev")
     house.close()
     again = make_house(3600.0)
