@@ -64,6 +64,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     harness.made = None
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays_open() -> Iterator[None]:
+    """Close what a test has opened and left open, the last first."""
+    before = len(harness.at_end)
+    yield
+    while len(harness.at_end) > before:
+        harness.at_end.pop()()
+
+
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Start servers with settings of one's own; all end with the test."""

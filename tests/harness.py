@@ -1,6 +1,7 @@
 """A running server and bare peers for the tests. Nothing here sleeps; waits are for events."""
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ engine_of: Callable[[Path], str] = no_engine
 """Address of the store of a data directory; empty: it is in the directory itself."""
 made: Path | None = None
 """A data directory as a first start makes it: what is not there yet begins as a copy of it."""
+at_end: list[Callable[[], object]] = []
+"""What closes the things that a test has opened; its end calls all of it (``conftest.py``)."""
 _numbers = itertools.count(1)
 PROGRAM = (sys.executable, str(ROOT / "chatroom_server.py"))
 
@@ -218,6 +221,10 @@ class ServerProcess:
         status = self.process.wait(PATIENCE)
         for thread in self._readers:
             thread.join(PATIENCE)
+            assert not thread.is_alive()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream
+            stream.close()
         return status
 
     def close(self) -> None:
@@ -269,6 +276,7 @@ class Peer:
         self.seen = ""
         self._bytes = b""
         self._mark = 0
+        at_end.append(self.close)
 
     def send(self, *lines: str) -> None:
         """Send lines, each with its line end."""
@@ -413,6 +421,31 @@ class Peer:
             self.seen += self._bytes[: error.start].decode()
             self._bytes = self._bytes[error.start :]
         return bool(data)
+
+
+def end_process(process: "subprocess.Popen[Any]") -> None:
+    """End a program in whatever state it is, and close what is left of its streams."""
+    if process.poll() is None:
+        process.kill()
+    process.wait(PATIENCE)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream:
+            with contextlib.suppress(OSError):  # nobody takes what was not written out yet
+                stream.close()
+
+
+def started(words: Sequence[str | Path], **options: Any) -> "subprocess.Popen[Any]":
+    """Start a program that ends, at the latest, with the test."""
+    process: subprocess.Popen[Any] = subprocess.Popen(words, **options)
+    at_end.append(functools.partial(end_process, process))
+    return process
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Return two connected sockets that are closed, at the latest, with the test."""
+    ends = socket.socketpair()
+    at_end.extend(end.close for end in ends)
+    return ends
 
 
 def is_turned_away(peer: Peer, sentence: str) -> bool:

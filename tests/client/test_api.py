@@ -12,7 +12,7 @@ import pytest
 
 from chatroom.client import Client, Ended, NotDelivered
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
+from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess, started
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ def test_what_was_said_while_the_server_restarted_comes_once(start_server: Start
 
 
 def example(name: str, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return started(
         [sys.executable, str(ROOT / "examples" / name), *words],
         stderr=subprocess.PIPE,
         text=True,
@@ -171,7 +171,7 @@ def test_many_lines_survive_two_restarts(start_server: StartServer, tmp_path: Pa
     server.join("robot").close()
     lines = [f"line {i}" for i in range(10_000)]
     words = ("127.0.0.1", str(server.port), "--name", "robot", "--log-dir", str(tmp_path / "logs"))
-    script = subprocess.Popen(
+    script = started(
         [sys.executable, str(ROOT / "chatroom_client.py"), *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

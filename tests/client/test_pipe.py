@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
+from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess, started
 
 CLIENT = ROOT / "chatroom_client.py"
 
@@ -32,7 +32,7 @@ class Script:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
         self.log_dir = folder / "logs"
         logs = ("--log-dir", str(self.log_dir))
-        self.process = subprocess.Popen(
+        self.process = started(
             [sys.executable, *python, str(CLIENT), "127.0.0.1", str(port), *logs, *flags],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

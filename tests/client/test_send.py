@@ -12,7 +12,7 @@ import pytest
 
 from chatroom.client.cli.options import own_log_dir
 from chatroom.client.trust import KnownHosts, own_file
-from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
+from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess, started
 
 CLIENT = str(ROOT / "chatroom_client.py")
 
@@ -28,7 +28,7 @@ class Shell:
         """Start it with pipes at its three streams."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
         given = {"CHATROOM_PASSWORD": password} if password else {}
-        return subprocess.Popen(
+        return started(
             [sys.executable, CLIENT, *words, "--log-dir", str(self.folder / "logs")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, ROOT
+from tests.harness import PASSWORD, ROOT, started
 
 RATE = 5000
 """Messages a second."""
@@ -25,7 +25,7 @@ def test_tail_loses_nothing_in_a_flood(
     server.join("robot").close()
     logs = ("--log-dir", str(tmp_path / "logs"))
     words = ("tail", "127.0.0.1", str(server.port), "--name", "robot", "--json", "--bot")
-    tail = subprocess.Popen(
+    tail = started(
         [sys.executable, str(ROOT / "chatroom_client.py"), *words, *logs],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

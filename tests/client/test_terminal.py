@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from chatroom.client.kept_files import write_whole
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, PATIENCE, ROOT, ServerProcess
+from tests.harness import PASSWORD, PATIENCE, ROOT, ServerProcess, started
 
 CLIENT = ROOT / "chatroom_client.py"
 
@@ -453,7 +452,7 @@ def test_small_files_leave_nothing_behind_and_lose_nothing(tmp_path: Path) -> No
         "        write_whole(file, f'{old}{sys.argv[2]} {number}\\n')\n"
     )
     words = [sys.executable, "-c", code, str(file)]
-    programs = [subprocess.Popen([*words, str(one)], cwd=ROOT) for one in range(4)]
+    programs = [started([*words, str(one)], cwd=ROOT) for one in range(4)]
     assert [program.wait(PATIENCE) for program in programs] == [0] * 4
     assert len(set(file.read_text().splitlines())) == 80
     (tmp_path / "folder").mkdir()

@@ -18,7 +18,7 @@ from tests.client.test_send import Shell, listening
 from tests.client.test_strange import Call, Stranger, ann, stranger
 from tests.client.test_terminal import Sit, sit
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, PATIENCE, ROOT, ServerProcess
+from tests.harness import PASSWORD, PATIENCE, ROOT, ServerProcess, started
 
 __all__ = ["ann", "pipe", "sit", "stranger"]  # the fixtures
 
@@ -119,7 +119,7 @@ def test_patience_holds_from_the_first_byte_on(tmp_path: Path, stranger: Strange
     for says_hello in (True, False):
         for status, line in words:
             if line[0] == where[0]:
-                process = subprocess.Popen(
+                process = started(
                     [sys.executable, str(ROOT / "chatroom_client.py"), *line],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ import pytest
 
 from chatroom.net.flusher import Flusher
 from chatroom.net.outbox import Outbox, Stripe
-from tests.harness import PATIENCE
+from tests.harness import PATIENCE, pair
 
 CAP = 1_000_000
 TOO_SLOW = b"too slow\n"
@@ -20,7 +20,7 @@ class Reader:
     """A connected pair of sockets; the outbox writes into one, the test reads from the other."""
 
     def __init__(self, flusher: Flusher) -> None:
-        self.ours, self.theirs = socket.socketpair()
+        self.ours, self.theirs = pair()
         self.ours.setblocking(False)
         self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.theirs.settimeout(PATIENCE)

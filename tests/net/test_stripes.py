@@ -13,7 +13,7 @@ from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
 from chatroom.net.outbox import Outbox, Stripe
 from chatroom.net.tls import Tls
-from tests.harness import PATIENCE
+from tests.harness import PATIENCE, pair
 
 CAP = 1_000_000
 FULL = b"x" * 300_000 + b"\n"
@@ -23,7 +23,7 @@ class Reader:
     """One member of a stripe, and the far end of its connection."""
 
     def __init__(self, stripe: Stripe, flusher: Flusher) -> None:
-        self.ours, self.theirs = socket.socketpair()
+        self.ours, self.theirs = pair()
         self.ours.setblocking(False)
         self.theirs.settimeout(PATIENCE)
         self.outbox = Outbox(self.ours, stripe, CAP, flusher, b"too slow\n")
@@ -104,7 +104,7 @@ def test_nothing_is_sent_to_whoever_gets_a_closed_one_s_descriptor(
     walk(b"1\n")
     descriptor = readers[0].ours.fileno()
     readers[0].outbox.close()
-    stranger, far = socket.socketpair()
+    stranger, far = pair()
     assert descriptor in (stranger.fileno(), far.fileno())
     walk(b"2\n")
     assert readers[1].read(4) == b"1\n2\n"

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from tests.conftest import StartServer
-from tests.harness import PATIENCE, PROGRAM, run_server
+from tests.harness import PATIENCE, PROGRAM, run_server, started
 from tests.redis_server import RedisServer
 from tests.system.test_stop import STOP_SECONDS
 
@@ -187,9 +187,7 @@ def test_a_node_that_starts_or_restarts_while_the_store_is_away_waits_for_it(
     store.kill()
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(STOP_SECONDS) == 0
-    waiting = subprocess.Popen(
-        server.command(), env=server.environment(), stderr=subprocess.PIPE, text=True
-    )
+    waiting = started(server.command(), env=server.environment(), stderr=subprocess.PIPE, text=True)
     assert waiting.stderr is not None
     assert next(line for line in waiting.stderr if "The start waits until it answers" in line)
     waiting.send_signal(signal.SIGTERM)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess
+from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess, started
 from tests.redis_server import RedisCluster, RedisServer
 from tests.session.test_resume import events
 
@@ -55,7 +55,7 @@ def talk(server: ServerProcess, names: list[str], messages: int) -> tuple[str, s
 
 
 def migrating(server: ServerProcess, url: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+    return started(
         server.command("migrate", "--to", url),
         env=server.environment(),
         stdout=subprocess.PIPE,
