@@ -231,7 +231,7 @@ def test_who_hears_that_a_ban_is_lifted_may_post_at_once(
         number = here.engine.save_sanction(ban).number
         lifting = threading.Thread(target=here.engine.lift_sanction, args=(number,))
         lifting.start()
-        while there.controls.get(timeout=PATIENCE).kind != "unban":
+        while not there.controls.get(timeout=PATIENCE).lifted:
             pass
         say(there, "at once")
         lifting.join()
