@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from chatroom.storage import codec
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
+from chatroom.storage.post_queue import PostQueue
 from chatroom.storage.records import (
     CLOSED,
     DELETED,
@@ -82,17 +83,20 @@ class RedisEngine:
         self.node = node_id(data_dir)
         self._logs = Logs(self._store, self._vault)
         self._presence = PresenceKeeper(self._store, self._vault, self.node)
-        self._writer = Writer(self._store, self._vault, self._logs, self.node, self._presence)
+        posts = PostQueue()
+        self._writer = Writer(
+            posts, self._store, self._vault, self._logs, self.node, self._presence
+        )
         self._subscriber = Subscriber(
             self._store, self._writer.run, self._writer, self._presence.stir
         )
         self._changes = Transactions(self._store, self._vault, self._writer.hand_out)
         self._is_kept_up = keep is not None
         self.retention = Retention(self._store, keep or Keep())
-        self.append = self._writer.append
-        self.wait_for_space = self._writer.wait_for_space
-        self.close_intake = self._writer.close_intake
-        self.settle = self._writer.settle
+        self.append = posts.append
+        self.wait_for_space = posts.wait_for_space
+        self.close_intake = posts.close_intake
+        self.settle = posts.settle
         self.follow = self._logs.follow
         self.unfollow = self._logs.unfollow
         self.read = self._logs.read

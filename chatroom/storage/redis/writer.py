@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from chatroom.errors import Refusal, StoreError
-from chatroom.storage.engine import Committed, Controlled, Returned
+from chatroom.errors import StoreError
+from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.keys.vault import Vault
+from chatroom.storage.post_queue import ANNOUNCE_SECONDS, PostQueue
 from chatroom.storage.records import KEPT, REMOTE_ONLY, Post
 from chatroom.storage.redis.append import BATCH, CHANGED, UNKNOWN, Appending, Result, jitter
 from chatroom.storage.redis.client import Store
@@ -24,27 +25,27 @@ from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
 from chatroom.storage.redis.transaction import BanPropagator
 
-QUEUE_BYTES = 256 * 1024
-"""Text that may be queued; past it the posting threads have to wait."""
-ANNOUNCE_SECONDS = 0.05
-"""Pause before comings and goings alone make another round."""
-LOOK_SECONDS = 1.0
-"""Pause between two looks for what no bell has told."""
-_POST_OVERHEAD = 64
-
 _log = logging.getLogger(__name__)
 
 
 class Writer:
     """One thread that appends, reads on, and hands out, in order.
 
+    :param queue: of the posts; its lock guards what other nodes have told, too.
     :param node: name of this data directory's node.
     :param presence: is told that somebody came or went, and knows who is here.
     """
 
     def __init__(
-        self, store: Store, vault: Vault, logs: Logs, node: str, presence: PresenceKeeper
+        self,
+        queue: PostQueue,
+        store: Store,
+        vault: Vault,
+        logs: Logs,
+        node: str,
+        presence: PresenceKeeper,
     ) -> None:
+        self._queue = queue
         self.run = f"{node}-{secrets.token_hex(4)}"
         """Names this run of the node."""
         self._logs = logs
@@ -54,20 +55,11 @@ class Writer:
         self._controls = Controls(store, vault)
         self._owed = BanPropagator(store, vault)
         self._delivery = Delivery(store, vault, logs, self._appending, presence.is_here)
-        # Guards the fields below; held for a few assignments, nothing else is taken under it.
-        self._lock = threading.Lock()
-        self._space = threading.Condition(self._lock)
-        self._news = threading.Condition(self._lock)
-        self._queue: list[Post] = []
-        self._queued = 0
-        self._barriers: list[threading.Event] = []
+        # Guarded by the queue's lock, up to _passing.
         self._rung: set[str] = set()
         self._has_controls = False
         self._must_look = False
         self._passing: list[tuple[str, bytes]] = []
-        self._urgent = False
-        self._refusing = False
-        self._closing = False
         self._round_ended = 0.0
         self._next_look = 0.0
         self._thread = threading.Thread(target=self._run, name="engine")
@@ -76,52 +68,14 @@ class Writer:
         """Start the thread; see ``Engine.start``."""
         self._delivery.committed = committed
         self._controlled = self._delivery.controlled = controlled
-        self._returned = returned
+        self._queue.returned = returned
         self._thread.start()
 
     def close(self) -> None:
         """Append what is queued, end the thread. Idempotent."""
-        with self._lock:
-            self._closing = True
-            self._news.notify()
-            self._space.notify_all()
+        self._queue.close()
         if self._thread.ident is not None:
             self._thread.join()
-
-    def close_intake(self) -> None:
-        """Take no more posts."""
-        with self._lock:
-            self._refusing = True
-
-    def settle(self, seconds: float) -> bool:
-        """Wait until all that was queued so far is delivered or given back; False: too slow."""
-        barrier = threading.Event()
-        with self._lock:
-            self._barriers.append(barrier)
-            self._news.notify()
-        return barrier.wait(seconds)
-
-    def append(self, post: Post) -> bool:
-        """See ``Engine.append``."""
-        with self._lock:
-            if post.kind in KEPT:
-                if self._refusing or self._closing:
-                    raise StoreError("The server stops; that was not sent.")
-                if self._queued > QUEUE_BYTES:
-                    return False
-                self._urgent = True
-                if (copy := post.copy) is not None:
-                    self._queue.append(copy)
-                    self._queued += len(copy.text) + _POST_OVERHEAD
-            self._queue.append(post)
-            self._queued += len(post.text) + _POST_OVERHEAD
-            self._news.notify()
-        return True
-
-    def wait_for_space(self, seconds: float) -> None:
-        """See ``Engine.wait_for_space``."""
-        with self._lock:
-            self._space.wait_for(lambda: self._queued <= QUEUE_BYTES, seconds)
 
     def hand_out(self, control_id: bytes) -> None:
         """Wait until a control event was handed out here; not in the engine's thread."""
@@ -134,79 +88,84 @@ class Writer:
 
     def ring_log(self, key: str) -> None:
         """There is something new in the log with this key."""
-        with self._lock:
+        with self._queue.lock:
             self._rung.add(key)
-            self._news.notify()
+            self._queue.wake()
 
     def ring_controls(self) -> None:
         """There are new control events."""
-        with self._lock:
+        with self._queue.lock:
             self._has_controls = True
-            self._news.notify()
+            self._queue.wake()
 
     def ring_all(self) -> None:
         """Something may have been missed."""
-        with self._lock:
+        with self._queue.lock:
             self._must_look = True
-            self._news.notify()
+            self._queue.wake()
 
     def ring_passing(self, log_key: str, sealed: bytes) -> None:
         """Somebody came or went at another node."""
-        with self._lock:
+        with self._queue.lock:
             self._passing.append((log_key, sealed))
-            self._news.notify()
+            self._queue.wake()
 
     # -- rounds ---------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        queue = self._queue
         while True:
-            with self._lock:
-                while not self._closing and (wait := self._wait_seconds()) > 0:
-                    self._news.wait(wait)
-                if self._closing and not self._queue and not self._barriers:
+            with queue.lock:
+                if queue.is_closing and not queue.posts and not queue.barriers:
                     return
-                self._urgent = False
-                posts, self._queue = self._queue, []
-                barriers, self._barriers = self._barriers, []
-                rung, self._rung = self._rung, set()
-                passing, self._passing = self._passing, []
-                has_controls, self._has_controls = self._has_controls, False
-                is_due = self._must_look or time.monotonic() >= self._next_look
-                if is_due:
-                    self._must_look = False
-                    self._next_look = time.monotonic() + jitter(LOOK_SECONDS)
-                if self._queued:
-                    self._queued = 0
-                    self._space.notify_all()
-            for step in self._steps(posts, rung, passing, has_controls, is_due):
-                try:
-                    step()
-                except Exception:
-                    _log.exception("engine round failed")
-            if posts:
-                self._round_ended = time.monotonic()
-            for barrier in barriers:
-                barrier.set()
+                wait = self._wait_seconds()
+                if wait > 0:
+                    queue.fall_asleep()
+            if wait > 0:
+                queue.sleep(wait)
+            else:
+                self._round()
+
+    def _round(self) -> None:
+        with self._queue.lock:
+            posts, barriers = self._queue.take()
+            rung, self._rung = self._rung, set()
+            passing, self._passing = self._passing, []
+            has_controls, self._has_controls = self._has_controls, False
+            is_due = self._must_look or time.monotonic() >= self._next_look
+            if is_due:
+                self._must_look = False
+                self._next_look = time.monotonic() + jitter(LOOK_SECONDS)
+        for step in self._steps(posts, rung, passing, has_controls, is_due):
+            try:
+                step()
+            except Exception:
+                _log.exception("engine round failed")
+        if posts:
+            self._round_ended = time.monotonic()
+        for barrier in barriers:
+            barrier.set()
 
     def _wait_seconds(self) -> float:
-        """Return how long there is nothing to do, unless somebody rings.
+        """Return how long there is nothing to do, unless somebody wakes this thread.
 
         Comings and goings are shown at once in a quiet room, but when many come in together they
         wait for each other.
         """
-        assert self._lock.locked()
+        assert self._queue.lock.locked()
         now = time.monotonic()
         if self._has_news():
             return 0.0
         until = self._next_look
-        if self._queue:
+        if self._queue.posts:
             until = min(until, self._round_ended + ANNOUNCE_SECONDS)
         return until - now
 
     def _has_news(self) -> bool:
         return bool(
-            self._urgent
-            or self._barriers
+            self._queue.is_closing
+            or self._queue.is_urgent
+            or self._queue.barriers
             or self._rung
             or self._passing
             or self._has_controls
@@ -245,9 +204,9 @@ class Writer:
             result = Result()
             for post in kept:
                 result.refuse(post, UNKNOWN)
-        self._give_back(result.repeated, None)
+        self._queue.give_back(result.repeated, None)
         for refusal, refused in result.refused.items():
-            self._give_back(refused, refusal)
+            self._queue.give_back(refused, refusal)
         stays = set(map(id, result.kept))
         delivered = [
             p for p in posts if id(p) in stays or not (p.kind in KEPT or p.origin is REMOTE_ONLY)
@@ -301,16 +260,6 @@ class Writer:
             self._appending.answered()
         except StoreError as error:
             self._appending.failed(error)
-
-    def _give_back(self, posts: list[Post], refusal: Refusal | None) -> None:
-        if not posts:
-            return
-        for post in posts:
-            post.seq = 0
-        try:
-            self._returned(posts, refusal)
-        except Exception:
-            _log.exception("giving posts back failed")
 
     def _read_on(self, keys: set[str]) -> None:
         try:

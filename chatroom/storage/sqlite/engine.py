@@ -13,6 +13,7 @@ from typing import TypeVar
 from chatroom import __version__
 from chatroom.storage import codec
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
+from chatroom.storage.post_queue import PostQueue
 from chatroom.storage.records import (
     Account,
     Audit,
@@ -74,7 +75,8 @@ class SqliteEngine:
         # Held while a room is made, outermost; only the server makes any, so no other process can.
         self._making_lock = threading.Lock()
         self._logs = Logs(self._vault)
-        self._writer = Writer(db, self._file, durability, self._logs, self._vault)
+        posts = PostQueue()
+        self._writer = Writer(posts, db, self._file, durability, self._logs, self._vault)
         self._write = self._writer.write
         self._history = History(self._logs, self._read, self._write)
         self._is_kept_up = keep is not None
@@ -82,10 +84,10 @@ class SqliteEngine:
         self._since = time.time()
         self.upkeep = Upkeep(self._file, durability, self._logs, self._write, keep or Keep())
         # The verbs of every message: no frame of this class between.
-        self.append = self._writer.append
-        self.wait_for_space = self._writer.wait_for_space
-        self.close_intake = self._writer.close_intake
-        self.settle = self._writer.settle
+        self.append = posts.append
+        self.wait_for_space = posts.wait_for_space
+        self.close_intake = posts.close_intake
+        self.settle = posts.settle
 
     def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
         self._writer.start(committed, controlled, returned)

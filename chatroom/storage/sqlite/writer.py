@@ -9,30 +9,26 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from chatroom.errors import Refusal, StoreError
+from chatroom.errors import StoreError
 from chatroom.storage import codec
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import KEPT, Post
+from chatroom.storage.post_queue import ANNOUNCE_SECONDS, PostQueue
+from chatroom.storage.records import Post
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import schema
 from chatroom.storage.sqlite.logs import Log, Logs
 from chatroom.storage.sqlite.transaction import Commits, Job
 
-QUEUE_BYTES = 256 * 1024
-"""Text that may be queued for the next rounds; past it the posting threads have to wait."""
 COLLECT_SECONDS = 0.002
 """Longest wait for the rest of a burst, and only under load."""
 COLLECT_FROM = 8
 """Posts that make a burst: for fewer ones nobody waits."""
 _COLLECT_STEP = 0.00005
 _COLLECT_PATIENCE = 4  # steps without a new post
-ANNOUNCE_SECONDS = 0.05
-"""Pause before comings and goings alone make another round; in a large room it is longer."""
-_ANNOUNCE_ROUNDS = 10
+_ANNOUNCE_ROUNDS = 10  # in a large room the pause of comings and goings is longer
 STEP_SECONDS = 2.0
 """The clock may go back so far without a message's time being less than the one before."""
-_POST_OVERHEAD = 64
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -41,6 +37,7 @@ _T = TypeVar("_T")
 class Writer:
     """One thread that does everything in order: changes, posts, control events, delivery.
 
+    :param queue: of the posts; its lock guards the jobs, too.
     :param db: its own connection to the store.
     :param file: the store, for sentences and to open it again.
     :param durability: as ``schema.connect`` takes it.
@@ -49,30 +46,21 @@ class Writer:
     """
 
     def __init__(
-        self, db: sqlite3.Connection, file: Path, durability: str, logs: Logs, vault: Vault
+        self,
+        queue: PostQueue,
+        db: sqlite3.Connection,
+        file: Path,
+        durability: str,
+        logs: Logs,
+        vault: Vault,
     ) -> None:
+        self._queue = queue
         self._file = file
         self._logs = logs
         self._vault = vault
         # The engine thread's alone from its start on.
         self._commits = Commits(db, file, durability, logs)
-        # Guards the fields from _queue to _closing. Held for a few assignments; nothing else is
-        # taken under it.
-        self._lock = threading.Lock()
-        self._space = threading.Condition(self._lock)
-        self._queue: list[Post] = []
-        self._queued = 0
         self._jobs: list[Job] = []
-        self._barriers: list[threading.Event] = []
-        self._urgent = False
-        self._refusing = False
-        self._sleeping = False
-        self._closing = False
-        # The wake-up: a lock used as a binary semaphore. The writer sets _sleeping under _lock and
-        # then waits here; whoever finds _sleeping set clears it under _lock and releases, so each
-        # sleep gets exactly one release, with or without a GIL.
-        self._bell = threading.Lock()
-        self._bell.acquire()
         self.followed: set[str] = set()
         """Logs that are delivered; single bucket operations, atomic for the reading thread."""
         self._last_time = 0.0
@@ -97,81 +85,36 @@ class Writer:
         """Start the thread; see ``Engine.start``."""
         self._committed = committed
         self._controlled = controlled
-        self._returned = returned
+        self._queue.returned = returned
         self._thread.start()
 
     def close(self) -> None:
         """Commit what is queued, end the thread, close the connection. Idempotent."""
-        with self._lock:
-            self._closing = True
-            self._ring()
-            self._space.notify_all()
+        self._queue.close()
         if self._thread.ident is not None:
             self._thread.join()
         self._commits.db.close()
 
-    def close_intake(self) -> None:
-        """Take no more posts."""
-        with self._lock:
-            self._refusing = True
-
-    def settle(self, seconds: float) -> bool:
-        """Wait until all that was queued so far is committed and delivered; False: too slow."""
-        barrier = threading.Event()
-        with self._lock:
-            self._barriers.append(barrier)
-            self._ring()
-        return barrier.wait(seconds)
-
-    def append(self, post: Post) -> bool:
-        """See ``Engine.append``."""
-        with self._lock:
-            if post.kind in KEPT:
-                if self._refusing or self._closing:
-                    raise StoreError("The server stops; that was not sent.")
-                if self._queued > QUEUE_BYTES:
-                    return False
-                self._urgent = True
-                if (copy := post.copy) is not None:
-                    self._queue.append(copy)
-                    self._queued += len(copy.text) + _POST_OVERHEAD
-            self._queue.append(post)
-            self._queued += len(post.text) + _POST_OVERHEAD
-            if self._sleeping:
-                self._sleeping = False
-                self._bell.release()
-        return True
-
-    def wait_for_space(self, seconds: float) -> None:
-        """See ``Engine.wait_for_space``."""
-        with self._lock:
-            self._space.wait_for(lambda: self._queued <= QUEUE_BYTES, seconds)
-
     def write(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run a job in the next transaction; return when it is durable and handed out."""
         future: Future[_T] = Future()
-        with self._lock:
-            if self._closing:
+        with self._queue.lock:
+            if self._queue.is_closing:
                 raise StoreError("The store is closed.")
             self._jobs.append((job, future))
-            self._ring()
+            self._queue.wake()
         return future.result()
-
-    def _ring(self) -> None:
-        assert self._lock.locked()
-        if self._sleeping:
-            self._sleeping = False
-            self._bell.release()
 
     def _run(self) -> None:
         while True:
-            with self._lock:
+            with self._queue.lock:
                 wait = self._wait_seconds()
-                if wait > 0 and self._closing and not self._queue:
-                    break
-                self._sleeping = wait > 0
+                if wait > 0:
+                    if self._queue.is_closing and not self._queue.posts:
+                        break
+                    self._queue.fall_asleep()
             if wait > 0:
-                self._sleep(wait)
+                self._queue.sleep(wait)
             else:
                 self._collect()
                 self._round()
@@ -179,18 +122,19 @@ class Writer:
         self._settle()  # nobody is here any more who would have to act upon anything
 
     def _wait_seconds(self) -> float:
-        """Return how long there is nothing to do, unless somebody rings.
+        """Return how long there is nothing to do, unless somebody wakes this thread.
 
         Comings and goings are shown at once in a quiet room, but they do not drive the rounds: when
         many come in together they wait for each other for a few rounds' time.
         """
-        assert self._lock.locked()
-        if self._urgent or self._jobs or self._barriers:
+        queue = self._queue
+        assert queue.lock.locked()
+        if queue.is_urgent or self._jobs or queue.barriers:
             return 0.0
-        if self._queue and not self._closing:
+        if queue.posts and not queue.is_closing:
             pause = max(ANNOUNCE_SECONDS, _ANNOUNCE_ROUNDS * self._round_took)
             return self._round_ended + pause - time.perf_counter()
-        return 0.0 if self._queue else LOOK_SECONDS
+        return 0.0 if queue.posts else LOOK_SECONDS
 
     def _collect(self) -> None:
         """Under load, let a burst arrive whole instead of splitting it into two rounds.
@@ -204,20 +148,16 @@ class Writer:
         if self._burst < COLLECT_FROM or now - self._round_ended > self._round_took:
             return
         until = now + min(COLLECT_SECONDS, self._round_took / 2)
-        waiting, patience = 0, _COLLECT_PATIENCE
-        while patience and (more := len(self._queue)) < self._burst and time.perf_counter() < until:
+        queue, waiting, patience = self._queue, 0, _COLLECT_PATIENCE
+        while patience and (more := len(queue.posts)) < self._burst and time.perf_counter() < until:
             patience = _COLLECT_PATIENCE if more > waiting else patience - 1
             waiting = more
             time.sleep(_COLLECT_STEP)
 
     def _round(self) -> None:
-        with self._lock:
-            posts, jobs, barriers = self._queue, self._jobs, self._barriers
-            self._queue, self._jobs, self._barriers = [], [], []
-            self._urgent = False
-            if self._queued:
-                self._queued = 0
-                self._space.notify_all()
+        with self._queue.lock:
+            posts, barriers = self._queue.take()
+            jobs, self._jobs = self._jobs, []
         started = time.perf_counter()
         groups = self._sort(posts)
         result = self._commits.commit(jobs, groups)
@@ -228,9 +168,9 @@ class Writer:
             # A job's caller goes on when its control events were handed out.
             self._unsettled += result.settled
             self._hand_out_controls()
-        self._give_back(result.repeated, None)
+        self._queue.give_back(result.repeated, None)
         for refusal, refused in result.refused.items():
-            self._give_back(refused, refusal)
+            self._queue.give_back(refused, refusal)
         if posts:
             self._deliver(groups, result.logs)
             self._round_ended = time.perf_counter()
@@ -238,15 +178,6 @@ class Writer:
             self._burst = max(len(posts), self._burst - self._burst // 8)
         for barrier in barriers:
             barrier.set()
-
-    def _sleep(self, seconds: float) -> None:
-        if self._bell.acquire(timeout=seconds):
-            return
-        with self._lock:
-            if self._sleeping:
-                self._sleeping = False
-                return
-        self._bell.acquire()  # rung between the time-out and the lock: take that ring
 
     def _sort(self, posts: list[Post]) -> dict[str, list[Post]]:
         # One clock reading a round, in the milliseconds that are kept. A small step back is waited
@@ -264,16 +195,6 @@ class Writer:
             else:
                 group.append(post)
         return groups
-
-    def _give_back(self, posts: list[Post], refusal: Refusal | None) -> None:
-        if not posts:
-            return
-        for post in posts:
-            post.seq = 0
-        try:
-            self._returned(posts, refusal)
-        except Exception:
-            _log.exception("giving posts back failed")
 
     def _look_if_due(self) -> None:
         """Notice what other processes (the operator's commands) have changed."""

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from chatroom.errors import StoreError
+from chatroom.storage.post_queue import QUEUE_BYTES
 from chatroom.storage.records import ACTION, ANNOUNCE, JOIN, LEAVE, PRIVATE, TEXT, Post, Span
 from chatroom.storage.sqlite.logs import RECENT
-from chatroom.storage.sqlite.writer import QUEUE_BYTES
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import Running, account, post
 
