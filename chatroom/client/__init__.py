@@ -1,8 +1,8 @@
 """The client: one thread sends what the person types, one shows what comes.
 
-``link`` is one connection, ``visit`` keeps one up and logged in, ``terminal``, ``pipe`` and ``api``
-are the places where lines come from. ``from chatroom.client import Client`` is for programs. The
-client shares only the grammar with the server.
+``conversation`` is the protocol, ``connection`` one connection; ``session`` and ``receiver`` are
+for the two threads; ``ui`` and ``api`` are where lines come from. Programs say ``from
+chatroom.client import Client``. The client shares only the ground floor with the server.
 """
 
 import os

@@ -1,7 +1,4 @@
-"""The client as a library: log in, send, receive, close. See docs/scripting.md.
-
-Whatever the front, this is the one place that builds the link, the visit and its receiving thread.
-"""
+"""The client as a library: log in, send, receive, close. See docs/scripting.md."""
 
 import contextlib
 import threading
@@ -9,24 +6,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 
-from chatroom.client.connection import Connection
-from chatroom.client.conversation import Conversation, Prompt
+from chatroom.client.conversation import Prompt
 from chatroom.client.credentials import Credentials, kept_ticket
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
 from chatroom.client.invitation import PORT, read_address
 from chatroom.client.pending import Sent, check_sendable, read_room, read_user
-from chatroom.client.receiver import Receiver
-from chatroom.client.reconnect import connect_at_first
+from chatroom.client.receiver import open_session
 from chatroom.client.said import Said, lines_of, text_of
-from chatroom.client.session import PATIENCE_SECONDS, Frontend, Visit
+from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import Endpoint, KnownHosts, NotTrusted, TlsEndpoint, own_file
 from chatroom.text import clean_line
 
-HELLO_SECONDS = 10.0
-"""How long a server may take to say hello: it may be far away, busy, or have just started."""
 QUEUE_MOST = 10_000
 """Messages that wait for the program; then the socket is not read until some are taken."""
 RECORD_VERSION = 1
@@ -62,50 +54,6 @@ class Message:
         return {"v": RECORD_VERSION, "type": "message", **asdict(self)}
 
 
-class Session:
-    """A connection with its visit and its receiving thread, for any front. The main thread.
-
-    :param way: to the server.
-    :param credentials: who logs in.
-    :param front: shows and asks.
-    :param leave_at_once: ends the process while the main thread waits for input.
-    :param patience: seconds without a server after which it gives up; None: never.
-    :param cursors: what was heard before, for a login with a ticket.
-    :raises OSError: nobody can be reached there.
-    :raises NotTrusted: it is not who it should be.
-    """
-
-    def __init__(
-        self,
-        way: Endpoint,
-        credentials: Credentials,
-        front: Frontend,
-        leave_at_once: Callable[[int], None],
-        patience: float | None,
-        cursors: Cursors | None = None,
-        must_be_events: bool = False,
-    ) -> None:
-        seconds = HELLO_SECONDS if patience is None else min(HELLO_SECONDS, patience)
-        until = float("inf") if patience is None else time.monotonic() + patience
-        way.seconds = min(way.seconds, max(0.1, seconds))
-
-        def connect(must_be_events: bool = True) -> Connection:
-            return Connection(way, seconds, must_be_events)
-
-        first = connect_at_first(partial(connect, must_be_events), until, front.tell)
-        where = f"{way.host} port {way.port}"
-        # A program: what others have joined by the same account moves it not.
-        begins_in = "lobby" if must_be_events else ""
-        conversation = Conversation(credentials, where, begins_in, cursors)
-        self.visit = Visit(first, conversation, front, leave_at_once)
-        self.receiver = Receiver(self.visit, connect, where, patience)
-
-    def start(self) -> None:
-        """Start the receiving thread."""
-        # A daemon: a connect or a full pipe may hold it up, and nothing is lost with it.
-        threading.Thread(target=self.receiver.run, name="receiver", daemon=True).start()
-
-
 class Client:
     """Somebody at a chat room. One thread at a time may call the methods; usable by ``with``.
 
@@ -120,7 +68,7 @@ class Client:
     :param tell: is given sentences about the connection; any thread. None: nobody hears them.
     :param patience: seconds that the server may be away, or not confirm anything.
     :param since: last known message id by room (mail: empty name); needs a kept ticket.
-    :param way: how to reach the server, instead of ``fingerprint`` and ``plain``.
+    :param endpoint: the server, instead of ``fingerprint`` and ``plain``.
 
     :raises Ended: it cannot be reached, or does not let in; ``end.code`` is the exit status.
     :raises UserError: the kept ticket is open to others.
@@ -140,7 +88,7 @@ class Client:
         tell: Callable[[str], None] | None = None,
         patience: float = PATIENCE_SECONDS,
         since: dict[str, str] | None = None,
-        way: Endpoint | None = None,
+        endpoint: Endpoint | None = None,
     ) -> None:
         self._tell = tell or (lambda _: None)
         self._patience = patience
@@ -152,14 +100,16 @@ class Client:
         self._is_sending = False
         self._is_over = False
         self._answers: dict[str, str] = {}  # by client id; empty: it was taken
-        if way is None:
+        if endpoint is None:
             host, said = read_address(host)
             port = said or port
             known = KnownHosts(own_file())
-            way = Endpoint(host, port) if plain else self._sealed(host, port, fingerprint, known)
+            endpoint = (
+                Endpoint(host, port) if plain else self._sealed(host, port, fingerprint, known)
+            )
         credentials = Credentials(name, password)
         credentials.is_given = True
-        credentials.use_kept(kept_ticket(way, name))
+        credentials.use_kept(kept_ticket(endpoint, name))
         self.has_ticket = bool(credentials.ticket)
         if password is None and not credentials.ticket:
             raise Ended(
@@ -172,20 +122,21 @@ class Client:
         cursors = Cursors()
         for room, message_id in (since or {}).items():
             cursors.note(room, message_id)
-        where = f"{way.host} port {way.port}"
+        where = f"{endpoint.host} port {endpoint.port}"
         try:
-            session = Session(way, credentials, self, lambda _: None, patience, cursors, True)
+            self._receiver = open_session(
+                endpoint, credentials, self, lambda _: None, patience, cursors, must_be_events=True
+            )
         except NotTrusted as error:
             raise Ended(End(NOT_LOGGED_IN, str(error))) from None
         except OSError as error:
             reason = error.strerror or str(error)
             sentence = f"Cannot reach {where}: {reason}. Is the server running there?"
             raise Ended(End(UNREACHABLE, sentence)) from None
-        self._visit = session.visit
-        self._receiver = session.receiver
-        session.start()
+        self._session = self._receiver.session
+        self._receiver.start()
         try:
-            self._visit.wait_until_in()
+            self._session.wait_until_in()
         except Ended:
             self._hang_up()
             raise
@@ -233,7 +184,7 @@ class Client:
                     return None
                 self._news.wait(left)
             if not self._queue:
-                raise Ended(self._visit.end or End(OK))
+                raise Ended(self._session.end or End(OK))
             message = self._queue.popleft()
             if len(self._queue) <= QUEUE_MOST // 2:
                 self._news.notify_all()
@@ -262,18 +213,18 @@ class Client:
             self._is_over = True
             self._news.notify_all()
         with contextlib.suppress(Ended):
-            self._visit.leave()
+            self._session.leave()
         self._receiver.ended.wait(0.5)
 
     @property
     def rooms(self) -> frozenset[str] | None:
         """The rooms that the person is in, as of the last login; None: the server does not say."""
-        return self._visit.conversation.rooms
+        return self._session.conversation.rooms
 
     @property
     def end(self) -> End | None:
         """Why the visit is over; None while it is not."""
-        return self._visit.end
+        return self._session.end
 
     def __enter__(self) -> "Client":
         return self
@@ -281,7 +232,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # -- what a front does: see visit.Front; the receiving thread ---------------------------------
+    # -- what a frontend does: see session.Frontend; the receiving thread --------------------------
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
         """Queue a message; wait when too many are there already."""
@@ -345,9 +296,9 @@ class Client:
         try:
             sent = post()
             try:
-                self._visit.wait_settled(0, self._patience)
+                self._session.wait_settled(0, self._patience)
             except Ended as ended:
-                if self._visit.end is None:
+                if self._session.end is None:
                     raise NotDelivered(ended.end.sentence) from None
                 raise
             with self._news:  # show() comes right behind the settling, in the other thread
@@ -361,9 +312,9 @@ class Client:
 
     def _post(self, text: str, room: str, is_command: bool) -> Sent:
         if not is_command:
-            return self._visit.post(text, room=room)
-        self._visit.wait_until_in()
-        return self._visit.command(text)
+            return self._session.post(text, room=room)
+        self._session.wait_until_in()
+        return self._session.command(text)
 
     def _answered(self, sent: Sent, refusal: str) -> None:
         with self._news:
@@ -371,7 +322,7 @@ class Client:
             self._news.notify_all()
 
     def _ended(self) -> bool:
-        return self._is_over or self._visit.end is not None
+        return self._is_over or self._session.end is not None
 
     def _hang_up(self) -> None:
         self._is_over = True

@@ -45,7 +45,7 @@ class Face(enum.Enum):
 class Connection:
     """One connection, from the connect on. It says hello by itself.
 
-    :param way: to the server.
+    :param endpoint: the server.
     :param hello_seconds: how long the answering hello may take.
     :param must_be_events: a server that does not answer the hello is none: :class:`Disconnected`.
     :raises OSError: nobody can be reached there.
@@ -54,8 +54,10 @@ class Connection:
     One thread receives; sends are one at a time (the caller's lock); :meth:`hang_up` is for any.
     """
 
-    def __init__(self, way: Endpoint, hello_seconds: float, must_be_events: bool = False) -> None:
-        self._socket, self._tunnel = way.open()
+    def __init__(
+        self, endpoint: Endpoint, hello_seconds: float, must_be_events: bool = False
+    ) -> None:
+        self._socket, self._tunnel = endpoint.open()
         # Guards the tunnel: one thread receives while another one sends. Never held in a wait.
         self._sealing = threading.Lock()
         self.face = Face.UNKNOWN

@@ -213,8 +213,8 @@ class KeptTicket:
                 self.file.unlink()
 
 
-def kept_ticket(way: Endpoint, name: str) -> KeptTicket:
+def kept_ticket(endpoint: Endpoint, name: str) -> KeptTicket:
     """Return where the ticket of a name at a server is kept, beside the known hosts."""
-    how = "tls" if isinstance(way, TlsEndpoint) else "plain"
+    how = "tls" if isinstance(endpoint, TlsEndpoint) else "plain"
     folder = own_file().with_name("tickets")
-    return KeptTicket(folder, f"{how} [{way.host.lower()}]:{way.port}", name)
+    return KeptTicket(folder, f"{how} [{endpoint.host.lower()}]:{endpoint.port}", name)

@@ -13,9 +13,9 @@ class Cursors:
         """A message has come; older ones of the same counting move nothing."""
         if not isinstance(room, str) or not isinstance(message_id, str) or not message_id:
             return
-        epoch, place = _parts(message_id)
+        epoch, seq = _parts(message_id)
         before = self._last.pop(room, "")
-        if before and _parts(before)[0] == epoch and _parts(before)[1] > place:
+        if before and _parts(before)[0] == epoch and _parts(before)[1] > seq:
             message_id = before
         self._last[room] = message_id  # at the end: the order tells what came last
 
@@ -36,5 +36,5 @@ class Cursors:
 
 
 def _parts(message_id: str) -> tuple[str, int]:
-    epoch, _, place = message_id.rpartition("-")
-    return epoch, int(place) if place.isdecimal() and place.isascii() and len(place) < 20 else 0
+    epoch, _, seq = message_id.rpartition("-")
+    return epoch, int(seq) if seq.isdecimal() and seq.isascii() and len(seq) < 20 else 0

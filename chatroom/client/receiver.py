@@ -3,9 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from chatroom.client.connection import NotLetIn
+from chatroom.client.connection import Connection, NotLetIn
+from chatroom.client.conversation import Conversation
 from chatroom.client.conversation.actions import (
     Action,
     AskLate,
@@ -22,37 +24,42 @@ from chatroom.client.conversation.actions import (
     Show,
     Tell,
 )
+from chatroom.client.credentials import Credentials
+from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import FAILED, OK, UNDELIVERED, CannotWrite, End
-from chatroom.client.reconnect import Connect, Reconnector
+from chatroom.client.reconnect import Connect, Reconnector, connect_at_first
 from chatroom.client.render import Shown
 from chatroom.client.said import Said
-from chatroom.client.session import Visit
+from chatroom.client.session import Frontend, Session
+from chatroom.client.trust import Endpoint
 from chatroom.errors import Disconnected
 
 _log = logging.getLogger(__name__)
 
+HELLO_SECONDS = 10.0
+"""How long a server may take to say hello: it may be far away, busy, or have just started."""
 _ANSWER_SECONDS = 60.0
 """How long a server may take to answer a login."""
 
 
 class Receiver:
-    """Runs a visit's second thread, and belongs to it.
+    """Runs a session's second thread, and belongs to it.
 
-    :param visit: shared with the main thread.
+    :param session: shared with the main thread.
     :param connect: opens another connection to the same server; raises OSError or NotTrusted.
     :param where: the server, for people.
     :param patience: seconds without a connection after which it gives up; None: never.
     """
 
     def __init__(
-        self, visit: Visit, connect: Connect, where: str, patience: float | None = None
+        self, session: Session, connect: Connect, where: str, patience: float | None = None
     ) -> None:
         self.ended = threading.Event()
         """Set when the thread has nothing more to do."""
-        self._visit = visit
-        self._conversation = visit.conversation
+        self.session = session
+        self._conversation = session.conversation
         self._shown = Shown()
-        self._reconnector = Reconnector(visit, connect, where, patience)
+        self._reconnector = Reconnector(session, connect, where, patience)
         self._ahead: list[Said] = []  # heard already, in front of what comes next
 
     @property
@@ -60,42 +67,47 @@ class Receiver:
         """It has come back after a loss, at least once. Any thread may read it."""
         return self._reconnector.was_back
 
+    def start(self) -> None:
+        """Start the thread. Once."""
+        # A daemon: a connect or a full pipe may hold it up, and nothing is lost with it.
+        threading.Thread(target=self.run, name="receiver", daemon=True).start()
+
     def run(self) -> None:
         """Hear the server until the visit is over. Never raises."""
-        visit = self._visit
+        session = self.session
         try:
-            while visit.end is None:
+            while session.end is None:
                 try:
-                    visit.connection.answer_by = self._answer_by()
-                    heard, self._ahead = self._ahead or visit.connection.receive(), []
+                    session.connection.answer_by = self._answer_by()
+                    heard, self._ahead = self._ahead or session.connection.receive(), []
                     for said in heard:
                         self._carry_out(self._conversation.hear(said))
-                        if visit.end is not None:
+                        if session.end is not None:
                             break
                 except Disconnected as reason:
                     self._lost(str(reason), reason)
         except BrokenPipeError:
             code = UNDELIVERED if len(self._conversation.pending) else OK
-            visit.finish(End(code, is_quiet=True))
+            session.finish(End(code, is_quiet=True))
         except CannotWrite as error:
-            visit.finish(End(FAILED, str(error)))
+            session.finish(End(FAILED, str(error)))
         except Exception:
             _log.exception("receiver failed")
             sentence = "Something went wrong in this program; see its log."
-            visit.finish(End(FAILED, sentence))
-        visit.connection.close()
+            session.finish(End(FAILED, sentence))
+        session.connection.close()
         self.ended.set()
 
     def _answer_by(self) -> float:
         """Return when the server must have said something (monotonic), while it is its turn."""
-        with self._visit.news:
+        with self.session.news:
             is_its_turn = self._conversation.is_servers_turn
         if not is_its_turn:
             return float("inf")
         return min(self._reconnector.until, time.monotonic() + _ANSWER_SECONDS)
 
     def _lost(self, reason: str, disconnected: Disconnected) -> None:
-        connection = self._visit.connection
+        connection = self.session.connection
         connection.close()
         _log.info("connection lost reason=%s", reason)
         away = disconnected.why if isinstance(disconnected, NotLetIn) else None
@@ -105,7 +117,7 @@ class Receiver:
 
     def _carry_out(self, actions: Iterator[Action]) -> None:
         """Do one after the other: the next one is known only when this one is done."""
-        news = self._visit.news
+        news = self.session.news
         while True:
             with news:
                 action = next(actions, None)
@@ -115,21 +127,21 @@ class Receiver:
             self._do(action)
 
     def _do(self, action: Action) -> None:
-        visit, conversation = self._visit, self._conversation
+        session, conversation = self.session, self._conversation
         match action:
             case Show():
                 self._show(action)
             case Send(word, fields):
-                with visit.sending:
-                    visit.connection.send(word, fields)
+                with session.sending:
+                    session.connection.send(word, fields)
             case SendAgain():
                 self._send_again(action)
             case Tell(sentence):
-                visit.frontend.tell(sentence)
+                session.frontend.tell(sentence)
             case AskLate(prompt):
-                visit.frontend.ask_late(prompt)
+                session.frontend.ask_late(prompt)
             case NotAnswered(command):
-                visit.frontend.lost(command)
+                session.frontend.lost(command)
             case KeepTicket():
                 conversation.credentials.keep_ticket()
             case DropTicket(ticket):
@@ -142,7 +154,7 @@ class Receiver:
             case Reconnect(reason, why, is_announced):
                 self._ahead = self._reconnector.run(reason, why, is_announced)
             case Finish(end):
-                visit.finish(end)
+                session.finish(end)
             case Log(line):
                 _log.info("%s", line)
 
@@ -150,17 +162,54 @@ class Receiver:
         said, sent = action.said, action.sent
         text = self._shown.render(said, self._conversation.user, self._conversation.room)
         if text and (head := self._shown.take_head()):
-            self._visit.frontend.show(Said("notice", {"kind": "history"}), head, None)
+            self.session.frontend.show(Said("notice", {"kind": "history"}), head, None)
         if text or sent:
-            self._visit.frontend.show(said, text, sent)
+            self.session.frontend.show(said, text, sent)
 
     def _send_again(self, action: SendAgain) -> None:
-        visit = self._visit
-        with visit.sending:
-            with visit.news:
+        session = self.session
+        with session.sending:
+            with session.news:
                 again = self._conversation.let_in(action)
             for sent in again:
-                visit.connection.send(sent.word, sent.fields)
-            with visit.news:
+                session.connection.send(sent.word, sent.fields)
+            with session.news:
                 self._conversation.sent_again()
-                visit.news.notify_all()
+                session.news.notify_all()
+
+
+def open_session(
+    endpoint: Endpoint,
+    credentials: Credentials,
+    frontend: Frontend,
+    leave_at_once: Callable[[int], None],
+    patience: float | None,
+    cursors: Cursors | None = None,
+    must_be_events: bool = False,
+) -> Receiver:
+    """Connect, and return who receives; whatever the frontend, this builds what it stands upon.
+
+    :param endpoint: the server.
+    :param credentials: who logs in.
+    :param frontend: shows and asks.
+    :param leave_at_once: ends the process while the main thread waits for input.
+    :param patience: seconds without a server after which it gives up; None: never.
+    :param cursors: what was heard before, for a login with a ticket.
+    :param must_be_events: it is a program that talks: it understands nothing else, and talks in the
+        lobby, wherever others by the same account have talked last.
+    :raises OSError: nobody can be reached there.
+    :raises NotTrusted: it is not who it should be.
+    """
+    seconds = HELLO_SECONDS if patience is None else min(HELLO_SECONDS, patience)
+    until = float("inf") if patience is None else time.monotonic() + patience
+    endpoint.seconds = min(endpoint.seconds, max(0.1, seconds))
+
+    def connect(must_be_events: bool = True) -> Connection:
+        return Connection(endpoint, seconds, must_be_events)
+
+    first = connect_at_first(partial(connect, must_be_events), until, frontend.tell)
+    where = f"{endpoint.host} port {endpoint.port}"
+    begins_in = "lobby" if must_be_events else ""
+    conversation = Conversation(credentials, where, begins_in, cursors)
+    session = Session(first, conversation, frontend, leave_at_once)
+    return Receiver(session, connect, where, patience)

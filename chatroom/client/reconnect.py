@@ -9,7 +9,7 @@ from chatroom.client.backoff import Backoff, Sleep
 from chatroom.client.connection import Connection, NotLetIn
 from chatroom.client.exit_codes import NOT_LOGGED_IN, UNREACHABLE, End
 from chatroom.client.said import Said, Why
-from chatroom.client.session import Visit
+from chatroom.client.session import Session
 from chatroom.client.trust import NotTrusted, TurnedAway
 from chatroom.errors import Disconnected
 
@@ -38,13 +38,13 @@ def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]
     :raises OSError: nobody can be reached there, or nobody gets in.
     :raises NotTrusted: it is not who it should be.
     """
-    pauses, unexplained, was_told = Backoff(), 0, False
+    backoff, unexplained, was_told = Backoff(), 0, False
     while True:
         try:
             return connect()
         except TurnedAway as away:
             unexplained += not away.why.code
-            pause = max(pauses.next(), away.why.wait if away.why.code else 0.0)
+            pause = max(backoff.next(), away.why.wait if away.why.code else 0.0)
             # A server of ours greets in plain text whoever takes long to begin with TLS.
             may_pass = away.why.is_passing if away.why.code else unexplained < _UNEXPLAINED
             if not may_pass or time.monotonic() + pause > until:
@@ -58,20 +58,22 @@ def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]
 class Reconnector:
     """Opens another connection when one is lost. The receiving thread only.
 
-    :param visit: gets the new connection.
+    :param session: gets the new connection.
     :param connect: opens a connection to the same server; raises OSError or NotTrusted.
     :param where: the server, for people.
     :param patience: seconds without a connection after which it gives up; None: never.
     """
 
-    def __init__(self, visit: Visit, connect: Connect, where: str, patience: float | None) -> None:
+    def __init__(
+        self, session: Session, connect: Connect, where: str, patience: float | None
+    ) -> None:
         self.was_back = False
         """It has come back after a loss, at least once."""
-        self._visit = visit
+        self._session = session
         self._connect = connect
         self._where = where
         self._patience = patience
-        self._pauses = Backoff()
+        self._backoff = Backoff()
         self._was_told = False  # that it waits for its turn
         self._hold_off = 0.0  # the next pause is not shorter
         self._since: float | None = time.monotonic()  # since when nobody is in; None: in for long
@@ -95,10 +97,10 @@ class Reconnector:
         """
         wait = why.wait * random.uniform(1.0, 1.3)
         if time.monotonic() + wait > self.until:
-            self._visit.finish(End(UNREACHABLE, f"{why.sentence} Gave up."))
+            self._session.finish(End(UNREACHABLE, f"{why.sentence} Gave up."))
             return False
         if wait >= _TOLD_SECONDS or not self._was_told:
-            self._visit.frontend.tell(f"{why.sentence} Trying again in {max(1.0, wait):.0f} s.")
+            self._session.frontend.tell(f"{why.sentence} Trying again in {max(1.0, wait):.0f} s.")
             self._was_told = True
         if wait > _LONGEST_ON_LINE:
             self._hold_off = wait
@@ -112,34 +114,34 @@ class Reconnector:
         :param why: the same from the server, when it did not let in.
         :param is_announced: the server has said that it comes back.
         """
-        visit = self._visit
+        session = self._session
         if is_announced:
-            visit.frontend.tell("Coming back as soon as it is up ...")
+            session.frontend.tell("Coming back as soon as it is up ...")
         elif why is not None:
-            visit.frontend.tell(f"{why.sentence} Trying again ...")
+            session.frontend.tell(f"{why.sentence} Trying again ...")
             self._hold_off = max(self._hold_off, why.wait)
         elif not self._hold_off:
-            visit.frontend.tell(
+            session.frontend.tell(
                 f"The connection to {self._where} is lost: {reason}. Trying again ..."
             )
         self._note_loss()
         while True:
-            pause, held_off = self._pauses.next(), self._hold_off
+            pause, held_off = self._backoff.next(), self._hold_off
             is_told = held_off > pause  # the server has said so, and so have we
             pause, self._hold_off = max(pause, held_off), 0.0
             left = self.until - time.monotonic()
             if left <= 0:
                 break
             if pause >= _TOLD_SECONDS and not is_told:
-                visit.frontend.tell(f"No answer; the next try is in {pause:.0f} s.")
-            visit.retry_at = time.monotonic() + min(pause, left)
+                session.frontend.tell(f"No answer; the next try is in {pause:.0f} s.")
+            session.retry_at = time.monotonic() + min(pause, left)
             if not self.rest(min(pause, left)):
                 return []
             try:
                 connection = self._connect()
             except NotTrusted as error:
                 _log.error("not trusted reason=%s", error)
-                visit.finish(End(NOT_LOGGED_IN, str(error)))
+                session.finish(End(NOT_LOGGED_IN, str(error)))
                 return []
             except OSError as error:
                 _log.info("no connection reason=%s", error.strerror or error)
@@ -148,14 +150,14 @@ class Reconnector:
                 continue
             if (heard := self._greet(connection)) is not None:
                 return heard
-        what = "did not come back" if visit.was_in else "does not answer"
-        visit.finish(End(UNREACHABLE, f"{self._where} {what}; gave up."))
+        what = "did not come back" if session.was_in else "does not answer"
+        session.finish(End(UNREACHABLE, f"{self._where} {what}; gave up."))
         return []
 
     def _note_loss(self) -> None:
         now = time.monotonic()
         if self._in_since is not None and now - self._in_since >= _LASTED_SECONDS:
-            self._pauses.start_again()
+            self._backoff.start_again()
             self._since = None
         self._in_since = None
         if self._since is None:
@@ -163,11 +165,11 @@ class Reconnector:
 
     def _greet(self, connection: Connection) -> list[Said] | None:
         """Wait for the hello of a new connection; None: it was none."""
-        visit = self._visit
+        session = self._session
         heard: list[Said] = []
-        with visit.news:
-            visit.connection = connection
-            if visit.end is not None:
+        with session.news:
+            session.connection = connection
+            if session.end is not None:
                 return heard
         try:
             while not heard:
@@ -180,7 +182,7 @@ class Reconnector:
             return None
         _log.info("connected again")
         self.was_back = True
-        visit.frontend.tell("Connected again.")
+        session.frontend.tell("Connected again.")
         return heard
 
     def rest(self, seconds: float) -> bool:
@@ -188,14 +190,14 @@ class Reconnector:
 
         A machine that has slept during the pause does not wait for its rest.
         """
-        visit = self._visit
+        session = self._session
         until, sleep = time.monotonic() + seconds, Sleep()
-        with visit.news:
+        with session.news:
             while True:
                 left = until - time.monotonic()
                 if left <= 0 or sleep.was_longer_than(_SLEPT_SECONDS):
-                    return visit.end is None and not visit.is_leaving
-                if visit.news.wait_for(
-                    lambda: visit.end is not None or visit.is_leaving, min(left, _SLICE_SECONDS)
+                    return session.end is None and not session.is_leaving
+                if session.news.wait_for(
+                    lambda: session.end is not None or session.is_leaving, min(left, _SLICE_SECONDS)
                 ):
                     return False

@@ -1,4 +1,4 @@
-"""A visit as the two threads share it: the conversation under its lock, the waiting, the end.
+"""A session as the two threads share it: the conversation under its lock, the waiting, the end.
 
 Locks, outermost first: sending → news. The main thread calls what is here; the receiving thread
 (``receiver``) carries out what the conversation wants done when the server speaks.
@@ -52,7 +52,7 @@ class Frontend(Protocol):
         """
 
 
-class Visit:
+class Session:
     """What both threads know.
 
     :param connection: the first one.

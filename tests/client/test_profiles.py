@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.client.cli.profiles import Profile, read_places
+from chatroom.client.cli.profiles import Profile, read_profiles
 from chatroom.errors import UserError
 
 
 def places(tmp_path: Path, text: str) -> dict[str, Profile]:
     file = tmp_path / "client.toml"
     file.write_text(text, encoding="utf-8")
-    return read_places(file)
+    return read_profiles(file)
 
 
 def test_a_place_has_what_it_says_and_the_usual_port(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_a_place_has_what_it_says_and_the_usual_port(tmp_path: Path) -> None:
 
 
 def test_without_a_file_there_are_no_places(tmp_path: Path) -> None:
-    assert read_places(tmp_path / "none.toml") == {}
+    assert read_profiles(tmp_path / "none.toml") == {}
 
 
 @pytest.mark.parametrize(

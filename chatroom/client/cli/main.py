@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chatroom.cli import Flags
-from chatroom.client.api import Session
 from chatroom.client.cli.options import (
     check_utf8,
     connection_flags,
     credentials_of,
+    destination_of,
+    endpoint_of,
     is_terminal,
-    place_of,
     port_number,
-    way_to,
 )
 from chatroom.client.cli.profiles import BELLS
 from chatroom.client.exit_codes import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, End
+from chatroom.client.receiver import Receiver, open_session
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import NotTrusted
 from chatroom.client.ui.pipe import Pipe
@@ -69,28 +69,28 @@ def _run(flags: argparse.Namespace) -> int:
     screen = Screen()
     try:
         check_utf8(flags)
-        place = place_of(flags)
-        way = way_to(place, flags, screen)
-        credentials = credentials_of(flags, way)
+        destination = destination_of(flags)
+        endpoint = endpoint_of(destination, flags, screen)
+        credentials = credentials_of(flags, endpoint)
     except UserError as error:
         screen.tell(str(error))
         return USAGE
     open_client_log(flags.log_dir)
-    credentials.code = place.code
-    where = f"{place.host} port {place.port}"
+    credentials.code = destination.code
+    where = f"{destination.host} port {destination.port}"
     try:
-        _log.info("connecting host=%s port=%d", place.host, place.port)
-        front: Terminal | Pipe
+        _log.info("connecting host=%s port=%d", destination.host, destination.port)
+        frontend: Terminal | Pipe
         patience = flags.patience
         if is_terminal():
-            front = _terminal(screen, flags)
+            frontend = _terminal(screen, flags)
         else:
             patience = PATIENCE_SECONDS if patience is None else patience
-            front = Pipe(screen, input_bytes(), flags.commands, patience)
+            frontend = Pipe(screen, input_bytes(), flags.commands, patience)
         # Only a person sees what else might answer there.
         must_be_events = not is_terminal()
-        session = Session(
-            way, credentials, front, _leave_at_once, patience, must_be_events=must_be_events
+        receiver = open_session(
+            endpoint, credentials, frontend, _leave_at_once, patience, must_be_events=must_be_events
         )
     except NotTrusted as error:
         _log.error("not trusted reason=%s", error)
@@ -101,25 +101,25 @@ def _run(flags: argparse.Namespace) -> int:
         _log.info("no connection reason=%s", reason)
         screen.tell(f"Cannot reach {where}: {reason}. Is the server running there?")
         return UNREACHABLE
-    code = _visit(session, front)
+    code = _talk(receiver, frontend)
     _log.info("ended status=%d", code)
     close_log()
     return code
 
 
-def _visit(session: Session, front: Terminal | Pipe) -> int:
-    if isinstance(front, Terminal):
-        front.hush()  # before the first question can come
-    session.start()
-    code = front.run(session.visit)
-    session.visit.finish(End(code))
-    if not session.receiver.ended.wait(_LAST_SECONDS):
+def _talk(receiver: Receiver, frontend: Terminal | Pipe) -> int:
+    if isinstance(frontend, Terminal):
+        frontend.hush()  # before the first question can come
+    receiver.start()
+    code = frontend.run(receiver.session)
+    receiver.session.finish(End(code))
+    if not receiver.ended.wait(_LAST_SECONDS):
         _leave_at_once(code)
     return code
 
 
 def _terminal(screen: Screen, flags: argparse.Namespace) -> Terminal:
-    """Return the most comfortable front that this terminal is fit for."""
+    """Return the most comfortable frontend that this terminal is fit for."""
     is_fit = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     bell = flags.bell or "mentions"
     if flags.linear:

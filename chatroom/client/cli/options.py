@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from chatroom.client import invitation
-from chatroom.client.cli.profiles import read_places, settings_file
+from chatroom.client.cli.profiles import read_profiles, settings_file
 from chatroom.client.credentials import (
     Credentials,
     kept_ticket,
@@ -68,46 +68,47 @@ def own_log_dir() -> Path:
     return Path(state) / "chatroom"
 
 
-def place_of(flags: argparse.Namespace) -> Invitation:
-    """Return where to go; what a named place says becomes the default of its flags.
+def destination_of(flags: argparse.Namespace) -> Invitation:
+    """Return where to go; what a profile says becomes the default of its flags.
 
     :raises UserError: an invitation or the settings file cannot be read.
     """
     if flags.host.startswith(SCHEME):
         return invitation.read(flags.host)
-    place = read_places(settings_file()).get(flags.host)
-    if place is None:
+    profile = read_profiles(settings_file()).get(flags.host)
+    if profile is None:
         host, port = read_address(flags.host)
         if port and flags.port and port != flags.port:
             raise UserError(f"Two ports are given, {port} and {flags.port}. Take one away.")
         return Invitation(host, flags.port or port or PORT)
     for key in ("name", "colour", "bell", "linear"):
         if getattr(flags, key, None) is None:
-            setattr(flags, key, getattr(place, key))
-    return Invitation(place.address, flags.port or place.port, place.fingerprint or "")
+            setattr(flags, key, getattr(profile, key))
+    return Invitation(profile.address, flags.port or profile.port, profile.fingerprint or "")
 
 
-def way_to(place: Invitation, flags: argparse.Namespace, screen: Screen) -> Endpoint:
-    """Return the way to a server. What is new there is told, or asked of a person."""
+def endpoint_of(destination: Invitation, flags: argparse.Namespace, screen: Screen) -> Endpoint:
+    """Return how a server is reached. What is new there is told, or asked of a person."""
     if flags.plain:
-        return Endpoint(place.host, place.port)
-    where = f"{place.host} port {place.port}"
+        return Endpoint(destination.host, destination.port)
+    where = f"{destination.host} port {destination.port}"
 
     def accept(pin: str) -> bool:
         screen.tell(f"{where} is new here. The fingerprint of its certificate:\n  {pin}")
-        if not is_terminal() or place.host in _NEAR:
+        if not is_terminal() or destination.host in _NEAR:
             return True
         screen.tell("The operator sees the same one at the server's start, and by `fingerprint`.")
         return screen.agrees("Is it the right one, now and from now on? [y/n] ")
 
     known = KnownHosts(own_file())
-    pin = flags.fingerprint or place.pin
+    pin = flags.fingerprint or destination.pin
     # What an invitation says was right when it was made; what a person says counts alone.
     is_strict = bool(flags.fingerprint) or not flags.host.startswith(SCHEME)
-    return TlsEndpoint(place.host, place.port, pin, flags.ca, known, accept, screen.tell, is_strict)
+    host, port = destination.host, destination.port
+    return TlsEndpoint(host, port, pin, flags.ca, known, accept, screen.tell, is_strict)
 
 
-def credentials_of(flags: argparse.Namespace, way: Endpoint) -> Credentials:
+def credentials_of(flags: argparse.Namespace, endpoint: Endpoint) -> Credentials:
     """Return who logs in. :raises UserError: something is missing or cannot be used."""
     if flags.name is None:
         if flags.password_file is not None:
@@ -126,7 +127,7 @@ def credentials_of(flags: argparse.Namespace, way: Endpoint) -> Credentials:
     else:
         password = password_from_environment()
     credentials = Credentials(name, password)
-    credentials.use_kept(kept_ticket(way, name))
+    credentials.use_kept(kept_ticket(endpoint, name))
     if password is None and not credentials.ticket and not is_terminal():
         raise UserError(
             f"The password of {name} is missing: put it into CHATROOM_PASSWORD or a file for "

@@ -1,4 +1,4 @@
-"""The settings file: places with a name, so that ``chatroom_client.py work`` is enough."""
+"""The settings file: servers with a name, so that ``chatroom_client.py work`` is enough."""
 
 import tomllib
 from dataclasses import dataclass
@@ -40,8 +40,8 @@ def settings_file() -> Path:
     return own_file().with_name("client.toml")
 
 
-def read_places(file: Path) -> dict[str, Profile]:
-    """Return the places of a settings file by name; none when there is no file.
+def read_profiles(file: Path) -> dict[str, Profile]:
+    """Return the profiles of a settings file by name; none when there is no file.
 
     :raises UserError: it cannot be read, or says something that is no setting.
     """
@@ -61,7 +61,7 @@ def read_places(file: Path) -> dict[str, Profile]:
     if settings or not isinstance(tables, dict):
         word = next(iter(settings), "places")
         raise UserError(f"{file}: '{word}' is not known here. Places are tables: [places.work]")
-    return {name: _place(name, table, file) for name, table in tables.items()}
+    return {name: _profile(name, table, file) for name, table in tables.items()}
 
 
 def _refuse_passwords(table: dict[str, Any], file: Path) -> None:
@@ -75,7 +75,7 @@ def _refuse_passwords(table: dict[str, Any], file: Path) -> None:
             )
 
 
-def _place(name: str, table: Any, file: Path) -> Profile:
+def _profile(name: str, table: Any, file: Path) -> Profile:
     where = f"{file}: [places.{name}]"
     if name in RESERVED:
         raise UserError(f"{where}: '{name}' is a command of the client. Choose another name.")

@@ -14,11 +14,11 @@ from chatroom.client.cli.main import open_client_log
 from chatroom.client.cli.options import (
     check_utf8,
     connection_flags,
-    place_of,
+    destination_of,
+    endpoint_of,
     seconds,
-    way_to,
 )
-from chatroom.client.cli.profiles import read_places, settings_file
+from chatroom.client.cli.profiles import read_profiles, settings_file
 from chatroom.client.credentials import password_from_environment, password_from_file
 from chatroom.client.exit_codes import FAILED, INTERRUPTED, OK, TIMED_OUT, UNREACHABLE, USAGE, Ended
 from chatroom.client.invitation import SCHEME, read_address, read_port
@@ -193,7 +193,7 @@ def _client(
     receives: bool = True,
     since: dict[str, str] | None = None,
 ) -> Client:
-    place = place_of(flags)
+    destination = destination_of(flags)
     name = clean_line(flags.name or "").strip()
     if not name:
         raise UserError("Who are you? Give --name, or a name in the place of the settings file.")
@@ -208,8 +208,8 @@ def _client(
 
     def client(password: str | None) -> Client:
         return Client(
-            place.host,
-            place.port,
+            destination.host,
+            destination.port,
             name=name,
             password=password,
             bot=flags.bot,
@@ -217,7 +217,7 @@ def _client(
             tell=screen.tell,
             patience=patience,
             since=since,
-            way=way_to(place, flags, screen),
+            endpoint=endpoint_of(destination, flags, screen),
         )
 
     if since and password is not None:
@@ -277,7 +277,7 @@ def _split_where(flags: argparse.Namespace) -> None:
         flags.host = flags.at
     else:
         flags.host = flags.words.pop(0) if flags.words else "127.0.0.1"
-        is_named = flags.host.startswith(SCHEME) or flags.host in read_places(settings_file())
+        is_named = flags.host.startswith(SCHEME) or flags.host in read_profiles(settings_file())
         # HOST:PORT is followed by text, HOST by its port or by text.
         may_follow = not is_named and read_address(flags.host)[1] is None
         if may_follow and flags.words and _is_number(flags.words[0]):

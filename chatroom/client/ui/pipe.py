@@ -8,7 +8,7 @@ from chatroom.client.conversation import Prompt
 from chatroom.client.exit_codes import INTERRUPTED, OK, UNDELIVERED, UNREACHABLE, End, Ended
 from chatroom.client.pending import Sent, is_command
 from chatroom.client.said import PLAIN, Said
-from chatroom.client.session import Visit
+from chatroom.client.session import Session
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
 from chatroom.text import clean_line
@@ -22,7 +22,7 @@ _SPOKEN = ("text", "private", "action", "announce")
 
 
 class Pipe:
-    """The front of a script. :meth:`run` belongs to the main thread, the rest is for both.
+    """The frontend of a script. :meth:`run` belongs to the main thread, the rest is for both.
 
     :param lines: standard input.
     :param has_commands: a line that begins with ``/`` is a command.
@@ -44,36 +44,36 @@ class Pipe:
         self._undelivered = 0
         self._in_hand = 0  # number of the line that was read last, while it is worked on
 
-    def run(self, visit: Visit) -> int:
+    def run(self, session: Session) -> int:
         """Send all lines, wait for them to come back; return the exit status. Never raises."""
         try:
-            visit.wait_until_in()
-            for number, raw in self._read(visit):
+            session.wait_until_in()
+            for number, raw in self._read(session):
                 self._in_hand = number
-                self._send(visit, number, raw)
+                self._send(session, number, raw)
                 self._in_hand = 0
                 if self._is_spoilt:
                     raise Ended(End(UNDELIVERED, _SPOILT))
-                if visit.is_leaving:
+                if session.is_leaving:
                     self._count_rest()  # what stands behind the goodbye
                     break
-            if (prompt := visit.prompt) is not None:
+            if (prompt := session.prompt) is not None:
                 self._undelivered += 1
                 self.tell(f"The input has ended before the answer to: {prompt.text}")
             else:
-                visit.wait_settled(0, self._patience)
-            visit.leave()
-            end = visit.end or End(OK)
+                session.wait_settled(0, self._patience)
+            session.leave()
+            end = session.end or End(OK)
         except Ended as ended:
             end = ended.end
             if end.code in (UNREACHABLE, UNDELIVERED):
                 self._count_rest()
         except KeyboardInterrupt:
-            visit.leave(patiently=False)
+            session.leave(patiently=False)
             end = End(INTERRUPTED, "Interrupted.")
-        return visit.conclude(end)
+        return session.conclude(end)
 
-    # -- what a front does: see visit.Front ----------------------------------------------------
+    # -- what a frontend does: see session.Frontend ------------------------------------------------
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
         if said.word == "notice" and said.fields.get("kind") == "welcome":
@@ -137,20 +137,20 @@ class Pipe:
 
     # -- the main thread -----------------------------------------------------------------------
 
-    def _read(self, visit: Visit) -> Iterator[tuple[int, bytes | None]]:
+    def _read(self, session: Session) -> Iterator[tuple[int, bytes | None]]:
         """Yield number and bytes of each line; None for one that is longer than any may be."""
         number = 0
-        while raw := self._read_one(visit):
+        while raw := self._read_one(session):
             number += 1
             if len(raw) < _LONGEST or raw.endswith(b"\n"):
                 yield number, raw.rstrip(b"\r\n")
                 continue
             while raw and not raw.endswith(b"\n"):
-                raw = self._read_one(visit)
+                raw = self._read_one(session)
             yield number, None
 
-    def _read_one(self, visit: Visit) -> bytes:
-        while not visit.begin_reading(visit.prompt):
+    def _read_one(self, session: Session) -> bytes:
+        while not session.begin_reading(session.prompt):
             pass
         try:
             return self._lines.readline(_LONGEST)
@@ -159,7 +159,7 @@ class Pipe:
             self._undelivered += 1
             return b""
         finally:
-            visit.end_reading()
+            session.end_reading()
 
     def _count_rest(self) -> None:
         """Count what is there to read, as not delivered; wait for nothing more."""
@@ -181,24 +181,24 @@ class Pipe:
             os.set_blocking(source, was_blocking)
         self._undelivered += sum(bool(line.strip()) for line in b"".join(rest).split(b"\n"))
 
-    def _send(self, visit: Visit, number: int, raw: bytes | None) -> None:
+    def _send(self, session: Session, number: int, raw: bytes | None) -> None:
         try:
             if raw is None:
                 raise UserError(f"it is longer than {_LONGEST} bytes.")
             line = raw.decode()
-            if visit.is_plain:
-                visit.line(line)
-            elif (prompt := visit.prompt) is not None:
-                visit.answer(prompt, line)
-                visit.wait_answered(self._patience)
+            if session.is_plain:
+                session.line(line)
+            elif (prompt := session.prompt) is not None:
+                session.answer(prompt, line)
+                session.wait_answered(self._patience)
             else:
-                self._send_line(visit, number, line)
+                self._send_line(session, number, line)
         except UnicodeDecodeError:
             self._refused(number, "it is not UTF-8.")
         except UserError as error:
             self._refused(number, str(error))
 
-    def _send_line(self, visit: Visit, number: int, raw: str) -> None:
+    def _send_line(self, session: Session, number: int, raw: str) -> None:
         line = clean_line(raw)
         if not line.strip():
             if raw.strip():
@@ -209,16 +209,16 @@ class Pipe:
             line = bare  # a space before it is a slip, and what follows may be meant for one person
         if self._has_commands and is_command(line):
             # In step with the lines around it: it may ask something, or end the connection.
-            visit.wait_settled(0, self._patience)
-            visit.wait_until_in()
+            session.wait_settled(0, self._patience)
+            session.wait_until_in()
             self._is_commanding = True
-            visit.command(line, number)
-            if not visit.is_leaving:
-                visit.wait_answered(self._patience)
-            self._is_commanding = visit.prompt is not None
+            session.command(line, number)
+            if not session.is_leaving:
+                session.wait_answered(self._patience)
+            self._is_commanding = session.prompt is not None
             return
-        visit.wait_settled(WINDOW - 1, self._patience)
-        visit.post(line[1:] if self._has_commands and line.startswith("//") else line, number)
+        session.wait_settled(WINDOW - 1, self._patience)
+        session.post(line[1:] if self._has_commands and line.startswith("//") else line, number)
 
     def _refused(self, number: int, why: str) -> None:
         """Count a line, and say why it was not sent. Any thread."""

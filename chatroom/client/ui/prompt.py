@@ -23,7 +23,7 @@ from chatroom.client.conversation import Prompt
 from chatroom.client.exit_codes import End
 from chatroom.client.pending import Sent, is_command
 from chatroom.client.said import Said
-from chatroom.client.session import Visit
+from chatroom.client.session import Session
 from chatroom.client.trust import own_file
 from chatroom.client.ui.completion import Names
 from chatroom.client.ui.input_history import TypedLines
@@ -47,7 +47,7 @@ _BREAKS = re.compile(r"\s*[\r\n]+\s*")
 
 
 class PromptTerminal(Terminal):
-    """The front of a person. :meth:`run` belongs to the main thread, the rest is for both."""
+    """The frontend of a person. :meth:`run` belongs to the main thread, the rest is for both."""
 
     _own_help = """
 In this program: /bell off|mentions|all, /clear; Tab completes, Ctrl-R finds old lines, Alt-Enter
@@ -79,7 +79,7 @@ begins another line, Ctrl-D leaves.
         self._painter = Painter(lambda: self._own)
         self._status = Status()
         self._has_asked_help = self._awaits_help = False  # the /help that only completion needs
-        self._visit: Visit | None = None
+        self._session: Session | None = None
         self._asked: Prompt | None = None  # the question that is read for
         self._draft = ""
         self._open_prompt = OpenPrompt(self._lines, self._print, self._may_leave)
@@ -87,20 +87,20 @@ begins another line, Ctrl-D leaves.
     def hush(self) -> None:
         self._echo.hold()
 
-    def run(self, visit: Visit) -> int:
-        self._visit = visit
+    def run(self, session: Session) -> int:
+        self._session = session
         self._echo.hold()
         try:
-            return super().run(visit)
+            return super().run(session)
         finally:
             self._echo.restore()
 
-    # -- what a front does: see visit.Front ----------------------------------------------------
+    # -- what a frontend does: see session.Frontend ------------------------------------------------
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
         self._names.hear(said)
         # The receiving thread is there first: the hello may come before run() was called.
-        self._status.hear(said, self._visit.room if self._visit else "", self._own)
+        self._status.hear(said, self._session.room if self._session else "", self._own)
         self._hear(said, sent)
         if _changes_rights(said):
             self._has_asked_help = False
@@ -179,8 +179,8 @@ begins another line, Ctrl-D leaves.
         if not self._open_prompt.go_on():
             self._echo.again()
 
-    def _read(self, visit: Visit, prompt: Prompt | None) -> str | None:
-        is_talk = prompt is None and not visit.is_plain
+    def _read(self, session: Session, prompt: Prompt | None) -> str | None:
+        is_talk = prompt is None and not session.is_plain
         if is_talk and not self._has_asked_help:
             self._ask_help()
         try:
@@ -191,7 +191,7 @@ begins another line, Ctrl-D leaves.
         except EOFError:
             return None
         except KeyboardInterrupt:
-            if self._may_give_up(visit, prompt):
+            if self._may_give_up(session, prompt):
                 return ""  # an empty answer
             if not is_talk or not self._lines.default_buffer.text:
                 raise
@@ -220,7 +220,7 @@ begins another line, Ctrl-D leaves.
         if self._draft:
             self._lines.history.append_string(self._draft)
 
-    def _send(self, visit: Visit, line: str) -> None:
+    def _send(self, session: Session, line: str) -> None:
         was_called_away = self._open_prompt.was_called_away()
         with self._typing:
             prompt, self._asked = self._asked, None
@@ -231,7 +231,7 @@ begins another line, Ctrl-D leaves.
         if was_called_away and not line:
             return
         try:
-            super()._send(visit, line)
+            super()._send(session, line)
         except UserError:
             self._draft = line if prompt is None else ""
             raise
@@ -255,11 +255,11 @@ begins another line, Ctrl-D leaves.
 
     def _ask_help(self) -> None:
         """Let the server say, unseen, what this person may use."""
-        assert self._visit is not None
+        assert self._session is not None
         self._has_asked_help = self._awaits_help = True  # before the answer can come
         try:
-            self._visit.command("/help")
-            self._visit.stop_waiting()
+            self._session.command("/help")
+            self._session.stop_waiting()
         except UserError:  # no connection just now: at the next line
             self._has_asked_help = self._awaits_help = False
 
@@ -270,11 +270,11 @@ begins another line, Ctrl-D leaves.
 
     def why_too_long(self, line: str) -> str:
         """Return why a draft cannot be sent, whatever happens; empty: it can."""
-        visit = self._visit
-        if visit is None or visit.is_plain or not line.strip():
+        session = self._session
+        if session is None or session.is_plain or not line.strip():
             return ""
         line = self._cleaned(line)
-        return visit.why_too_long(line, is_command(line))
+        return session.why_too_long(line, is_command(line))
 
     # -- what is drawn, in the loop of the prompt ------------------------------------------------
 
@@ -284,9 +284,9 @@ begins another line, Ctrl-D leaves.
         return self._asked is not None and self._asked.secret
 
     def _question(self) -> str:
-        prompt, visit = self._asked, self._visit
-        assert prompt is not None and visit is not None
-        is_open = visit.prompt is prompt
+        prompt, session = self._asked, self._session
+        assert prompt is not None and session is not None
+        is_open = session.prompt is prompt
         return f"{clean_line(prompt.text)} {'' if is_open else _NOT_ASKED}"
 
     def _may_leave(self, text: str) -> bool:
@@ -295,26 +295,26 @@ begins another line, Ctrl-D leaves.
         Whoever does not look at the screen finishes it with Enter; that must not reach a prompt for
         talking, nor another question.
         """
-        if not self.is_secret or self._visit is None:
+        if not self.is_secret or self._session is None:
             return True
-        now = self._visit.prompt
+        now = self._session.prompt
         return not text and now is not None and now.secret
 
     def _label(self) -> StyleAndTextTuples:
         """Return what stands in front of the typing: what is on the way, and the status."""
-        visit = self._visit
-        if visit is None:
+        session = self._session
+        if session is None:
             return [("", "> ")]
-        waiting, down = visit.on_the_way()
+        waiting, down = session.on_the_way()
         if down is not None:
             self._open_prompt.tick_after(1.0)
         width = self._lines.output.get_size().columns - 4
         label: StyleAndTextTuples = [pending(text, width) for text in waiting[:_PENDING_SHOWN]]
         more = len(waiting) - len(label)
-        return [*label, ("", self._status.label(clean_line(visit.room), more, down))]
+        return [*label, ("", self._status.label(clean_line(session.room), more, down))]
 
     def _label_text(self) -> str:
-        room = clean_line(self._visit.room) if self._visit else ""
+        room = clean_line(self._session.room) if self._session else ""
         return self._status.label(room, 0, None)
 
     def _print(self, items: list[Shown]) -> None:

@@ -13,7 +13,7 @@ from chatroom.client.conversation import Prompt
 from chatroom.client.exit_codes import OK, End, Ended
 from chatroom.client.pending import Sent, asks_secrets, is_command
 from chatroom.client.said import Said, text_of
-from chatroom.client.session import Visit
+from chatroom.client.session import Session
 from chatroom.client.ui.bell import Bell
 from chatroom.client.ui.echo import Echo
 from chatroom.client.ui.fold import fold
@@ -30,7 +30,7 @@ _NOBODY = Prompt("", "", secret=False)
 
 
 class Terminal:
-    """The front of a person. :meth:`run` belongs to the main thread, the rest is for both.
+    """The frontend of a person. :meth:`run` belongs to the main thread, the rest is for both.
 
     A secret that is typed goes to the question that was open when its first key was typed, or to
     nobody: what was typed ahead of such a question, or behind a command that asks one, is thrown
@@ -57,27 +57,27 @@ class Terminal:
         """Let what is typed from now on not be seen, until it is known what it is for."""
         self._echo.hush()
 
-    def run(self, visit: Visit) -> int:
+    def run(self, session: Session) -> int:
         """Send what is typed until the visit ends; return the exit status. Never raises."""
         self._watch_signals()
-        code = self._run(visit)
+        code = self._run(session)
         return 128 + self._ended_by if self._ended_by else code
 
-    def _run(self, visit: Visit) -> int:
+    def _run(self, session: Session) -> int:
         try:
             try:
-                self._talk(visit)
+                self._talk(session)
             except KeyboardInterrupt:
-                self._leave(visit)
+                self._leave(session)
         except Ended as ended:
-            return visit.conclude(ended.end)
+            return session.conclude(ended.end)
         except OSError:  # nobody reads standard output any more
             if self._ended_by:  # the terminal has gone
-                visit.leave()
-            visit.finish(End(OK, is_quiet=True))
+                session.leave()
+            session.finish(End(OK, is_quiet=True))
         except KeyboardInterrupt:  # once more, while the goodbye was waited for
-            visit.leave(patiently=False)
-        return visit.conclude(visit.end or End(OK))
+            session.leave(patiently=False)
+        return session.conclude(session.end or End(OK))
 
     def _watch_signals(self) -> None:
         for name in _ENDING:
@@ -95,7 +95,7 @@ class Terminal:
         """The shell had the terminal meanwhile, and has left it as shells do."""
         self._echo.again()
 
-    # -- what a front does: see visit.Front ----------------------------------------------------
+    # -- what a frontend does: see session.Frontend ------------------------------------------------
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
         self._hear(said, sent)
@@ -167,56 +167,56 @@ class Terminal:
 
     # -- the main thread -----------------------------------------------------------------------
 
-    def _talk(self, visit: Visit) -> None:
+    def _talk(self, session: Session) -> None:
         is_going_on = True
         while is_going_on:
             try:
-                is_going_on = self._take_turn(visit)
+                is_going_on = self._take_turn(session)
             except KeyboardInterrupt:
-                if self._ended_by or not visit.stop_waiting():
+                if self._ended_by or not session.stop_waiting():
                     raise
                 if self._is_secret_about:
                     self._close_secrets()
                 self.tell("The answer is not waited for any more.")
-        self._leave(visit)
+        self._leave(session)
 
-    def _take_turn(self, visit: Visit) -> bool:
+    def _take_turn(self, session: Session) -> bool:
         """Read a line and send it; False at the end of the input.
 
         :raises KeyboardInterrupt: Ctrl-C; while an answer is waited for, it ends the waiting.
         """
-        self._wait_turn(visit)
-        prompt = visit.prompt
+        self._wait_turn(session)
+        prompt = session.prompt
         if self._is_secret_about or (prompt is not None and prompt.secret):
             self._close_secrets()
         self._open(prompt)
-        if not visit.begin_reading(prompt):
+        if not session.begin_reading(prompt):
             return True
         line = None
         try:
-            line = self._read(visit, prompt)
+            line = self._read(session, prompt)
         finally:
             self._is_reading = False
-            visit.end_reading()
+            session.end_reading()
         if line is None:
             return False
         try:
-            self._send(visit, line)
+            self._send(session, line)
         except UserError as error:
             if self._is_secret_about:
                 self._close_secrets()
             self.tell(str(error))
         return True
 
-    def _wait_turn(self, visit: Visit) -> None:
+    def _wait_turn(self, session: Session) -> None:
         """Wait until a line can be read."""
         self._is_reading = False
         self._wait_unseen()
-        if visit.wait_turn(_SAID_LATE_SECONDS):
+        if session.wait_turn(_SAID_LATE_SECONDS):
             return
-        if visit.was_in:
+        if session.was_in:
             self.tell("The server has not answered yet. Ctrl-C ends the waiting.")
-        visit.wait_turn()
+        session.wait_turn()
 
     def _wait_unseen(self) -> None:
         """Do not let be seen what is typed ahead of a question for a password."""
@@ -245,10 +245,10 @@ class Terminal:
         """Throw away what was typed ahead; False: there was nothing. Under ``_typing``."""
         return self._echo.forget_typed()
 
-    def _leave(self, visit: Visit) -> None:
+    def _leave(self, session: Session) -> None:
         with contextlib.suppress(OSError):  # the terminal may have gone
             self._screen.write("\n")  # the shell's prompt, or the goodbye, on a line of its own
-        visit.leave(patiently=not visit.is_plain)
+        session.leave(patiently=not session.is_plain)
 
     def _open(self, prompt: Prompt | None) -> None:
         """Make ready for a line: what is typed from now on belongs to this question, or to none."""
@@ -268,7 +268,7 @@ class Terminal:
         self._screen.write(f"{prompt.text} ")
         self._is_behind_question = True
 
-    def _read(self, visit: Visit, prompt: Prompt | None) -> str | None:
+    def _read(self, session: Session, prompt: Prompt | None) -> str | None:
         """Return a line without its end; None at the end of the input."""
         if prompt is not None and prompt.secret and not self._echo.is_off:
             return _read_unseen(prompt)
@@ -281,7 +281,7 @@ class Terminal:
         except (EOFError, OSError):  # OSError: the terminal has gone
             return None
         except KeyboardInterrupt:
-            if not self._may_give_up(visit, prompt):
+            if not self._may_give_up(session, prompt):
                 raise
             line = "\n"  # an empty answer: the command that has asked gives up
         self._is_behind_question = False
@@ -300,11 +300,11 @@ class Terminal:
                 if select.select([sys.stdin], [], [], 0)[0]:
                     return sys.stdin.readline()
 
-    def _may_give_up(self, visit: Visit, prompt: Prompt | None) -> bool:
+    def _may_give_up(self, session: Session, prompt: Prompt | None) -> bool:
         """Tell whether Ctrl-C gives up what asks, not the visit."""
-        if self._ended_by or prompt is None or not visit.was_in:
+        if self._ended_by or prompt is None or not session.was_in:
             return False
-        return visit.prompt is not prompt or visit.is_talking
+        return session.prompt is not prompt or session.is_talking
 
     @staticmethod
     def _cleaned(line: str) -> str:
@@ -328,15 +328,15 @@ class Terminal:
     def _clear(self) -> None:
         self.tell("This kind of terminal is not cleared from here.")
 
-    def _send(self, visit: Visit, line: str) -> None:
+    def _send(self, session: Session, line: str) -> None:
         with self._typing:
             owner, self._owner = self._owner, None
         if owner is not None:
-            if owner is _NOBODY or not visit.answer(owner, line):
+            if owner is _NOBODY or not session.answer(owner, line):
                 self.tell("That is not asked any more." if owner.ask else "That was not sent.")
             return
-        if visit.is_plain:
-            visit.line(line)
+        if session.is_plain:
+            session.line(line)
             return
         line = self._cleaned(line)
         if not line.strip() or self._is_own_command(line):
@@ -345,8 +345,8 @@ class Terminal:
             if asks_secrets(line):
                 self._is_secret_about = True
                 self._wait_unseen()
-            visit.command(line)
-        elif visit.post(line[1:] if line.startswith("//") else line).is_held:
+            session.command(line)
+        elif session.post(line[1:] if line.startswith("//") else line).is_held:
             self.tell("There is no connection just now; this is sent when it is back.")
 
 
