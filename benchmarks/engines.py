@@ -19,6 +19,7 @@ from pathlib import Path
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import TEXT, Post
 from chatroom.storage.redis.engine import RedisEngine
+from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.sqlite import SqliteEngine
 from tests.redis_server import RedisServer
 
@@ -87,9 +88,9 @@ def _node(place: Path, url: str, number: int, ready: Barrier, go: Barrier) -> No
     left = number
     is_done = threading.Event()
 
-    def committed(log: str, posts: list[Post]) -> None:
+    def committed(log: str, posts: list[Post], receipts: Sequence[Receipt]) -> None:
         nonlocal left
-        left -= sum(post.origin == number for post in posts)
+        left -= len(receipts)
         if left == 0:
             is_done.set()
 
@@ -98,7 +99,7 @@ def _node(place: Path, url: str, number: int, ready: Barrier, go: Barrier) -> No
     ready.wait()
     go.wait()
     for _ in range(number):
-        post = Post("lobby", TEXT, "someone", "ann", _TEXT, origin=number)
+        post = Post("lobby", TEXT, "someone", "ann", _TEXT)
         while not engine.append(post):
             engine.wait_for_space(1.0)
     is_done.wait()
@@ -108,7 +109,9 @@ def _node(place: Path, url: str, number: int, ready: Barrier, go: Barrier) -> No
 def _measure(engine: Engine, number: int) -> tuple[float, float]:
     heard = threading.Semaphore(0)
     engine.start(
-        lambda log, posts: heard.release(len(posts)), lambda control: None, lambda *_: None
+        lambda log, posts, receipts: heard.release(len(posts)),
+        lambda control: None,
+        lambda *_: None,
     )
     engine.follow("lobby")
     begun = time.perf_counter()

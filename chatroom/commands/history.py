@@ -96,9 +96,8 @@ def add_to(registry: Registry) -> None:
                 act = f"did not remove {what}: it was gone already"
                 engine.write_audit(context.actor.did(act, post.sender_id))
             raise UserError(f"Message {post.seq} is removed already.")
-        account = context.account
-        notice = Post(log, REMOVED, account.id, account.name, ref=post.seq, origin=context.member)
-        context.member.room.post(notice)
+        member = context.member
+        member.room.post(REMOVED, context.account, "", origin=member, ref=post.seq)
         context.reply(f"Message {post.seq} is removed for good.")
 
 

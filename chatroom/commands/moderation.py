@@ -6,10 +6,11 @@ import time
 from chatroom.accounts.accounts import GRANT_WORDS, RESET_SECONDS
 from chatroom.commands.erasure import purge
 from chatroom.commands.history import one_at_a_time
-from chatroom.commands.registry import Context, Muted, Registry
+from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
 from chatroom.storage.rules.askers import Asker
+from chatroom.storage.rules.receipts import Outcome
 from chatroom.text import duration, minute, table
 
 _log = logging.getLogger(__name__)
@@ -100,8 +101,8 @@ def add_to(registry: Registry) -> None:
         engine = context.services.engine
         # Before it is said: that finds out who may not do it any more.
         engine.write_audit(actor.did("made an announcement"), by)
-        post = context.post(context.services.roster.lobby, ANNOUNCE, text)
-        if context.is_kept(post) is False:
+        receipt = context.post(context.services.roster.lobby, ANNOUNCE, text)
+        if receipt.wait(KEPT_SECONDS) not in (None, Outcome.COMMITTED):
             engine.write_audit(actor.did("did not make that announcement: it was not kept now"))
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)

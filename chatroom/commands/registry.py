@@ -32,11 +32,13 @@ from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import Member, Room
 from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Post
+from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor
+from chatroom.storage.rules.receipts import Receipt
 
 _log = logging.getLogger(__name__)
 
-_KEPT_SECONDS = 20.0
+KEPT_SECONDS = 20.0
+"""Longest wait for what becomes of a post."""
 _HABITS = {
     **dict.fromkeys(("msg", "dm", "pm", "w", "query", "tell", "whisper"), "messageto"),
     **dict.fromkeys(("who", "names", "users", "here"), "viewusers"),
@@ -192,20 +194,12 @@ class Context:
         assert self.row is not None
         return owner_id == self.account.id or self.account.grant <= self.row.others
 
-    def post(self, room: Room, kind: str, text: str) -> Post:
+    def post(self, room: Room, kind: str, text: str) -> Receipt:
         """Post to a room in the name of who typed the command: the line that comes back answers.
 
-        :returns: it; when it is committed it has its place.
         :raises StoreError: the server stops.
         """
-        account = self.account
-        post = Post(room.log, kind, account.id, account.name, text, self.cid, origin=self.member)
-        room.post(post)
-        return post
-
-    def is_kept(self, post: Post) -> bool | None:
-        """Wait until it is decided whether a post was kept, now; ``None``: that takes too long."""
-        return post.seq > 0 if self.services.engine.settle(_KEPT_SECONDS) else None
+        return room.post(kind, self.account, text, self.cid, self.member)
 
     def refuse(self, text: str, code: Code = Code.REFUSED, **fields: Any) -> None:
         """Say why the command was not carried out; ``code`` and ``fields`` are for programs."""

@@ -4,11 +4,12 @@ import logging
 import time
 
 from chatroom.commands.history import one_at_a_time
-from chatroom.commands.registry import Context, Muted, Registry
+from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.rooms.catch_up import PAGE_CHARACTERS, mail_text, newest
 from chatroom.rooms.person import FREE
 from chatroom.storage.records import ACTION, Account
+from chatroom.storage.rules.receipts import Outcome
 from chatroom.storage.rules.refusals import unless_kept
 from chatroom.text import duration, table
 
@@ -132,14 +133,14 @@ def _send(context: Context, account: Account, text: str) -> None:
     except UserError as error:
         refusal = unless_kept(error, context.cid)
     directory = context.services.directory
-    recipient, post = directory.send_private(
+    recipient, receipt = directory.send_private(
         context.person, account, text, context.cid, context.member, refusal
     )
     if refusal is not None:
         return  # what has become of it is told by who looks whether it was kept before
     if recipient is None:
         # Said only when it is so. What cannot be kept is told by who could not keep it.
-        if context.is_kept(post):
+        if receipt.wait(KEPT_SECONDS) is Outcome.COMMITTED:
             context.reply(f"{account.name} is not here; it is kept.")
     elif recipient.state != FREE and account.id != context.account.id:
         context.reply(f"{account.name} is {recipient.state} and sees it when free again.")

@@ -1,7 +1,7 @@
 """Coming, leaving, private messages."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -31,6 +31,7 @@ from chatroom.storage.records import (
     ReadState,
     SearchQuery,
 )
+from chatroom.storage.rules.receipts import Receipt, Terms
 
 AWAY_SECONDS = 30.0
 """Time for somebody who lost the connection to come back without being announced."""
@@ -82,27 +83,21 @@ class Directory:
         self._away_seconds = away_seconds
         self._is_quiet = False
 
-    def committed(self, log: str, posts: list[Post]) -> None:
+    def committed(self, log: str, posts: list[Post], receipts: Sequence[Receipt]) -> None:
         """Deliver what the engine has committed; the engine's thread only."""
         room = self._roster.of_log(log)
         if room is not None:
-            room.deliver(posts)
+            room.deliver(posts, receipts)
 
-    def returned(self, posts: list[Post], refusal: Refusal | None) -> None:
+    def returned(self, receipts: Sequence[Receipt], refusal: Refusal | None) -> None:
         """Tell those whose posts were not appended; the engine's thread only.
 
         :param refusal: why; ``None`` when the log has them already.
         """
-        sentence = refusal.sentence if refusal else ""
-        fields = {"code": refusal.code} if refusal else {}
-        for post in posts:
-            member = post.origin
+        for receipt in receipts:
             # Of a private message the sender's own copy answers; the other one has no origin.
-            if member is None:
-                continue
-            chunk = member.face.result("", sentence, refusal is None, post.cid, **fields)
-            if chunk:
-                member.outbox.offer(chunk)
+            if receipt.origin is not None:
+                receipt.origin.returned(receipt.post, refusal)
 
     # -- coming and leaving ------------------------------------------------------------------
 
@@ -293,23 +288,18 @@ class Directory:
         cid: str,
         origin: Member,
         refusal: Refusal | None = None,
-    ) -> tuple[Presence | None, Post]:
+    ) -> tuple[Presence | None, Receipt]:
         """Append to the recipient's mailbox and to the sender's: that one is the echo of both.
 
-        :param refusal: as of ``Post``.
+        :param refusal: as of ``Terms``.
         :param origin: the session that is told when it cannot be kept.
-        :returns: the recipient, if that person is here or elsewhere, and the post in the
-            recipient's mailbox: when it is committed it has its place.
+        :returns: the recipient, if that person is here or elsewhere, and the receipt of both.
         """
         account = sender.account
-        own = Post(sender.mailbox.log, PRIVATE, account.id, account.name, text, cid, to.name)
-        own.despite_mute, own.refusal = to.grant == SUPERUSER, refusal
-        if to.id != account.id:
-            own.copy = replace(own, log=mailbox_of(to.id))
-        own.origin = origin
-        copy = own.copy or own
-        sender.mailbox.post(own)
-        return self._presence.presence(to.id), copy
+        copy_to = "" if to.id == account.id else mailbox_of(to.id)
+        terms = Terms(copy_to, to.grant == SUPERUSER, refusal)
+        receipt = sender.mailbox.post(PRIVATE, account, text, cid, origin, terms, to.name)
+        return self._presence.presence(to.id), receipt
 
     def last_private(self, person: Person, member: Member) -> str:
         """Return the account id of who wrote the last private message that a session has seen.

@@ -17,6 +17,7 @@ from chatroom.storage.records import (
     Post,
     RoomRecord,
 )
+from chatroom.storage.rules.receipts import REMOTE_ONLY
 
 
 class Memberships:
@@ -153,17 +154,17 @@ class Memberships:
             self.locked_announce(room, LEAVE, person.account.id, person.account.name)
 
     def locked_announce(
-        self, room: Room, kind: str, account_id: str, name: str, origin: object = None
+        self, room: Room, kind: str, account_id: str, name: str, is_remote_only: bool = False
     ) -> None:
         """Tell those in a room of a coming or going, if anybody else is there; under the lock.
 
-        :param origin: ``REMOTE_ONLY``: tell those at other nodes only.
+        :param is_remote_only: tell those at other nodes only.
         """
         others = len(room.people) - (account_id in room.people)
         if not others and room is not self._roster.lobby:
             self._comings.locked_forget(room, account_id)
-        elif origin is not None:
-            self._engine.append(Post(room.log, kind, account_id, name, origin=origin))
+        elif is_remote_only:
+            self._engine.append(Post(room.log, kind, account_id, name), None, REMOTE_ONLY)
         else:
             self._comings.locked_tell(room, kind, account_id, name)
 

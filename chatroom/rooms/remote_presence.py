@@ -7,7 +7,7 @@ from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.roster import Roster
-from chatroom.storage.records import JOIN, LEAVE, REMOTE_ONLY, Presence, joined
+from chatroom.storage.records import JOIN, LEAVE, Presence, joined
 
 
 class RemotePresence:
@@ -77,12 +77,14 @@ class RemotePresence:
         with self._roster.lock:
             for person in self._roster.people.values():
                 if person.account.id not in self.people:
-                    self._locked_announce(JOIN, person.presence(), REMOTE_ONLY)
+                    self._locked_announce(JOIN, person.presence(), is_remote_only=True)
 
-    def _locked_announce(self, kind: str, one: Presence, origin: object = None) -> None:
+    def _locked_announce(self, kind: str, one: Presence, is_remote_only: bool = False) -> None:
         for log in one.rooms:
             if (room := self._roster.of_log(log)) is not None:
-                self._memberships.locked_announce(room, kind, one.account_id, one.name, origin)
+                self._memberships.locked_announce(
+                    room, kind, one.account_id, one.name, is_remote_only
+                )
 
     # -- what the rooms ask ----------------------------------------------------------------------
 

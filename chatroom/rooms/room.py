@@ -7,11 +7,13 @@ are its only members.
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from chatroom.errors import Refusal
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import ANNOUNCE, KEPT, Post, RoomRecord
+from chatroom.storage.records import ANNOUNCE, KEPT, Account, Post, RoomRecord
+from chatroom.storage.rules.receipts import ORDINARY, Origin, Receipt, Terms
 
 LOBBY = "lobby"
 _NOTE_SECONDS = 1.0
@@ -149,6 +151,18 @@ class Member:
             return  # what the look before has seen is still on its way
         self._given = (now, given)
 
+    def accepted(self, post: Post) -> None:
+        """Show what was kept in a room where this session is not any more: see ``Origin``."""
+        self.outbox.offer(self.face.tagged.messages([post]))
+
+    def returned(self, post: Post, refusal: Refusal | None) -> None:
+        """Tell that a post was refused; ``None``: that its log had it already: see ``Origin``."""
+        sentence = refusal.sentence if refusal else ""
+        fields = {"code": refusal.code} if refusal else {}
+        chunk = self.face.result("", sentence, refusal is None, post.cid, **fields)
+        if chunk:
+            self.outbox.offer(chunk)
+
     def face_in(self, room: "Room") -> Face:
         """Return the face that shows messages of a room to this session."""
         return self.face if room is self.room or room.is_mailbox else self.face.tagged
@@ -249,19 +263,38 @@ class Room:
         with self._lock:
             self._snapshot = None
 
-    def post(self, post: Post) -> None:
-        """Append to the log; wait while too much is queued.
+    def post(
+        self,
+        kind: str,
+        account: Account,
+        text: str,
+        cid: str = "",
+        origin: Origin | None = None,
+        terms: Terms = ORDINARY,
+        to: str = "",
+        ref: int = 0,
+    ) -> Receipt:
+        """Append a post of an account to the log; wait while too much is queued.
 
+        :param cid: the client id; empty when there is none.
+        :param origin: who is told what becomes of it, if anybody.
+        :param to: name of the recipient of a private message.
+        :param ref: as of ``Post``.
         :raises StoreError: the server has stopped.
         """
+        post = Post(self.log, kind, account.id, account.name, text, cid, to, ref)
         append = self._engine.append
-        while not append(post):
+        while (receipt := append(post, origin, terms)) is None:
             self._engine.wait_for_space(1.0)
+        return receipt
 
-    def deliver(self, posts: list[Post]) -> None:
+    def deliver(self, posts: list[Post], receipts: Sequence[Receipt] = ()) -> None:
         """Offer new posts to every member, in order: one chunk for each face.
 
         Only the engine's thread calls it, with posts that are committed.
+
+        :param receipts: of those among them that were posted here: who has left the room since
+            is shown what it said there.
         """
         with self._lock:
             # Usually the last post is kept, and none was counted when the room was opened.
@@ -276,7 +309,11 @@ class Room:
             filtered = self._filtered
             paused = dict(self._paused) if self._paused else None
             inside = self._inside
-            departed = [p for p in posts if p.origin is not None and p.sender_id not in inside]
+            departed = [
+                receipt
+                for receipt in receipts
+                if receipt.post.sender_id not in inside and receipt.origin is not None
+            ]
         if not posts:
             return
         for face, offers in snapshot:
@@ -307,12 +344,11 @@ class Room:
                 del times[1 : _NOTES // 2 : 2], places[1 : _NOTES // 2 : 2]
 
     @staticmethod
-    def _acknowledge(posts: list[Post], paused: dict[str, Sessions]) -> None:
+    def _acknowledge(receipts: list[Receipt], paused: dict[str, Sessions]) -> None:
         """Show posts to the sessions that sent them and left the room before the commit."""
-        for post in posts:
-            if post.sender_id not in paused:
-                member = post.origin
-                member.outbox.offer(member.face.tagged.messages([post]))
+        for receipt in receipts:
+            if receipt.post.sender_id not in paused and receipt.origin is not None:
+                receipt.origin.accepted(receipt.post)
 
     def _deliver_paused(self, posts: list[Post], paused: dict[str, Sessions]) -> None:
         for post in posts:

@@ -22,7 +22,8 @@ from chatroom.session.dialogue import Dialogue
 from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, Input
 from chatroom.session.flood import Flood
 from chatroom.session.login import Login, LoginRefused
-from chatroom.storage.records import SUPERUSER, TEXT, Post
+from chatroom.storage.records import SUPERUSER, TEXT
+from chatroom.storage.rules.receipts import ORDINARY, Terms
 from chatroom.storage.rules.refusals import unless_kept
 
 _log = logging.getLogger(__name__)
@@ -251,9 +252,8 @@ def _post(services: Services, person: Person, member: Member, said: Input) -> No
             room = found
     if (mute := services.sanctions.mute_of(account.id)) is not None:
         refusal = unless_kept(UserError(mute_sentence(mute), Code.MUTED), said.cid)
-    post = Post(room.log, TEXT, account.id, account.name, said.text, said.cid, origin=member)
-    post.refusal = refusal
-    room.post(post)
+    terms = ORDINARY if refusal is None else Terms(refusal=refusal)
+    room.post(TEXT, account, said.text, said.cid, member, terms)
 
 
 def _too_many_lines(most: int) -> str:

@@ -29,16 +29,18 @@ from chatroom.storage.records import (
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.events import Control
+from chatroom.storage.rules.receipts import ORDINARY, Origin, Receipt, Terms
 
 LOOK_SECONDS = 1.0
 """How often a server looks for changes by others, such as the operator's commands."""
 
-Committed = Callable[[str, list[Post]], None]
-"""Called by the engine thread: the log's name and its new posts, in order. Must not block."""
+Committed = Callable[[str, list[Post], Sequence[Receipt]], None]
+"""Called by the engine thread: the log's name, its new posts, in order, and the receipts of those
+among them that were appended here; these are settled after it. Must not block."""
 
-Returned = Callable[[list[Post], Refusal | None], None]
-"""Called by the engine thread with posts that were not appended, and why; ``None``: their log had
-them already (see ``records.sequenced_id``). Must not block."""
+Returned = Callable[[Sequence[Receipt], Refusal | None], None]
+"""Called by the engine thread with the receipts of posts that were not appended, and why; ``None``:
+their log had them already (see ``records.sequenced_id``). They are settled. Must not block."""
 
 Admit = Callable[[Sequence[RoomRecord]], None]
 """Called in the asker's thread with all rooms that there are; raises when there are enough."""
@@ -113,13 +115,16 @@ class Engine(Protocol):
     def unfollow(self, log: str) -> None:
         """End :meth:`follow`: nobody reads this log here any more."""
 
-    def append(self, post: Post) -> bool:
+    def append(
+        self, post: Post, origin: Origin | None = None, terms: Terms = ORDINARY
+    ) -> Receipt | None:
         """Queue a post for its log, behind its copy if it has one; return at once.
 
-        Whoever is barred when it is committed (see ``refusals.barring``) gets it back.
+        Of who is barred when it is committed (see ``refusals.barring``) it is refused.
 
-        :returns: False when too much is queued: nothing was taken, call :meth:`wait_for_space`.
-            Comings and goings are always taken.
+        :param origin: who is told what becomes of it, if anybody.
+        :returns: ``None`` when too much is queued: nothing was taken, call
+            :meth:`wait_for_space`. Comings and goings are always taken.
         :raises StoreError: the server stops; nothing was taken.
         """
 

@@ -2,10 +2,12 @@
 
 import logging
 import threading
+from dataclasses import replace
 
 from chatroom.errors import Refusal, StoreError
 from chatroom.storage.engine import Returned
 from chatroom.storage.records import KEPT, Post
+from chatroom.storage.rules.receipts import ORDINARY, Origin, Outcome, Receipt, Terms
 
 QUEUE_BYTES = 256 * 1024
 """Text that may be queued for the next rounds; past it the posting threads have to wait."""
@@ -25,12 +27,12 @@ class PostQueue:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        """Guards the fields from ``posts`` to ``is_closing``, and whatever else a writer is woken
-        for: that is changed under it, with a :meth:`wake`. Held for a few assignments; nothing
-        else is taken under it."""
+        """Guards the fields from ``receipts`` to ``is_closing``, and whatever else a writer is
+        woken for: that is changed under it, with a :meth:`wake`. Held for a few assignments;
+        nothing else is taken under it."""
         self._space = threading.Condition(self.lock)
-        self.posts: list[Post] = []
-        """In the order of their logs. Its length may be looked at without the lock."""
+        self.receipts: list[Receipt] = []
+        """Of posts, in the order of their logs. Its length may be looked at without the lock."""
         self._bytes = 0
         self.barriers: list[threading.Event] = []
         """Set by the writer when all that was queued before them has been handed out."""
@@ -44,7 +46,7 @@ class PostQueue:
         # sleep gets exactly one release, with or without a GIL.
         self._wakeup = threading.Lock()
         self._wakeup.acquire()
-        self.returned: Returned = lambda posts, refusal: None
+        self.returned: Returned = lambda receipts, refusal: None
         """Gets the posts that are given back; set before the writer starts."""
 
     def close(self) -> None:
@@ -67,24 +69,29 @@ class PostQueue:
             self.wake()
         return barrier.wait(seconds)
 
-    def append(self, post: Post) -> bool:
+    def append(
+        self, post: Post, origin: Origin | None = None, terms: Terms = ORDINARY
+    ) -> Receipt | None:
         """See ``Engine.append``."""
+        receipt = Receipt(post, origin, terms)
+        if terms.copy_to:
+            receipt.copy = Receipt(replace(post, log=terms.copy_to), None, terms)
         with self.lock:
             if post.kind in KEPT:
                 if self._is_intake_closed or self.is_closing:
                     raise StoreError("The server stops; that was not sent.")
                 if self._bytes > QUEUE_BYTES:
-                    return False
+                    return None
                 self.is_urgent = True
-                if (copy := post.copy) is not None:
-                    self.posts.append(copy)
-                    self._bytes += len(copy.text) + _POST_OVERHEAD
-            self.posts.append(post)
+                if receipt.copy is not None:
+                    self.receipts.append(receipt.copy)
+                    self._bytes += len(post.text) + _POST_OVERHEAD
+            self.receipts.append(receipt)
             self._bytes += len(post.text) + _POST_OVERHEAD
             if self._is_asleep:
                 self._is_asleep = False
                 self._wakeup.release()
-        return True
+        return receipt
 
     def wait_for_space(self, seconds: float) -> None:
         """See ``Engine.wait_for_space``."""
@@ -115,24 +122,25 @@ class PostQueue:
                 return
         self._wakeup.acquire()  # woken between the time-out and the lock: take that wake-up
 
-    def take(self) -> tuple[list[Post], list[threading.Event]]:
-        """Take all posts and barriers that are queued. With the lock held."""
+    def take(self) -> tuple[list[Receipt], list[threading.Event]]:
+        """Take the receipts of all posts that are queued, and the barriers. With the lock held."""
         assert self.lock.locked()
-        posts, self.posts = self.posts, []
+        receipts, self.receipts = self.receipts, []
         barriers, self.barriers = self.barriers, []
         self.is_urgent = False
         if self._bytes:
             self._bytes = 0
             self._space.notify_all()
-        return posts, barriers
+        return receipts, barriers
 
-    def give_back(self, posts: list[Post], refusal: Refusal | None) -> None:
-        """Let those who have appended these posts know that they were not; see ``Returned``."""
-        if not posts:
+    def give_back(self, receipts: list[Receipt], refusal: Refusal | None) -> None:
+        """Let those who have posted know that it was not appended; see ``Returned``."""
+        if not receipts:
             return
-        for post in posts:
-            post.seq = 0
+        for receipt in receipts:
+            receipt.post.seq = 0
+            receipt.settle(refusal or Outcome.REPEATED)
         try:
-            self.returned(posts, refusal)
+            self.returned(receipts, refusal)
         except Exception:
             _log.exception("giving posts back failed")

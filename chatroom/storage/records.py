@@ -5,8 +5,6 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from chatroom.errors import Refusal
-
 SUPERUSER = 0
 NORMAL = 1
 
@@ -52,15 +50,13 @@ def sequenced_id(cid: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
-REMOTE_ONLY = object()
-"""``Post.origin`` of a coming that is told to other nodes only: here nobody saw a leaving."""
-
-
 @dataclass(slots=True)
 class Post:
-    """One message on its way through a log. The engine sets ``seq`` and ``time`` at its commit.
+    """One message of a log, as it is kept.
 
-    Not frozen: a frozen dataclass costs a microsecond more to make, for each message.
+    Nobody changes it once it was appended, but the engine, which gives it its place and time at the
+    commit, before anybody is shown it. What becomes of it says its receipt: ``rules.receipts``.
+    Not a frozen dataclass: that costs a microsecond more to make, for each message.
     """
 
     log: str
@@ -81,19 +77,8 @@ class Post:
     """Names what gave out ``seq``, see ``Span``; empty for what only passes through."""
     time: float = 0.0
     """Seconds since the epoch, in whole milliseconds."""
-    origin: Any = None
-    """Whom to tell when it cannot be kept; never kept itself."""
-    despite_mute: bool = field(default=False, compare=False)
-    """Also a muted person may say it: a private message to a superuser."""
     ref_epoch: str = ""
     """Of the place ``ref``, when it is not ``epoch``."""
-    copy: "Post | None" = field(default=None, compare=False, repr=False)
-    """Of a private message: the recipient's copy. It is appended with this one, before it, and
-    this one is kept only when that one is: so its coming back says that both are."""
-    refusal: Refusal | None = field(default=None, compare=False, repr=False)
-    """Why its sender may not say it now: it is given back with that, unless the log has it."""
-    fate: Any = field(default=None, compare=False, repr=False)
-    """The engine's note of what has become of a copy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ def test_an_operator_gives_the_same_password(room: ServerProcess) -> None:
 
 def test_a_hash_of_what_was_typed_still_opens_and_is_made_anew(tmp_path: Path) -> None:
     engine = SqliteEngine(tmp_path, "none")
-    engine.start(lambda log, posts: None, lambda control: None, lambda posts, why: None)
+    engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
     passwords = Passwords(2, 0)
     accounts = Accounts(engine, passwords)
 

@@ -14,6 +14,7 @@ from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.cluster import Command
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.subscriber import pauses
+from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.refusals import FORGOTTEN, barred, barring
 
 BATCH = 256
@@ -38,16 +39,15 @@ _log = logging.getLogger(__name__)
 class Result:
     """What has become of a batch."""
 
-    kept: list[Post] = field(default_factory=list)
-    repeated: list[Post] = field(default_factory=list)
-    refused: dict[Refusal, list[Post]] = field(default_factory=dict)
+    kept: list[Receipt] = field(default_factory=list)
+    repeated: list[Receipt] = field(default_factory=list)
+    refused: dict[Refusal, list[Receipt]] = field(default_factory=dict)
     """By why."""
-    fallen: list[Post] = field(default_factory=list)
+    fallen: list[Receipt] = field(default_factory=list)
     """Not tried: their log is not what this node has shown of it."""
 
-    def refuse(self, post: Post, refusal: Refusal) -> None:
-        post.fate = refusal
-        self.refused.setdefault(refusal, []).append(post)
+    def refuse(self, receipt: Receipt, refusal: Refusal) -> None:
+        self.refused.setdefault(refusal, []).append(receipt)
 
 
 class Appending:
@@ -90,16 +90,16 @@ class Appending:
             self._again = 0.0
             _log.warning("store answers again")
 
-    def append(self, posts: list[Post]) -> Result:
+    def append(self, receipts: list[Receipt]) -> Result:
         """Append at most ``BATCH`` posts of kept kinds."""
         result = Result()
         if self._failures and not self.may_try():
-            for post in posts:
-                result.refuse(post, AWAY)
+            for receipt in receipts:
+                result.refuse(receipt, AWAY)
             return result
-        groups: dict[str, list[Post]] = {}
-        for post in posts:
-            groups.setdefault(post.log, []).append(post)
+        groups: dict[str, list[Receipt]] = {}
+        for receipt in receipts:
+            groups.setdefault(receipt.post.log, []).append(receipt)
         commands = [self._command(name, group) for name, group in groups.items()]
         try:
             answers, missing = self._store.confirmed(commands)
@@ -113,13 +113,13 @@ class Appending:
         for group, answer, lack in zip(groups.values(), answers, missing, strict=True):
             if isinstance(answer, StoreError):
                 refusal = UNKNOWN if isinstance(answer, Unconfirmed) else AWAY
-                for post in group:
-                    result.refuse(post, refusal)
+                for receipt in group:
+                    result.refuse(receipt, refusal)
             else:
                 self._sort(result, group, answer, lack)
         return result
 
-    def _command(self, name: str, posts: list[Post]) -> Command:
+    def _command(self, name: str, receipts: list[Receipt]) -> Command:
         keys = self._logs.keys(name)
         followed = self._logs.followed(name)
         epoch, shown = (followed.epoch, followed.delivered) if followed is not None else ("", 0)
@@ -128,7 +128,8 @@ class Appending:
             *(secrets.token_hex(4), epoch, shown, self._store.life),
         ]
         known: dict[tuple[str, str], tuple[str, str]] = {}
-        for post in posts:
+        for receipt in receipts:
+            post = receipt.post
             session, number, account = "", 0, ""
             if found := sequenced_id(post.cid):
                 key, number = (post.sender_id, found[0]), found[1]
@@ -137,7 +138,7 @@ class Appending:
                 session, account = known[key]
             sealed = entries.seal(self._vault, post, post.cid)
             # Its copy is kept: then this one is, too, whatever its sender did since.
-            kinds = "" if post.copy is not None else _kinds(post)
+            kinds = "" if receipt.copy is not None else _kinds(receipt)
             arguments += [post.sender_id, kinds, session, number, account, post.cid, sealed]
         places = (keys.head, keys.stream, keys.numbers)
         of_all = (entries.barred, entries.logs_of, entries.bell)
@@ -151,32 +152,33 @@ class Appending:
         return index[:16].hex(), self._vault.index(f"sessions of {sender_id}")[:16].hex()
 
     def _sort(
-        self, result: Result, posts: list[Post], answer: object, lack: Unconfirmed | None
+        self, result: Result, receipts: list[Receipt], answer: object, lack: Unconfirmed | None
     ) -> None:
         if not isinstance(answer, list):
             if not self._is_refused:
                 self._is_refused = True
                 _log.error("store write failed reason=%s; nothing is kept until it writes", answer)
-            for post in posts:
-                result.refuse(post, REFUSED)
+            for receipt in receipts:
+                result.refuse(receipt, REFUSED)
             return
         if not answer:
-            result.fallen += posts
+            result.fallen += receipts
             return
         self._note(lack)
         epoch = answer[0].decode()
-        for post, one in zip(posts, answer[1:], strict=True):
+        for receipt, one in zip(receipts, answer[1:], strict=True):
             if one[0] == -1:
-                result.refuse(post, post.refusal or barred(one[1].decode()))
+                result.refuse(receipt, receipt.terms.refusal or barred(one[1].decode()))
             elif one[0] == -2:
-                result.refuse(post, FORGOTTEN)
+                result.refuse(receipt, FORGOTTEN)
             elif lack is not None:
-                result.refuse(post, UNKNOWN)
+                result.refuse(receipt, UNKNOWN)
             elif one[0] == 0:
-                result.repeated.append(post)
+                result.repeated.append(receipt)
             else:
+                post = receipt.post
                 post.seq, post.time, post.epoch = one[0], one[1] / 1000, epoch
-                result.kept.append(post)
+                result.kept.append(receipt)
 
     def _note(self, lack: Unconfirmed | None) -> None:
         """Log the first of many alike."""
@@ -228,9 +230,9 @@ class Appending:
             self.failed(error)
 
 
-def _kinds(post: Post) -> str:
+def _kinds(receipt: Receipt) -> str:
     """Return for the script what refuses a post."""
-    return scripts.ALWAYS if post.refusal is not None else ",".join(barring(post))
+    return scripts.ALWAYS if receipt.terms.refusal is not None else ",".join(barring(receipt))
 
 
 def jitter(seconds: float) -> float:

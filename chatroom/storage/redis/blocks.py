@@ -21,6 +21,7 @@ from chatroom.storage.records import REMOVED, Post
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.client import Store, post_script
 from chatroom.storage.redis.entries import Keys
+from chatroom.storage.rules.receipts import Receipt
 
 SIZE = 512
 """Places of a block; ``scripts`` have it, too."""
@@ -77,8 +78,13 @@ class Blocks:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def delivered(self, name: str, keys: Keys, posts: Sequence[Post]) -> None:
-        """Note what was delivered of a log, in order; the engine's thread only."""
+    def delivered(
+        self, name: str, keys: Keys, posts: Sequence[Post], receipts: Sequence[Receipt]
+    ) -> None:
+        """Note what was delivered of a log, in order; the engine's thread only.
+
+        :param receipts: of the posts among them that were appended at this node.
+        """
         if self._thread.ident is None:
             return
         tail = self._tails.get(name)
@@ -91,13 +97,12 @@ class Blocks:
                 tail = self._tails[name] = []
             elif tail is None or len(tail) != at:
                 continue  # the beginning, or something between, was not delivered here
-            is_own = post.origin is not None
-            post.origin = None  # the session would live as long
             tail.append(post)
             self._held += len(post.text) + _OVERHEAD
             if at == SIZE - 1:
                 self.forget(name)
-                if is_own:  # of all nodes that have it, one alone writes it
+                # Of all nodes that have it, one alone writes it.
+                if any(receipt.post is post for receipt in receipts):
                     with self._news:
                         self._full.append((name, keys, tail))
                         self._news.notify()

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Committed, Controlled
@@ -16,6 +16,7 @@ from chatroom.storage.redis.entries import Entry, decoding
 from chatroom.storage.redis.logs import BATCH, Followed, Logs
 from chatroom.storage.rules.epochs import name_posts
 from chatroom.storage.rules.events import Control, ControlKind
+from chatroom.storage.rules.receipts import Outcome, Receipt
 
 _HEADS = 500
 """Logs whose heads one call of the script looks at."""
@@ -47,23 +48,28 @@ class Delivery:
 
     # -- one's own ------------------------------------------------------------------------------
 
-    def deliver_own(self, posts: list[Post]) -> None:
+    def deliver_own(self, receipts: list[Receipt]) -> None:
         """Deliver confirmed posts and comings and goings, in the order of their logs."""
-        groups: dict[str, list[Post]] = {}
-        for post in posts:
-            groups.setdefault(post.log, []).append(post)
+        groups: dict[str, list[Receipt]] = {}
+        for receipt in receipts:
+            groups.setdefault(receipt.post.log, []).append(receipt)
         for name, group in groups.items():
             followed = self._logs.followed(name)
-            if followed is None:
-                continue
-            try:
-                self._deliver(followed, self._with_others(followed, group))
-            except StoreError as error:
-                # They are kept and will be read back: then nobody is told twice.
-                mark = entries.mark(self._vault, name)
-                _log.warning("delivery waits log=%s reason=%s", mark, error)
-                self._appending.failed(error)
-                self._deliver(followed, [post for post in group if not post.seq])
+            if followed is not None:
+                self._deliver_group(followed, group)
+            for receipt in group:
+                receipt.settle(Outcome.COMMITTED)
+
+    def _deliver_group(self, followed: Followed, group: list[Receipt]) -> None:
+        posts = [receipt.post for receipt in group]
+        try:
+            self._deliver(followed, self._with_others(followed, posts), group)
+        except StoreError as error:
+            # They are kept and will be read back: then nobody is told twice.
+            mark = entries.mark(self._vault, followed.name)
+            _log.warning("delivery waits log=%s reason=%s", mark, error)
+            self._appending.failed(error)
+            self._deliver(followed, [post for post in posts if not post.seq])
 
     def _with_others(self, followed: Followed, group: list[Post]) -> list[Post]:
         """Fill in what other nodes have posted between one's own."""
@@ -85,7 +91,9 @@ class Delivery:
             found.append(post)
         return found
 
-    def _deliver(self, followed: Followed, posts: list[Post]) -> None:
+    def _deliver(
+        self, followed: Followed, posts: list[Post], receipts: Sequence[Receipt] = ()
+    ) -> None:
         if not posts:
             return
         newest = max(posts, key=lambda post: post.seq)
@@ -96,10 +104,10 @@ class Delivery:
         if self._logs.followed(followed.name) is not followed:
             return
         try:
-            self.committed(followed.name, posts)
+            self.committed(followed.name, posts, receipts)
         except Exception:
             _log.exception("delivery failed log=%s", entries.mark(self._vault, followed.name))
-        self._logs.blocks.delivered(followed.name, followed.keys, posts)
+        self._logs.blocks.delivered(followed.name, followed.keys, posts, receipts)
 
     def _opened(self, followed: Followed, found: Iterable[Entry]) -> list[Post]:
         posts = []

@@ -16,7 +16,7 @@ from chatroom.errors import StoreError
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.post_queue import ANNOUNCE_SECONDS, PostQueue
-from chatroom.storage.records import KEPT, REMOTE_ONLY, Post
+from chatroom.storage.records import KEPT
 from chatroom.storage.redis.append import BATCH, CHANGED, UNKNOWN, Appending, Result, jitter
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.control_events import Controls
@@ -24,6 +24,7 @@ from chatroom.storage.redis.delivery import Delivery
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
 from chatroom.storage.redis.transaction import BanPropagator
+from chatroom.storage.rules.receipts import Outcome, Receipt
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class Writer:
         queue = self._queue
         while True:
             with queue.lock:
-                if queue.is_closing and not queue.posts and not queue.barriers:
+                if queue.is_closing and not queue.receipts and not queue.barriers:
                     return
                 wait = self._wait_seconds()
                 if wait > 0:
@@ -128,7 +129,7 @@ class Writer:
 
     def _round(self) -> None:
         with self._queue.lock:
-            posts, barriers = self._queue.take()
+            receipts, barriers = self._queue.take()
             rung, self._rung = self._rung, set()
             passing, self._passing = self._passing, []
             has_controls, self._has_controls = self._has_controls, False
@@ -136,12 +137,12 @@ class Writer:
             if is_due:
                 self._must_look = False
                 self._next_look = time.monotonic() + jitter(LOOK_SECONDS)
-        for step in self._steps(posts, rung, passing, has_controls, is_due):
+        for step in self._steps(receipts, rung, passing, has_controls, is_due):
             try:
                 step()
             except Exception:
                 _log.exception("engine round failed")
-        if posts:
+        if receipts:
             self._round_ended = time.monotonic()
         for barrier in barriers:
             barrier.set()
@@ -157,7 +158,7 @@ class Writer:
         if self._has_news():
             return 0.0
         until = self._next_look
-        if self._queue.posts:
+        if self._queue.receipts:
             until = min(until, self._round_ended + ANNOUNCE_SECONDS)
         return until - now
 
@@ -174,15 +175,15 @@ class Writer:
 
     def _steps(
         self,
-        posts: list[Post],
+        receipts: list[Receipt],
         rung: set[str],
         passing: list[tuple[str, bytes]],
         has_controls: bool,
         is_due: bool,
     ) -> Iterator[Callable[[], None]]:
         """Yield what a round does; whatever goes wrong in one step, the next ones are done."""
-        for at in range(0, len(posts), BATCH):
-            yield partial(self._append, posts[at : at + BATCH])
+        for at in range(0, len(receipts), BATCH):
+            yield partial(self._append, receipts[at : at + BATCH])
         if has_controls or is_due:
             yield self._hand_out_controls
         if rung:
@@ -192,65 +193,74 @@ class Writer:
         if is_due:
             yield self._look
 
-    def _append(self, posts: list[Post]) -> None:
-        kept = [post for post in posts if post.kind in KEPT]
+    def _append(self, receipts: list[Receipt]) -> None:
+        kept = [receipt for receipt in receipts if receipt.post.kind in KEPT]
         now = int(time.time() * 1000) / 1000
-        for post in posts:
-            post.time = now
+        for receipt in receipts:
+            receipt.post.time = now
         try:
             result = self._append_kept(kept) if kept else Result()
         except Exception:
             _log.exception("append failed")
-            result = Result()
-            for post in kept:
-                result.refuse(post, UNKNOWN)
+            result = Result(refused={UNKNOWN: kept})
         self._queue.give_back(result.repeated, None)
         for refusal, refused in result.refused.items():
             self._queue.give_back(refused, refusal)
-        stays = set(map(id, result.kept))
-        delivered = [
-            p for p in posts if id(p) in stays or not (p.kind in KEPT or p.origin is REMOTE_ONLY)
-        ]
-        passing = [p for p in posts if p.kind not in KEPT]
+        stays = set(result.kept)
+        delivered = []
+        passing = []
+        for receipt in receipts:
+            if receipt.post.kind not in KEPT:
+                passing.append(receipt.post)
+                if receipt.terms.is_remote_only:
+                    receipt.settle(Outcome.COMMITTED)
+                else:
+                    delivered.append(receipt)
+            elif receipt in stays:
+                delivered.append(receipt)
         if passing:
             self._appending.pass_on(passing)
             self._stir()
         self._delivery.deliver_own(delivered)
-        self._appending.acknowledge({post.log: post.seq for post in result.kept})
+        self._appending.acknowledge({one.post.log: one.post.seq for one in result.kept})
 
-    def _append_kept(self, kept: list[Post]) -> Result:
+    def _append_kept(self, kept: list[Receipt]) -> Result:
         """Append, and what has a copy only when that is kept: they are on two primaries, maybe."""
-        result = self._append_all([post for post in kept if post.copy is None])
+        result = self._append_all([receipt for receipt in kept if receipt.copy is None])
+        with_copy = [receipt for receipt in kept if receipt.copy is not None]
+        if not with_copy:
+            return result
+        why = {one: refusal for refusal, refused in result.refused.items() for one in refused}
         ready = []
-        for post in kept:
-            if post.copy is not None:
-                if post.copy.fate is not None:
-                    result.refuse(post, post.copy.fate)
-                else:
-                    ready.append(post)
+        for receipt in with_copy:
+            assert receipt.copy is not None
+            if receipt.copy in why:
+                result.refuse(receipt, why[receipt.copy])
+            else:
+                ready.append(receipt)
         if ready:
             own = self._append_all(ready)
             result.kept += own.kept
             result.repeated += own.repeated
-            for post in (post for posts in own.refused.values() for post in posts):
-                result.refuse(post, UNKNOWN)  # its copy is kept
+            for receipt in (one for refused in own.refused.values() for one in refused):
+                result.refuse(receipt, UNKNOWN)  # its copy is kept
         return result
 
-    def _append_all(self, kept: list[Post]) -> Result:
+    def _append_all(self, kept: list[Receipt]) -> Result:
         if self._appending.is_away and self._appending.may_try():
             self._come_back()
         result = self._appending.append(kept)
         if result.fallen:
             # What this node has shown of these logs is not there any more: find out, then append.
             fallen, result.fallen = result.fallen, []
-            self._delivery.verify({post.log for post in fallen})
+            self._delivery.verify({receipt.post.log for receipt in fallen})
             again = self._appending.append(fallen)
             result.kept += again.kept
             result.repeated += again.repeated
             for refusal, refused in again.refused.items():
                 result.refused.setdefault(refusal, []).extend(refused)
-            for post in again.fallen:
-                result.refuse(post, CHANGED)
+            for receipt in again.fallen:
+                result.refuse(receipt, CHANGED)
         return result
 
     def _come_back(self) -> None:

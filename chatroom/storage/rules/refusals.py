@@ -12,16 +12,16 @@ from chatroom.storage.records import (
     MUTE,
     PRIVATE,
     TEXT,
-    Post,
     sequenced_id,
 )
+from chatroom.storage.rules.receipts import Receipt
 
 
-def barring(post: Post) -> tuple[str, ...]:
+def barring(receipt: Receipt) -> tuple[str, ...]:
     """Return the kinds of sanction with which nobody may say this, and ``DELETED``."""
-    if post.kind not in _SAID:
+    if receipt.post.kind not in _SAID:
         return ()
-    return _OUT if post.despite_mute else _SILENT
+    return _OUT if receipt.terms.despite_mute else _SILENT
 
 
 NO_ACCOUNT = Refusal(

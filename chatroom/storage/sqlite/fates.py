@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from chatroom.errors import Refusal
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import Post
 from chatroom.storage.rules.numbers import Verdict
+from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.refusals import FORGOTTEN, NO_ACCOUNT
 from chatroom.storage.sqlite.post_bans import Bars
 from chatroom.storage.sqlite.sessions import Sessions
@@ -24,27 +24,35 @@ class Fates:
         self._sessions = Sessions(vault)
         self._bars = Bars()
         self._copy_log = copy_log
+        # What was decided of copies in this transaction, whichever log comes first.
+        self._copies: dict[Receipt, Verdict | Refusal] = {}
 
     def begin(self, db: sqlite3.Connection) -> None:
         """Look who may not post, before any post of this transaction."""
+        self._copies.clear()
         self._bars.look(db)
 
-    def of(self, db: sqlite3.Connection, log_id: int, post: Post) -> Verdict | Refusal:
+    def of(self, db: sqlite3.Connection, log_id: int, receipt: Receipt) -> Verdict | Refusal:
         """Decide what becomes of a post; a number is spent by what is kept alone."""
-        copy = post.copy
+        if self._copies and receipt in self._copies:
+            return self._copies[receipt]
+        copy = receipt.copy
         if copy is not None:
-            if copy.fate is None:
-                of_copy = self._copy_log(db, copy.log)
-                copy.fate = NO_ACCOUNT if of_copy is None else self.of(db, of_copy, copy)
-            if isinstance(copy.fate, Refusal):
-                return copy.fate
+            if copy not in self._copies:
+                of_copy = self._copy_log(db, copy.post.log)
+                fate = NO_ACCOUNT if of_copy is None else self.of(db, of_copy, copy)
+                self._copies[copy] = fate
+            of_both = self._copies[copy]
+            if isinstance(of_both, Refusal):
+                return of_both
+        post = receipt.post
         found = self._sessions.find(db, log_id, post) if post.cid else None
         if found is not None:
             verdict = self._sessions.numbers(found[0]).verdict(found[1])
             if verdict is not Verdict.NEW:
                 return FORGOTTEN if verdict is Verdict.UNKNOWN else verdict
         # Behind the look at the numbers: what is kept stays kept, whatever its sender did since.
-        if (refusal := post.refusal or self._bars.refusal(post)) is not None:
+        if (refusal := receipt.terms.refusal or self._bars.refusal(receipt)) is not None:
             return refusal
         if found is not None:
             self._sessions.keep(*found, post)

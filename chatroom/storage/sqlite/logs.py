@@ -16,6 +16,7 @@ from chatroom.storage.records import GONE_SECONDS, KEPT, Post, Span
 from chatroom.storage.rules.belief import WALL
 from chatroom.storage.rules.epochs import Epochs, name_posts, name_ref
 from chatroom.storage.rules.numbers import Verdict
+from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.refusals import NO_ACCOUNT
 from chatroom.storage.sqlite import epochs as epoch_rows
 from chatroom.storage.sqlite.fates import Fates
@@ -174,31 +175,30 @@ class Logs:
     # -- adding: the engine's thread only --------------------------------------------------------
 
     def add(
-        self, db: sqlite3.Connection, name: str, posts: list[Post]
-    ) -> tuple[Log | None, dict[Refusal | None, list[Post]]]:
+        self, db: sqlite3.Connection, name: str, receipts: list[Receipt]
+    ) -> tuple[Log | None, dict[Refusal | None, list[Receipt]]]:
         """Write new posts of one log inside a transaction; give those that are kept their places.
 
-        :returns: the log, unless it is closed; and the posts that it refuses, by the reason, or
-            (``None``) has already.
+        :returns: the log, unless it is closed; what it refuses, by why, or (``None``) has already.
         """
         if self.is_closed(db, name):
-            return None, {NO_ACCOUNT: [post for post in posts if post.kind in KEPT]}
+            return None, {NO_ACCOUNT: [one for one in receipts if one.post.kind in KEPT]}
         log = self.make(db, name)
         kept: list[Post] = []
-        gone: dict[Refusal | None, list[Post]] = {}
+        gone: dict[Refusal | None, list[Receipt]] = {}
         seq, epoch = log.last, log.epochs.newest if log.is_begun else ""
-        for post in posts:
+        for receipt in receipts:
+            post = receipt.post
             if post.kind not in KEPT:
                 continue
-            fate = post.fate or self._fates.of(db, log.id, post)
+            fate = self._fates.of(db, log.id, receipt)
             if fate is not Verdict.NEW:
-                gone.setdefault(fate if isinstance(fate, Refusal) else None, []).append(post)
+                gone.setdefault(fate if isinstance(fate, Refusal) else None, []).append(receipt)
                 continue
             if not epoch:
                 epoch = epoch_rows.begin(db, log.id, log.last + 1)
             post.seq = seq = seq + 1
             post.epoch = epoch
-            post.copy = None  # memory keeps this one for a while
             if post.ref:
                 name_ref(log.epochs, post)
             kept.append(post)

@@ -4,7 +4,8 @@ import sqlite3
 import time
 
 from chatroom.errors import Refusal
-from chatroom.storage.records import BAN, DELETED, KICK, MUTE, Post
+from chatroom.storage.records import BAN, DELETED, KICK, MUTE
+from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.refusals import barred, barring
 
 _BARS = (KICK, BAN, MUTE)
@@ -49,14 +50,15 @@ class Bars:
         """Read everything anew: the transaction failed."""
         self._seen = -1
 
-    def refusal(self, post: Post) -> Refusal | None:
+    def refusal(self, receipt: Receipt) -> Refusal | None:
         """Return why a post may not be kept."""
-        if post.sender_id in self._gone and DELETED in barring(post):
+        sender_id = receipt.post.sender_id
+        if sender_id in self._gone and DELETED in barring(receipt):
             return barred(DELETED)
-        bars = self._until.get(post.sender_id)
+        bars = self._until.get(sender_id)
         if bars is not None:
             now = time.time()
-            for kind in barring(post):
+            for kind in barring(receipt):
                 if bars.get(kind, 0.0) > now:
                     return barred(kind)
         return None

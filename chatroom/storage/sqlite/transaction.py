@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from chatroom.errors import ChatroomError, Code, Refusal, StoreError
-from chatroom.storage.records import KEPT, Post
+from chatroom.storage.records import KEPT
+from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.sqlite import schema
 from chatroom.storage.sqlite.logs import Log, Logs
 
@@ -48,21 +49,21 @@ class Result:
 
     logs: dict[str, Log] = field(default_factory=dict)
     """The logs that have new posts, by name."""
-    repeated: list[Post] = field(default_factory=list)
+    repeated: list[Receipt] = field(default_factory=list)
     """Posts that their log had already."""
-    refused: dict[Refusal, list[Post]] = field(default_factory=dict)
+    refused: dict[Refusal, list[Receipt]] = field(default_factory=dict)
     """Posts that are not kept, by the reason."""
     settled: list[Callable[[], None]] = field(default_factory=list)
     """Each tells the caller of a job how it went."""
     is_kept: bool = True
     """False: nothing of it was written."""
 
-    def give_back(self, posts: list[Post], refusal: Refusal | None) -> None:
+    def give_back(self, receipts: list[Receipt], refusal: Refusal | None) -> None:
         """Note posts that are not kept; ``None``: their log had them already."""
         if refusal is None:
-            self.repeated += posts
-        elif posts:
-            self.refused.setdefault(refusal, []).extend(posts)
+            self.repeated += receipts
+        elif receipts:
+            self.refused.setdefault(refusal, []).extend(receipts)
 
 
 def _inode(file: Path) -> tuple[int, int] | None:
@@ -96,7 +97,7 @@ class Commits:
         self._broken: sqlite3.Error | None = None
         self._again = 0.0
 
-    def commit(self, jobs: list[Job], groups: dict[str, list[Post]]) -> Result:
+    def commit(self, jobs: list[Job], groups: dict[str, list[Receipt]]) -> Result:
         """Run all jobs and write all posts in one transaction; a job that fails is undone alone.
 
         What cannot be written, or was there already, is taken out of ``groups``.
@@ -104,7 +105,7 @@ class Commits:
         :param groups: posts by log; those that are not kept stay as they are.
         """
         result = Result()
-        kept = [name for name, posts in groups.items() if any(p.kind in KEPT for p in posts)]
+        kept = [name for name, group in groups.items() if any(r.post.kind in KEPT for r in group)]
         if not jobs and not kept:
             return result
         if _inode(self._file) != self._inode:
@@ -122,8 +123,8 @@ class Commits:
                 log, gone = self._logs.add(self.db, name, groups[name])
                 if log is not None:
                     result.logs[name] = log
-                for refusal, posts in gone.items():
-                    result.give_back(posts, refusal)
+                for refusal, receipts in gone.items():
+                    result.give_back(receipts, refusal)
             self.db.execute("COMMIT")
         except Exception as error:
             return self._fail(jobs, groups, error)
@@ -133,9 +134,9 @@ class Commits:
         self._logs.trim()
         if result.repeated or result.refused:
             back = (result.repeated, *result.refused.values())
-            left = {id(post) for posts in back for post in posts}
+            left = {receipt for receipts in back for receipt in receipts}
             for name in kept:
-                groups[name] = [post for post in groups[name] if id(post) not in left]
+                groups[name] = [receipt for receipt in groups[name] if receipt not in left]
         return result
 
     def _run_jobs(self, jobs: list[Job], result: Result) -> None:
@@ -156,7 +157,7 @@ class Commits:
             (_CONTROLS_KEPT,),
         )
 
-    def _fail(self, jobs: list[Job], groups: dict[str, list[Post]], error: Exception) -> Result:
+    def _fail(self, jobs: list[Job], groups: dict[str, list[Receipt]], error: Exception) -> Result:
         if not self._is_failing:
             self._is_failing = True
             _log.error("store write failed reason=%s; nothing is kept until it writes again", error)
@@ -170,9 +171,9 @@ class Commits:
         result = Result(is_kept=False)
         failed = schema.unusable(self._file, error) if isinstance(error, sqlite3.Error) else error
         result.settled = [partial(future.set_exception, failed) for _, future in jobs]
-        for name, posts in groups.items():
-            result.give_back([post for post in posts if post.kind in KEPT], NOT_KEPT)
-            groups[name] = [post for post in posts if post.kind not in KEPT]
+        for name, group in groups.items():
+            result.give_back([one for one in group if one.post.kind in KEPT], NOT_KEPT)
+            groups[name] = [one for one in group if one.post.kind not in KEPT]
         return result
 
     def _mend(self, cause: sqlite3.Error) -> None:

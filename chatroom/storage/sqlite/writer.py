@@ -14,8 +14,8 @@ from chatroom.storage import codec
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.post_queue import ANNOUNCE_SECONDS, PostQueue
-from chatroom.storage.records import Post
 from chatroom.storage.rules.events import Control, ControlKind
+from chatroom.storage.rules.receipts import Outcome, Receipt
 from chatroom.storage.sqlite import schema
 from chatroom.storage.sqlite.logs import Log, Logs
 from chatroom.storage.sqlite.transaction import Commits, Job
@@ -110,7 +110,7 @@ class Writer:
             with self._queue.lock:
                 wait = self._wait_seconds()
                 if wait > 0:
-                    if self._queue.is_closing and not self._queue.posts:
+                    if self._queue.is_closing and not self._queue.receipts:
                         break
                     self._queue.fall_asleep()
             if wait > 0:
@@ -131,10 +131,10 @@ class Writer:
         assert queue.lock.locked()
         if queue.is_urgent or self._jobs or queue.barriers:
             return 0.0
-        if queue.posts and not queue.is_closing:
+        if queue.receipts and not queue.is_closing:
             pause = max(ANNOUNCE_SECONDS, _ANNOUNCE_ROUNDS * self._round_took)
             return self._round_ended + pause - time.perf_counter()
-        return 0.0 if queue.posts else LOOK_SECONDS
+        return 0.0 if queue.receipts else LOOK_SECONDS
 
     def _collect(self) -> None:
         """Under load, let a burst arrive whole instead of splitting it into two rounds.
@@ -149,17 +149,19 @@ class Writer:
             return
         until = now + min(COLLECT_SECONDS, self._round_took / 2)
         queue, waiting, patience = self._queue, 0, _COLLECT_PATIENCE
-        while patience and (more := len(queue.posts)) < self._burst and time.perf_counter() < until:
+        while (
+            patience and (more := len(queue.receipts)) < self._burst and time.perf_counter() < until
+        ):
             patience = _COLLECT_PATIENCE if more > waiting else patience - 1
             waiting = more
             time.sleep(_COLLECT_STEP)
 
     def _round(self) -> None:
         with self._queue.lock:
-            posts, barriers = self._queue.take()
+            receipts, barriers = self._queue.take()
             jobs, self._jobs = self._jobs, []
         started = time.perf_counter()
-        groups = self._sort(posts)
+        groups = self._sort(receipts)
         result = self._commits.commit(jobs, groups)
         if not result.is_kept:
             for settle in result.settled:
@@ -171,29 +173,30 @@ class Writer:
         self._queue.give_back(result.repeated, None)
         for refusal, refused in result.refused.items():
             self._queue.give_back(refused, refusal)
-        if posts:
+        if receipts:
             self._deliver(groups, result.logs)
             self._round_ended = time.perf_counter()
             self._round_took = self._round_ended - started
-            self._burst = max(len(posts), self._burst - self._burst // 8)
+            self._burst = max(len(receipts), self._burst - self._burst // 8)
         for barrier in barriers:
             barrier.set()
 
-    def _sort(self, posts: list[Post]) -> dict[str, list[Post]]:
+    def _sort(self, receipts: list[Receipt]) -> dict[str, list[Receipt]]:
         # One clock reading a round, in the milliseconds that are kept. A small step back is waited
         # for, so that a log's times keep its order; a clock that was set is followed.
         now = int(time.time() * 1000) / 1000
         if 0 < self._last_time - now <= STEP_SECONDS:
             now = self._last_time
         self._last_time = now
-        groups: dict[str, list[Post]] = {}
-        for post in posts:
+        groups: dict[str, list[Receipt]] = {}
+        for receipt in receipts:
+            post = receipt.post
             post.time = now
             group = groups.get(post.log)
             if group is None:
-                groups[post.log] = [post]
+                groups[post.log] = [receipt]
             else:
-                group.append(post)
+                group.append(receipt)
         return groups
 
     def _look_if_due(self) -> None:
@@ -255,14 +258,17 @@ class Writer:
         for settle in settled:
             settle()
 
-    def _deliver(self, groups: dict[str, list[Post]], logs: dict[str, Log]) -> None:
-        for name, posts in groups.items():
+    def _deliver(self, groups: dict[str, list[Receipt]], logs: dict[str, Log]) -> None:
+        for name, receipts in groups.items():
+            posts = [receipt.post for receipt in receipts]
             if name in logs:
                 self._logs.added(name, logs[name], posts, name in self.followed)
             # Looked at after they are known: who follows the log only now has either counted
             # these posts, or gets them.
             if posts and name in self.followed:
                 try:
-                    self._committed(name, posts)
+                    self._committed(name, posts, receipts)
                 except Exception:
                     _log.exception("delivery failed")
+            for receipt in receipts:
+                receipt.settle(Outcome.COMMITTED)

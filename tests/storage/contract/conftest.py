@@ -3,7 +3,7 @@
 import functools
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from chatroom.errors import Refusal
 from chatroom.storage.records import NORMAL, TEXT, Account, Post
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.rules.events import Control
+from chatroom.storage.rules.receipts import Outcome, Receipt
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
 from tests.redis_server import VALKEY, RedisCluster, RedisServer
@@ -28,15 +29,19 @@ class Running:
         self.returned: queue.Queue[tuple[list[Post], str]] = queue.Queue()
         self.gate = threading.Event()
         self.gate.set()
+        self.gates: dict[str, threading.Event] = {}  # of single logs
         self.engine = open_engine(folder)
         self.engine.start(self._committed, self.controls.put, self._returned)
 
-    def _committed(self, log: str, posts: list[Post]) -> None:
-        assert self.gate.wait(PATIENCE)
+    def _committed(self, log: str, posts: list[Post], receipts: Sequence[Receipt]) -> None:
+        assert self.gates.get(log, self.gate).wait(PATIENCE)
         assert {post.log for post in posts} == {log}
+        assert all(receipt.post in posts and receipt.result is None for receipt in receipts)
         self.posts += posts
 
-    def _returned(self, posts: list[Post], refusal: Refusal | None) -> None:
+    def _returned(self, receipts: Sequence[Receipt], refusal: Refusal | None) -> None:
+        assert {receipt.result for receipt in receipts} == {refusal or Outcome.REPEATED}
+        posts = [receipt.post for receipt in receipts]
         self.returned.put((posts, refusal.sentence if refusal else ""))
 
     def settle(self) -> None:
@@ -124,7 +129,8 @@ def start(folder: Path, open_engine: Callable[[Path], Any]) -> Iterator[Callable
 
     yield start_one
     for running in started:
-        running.gate.set()
+        for gate in (running.gate, *running.gates.values()):
+            gate.set()
         running.engine.close()
 
 

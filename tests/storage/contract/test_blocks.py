@@ -49,7 +49,6 @@ def fill(running: Running, number: int) -> None:
     for n in range(1, number + 1):
         text = f'message {n} of "{"Ünïcode" if n % 7 == 0 else "plain"}" words'
         one = Post("lobby", "text", *people[n % 2], text)
-        one.origin = running  # said here, by somebody
         while not running.engine.append(one):
             running.engine.wait_for_space(1.0)
     running.settle()

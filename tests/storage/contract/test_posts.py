@@ -11,6 +11,7 @@ import pytest
 from chatroom.errors import StoreError
 from chatroom.storage.post_queue import QUEUE_BYTES
 from chatroom.storage.records import ACTION, ANNOUNCE, JOIN, LEAVE, PRIVATE, TEXT, Post, Span
+from chatroom.storage.rules.receipts import Outcome
 from chatroom.storage.sqlite.logs import RECENT
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import Running, account, post
@@ -217,7 +218,7 @@ def test_a_failing_delivery_does_not_stop_the_engine(
 ) -> None:
     seen: queue.Queue[str] = queue.Queue()
 
-    def committed(log: str, posts: list[Post]) -> None:
+    def committed(log: str, posts: list[Post], _: object) -> None:
         seen.put(posts[0].text)
         if posts[0].text == "bad":
             raise RuntimeError("on purpose")
@@ -226,8 +227,7 @@ def test_a_failing_delivery_does_not_stop_the_engine(
     engine.start(committed, lambda *_: None, lambda *_: None)
     engine.follow("lobby")
     for text in ("bad", "good"):
-        engine.append(post(text))
-        assert engine.settle(PATIENCE)
+        assert engine.append(post(text)).wait(PATIENCE) is Outcome.COMMITTED
     engine.close()
     assert [seen.get_nowait(), seen.get_nowait()] == ["bad", "good"]
 

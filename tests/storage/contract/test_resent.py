@@ -24,6 +24,7 @@ from chatroom.storage.records import (
 from chatroom.storage.redis import scripts
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.rules.numbers import RUNS, SESSIONS, Numbers, Verdict
+from chatroom.storage.rules.receipts import ORDINARY, Terms
 from chatroom.storage.rules.refusals import FORGOTTEN, barred
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import OLD_NUMBERS, Running, account, post
@@ -33,10 +34,10 @@ def sanction(kind: str) -> Sanction:
     return Sanction(kind, "id-ann", "ann", "boss", "", 0.0, math.inf)
 
 
-def say(running: Running, *posts: Post) -> list[str]:
+def say(running: Running, *posts: Post, terms: Terms = ORDINARY) -> list[str]:
     """Append; return what is answered for those that are not kept."""
     for one in posts:
-        while not running.engine.append(one):
+        while not running.engine.append(one, None, terms):
             running.engine.wait_for_space(PATIENCE)
     running.settle()
     told = []
@@ -137,25 +138,23 @@ def test_sessions_of_an_account_are_bounded_and_the_oldest_go(running: Running, 
 def test_a_private_message_is_in_both_mailboxes_or_in_none(running: Running) -> None:
     engine = running.engine
 
-    def private(number: int, **fields: Any) -> Post:
-        own = Post("@ann", PRIVATE, "id-ann", "ann", f"p{number}", f"aaaabbbb-{number}", "bob")
-        own = replace(own, **fields)
-        own.copy = replace(own, log="@bob")
-        return own
+    def private(number: int) -> Post:
+        return Post("@ann", PRIVATE, "id-ann", "ann", f"p{number}", f"aaaabbbb-{number}", "bob")
 
-    assert say(running, private(1), private(2)) == []
-    assert say(running, private(2)) == ["p2: ", "p2: "]
+    both = Terms(copy_to="@bob")
+    assert say(running, private(1), private(2), terms=both) == []
+    assert say(running, private(2), terms=both) == ["p2: ", "p2: "]
     imposed = engine.save_sanction(sanction(MUTE))
     sentence = barred(MUTE).sentence
-    assert say(running, private(3)) == [f"p3: {sentence}"] * 2
-    assert say(running, private(4, despite_mute=True)) == []
+    assert say(running, private(3), terms=both) == [f"p3: {sentence}"] * 2
+    assert say(running, private(4), terms=replace(both, despite_mute=True)) == []
     engine.lift_sanction(imposed.number)
-    assert say(running, private(3)) == []
+    assert say(running, private(3), terms=both) == []
     assert kept(engine, "@ann") == kept(engine, "@bob") == ["p1", "p2", "p4", "p3"]
     # Of an older store, where one copy alone may be there.
     alone = private(5)
-    assert say(running, replace(alone, log="@bob", copy=None)) == []
-    assert say(running, alone) == ["p5: "]
+    assert say(running, replace(alone, log="@bob")) == []
+    assert say(running, alone, terms=both) == ["p5: "]
     assert kept(engine, "@ann")[-1] == kept(engine, "@bob")[-1] == "p5"
 
 
