@@ -95,13 +95,13 @@ def _node(place: Path, url: str, number: int, ready: Barrier, go: Barrier) -> No
             is_done.set()
 
     engine.start(committed, lambda control: None, lambda *_: None)
-    engine.follow("lobby")
+    engine.logs.follow("lobby")
     ready.wait()
     go.wait()
     for _ in range(number):
         post = Post("lobby", TEXT, "someone", "ann", _TEXT)
-        while not engine.append(post):
-            engine.wait_for_space(1.0)
+        while not engine.logs.append(post):
+            engine.logs.wait_for_space(1.0)
     is_done.wait()
     engine.close()
 
@@ -113,17 +113,17 @@ def _measure(engine: Engine, number: int) -> tuple[float, float]:
         lambda control: None,
         lambda *_: None,
     )
-    engine.follow("lobby")
+    engine.logs.follow("lobby")
     begun = time.perf_counter()
     few = number // 50
     for _ in range(few):
-        engine.append(Post("lobby", TEXT, "someone", "ann", _TEXT))
+        engine.logs.append(Post("lobby", TEXT, "someone", "ann", _TEXT))
         heard.acquire()
     one = few / (time.perf_counter() - begun)
     begun = time.perf_counter()
     for _ in range(number):
-        while not engine.append(Post("lobby", TEXT, "someone", "ann", _TEXT)):
-            engine.wait_for_space(1.0)
+        while not engine.logs.append(Post("lobby", TEXT, "someone", "ann", _TEXT)):
+            engine.logs.wait_for_space(1.0)
     for _ in range(number):
         heard.acquire()
     many = number / (time.perf_counter() - begun)

@@ -61,7 +61,7 @@ def messages(number: int, seed: int = 1) -> Iterator[Post]:
 
 def fill(engine: SqliteEngine, number: int, burst: int) -> None:
     """Write messages as the engine does, a segment for each burst; many bursts a transaction."""
-    logs, write = engine._logs, engine._write
+    logs, write = engine._writer._logs, engine._writer.write
     log = write(lambda db: logs.make(db, ROOM))
     pending: list[list[Post]] = [[]]
 
@@ -114,18 +114,27 @@ def reading(engine: SqliteEngine, number: int, kind: str) -> None:
 
     def page() -> None:
         upto = chance.randrange(50, number)
-        assert len(engine.read(ROOM, 0, upto, 50)) == 50
+        assert len(engine.logs.read(ROOM, 0, upto, 50)) == 50
 
     common = words(random.Random(1))[0]
 
     def search(word: str, most: int) -> int:
-        return len(engine.search(ROOM, SearchQuery((word,)), most))
+        return len(engine.logs.search(ROOM, SearchQuery((word,)), most))
 
     assert search(RARE, 50) == 1
     assert search(common, 50) == 50
     show(f"{kind}: page of 50, anywhere", median(page, 99), "ms", 50)
-    show(f"{kind}: last 20, for a join", median(lambda: engine.read(ROOM, 0, number, 20)), "ms", 50)
-    show(f"{kind}: place of a time", median(lambda: engine.seq_before(ROOM, time.time() / 2)), "ms")
+    show(
+        f"{kind}: last 20, for a join",
+        median(lambda: engine.logs.read(ROOM, 0, number, 20)),
+        "ms",
+        50,
+    )
+    show(
+        f"{kind}: place of a time",
+        median(lambda: engine.logs.seq_before(ROOM, time.time() / 2)),
+        "ms",
+    )
     show(f"{kind}: search, rare word", median(lambda: search(RARE, 50), 3), "ms", 3000)
     show(f"{kind}: search, common word", median(lambda: search(common, 50)), "ms", 300)
     show(f"{kind}: search, a word that nobody said", median(lambda: search("zq", 50), 3), "ms")
@@ -178,7 +187,7 @@ def run(folder: Path, number: int, burst: int) -> None:
     """Build one store and print its figures."""
     kind = f"bursts of {burst}" if burst > 1 else "one by one"
     engine = open_engine(folder)
-    engine.save_room(RoomRecord(ROOM, ""))
+    engine.rooms.save(RoomRecord(ROOM, ""))
     began = time.perf_counter()
     fill(engine, number, burst)
     engine.upkeep.checkpoint()
@@ -195,15 +204,15 @@ def run(folder: Path, number: int, burst: int) -> None:
     engine.close()
     began = time.perf_counter()
     engine = open_engine(folder)
-    engine.follow(ROOM)
-    assert engine.span(ROOM).last == number
+    engine.logs.follow(ROOM)
+    assert engine.logs.span(ROOM).last == number
     show(f"{kind}: start", (time.perf_counter() - began) * 1000, "ms", 2000)
     reading(engine, number, kind)
     engine.close()
     serving(folder.parent, kind)
     engine = open_engine(folder)
     began = time.perf_counter()
-    erased = engine.erase(ROOM, f"{7:032x}")
+    erased = engine.logs.erase(ROOM, f"{7:032x}")
     took = time.perf_counter() - began
     show(f"{kind}: erase all of one sender ({erased})", took * 1000, "ms")
     assert engine.settle(10)

@@ -76,14 +76,14 @@ def fill(data_dir: Path, accounts: int, usual: Sequence[str]) -> None:
         engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
         # Several at a time, so that they share the commits.
         pool = parts.enter_context(ThreadPoolExecutor(16))
-        many = Accounts(engine, cheap)
+        many = Accounts(engine.accounts, engine.sanctions, cheap)
         made = [
             pool.submit(many.register, f"cheap{number}", _PASSWORD)
             for number in range(accounts - len(usual))
         ]
         for job in made:
             job.result()
-        few = Accounts(engine, costly)
+        few = Accounts(engine.accounts, engine.sanctions, costly)
         for name in usual:
             few.register(name, _PASSWORD)
 

@@ -77,15 +77,18 @@ class Server:
             self._flusher = Flusher()
             undo.callback(self._flusher.close)
             throttles = Throttles(settings.login_rate, settings.registrations_per_address)
-            self.accounts = Accounts(self.engine, self._passwords, throttles, settings.reserve_days)
-            self._sanctions = Sanctions(self.engine)
+            self.accounts = Accounts(
+                *(self.engine.accounts, self.engine.sanctions, self._passwords),
+                *(throttles, settings.reserve_days),
+            )
+            self._sanctions = Sanctions(self.engine.sanctions, self.engine.settle)
             self._rooms = assemble(self.engine, settings.rooms, limits=settings)
             self.services = Services(
                 settings=settings,
                 engine=self.engine,
                 accounts=self.accounts,
-                tickets=Tickets(self.engine),
-                invites=Invites(self.engine, settings.registration),
+                tickets=Tickets(self.engine.tickets, self.engine.accounts, self.engine.sanctions),
+                invites=Invites(self.engine.invites, settings.registration),
                 sanctions=self._sanctions,
                 roster=self._rooms.roster,
                 directory=self._rooms.directory,
@@ -342,12 +345,14 @@ def _carry_out(arguments: argparse.Namespace, settings: config.Settings) -> int:
         passwords = Passwords(settings.scrypt_n, 0)
         parts.callback(passwords.close)
         engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
-        accounts = Accounts(engine, passwords, reserve_days=settings.reserve_days)
+        accounts = Accounts(
+            *(engine.accounts, engine.sanctions, passwords), reserve_days=settings.reserve_days
+        )
         if arguments.command in operator.INVITE_COMMANDS:
             host, tls = _public_host(settings), _tls(settings)
             return operator.invite(
                 arguments,
-                Invites(engine, settings.registration),
+                Invites(engine.invites, settings.registration),
                 accounts,
                 lambda code: link(host, settings.port, code, tls.fingerprint),
             )

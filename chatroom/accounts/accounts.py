@@ -24,7 +24,7 @@ from chatroom.errors import (
 )
 from chatroom.log_files import FEW
 from chatroom.names import check_name, fold
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import AccountStore, SanctionStore
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Audit
 from chatroom.storage.rules.departure import Departed
 from chatroom.text import check_new_password
@@ -44,7 +44,8 @@ RESET_SECONDS = 86400.0
 class Accounts:
     """The accounts of one store. Any thread may call its methods; they wait for the disk.
 
-    :param engine: where accounts are kept.
+    :param store: where accounts are kept.
+    :param sanctions: what somebody inherits who makes a deleted account anew.
     :param passwords: makes and checks their hashes.
     :param throttles: make who has failed wait; an operator's command needs none.
     :param reserve_days: days for which nobody else gets a name that was given up.
@@ -52,13 +53,14 @@ class Accounts:
 
     def __init__(
         self,
-        engine: Engine,
+        store: AccountStore,
+        sanctions: SanctionStore,
         passwords: Passwords,
         throttles: Throttles | None = None,
         reserve_days: int = 0,
     ) -> None:
-        self._engine = engine
-        self._departures = Departures(engine, reserve_days)
+        self._store = store
+        self._departures = Departures(store, sanctions, reserve_days)
         self._passwords = passwords
         self.throttles = throttles or Throttles(0, 0)
         self._claim_lock = threading.Lock()  # one claim at a time; guards _claim
@@ -66,19 +68,19 @@ class Accounts:
 
     def is_taken(self, name: str) -> bool:
         """Tell whether somebody has this name already."""
-        return self._engine.load_account(name) is not None
+        return self._store.load(name) is not None
 
     def check_free(self, name: str) -> None:
         """Look whether somebody new may have this name. :raises UserError: says why not."""
         check_name(name)
         try:
-            self._engine.check_free(name)
+            self._store.check_free(name)
         except NameTaken as error:
             raise refused_name(error) from None
 
     def find(self, name: str) -> Account:
         """Return the account of this name. :raises UserError: there is none."""
-        account = self._engine.load_account(name)
+        account = self._store.load(name)
         if account is None:
             raise UserError(
                 f"There is nobody called '{name[:40]}'. See /viewusers for who is here.",
@@ -138,7 +140,7 @@ class Accounts:
         imposed = self._departures.impose(account, found)
         try:
             act = by.did(f"made the account {name}", account.id) if by is not None else None
-            saved = self._engine.save_account(account, invite, act)
+            saved = self._store.save(account, invite, act)
         except Exception as error:
             self._departures.take_back(imposed)
             if isinstance(error, NameTaken):
@@ -185,7 +187,7 @@ class Accounts:
         return account
 
     def _check(self, name: str, password: str, takes_code: bool) -> Account | None:
-        account = self._engine.load_account(name)
+        account = self._store.load(name)
         record, secret = account.password if account else None, prepared(password)
         is_right, is_raw = self._passwords.check(secret, record), False
         if not is_right and secret != password:  # older records were made of what was typed
@@ -197,7 +199,7 @@ class Accounts:
         if is_raw or self._passwords.is_outdated(account.password):
             try:
                 hashed = self._passwords.hash(password) | {"id": account.password_id}
-                account = self._engine.save_account(replace(account, password=hashed))
+                account = self._store.save(replace(account, password=hashed))
             except (Conflict, StoreError) as error:  # the next login tries again
                 _log.info("rehash put off %s reason=%s", account.ident, error, extra=FEW)
         return account
@@ -326,11 +328,11 @@ class Accounts:
         act = f"deleted the account {account.name}"
         left = self._departures.of_deleted(account, network)
         while True:
-            current = self._engine.load_account_by_id(account.id)
+            current = self._store.load_by_id(account.id)
             if current is None:
                 return
             try:
-                self._engine.delete_account(current, by.did(act, account.id), box, left)
+                self._store.delete(current, by.did(act, account.id), box, left)
                 break
             except LastSuperuser:
                 raise UserError(LAST_SUPERUSER) from None
@@ -340,7 +342,7 @@ class Accounts:
 
     def offer_claim(self) -> str:
         """Return a new one-time code for the first superuser; empty when there is one."""
-        self._claim = "" if self._engine.superusers() else secrets.token_hex(8)
+        self._claim = "" if self._store.superusers() else secrets.token_hex(8)
         return self._claim
 
     def claim(self, account: Account, code: str, origin: str) -> None:
@@ -351,7 +353,7 @@ class Accounts:
         """
         with self._claim_lock:
             right = hmac.compare_digest(self._claim.encode(), code.encode("utf-8", "replace"))
-            if not right or not self._claim or self._engine.superusers():
+            if not right or not self._claim or self._store.superusers():
                 _log.warning("claim refused %s", account.ident, extra={"few": account.id})
                 raise UserError(
                     "That code is not valid. It is printed where the server was started, as long "
@@ -362,7 +364,7 @@ class Accounts:
 
     def reload(self, account: Account) -> Account | None:
         """Return an account as it is now; ``None``: it is gone. Any thread."""
-        return self._engine.load_account_by_id(account.id)
+        return self._store.load_by_id(account.id)
 
     def _change(
         self,
@@ -373,12 +375,12 @@ class Accounts:
     ) -> Account:
         """Load, change, compare-and-set; again when somebody else was faster."""
         while True:
-            account = self._engine.load_account_by_id(account_id)
+            account = self._store.load_by_id(account_id)
             if account is None:
                 raise UserError("That account is gone.")
             try:
                 changed = change(account)
-                return self._engine.save_account(changed, act=act, left=left)
+                return self._store.save(changed, act=act, left=left)
             except (LastSuperuser, NameTaken):
                 raise
             except Conflict:

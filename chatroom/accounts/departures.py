@@ -22,7 +22,7 @@ from chatroom.errors import (
     UserError,
 )
 from chatroom.names import LOOKS_LIKE, fold
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import AccountStore, SanctionStore
 from chatroom.storage.records import Account, Sanction
 from chatroom.storage.rules.departure import Departed
 
@@ -38,12 +38,14 @@ _DAY = 86400.0
 class Departures:
     """What is remembered of those who gave up a name. Any thread; the methods wait for the disk.
 
-    :param engine: keeps it.
+    :param accounts: keeps it.
+    :param sanctions: keeps what is inherited.
     :param reserve_days: days for which nobody else gets a name that was given up; 0: none.
     """
 
-    def __init__(self, engine: Engine, reserve_days: int) -> None:
-        self._engine = engine
+    def __init__(self, accounts: AccountStore, sanctions: SanctionStore, reserve_days: int) -> None:
+        self._accounts = accounts
+        self._sanctions = sanctions
         self._reserve_seconds = reserve_days * _DAY
 
     def of_deleted(self, account: Account, network: str) -> Departed:
@@ -51,7 +53,7 @@ class Departures:
 
         :param network: what counts as one address, where it is deleted; empty: by an operator.
         """
-        ignored_by = [one.id for one in self._engine.accounts() if account.id in one.ignores]
+        ignored_by = [one.id for one in self._accounts.load_all() if account.id in one.ignores]
         return self._departed(account, network, tuple(ignored_by[:IGNORED_BY_MOST]))
 
     def of_renamed(self, account: Account) -> Departed | None:
@@ -68,7 +70,7 @@ class Departures:
 
     def find(self, name: str, network: str) -> list[Departed]:
         """Return of whom a new account inherits what holds."""
-        found = self._engine.departed(name, network) if network else []
+        found = self._accounts.departed(name, network) if network else []
         now = time.time()
         return [
             one for one in found if fold(one.name) == fold(name) or now - one.since < NEARBY_SECONDS
@@ -87,7 +89,7 @@ class Departures:
         imposed = []
         for one in longest.values():
             fresh = replace(one, target=account.id, name=account.name, number=0)
-            imposed.append(self._engine.save_sanction(fresh))
+            imposed.append(self._sanctions.save(fresh))
             _log.info("%s inherited %s", one.kind, account.ident)
         return imposed
 
@@ -95,7 +97,7 @@ class Departures:
         """Undo :meth:`impose`: the account was not made."""
         for one in imposed:
             with contextlib.suppress(StoreError):  # it is nobody's, and ends by itself
-                self._engine.lift_sanction(one.number)
+                self._sanctions.lift(one.number)
 
     def be_ignored(self, account: Account, found: list[Departed]) -> None:
         """Let who ignored the old account ignore a new one; what cannot be done is logged."""
@@ -108,11 +110,11 @@ class Departures:
                 _log.warning("not ignored by=%s %s reason=%s", account_id, account.ident, error)
 
     def _let_ignore(self, account_id: str, other_id: str) -> None:
-        while (one := self._engine.load_account_by_id(account_id)) is not None:
+        while (one := self._accounts.load_by_id(account_id)) is not None:
             if other_id in one.ignores:
                 return
             with contextlib.suppress(Conflict):  # it was changed meanwhile: look again
-                self._engine.save_account(replace(one, ignores=(*one.ignores, other_id)))
+                self._accounts.save(replace(one, ignores=(*one.ignores, other_id)))
                 return
 
 

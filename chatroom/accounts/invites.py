@@ -8,7 +8,7 @@ import secrets
 import time
 
 from chatroom.errors import Code, UserError
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import InviteStore
 from chatroom.storage.records import Actor, Invite
 from chatroom.text import duration
 
@@ -32,12 +32,12 @@ SENTENCES = {
 class Invites:
     """The door for new accounts. Any thread may call the methods; they wait for the disk.
 
-    :param engine: keeps the invitations.
+    :param store: keeps the invitations.
     :param registration: ``open``, ``invite`` or ``closed``.
     """
 
-    def __init__(self, engine: Engine, registration: str) -> None:
-        self._engine = engine
+    def __init__(self, store: InviteStore, registration: str) -> None:
+        self._store = store
         self._registration = registration
 
     @property
@@ -62,7 +62,7 @@ class Invites:
         if not code.strip():
             raise UserError("A new account takes an invitation here: give its code.", Code.BAD_CODE)
         digest = _digest(code.strip())
-        if self._engine.load_invite(digest) is None:
+        if self._store.load(digest) is None:
             raise UserError(_SPENT, Code.BAD_CODE)
         return digest
 
@@ -78,19 +78,17 @@ class Invites:
             raise UserError("An invitation holds for 365 days at most, and for some time at least.")
         code = secrets.token_urlsafe(16)
         invite = Invite(_digest(code), uses, time.time() + seconds, by.name)
-        self._engine.save_invite(
-            invite, by.did(f"made an invitation for {uses}, {duration(seconds)}")
-        )
+        self._store.save(invite, by.did(f"made an invitation for {uses}, {duration(seconds)}"))
         return code
 
     def all(self) -> list[Invite]:
         """Return the invitations that hold, oldest first."""
-        return self._engine.invites()
+        return self._store.load_all()
 
     def revoke(self, number: int, by: Actor) -> None:
         """Take an invitation back. :raises UserError: there is none of this number."""
         act = by.did(f"revoked invitation {number}")
-        if not 0 < number < 2**63 or not self._engine.revoke_invite(number, act):
+        if not 0 < number < 2**63 or not self._store.revoke(number, act):
             raise UserError(f"There is no invitation {number}.")
 
 

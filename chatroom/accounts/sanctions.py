@@ -4,10 +4,11 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable
 
 from chatroom.addresses import Range, address_of, range_of
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
     DEEDS,
@@ -32,9 +33,9 @@ _SHOWN_SECONDS = 2.0
 """Longest wait for what was said before a sanction."""
 
 
-def shut_out(engine: Engine, account_id: str) -> Sanction | None:
+def shut_out(store: SanctionStore, account_id: str) -> Sanction | None:
     """Return what keeps somebody out, the longest if there are several."""
-    found = [one for one in engine.sanctions(account_id) if one.kind in BLOCKS_LOGIN]
+    found = [one for one in store.load(account_id) if one.kind in BLOCKS_LOGIN]
     return max(found, key=lambda one: one.until, default=None)
 
 
@@ -71,12 +72,14 @@ class Sanctions:
     What it knows by heart follows the control events, which come from the engine's thread. Any
     thread may call the other methods; those that change something wait for the disk.
 
-    :param engine: keeps the sanctions.
+    :param store: keeps the sanctions.
+    :param settle: waits until what was posted is delivered; see ``engine.Engine.settle``.
     :raises StoreError: they cannot be read.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, store: SanctionStore, settle: Callable[[float], object]) -> None:
+        self._store = store
+        self._settle = settle
         # Guards who replaces what follows, which is never changed; readers take none.
         self._lock = threading.Lock()
         self._followed = 0
@@ -111,7 +114,7 @@ class Sanctions:
 
     def shut_out(self, account_id: str) -> Sanction | None:
         """Return what keeps somebody out; see :func:`shut_out`."""
-        return shut_out(self._engine, account_id)
+        return shut_out(self._store, account_id)
 
     @property
     def is_locked_down(self) -> bool:
@@ -158,7 +161,7 @@ class Sanctions:
         """
         while True:
             followed = self._followed
-            found = self._engine.sanctions()
+            found = self._store.load()
             with self._lock:
                 if followed != self._followed:  # what was read may be older than what was told
                     continue
@@ -196,11 +199,11 @@ class Sanctions:
         length = "forever" if math.isinf(seconds) else f"for {duration(seconds)}"
         act = f"{_ACTS[kind]} {name} {length}" if target else _ACTS[kind]
         whom_id = target if isinstance(whom, Account) else ""
-        sanction = self._engine.save_sanction(
+        sanction = self._store.save(
             Sanction(kind, target, name, by.name, reason, now, now + seconds),
             by.did(act, whom_id, reason),
         )
-        self._engine.settle(_SHOWN_SECONDS)
+        self._settle(_SHOWN_SECONDS)
         who = f"target={target or '-'} seconds={seconds:.0f} by={by.name}"
         # The reason is sealed in the audit trail, and stands nowhere in clear.
         _log.info("%s %s", kind if kind == LOCKDOWN else _ACTS[kind], who)
@@ -211,13 +214,13 @@ class Sanctions:
         kind, target = sanction.kind, sanction.target
         act = f"took back the {kind} of {sanction.name}" if target else "ended the lockdown"
         entry = by.did(act, "" if sanction.is_range else target)
-        if not self._engine.lift_sanction(sanction.number, entry):
+        if not self._store.lift(sanction.number, entry):
             raise UserError(f"That {kind} is over already.")
         _log.info("%s lifted target=%s by=%s", kind, target or "-", by.name)
 
     def lift_of(self, kind: str, account: Account, by: Actor, otherwise: str) -> None:
         """Take back a sanction of somebody. :raises UserError: ``otherwise``, there is none."""
-        for sanction in self._engine.sanctions(account.id):
+        for sanction in self._store.load(account.id):
             if sanction.kind == kind:
                 self.lift(sanction, by)
                 return
@@ -225,7 +228,7 @@ class Sanctions:
 
     def set_lockdown(self, is_on: bool, by: Actor) -> None:
         """Begin or end a lockdown. :raises UserError: it is so already."""
-        now = next((one for one in self._engine.sanctions("") if one.kind == LOCKDOWN), None)
+        now = next((one for one in self._store.load("") if one.kind == LOCKDOWN), None)
         if is_on == (now is not None):
             raise UserError(f"The lockdown is {'on' if is_on else 'off'} already.")
         if now is None:

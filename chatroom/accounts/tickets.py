@@ -14,7 +14,7 @@ from dataclasses import replace
 from chatroom.accounts.sanctions import shut_out
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.log_files import FEW
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import AccountStore, SanctionStore, TicketStore
 from chatroom.storage.records import USED_SECONDS, Account, Sanction, Ticket
 
 _log = logging.getLogger(__name__)
@@ -28,11 +28,17 @@ after so long."""
 class Tickets:
     """Issues and honours tickets. Any thread may call the methods; they wait for the disk.
 
-    :param engine: keeps them.
+    :param store: keeps them.
+    :param accounts: whose they are.
+    :param sanctions: who may not come back.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(
+        self, store: TicketStore, accounts: AccountStore, sanctions: SanctionStore
+    ) -> None:
+        self._store = store
+        self._accounts = accounts
+        self._sanctions = sanctions
 
     def issue(self, account: Account, used: str = "") -> tuple[str, float] | None:
         """Return a ticket and until when it holds, in seconds since the epoch.
@@ -46,7 +52,7 @@ class Tickets:
         ticket = secrets.token_urlsafe(32)
         until = time.time() + TICKET_SECONDS
         try:
-            kept = self._engine.load_ticket(digest_of(used)) if used else None
+            kept = self._store.load(digest_of(used)) if used else None
             if kept is not None and kept.until > until - FRESH_SECONDS:
                 return used, kept.until
             tickets = [Ticket(digest_of(ticket), account.id, until)]
@@ -73,13 +79,13 @@ class Tickets:
             _log.error("ticket not prolonged account=%s reason=%s", account_id, error, extra=FEW)
 
     def _keep(self, tickets: Sequence[Ticket], account_id: str, password_id: str) -> bool:
-        self._engine.save_tickets(tickets)
+        self._store.save(tickets)
         # A change that revokes tickets may have come in between, too early for this one. What
         # comes from here on takes this one with it.
-        current = self._engine.load_account_by_id(account_id)
+        current = self._accounts.load_by_id(account_id)
         is_same = current is not None and current.password_id == password_id
-        if not is_same or shut_out(self._engine, account_id) is not None:
-            self._engine.revoke_tickets(account_id)
+        if not is_same or shut_out(self._sanctions, account_id) is not None:
+            self._store.revoke(account_id)
             return False
         return True
 
@@ -89,14 +95,14 @@ class Tickets:
         :raises UserError: it does not hold, or not any more.
         :raises StoreError: the store cannot be used.
         """
-        kept = self._engine.load_ticket(digest_of(ticket))
-        account = self._engine.load_account_by_id(kept.account_id) if kept else None
+        kept = self._store.load(digest_of(ticket))
+        account = self._accounts.load_by_id(kept.account_id) if kept else None
         # Looked up again: it may have been revoked before the account was loaded.
-        if kept is None or account is None or self._engine.load_ticket(kept.digest) is None:
+        if kept is None or account is None or self._store.load(kept.digest) is None:
             raise UserError(
                 "That ticket does not hold any more. Log in with your password.", Code.TICKET
             )
-        return account, shut_out(self._engine, account.id)
+        return account, shut_out(self._sanctions, account.id)
 
 
 def digest_of(ticket: str) -> bytes:

@@ -16,7 +16,7 @@ def add_to(registry: Registry) -> None:
     )
     def view_audit(context: Context, account: Account | None, number: int | None) -> None:
         """The last entries, or N of them."""
-        found = context.services.engine.audit(number or AUDIT_SHOWN, account)
+        found = context.services.engine.audit.load(number or AUDIT_SHOWN, account)
         context.reply_at_length(audit_table(found))
 
 

@@ -19,7 +19,7 @@ _QUEUED_SECONDS = 3600.0
 
 def room_logs(engine: Engine) -> list[str]:
     """Return the names of the logs of all rooms."""
-    return [LOBBY, *(room.name for room in engine.rooms() if room.name != LOBBY)]
+    return [LOBBY, *(room.name for room in engine.rooms.load_all() if room.name != LOBBY)]
 
 
 def purge(engine: Engine, account: Account, since: float) -> tuple[int, int]:
@@ -30,11 +30,11 @@ def purge(engine: Engine, account: Account, since: float) -> tuple[int, int]:
     :raises StoreError: not all of it could be written; it may be done again.
     """
     engine.settle(_SETTLE_SECONDS)  # what was said just before may still be queued
-    logs = [*room_logs(engine), *(mailbox_of(one.id) for one in engine.accounts())]
-    erased = sum(engine.erase(log, account.id, since=since) for log in logs)
+    logs = [*room_logs(engine), *(mailbox_of(one.id) for one in engine.accounts.load_all())]
+    erased = sum(engine.logs.erase(log, account.id, since=since) for log in logs)
     topics = _change_rooms(engine, partial(_without_topic, account.id, since))
     if erased:
-        engine.tell(Control(ControlKind.PURGE, account.id, standing_of(account)))
+        engine.controls.publish(Control(ControlKind.PURGE, account.id, standing_of(account)))
     return erased, topics
 
 
@@ -57,19 +57,19 @@ def erase_account(
     :raises Demoted: who does it is no superuser any more.
     :raises StoreError: not all of it could be written.
     """
-    if engine.is_last_superuser(account.id):  # before anything of it is gone
+    if engine.accounts.is_last_superuser(account.id):  # before anything of it is gone
         raise UserError(LAST_SUPERUSER)
     logs, began = room_logs(engine), time.time()
     for log in logs:
-        engine.erase(log, account.id)
-    engine.drop(mailbox_of(account.id))
+        engine.logs.erase(log, account.id)
+    engine.logs.drop(mailbox_of(account.id))
     _change_rooms(engine, partial(_without, account.id))
     accounts.delete(account, by, mailbox_of(account.id), network)
     ended()
     for log in logs:
-        engine.erase(log, account.id, since=began - _QUEUED_SECONDS)
-    engine.drop(mailbox_of(account.id))
-    engine.tell(Control(ControlKind.PURGE, account.id))
+        engine.logs.erase(log, account.id, since=began - _QUEUED_SECONDS)
+    engine.logs.drop(mailbox_of(account.id))
+    engine.controls.publish(Control(ControlKind.PURGE, account.id))
 
 
 def _change_rooms(engine: Engine, change: Callable[[RoomRecord], RoomRecord]) -> int:
@@ -77,9 +77,9 @@ def _change_rooms(engine: Engine, change: Callable[[RoomRecord], RoomRecord]) ->
     number = 0
     while True:
         try:
-            for room in engine.rooms():
+            for room in engine.rooms.load_all():
                 if (changed := change(room)) != room:
-                    engine.save_room(changed)
+                    engine.rooms.save(changed)
                     number += 1
             return number
         except Conflict:  # somebody else was faster: look again

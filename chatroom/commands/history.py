@@ -90,11 +90,11 @@ def add_to(registry: Registry) -> None:
         what = f"message {post.seq} of {post.sender} in {room}"
         is_others = context.is_others(post.sender_id)
         if is_others:
-            engine.write_audit(context.actor.did(f"removed {what}", post.sender_id))
-        if not engine.erase(log, post.sender_id, post.seq):
+            engine.audit.write(context.actor.did(f"removed {what}", post.sender_id))
+        if not engine.logs.erase(log, post.sender_id, post.seq):
             if is_others:  # somebody else was faster: the trail is to say who has done it
                 act = f"did not remove {what}: it was gone already"
-                engine.write_audit(context.actor.did(act, post.sender_id))
+                engine.audit.write(context.actor.did(act, post.sender_id))
             raise UserError(f"Message {post.seq} is removed already.")
         member = context.member
         member.room.post(REMOVED, context.account, "", origin=member, ref=post.seq)
@@ -120,7 +120,7 @@ def _search(engine: Engine, rooms: list[Room], wanted: SearchQuery) -> list[Post
     """Return the newest that are wanted of several logs, and one more than is shown."""
     found: list[Post] = []
     for room in rooms:
-        found += engine.search(room.log, wanted, FOUND_MOST + 1)
+        found += engine.logs.search(room.log, wanted, FOUND_MOST + 1)
         found.sort(key=lambda post: post.time, reverse=True)
         del found[FOUND_MOST + 1 :]
         if len(found) > FOUND_MOST:  # older ones of the other rooms would not be shown
@@ -136,17 +136,17 @@ def _history(
 ) -> list[str]:
     """Return the lines of a page, and where to go on."""
     engine = context.services.engine
-    span = engine.span(log)
+    span = engine.logs.span(log)
     after, upto = span.first - 1, span.last
     if isinstance(start, Id):
         after = max(after, _place(engine, start, log) - 1)
     elif start is not None:
-        after = max(after, engine.seq_before(log, start))
+        after = max(after, engine.logs.seq_before(log, start))
     if before is not None:
         upto = min(upto, _place(engine, before, log) - 1)
     read = _newest if start is None else _oldest
     after, upto, posts = read(engine, log, after, upto, number)
-    after = max(after, engine.span(log).first - 1)  # meanwhile old ones may have gone
+    after = max(after, engine.logs.span(log).first - 1)  # meanwhile old ones may have gone
     lines = _page(posts, after, upto, context.member)
     if start is not None:
         if upto < span.last and before is None:
@@ -174,7 +174,7 @@ def _newest(
     left, room, place = number, PAGE_CHARACTERS, upto
     while place > after and left and room > 0:
         floor = max(after, place - _STEP)
-        for post in reversed(engine.read(log, floor, place, _STEP)):
+        for post in reversed(engine.logs.read(log, floor, place, _STEP)):
             posts.append(post)
             left -= not is_event(post)
             room -= len(post.text)
@@ -193,7 +193,7 @@ def _oldest(
     left, room, place = number, PAGE_CHARACTERS, after
     while place < upto and left and room > 0:
         end = min(upto, place + _STEP)
-        for post in engine.read(log, place, end, _STEP):
+        for post in engine.logs.read(log, place, end, _STEP):
             posts.append(post)
             left -= not is_event(post)
             room -= len(post.text)
@@ -266,14 +266,14 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _place(engine: Engine, which: Id, log: str) -> int:
     """Return the place that an id means in a log. :raises UserError: it is of another counting."""
-    if which.epoch and not engine.knows(log, which.epoch, which.seq):
+    if which.epoch and not engine.logs.knows(log, which.epoch, which.seq):
         raise UserError(f"That id is not one of #{log}. Take one that /history shows here.")
     return which.seq
 
 
 def _find(engine: Engine, log: str, which: Id) -> Post:
     """Return the message with this id. :raises UserError: there is none that can be removed."""
-    span = engine.span(log)
+    span = engine.logs.span(log)
     seq = _place(engine, which, log)
     if not 0 < seq <= span.last:
         raise UserError(
@@ -281,7 +281,7 @@ def _find(engine: Engine, log: str, which: Id) -> Post:
         )
     if seq < span.first:
         raise UserError(f"Message {seq} is no longer kept.", Code.NO_SUCH_MESSAGE)
-    found = engine.read(log, seq - 1, seq, 1)
+    found = engine.logs.read(log, seq - 1, seq, 1)
     if not found:
         raise UserError(f"Message {seq} is damaged; there is no text to remove.")
     if is_event(found[0]):
@@ -299,11 +299,11 @@ def _own_last(context: Context, log: str) -> Post:
     # What was typed just before may still be queued, and would be the last one.
     if not engine.settle(_SETTLE_SECONDS):
         raise UserError("Too much is going on just now. Give the id, see /history.")
-    span = engine.span(log)
+    span = engine.logs.span(log)
     place = span.last
     floor = max(span.first - 1, place - OWN_LOOKED_AT)
     while place > floor:
-        for post in reversed(engine.read(log, max(floor, place - _STEP), place, _STEP)):
+        for post in reversed(engine.logs.read(log, max(floor, place - _STEP), place, _STEP)):
             if post.sender_id == context.account.id and post.kind != REMOVED:
                 return post
         place -= _STEP

@@ -39,7 +39,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("viewkickusers", "", "who was kicked, by whom, why, until when", SUPERUSER)
     def view_kicks(context: Context) -> None:
-        kicks = [one for one in context.services.engine.sanctions() if one.kind == KICK]
+        kicks = [one for one in context.services.engine.sanctions.load() if one.kind == KICK]
         if not kicks:
             context.reply("Nobody is kicked just now.")
             return
@@ -68,7 +68,7 @@ def add_to(registry: Registry) -> None:
         services = context.services
         lately = f"what {account.name} said in the last {duration(seconds)}"
         with one_at_a_time(context):
-            services.engine.write_audit(context.actor.did(f"removed {lately}", account.id))
+            services.engine.audit.write(context.actor.did(f"removed {lately}", account.id))
             try:
                 erased, topics = purge(services.engine, account, time.time() - seconds)
             except StoreError:
@@ -100,10 +100,10 @@ def add_to(registry: Registry) -> None:
         by = Asker(actor.id, actor.origin, speaks=True)
         engine = context.services.engine
         # Before it is said: that finds out who may not do it any more.
-        engine.write_audit(actor.did("made an announcement"), by)
+        engine.audit.write(actor.did("made an announcement"), by)
         receipt = context.post(context.services.roster.lobby, ANNOUNCE, text)
         if receipt.wait(KEPT_SECONDS) not in (None, Outcome.COMMITTED):
-            engine.write_audit(actor.did("did not make that announcement: it was not kept now"))
+            engine.audit.write(actor.did("did not make that announcement: it was not kept now"))
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
@@ -112,7 +112,7 @@ def add_to(registry: Registry) -> None:
             _log.warning("restart refused by=%s reason=%s", context.account.name, reason)
             raise UserError(f"The server was not restarted, it would not come up: {reason}")
         try:
-            context.services.engine.write_audit(context.actor.did("restarted the server"))
+            context.services.engine.audit.write(context.actor.did("restarted the server"))
         except StoreError as error:  # on a full disk, too: that may be why
             _log.error("audit not written by=%s reason=%s", context.account.name, error)
         context.reply("The server restarts.")

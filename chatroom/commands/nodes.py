@@ -25,7 +25,7 @@ def add_to(registry: Registry) -> None:
                 f"{node.heard:.0f}s ago" if node.heard else "now",
                 _health(node),
             )
-            for node in context.services.engine.nodes()
+            for node in context.services.engine.nodes.load_all()
         ]
         heads = ("node", "host", "version", "people", "since", "store", "heard", "health")
         context.reply(table(heads, rows))

@@ -39,7 +39,7 @@ def add_to(registry: Registry) -> None:
             services.control_events.take(services.accounts.ignore(context.account, account))
             context.reply(f"You see nothing more of {account.name}. /unignore ends that.")
             return
-        found = map(services.engine.load_account_by_id, context.account.ignores)
+        found = map(services.engine.accounts.load_by_id, context.account.ignores)
         names = sorted(one.name for one in found if one is not None)
         context.reply(f"You ignore: {', '.join(names)}" if names else "You ignore nobody.")
 

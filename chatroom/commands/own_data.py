@@ -41,7 +41,7 @@ def add_to(registry: Registry) -> None:
     def delete_account(context: Context) -> None:
         """Asks for your password. There is no way back."""
         account, engine = context.account, context.services.engine
-        if engine.is_last_superuser(account.id):
+        if engine.accounts.is_last_superuser(account.id):
             raise UserError(LAST_SUPERUSER)
         questions = Questions(context, "Nothing was deleted.")
         questions.own_password("Your password:")
@@ -101,7 +101,7 @@ def _records(context: Context) -> Iterator[dict[str, Any]]:
         "grant": account.grant,
         "created": _utc(account.created),
         "rooms": [room.log for room in context.person.rooms],
-        "owns": [room.name for room in engine.rooms() if room.owner == account.id],
+        "owns": [room.name for room in engine.rooms.load_all() if room.owner == account.id],
     }
     for log in room_logs(engine):
         for post in _posts(engine, log):
@@ -113,11 +113,11 @@ def _records(context: Context) -> Iterator[dict[str, Any]]:
 
 def _posts(engine: Engine, log: str, after: int = 0) -> Iterator[Post]:
     """Return what is kept of a log after a place, up to its end of now; a part at a time."""
-    span = engine.span(log)
+    span = engine.logs.span(log)
     place = max(after, span.first - 1)
     while place < span.last:
         end = min(place + _STEP, span.last)
-        yield from engine.read(log, place, end, _STEP)
+        yield from engine.logs.read(log, place, end, _STEP)
         place = end
 
 

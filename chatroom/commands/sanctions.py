@@ -41,7 +41,7 @@ def add_to(registry: Registry) -> None:
                 minute(one.until),
                 one.reason or "-",
             )
-            for one in context.services.engine.sanctions()
+            for one in context.services.engine.sanctions.load()
             if one.kind == BAN
         ]
         head = ("N", "who", "banned by", "when", "until", "reason")
@@ -55,7 +55,7 @@ def add_to(registry: Registry) -> None:
     )
     def unban(context: Context, which: int | Account | Range) -> None:
         target = which.id if isinstance(which, Account) else str(which)
-        for one in context.services.engine.sanctions():
+        for one in context.services.engine.sanctions.load():
             if one.kind == BAN and (one.number == which or one.target == target):
                 context.services.sanctions.lift(one, context.actor)
                 context.reply(f"Ban {one.number} of {one.name} is lifted.")

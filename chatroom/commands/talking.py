@@ -69,7 +69,7 @@ def add_to(registry: Registry) -> None:
         account_id = context.services.directory.last_private(context.person, context.member)
         if not account_id:
             raise UserError("Nobody has written to you yet. Type /messageto USER TEXT")
-        account = context.services.engine.load_account_by_id(account_id)
+        account = context.services.engine.accounts.load_by_id(account_id)
         if account is None:
             raise UserError("Who wrote to you last has no account any more.")
         _send(context, account, text)
@@ -77,9 +77,9 @@ def add_to(registry: Registry) -> None:
     @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N", cost=5)
     def mail(context: Context, number: int | None) -> None:
         """At most 500."""
-        engine, box = context.services.engine, context.person.mailbox
+        logs, box = context.services.engine.logs, context.person.mailbox
         with one_at_a_time(context):
-            posts = newest(engine, context.member, box, box.delivered, number or MAIL_PAGE)
+            posts = newest(logs, context.member, box, box.delivered, number or MAIL_PAGE)
         lines = mail_text(posts, context.account.id)
         if sum(len(post.text) for post in posts) >= PAGE_CHARACTERS:
             lines = f"These are the newest {len(posts)}; /export gives all.\n{lines}"

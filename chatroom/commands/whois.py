@@ -53,10 +53,10 @@ def _sessions(found: Presence | None, visible: set[str]) -> list[str]:
 
 def _sanctions(engine: Engine, account: Account, here: Presence | None) -> list[Sanction]:
     """Return what holds of the person, and bans of ranges that a session comes from."""
-    found = engine.sanctions(account.id)
+    found = engine.sanctions.load(account.id)
     seats = here.seats if here is not None else ()
     addresses = [ip for seat in seats if (ip := address_of(seat.address)) is not None]
-    for one in engine.sanctions():
+    for one in engine.sanctions.load():
         if one.is_range and any(ip in range_of(one.target) for ip in addresses):
             found.append(one)
     return found

@@ -233,7 +233,7 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             _show(f"{account.name} is deleted, and all its messages in the rooms.")
         case "free-name":
             name = arguments.user
-            if not engine.free_name(name, OPERATOR.did(f"freed the name {name}")):
+            if not engine.accounts.free_name(name, OPERATOR.did(f"freed the name {name}")):
                 raise UserError(
                     f"The name {escape(name)} is not reserved, and nothing is inherited."
                 )
@@ -241,13 +241,15 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
         case "list-users":
             rows = [
                 (a.name, str(a.grant), minute(a.created), _last_here(engine, a), a.id)
-                for a in engine.accounts()
+                for a in engine.accounts.load_all()
             ]
             _show(table(("user", "grant", "since", "last here", "id"), rows))
         case "audit":
-            _show(audit_table(engine.audit(arguments.last)))
+            _show(audit_table(engine.audit.load(arguments.last)))
         case "lockdown":
-            Sanctions(engine).set_lockdown(arguments.state == "on", OPERATOR)
+            Sanctions(engine.sanctions, engine.settle).set_lockdown(
+                arguments.state == "on", OPERATOR
+            )
             _show(f"The lockdown is {arguments.state}.")
         case "import-legacy":
             return _import_legacy(
@@ -263,7 +265,7 @@ def _show(text: str) -> None:
 
 def _last_here(engine: Engine, account: Account) -> str:
     try:
-        places = engine.load_read_states(account.id)
+        places = engine.read_states.load(account.id)
     except Damaged:
         return "?"
     return minute(places.seen) if places else "never"

@@ -71,21 +71,24 @@ def assemble(
     :raises StoreError: the rooms cannot be read.
     """
     rates = rates_for(limits) if limits else None
-    roster = Roster(Room(RoomRecord(LOBBY, ""), engine))
+    logs = engine.logs
+    roster = Roster(Room(RoomRecord(LOBBY, ""), logs))
     scheduler, readers, lookups = Scheduler(), Readers(), Lookups()
-    catalogue = Catalogue(engine, roster, rooms)
-    read_states = ReadStateStore(engine, scheduler, roster)
-    busy = Busy(engine, scheduler, roster, read_states, readers.run)
+    catalogue = Catalogue(logs, engine.rooms, engine.audit, roster, rooms)
+    read_states = ReadStateStore(engine.read_states, scheduler, roster)
+    busy = Busy(logs, scheduler, roster, read_states, readers.run)
     calm = comings.CALM_SECONDS if rates else 0.0
-    memberships = Memberships(engine, roster, read_states, scheduler, calm)
-    ownership = Ownership(engine, roster, catalogue, read_states, memberships)
-    changes = ControlHandler(engine, lookups, roster, catalogue, read_states, ownership)
+    memberships = Memberships(logs, roster, read_states, scheduler, calm)
+    ownership = Ownership(engine.controls, roster, catalogue, read_states, memberships)
+    changes = ControlHandler(
+        *(engine.accounts, engine.sanctions, lookups, roster, catalogue, read_states, ownership)
+    )
     presence = RemotePresence(roster, memberships, read_states)
     directory = Directory(
-        *(engine, roster, catalogue, read_states, memberships, busy, presence, changes),
+        *(logs, roster, catalogue, read_states, memberships, busy, presence, changes),
         *(lookups, scheduler, readers, away_seconds),
     )
-    engine.watch(presence)
+    engine.nodes.watch(presence)
     catalogue.load()
     return Assembly(
         *(roster, memberships, ownership, busy, presence, changes, directory, lookups, rates),

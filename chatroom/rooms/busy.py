@@ -15,7 +15,7 @@ from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import Face, Member, Room
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import LogStore
 from chatroom.storage.records import ANNOUNCE, PRIVATE, REMOVED, Post, ReadState
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class _Held(NamedTuple):
 class Busy:
     """Makes people busy and free again. Any thread may call the methods.
 
-    :param engine: keeps what was missed.
+    :param logs: keeps what was missed.
     :param scheduler: ends what has an end.
     :param roster: under its lock the fields of a person are changed.
     :param read_states: keeps that somebody is busy.
@@ -45,13 +45,13 @@ class Busy:
 
     def __init__(
         self,
-        engine: Engine,
+        logs: LogStore,
         scheduler: Scheduler,
         roster: Roster,
         read_states: ReadStateStore,
         in_reader: Callable[[Callable[[], None]], None],
     ) -> None:
-        self._engine = engine
+        self._logs = logs
         self._scheduler = scheduler
         self._roster = roster
         self._read_states = read_states
@@ -126,7 +126,7 @@ class Busy:
                 return False
             rooms, before = person.logs, _distinct(member.cursors for member in person.members)
         # Read while the person is still busy: if it cannot be, nothing has happened.
-        missed = {key: _Missed(self._engine, person, dict(c)) for key, c in before.items()}
+        missed = {key: _Missed(self._logs, person, dict(c)) for key, c in before.items()}
         upto = [(room, room.delivered) for room in rooms]
         self._in_reader(partial(_read_all, missed, upto))
         with self._roster.lock:
@@ -145,7 +145,7 @@ class Busy:
             # What has come since: usually nothing.
             for key, cursors in _distinct(one.cursors for one in held).items():
                 if key not in missed:
-                    missed[key] = _Missed(self._engine, person, dict(cursors))
+                    missed[key] = _Missed(self._logs, person, dict(cursors))
             self._in_reader(partial(_read_all, missed, upto))
         except BaseException:
             self._take_back(person, was, held)
@@ -191,8 +191,8 @@ class _Missed:
     :param places: the last place that was shown, for each log; moved on by :meth:`read`.
     """
 
-    def __init__(self, engine: Engine, person: Person, places: dict[str, int]) -> None:
-        self._engine = engine
+    def __init__(self, logs: LogStore, person: Person, places: dict[str, int]) -> None:
+        self._logs = logs
         self._name = person.account.name
         self._reader = next(iter(person.members), None)
         self._after = dict(places)
@@ -216,7 +216,7 @@ class _Missed:
         self._count(room, place - after)
         while place < upto:
             end = min(place + _STEP, upto)
-            for post in self._engine.read(room.log, place, end, _STEP):
+            for post in self._logs.read(room.log, place, end, _STEP):
                 self._take(room, post)
             place = end
         self._posts.sort(key=lambda post: post.time)

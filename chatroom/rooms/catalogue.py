@@ -11,7 +11,7 @@ from chatroom.errors import Code, Conflict, Lookalike, NameTaken, StoreError, Us
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.rooms.roster import Roster, may_enter
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import AuditTrail, LogStore, RoomStore
 from chatroom.storage.records import REMOVED, Account, Audit, RoomRecord
 from chatroom.storage.rules.askers import Asker
 
@@ -24,12 +24,12 @@ _LOOK_SECONDS = 5.0
 _STEP = 64  # places that are read at once
 
 
-def _is_silent(engine: Engine, log: str) -> bool:
+def _is_silent(logs: LogStore, log: str) -> bool:
     """Tell whether nothing is kept of a log that anybody could read."""
-    span = engine.span(log)
+    span = logs.span(log)
     place = span.last
     while place >= span.first:
-        if any(post.kind != REMOVED for post in engine.read(log, place - _STEP, place, _STEP)):
+        if any(post.kind != REMOVED for post in logs.read(log, place - _STEP, place, _STEP)):
             return False
         place -= _STEP
     return True
@@ -48,7 +48,9 @@ class Taken(NamedTuple):
 class Catalogue:
     """Finds, makes, changes and closes the rooms, and the mailboxes of those who are here.
 
-    :param engine: keeps the rooms' records.
+    :param logs: what is said in the rooms.
+    :param store: keeps their records.
+    :param audit: what superusers do in rooms of others.
     :param roster: the tables of rooms.
     :param most: rooms that people may create; 0 = no limit.
 
@@ -56,8 +58,12 @@ class Catalogue:
     all others without it.
     """
 
-    def __init__(self, engine: Engine, roster: Roster, most: int) -> None:
-        self._engine = engine
+    def __init__(
+        self, logs: LogStore, store: RoomStore, audit: AuditTrail, roster: Roster, most: int
+    ) -> None:
+        self._logs = logs
+        self._store = store
+        self._audit = audit
         self._roster = roster
         self._most = most
         self.own: set[RoomRecord] = set()
@@ -67,14 +73,14 @@ class Catalogue:
     def locked_open_mailbox(self, log: str) -> Room:
         """Open the mailbox of somebody who comes."""
         assert self._roster.lock.locked()
-        mailbox = Room(RoomRecord(log, log[1:], private=True), self._engine)
+        mailbox = Room(RoomRecord(log, log[1:], private=True), self._logs)
         self._roster.by_log[log] = mailbox
         return mailbox
 
     def locked_close_mailbox(self, mailbox: Room) -> None:
         """Close the mailbox of somebody who goes."""
         assert self._roster.lock.locked()
-        self._engine.unfollow(mailbox.log)
+        self._logs.unfollow(mailbox.log)
         self._roster.by_log.pop(mailbox.log, None)
 
     def create(self, name: str, owner: Account, private: bool, by: Asker) -> Room:
@@ -91,12 +97,12 @@ class Catalogue:
             check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
         if self._most and len(known) > self._most and self._may_look():
             self.close_unused()
-            known = self._engine.rooms()
+            known = self._store.load_all()
         self._admit(owner.id, known)
         try:
             if is_taken:
                 raise NameTaken(name)
-            saved = self._engine.save_room(
+            saved = self._store.save(
                 RoomRecord(name, owner.id, private=private), partial(self._admit, owner.id), by
             )
         except Lookalike:
@@ -150,12 +156,12 @@ class Catalogue:
             changed = change(record)
             if changed == record:
                 if act is not None:
-                    self._engine.write_audit(act, by)
+                    self._audit.write(act, by)
                 return []
             saved = replace(changed, version=record.version + 1)
             self.own.add(saved)
             try:
-                return self.take(self._engine.save_room(changed, by=by, act=act)).gone
+                return self.take(self._store.save(changed, by=by, act=act)).gone
             except Conflict:
                 self.load()
             finally:
@@ -165,7 +171,7 @@ class Catalogue:
         """Bring all rooms up to what the store says."""
         with self._roster.lock:
             known = list(self._roster.by_name.items())
-        records = self._engine.rooms()
+        records = self._store.load_all()
         there = {fold(record.name) for record in records}
         for key, room in known:  # one that is damaged stays for those inside
             if key not in there and room is not self._roster.lobby and not room.people:
@@ -199,7 +205,7 @@ class Catalogue:
                 if not room.record.owner and not room.people and room is not self._roster.lobby
             ]
         for record in unused:
-            if _is_silent(self._engine, record.name):
+            if _is_silent(self._logs, record.name):
                 self._close(record)
 
     def _close(self, record: RoomRecord) -> None:
@@ -210,17 +216,17 @@ class Catalogue:
             self._locked_drop(room)  # so nobody can come in meanwhile
         is_closed = False
         try:
-            is_closed = self._engine.close_room(record)
+            is_closed = self._store.close(record)
         finally:
             if not is_closed:
                 self.load()
         if is_closed:  # else somebody has changed it meanwhile: it is not what was looked at
             _log.info("unused room closed")
-            self._engine.drop(record.name)
+            self._logs.drop(record.name)
 
     def _locked_drop(self, room: Room) -> None:
         assert self._roster.lock.locked()
-        self._engine.unfollow(room.log)
+        self._logs.unfollow(room.log)
         self._roster.by_log.pop(room.log, None)
         self._roster.by_name.pop(fold(room.log), None)
 
@@ -230,7 +236,7 @@ class Catalogue:
             room = self._roster.by_name.get(fold(record.name))
             before = room.record if room is not None else None
             if room is None:
-                room = Room(record, self._engine)
+                room = Room(record, self._logs)
                 self._roster.by_log[record.name] = self._roster.by_name[fold(record.name)] = room
             elif record.version > room.record.version:
                 # The log keeps its name, whatever a damaged or foreign record says.

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from chatroom.rooms.room import Member, Room
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import LogStore
 from chatroom.storage.records import PRIVATE, REMOVED, Post
 
 SHOWN = 20
@@ -85,7 +85,7 @@ class Found(NamedTuple):
 
 
 def look_back(
-    engine: Engine,
+    logs: LogStore,
     member: Member,
     log_range: LogRange,
     most: int,
@@ -110,7 +110,7 @@ def look_back(
         if looked and looking.left <= 0:
             break
         floor = max(after, place - _STEP)
-        posts = engine.read(room.log, floor, place, _STEP)
+        posts = logs.read(room.log, floor, place, _STEP)
         looked += place - floor
         looking.left -= place - floor
         for post in reversed(posts):
@@ -127,7 +127,7 @@ def look_back(
 
 
 def pages(
-    engine: Engine,
+    logs: LogStore,
     member: Member,
     log_range: LogRange,
     wanted: Callable[[Member, Post], bool] = is_shown,
@@ -137,7 +137,7 @@ def pages(
     step = _STEP
     while place < upto:
         end = min(place + step, upto)
-        posts = engine.read(room.log, place, end, step)
+        posts = logs.read(room.log, place, end, step)
         piece, place, step = _first(posts, end, step)
         if found := [post for post in piece if wanted(member, post)]:
             missed = sum(is_missed(member, post) for post in found)
@@ -159,17 +159,17 @@ def _first(posts: list[Post], end: int, step: int) -> tuple[list[Post], int, int
     return posts, end, min(2 * step, _READ_MOST)
 
 
-def last_lines(engine: Engine, member: Member, room: Room, upto: int) -> bytes:
+def last_lines(logs: LogStore, member: Member, room: Room, upto: int) -> bytes:
     """Return the last messages of a room that was joined just now, at most about a page."""
-    found = look_back(engine, member, LogRange(room, 0, upto), SHOWN, Looking(), upto)
+    found = look_back(logs, member, LogRange(room, 0, upto), SHOWN, Looking(), upto)
     shown = b""
-    for page in pages(engine, member, LogRange(room, found.start, upto)):
+    for page in pages(logs, member, LogRange(room, found.start, upto)):
         shown = page.chunk if len(shown) + len(page.chunk) > 2 * PAGE_BYTES else shown + page.chunk
     return shown and _history_head(member, room) + shown
 
 
 def at_login(
-    engine: Engine, member: Member, ranges: Sequence[LogRange], since: float | None
+    logs: LogStore, member: Member, ranges: Sequence[LogRange], since: float | None
 ) -> Iterator[Page]:
     """Return the last messages of the current room, then what was missed in all of them.
 
@@ -183,17 +183,17 @@ def at_login(
             continue
         begin = 0 if is_here else after
         most = MAIL_SHOWN if room.is_mailbox else SHOWN
-        found = look_back(engine, member, LogRange(room, begin, upto), most, looking, after)
+        found = look_back(logs, member, LogRange(room, begin, upto), most, looking, after)
         is_new = found.missed > 0 and since is not None
         before = min(upto, after) if is_new else upto
         head = _history_head(member, room)
-        for page in pages(engine, member, LogRange(room, found.start, before)) if is_here else ():
+        for page in pages(logs, member, LogRange(room, found.start, before)) if is_here else ():
             yield Page(head + page.chunk)
             head = b""
         if is_new:
             assert since is not None
             yield Page(_new_head(member, room, found, since))
-            yield from pages(engine, member, LogRange(room, max(after, found.start), upto))
+            yield from pages(logs, member, LogRange(room, max(after, found.start), upto))
 
 
 def _history_head(member: Member, room: Room) -> bytes:
@@ -213,7 +213,7 @@ def _new_head(member: Member, room: Room, found: Found, since: float) -> bytes:
 
 
 def on_resume(
-    engine: Engine, member: Member, ranges: Sequence[LogRange], cursors: dict[str, int]
+    logs: LogStore, member: Member, ranges: Sequence[LogRange], cursors: dict[str, int]
 ) -> Iterator[Page]:
     """Return everything that came after the cursors, in order within each room.
 
@@ -232,13 +232,13 @@ def on_resume(
         step = _STEP
         while place < upto:
             # Looked at before each page: meanwhile old ones may have gone.
-            first = engine.span(room.log).first
+            first = logs.span(room.log).first
             if place + 1 < min(first, upto + 1):
                 yield Page(_lost(member, room, place + 1, min(first - 1, upto)))
                 place = min(first - 1, upto)
                 continue
             end = min(place + step, upto)
-            posts, end, step = _first(engine.read(room.log, place, end, step), end, step)
+            posts, end, step = _first(logs.read(room.log, place, end, step), end, step)
             yield _with_gaps(member, room, posts, place, end)
             place = end
 
@@ -275,7 +275,7 @@ def _gap(member: Member, log: str, text: str) -> bytes:
     return member.face.notice("gap", text, room=log)
 
 
-def newest(engine: Engine, member: Member, room: Room, upto: int, number: int) -> list[Post]:
+def newest(logs: LogStore, member: Member, room: Room, upto: int, number: int) -> list[Post]:
     """Return the newest messages that a member is not kept from, the oldest first.
 
     :param number: of messages; there are fewer when their text has ``PAGE_CHARACTERS`` before.
@@ -285,7 +285,7 @@ def newest(engine: Engine, member: Member, room: Room, upto: int, number: int) -
     lowest = max(0, upto - _LOOKED_AT_IN_ALL)
     while place > lowest:
         floor = max(lowest, place - _STEP)
-        for post in reversed(member.seen(engine.read(room.log, floor, place, _STEP))):
+        for post in reversed(member.seen(logs.read(room.log, floor, place, _STEP))):
             found.append(post)
             size += len(post.text)
             if len(found) == number or size >= PAGE_CHARACTERS:

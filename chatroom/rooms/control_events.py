@@ -18,7 +18,7 @@ from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.roster import Roster
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import AccountStore, SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
     SUPERUSER,
@@ -43,7 +43,8 @@ class ControlHandler:
     What an event carries is acted upon at once; the engine's thread reads nothing. What it does not
     carry is looked up by another thread, until the store has answered.
 
-    :param engine: what the store says.
+    :param accounts: what the store says.
+    :param sanctions: the same.
     :param lookups: looks up.
     :param roster: who is here; its lock guards the fields of this, too.
     :param catalogue: changes the rooms.
@@ -53,14 +54,16 @@ class ControlHandler:
 
     def __init__(
         self,
-        engine: Engine,
+        accounts: AccountStore,
+        sanctions: SanctionStore,
         lookups: Lookups,
         roster: Roster,
         catalogue: Catalogue,
         read_states: ReadStateStore,
         ownership: Ownership,
     ) -> None:
-        self._engine = engine
+        self._accounts = accounts
+        self._sanctions = sanctions
         self._lookups = lookups
         self._roster = roster
         self._catalogue = catalogue
@@ -188,12 +191,12 @@ class ControlHandler:
         if person is None:
             return
         try:
-            account = self._engine.load_account_by_id(account_id)
+            account = self._accounts.load_by_id(account_id)
         except Damaged as error:
             _log.error("account damaged id=%s reason=%s", account_id, error)
             self._end(person, "Your account cannot be read. Tell the operator.", Code.REFUSED)
             return
-        sanction = shut_out(self._engine, account_id)
+        sanction = shut_out(self._sanctions, account_id)
         if sanction is not None:
             self._send_out(person, sanction)
         elif account is None:

@@ -19,7 +19,7 @@ from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import LOBBY, Member, mailbox_of
 from chatroom.rooms.roster import Roster, may_enter
 from chatroom.rooms.timers import Scheduler
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
     JOIN,
     LEAVE,
@@ -40,7 +40,7 @@ AWAY_SECONDS = 30.0
 class Directory:
     """Lets people come and go, and delivers. Any thread may call its methods.
 
-    :param engine: keeps the logs.
+    :param logs: keeps the logs.
     :param roster: who is here.
     :param catalogue: opens and closes mailboxes.
     :param read_states: where people are.
@@ -56,7 +56,7 @@ class Directory:
 
     def __init__(
         self,
-        engine: Engine,
+        logs: LogStore,
         roster: Roster,
         catalogue: Catalogue,
         read_states: ReadStateStore,
@@ -69,7 +69,7 @@ class Directory:
         readers: Readers,
         away_seconds: float = AWAY_SECONDS,
     ) -> None:
-        self._engine = engine
+        self._logs = logs
         self._roster = roster
         self._catalogue = catalogue
         self._read_states = read_states
@@ -132,10 +132,10 @@ class Directory:
                 ranges = [
                     LogRange(room, upto, upto) for room, _, upto in ranges if room is member.room
                 ]
-            return person, self._readers.each(at_login(self._engine, member, ranges, since))
+            return person, self._readers.each(at_login(self._logs, member, ranges, since))
         if is_busy:
             return person, iter(())
-        return person, self._readers.each(on_resume(self._engine, member, ranges, cursors))
+        return person, self._readers.each(on_resume(self._logs, member, ranges, cursors))
 
     def _places_of(self, account: Account) -> ReadState:
         places = self._read_states.load(account.id)
@@ -314,5 +314,5 @@ class Directory:
         upto = box.delivered if cursors is None else cursors.get(box.log, box.delivered)
         not_from = frozenset({person.account.id, *person.account.ignores})
         wanted = SearchQuery((), without=not_from, upto=upto)
-        found = self._engine.search(box.log, wanted, 1) if upto else []
+        found = self._logs.search(box.log, wanted, 1) if upto else []
         return found[0].sender_id if found else ""

@@ -10,7 +10,7 @@ from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import LOBBY, Member, Room
 from chatroom.rooms.roster import Roster, may_enter
 from chatroom.rooms.timers import Scheduler
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
     JOIN,
     LEAVE,
@@ -23,7 +23,7 @@ from chatroom.storage.rules.receipts import REMOTE_ONLY
 class Memberships:
     """The rooms of people. Any thread may call the methods; those that save wait for the disk.
 
-    :param engine: keeps the logs.
+    :param logs: what is said in the rooms.
     :param roster: who is here; its lock guards the rooms of each person.
     :param read_states: saves where people are.
     :param scheduler: tells of comings and goings later.
@@ -32,13 +32,13 @@ class Memberships:
 
     def __init__(
         self,
-        engine: Engine,
+        logs: LogStore,
         roster: Roster,
         read_states: ReadStateStore,
         scheduler: Scheduler,
         calm_seconds: float,
     ) -> None:
-        self._engine = engine
+        self._logs = logs
         self._roster = roster
         self._read_states = read_states
         self._comings = Comings(scheduler, roster.lock, self._append, calm_seconds)
@@ -88,7 +88,7 @@ class Memberships:
         if slot is not None:
             shown = b""
             try:
-                shown = last_lines(self._engine, member, room, upto)
+                shown = last_lines(self._logs, member, room, upto)
             except StoreError:  # the person is inside all the same
                 text = f"What was said in #{room.log} cannot be read just now. See /history later."
                 shown = member.face.notice("gap", text, room=room.log)
@@ -164,12 +164,12 @@ class Memberships:
         if not others and room is not self._roster.lobby:
             self._comings.locked_forget(room, account_id)
         elif is_remote_only:
-            self._engine.append(Post(room.log, kind, account_id, name), None, REMOTE_ONLY)
+            self._logs.append(Post(room.log, kind, account_id, name), None, REMOTE_ONLY)
         else:
             self._comings.locked_tell(room, kind, account_id, name)
 
     def _append(self, room: Room, kind: str, account_id: str, name: str) -> None:
-        self._engine.append(Post(room.log, kind, account_id, name))
+        self._logs.append(Post(room.log, kind, account_id, name))
 
     def visible(self, account_id: str) -> list[tuple[RoomRecord, int]]:
         """Return the rooms that exist for an account, each with the number of people here."""

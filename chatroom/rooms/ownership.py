@@ -12,7 +12,7 @@ from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import LOBBY, Member, Room
 from chatroom.rooms.roster import Roster
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import ControlEvents
 from chatroom.storage.records import (
     LEAVE,
     SUPERUSER,
@@ -30,7 +30,7 @@ TOPIC_LONGEST = 200
 class Ownership:
     """What an owner may do in a room. Any thread may call the methods; most wait for the store.
 
-    :param engine: tells other nodes who was removed.
+    :param controls: tells other nodes who was removed.
     :param roster: who is here.
     :param catalogue: makes and changes the rooms.
     :param read_states: knows and changes who is in which room without being here.
@@ -39,13 +39,13 @@ class Ownership:
 
     def __init__(
         self,
-        engine: Engine,
+        controls: ControlEvents,
         roster: Roster,
         catalogue: Catalogue,
         read_states: ReadStateStore,
         memberships: Memberships,
     ) -> None:
-        self._engine = engine
+        self._controls = controls
         self._roster = roster
         self._catalogue = catalogue
         self._read_states = read_states
@@ -156,7 +156,7 @@ class Ownership:
             with self._roster.lock:
                 room.people.pop(account.id, None)
                 self._memberships.locked_announce(room, LEAVE, account.id, account.name)
-            self._engine.tell(Control(ControlKind.MEMBERSHIPS, account.id))
+            self._controls.publish(Control(ControlKind.MEMBERSHIPS, account.id))
         self._dismiss(room, (one for one in others if one != account.id))
         if not is_out and not was_invited:
             raise UserError(f"{account.name} is not in #{room.log}.", Code.NOT_INSIDE)

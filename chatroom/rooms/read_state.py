@@ -10,7 +10,7 @@ from chatroom.errors import Damaged, StoreError
 from chatroom.rooms.person import Person
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import ReadStates
 from chatroom.storage.records import ReadState
 
 _log = logging.getLogger(__name__)
@@ -26,14 +26,14 @@ Follow = Callable[[Person, set[str], set[str]], Callable[[], None]]
 class ReadStateStore:
     """Saves places, many in one go. Any thread may call the methods.
 
-    :param engine: keeps them.
+    :param store: keeps them.
     :param scheduler: runs what is saved later.
     :param roster: who is here; its lock guards everything below. Methods that begin with
         ``locked_`` are called under it, all others without it.
     """
 
-    def __init__(self, engine: Engine, scheduler: Scheduler, roster: Roster) -> None:
-        self._engine = engine
+    def __init__(self, store: ReadStates, scheduler: Scheduler, roster: Roster) -> None:
+        self._store = store
         self._scheduler = scheduler
         self._roster = roster
         self._unsaved: dict[str, ReadState] = {}
@@ -61,7 +61,7 @@ class ReadStateStore:
             places = self._unsaved.get(account_id)
         if places is None:
             try:
-                places = self._engine.load_read_states(account_id)
+                places = self._store.load(account_id)
             except Damaged as error:
                 _log.error("places damaged account=%s reason=%s", account_id, error)
         return places
@@ -102,13 +102,11 @@ class ReadStateStore:
         :raises StoreError: it could not be written.
         """
         self.save()  # what is kept may be about to change
-        kept = self._engine.load_read_states(account_id)
+        kept = self._store.load(account_id)
         if kept is None or log not in kept.cursors:
             return False
         cursors = {name: place for name, place in kept.cursors.items() if name != log}
-        self._engine.save_read_states(
-            {account_id: replace(kept, cursors=cursors)}, {account_id: kept}
-        )
+        self._store.save({account_id: replace(kept, cursors=cursors)}, {account_id: kept})
         self.look_soon(account_id)  # came in meanwhile, perhaps
         return True
 
@@ -135,7 +133,7 @@ class ReadStateStore:
         if not unsaved:
             return
         try:
-            saved = self._engine.save_read_states(unsaved, known)
+            saved = self._store.save(unsaved, known)
         except StoreError as error:
             if not self._is_failing:
                 self._is_failing = True

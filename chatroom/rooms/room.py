@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from chatroom.errors import Refusal
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import LogStore
 from chatroom.storage.records import ANNOUNCE, KEPT, Account, Post, RoomRecord
 from chatroom.storage.rules.receipts import ORDINARY, Origin, Receipt, Terms
 
@@ -183,17 +183,17 @@ class Room:
     """Members of one log. Any thread may call the methods, except :meth:`deliver`.
 
     :param record: what is kept of the room; its name is the name of the log.
-    :param engine: keeps the log.
+    :param logs: keeps the log.
     """
 
-    def __init__(self, record: RoomRecord, engine: Engine) -> None:
+    def __init__(self, record: RoomRecord, logs: LogStore) -> None:
         self.log = record.name
         self.is_mailbox = record.name.startswith("@")
         self.record = record
         """Replaced, never changed, and only under the roster's lock."""
         self.people: dict[str, None] = {}
         """Account ids of the people here who have joined; under the roster's lock."""
-        self._engine = engine
+        self._logs = logs
         # The room's lock, second of roster → room → stripe. Guards everything below.
         # Delivery takes it once a round, for a snapshot, and holds no lock while it sends.
         self._lock = threading.Lock()
@@ -206,11 +206,11 @@ class Room:
         # Members who ignore somebody: each gets a chunk of its own.
         self._filtered: tuple[tuple[Member, Face], ...] = ()
         self._delivered = 0
-        engine.follow(self.log)
+        logs.follow(self.log)
         with self._lock:
             # Followed first: what is committed from now on is either delivered here or counted
             # here, and deliver() leaves out what was counted.
-            self._delivered = max(self._delivered, engine.span(self.log).last)
+            self._delivered = max(self._delivered, logs.span(self.log).last)
             # When (monotonic) all up to which place had been offered, the oldest first.
             self._offered_at = [0.0]
             self._offered = [self._delivered]
@@ -283,9 +283,9 @@ class Room:
         :raises StoreError: the server has stopped.
         """
         post = Post(self.log, kind, account.id, account.name, text, cid, to, ref)
-        append = self._engine.append
+        append = self._logs.append
         while (receipt := append(post, origin, terms)) is None:
-            self._engine.wait_for_space(1.0)
+            self._logs.wait_for_space(1.0)
         return receipt
 
     def deliver(self, posts: list[Post], receipts: Sequence[Receipt] = ()) -> None:

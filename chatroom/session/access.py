@@ -8,7 +8,7 @@ from typing import Any
 from chatroom.errors import UserError
 from chatroom.protocol import text_field
 from chatroom.rooms.room import Member, mailbox_of
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import LogStore
 from chatroom.text import clean_line
 
 LOGIN, REGISTER, RESUME = "login", "register", "resume"
@@ -76,18 +76,18 @@ class Resumption:
 
     :param cursors: as the client has given them.
     :param account_id: whose mailbox the cursor without a room means.
-    :param engine: knows the epoch of each log.
+    :param logs: knows the epoch of each log.
     """
 
-    def __init__(self, cursors: dict[str, Cursor], account_id: str, engine: Engine) -> None:
+    def __init__(self, cursors: dict[str, Cursor], account_id: str, logs: LogStore) -> None:
         self.places: dict[str, int] = {}
         """The place that was shown last, by log, as far as it means anything here."""
         self._forked: list[str] = []
         for log, cursor in cursors.items():
             name = log or mailbox_of(account_id)
             if isinstance(cursor, float):
-                self.places[name] = engine.seq_before(name, cursor)
-            elif engine.knows(name, *cursor):
+                self.places[name] = logs.seq_before(name, cursor)
+            elif logs.knows(name, *cursor):
                 self.places[name] = cursor[1]
             else:
                 self._forked.append(log)

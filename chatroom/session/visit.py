@@ -139,7 +139,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     if access is not None and access.cursors is not None:
         named = services.roster.log_named
         cursors = {named(name, account.id): one for name, one in access.cursors.items()}
-        resumption = Resumption(cursors, account.id, services.engine)
+        resumption = Resumption(cursors, account.id, services.engine.logs)
     ticket = None
     if access is not None and (access.wants_ticket or access.word == RESUME):
         ticket = services.tickets.issue(account, access.ticket)

@@ -72,7 +72,7 @@ class PostQueue:
     def append(
         self, post: Post, origin: Origin | None = None, terms: Terms = ORDINARY
     ) -> Receipt | None:
-        """See ``Engine.append``."""
+        """See ``LogStore.append``."""
         receipt = Receipt(post, origin, terms)
         if terms.copy_to:
             receipt.copy = Receipt(replace(post, log=terms.copy_to), None, terms)
@@ -94,7 +94,7 @@ class PostQueue:
         return receipt
 
     def wait_for_space(self, seconds: float) -> None:
-        """See ``Engine.wait_for_space``."""
+        """See ``LogStore.wait_for_space``."""
         with self.lock:
             self._space.wait_for(lambda: self._bytes <= QUEUE_BYTES, seconds)
 

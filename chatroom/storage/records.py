@@ -86,7 +86,7 @@ class Span:
     """What is kept of a log."""
 
     epoch: str
-    """Under which places are given out now; older ones may have others, see ``Engine.knows``."""
+    """Under which places are given out now; older ones may have others, see ``LogStore.knows``."""
     first: int
     """Place of the oldest post that is still kept; ``last + 1`` when there is none."""
     last: int

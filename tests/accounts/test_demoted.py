@@ -22,16 +22,19 @@ def test_no_act_of_somebody_who_is_demoted_counts_however_far_it_had_come(tmp_pa
     engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
     passwords = Passwords(1024, 0)
     try:
-        accounts = Accounts(engine, passwords)
-        sanctions, invites = Sanctions(engine), Invites(engine, BY_INVITE)
+        accounts = Accounts(engine.accounts, engine.sanctions, passwords)
+        sanctions, invites = (
+            Sanctions(engine.sanctions, engine.settle),
+            Invites(engine.invites, BY_INVITE),
+        )
         boss, fallen, bob = (
-            engine.save_account(account(name, grant))
+            engine.accounts.save(account(name, grant))
             for name, grant in (("boss", SUPERUSER), ("fallen", SUPERUSER), ("bob", NORMAL))
         )
         by = Actor("fallen", fallen.id, "192.0.2.1")  # the command is checked and runs
         ban = sanctions.impose(BAN, bob, by, "", 60.0)
         accounts.set_grant(fallen, NORMAL, Actor("boss", boss.id, "192.0.2.2"))
-        kept = engine.audit(99)
+        kept = engine.audit.load(99)
         for act in (
             lambda: sanctions.impose(BAN, boss, by, "revenge", 60.0),
             lambda: sanctions.lift(ban, by),
@@ -39,22 +42,22 @@ def test_no_act_of_somebody_who_is_demoted_counts_however_far_it_had_come(tmp_pa
             lambda: accounts.set_grant(_now(engine, fallen), SUPERUSER, by),
             lambda: accounts.set_grant(boss, NORMAL, by),
             lambda: accounts.issue_reset(boss, by),
-            lambda: engine.write_audit(by.did("removed what bob said")),
+            lambda: engine.audit.write(by.did("removed what bob said")),
             lambda: invites.issue(by, 1, 60.0),
         ):
             with pytest.raises(Demoted):
                 act()
-        assert engine.audit(99) == kept
-        assert [one.number for one in engine.sanctions()] == [ban.number]
-        assert engine.superusers() == 1
-        assert engine.invites() == []
+        assert engine.audit.load(99) == kept
+        assert [one.number for one in engine.sanctions.load()] == [ban.number]
+        assert engine.accounts.superusers() == 1
+        assert engine.invites.load_all() == []
     finally:
         passwords.close()
         engine.close()
 
 
 def _now(engine: SqliteEngine, one: Account) -> Account:
-    found = engine.load_account_by_id(one.id)
+    found = engine.accounts.load_by_id(one.id)
     assert found is not None
     return found
 

@@ -24,8 +24,8 @@ def history(server: ServerOnDisk) -> list[Post]:
     """Return the lobby's log of a server that has ended."""
     engine = SqliteEngine(server.data_dir)
     try:
-        last = engine.span("lobby").last
-        return engine.read("lobby", 0, last, last)
+        last = engine.logs.span("lobby").last
+        return engine.logs.read("lobby", 0, last, last)
     finally:
         engine.close()
 

@@ -46,8 +46,8 @@ def kept(server: ServerOnDisk) -> list[str]:
     """Return the texts in the log of a server that has ended; no place is missing."""
     engine = SqliteEngine(server.data_dir)
     try:
-        last = engine.span("lobby").last
-        posts = engine.read("lobby", 0, last, last)
+        last = engine.logs.span("lobby").last
+        posts = engine.logs.read("lobby", 0, last, last)
     finally:
         engine.close()
     assert [post.seq for post in posts] == list(range(1, last + 1))

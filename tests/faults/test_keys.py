@@ -20,11 +20,11 @@ def use(folder: Path, name: str) -> None:
     engine = SqliteEngine(folder)
     engine.start(lambda *_: None, lambda _: None, lambda *_: None)
     try:
-        for i, seen in enumerate(engine.accounts()):
+        for i, seen in enumerate(engine.accounts.load_all()):
             assert seen.id == f"id-{seen.name}"
-            assert engine.read("lobby", i, i + 1, 1)[0].text == f"said by {seen.name}"
-        engine.save_account(account(name))
-        engine.append(post(f"said by {name}"))
+            assert engine.logs.read("lobby", i, i + 1, 1)[0].text == f"said by {seen.name}"
+        engine.accounts.save(account(name))
+        engine.logs.append(post(f"said by {name}"))
         assert engine.settle(PATIENCE)
     finally:
         engine.close()
@@ -33,8 +33,8 @@ def use(folder: Path, name: str) -> None:
 def names(folder: Path) -> list[str]:
     engine = SqliteEngine(folder)
     try:
-        assert len(engine.read("lobby", 0, 99, 99)) == engine.span("lobby").last
-        return [seen.name for seen in engine.accounts()]
+        assert len(engine.logs.read("lobby", 0, 99, 99)) == engine.logs.span("lobby").last
+        return [seen.name for seen in engine.accounts.load_all()]
     finally:
         engine.close()
 
@@ -85,7 +85,9 @@ def test_a_new_data_key_seals_and_the_old_one_still_opens(folder: Path) -> None:
     use(folder, "carl")
     assert names(folder) == ["ann", "bob", "carl"]
     engine = SqliteEngine(folder)
-    rows = engine._reader.execute("SELECT substr(sealed, 1, 2) FROM accounts ORDER BY number")
+    rows = engine._store._reader.execute(
+        "SELECT substr(sealed, 1, 2) FROM accounts ORDER BY number"
+    )
     assert [int.from_bytes(key, "big") for (key,) in rows] == [1, 2, 3]
     engine.close()
 
@@ -94,10 +96,10 @@ def test_a_record_is_sealed_by_the_new_key_when_it_is_written_again(folder: Path
     operate(folder, "rotate-keys")
     engine = SqliteEngine(folder)
     engine.start(lambda *_: None, lambda _: None, lambda *_: None)
-    ann = engine.load_account("ann")
+    ann = engine.accounts.load("ann")
     assert ann is not None
-    engine.save_account(ann)
-    (key,) = engine._reader.execute("SELECT substr(sealed, 1, 2) FROM accounts").fetchone()
+    engine.accounts.save(ann)
+    (key,) = engine._store._reader.execute("SELECT substr(sealed, 1, 2) FROM accounts").fetchone()
     assert int.from_bytes(key, "big") == 2
     engine.close()
 

@@ -73,7 +73,7 @@ class House:
         account = self.accounts.get(name)
         if account is None:
             new = Account(f"id-{name}", name, NORMAL, {}, 0.0)
-            account = self.accounts[name] = self.engine.save_account(new)
+            account = self.accounts[name] = self.engine.accounts.save(new)
         paper = Paper()
         member = Member(account.id, EVENTS, paper, lambda last: None)
         member.ticket = b"ticket"
@@ -85,7 +85,7 @@ class House:
         """Post, and wait until it is delivered."""
         account = self.accounts[name]
         for text in texts:
-            self.engine.append(Post(room, TEXT, account.id, name, text))
+            self.engine.logs.append(Post(room, TEXT, account.id, name, text))
             if len(texts) < 10:
                 self.settle()
         self.settle()
@@ -251,7 +251,7 @@ def test_places_are_kept_for_the_next_visit(make_house: Callable[[float], House]
     house.close()
     again = make_house(3600.0)
     again.accounts = house.accounts
-    places = again.engine.load_read_states(ann.account_id)
+    places = again.engine.read_states.load(ann.account_id)
     assert places is not None
     assert places.cursors == {LOBBY: 0, "Dev": 1, mailbox_of(ann.account_id): 0}
     member, _, _ = again.come("ann")

@@ -56,9 +56,9 @@ def test_what_was_counted_when_a_room_was_opened_is_not_delivered_again(
     engine = SqliteEngine(tmp_path / "data")
     engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
     for n in (1, 2):
-        engine.append(Post("lobby", TEXT, "ann", "ann", str(n)))
+        engine.logs.append(Post("lobby", TEXT, "ann", "ann", str(n)))
     settled = engine.settle(PATIENCE)
-    room = Room(RoomRecord("lobby", ""), engine)
+    room = Room(RoomRecord("lobby", ""), engine.logs)
     engine.close()
     assert settled
     member, paper = make_member("bob")

@@ -220,7 +220,7 @@ def test_a_hash_of_what_was_typed_still_opens_and_is_made_anew(tmp_path: Path) -
     engine = SqliteEngine(tmp_path, "none")
     engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
     passwords = Passwords(2, 0)
-    accounts = Accounts(engine, passwords)
+    accounts = Accounts(engine.accounts, engine.sanctions, passwords)
 
     def come(password: str) -> Account | None:
         return accounts.log_in("nora", password, "192.0.2.1", lambda seconds: None)
@@ -230,7 +230,7 @@ def test_a_hash_of_what_was_typed_still_opens_and_is_made_anew(tmp_path: Path) -
         record = {"scheme": "scrypt", "n": 2, "r": 8, "p": 3, "salt": b64encode(salt).decode()}
         hashed = bytes(scrypt(DECOMPOSED.encode(), salt, 32, 2, 8, 3))
         record["hash"] = b64encode(hashed).decode()
-        engine.save_account(Account("1" * 32, "nora", NORMAL, record, 0.0))
+        engine.accounts.save(Account("1" * 32, "nora", NORMAL, record, 0.0))
         assert come(COMPOSED) is None
         assert come(DECOMPOSED) is not None
         assert come(COMPOSED) is not None

@@ -74,24 +74,24 @@ def all_same(found: Any, told: list[Told]) -> bool:
 
 def test_all_accounts_rooms_and_what_hangs_on_them_are_there(store: OldStore, engine: Any) -> None:
     told = store.told
-    assert all_same(engine.accounts(), told["accounts"])
-    assert engine.load_account("gone") is None
-    assert all_same(engine.departed("gone", ""), told["departed"])
-    assert all_same(engine.rooms(), told["rooms"])
+    assert all_same(engine.accounts.load_all(), told["accounts"])
+    assert engine.accounts.load("gone") is None
+    assert all_same(engine.accounts.departed("gone", ""), told["departed"])
+    assert all_same(engine.rooms.load_all(), told["rooms"])
     for account_id, read_state in told["read_states"].items():
-        assert same(engine.load_read_states(account_id), read_state)
+        assert same(engine.read_states.load(account_id), read_state)
     for ticket in told["tickets"]:
-        assert same(engine.load_ticket(bytes.fromhex(ticket["digest"])), ticket)
+        assert same(engine.tickets.load(bytes.fromhex(ticket["digest"])), ticket)
 
 
 def test_all_invitations_sanctions_and_the_audit_trail_are_there(
     store: OldStore, engine: Any
 ) -> None:
     told = store.told
-    assert all_same(engine.invites(), told["invites"])
-    assert all_same(engine.sanctions(), told["sanctions"])
+    assert all_same(engine.invites.load_all(), told["invites"])
+    assert all_same(engine.sanctions.load(), told["sanctions"])
     assert len(told["sanctions"]) == 4
-    assert all_same(engine.audit(100), told["audit"])
+    assert all_same(engine.audit.load(100), told["audit"])
 
 
 def test_every_message_is_read_and_found_in_its_log(store: OldStore, engine: Any) -> None:
@@ -100,18 +100,18 @@ def test_every_message_is_read_and_found_in_its_log(store: OldStore, engine: Any
         logs.setdefault(post["log"], []).append(post)
     assert len(logs) == 5  # three rooms, two mailboxes
     for log, posts in logs.items():
-        assert all_same(engine.read(log, 0, 1000, 1000), posts)
-    (found,) = engine.search("lobby", SearchQuery(("grusse",)), 10)
+        assert all_same(engine.logs.read(log, 0, 1000, 1000), posts)
+    (found,) = engine.logs.search("lobby", SearchQuery(("grusse",)), 10)
     assert found.text == "Grüße, ann — שלום"
-    assert not engine.search("lobby", SearchQuery(("nobody has to",)), 10)
-    assert len(engine.search("dev", SearchQuery((), store.id_of("ann")), 100)) == 30
+    assert not engine.logs.search("lobby", SearchQuery(("nobody has to",)), 10)
+    assert len(engine.logs.search("dev", SearchQuery((), store.id_of("ann")), 100)) == 30
 
 
 def test_a_log_goes_on_where_it_ended(store: OldStore, engine: Any) -> None:
-    last = engine.span("den").last
-    engine.append(Post("den", TEXT, store.id_of("ann"), "ann", "and on it goes"))
+    last = engine.logs.span("den").last
+    engine.logs.append(Post("den", TEXT, store.id_of("ann"), "ann", "and on it goes"))
     assert engine.settle(PATIENCE)
-    (post,) = engine.read("den", last, last + 1, 10)
+    (post,) = engine.logs.read("den", last, last + 1, 10)
     assert (post.seq, post.text) == (last + 1, "and on it goes")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,26 +18,28 @@ from chatroom.names import fold
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
+    CLOSED,
+    DELETED,
+    GONE_SECONDS,
     SUPERUSER,
     Account,
+    Audit,
 )
-from chatroom.storage.redis import departed, held, tickets
+from chatroom.storage.redis import departed, held, invites, sanctions, tickets
 from chatroom.storage.redis.client import Store
-from chatroom.storage.redis.entries import decode_each, decoding
-from chatroom.storage.redis.transaction import Transaction
-from chatroom.storage.rules import events
+from chatroom.storage.redis.entries import decode_each, decoding, keys_of
+from chatroom.storage.redis.held import ACCOUNTS, INDEX
+from chatroom.storage.redis.transaction import Act, Transaction
+from chatroom.storage.rules import departure, events
+from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.events import Control, ControlKind
 
-ACCOUNTS = "{c}:accounts"
-"""Account id → version, number, 1 for a superuser, and what is sealed."""
 NAMES = "{c}:names"
 """Keyed hash of a folded name → account id."""
 LOOKS = "{c}:looks"
 """Keyed hash of how a name looks → account id, or ``-`` for a room."""
 OWNED = "{c}:owned"
 """Account id → its fields in NAMES and LOOKS."""
-INDEX = "{c}:index"
-"""``superusers`` → ids of those who may be one; the sealed record decides."""
 PLACES = "{c}:places"
 
 _log = logging.getLogger(__name__)
@@ -55,21 +58,21 @@ def _clear_part(value: bytes) -> tuple[int, int, bytes]:
 
 
 def load(store: Store, vault: Vault, name: str) -> Account | None:
-    """See ``Engine.load_account``."""
+    """See ``AccountStore.load``."""
     with store.asking() as client:
         found = client.hget(NAMES, vault.index(fold(name)).hex())
     return load_by_id(store, vault, found.decode()) if found else None
 
 
 def load_by_id(store: Store, vault: Vault, account_id: str) -> Account | None:
-    """See ``Engine.load_account_by_id``."""
+    """See ``AccountStore.load_by_id``."""
     with store.asking() as client:
         value = client.hget(ACCOUNTS, account_id)
     return _split(vault, account_id, value) if value else None
 
 
 def load_all(store: Store, vault: Vault) -> Iterator[Account]:
-    """See ``Engine.accounts``."""
+    """See ``AccountStore.load_all``."""
     with store.asking() as client:
         found = client.hgetall(ACCOUNTS)
     numbered = decode_each(found.items(), lambda pair: (_clear_part(pair[1])[1], *pair))
@@ -81,7 +84,7 @@ def load_all(store: Store, vault: Vault) -> Iterator[Account]:
 
 
 def superusers(store: Store, vault: Vault) -> int:
-    """See ``Engine.superusers``; the sealed record decides, not the index."""
+    """See ``AccountStore.superusers``; the sealed record decides, not the index."""
     with store.asking() as client:
         value = client.hget(INDEX, "superusers")
     count = 0
@@ -103,7 +106,7 @@ def save(
     account: Account,
     may_look_alike: bool = False,
 ) -> Account:
-    """See ``Engine.save_account``.
+    """See ``AccountStore.save``.
 
     :param may_look_alike: of accounts that were made before that was looked at.
     """
@@ -143,7 +146,7 @@ def save(
 
 
 def check_free(change: Transaction, vault: Vault, name: str) -> None:
-    """See ``Engine.check_free``."""
+    """See ``AccountStore.check_free``."""
     if change.get(NAMES, vault.index(fold(name)).hex()) is not None:
         raise NameTaken(name)
     departed.check(change, vault, name, "")
@@ -153,7 +156,7 @@ def check_free(change: Transaction, vault: Vault, name: str) -> None:
 
 
 def delete(change: Transaction, account: Account) -> None:
-    """See ``Engine.delete_account``; its sanctions go with ``sanctions.forget``."""
+    """See ``AccountStore.delete``; its sanctions go with ``sanctions.forget``."""
     _spare_last(change, account)
     _note_superuser(change, account.id, False)
     _forget_names(change, account.id)
@@ -214,3 +217,75 @@ def _note_superuser(change: Transaction, account_id: str, is_superuser: bool) ->
         change.put(INDEX, "superusers", json.dumps(ids).encode())
     else:
         change.read.pop((INDEX, "superusers"), None)  # whoever else becomes one: no matter
+
+
+class AccountStore:
+    """The role ``accounts``; see ``engine.AccountStore``."""
+
+    def __init__(self, store: Store, vault: Vault, act: Act) -> None:
+        self._store = store
+        self._vault = vault
+        self._act = act
+
+    def _look(self) -> Transaction:
+        return Transaction(self._store, self._vault)
+
+    def load(self, name: str) -> Account | None:
+        return load(self._store, self._vault, name)
+
+    def load_by_id(self, account_id: str) -> Account | None:
+        return load_by_id(self._store, self._vault, account_id)
+
+    def load_all(self) -> Iterator[Account]:
+        return iter(list(load_all(self._store, self._vault)))
+
+    def save(
+        self,
+        account: Account,
+        invite: bytes = b"",
+        act: Audit | None = None,
+        left: Departed | None = None,
+    ) -> Account:
+        def job(change: Transaction) -> Account:
+            if invite:
+                invites.use(change, self._vault, invite)
+            if left is not None:
+                departed.save(change, self._vault, left)
+            return save(change, self._vault, account)
+
+        return self._act(act, job)
+
+    def delete(
+        self,
+        account: Account,
+        act: Audit | None = None,
+        box: str = "",
+        left: Departed | None = None,
+    ) -> None:
+        def job(change: Transaction) -> None:
+            if left is not None:
+                held = sanctions.load(self._store, self._vault, account.id)
+                departed.save(change, self._vault, departure.with_sanctions(left, held))
+            sanctions.forget(change, account.id)
+            delete(change, account)
+            until = time.time() + GONE_SECONDS
+            change.bar(DELETED, account.id, until)
+            if box:
+                change.bar(CLOSED, keys_of(self._vault, box).key, until)
+
+        self._act(act, job)
+
+    def superusers(self) -> int:
+        return superusers(self._store, self._vault)
+
+    def is_last_superuser(self, account_id: str) -> bool:
+        return is_last_superuser(self._look(), account_id)
+
+    def check_free(self, name: str) -> None:
+        check_free(self._look(), self._vault, name)
+
+    def departed(self, name: str, network: str) -> list[Departed]:
+        return departed.find(self._look(), self._vault, name, network)
+
+    def free_name(self, name: str, act: Audit | None = None) -> bool:
+        return self._act(act, lambda change: departed.free(change, self._vault, name))

@@ -1,18 +1,22 @@
 """The audit trail, as a stream in one slot, ``{c}``."""
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import BLOCKS_LOGIN, MUTE, Account, Audit
-from chatroom.storage.redis import accounts, sanctions
+from chatroom.storage.redis import accounts, held, sanctions
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import decode_each, decoding
 from chatroom.storage.redis.held import SANCTION_OF
-from chatroom.storage.redis.transaction import Transaction
+from chatroom.storage.redis.transaction import Transaction, Transactions
 from chatroom.storage.rules import askers
 from chatroom.storage.rules import audit as audit_rules
-from chatroom.storage.rules.askers import Asker
+from chatroom.storage.rules.askers import Asker, superuser
+
+_T = TypeVar("_T")
 
 AUDIT = "{c}:audit"
 _BATCH = 200
@@ -31,7 +35,7 @@ def check(change: Transaction, asker: Asker) -> None:
     # Read first, so that whatever changes from here on makes the change be worked out anew.
     for kind in sorted(BLOCKS_LOGIN | {MUTE}):
         change.get(SANCTION_OF, f"{kind} {asker.id}")
-    change.get(accounts.INDEX, sanctions.RANGES)
+    change.get(held.INDEX, sanctions.RANGES)
     now = time.time()
     for _, kind, target, until, _ in sanctions._all(change.store):
         if until >= now:
@@ -50,7 +54,7 @@ def _row(found: tuple[bytes, dict[bytes, bytes]]) -> tuple[int, bytes]:
 
 
 def load(store: Store, vault: Vault, most: int, account: Account | None) -> list[Audit]:
-    """See ``Engine.audit``."""
+    """See ``AuditTrail.load``."""
     found: list[Audit] = []
     end = "+"
     while len(found) < most:
@@ -64,3 +68,39 @@ def load(store: Store, vault: Vault, most: int, account: Account | None) -> list
                 found.append(entry)
         end = "(" + batch[-1][0].decode()
     return found[:most][::-1]
+
+
+class AuditTrail:
+    """The role ``audit``, and how what superusers do is done; see ``engine.AuditTrail``.
+
+    :param changes: run the changes of this node.
+    """
+
+    def __init__(self, store: Store, vault: Vault, changes: Transactions) -> None:
+        self._store = store
+        self._vault = vault
+        self._changes = changes
+
+    def write(self, entry: Audit, by: Asker | None = None) -> None:
+        self.act(entry, lambda change: None, by)
+
+    def load(self, most: int, account: Account | None = None) -> list[Audit]:
+        return load(self._store, self._vault, most, account)
+
+    def act(
+        self, act: Audit | None, job: Callable[[Transaction], _T], by: Asker | None = None
+    ) -> _T:
+        """Do something, if who asks for it may, and write down who did it: all or nothing."""
+
+        def both(change: Transaction) -> _T:
+            if act is not None:
+                check(change, superuser(act))
+            if by is not None:
+                check(change, by)
+            done = job(change)
+            if act is not None and done is not False:
+                write(change, self._vault, act)
+            return done
+
+        # What superusers and operators do waits for nobody else's changes.
+        return self._changes.run(both, comes_first=act is not None)

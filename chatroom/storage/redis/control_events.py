@@ -1,7 +1,7 @@
 """Control events: a stream that every node reads on from where it was at its start."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from chatroom.errors import Unconfirmed
 from chatroom.storage import codec
@@ -89,3 +89,16 @@ def _text(fields: dict[bytes, bytes], name: bytes) -> str:
 def _order(at: bytes) -> tuple[int, int]:
     ms, _, number = at.partition(b"-")
     return int(ms), int(number)
+
+
+class ControlEvents:
+    """The role ``controls``; see ``engine.ControlEvents``.
+
+    :param tell: tells all nodes of it in a change of its own.
+    """
+
+    def __init__(self, tell: Callable[[Control], None]) -> None:
+        self._tell = tell
+
+    def publish(self, control: Control) -> None:
+        self._tell(control)

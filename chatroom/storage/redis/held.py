@@ -1,4 +1,4 @@
-"""Which sanctions are kept, and until when: what every change that asks for them reads."""
+"""What changes of several kinds read: accounts, and which sanctions are kept, and until when."""
 
 import time
 
@@ -6,6 +6,10 @@ from chatroom.storage.records import BLOCKS_LOGIN
 from chatroom.storage.redis.entries import decoding
 from chatroom.storage.redis.transaction import Transaction
 
+ACCOUNTS = "{c}:accounts"
+"""Account id → version, number, 1 for a superuser, and what is sealed."""
+INDEX = "{c}:index"
+"""``superusers`` → ids of those who may be one; the sealed record decides."""
 SANCTIONS = "{c}:sanctions"
 """Number → kind, target, end, and what is sealed."""
 SANCTION_OF = "{c}:sanction_of"

@@ -6,10 +6,10 @@ from dataclasses import replace
 from chatroom.errors import InviteSpent
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import Invite
+from chatroom.storage.records import Audit, Invite
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import decode_each, decoding
-from chatroom.storage.redis.transaction import Transaction
+from chatroom.storage.redis.transaction import Act, Transaction
 from chatroom.storage.rules.belief import WALL
 
 INVITES = "{c}:invites"
@@ -39,7 +39,7 @@ def _value(vault: Vault, invite: Invite) -> bytes:
 
 
 def save(change: Transaction, vault: Vault, invite: Invite) -> None:
-    """See ``Engine.save_invite``; those that do not hold any more are forgotten."""
+    """See ``InviteStore.save``; those that do not hold any more are forgotten."""
     over = WALL.surely_over()
     with change.store.asking() as client:
         found = client.hgetall(INVITES)
@@ -53,14 +53,14 @@ def save(change: Transaction, vault: Vault, invite: Invite) -> None:
 
 
 def load(change: Transaction, vault: Vault, digest: bytes) -> Invite | None:
-    """See ``Engine.load_invite``."""
+    """See ``InviteStore.load``."""
     number = change.get(INVITE_OF, digest.hex())
     value = change.get(INVITES, number.decode()) if number else None
     return _invite(vault, int(number), value) if number and value else None
 
 
 def load_all(store: Store, vault: Vault) -> list[Invite]:
-    """See ``Engine.invites``."""
+    """See ``InviteStore.load_all``."""
     with store.asking() as client:
         found = client.hgetall(INVITES)
     kept = sorted(filter(_is_valid, decode_each(found.items(), lambda pair: _row(*pair))))
@@ -78,10 +78,31 @@ def use(change: Transaction, vault: Vault, digest: bytes) -> None:
 
 
 def revoke(change: Transaction, number: int) -> bool:
-    """See ``Engine.revoke_invite``."""
+    """See ``InviteStore.revoke``."""
     value = change.get(INVITES, str(number))
     if value is None:
         return False
     change.remove(INVITES, str(number))
     change.remove(INVITE_OF, _row(number, value)[1].hex())
     return True
+
+
+class InviteStore:
+    """The role ``invites``; see ``engine.InviteStore``."""
+
+    def __init__(self, store: Store, vault: Vault, act: Act) -> None:
+        self._store = store
+        self._vault = vault
+        self._act = act
+
+    def save(self, invite: Invite, act: Audit | None = None) -> None:
+        self._act(act, lambda change: save(change, self._vault, invite))
+
+    def load(self, digest: bytes) -> Invite | None:
+        return load(Transaction(self._store, self._vault), self._vault, digest)
+
+    def load_all(self) -> list[Invite]:
+        return load_all(self._store, self._vault)
+
+    def revoke(self, number: int, act: Audit | None = None) -> bool:
+        return self._act(act, lambda change: revoke(change, number))

@@ -80,7 +80,7 @@ class Logs:
     # -- following ------------------------------------------------------------------------------
 
     def follow(self, name: str) -> None:
-        """See ``Engine.follow``."""
+        """See ``LogStore.follow``."""
         with self._lock:
             if name in self._followed:
                 return
@@ -90,7 +90,7 @@ class Logs:
                 self._followed[name] = self._by_key[found.keys.key] = found
 
     def unfollow(self, name: str) -> None:
-        """See ``Engine.unfollow``."""
+        """See ``LogStore.unfollow``."""
         with self._lock:
             gone = self._followed.pop(name, None)
             if gone is not None:
@@ -113,13 +113,13 @@ class Logs:
     # -- reading --------------------------------------------------------------------------------
 
     def span(self, name: str) -> Span:
-        """See ``Engine.span``; of a log that is followed, up to what was delivered here."""
+        """See ``LogStore.span``; of a log that is followed, up to what was delivered here."""
         kept = self._kept(name)
         followed = self._followed.get(name)
         return replace(kept, last=followed.delivered) if followed is not None else kept
 
     def knows(self, name: str, epoch: str, place: int) -> bool:
-        """See ``Engine.knows``."""
+        """See ``LogStore.knows``."""
         return self._known(name)[1].knows(epoch, place)
 
     def epochs(self, name: str) -> Epochs:
@@ -142,7 +142,7 @@ class Logs:
             return span, read_epochs((epochs or b"").decode(), span.epoch)
 
     def read(self, name: str, after: int, upto: int, most: int) -> list[Post]:
-        """See ``Engine.read``."""
+        """See ``LogStore.read``."""
         if most <= 0 or upto <= after:
             return []
         span, epochs = self._known(name)
@@ -177,7 +177,7 @@ class Logs:
         return found
 
     def seq_before(self, name: str, when: float) -> int:
-        """See ``Engine.seq_before``: by halving, since times never fall."""
+        """See ``LogStore.seq_before``: by halving, since times never fall."""
         span, keys = self._kept(name), self.keys(name)
         low, high = span.first, span.last + 1
         with self._store.asking() as client:
@@ -201,7 +201,7 @@ class Logs:
         return at if at >= span.first else 0
 
     def search(self, name: str, wanted: SearchQuery, most: int) -> list[Post]:
-        """See ``Engine.search``."""
+        """See ``LogStore.search``."""
         search = Search(wanted)
         span, epochs = self._known(name)
         found: list[Post] = []
@@ -273,7 +273,7 @@ class Logs:
     # -- emptying -------------------------------------------------------------------------------
 
     def erase(self, name: str, sender_id: str, seq: int, since: float) -> int:
-        """See ``Engine.erase``."""
+        """See ``LogStore.erase``."""
         kept = self._kept(name)
         span = replace(kept, last=self._last(name))
         if seq:
@@ -308,7 +308,7 @@ class Logs:
         return int(self._store.run(scripts.ERASE, (keys.stream, keys.gone, keys.blocks), arguments))
 
     def drop(self, name: str) -> None:
-        """See ``Engine.drop``."""
+        """See ``LogStore.drop``."""
         keys = self.keys(name)
         of_all = (entries.logs_of(keys.bucket), entries.dropped(keys.bucket))
         self._store.run(scripts.DROP, (*of_all, *keys.all), (keys.key,))

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from chatroom.errors import StoreError
 from chatroom.storage import codec
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import AccountStore, Engine, LogStore, TicketStore
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post, Ticket
 from chatroom.storage.redis import (
@@ -24,6 +24,7 @@ from chatroom.storage.redis import (
     audit,
     departed,
     entries,
+    held,
     invites,
     rooms,
     sanctions,
@@ -43,16 +44,37 @@ PAGE = 500
 _ALL = 1_000_000_000
 
 
-class Source(Engine, Protocol):
-    """An engine that can tell all that it keeps."""
-
-    def tickets(self) -> list[Ticket]: ...
-
-    def all_departed(self) -> list[Departed]: ...
+class SourceLogs(LogStore, Protocol):
+    """Logs that can tell all that is known of them."""
 
     def epochs(self, log: str) -> Epochs: ...
 
     def sessions(self, log: str) -> list[tuple[bytes, bytes, str, float]]: ...
+
+
+class SourceAccounts(AccountStore, Protocol):
+    """Accounts, and everybody who has given up a name."""
+
+    def all_departed(self) -> list[Departed]: ...
+
+
+class SourceTickets(TicketStore, Protocol):
+    """Tickets that can be listed."""
+
+    def load_all(self) -> list[Ticket]: ...
+
+
+class Source(Engine, Protocol):
+    """An engine that can tell all that it keeps."""
+
+    @property
+    def logs(self) -> SourceLogs: ...
+
+    @property
+    def accounts(self) -> SourceAccounts: ...
+
+    @property
+    def tickets(self) -> SourceTickets: ...
 
 
 def move(
@@ -76,7 +98,7 @@ def move(
         vault = store.open(data_dir, is_moving_in=True)
         with store.asking() as client:
             if not client.hexists(META, MOVING):
-                if client.exists(accounts.ACCOUNTS, rooms.ROOMS, NUMBERS):
+                if client.exists(held.ACCOUNTS, rooms.ROOMS, NUMBERS):
                     raise StoreError(
                         f"The store {store.name} is not empty: name another one, or empty it."
                     )
@@ -99,13 +121,13 @@ class _Move:
         self._store = store
         self._vault = vault
         self._logs = Logs(store, vault)
-        self._accounts = list(source.accounts())
-        self._rooms = source.rooms()
+        self._accounts = list(source.accounts.load_all())
+        self._rooms = source.rooms.load_all()
         boxes = (mailbox_of(account.id) for account in self._accounts)
         self._names = list(dict.fromkeys(["lobby", *(room.name for room in self._rooms), *boxes]))
 
     def run(self) -> str:
-        spans = {name: self._source.span(name) for name in self._names}
+        spans = {name: self._source.logs.span(name) for name in self._names}
         messages = sum(span.last - span.first + 1 for span in spans.values())
         total = 2 * (messages + len(self._accounts))
         with tqdm(total=total, unit=" records", desc="moving", disable=None) as bar:
@@ -135,13 +157,13 @@ class _Move:
 
     def _move_accounts(self, moved: Callable[[int], object]) -> None:
         with self._store.asking() as client:
-            there = set(client.hkeys(accounts.ACCOUNTS))
+            there = set(client.hkeys(held.ACCOUNTS))
         places = {}
         for account in self._accounts:
             if account.id.encode() not in there:
                 fresh = replace(account, version=0)
                 self._commit(accounts.save, fresh, True)
-            if (found := self._source.load_read_states(account.id)) is not None:
+            if (found := self._source.read_states.load(account.id)) is not None:
                 places[account.id] = found
             moved(1)
         change = Transaction(self._store, self._vault)
@@ -150,7 +172,7 @@ class _Move:
             change.do("HSET", accounts.PLACES, account_id, sealed)
         if change.writes:
             change.commit()
-        if some := self._source.tickets():
+        if some := self._source.tickets.load_all():
             tickets.save(self._store, self._vault, some)
 
     def _move_orders(self) -> None:
@@ -159,27 +181,27 @@ class _Move:
             if room.name not in known:
                 fresh = replace(room, version=0)
                 self._commit(rooms.save, fresh)
-        for left in self._source.all_departed():
+        for left in self._source.accounts.all_departed():
             there = departed.find(Transaction(self._store, self._vault), self._vault, left.name, "")
             if left not in there:
                 self._commit(departed.save, left)
         there_already = {one.number for one in invites.load_all(self._store, self._vault)}
-        for invite in self._source.invites():
+        for invite in self._source.invites.load_all():
             if invite.number not in there_already:
                 self._numbered("invite", invite.number)
                 self._commit(invites.save, invite)
         numbers = {one.number for one in sanctions.load(self._store, self._vault, None)}
-        for sanction in self._source.sanctions():
+        for sanction in self._source.sanctions.load():
             if sanction.number not in numbers:
                 self._numbered("sanction", sanction.number)
                 self._commit(sanctions.save, sanction, False)
         written = len(audit.load(self._store, self._vault, _ALL, None))
-        for entry in self._source.audit(_ALL)[written:]:
+        for entry in self._source.audit.load(_ALL)[written:]:
             self._commit(audit.write, entry)
 
     def _move_log(self, name: str, moved: Callable[[int], object]) -> None:
-        span, keys = self._source.span(name), self._logs.keys(name)
-        epochs = self._source.epochs(name)
+        span, keys = self._source.logs.span(name), self._logs.keys(name)
+        epochs = self._source.logs.epochs(name)
         if not span.epoch:
             return
         with self._store.asking() as client:
@@ -203,7 +225,7 @@ class _Move:
     def _move_sessions(self, name: str, keys: entries.Keys, client: "redis.Redis") -> None:
         """Copy which numbers are kept, as ``scripts.POST`` has them."""
         of_account: dict[str, list[str]] = {}
-        for session, account, kept, used in self._source.sessions(name):
+        for session, account, kept, used in self._source.logs.sessions(name):
             ms, last = round(used * 1000), max(Numbers(kept).last, 0)
             client.hset(keys.numbers, session.hex(), f"{last} {ms} {kept}")
             if account:
@@ -228,7 +250,7 @@ class _Move:
     def _pages(self, name: str, after: int, last: int) -> Iterator[list[Post]]:
         while after < last:
             end = min(last, after + PAGE)
-            yield self._source.read(name, after, end, PAGE)
+            yield self._source.logs.read(name, after, end, PAGE)
             after = end
 
     # -- comparing ------------------------------------------------------------------------------
@@ -241,12 +263,12 @@ class _Move:
         here = [replace(room, version=1) for room in self._rooms]
         self._equal("the rooms", here, rooms.load_all(self._store, self._vault))
         bans = sanctions.load(self._store, self._vault, None)
-        self._equal("kicks, bans and mutes", self._source.sanctions(), bans)
+        self._equal("kicks, bans and mutes", self._source.sanctions.load(), bans)
         trail = audit.load(self._store, self._vault, _ALL, None)
-        self._equal("the audit trail", self._source.audit(_ALL), trail)
+        self._equal("the audit trail", self._source.audit.load(_ALL), trail)
         messages = 0
         for name in self._names:
-            span = self._source.span(name)
+            span = self._source.logs.span(name)
             for before in self._pages(name, span.first - 1, span.last):
                 if before:
                     first, last = before[0].seq - 1, before[-1].seq

@@ -1,12 +1,13 @@
 """Where people are and what they were shown last: saved by several nodes, merged."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from chatroom.errors import StoreError
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ReadState
-from chatroom.storage.redis import accounts
+from chatroom.storage.redis import accounts, held
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.transaction import ATTEMPTS, CROWDED, Transaction, pause
 
@@ -16,7 +17,7 @@ _AT_ONCE = 100
 def save(
     store: Store, vault: Vault, places: Mapping[str, ReadState], bases: Mapping[str, ReadState]
 ) -> dict[str, ReadState]:
-    """See ``Engine.save_read_states``."""
+    """See ``ReadStates.save``."""
     saved: dict[str, ReadState] = {}
     ids = list(places)
     for at in range(0, len(ids), _AT_ONCE):
@@ -42,7 +43,7 @@ def _merge(
     with change.store.asking() as client:
         kept = dict(zip(places, client.hmget(accounts.PLACES, list(places)), strict=True))
         fresh = [one for one, sealed in kept.items() if sealed is None]
-        has_account = {one: client.hexists(accounts.ACCOUNTS, one) for one in fresh}
+        has_account = {one: client.hexists(held.ACCOUNTS, one) for one in fresh}
     saved = {}
     for account_id, mine in places.items():
         was = kept[account_id]
@@ -53,3 +54,21 @@ def _merge(
         change.read[(accounts.PLACES, account_id)] = was
         change.put(accounts.PLACES, account_id, row.sealed)
     return saved
+
+
+class ReadStates:
+    """The role ``read_states``; see ``engine.ReadStates``."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+
+    def load(self, account_id: str) -> ReadState | None:
+        with self._store.asking() as client:
+            sealed = client.hget(accounts.PLACES, account_id)
+        return codec.unseal_read_state(self._vault, account_id, sealed) if sealed else None
+
+    def save(
+        self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
+    ) -> dict[str, ReadState]:
+        return save(self._store, self._vault, places, bases)

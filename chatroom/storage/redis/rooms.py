@@ -7,13 +7,15 @@ from chatroom.storage import codec
 from chatroom.storage.engine import Admit
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import (
+    Audit,
     RoomRecord,
 )
 from chatroom.storage.redis import accounts
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import decode_each, decoding
-from chatroom.storage.redis.transaction import NUMBERS, Transaction
+from chatroom.storage.redis.transaction import NUMBERS, Act, Transaction
 from chatroom.storage.rules import events
+from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
 
 ROOMS = "{c}:rooms"
@@ -21,7 +23,7 @@ ROOMS = "{c}:rooms"
 
 
 def load_all(store: Store, vault: Vault) -> list[RoomRecord]:
-    """See ``Engine.rooms``."""
+    """See ``RoomStore.load_all``."""
     with store.asking() as client:
         found = client.hgetall(ROOMS)
     rows = sorted(decode_each(found.items(), _row))
@@ -38,7 +40,7 @@ def _row(found: tuple[bytes, bytes]) -> tuple[int, bytes, int, bytes]:
 def save(
     change: Transaction, vault: Vault, room: RoomRecord, admit: Admit | None = None
 ) -> RoomRecord:
-    """See ``Engine.save_room``."""
+    """See ``RoomStore.save``."""
     saved = replace(room, version=room.version + 1)
     key = codec.room_key(vault, room.name)
     value = change.get(ROOMS, key.hex())
@@ -68,7 +70,7 @@ def save(
 
 
 def close(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
-    """See ``Engine.close_room``."""
+    """See ``RoomStore.close``."""
     key = codec.room_key(vault, room.name).hex()
     value = change.get(ROOMS, key)
     if value is None or _row((key.encode(), value))[2] != room.version:
@@ -79,3 +81,27 @@ def close(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
             change.remove(accounts.LOOKS, look)
     change.tell(events.of_closed_room(room))
     return True
+
+
+class RoomStore:
+    """The role ``rooms``; see ``engine.RoomStore``."""
+
+    def __init__(self, store: Store, vault: Vault, act: Act) -> None:
+        self._store = store
+        self._vault = vault
+        self._act = act
+
+    def load_all(self) -> list[RoomRecord]:
+        return load_all(self._store, self._vault)
+
+    def save(
+        self,
+        room: RoomRecord,
+        admit: Admit | None = None,
+        by: Asker | None = None,
+        act: Audit | None = None,
+    ) -> RoomRecord:
+        return self._act(act, lambda change: save(change, self._vault, room, admit), by)
+
+    def close(self, room: RoomRecord) -> bool:
+        return self._act(None, lambda change: close(change, self._vault, room))

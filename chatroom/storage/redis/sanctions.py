@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import BLOCKS_LOGIN, Sanction
-from chatroom.storage.redis import accounts, tickets
+from chatroom.storage.records import BLOCKS_LOGIN, Audit, Sanction
+from chatroom.storage.redis import tickets
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import decode_each
-from chatroom.storage.redis.held import SANCTION_OF, SANCTIONS, split
-from chatroom.storage.redis.transaction import Transaction
+from chatroom.storage.redis.held import ACCOUNTS, INDEX, SANCTION_OF, SANCTIONS, split
+from chatroom.storage.redis.transaction import Act, Transaction
 from chatroom.storage.rules import askers
 from chatroom.storage.rules.belief import WALL
 from chatroom.storage.rules.events import Control, ControlKind
@@ -20,12 +20,12 @@ RANGES = "ranges"
 
 
 def save(change: Transaction, vault: Vault, sanction: Sanction, must_exist: bool) -> Sanction:
-    """See ``Engine.save_sanction``.
+    """See ``SanctionStore.save``.
 
     :param must_exist: the account that it is about; else that is made just now.
     """
     if must_exist and sanction.is_of_account:
-        askers.check_target(change.get(accounts.ACCOUNTS, sanction.target))
+        askers.check_target(change.get(ACCOUNTS, sanction.target))
     numbered = replace(sanction, number=change.number("sanction"))
     over = WALL.surely_over()
     for number, kind, target, until, _ in _all(change.store):
@@ -38,7 +38,7 @@ def save(change: Transaction, vault: Vault, sanction: Sanction, must_exist: bool
     change.put(SANCTIONS, str(numbered.number), head + codec.seal_sanction(vault, sanction))
     change.put(SANCTION_OF, of, str(numbered.number).encode())
     if sanction.is_range:
-        change.put(accounts.INDEX, RANGES, str(numbered.number).encode())
+        change.put(INDEX, RANGES, str(numbered.number).encode())
     if sanction.kind in BLOCKS_LOGIN:
         tickets.revoke(change, sanction.target)
     change.bar(sanction.kind, sanction.target, sanction.until)
@@ -47,7 +47,7 @@ def save(change: Transaction, vault: Vault, sanction: Sanction, must_exist: bool
 
 
 def lift(change: Transaction, number: int) -> bool:
-    """See ``Engine.lift_sanction``."""
+    """See ``SanctionStore.lift``."""
     value = change.get(SANCTIONS, str(number))
     if value is None:
         return False
@@ -56,7 +56,7 @@ def lift(change: Transaction, number: int) -> bool:
         return False
     _remove(change, number, kind, target)
     if "/" in target:
-        change.put(accounts.INDEX, RANGES, f"without {number}".encode())
+        change.put(INDEX, RANGES, f"without {number}".encode())
     event = Control(ControlKind(kind), target, lifted=True)
     if change.bar(kind, target, 0):
         change.tell_at_last(event)
@@ -86,10 +86,29 @@ def _all(store: Store) -> list[tuple[int, str, str, float, bytes]]:
 
 
 def load(store: Store, vault: Vault, target: str | None) -> list[Sanction]:
-    """See ``Engine.sanctions``."""
+    """See ``SanctionStore.load``."""
     now = time.time()
     return [
         codec.unseal_sanction(vault, *row)
         for row in _all(store)
         if row[3] >= now and target in (None, row[2])
     ]
+
+
+class SanctionStore:
+    """The role ``sanctions``; see ``engine.SanctionStore``."""
+
+    def __init__(self, store: Store, vault: Vault, act: Act) -> None:
+        self._store = store
+        self._vault = vault
+        self._act = act
+
+    def save(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
+        must_exist = act is not None  # else an account inherits it that is made just now
+        return self._act(act, lambda change: save(change, self._vault, sanction, must_exist))
+
+    def lift(self, number: int, act: Audit | None = None) -> bool:
+        return self._act(act, lambda change: lift(change, number))
+
+    def load(self, target: str | None = None) -> list[Sanction]:
+        return load(self._store, self._vault, target)

@@ -1,14 +1,14 @@
 """Tickets, as fields of a hash for each account, in one slot, ``{c}``."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import TICKETS, USED_SECONDS, Ticket
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import decode_each, decoding
-from chatroom.storage.redis.transaction import Transaction
+from chatroom.storage.redis.transaction import Act, Transaction
 from chatroom.storage.rules.belief import WALL
 
 SPARE_SECONDS = 30 * 86_400.0
@@ -33,7 +33,7 @@ def _field(digest: bytes) -> bytes:
 
 
 def save(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
-    """See ``Engine.save_tickets``."""
+    """See ``TicketStore.save``."""
     change = Transaction(store, vault)
     for one in tickets:
         owner = ticket_owner(_field(one.digest))
@@ -73,7 +73,7 @@ def _until(value: bytes) -> tuple[float, bytes]:
 
 
 def load(store: Store, vault: Vault, digest: bytes) -> Ticket | None:
-    """See ``Engine.load_ticket``."""
+    """See ``TicketStore.load``."""
     with store.asking() as client:
         owner = client.get(ticket_owner(_field(digest)))
         value = client.hget(tickets_of(owner.decode()), _field(digest)) if owner else None
@@ -93,3 +93,22 @@ def revoke(change: Transaction, account_id: str) -> None:
     for digest in digests:
         change.do("DEL", ticket_owner(digest))
     change.do("DEL", tickets_of(account_id))
+
+
+class TicketStore:
+    """The role ``tickets``; see ``engine.TicketStore``."""
+
+    def __init__(self, store: Store, vault: Vault, act: Act) -> None:
+        self._store = store
+        self._vault = vault
+        self._act = act
+
+    def save(self, tickets: Sequence[Ticket]) -> None:
+        if tickets:
+            save(self._store, self._vault, list(tickets))
+
+    def load(self, digest: bytes) -> Ticket | None:
+        return load(self._store, self._vault, digest)
+
+    def revoke(self, account_id: str) -> None:
+        self._act(None, lambda change: revoke(change, account_id))

@@ -9,16 +9,17 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from chatroom.errors import StoreError, Unconfirmed
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import DEEDS
+from chatroom.storage.records import DEEDS, Audit
 from chatroom.storage.redis import post_bans as bars
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.cluster import Command
 from chatroom.storage.redis.control_events import control_command
+from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
 
 NUMBERS = "{c}:numbers"
@@ -165,6 +166,14 @@ class BanPropagator:
 def pause(attempt: int) -> None:
     """Wait a little before a change is tried again."""
     time.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt, 10)))
+
+
+class Act(Protocol):
+    """Does something, if who asks for it may, and writes down who did it: all or nothing."""
+
+    def __call__(
+        self, act: Audit | None, job: Callable[[Transaction], _T], by: Asker | None = None
+    ) -> _T: ...
 
 
 class Transactions:

@@ -3,19 +3,21 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from chatroom.errors import Conflict, Damaged, LastSuperuser, NameTaken
 from chatroom.names import fold
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import SUPERUSER, Account
-from chatroom.storage.rules import events
+from chatroom.storage.records import SUPERUSER, Account, Audit
+from chatroom.storage.rules import departure, events
+from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import control_events as controls
-from chatroom.storage.sqlite import departed, tickets
+from chatroom.storage.sqlite import departed, invites, sanctions, tickets
 from chatroom.storage.sqlite import lookalikes as skeletons
+from chatroom.storage.sqlite.store import Act, Store
 
 _log = logging.getLogger(__name__)
 
@@ -129,3 +131,86 @@ def _kept(connection: sqlite3.Connection, vault: Vault, account_id: str) -> Acco
         return load_by_id(connection, vault, account_id)
     except Damaged:
         return None
+
+
+class AccountStore:
+    """The role ``accounts``; see ``engine.AccountStore``.
+
+    :param close_log: lets no post into a log any more, inside the caller's transaction.
+    :param wipe: lets nothing of what was deleted stay in the files.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        act: Act,
+        close_log: Callable[[sqlite3.Connection, str], object],
+        wipe: Callable[[], object],
+    ) -> None:
+        self._store = store
+        self._vault = store.vault
+        self._act = act
+        self._close_log = close_log
+        self._wipe = wipe
+
+    def load(self, name: str) -> Account | None:
+        return self._store.read(lambda db: load(db, self._vault, name))
+
+    def load_by_id(self, account_id: str) -> Account | None:
+        return self._store.read(lambda db: load_by_id(db, self._vault, account_id))
+
+    def load_all(self) -> Iterator[Account]:
+        return iter(self._store.read(lambda db: list(load_all(db, self._vault))))
+
+    def save(
+        self,
+        account: Account,
+        invite: bytes = b"",
+        act: Audit | None = None,
+        left: Departed | None = None,
+    ) -> Account:
+        def job(db: sqlite3.Connection) -> Account:
+            if invite:
+                invites.use(db, self._vault, invite)
+            if left is not None:
+                departed.save(db, self._vault, left)
+            return save(db, self._vault, account)
+
+        return self._act(act, job)
+
+    def delete(
+        self,
+        account: Account,
+        act: Audit | None = None,
+        box: str = "",
+        left: Departed | None = None,
+    ) -> None:
+        def job(db: sqlite3.Connection) -> None:
+            if left is not None:
+                held = sanctions.load(db, self._vault, account.id)
+                departed.save(db, self._vault, departure.with_sanctions(left, held))
+            delete(db, self._vault, account)
+            if box:
+                self._close_log(db, box)
+
+        self._act(act, job)
+        self._wipe()
+
+    def superusers(self) -> int:
+        return self._store.read(lambda db: superusers(db, self._vault))
+
+    def is_last_superuser(self, account_id: str) -> bool:
+        return self._store.read(lambda db: is_last_superuser(db, account_id))
+
+    def check_free(self, name: str) -> None:
+        self._store.read(lambda db: check_free(db, self._vault, name))
+
+    def departed(self, name: str, network: str) -> list[Departed]:
+        return self._store.read(lambda db: departed.find(db, self._vault, name, network))
+
+    def all_departed(self) -> list[Departed]:
+        """Return everybody who has given up a name and is not forgotten yet, the oldest first."""
+        return self._store.read(lambda db: departed.load_all(db, self._vault))
+
+    def free_name(self, name: str, act: Audit | None = None) -> bool:
+        return self._act(act, lambda db: departed.free(db, self._vault, name))

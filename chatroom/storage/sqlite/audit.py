@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from typing import TypeVar
 
 from chatroom.errors import Demoted
 from chatroom.storage import codec
@@ -9,10 +10,12 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import SUPERUSER, Account, Audit
 from chatroom.storage.rules import askers
 from chatroom.storage.rules import audit as audit_rules
-from chatroom.storage.rules.askers import Asker
+from chatroom.storage.rules.askers import Asker, superuser
 from chatroom.storage.sqlite import accounts, sanctions
+from chatroom.storage.sqlite.store import Job, Store
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 def check(db: sqlite3.Connection, vault: Vault, asker: Asker) -> None:
@@ -50,3 +53,32 @@ def load(
         if entry is not None and (account is None or audit_rules.concerns(entry, account)):
             entries.append(entry)
     return entries[::-1]
+
+
+class AuditTrail:
+    """The role ``audit``, and how what superusers do is done; see ``engine.AuditTrail``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._vault = store.vault
+
+    def write(self, entry: Audit, by: Asker | None = None) -> None:
+        self.act(entry, lambda db: None, by)
+
+    def load(self, most: int, account: Account | None = None) -> list[Audit]:
+        return self._store.read(lambda db: load(db, self._vault, most, account))
+
+    def act(self, act: Audit | None, job: Job[_T], by: Asker | None = None) -> _T:
+        """Do something, if who asks for it may, and write down who did it: all or nothing."""
+
+        def both(db: sqlite3.Connection) -> _T:
+            if act is not None:
+                check(db, self._vault, superuser(act))
+            if by is not None:
+                check(db, self._vault, by)
+            done = job(db)
+            if act is not None and done is not False:
+                write(db, self._vault, act)
+            return done
+
+        return self._store.write(both)

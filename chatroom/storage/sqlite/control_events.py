@@ -9,6 +9,7 @@ import sqlite3
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.rules.events import Control
+from chatroom.storage.sqlite.store import Store
 
 
 def tell(db: sqlite3.Connection, vault: Vault, control: Control) -> None:
@@ -17,3 +18,13 @@ def tell(db: sqlite3.Connection, vault: Vault, control: Control) -> None:
         "INSERT INTO controls (kind, account, sealed) VALUES (?,?,?)",
         (control.word, control.subject, codec.seal_control(vault, control) or None),
     )
+
+
+class ControlEvents:
+    """The role ``controls``; see ``engine.ControlEvents``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def publish(self, control: Control) -> None:
+        self._store.write(lambda db: tell(db, self._store.vault, control))

@@ -42,7 +42,7 @@ class History:
         self._writing = writing
 
     def seq_before(self, name: str, when: float) -> int:
-        """See ``Engine.seq_before``."""
+        """See ``LogStore.seq_before``."""
         log = self._log(name)
         if log is None:
             return 0
@@ -55,7 +55,7 @@ class History:
         return row.first - 1 if row.first > log.first else 0
 
     def search(self, name: str, wanted: SearchQuery, most: int) -> list[Post]:
-        """See ``Engine.search``."""
+        """See ``LogStore.search``."""
         log = self._log(name)
         if log is None:
             return []
@@ -71,7 +71,7 @@ class History:
         return found[:most]
 
     def erase(self, name: str, sender_id: str, seq: int, since: float) -> int:
-        """See ``Engine.erase``."""
+        """See ``LogStore.erase``."""
         log = self._log(name)
         if log is None:
             return 0
@@ -120,7 +120,7 @@ class History:
         return row, self._logs.seal(log.id, row.first, row.last, pack(posts)), emptied
 
     def drop(self, name: str) -> None:
-        """See ``Engine.drop``."""
+        """See ``LogStore.drop``."""
         log = self._log(name)
         if log is None:
             return

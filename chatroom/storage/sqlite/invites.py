@@ -7,8 +7,9 @@ import time
 from chatroom.errors import InviteSpent
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import Invite
+from chatroom.storage.records import Audit, Invite
 from chatroom.storage.rules.belief import WALL
+from chatroom.storage.sqlite.store import Act, Store
 
 _log = logging.getLogger(__name__)
 
@@ -54,3 +55,24 @@ def use(db: sqlite3.Connection, vault: Vault, digest: bytes) -> None:
 def revoke(db: sqlite3.Connection, number: int) -> bool:
     """Take an invitation back; False when there is none of this number."""
     return db.execute("DELETE FROM invites WHERE number=?", (number,)).rowcount == 1
+
+
+class InviteStore:
+    """The role ``invites``; see ``engine.InviteStore``."""
+
+    def __init__(self, store: Store, act: Act) -> None:
+        self._store = store
+        self._vault = store.vault
+        self._act = act
+
+    def save(self, invite: Invite, act: Audit | None = None) -> None:
+        self._act(act, lambda db: save(db, self._vault, invite))
+
+    def load(self, digest: bytes) -> Invite | None:
+        return self._store.read(lambda db: load(db, self._vault, digest))
+
+    def load_all(self) -> list[Invite]:
+        return self._store.read(lambda db: load_all(db, self._vault))
+
+    def revoke(self, number: int, act: Audit | None = None) -> bool:
+        return self._act(act, lambda db: revoke(db, number))

@@ -259,7 +259,7 @@ class Logs:
             return Span(log.epochs.newest, log.first, log.last) if log else Span("", 1, 0)
 
     def knows(self, db: sqlite3.Connection, name: str, epoch: str, place: int) -> bool:
-        """See ``Engine.knows``."""
+        """See ``LogStore.knows``."""
         log = self.find(db, name)
         return log is not None and log.epochs.knows(epoch, place)
 

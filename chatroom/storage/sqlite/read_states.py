@@ -1,11 +1,14 @@
 """Where people are, as sealed rows: SQL in, records out. No thread and no lock in here."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ReadState
+from chatroom.storage.sqlite.store import Store
 
 
 def load(db: sqlite3.Connection, vault: Vault, account_id: str) -> ReadState | None:
@@ -36,3 +39,32 @@ def swap(db: sqlite3.Connection, rows: Sequence[codec.ReadStateRow]) -> list[boo
         is_done = db.execute(query, (one.account_id, one.sealed, one.was)).rowcount == 1
         done.append(is_done or not db.execute(is_there, (one.account_id,)).fetchone()[0])
     return done
+
+
+class ReadStates:
+    """The role ``read_states``; see ``engine.ReadStates``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._vault = store.vault
+
+    def load(self, account_id: str) -> ReadState | None:
+        return self._store.read(lambda db: load(db, self._vault, account_id))
+
+    def save(
+        self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
+    ) -> dict[str, ReadState]:
+        saved: dict[str, ReadState] = {}
+        left = list(places)
+        while left:
+            found = [self._merge(one, places[one], bases.get(one)) for one in left]
+            done = self._store.write(partial(swap, rows=found))
+            saved |= {row.account_id: row.places for row, ok in zip(found, done, strict=True) if ok}
+            left = [row.account_id for row, ok in zip(found, done, strict=True) if not ok]
+        return saved
+
+    def _merge(
+        self, account_id: str, mine: ReadState, base: ReadState | None
+    ) -> codec.ReadStateRow:
+        was = self._store.read(lambda db: load_sealed(db, account_id))
+        return codec.merge_read_state(self._vault, account_id, was, mine, base)

@@ -2,18 +2,20 @@
 
 import logging
 import sqlite3
+import threading
 from dataclasses import replace
 
 from chatroom.errors import Conflict, NameTaken
 from chatroom.storage import codec
+from chatroom.storage.engine import Admit
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import (
-    RoomRecord,
-)
+from chatroom.storage.records import Audit, RoomRecord
 from chatroom.storage.rules import events
+from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import control_events as controls
 from chatroom.storage.sqlite import lookalikes as skeletons
+from chatroom.storage.sqlite.store import Act, Store
 
 _log = logging.getLogger(__name__)
 
@@ -61,3 +63,36 @@ def close(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> bool:
     skeletons.release(db, vault, codec.ROOMS, room.name)
     controls.tell(db, vault, events.of_closed_room(room))
     return True
+
+
+class RoomStore:
+    """The role ``rooms``; see ``engine.RoomStore``."""
+
+    def __init__(self, store: Store, act: Act) -> None:
+        self._store = store
+        self._vault = store.vault
+        self._act = act
+        # Held while a room is made, outermost; only the server makes any, so no other process can.
+        self._making_lock = threading.Lock()
+
+    def load_all(self) -> list[RoomRecord]:
+        return self._store.read(lambda db: load_all(db, self._vault))
+
+    def save(
+        self,
+        room: RoomRecord,
+        admit: Admit | None = None,
+        by: Asker | None = None,
+        act: Audit | None = None,
+    ) -> RoomRecord:
+        def job(db: sqlite3.Connection) -> RoomRecord:
+            return save(db, self._vault, room)
+
+        if room.version or admit is None:
+            return self._act(act, job, by)
+        with self._making_lock:
+            admit(self.load_all())
+            return self._act(act, job, by)
+
+    def close(self, room: RoomRecord) -> bool:
+        return self._store.write(lambda db: close(db, self._vault, room))

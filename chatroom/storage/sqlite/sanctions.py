@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import BLOCKS_LOGIN, Sanction
+from chatroom.storage.records import BLOCKS_LOGIN, Audit, Sanction
+from chatroom.storage.rules import askers
 from chatroom.storage.rules.belief import WALL
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import control_events as controls
 from chatroom.storage.sqlite import tickets
+from chatroom.storage.sqlite.store import Act, Store
 
 _log = logging.getLogger(__name__)
 
@@ -59,3 +61,28 @@ def load(db: sqlite3.Connection, vault: Vault, target: str | None = None) -> lis
         (time.time(),) if target is None else (time.time(), target),
     ).fetchall()
     return [codec.unseal_sanction(vault, *row) for row in rows]
+
+
+class SanctionStore:
+    """The role ``sanctions``; see ``engine.SanctionStore``."""
+
+    def __init__(self, store: Store, act: Act) -> None:
+        self._store = store
+        self._vault = store.vault
+        self._act = act
+
+    def save(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
+        def job(db: sqlite3.Connection) -> Sanction:
+            # Without an act it is inherited by an account that is made just now.
+            if act is not None and sanction.is_of_account:
+                there = db.execute("SELECT 1 FROM accounts WHERE id=?", (sanction.target,))
+                askers.check_target(there.fetchone())
+            return save(db, self._vault, sanction)
+
+        return self._act(act, job)
+
+    def lift(self, number: int, act: Audit | None = None) -> bool:
+        return self._act(act, lambda db: lift(db, self._vault, number))
+
+    def load(self, target: str | None = None) -> list[Sanction]:
+        return self._store.read(lambda db: load(db, self._vault, target))

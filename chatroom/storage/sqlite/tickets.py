@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import TICKETS, USED_SECONDS, Ticket
+from chatroom.storage.sqlite.store import Store
 
 
 def save(db: sqlite3.Connection, vault: Vault, tickets: Sequence[Ticket]) -> None:
@@ -59,3 +60,24 @@ def load_all(db: sqlite3.Connection, vault: Vault) -> list[Ticket]:
 def revoke(db: sqlite3.Connection, account_id: str) -> None:
     """Forget all tickets of an account, inside the caller's transaction."""
     db.execute("DELETE FROM tickets WHERE account=?", (account_id,))
+
+
+class TicketStore:
+    """The role ``tickets``; see ``engine.TicketStore``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._vault = store.vault
+
+    def save(self, tickets: Sequence[Ticket]) -> None:
+        self._store.write(lambda db: save(db, self._vault, tickets))
+
+    def load(self, digest: bytes) -> Ticket | None:
+        return self._store.read(lambda db: load(db, self._vault, digest))
+
+    def load_all(self) -> list[Ticket]:
+        """Return the tickets that are valid."""
+        return self._store.read(lambda db: load_all(db, self._vault))
+
+    def revoke(self, account_id: str) -> None:
+        self._store.write(lambda db: revoke(db, account_id))

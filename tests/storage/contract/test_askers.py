@@ -31,13 +31,13 @@ ACT = BY.did("did something")
 
 def impose(engine: Any, kind: str, target: str) -> Sanction:
     sanction = Sanction(kind, target, "somebody", "boss", "", time.time(), math.inf)
-    saved: Sanction = engine.save_sanction(sanction)
+    saved: Sanction = engine.sanctions.save(sanction)
     return saved
 
 
 @pytest.fixture
 def superusers(engine: Any) -> tuple[Account, Account]:
-    boss, fallen = (engine.save_account(account(one, SUPERUSER)) for one in ("boss", "fallen"))
+    boss, fallen = (engine.accounts.save(account(one, SUPERUSER)) for one in ("boss", "fallen"))
     return boss, fallen
 
 
@@ -46,14 +46,14 @@ def acts(engine: Any, boss: Account) -> list[Callable[[], object]]:
     invite = Invite(b"d" * 32, 1, time.time() + 99, "fallen")
     target = Sanction(BAN, "id-boss", "boss", "fallen", "", time.time(), math.inf)
     return [
-        lambda: engine.save_sanction(target, act=ACT),
-        lambda: engine.lift_sanction(1, act=ACT),
-        lambda: engine.save_account(replace(boss, grant=NORMAL), act=ACT),
-        lambda: engine.delete_account(boss, act=ACT),
-        lambda: engine.save_invite(invite, act=ACT),
-        lambda: engine.revoke_invite(1, act=ACT),
-        lambda: engine.save_room(RoomRecord("den", "id-boss"), act=ACT),
-        lambda: engine.write_audit(ACT),
+        lambda: engine.sanctions.save(target, act=ACT),
+        lambda: engine.sanctions.lift(1, act=ACT),
+        lambda: engine.accounts.save(replace(boss, grant=NORMAL), act=ACT),
+        lambda: engine.accounts.delete(boss, act=ACT),
+        lambda: engine.invites.save(invite, act=ACT),
+        lambda: engine.invites.revoke(1, act=ACT),
+        lambda: engine.rooms.save(RoomRecord("den", "id-boss"), act=ACT),
+        lambda: engine.audit.write(ACT),
     ]
 
 
@@ -68,11 +68,11 @@ def test_a_superuser_who_is_sent_out_does_nothing_more(
     for act in acts(engine, superusers[0]):
         with pytest.raises(Barred):
             act()
-    assert engine.audit(9) == []
-    assert engine.rooms() == engine.invites() == []
-    assert [one.number for one in engine.sanctions()] == [number]
-    assert engine.lift_sanction(number)
-    engine.write_audit(ACT)
+    assert engine.audit.load(9) == []
+    assert engine.rooms.load_all() == engine.invites.load_all() == []
+    assert [one.number for one in engine.sanctions.load()] == [number]
+    assert engine.sanctions.lift(number)
+    engine.audit.write(ACT)
 
 
 def test_a_superuser_from_elsewhere_and_a_muted_one_may_act_but_not_speak(
@@ -81,51 +81,51 @@ def test_a_superuser_from_elsewhere_and_a_muted_one_may_act_but_not_speak(
     impose(engine, BAN, "198.51.100.0/24")
     impose(engine, BAN, "id-somebody")
     impose(engine, MUTE, "id-fallen")
-    engine.write_audit(ACT)
+    engine.audit.write(ACT)
     with pytest.raises(Barred):
-        engine.write_audit(ACT, Asker("id-fallen", ORIGIN, speaks=True))
-    assert len(engine.audit(9)) == 1
+        engine.audit.write(ACT, Asker("id-fallen", ORIGIN, speaks=True))
+    assert len(engine.audit.load(9)) == 1
 
 
 @pytest.mark.parametrize("sanction", [KICK, BAN, MUTE])
 def test_what_others_would_see_of_somebody_who_may_not_speak_is_not_kept(
     engine: Any, sanction: str
 ) -> None:
-    engine.save_account(account("bob"))
+    engine.accounts.save(account("bob"))
     by = Asker("id-bob", ORIGIN, speaks=True)
-    den = engine.save_room(RoomRecord("den", "id-bob"), by=by)
+    den = engine.rooms.save(RoomRecord("den", "id-bob"), by=by)
     impose(engine, sanction, "id-bob")
     for room in (replace(den, topic="late"), RoomRecord("late", "id-bob")):
         with pytest.raises(Barred):
-            engine.save_room(room, by=by)
-    assert engine.rooms() == [den]
+            engine.rooms.save(room, by=by)
+    assert engine.rooms.load_all() == [den]
 
 
 def test_who_cannot_come_in_is_not_counted_as_one_who_may_administer(
     engine: Any, superusers: tuple[Account, Account]
 ) -> None:
     boss, _ = superusers
-    assert not engine.is_last_superuser("id-boss")
+    assert not engine.accounts.is_last_superuser("id-boss")
     for kind in (KICK, BAN):
         number = impose(engine, kind, "id-fallen").number
-        assert engine.is_last_superuser("id-boss")
-        assert not engine.is_last_superuser("id-nobody")
+        assert engine.accounts.is_last_superuser("id-boss")
+        assert not engine.accounts.is_last_superuser("id-nobody")
         with pytest.raises(LastSuperuser):
-            engine.save_account(replace(boss, grant=NORMAL))
+            engine.accounts.save(replace(boss, grant=NORMAL))
         with pytest.raises(LastSuperuser):
-            engine.delete_account(boss)
-        engine.lift_sanction(number)
+            engine.accounts.delete(boss)
+        engine.sanctions.lift(number)
     impose(engine, MUTE, "id-fallen")
-    engine.save_account(replace(boss, grant=NORMAL))
-    assert engine.is_last_superuser("id-fallen")
+    engine.accounts.save(replace(boss, grant=NORMAL))
+    assert engine.accounts.is_last_superuser("id-fallen")
 
 
 def test_a_demotion_and_a_ban_at_the_same_time_leave_one_who_may_administer(
     engine: Any, superusers: tuple[Account, Account]
 ) -> None:
     _, fallen = superusers
-    engine.save_account(replace(fallen, grant=NORMAL))
+    engine.accounts.save(replace(fallen, grant=NORMAL))
     with pytest.raises(Demoted):
-        engine.save_sanction(
+        engine.sanctions.save(
             Sanction(BAN, "id-boss", "boss", "fallen", "", time.time(), math.inf), act=ACT
         )

@@ -49,13 +49,13 @@ def fill(running: Running, number: int) -> None:
     for n in range(1, number + 1):
         text = f'message {n} of "{"Ünïcode" if n % 7 == 0 else "plain"}" words'
         one = Post("lobby", "text", *people[n % 2], text)
-        while not running.engine.append(one):
-            running.engine.wait_for_space(1.0)
+        while not running.engine.logs.append(one):
+            running.engine.logs.wait_for_space(1.0)
     running.settle()
 
 
 def places(running: Running, *words: str, **more: object) -> list[int]:
-    return [p.seq for p in running.engine.search("lobby", SearchQuery(words, **more), 5000)]  # type: ignore[arg-type]
+    return [p.seq for p in running.engine.logs.search("lobby", SearchQuery(words, **more), 5000)]  # type: ignore[arg-type]
 
 
 def blocks(client: Any) -> set[int]:
@@ -72,7 +72,7 @@ def test_a_search_finds_in_blocks_what_it_finds_in_the_log(
 ) -> None:
     running = begin()
     fill(running, 3 * SIZE + 40)
-    running.engine.erase("lobby", "id-bob", seq=101)
+    running.engine.logs.erase("lobby", "id-bob", seq=101)
     every = [n for n in range(3 * SIZE + 40, 0, -1) if n != 101]
     unicode = [n for n in every if n % 7 == 0]
     assert blocks(client) == set()
@@ -86,17 +86,17 @@ def test_a_search_finds_in_blocks_what_it_finds_in_the_log(
     assert places(running) == every
     assert places(running, sender_id="id-bob") == [n for n in every if n % 2]
     assert places(running, without=frozenset({"id-bob"}), upto=900) == list(range(900, 0, -2))
-    assert [p.seq for p in running.engine.search("lobby", SearchQuery(("message",)), 3)] == every[
-        :3
-    ]
-    found = running.engine.search("lobby", SearchQuery(("message 700 ",)), 9)[0]
-    (same,) = running.engine.read("lobby", 699, 700, 1)
+    assert [
+        p.seq for p in running.engine.logs.search("lobby", SearchQuery(("message",)), 3)
+    ] == every[:3]
+    found = running.engine.logs.search("lobby", SearchQuery(("message 700 ",)), 9)[0]
+    (same,) = running.engine.logs.read("lobby", 699, 700, 1)
     assert found == same
 
 
 def test_what_is_delivered_is_made_into_blocks(begin: Callable[..., Running], client: Any) -> None:
     running = begin(Keep())
-    running.engine.follow("lobby")
+    running.engine.logs.follow("lobby")
     fill(running, 2 * SIZE + 5)
     wait_until(lambda: blocks(client) == {0, 1})
     before = reads(client)
@@ -109,8 +109,8 @@ def test_what_is_removed_is_in_no_block(begin: Callable[..., Running], client: A
     running = begin()
     fill(running, 3 * SIZE)
     assert places(running, "message 700 ") == [700]
-    posts = running.engine.read("lobby", SIZE, 2 * SIZE, SIZE)
-    running.engine.erase("lobby", "id-ann", seq=700)
+    posts = running.engine.logs.read("lobby", SIZE, 2 * SIZE, SIZE)
+    running.engine.logs.erase("lobby", "id-ann", seq=700)
     assert blocks(client) == {0, 2}
     # What was read before it was removed makes no block any more.
     logs = running.engine._logs
@@ -120,7 +120,7 @@ def test_what_is_removed_is_in_no_block(begin: Callable[..., Running], client: A
     assert places(running, "message 701 ") == [701]
     assert blocks(client) == {0, 1, 2}
     assert b"message 700 " not in logs.blocks.read("lobby", logs.keys("lobby"), [1])[0]
-    assert running.engine.erase("lobby", "id-bob") == 3 * SIZE // 2
+    assert running.engine.logs.erase("lobby", "id-bob") == 3 * SIZE // 2
     assert blocks(client) == set()
 
 
@@ -130,7 +130,7 @@ def test_what_is_too_old_or_dropped_is_in_no_block(
     running = begin(Keep(days=1))
     fill(running, 2 * SIZE)
     assert len(places(running)) == 2 * SIZE
-    running.engine.append(post("mail", "@id-ann"))
+    running.engine.logs.append(post("mail", "@id-ann"))
     running.settle()
     assert blocks(client) == {0, 1}
     logs = running.engine._logs
@@ -143,7 +143,7 @@ def test_what_is_too_old_or_dropped_is_in_no_block(
     assert places(running) == []
     fill(running, SIZE * 2)
     assert len(places(running)) == 2 * SIZE
-    running.engine.drop("lobby")
+    running.engine.logs.drop("lobby")
     assert blocks(client) == set()
 
 

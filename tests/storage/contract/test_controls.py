@@ -17,22 +17,22 @@ from tests.storage.contract.conftest import Running, account, post
 
 def test_whoever_hears_of_a_change_needs_no_look_at_the_store(running: Running) -> None:
     engine, now = running.engine, time.time()
-    ann = engine.save_account(account("ann"))
+    ann = engine.accounts.save(account("ann"))
     assert carried(running, ControlKind.ACCOUNT) == Standing("ann", 1, 1, "")
-    ann = engine.save_account(replace(ann, name="anna", grant=SUPERUSER))
+    ann = engine.accounts.save(replace(ann, name="anna", grant=SUPERUSER))
     assert carried(running, ControlKind.ACCOUNT) == Standing("anna", SUPERUSER, 2, "")
-    ann = engine.save_account(replace(ann, ignores=("id-bob",)))
+    ann = engine.accounts.save(replace(ann, ignores=("id-bob",)))
     assert carried(running, ControlKind.IGNORES) == Standing("anna", SUPERUSER, 3, "")
     for kind, target in ((BAN, "id-bob"), (MUTE, "id-bob"), (BAN, "192.0.2.0/24")):
-        saved = engine.save_sanction(Sanction(kind, target, "bob", "ann", "why", now, now + 99))
+        saved = engine.sanctions.save(Sanction(kind, target, "bob", "ann", "why", now, now + 99))
         assert carried(running, ControlKind(kind)) == saved
-        assert engine.lift_sanction(saved.number)
+        assert engine.sanctions.lift(saved.number)
         assert carried(running, ControlKind(kind), lifted=True) is None
-    den = engine.save_room(RoomRecord("den", ann.id, "a topic", True, ("id-bob",)))
+    den = engine.rooms.save(RoomRecord("den", ann.id, "a topic", True, ("id-bob",)))
     assert carried(running, ControlKind.ROOM) == den
-    engine.save_account(account("boss", SUPERUSER))
+    engine.accounts.save(account("boss", SUPERUSER))
     running.controls.get(timeout=PATIENCE)
-    engine.delete_account(ann)
+    engine.accounts.delete(ann)
     assert carried(running, ControlKind.DELETED) is None
 
 
@@ -44,7 +44,7 @@ def carried(running: Running, kind: ControlKind, lifted: bool = False) -> Any:
 
 def test_what_is_too_large_to_be_carried_is_told_without_it(running: Running) -> None:
     crowd = tuple(f"id-{number}" for number in range(1000))
-    running.engine.save_room(RoomRecord("den", "id-ann", invited=crowd))
+    running.engine.rooms.save(RoomRecord("den", "id-ann", invited=crowd))
     assert carried(running, ControlKind.ROOM) is None
 
 
@@ -62,7 +62,7 @@ def test_an_event_that_could_not_be_acted_upon_comes_again_and_is_not_confirmed_
     engine = open_engine(folder)
     engine.start(lambda *_: None, act, lambda *_: None)
     try:
-        change = threading.Thread(target=engine.save_account, args=(account("ann"),))
+        change = threading.Thread(target=engine.accounts.save, args=(account("ann"),))
         change.start()
         for _ in range(2):
             assert heard.get(timeout=PATIENCE).subject == "id-ann"
@@ -72,7 +72,7 @@ def test_an_event_that_could_not_be_acted_upon_comes_again_and_is_not_confirmed_
         assert not change.is_alive()
         while not heard.empty():
             assert heard.get().subject == "id-ann"
-        engine.save_account(account("bob"))
+        engine.accounts.save(account("bob"))
         assert heard.get(timeout=PATIENCE).subject == "id-bob"
     finally:
         engine.close()
@@ -82,15 +82,15 @@ def test_who_was_away_while_events_were_forgotten_has_to_look_at_everything(
     start: Callable[[], Running], folder: Path, kind: str
 ) -> None:
     here, there = start(), start()
-    there.engine.follow("lobby")
+    there.engine.logs.follow("lobby")
     there.gate.clear()
-    there.engine.append(post("its engine stands still at this one"))
+    there.engine.logs.append(post("its engine stands still at this one"))
     for number in range(3):
-        here.engine.save_account(account(f"person{number}"))
+        here.engine.accounts.save(account(f"person{number}"))
     forget_old_events(here, folder, kind)
     there.gate.set()
     assert there.controls.get(timeout=PATIENCE).kind is ControlKind.MISSED
-    here.engine.save_account(account("last"))
+    here.engine.accounts.save(account("last"))
     while there.controls.get(timeout=PATIENCE).subject != "id-last":
         pass
 

@@ -32,16 +32,16 @@ def store(folder: Path) -> Path:
     running = Running(folder, SqliteEngine)
     engine = running.engine
     for name in ("ann", "bob"):
-        engine.save_account(account(name))
-        engine.save_room(RoomRecord(f"of-{name}", f"id-{name}", f"topic of {name}"))
-        engine.save_read_states({f"id-{name}": ReadState({"lobby": 1}, f"of-{name}", 1.0)})
-        engine.write_audit(Audit(1.0, name, f"done by {name}"))
-        engine.append(post(f"said by {name}"))
+        engine.accounts.save(account(name))
+        engine.rooms.save(RoomRecord(f"of-{name}", f"id-{name}", f"topic of {name}"))
+        engine.read_states.save({f"id-{name}": ReadState({"lobby": 1}, f"of-{name}", 1.0)})
+        engine.audit.write(Audit(1.0, name, f"done by {name}"))
+        engine.logs.append(post(f"said by {name}"))
         running.settle()
     for name in ("ann", "bob"):
-        engine.save_sanction(Sanction(KICK, f"id-{name}", name, "boss", f"for {name}", 1.0, LATER))
+        engine.sanctions.save(Sanction(KICK, f"id-{name}", name, "boss", f"for {name}", 1.0, LATER))
     for ticket in TICKETS:
-        engine.save_tickets([ticket])
+        engine.tickets.save([ticket])
     engine.close()
     return folder
 
@@ -81,43 +81,45 @@ def put(store: Path, table: str, content: bytes, column: str = "sealed") -> None
 
 def see_account(engine: SqliteEngine) -> None:
     with pytest.raises(Damaged, match="account id-ann 1"):
-        engine.load_account("ann")
+        engine.accounts.load("ann")
     with pytest.raises(Damaged, match="account id-ann 1"):
-        engine.load_account_by_id("id-ann")
-    assert [a.name for a in engine.accounts()] == ["bob"]
-    assert engine.load_account("bob") is not None
+        engine.accounts.load_by_id("id-ann")
+    assert [a.name for a in engine.accounts.load_all()] == ["bob"]
+    assert engine.accounts.load("bob") is not None
 
 
 def see_kick(engine: SqliteEngine) -> None:
-    ann, bob = engine.sanctions()
+    ann, bob = engine.sanctions.load()
     assert (ann.target, ann.by, ann.reason) == ("id-ann", "?", "the record is damaged")
     assert (bob.by, bob.reason) == ("boss", "for bob")
 
 
 def see_segment(engine: SqliteEngine) -> None:
-    assert [(p.seq, p.text) for p in engine.read("lobby", 0, 9, 9)] == [(2, "said by bob")]
-    assert engine.span("lobby").last == 2
+    assert [(p.seq, p.text) for p in engine.logs.read("lobby", 0, 9, 9)] == [(2, "said by bob")]
+    assert engine.logs.span("lobby").last == 2
 
 
 def see_room(engine: SqliteEngine) -> None:
-    assert [(room.name, room.topic) for room in engine.rooms()] == [("of-bob", "topic of bob")]
+    assert [(room.name, room.topic) for room in engine.rooms.load_all()] == [
+        ("of-bob", "topic of bob")
+    ]
 
 
 def see_places(engine: SqliteEngine) -> None:
     with pytest.raises(Damaged, match="places id-ann"):
-        engine.load_read_states("id-ann")
-    bob = engine.load_read_states("id-bob")
+        engine.read_states.load("id-ann")
+    bob = engine.read_states.load("id-bob")
     assert bob is not None
     assert bob.room == "of-bob"
 
 
 def see_ticket(engine: SqliteEngine) -> None:
-    assert engine.load_ticket(TICKETS[0].digest) is None
-    assert engine.load_ticket(TICKETS[1].digest) == TICKETS[1]
+    assert engine.tickets.load(TICKETS[0].digest) is None
+    assert engine.tickets.load(TICKETS[1].digest) == TICKETS[1]
 
 
 def see_audit(engine: SqliteEngine) -> None:
-    assert [(entry.by, entry.act) for entry in engine.audit(9)] == [("bob", "done by bob")]
+    assert [(entry.by, entry.act) for entry in engine.audit.load(9)] == [("bob", "done by bob")]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_a_ticket_cannot_be_given_to_somebody_else_or_made_longer_on_the_disk(st
         db.execute(f"UPDATE tickets SET {change}")
         db.close()
         engine = SqliteEngine(store)
-        assert engine.load_ticket(TICKETS[0].digest) is None
+        assert engine.tickets.load(TICKETS[0].digest) is None
         engine.close()
 
 
@@ -166,9 +168,9 @@ def test_posting_goes_on_behind_a_damaged_segment(store: Path) -> None:
     with damaged(store, "segments") as variants:
         put(store, "segments", variants[0])
     running = Running(store, SqliteEngine)
-    running.engine.append(replace(post("three"), sender_id="id-eve"))  # ann was kicked
+    running.engine.logs.append(replace(post("three"), sender_id="id-eve"))  # ann was kicked
     running.settle()
-    assert [p.seq for p in running.engine.read("lobby", 0, 9, 9)] == [2, 3]
+    assert [p.seq for p in running.engine.logs.read("lobby", 0, 9, 9)] == [2, 3]
     running.engine.close()
 
 
@@ -243,15 +245,15 @@ def test_a_damaged_page_of_the_history_gives_no_wrong_text_and_no_false_word(
     spoil(store, roots(store)[name])
     running = Running(store, SqliteEngine)
     engine = running.engine
-    assert [a.name for a in engine.accounts()] == ["ann", "bob"]
+    assert [a.name for a in engine.accounts.load_all()] == ["ann", "bob"]
     try:
-        texts = [p.text for p in engine.read("lobby", 0, 9, 9)]
+        texts = [p.text for p in engine.logs.read("lobby", 0, 9, 9)]
     except StoreError:
         texts = []
     assert texts in ([], ["said by ann", "said by bob"])
     with contextlib.suppress(StoreError):
-        engine.follow("lobby")
-    engine.append(post("three", cid="aaaabbbb-1"))
+        engine.logs.follow("lobby")
+    engine.logs.append(post("three", cid="aaaabbbb-1"))
     running.settle()
     told = [p.text for p in running.posts]
     refused = [p.text for posts, why in running.returned.queue for p in posts if why]

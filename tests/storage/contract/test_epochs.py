@@ -18,16 +18,16 @@ from tests.storage.contract.conftest import Running, post
 
 def say(running: Running, *texts: str) -> None:
     for text in texts:
-        running.engine.append(post(text))
+        running.engine.logs.append(post(text))
     running.settle()
 
 
 def ids(running: Running, log: str = "lobby") -> list[tuple[str, int]]:
-    return [(one.epoch, one.seq) for one in running.engine.read(log, 0, 999, 999)]
+    return [(one.epoch, one.seq) for one in running.engine.logs.read(log, 0, 999, 999)]
 
 
 def knows(running: Running, cursors: list[tuple[str, int]]) -> list[bool]:
-    return [running.engine.knows("lobby", *cursor) for cursor in cursors]
+    return [running.engine.logs.knows("lobby", *cursor) for cursor in cursors]
 
 
 def test_ids_stay_what_they_were_and_are_known_after_every_restart(
@@ -36,7 +36,7 @@ def test_ids_stay_what_they_were_and_are_known_after_every_restart(
     given: list[tuple[str, int]] = []
     for number in range(4):
         running = start()
-        running.engine.follow("lobby")
+        running.engine.logs.follow("lobby")
         assert ids(running) == given
         say(running, *(f"{number} {n}" for n in range(3)))
         given += [(one.epoch, one.seq) for one in running.posts]
@@ -91,7 +91,7 @@ def test_a_log_knows_its_newest_epochs_and_joins_the_oldest(folder: Path) -> Non
     given: list[tuple[str, int]] = []
     for _ in range(EPOCHS + 4):
         running = Running(folder, SqliteEngine)
-        running.engine.follow("lobby")
+        running.engine.logs.follow("lobby")
         say(running, "x")
         given += [(one.epoch, one.seq) for one in running.posts]
         running.engine.close()
@@ -107,7 +107,7 @@ def test_segments_that_were_joined_over_a_restart_keep_the_ids(folder: Path) -> 
     given: list[tuple[str, int]] = []
     for number in range(3):
         running = Running(folder, SqliteEngine)
-        running.engine.follow("lobby")
+        running.engine.logs.follow("lobby")
         for n in range(40):
             say(running, f"{number} {n}")
         given += [(one.epoch, one.seq) for one in running.posts]
@@ -115,13 +115,13 @@ def test_segments_that_were_joined_over_a_restart_keep_the_ids(folder: Path) -> 
     running = Running(folder, SqliteEngine)
     notice = post("", kind=REMOVED)
     notice.ref = 5
-    running.engine.append(notice)
+    running.engine.logs.append(notice)
     running.settle()
-    running.engine.upkeep.look(running.engine.read("lobby", 0, 999, 1)[0].time + 120, 1)
+    running.engine.upkeep.look(running.engine.logs.read("lobby", 0, 999, 1)[0].time + 120, 1)
     running.engine.close()
     running = Running(folder, SqliteEngine)
     assert ids(running)[:-1] == given
-    assert running.engine.read("lobby", 0, 999, 1)[0].ref_epoch == given[4][0]
+    assert running.engine.logs.read("lobby", 0, 999, 1)[0].ref_epoch == given[4][0]
     running.engine.close()
 
 
@@ -150,7 +150,7 @@ def test_a_redis_that_was_put_back_is_recognised_and_a_restart_is_no_fork(
 
     first, second = node("a"), node("b")
     for running in (first, second):
-        running.engine.follow("lobby")
+        running.engine.logs.follow("lobby")
     say(first, "one", "two")
     copy = dict(_dump(server))
     say(second, "lost 3", "lost 4")
@@ -163,7 +163,7 @@ def test_a_redis_that_was_put_back_is_recognised_and_a_restart_is_no_fork(
     _restart(server)
     first, second = node("a"), node("b")
     for running in (first, second):
-        running.engine.follow("lobby")
+        running.engine.logs.follow("lobby")
     say(first, "new 3", "new 4")
     say(second, "new 5")
     assert not any(knows(first, lost))
@@ -180,7 +180,7 @@ def test_a_redis_that_was_put_back_is_recognised_and_a_restart_is_no_fork(
     for running in (first, second):
         running.settle()
         shown = {one.seq: (one.epoch, one.seq) for one in running.posts if one.seq > 2}
-        last = running.engine.span("lobby").last
+        last = running.engine.logs.span("lobby").last
         assert set(ids(running)[2:last]) >= set(shown.values())
         running.engine.close()
     assert "history forked" not in caplog.text
@@ -200,7 +200,7 @@ def _restart(server: RedisServer) -> None:
 def _until_it_answers(running: Running) -> None:
     """Post until the store takes it again."""
     while True:
-        running.engine.append(post("is it there"))
+        running.engine.logs.append(post("is it there"))
         running.settle()
         if running.returned.empty():
             return

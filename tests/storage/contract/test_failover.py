@@ -62,10 +62,10 @@ def test_what_was_confirmed_survives_the_end_of_the_primary(
     )
     running = Running(folder, open_engine)
     try:
-        running.engine.follow("lobby")
+        running.engine.logs.follow("lobby")
         confirmed = 0
         for number in range(1, 2000):
-            running.engine.append(post(f"n{number}", cid=f"aaaabbbb-{number}"))
+            running.engine.logs.append(post(f"n{number}", cid=f"aaaabbbb-{number}"))
             if number == 300:
                 running.settle()
                 watched.primary.kill()
@@ -78,10 +78,10 @@ def test_what_was_confirmed_survives_the_end_of_the_primary(
         confirmed = len([p for p in running.posts if p.kind in KEPT])
         assert confirmed >= 300
         wait_until(lambda: not running.engine._writer._appending.is_away, 30)
-        running.engine.append(post("after"))
+        running.engine.logs.append(post("after"))
         running.settle()
         wait_until(lambda: bool(running.posts) and running.posts[-1].text == "after", 30)
-        texts = [p.text for p in running.engine.read("lobby", 0, 9999, 9999)]
+        texts = [p.text for p in running.engine.logs.read("lobby", 0, 9999, 9999)]
         assert texts == [p.text for p in running.posts]
         assert len(texts) == len(set(texts))
         assert "history forked" not in caplog.text

@@ -76,7 +76,7 @@ def kept(running: Running) -> list[tuple[int, str]]:
 
 def say(running: Running, *texts: str) -> None:
     for text in texts:
-        running.engine.append(post(text))
+        running.engine.logs.append(post(text))
     running.settle()
 
 
@@ -85,12 +85,12 @@ def test_all_nodes_show_all_posts_in_one_order(
 ) -> None:
     nodes = [node(primary) for _ in range(3)]
     for one in nodes:
-        one.engine.follow("lobby")
+        one.engine.logs.follow("lobby")
 
     def talk(number: int) -> None:
         for i in range(200):
-            while not nodes[number].engine.append(post(f"{number} {i}")):
-                nodes[number].engine.wait_for_space(1)
+            while not nodes[number].engine.logs.append(post(f"{number} {i}")):
+                nodes[number].engine.logs.wait_for_space(1)
 
     threads = [threading.Thread(target=talk, args=(n,)) for n in range(3)]
     for thread in threads:
@@ -108,17 +108,17 @@ def test_the_first_posts_of_a_log_have_their_ids_at_every_node(
 ) -> None:
     here, there = node(primary), node(primary)
     for running in (here, there):
-        running.engine.follow("lobby")
-    there.engine.follow("cellar")
+        running.engine.logs.follow("lobby")
+    there.engine.logs.follow("cellar")
     there.gate.clear()
-    there.engine.append(post("holds its delivery", "cellar"))
-    here.engine.append(post("first"))
+    there.engine.logs.append(post("holds its delivery", "cellar"))
+    here.engine.logs.append(post("first"))
     here.settle()
-    there.engine.append(post("second"))
+    there.engine.logs.append(post("second"))
     there.gate.set()
     there.settle()
     shown = [(p.epoch, p.seq, p.text) for p in there.posts if p.log == "lobby"]
-    epoch = here.engine.span("lobby").epoch
+    epoch = here.engine.logs.span("lobby").epoch
     assert shown == [(epoch, 1, "first"), (epoch, 2, "second")]
 
 
@@ -126,7 +126,7 @@ def test_a_post_is_there_soon_and_one_without_a_bell_within_two_seconds(
     primary: RedisServer, node: Callable[..., Running]
 ) -> None:
     here, there = node(primary), node(primary)
-    there.engine.follow("lobby")
+    there.engine.logs.follow("lobby")
     say(here, "one")
     wait_until(lambda: kept(there) == [(1, "one")], 1.0)
     for i in range(5):
@@ -140,10 +140,10 @@ def test_comings_are_told_on_the_other_nodes_once(
 ) -> None:
     here, there = node(primary), node(primary)
     for one in (here, there):
-        one.engine.follow("lobby")
+        one.engine.logs.follow("lobby")
     say(here, "listening?")
     wait_until(lambda: bool(kept(there)))
-    here.engine.append(post("", kind=JOIN))
+    here.engine.logs.append(post("", kind=JOIN))
     wait_until(lambda: any(p.kind == JOIN for p in there.posts))
     say(there, "after")
     wait_until(lambda: len(kept(here)) == 2)
@@ -155,7 +155,7 @@ def test_rubbish_on_the_bells_harms_nobody(
     primary: RedisServer, node: Callable[..., Running], caplog: pytest.LogCaptureFixture
 ) -> None:
     here, there = node(primary), node(primary)
-    there.engine.follow("lobby")
+    there.engine.logs.follow("lobby")
     keys = here.engine._logs.keys("lobby")
     for rubbish in (b"", b"\xff", b"x", b"x \xff", b"x y z \xff", b"x " + b"y" * 100_000, b"  "):
         for bell in ("{c}:bell", f"{keys.bucket}:bell"):
@@ -173,15 +173,15 @@ def test_what_somebody_has_meddled_with_is_told_and_harms_nothing_else(
 ) -> None:
     here, there = node(primary), node(primary)
     for one in (here, there):
-        one.engine.follow("lobby")
-        one.engine.follow("den")
+        one.engine.logs.follow("lobby")
+        one.engine.logs.follow("den")
     engine, store, now = here.engine, primary.client, time.time()
-    engine.save_account(account("ann", SUPERUSER))
-    engine.save_room(RoomRecord("den", "id-ann"))
-    engine.save_invite(Invite(b"d" * 32, 1, now + 99, "ann"))
-    engine.save_sanction(Sanction(BAN, "id-bob", "bob", "ann", "", now, now + 99))
-    engine.write_audit(OPERATOR.did("looked"))
-    here.engine.append(post("before", "den"))
+    engine.accounts.save(account("ann", SUPERUSER))
+    engine.rooms.save(RoomRecord("den", "id-ann"))
+    engine.invites.save(Invite(b"d" * 32, 1, now + 99, "ann"))
+    engine.sanctions.save(Sanction(BAN, "id-bob", "bob", "ann", "", now, now + 99))
+    engine.audit.write(OPERATOR.did("looked"))
+    here.engine.logs.append(post("before", "den"))
     here.settle()
     den = engine._logs.keys("den")
     for rubbish in (b"rubbish", b"- - - -", b"\xff \xfe \xfd \xfc", b"1 2 3 4"):
@@ -196,12 +196,12 @@ def test_what_somebody_has_meddled_with_is_told_and_harms_nothing_else(
         store.publish(f"{den.bucket}:bell", f"other {den.key}")
         say(here, f"after {rubbish!r}")
         wait_until(lambda: kept(here)[-1] == kept(there)[-1])
-        assert engine.rooms() == engine.invites() == []
+        assert engine.rooms.load_all() == engine.invites.load_all() == []
         with pytest.raises(StoreError, match="damaged"):
-            engine.read("den", 0, 9, 9)
-    assert [entry.act for entry in engine.audit(9)] == ["looked"]
-    engine.save_account(replace(account("ann", SUPERUSER), version=1))
-    here.engine.append(post("into the damage", "den"))
+            engine.logs.read("den", 0, 9, 9)
+    assert [entry.act for entry in engine.audit.load(9)] == ["looked"]
+    engine.accounts.save(replace(account("ann", SUPERUSER), version=1))
+    here.engine.logs.append(post("into the damage", "den"))
     here.settle()
     assert here.returned.get(timeout=PATIENCE)[1]
     assert "failed" not in caplog.text
@@ -214,12 +214,12 @@ def test_who_is_banned_on_one_node_posts_on_no_other_from_then_on(
     here, there = node(primary), node(primary)
     say(there, "before")
     ban = Sanction(BAN, "id-ann", "ann", "boss", "", time.time(), float("inf"))
-    number = here.engine.save_sanction(ban).number
+    number = here.engine.sanctions.save(ban).number
     say(there, "after")
     assert there.returned.get(timeout=PATIENCE)[1] == "You were banned; that was not sent."
-    assert here.engine.lift_sanction(number)
+    assert here.engine.sanctions.lift(number)
     say(there, "again")
-    assert [p.text for p in here.engine.read("lobby", 0, 9, 9)] == ["before", "again"]
+    assert [p.text for p in here.engine.logs.read("lobby", 0, 9, 9)] == ["before", "again"]
 
 
 def test_who_hears_that_a_ban_is_lifted_may_post_at_once(
@@ -228,8 +228,8 @@ def test_who_hears_that_a_ban_is_lifted_may_post_at_once(
     here, there = node(primary), node(primary)
     for _ in range(60):
         ban = Sanction(BAN, "id-ann", "ann", "boss", "", time.time(), float("inf"))
-        number = here.engine.save_sanction(ban).number
-        lifting = threading.Thread(target=here.engine.lift_sanction, args=(number,))
+        number = here.engine.sanctions.save(ban).number
+        lifting = threading.Thread(target=here.engine.sanctions.lift, args=(number,))
         lifting.start()
         while not there.controls.get(timeout=PATIENCE).lifted:
             pass
@@ -255,7 +255,7 @@ def test_without_the_store_posts_are_given_back_and_everything_goes_on_when_it_i
 ) -> None:
     here, there = node(primary), node(primary)
     for one in (here, there):
-        one.engine.follow("lobby")
+        one.engine.logs.follow("lobby")
     say(here, "one")
     wait_until(lambda: len(kept(there)) == 1)
     primary.kill()
@@ -266,17 +266,17 @@ def test_without_the_store_posts_are_given_back_and_everything_goes_on_when_it_i
         assert "not accepted" in sentence
         back += [p.text for p in posts]
     assert back == ["two", "three"]
-    here.engine.append(post("", kind=JOIN))  # the people of this node still see each other
+    here.engine.logs.append(post("", kind=JOIN))  # the people of this node still see each other
     here.settle()
     assert here.posts[-1].kind == JOIN
     with pytest.raises(StoreError, match="cannot be used"):
-        here.engine.save_account(account("ann"))
+        here.engine.accounts.save(account("ann"))
     primary.start()
     wait_until(lambda: not here.engine._writer._appending.is_away)
     say(here, "four")
     wait_until(lambda: len(kept(there)) == 2)
     assert kept(here) == kept(there) == [(1, "one"), (2, "four")]
-    here.engine.save_account(account("ann"))
+    here.engine.accounts.save(account("ann"))
 
 
 def test_a_store_that_lost_messages_is_told_and_counts_on(
@@ -284,9 +284,9 @@ def test_a_store_that_lost_messages_is_told_and_counts_on(
 ) -> None:
     here, there = node(primary), node(primary)
     for one in (here, there):
-        one.engine.follow("lobby")
+        one.engine.logs.follow("lobby")
     say(here, "one")
-    epoch = here.engine.span("lobby").epoch
+    epoch = here.engine.logs.span("lobby").epoch
     older = shutil.copytree(primary.folder, primary.folder.with_name("older"))
     say(here, "two", "three")
     wait_until(lambda: len(kept(there)) == 3)
@@ -301,8 +301,8 @@ def test_a_store_that_lost_messages_is_told_and_counts_on(
     wait_until(lambda: len(kept(here)) == 4)
     assert kept(here) == kept(there)
     assert kept(here)[-1] == (4, "four")
-    assert here.engine.span("lobby").epoch not in ("", epoch)
-    assert [p.text for p in here.engine.read("lobby", 0, 9, 9)] == ["one", "four"]
+    assert here.engine.logs.span("lobby").epoch not in ("", epoch)
+    assert [p.text for p in here.engine.logs.read("lobby", 0, 9, 9)] == ["one", "four"]
 
 
 def test_a_log_that_was_dropped_has_not_lost_anything(
@@ -310,10 +310,10 @@ def test_a_log_that_was_dropped_has_not_lost_anything(
 ) -> None:
     here, there = node(primary), node(primary)
     for one in (here, there):
-        one.engine.follow("lobby")
+        one.engine.logs.follow("lobby")
     say(here, "one", "two")
     wait_until(lambda: len(kept(there)) == 2)
-    here.engine.drop("lobby")
+    here.engine.logs.drop("lobby")
     say(there, "anew")
     wait_until(lambda: len(kept(here)) == 3)
     assert kept(here) == kept(there) == [(1, "one"), (2, "two"), (1, "anew")]
@@ -324,7 +324,7 @@ def test_a_store_that_lost_everything_is_not_taken_for_a_new_one(
     primary: RedisServer, node: Callable[..., Running]
 ) -> None:
     here = node(primary)
-    here.engine.follow("lobby")
+    here.engine.logs.follow("lobby")
     say(here, "one")
     primary.kill()
     shutil.rmtree(primary.folder)
@@ -345,19 +345,19 @@ def test_what_too_few_replicas_have_is_not_confirmed_and_shown_when_they_have_it
     try:
         here, there = node(primary, 1), node(primary, 1)
         for one in (here, there):
-            one.engine.follow("lobby")
+            one.engine.logs.follow("lobby")
         say(here, "one")
         wait_until(lambda: len(kept(there)) == 1)
         replica.signal(signal.SIGSTOP)
-        here.engine.append(Post("lobby", "text", "id-ann", "ann", "two", "aaaabbbb-1"))
+        here.engine.logs.append(Post("lobby", "text", "id-ann", "ann", "two", "aaaabbbb-1"))
         here.settle()
         assert "did not confirm" in here.returned.get(timeout=PATIENCE)[1]
-        assert here.engine.span("lobby").last == 1
+        assert here.engine.logs.span("lobby").last == 1
         assert len(kept(here)) == len(kept(there)) == 1
         replica.signal(signal.SIGCONT)
         for one in (here, there):
             wait_until(lambda one=one: len(kept(one)) == 2)  # type: ignore[misc]
-        here.engine.append(Post("lobby", "text", "id-ann", "ann", "two", "aaaabbbb-1"))
+        here.engine.logs.append(Post("lobby", "text", "id-ann", "ann", "two", "aaaabbbb-1"))
         here.settle()
         assert here.returned.get(timeout=PATIENCE)[1] == ""
         assert kept(here) == kept(there) == [(1, "one"), (2, "two")]
@@ -370,18 +370,18 @@ def test_nothing_that_people_wrote_stands_in_clear_in_the_store(
 ) -> None:
     here = node(primary)
     engine, now = here.engine, time.time()
-    here.engine.follow("cellar")
+    here.engine.logs.follow("cellar")
     password = {"hash": "ahashofthepassword"}
-    engine.save_account(replace(account("Clementine"), id="id", password=password))
-    engine.save_sanction(Sanction(BAN, "id", "Clementine", "Bartholomew", "insults", now, now + 9))
-    engine.save_room(RoomRecord("cellar", "id", "confidential"))
-    engine.save_read_states({"id": ReadState({"cellar": 1}, "cellar", now)})
-    engine.save_invite(Invite(b"d" * 32, 1, now + 9, "Bartholomew"))
-    engine.write_audit(OPERATOR.did("looked into the cellar", why="insults"))
-    engine.append(Post("cellar", TEXT, "other", "Bartholomew", "my confession"))
-    engine.append(Post("cellar", JOIN, "other", "Bartholomew"))
+    engine.accounts.save(replace(account("Clementine"), id="id", password=password))
+    engine.sanctions.save(Sanction(BAN, "id", "Clementine", "Bartholomew", "insults", now, now + 9))
+    engine.rooms.save(RoomRecord("cellar", "id", "confidential"))
+    engine.read_states.save({"id": ReadState({"cellar": 1}, "cellar", now)})
+    engine.invites.save(Invite(b"d" * 32, 1, now + 9, "Bartholomew"))
+    engine.audit.write(OPERATOR.did("looked into the cellar", why="insults"))
+    engine.logs.append(Post("cellar", TEXT, "other", "Bartholomew", "my confession"))
+    engine.logs.append(Post("cellar", JOIN, "other", "Bartholomew"))
     here.settle()
-    engine.erase("cellar", "other")
+    engine.logs.erase("cellar", "other")
     files = [file for file in primary.folder.rglob("*") if file.is_file()]
     content = b"".join(file.read_bytes() for file in files).lower()
     assert b"xadd" in content
@@ -395,21 +395,21 @@ def test_messages_that_are_too_old_or_too_much_go_and_the_log_counts_on(
     engine = RedisEngine(folder, primary.url, keep=Keep(days=1, megabytes=1))
     engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
     for i in range(5):
-        engine.append(post(f"n{i}"))
+        engine.logs.append(post(f"n{i}"))
     assert engine.settle(PATIENCE)
-    engine.erase("lobby", "id-ann", 2)
+    engine.logs.erase("lobby", "id-ann", 2)
     engine.retention.expire(time.time())
-    assert engine.span("lobby").first == 1
+    assert engine.logs.span("lobby").first == 1
     engine.retention.expire(time.time() + 2 * 86400)
-    assert (engine.span("lobby").first, engine.span("lobby").last) == (6, 5)
-    assert engine.read("lobby", 0, 9, 9) == []
+    assert (engine.logs.span("lobby").first, engine.logs.span("lobby").last) == (6, 5)
+    assert engine.logs.read("lobby", 0, 9, 9) == []
     for _ in range(4000):
-        while not engine.append(post(random.randbytes(500).hex())):
-            engine.wait_for_space(1)
+        while not engine.logs.append(post(random.randbytes(500).hex())):
+            engine.logs.wait_for_space(1)
     assert engine.settle(PATIENCE)
     engine.retention.expire(time.time())
-    assert engine.span("lobby").first > 6
-    assert engine.span("lobby").last == 4005
+    assert engine.logs.span("lobby").first > 6
+    assert engine.logs.span("lobby").last == 4005
     engine.close()
 
 
@@ -420,7 +420,7 @@ def test_every_event_of_a_change_comes_once_on_every_node(
     threads = [
         threading.Thread(
             target=lambda one=one, n=n: [
-                one.engine.save_account(account(f"person{n}x{'abcdefghij'[i]}")) for i in range(10)
+                one.engine.accounts.save(account(f"person{n}x{'abcdefghij'[i]}")) for i in range(10)
             ]
         )
         for n, one in enumerate(nodes)
@@ -446,15 +446,15 @@ def test_who_was_deleted_at_one_node_says_nothing_more_at_another(
     primary: RedisServer, node: Callable[..., Running], log: str
 ) -> None:
     here, there = node(primary), node(primary)
-    ann = here.engine.save_account(account("ann"))
+    ann = here.engine.accounts.save(account("ann"))
     kind = PRIVATE if log.startswith("@") else TEXT
     for number in range(200):  # it talks on while it is deleted
-        there.engine.append(post(f"word {number}", log, kind))
+        there.engine.logs.append(post(f"word {number}", log, kind))
         if number == 100:
-            here.engine.delete_account(ann, box="@id-ann")
-            here.engine.erase(log, "id-ann")
+            here.engine.accounts.delete(ann, box="@id-ann")
+            here.engine.logs.erase(log, "id-ann")
     there.settle()
-    assert [p for p in here.engine.read(log, 0, 999, 999) if p.kind != REMOVED] == []
+    assert [p for p in here.engine.logs.read(log, 0, 999, 999) if p.kind != REMOVED] == []
     refused = [p for posts, _ in list(there.returned.queue) for p in posts]
     assert refused[-1].text == "word 199"
     assert "Your account was deleted" in there.returned.get(timeout=PATIENCE)[1]
@@ -467,10 +467,10 @@ def test_tickets_that_went_leave_no_key(primary: RedisServer, node: Callable[...
     engine = node(primary).engine
     until = time.time() + 80_000
     for n in range(3 * TICKETS):
-        engine.save_tickets([Ticket(b"%032d" % n, "id-ann", until + n)])
+        engine.tickets.save([Ticket(b"%032d" % n, "id-ann", until + n)])
     keys = list(primary.client.scan_iter("{c}:ticket*", count=1000))
     assert len(keys) == TICKETS + 1
-    engine.revoke_tickets("id-ann")
+    engine.tickets.revoke("id-ann")
     assert list(primary.client.scan_iter("{c}:ticket*", count=1000)) == []
 
 
@@ -487,11 +487,11 @@ def test_rooms_that_are_made_at_two_nodes_at_once_stay_within_their_limit(
     def make(number: int) -> bool:
         together.wait(PATIENCE)
         try:
-            engines[number % 2].save_room(RoomRecord(f"hall{number}", "id-ann"), admit)
+            engines[number % 2].rooms.save(RoomRecord(f"hall{number}", "id-ann"), admit)
         except UserError:
             return False
         return True
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(make, range(8)))
-    assert sum(made) == len(engines[0].rooms()) == 3
+    assert sum(made) == len(engines[0].rooms.load_all()) == 3

@@ -23,12 +23,12 @@ def test_posts_of_many_threads_get_places_without_gaps_in_the_order_of_delivery(
     running: Running,
 ) -> None:
     engine = running.engine
-    engine.follow("lobby")
+    engine.logs.follow("lobby")
 
     def talk(number: int) -> None:
         for i in range(500):
-            while not engine.append(post(f"{number} {i}")):
-                engine.wait_for_space(1)
+            while not engine.logs.append(post(f"{number} {i}")):
+                engine.logs.wait_for_space(1)
 
     threads = [threading.Thread(target=talk, args=(n,)) for n in range(4)]
     for thread in threads:
@@ -41,14 +41,14 @@ def test_posts_of_many_threads_get_places_without_gaps_in_the_order_of_delivery(
     for n in range(4):
         said = [int(p.text.split()[1]) for p in running.posts if p.text.startswith(f"{n} ")]
         assert said == list(range(500))
-    assert engine.span("lobby").last == 2000
-    assert engine.read("lobby", 0, 2000, 10) == running.posts[-10:]
+    assert engine.logs.span("lobby").last == 2000
+    assert engine.logs.read("lobby", 0, 2000, 10) == running.posts[-10:]
 
 
 def test_every_log_counts_for_itself_and_comings_do_not_count(running: Running) -> None:
     engine = running.engine
-    engine.follow("lobby")
-    engine.follow("@a")
+    engine.logs.follow("lobby")
+    engine.logs.follow("@a")
     for p in (
         post("", kind=JOIN),
         post("one"),
@@ -56,7 +56,7 @@ def test_every_log_counts_for_itself_and_comings_do_not_count(running: Running) 
         post("", kind=LEAVE),
         post("two"),
     ):
-        engine.append(p)
+        engine.logs.append(p)
     running.settle()
     places = {(p.log, p.kind, p.text): p.seq for p in running.posts}
     assert places == {
@@ -67,19 +67,19 @@ def test_every_log_counts_for_itself_and_comings_do_not_count(running: Running) 
         ("lobby", TEXT, "two"): 2,
     }
     assert [p.kind for p in running.posts if p.log == "lobby"] == [JOIN, TEXT, LEAVE, TEXT]
-    assert [p.text for p in engine.read("lobby", 0, 9, 9)] == ["one", "two"]
+    assert [p.text for p in engine.logs.read("lobby", 0, 9, 9)] == ["one", "two"]
 
 
 def test_only_logs_that_are_followed_are_delivered(running: Running) -> None:
     engine = running.engine
-    engine.append(post("one"))
+    engine.logs.append(post("one"))
     running.settle()
-    engine.follow("lobby")
-    engine.append(post("two"))
+    engine.logs.follow("lobby")
+    engine.logs.append(post("two"))
     running.settle()
-    assert [p.text for p in engine.read("lobby", 0, 2, 3)] == ["one", "two"]
-    engine.unfollow("lobby")
-    engine.append(post("three"))
+    assert [p.text for p in engine.logs.read("lobby", 0, 2, 3)] == ["one", "two"]
+    engine.logs.unfollow("lobby")
+    engine.logs.append(post("three"))
     running.settle()
     assert [p.text for p in running.posts] == ["two"]
 
@@ -103,10 +103,10 @@ def test_any_part_of_a_log_can_be_read(
     running: Running, after: int, upto: int, most: int, places: list[int]
 ) -> None:
     for i in range(5):
-        running.engine.append(post(str(i)))
+        running.engine.logs.append(post(str(i)))
     running.settle()
-    assert [p.seq for p in running.engine.read("lobby", after, upto, most)] == places
-    assert running.engine.read("cellar", 0, 5, 5) == []
+    assert [p.seq for p in running.engine.logs.read("lobby", after, upto, most)] == places
+    assert running.engine.logs.read("cellar", 0, 5, 5) == []
 
 
 @pytest.mark.parametrize("is_followed", [True, False])
@@ -115,18 +115,18 @@ def test_what_memory_keeps_and_what_it_does_not_read_the_same(
 ) -> None:
     engine, last = running.engine, RECENT + 50
     for kind in (TEXT, ACTION, ANNOUNCE):
-        engine.append(post(f"a {kind}", kind=kind))
+        engine.logs.append(post(f"a {kind}", kind=kind))
     running.settle()
     if is_followed:
-        engine.follow("lobby")
+        engine.logs.follow("lobby")
     for i in range(4, last + 1):
-        engine.append(post(str(i)))
+        engine.logs.append(post(str(i)))
         if i % 7 == 0:
             running.settle()
     running.settle()
-    assert [p.seq for p in engine.read("lobby", 0, last, last)] == list(range(1, last + 1))
-    assert [p.text for p in engine.read("lobby", 60, 63, 99)] == ["61", "62", "63"]
-    assert [(p.kind, p.text) for p in engine.read("lobby", 0, 3, 9)] == [
+    assert [p.seq for p in engine.logs.read("lobby", 0, last, last)] == list(range(1, last + 1))
+    assert [p.text for p in engine.logs.read("lobby", 60, 63, 99)] == ["61", "62", "63"]
+    assert [(p.kind, p.text) for p in engine.logs.read("lobby", 0, 3, 9)] == [
         (kind, f"a {kind}") for kind in (TEXT, ACTION, ANNOUNCE)
     ]
 
@@ -139,16 +139,16 @@ def test_a_log_goes_on_where_it_was_after_a_restart(start: Callable[[], Running]
         post("mail", "@a", PRIVATE, to="bob"),
     ]
     for p in said:
-        first.engine.append(p)
+        first.engine.logs.append(p)
     first.settle()
-    epoch = first.engine.span("lobby").epoch
+    epoch = first.engine.logs.span("lobby").epoch
     first.engine.close()
     second = start()
-    assert second.engine.read("lobby", 0, 9, 9) == said[:2]
-    assert second.engine.read("@a", 0, 9, 9) == said[2:]
-    assert second.engine.span("lobby") == Span(epoch, 1, 2)
-    second.engine.follow("lobby")
-    second.engine.append(post("three"))
+    assert second.engine.logs.read("lobby", 0, 9, 9) == said[:2]
+    assert second.engine.logs.read("@a", 0, 9, 9) == said[2:]
+    assert second.engine.logs.span("lobby") == Span(epoch, 1, 2)
+    second.engine.logs.follow("lobby")
+    second.engine.logs.append(post("three"))
     second.settle()
     assert [p.seq for p in second.posts] == [3]
 
@@ -157,13 +157,13 @@ def test_a_post_of_a_counting_session_is_kept_once_even_after_a_restart(
     start: Callable[[], Running],
 ) -> None:
     first = start()
-    first.engine.follow("lobby")
+    first.engine.logs.follow("lobby")
     for number in (1, 2, 2, 1, 5):
-        first.engine.append(post(f"n{number}", cid=f"aaaabbbb-{number}"))
-    first.engine.append(post("elsewhere", "cellar", cid="aaaabbbb-1"))
-    first.engine.append(post("other", cid="ccccdddd-1"))
-    first.engine.append(post("free", cid="1"))
-    first.engine.append(post("free", cid="1"))
+        first.engine.logs.append(post(f"n{number}", cid=f"aaaabbbb-{number}"))
+    first.engine.logs.append(post("elsewhere", "cellar", cid="aaaabbbb-1"))
+    first.engine.logs.append(post("other", cid="ccccdddd-1"))
+    first.engine.logs.append(post("free", cid="1"))
+    first.engine.logs.append(post("free", cid="1"))
     first.settle()
     assert [p.text for p in first.posts] == ["n1", "n2", "n5", "other", "free", "free"]
     assert [p.seq for p in first.posts] == [1, 2, 3, 4, 5, 6]
@@ -171,27 +171,27 @@ def test_a_post_of_a_counting_session_is_kept_once_even_after_a_restart(
     assert ([p.text for p in again[0]], again[1]) == (["n2", "n1"], "")
     first.engine.close()
     second = start()
-    second.engine.append(post("n5", cid="aaaabbbb-5"))
-    second.engine.append(post("n6", cid="aaaabbbb-6"))
+    second.engine.logs.append(post("n5", cid="aaaabbbb-5"))
+    second.engine.logs.append(post("n6", cid="aaaabbbb-6"))
     second.settle()
-    assert [p.text for p in second.engine.read("lobby", 0, 99, 1)] == ["n6"]
+    assert [p.text for p in second.engine.logs.read("lobby", 0, 99, 1)] == ["n6"]
     assert [p.text for p in second.returned.get(timeout=PATIENCE)[0]] == ["n5"]
 
 
 def test_too_much_is_refused_until_there_is_space(running: Running) -> None:
     engine = running.engine
-    engine.follow("lobby")
+    engine.logs.follow("lobby")
     running.gate.clear()
-    assert engine.append(post("first"))
+    assert engine.logs.append(post("first"))
     taken = 0
-    while engine.append(post("x" * 1000)):
+    while engine.logs.append(post("x" * 1000)):
         taken += 1
         assert taken * 1000 < 3 * QUEUE_BYTES
-    assert not engine.append(post("no"))
-    assert engine.append(post("", kind=JOIN))  # comings and goings are always taken
+    assert not engine.logs.append(post("no"))
+    assert engine.logs.append(post("", kind=JOIN))  # comings and goings are always taken
     running.gate.set()
-    while not engine.append(post("yes")):
-        engine.wait_for_space(PATIENCE)
+    while not engine.logs.append(post("yes")):
+        engine.logs.wait_for_space(PATIENCE)
     running.settle()
     texts = [p.text for p in running.posts if p.kind == TEXT]
     assert texts[-1] == "yes"
@@ -201,16 +201,16 @@ def test_too_much_is_refused_until_there_is_space(running: Running) -> None:
 
 def test_a_close_commits_what_is_queued_and_takes_nothing_more(running: Running) -> None:
     engine = running.engine
-    engine.follow("lobby")
+    engine.logs.follow("lobby")
     for i in range(100):
-        engine.append(post(str(i)))
+        engine.logs.append(post(str(i)))
     engine.close()
     engine.close()
     assert [p.text for p in running.posts] == [str(i) for i in range(100)]
     with pytest.raises(StoreError):
-        engine.append(post("late"))
+        engine.logs.append(post("late"))
     with pytest.raises(StoreError):
-        engine.save_account(account("late"))
+        engine.accounts.save(account("late"))
 
 
 def test_a_failing_delivery_does_not_stop_the_engine(
@@ -225,9 +225,9 @@ def test_a_failing_delivery_does_not_stop_the_engine(
 
     engine = open_engine(folder)
     engine.start(committed, lambda *_: None, lambda *_: None)
-    engine.follow("lobby")
+    engine.logs.follow("lobby")
     for text in ("bad", "good"):
-        assert engine.append(post(text)).wait(PATIENCE) is Outcome.COMMITTED
+        assert engine.logs.append(post(text)).wait(PATIENCE) is Outcome.COMMITTED
     engine.close()
     assert [seen.get_nowait(), seen.get_nowait()] == ["bad", "good"]
 
@@ -235,7 +235,7 @@ def test_a_failing_delivery_does_not_stop_the_engine(
 def test_replicas_are_asked_whether_a_post_is_on_their_disk_where_they_can_tell(
     running: Running, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    running.engine.append(post("one"))
+    running.engine.logs.append(post("one"))
     running.settle()
     assert running.returned.empty()
     if kind == "replica":

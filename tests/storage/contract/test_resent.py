@@ -37,8 +37,8 @@ def sanction(kind: str) -> Sanction:
 def say(running: Running, *posts: Post, terms: Terms = ORDINARY) -> list[str]:
     """Append; return what is answered for those that are not kept."""
     for one in posts:
-        while not running.engine.append(one, None, terms):
-            running.engine.wait_for_space(PATIENCE)
+        while not running.engine.logs.append(one, None, terms):
+            running.engine.logs.wait_for_space(PATIENCE)
     running.settle()
     told = []
     while not running.returned.empty():
@@ -52,7 +52,7 @@ def numbered(number: int, text: str = "", log: str = "lobby") -> Post:
 
 
 def kept(engine: Any, log: str = "lobby") -> list[str]:
-    return [one.text for one in engine.read(log, 0, 10_000, 10_000)]
+    return [one.text for one in engine.logs.read(log, 0, 10_000, 10_000)]
 
 
 @pytest.mark.parametrize("sanction_kind", [MUTE, BAN, KICK])
@@ -61,10 +61,10 @@ def test_what_was_refused_may_come_again_behind_what_was_kept_since(
 ) -> None:
     first = start()
     assert say(first, numbered(1)) == []
-    imposed = first.engine.save_sanction(sanction(sanction_kind))
+    imposed = first.engine.sanctions.save(sanction(sanction_kind))
     sentence = barred(sanction_kind).sentence
     assert say(first, numbered(2), numbered(3)) == [f"n2: {sentence}", f"n3: {sentence}"]
-    first.engine.lift_sanction(imposed.number)
+    first.engine.sanctions.lift(imposed.number)
     assert say(first, numbered(4), numbered(2)) == []
     first.engine.close()
     second = start()
@@ -75,7 +75,7 @@ def test_what_was_refused_may_come_again_behind_what_was_kept_since(
 
 def test_what_was_kept_stays_acknowledged_whatever_its_sender_did_since(running: Running) -> None:
     assert say(running, numbered(1)) == []
-    running.engine.save_sanction(sanction(BAN))
+    running.engine.sanctions.save(sanction(BAN))
     assert say(running, numbered(1)) == ["n1: "]
 
 
@@ -144,11 +144,11 @@ def test_a_private_message_is_in_both_mailboxes_or_in_none(running: Running) -> 
     both = Terms(copy_to="@bob")
     assert say(running, private(1), private(2), terms=both) == []
     assert say(running, private(2), terms=both) == ["p2: ", "p2: "]
-    imposed = engine.save_sanction(sanction(MUTE))
+    imposed = engine.sanctions.save(sanction(MUTE))
     sentence = barred(MUTE).sentence
     assert say(running, private(3), terms=both) == [f"p3: {sentence}"] * 2
     assert say(running, private(4), terms=replace(both, despite_mute=True)) == []
-    engine.lift_sanction(imposed.number)
+    engine.sanctions.lift(imposed.number)
     assert say(running, private(3), terms=both) == []
     assert kept(engine, "@ann") == kept(engine, "@bob") == ["p1", "p2", "p4", "p3"]
     # Of an older store, where one copy alone may be there.
@@ -163,16 +163,16 @@ def test_what_waits_in_the_queue_does_not_come_behind_a_sanction(
     running: Running, sanction_kind: str
 ) -> None:
     engine = running.engine
-    engine.follow("lobby")
+    engine.logs.follow("lobby")
     running.gate.clear()
-    engine.append(post("delivered for long"))
+    engine.logs.append(post("delivered for long"))
     waiting = [numbered(n, "x" * 1000) for n in range(1, 200)]
     for one in waiting:
-        engine.append(one)
+        engine.logs.append(one)
     done = threading.Event()
 
     def impose() -> None:
-        engine.save_sanction(sanction(sanction_kind))
+        engine.sanctions.save(sanction(sanction_kind))
         done.set()
 
     threading.Thread(target=impose).start()
@@ -191,16 +191,16 @@ def test_who_was_deleted_says_nothing_more_also_after_a_failed_commit(
     running: Running, kind: str, folder: Path
 ) -> None:
     engine = running.engine
-    ann = engine.save_account(account("ann"))
+    ann = engine.accounts.save(account("ann"))
     assert say(running, post("before")) == []
-    engine.delete_account(ann)
+    engine.accounts.delete(ann)
     sentence = barred(DELETED).sentence
     assert say(running, post("after")) == [f"after: {sentence}"]
     if kind == "sqlite":
         (folder / "chatroom.db").rename(folder / "elsewhere")
         assert len(say(running, post("cannot be kept"))) == 1
         (folder / "elsewhere").rename(folder / "chatroom.db")
-    engine.tell(Control(ControlKind.PURGE, ann.id))
+    engine.controls.publish(Control(ControlKind.PURGE, ann.id))
     assert say(running, post("late")) == [f"late: {sentence}"]
     assert kept(engine) == ["before"]
 
@@ -211,9 +211,9 @@ def test_a_sanction_of_another_process_holds_from_its_commit_on(
 ) -> None:
     here, operator = start(), start()
     assert say(here, post("before")) == []
-    imposed = operator.engine.save_sanction(sanction(MUTE))
+    imposed = operator.engine.sanctions.save(sanction(MUTE))
     assert say(here, post("after")) == [f"after: {barred(MUTE).sentence}"]
-    operator.engine.lift_sanction(imposed.number)
+    operator.engine.sanctions.lift(imposed.number)
     assert say(here, post("again")) == []
 
 

@@ -33,7 +33,7 @@ def node(folder: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
         one = Running(data, lambda at: RedisEngine(at, url, replicas=replicas))
         started.append(one)
         for room in ROOMS:
-            one.engine.follow(room)
+            one.engine.logs.follow(room)
         return one
 
     yield start
@@ -66,8 +66,8 @@ def test_rooms_on_all_primaries_have_the_same_order_at_all_nodes(
     def talk(number: int) -> None:
         for n in range(50):
             for room in ROOMS:
-                while not nodes[number].engine.append(post(f"{number} {n}", room)):
-                    nodes[number].engine.wait_for_space(1)
+                while not nodes[number].engine.logs.append(post(f"{number} {n}", room)):
+                    nodes[number].engine.logs.wait_for_space(1)
 
     threads = [threading.Thread(target=talk, args=(n,)) for n in range(2)]
     for thread in threads:
@@ -87,18 +87,18 @@ def test_a_ban_holds_in_the_rooms_of_all_primaries_from_its_confirmation_on(
     url = cluster.fresh()
     here, there = node(url), node(url)
     ban = Sanction(BAN, "id-ann", "ann", "boss", "", time.time(), float("inf"))
-    number = here.engine.save_sanction(ban).number
+    number = here.engine.sanctions.save(ban).number
     for room in ROOMS:
-        there.engine.append(post("after", room))
+        there.engine.logs.append(post("after", room))
     there.settle()
     refused: list[Post] = []
     while len(refused) < len(ROOMS):
         posts, sentence = there.returned.get(timeout=PATIENCE)
         assert sentence == "You were banned; that was not sent."
         refused += posts
-    assert there.engine.lift_sanction(number)
+    assert there.engine.sanctions.lift(number)
     for room in ROOMS:
-        here.engine.append(post("again", room))
+        here.engine.logs.append(post("again", room))
     here.settle()
     assert [said(here, room) for room in ROOMS] == [[(1, "again")]] * len(ROOMS)
 
@@ -123,12 +123,12 @@ def test_what_a_dead_node_owes_is_paid_by_another_one(
     with store.asking() as client:
         assert {client.hget(key, "ban id-ann") for key in barred} == {b"1e15 7"}
     bars.pay(store, {"ban id-ann": bars.value(0, 6)})  # late, from before
-    there.engine.append(post("after", ROOMS[0]))
+    there.engine.logs.append(post("after", ROOMS[0]))
     there.settle()
     assert there.returned.get(timeout=PATIENCE)[1] == "You were banned; that was not sent."
     bars.forget_ended(store, time.time() + 2 * bars.KEPT_SECONDS)
     bars.pay(store, {"ban id-ann": bars.value(0, 8)})
-    there.engine.append(post("after", ROOMS[0]))
+    there.engine.logs.append(post("after", ROOMS[0]))
     there.settle()
     assert said(there, ROOMS[0]) == [(1, "after")]
     bars.forget_ended(store, time.time() + 2 * bars.KEPT_SECONDS)
@@ -146,8 +146,8 @@ def test_what_was_confirmed_survives_the_end_of_a_primary(
     assert gone
     for number in range(1, 1200):
         room = ROOMS[number % len(ROOMS)]
-        while not one.engine.append(post(f"n{number}", room, cid=f"aaaabbbb-{number}")):
-            one.engine.wait_for_space(1)
+        while not one.engine.logs.append(post(f"n{number}", room, cid=f"aaaabbbb-{number}")):
+            one.engine.logs.wait_for_space(1)
         if number == 300:
             one.settle()
             gone.kill()
@@ -157,7 +157,7 @@ def test_what_was_confirmed_survives_the_end_of_a_primary(
     assert sum(len(said(one, room)) for room in ROOMS) >= 300
 
     def goes_on(room: str) -> bool:
-        one.engine.append(post("after", room))
+        one.engine.logs.append(post("after", room))
         one.settle()
         return bool(said(one, room)) and said(one, room)[-1][1] == "after"
 
@@ -167,7 +167,7 @@ def test_what_was_confirmed_survives_the_end_of_a_primary(
     for room in ROOMS:
         wait_until(lambda room=room: goes_on(room), 30)  # type: ignore[misc]
         shown = [text for _, text in said(one, room) if text != "after"]
-        stored = [p.text for p in one.engine.read(room, 0, 9999, 9999) if p.text != "after"]
+        stored = [p.text for p in one.engine.logs.read(room, 0, 9999, 9999) if p.text != "after"]
         assert stored == shown
         assert len(stored) == len(set(stored))
     assert "history forked" not in caplog.text
@@ -178,7 +178,7 @@ def test_rooms_go_on_while_their_slot_moves_to_another_primary(
 ) -> None:
     one = node(cluster.fresh())
     room, key = ROOMS[0], head(one, ROOMS[0])
-    one.engine.append(post("before", room))
+    one.engine.logs.append(post("before", room))
     one.settle()
     source, slot = cluster.primary_of(key), key_slot(key.encode())
     assert source
@@ -186,15 +186,19 @@ def test_rooms_go_on_while_their_slot_moves_to_another_primary(
     names = [str(server.client.cluster("myid"), "ascii") for server in (source, target)]
     target.client.cluster("setslot", slot, "importing", names[0])
     source.client.cluster("setslot", slot, "migrating", names[1])
-    one.engine.append(post("meanwhile", room))
+    one.engine.logs.append(post("meanwhile", room))
     one.settle()  # kept or refused, but not in between
     meanwhile = ["meanwhile"] * (len(said(one, room)) - 1)
     for moving in source.client.cluster("getkeysinslot", slot, 100):
         source.client.migrate("127.0.0.1", target.port, moving, 0, 5000)
     for server in (target, source):
         server.client.cluster("setslot", slot, "node", names[1])
-    one.engine.append(post("after", room))
+    one.engine.logs.append(post("after", room))
     one.settle()
     wait_until(lambda: [text for _, text in said(one, room)] == ["before", *meanwhile, "after"])
     assert cluster.primary_of(key) is target
-    assert [p.text for p in one.engine.read(room, 0, 99, 99)] == ["before", *meanwhile, "after"]
+    assert [p.text for p in one.engine.logs.read(room, 0, 99, 99)] == [
+        "before",
+        *meanwhile,
+        "after",
+    ]

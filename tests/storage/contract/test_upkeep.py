@@ -35,7 +35,7 @@ DAY = 86400.0
 def say_one_by_one(running: Running, number: int, log: str = "lobby") -> list[Post]:
     said = [post(f"number {i} \u00e9", log, cid=f"aaaabbbb-{i}") for i in range(number)]
     for one in said:
-        assert running.engine.append(one)
+        assert running.engine.logs.append(one)
         running.settle()
     return said
 
@@ -60,7 +60,7 @@ def test_posts_that_came_one_by_one_are_joined_and_read_the_same(
 ) -> None:
     running = start()
     say_one_by_one(running, 200)
-    before = running.engine.read("lobby", 0, 999, 999)
+    before = running.engine.logs.read("lobby", 0, 999, 999)
     assert len(segments(folder)) == 200
     running.engine.upkeep.look(time.time(), 1)
     assert len(segments(folder)) == 200  # they are not a minute old
@@ -68,10 +68,12 @@ def test_posts_that_came_one_by_one_are_joined_and_read_the_same(
     assert segments(folder) == [(1, 200)]
     running.engine.close()
     again = start()
-    assert again.engine.read("lobby", 0, 999, 999) == before
-    assert [p.seq for p in again.engine.search("lobby", SearchQuery(("number 7",)), 99)][-1] == 8
-    assert again.engine.erase("lobby", "id-ann", 8) == 1
-    assert again.engine.read("lobby", 7, 8, 9)[0].text == ""
+    assert again.engine.logs.read("lobby", 0, 999, 999) == before
+    assert [p.seq for p in again.engine.logs.search("lobby", SearchQuery(("number 7",)), 99)][
+        -1
+    ] == 8
+    assert again.engine.logs.erase("lobby", "id-ann", 8) == 1
+    assert again.engine.logs.read("lobby", 7, 8, 9)[0].text == ""
 
 
 def test_what_was_erased_while_it_was_joined_does_not_come_back(
@@ -87,13 +89,13 @@ def test_what_was_erased_while_it_was_joined_does_not_come_back(
 
     joining = threading.Thread(target=join)
     joining.start()
-    erased = sum(running.engine.erase("lobby", "id-ann", seq) for seq in range(1, 151, 3))
+    erased = sum(running.engine.logs.erase("lobby", "id-ann", seq) for seq in range(1, 151, 3))
     stop.set()
     joining.join()
     running.engine.upkeep.look(later(), 1)
     assert erased == 50
     assert len(segments(folder)) < 5
-    texts = [p.text for p in running.engine.read("lobby", 0, 999, 999)]
+    texts = [p.text for p in running.engine.logs.read("lobby", 0, 999, 999)]
     assert [i + 1 for i, text in enumerate(texts) if not text] == list(range(1, 151, 3))
 
 
@@ -194,11 +196,11 @@ def test_a_damaged_segment_is_named_once_and_everything_else_stays(
     rest = [seq for seq in range(1, 101) if seq != 50]
     with caplog.at_level(logging.ERROR):
         for _ in range(2):
-            assert [p.seq for p in running.engine.read("lobby", 0, 999, 999)] == rest
-            assert len(running.engine.search("lobby", SearchQuery(("number",)), 999)) == 99
+            assert [p.seq for p in running.engine.logs.read("lobby", 0, 999, 999)] == rest
+            assert len(running.engine.logs.search("lobby", SearchQuery(("number",)), 999)) == 99
         running.engine.upkeep.look(later(), 1)
-        assert [p.seq for p in running.engine.read("lobby", 0, 999, 999)] == rest
-    assert running.engine.erase("lobby", "id-ann") == 99
+        assert [p.seq for p in running.engine.logs.read("lobby", 0, 999, 999)] == rest
+    assert running.engine.logs.erase("lobby", "id-ann") == 99
     assert segments(folder) == [(1, 49), (50, 50), (51, 100)]
     named = [r.getMessage() for r in caplog.records if "damaged" in r.getMessage()]
     assert len(named) == 1
@@ -211,14 +213,14 @@ def test_a_segment_that_was_copied_to_another_place_does_not_open_there(
     running = start()
     say_one_by_one(running, 3)
     say_one_by_one(running, 3, "dev")
-    assert len(running.engine.read("lobby", 0, 9, 9)) == 3  # memory has them decoded now
+    assert len(running.engine.logs.read("lobby", 0, 9, 9)) == 3  # memory has them decoded now
     db = sqlite3.connect(folder / STORE_FILE)
     (sealed,) = db.execute("SELECT sealed FROM segments WHERE log=1 AND last=1").fetchone()
     db.execute("UPDATE segments SET sealed=? WHERE last=1 OR log=1 AND last=2", (sealed,))
     db.commit()
     db.close()
-    assert [p.seq for p in running.engine.read("lobby", 0, 9, 9)] == [1, 3]
-    assert [p.seq for p in running.engine.read("dev", 0, 9, 9)] == [2, 3]
+    assert [p.seq for p in running.engine.logs.read("lobby", 0, 9, 9)] == [1, 3]
+    assert [p.seq for p in running.engine.logs.read("dev", 0, 9, 9)] == [2, 3]
 
 
 # -- deleting --------------------------------------------------------------------------------
@@ -233,56 +235,56 @@ def with_keep(folder: Path, keep: Keep) -> SqliteEngine:
 
 def test_messages_that_are_too_old_go_and_the_log_counts_on(folder: Path) -> None:
     engine = with_keep(folder, Keep(days=10, megabytes=0))
-    engine.follow("lobby")
+    engine.logs.follow("lobby")
     for i in range(20):
-        engine.append(post(f"n{i}", cid=f"aaaabbbb-{i}"))
+        engine.logs.append(post(f"n{i}", cid=f"aaaabbbb-{i}"))
         assert engine.settle(PATIENCE)
     engine.upkeep.expire(time.time() + 9 * DAY)
-    assert engine.span("lobby").first == 1
+    assert engine.logs.span("lobby").first == 1
     engine.upkeep.expire(time.time() + 11 * DAY)
-    span = engine.span("lobby")
+    span = engine.logs.span("lobby")
     assert (span.first, span.last) == (21, 20)
-    assert engine.read("lobby", 0, 99, 99) == []
+    assert engine.logs.read("lobby", 0, 99, 99) == []
     engine.close()
     again = with_keep(folder, Keep())
-    assert again.span("lobby") == span
+    assert again.logs.span("lobby") == span
     again.append(post("new"))
     assert again.settle(PATIENCE)
-    assert [(p.seq, p.text) for p in again.read("lobby", 0, 99, 99)] == [(21, "new")]
+    assert [(p.seq, p.text) for p in again.logs.read("lobby", 0, 99, 99)] == [(21, "new")]
     again.close()
 
 
 @pytest.mark.parametrize("keep", [Keep(0, 0), Keep(365, 1024)])
 def test_nothing_goes_that_may_stay(folder: Path, keep: Keep) -> None:
     engine = with_keep(folder, keep)
-    engine.append(post("old"))
+    engine.logs.append(post("old"))
     assert engine.settle(PATIENCE)
     engine.upkeep.expire(time.time() + 360 * DAY)
-    assert [p.text for p in engine.read("lobby", 0, 99, 99)] == ["old"]
+    assert [p.text for p in engine.logs.read("lobby", 0, 99, 99)] == ["old"]
     engine.close()
 
 
 def test_the_oldest_messages_of_all_rooms_go_when_the_store_is_too_large(folder: Path) -> None:
     engine = with_keep(folder, Keep(days=0, megabytes=2))
     for i in range(400):
-        engine.append(post("x" * 20_000, ("lobby", "dev")[i % 2]))
+        engine.logs.append(post("x" * 20_000, ("lobby", "dev")[i % 2]))
         assert engine.settle(PATIENCE)
     file = folder / STORE_FILE
     engine.upkeep.checkpoint()
     assert file.stat().st_size > 7 * 2**20
     engine.upkeep.look(time.time(), 1)
     assert file.stat().st_size < 3.5 * 2**20
-    lobby, dev = engine.span("lobby"), engine.span("dev")
+    lobby, dev = engine.logs.span("lobby"), engine.logs.span("dev")
     assert abs(lobby.first - dev.first) <= 3  # a clock that is set back a little changes the order
     assert 100 < lobby.first < lobby.last == 200
-    kept = engine.read("lobby", 0, 200, 500)
+    kept = engine.logs.read("lobby", 0, 200, 500)
     assert [p.seq for p in kept] == list(range(lobby.first, 201))
     engine.close()
 
 
 def test_numbers_of_sessions_that_are_long_over_go(folder: Path) -> None:
     engine = with_keep(folder, Keep())
-    engine.append(post("one", cid="aaaabbbb-1"))
+    engine.logs.append(post("one", cid="aaaabbbb-1"))
     assert engine.settle(PATIENCE)
 
     def numbers() -> int:
@@ -308,11 +310,11 @@ def ticket(account_id: str) -> Ticket:
 @pytest.mark.sqlite
 def test_tickets_that_have_run_out_go(running: Running) -> None:
     engine = running.engine
-    engine.save_tickets([ticket("id-ann"), ticket("id-boss")])
-    engine.save_tickets([replace(ticket("id-ann"), until=time.time() - 1)])
-    assert engine.load_ticket(ticket("id-ann").digest) is None
+    engine.tickets.save([ticket("id-ann"), ticket("id-boss")])
+    engine.tickets.save([replace(ticket("id-ann"), until=time.time() - 1)])
+    assert engine.tickets.load(ticket("id-ann").digest) is None
     engine.upkeep.expire(time.time())
-    engine.save_tickets([ticket("id-dora")])
-    with closing(sqlite3.connect(engine._file)) as db:
+    engine.tickets.save([ticket("id-dora")])
+    with closing(sqlite3.connect(engine.upkeep._file)) as db:
         found = db.execute("SELECT account FROM tickets ORDER BY account").fetchall()
     assert found == [("id-boss",), ("id-dora",)]

@@ -44,7 +44,7 @@ def shift(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 def say(running: Running, text: str) -> float:
     one = post(text)
-    running.engine.append(one)
+    running.engine.logs.append(one)
     running.settle()
     return one.time
 
@@ -83,11 +83,11 @@ def test_times_follow_the_clock_when_it_was_put_right(
     assert after == sorted(after)
     shift(-1)
     assert say(running, "a second less") >= after[-1]
-    texts = [one.text for one in running.engine.read("lobby", 0, 99, 99)]
+    texts = [one.text for one in running.engine.logs.read("lobby", 0, 99, 99)]
     assert texts == ["before", "wrong", "after 0", "after 1", "after 2", "a second less"]
     wanted = SearchQuery(("before",), since=before)
-    assert [one.text for one in running.engine.search("lobby", wanted, 9)] == ["before"]
-    assert running.engine.erase("lobby", "id-ann", since=before) >= 5
+    assert [one.text for one in running.engine.logs.search("lobby", wanted, 9)] == ["before"]
+    assert running.engine.logs.erase("lobby", "id-ann", since=before) >= 5
 
 
 @pytest.mark.sqlite
@@ -100,7 +100,7 @@ def test_segments_with_falling_times_are_joined_and_read_the_same(
         said.append((f"n{n}", say(running, f"n{n}")))
     shift(0)
     running.engine.upkeep.look(time.time() + 40 * DAY, 1)
-    found = running.engine.read("lobby", 0, 99, 99)
+    found = running.engine.logs.read("lobby", 0, 99, 99)
     assert [(one.text, one.time) for one in found] == said
 
 
@@ -108,22 +108,22 @@ def test_what_has_run_out_by_a_wrong_clock_holds_again_when_it_is_right(
     running: Running, kind: str, shift: Callable[[float], None]
 ) -> None:
     engine, now = running.engine, time.time()
-    engine.save_account(account("ann"))
-    muted = engine.save_sanction(Sanction(MUTE, "id-ann", "ann", "boss", "", now, now + 3600))
-    engine.save_invite(Invite(b"i" * 32, 3, now + 3600, "boss"))
-    engine.save_tickets([Ticket(b"t" * 32, "id-ann", now + 3600)])
+    engine.accounts.save(account("ann"))
+    muted = engine.sanctions.save(Sanction(MUTE, "id-ann", "ann", "boss", "", now, now + 3600))
+    engine.invites.save(Invite(b"i" * 32, 3, now + 3600, "boss"))
+    engine.tickets.save([Ticket(b"t" * 32, "id-ann", now + 3600)])
     shift(2 * DAY)
-    assert engine.sanctions("id-ann") == []
+    assert engine.sanctions.load("id-ann") == []
     later = time.time() + 3600
-    engine.save_sanction(Sanction(BAN, "192.0.2.0/24", "x", "boss", "", later, later))
-    engine.save_invite(Invite(b"j" * 32, 3, later, "boss"))
-    engine.save_tickets([Ticket(b"u" * 32, "id-ann", later)])
+    engine.sanctions.save(Sanction(BAN, "192.0.2.0/24", "x", "boss", "", later, later))
+    engine.invites.save(Invite(b"j" * 32, 3, later, "boss"))
+    engine.tickets.save([Ticket(b"u" * 32, "id-ann", later)])
     upkeep: Any = engine.upkeep if kind == "sqlite" else engine.retention
     upkeep.expire(belief.WALL.surely_over())
     shift(0)
-    assert [one.number for one in engine.sanctions("id-ann")] == [muted.number]
-    assert engine.load_invite(b"i" * 32) is not None
-    assert engine.load_ticket(b"t" * 32) is not None
+    assert [one.number for one in engine.sanctions.load("id-ann")] == [muted.number]
+    assert engine.invites.load(b"i" * 32) is not None
+    assert engine.tickets.load(b"t" * 32) is not None
 
 
 @pytest.mark.sqlite
@@ -135,5 +135,5 @@ def test_history_waits_for_a_clock_that_is_believed(
     shift(20 * DAY)
     running.engine.upkeep.look(time.time(), 1)
     shift(0)
-    assert len(running.engine.read("lobby", 0, 9, 9)) == 1
+    assert len(running.engine.logs.read("lobby", 0, 9, 9)) == 1
     running.engine.close()

@@ -25,7 +25,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("original") / "data"
     engine = SqliteEngine(folder)
     engine.start(lambda *_: None, lambda _: None, lambda *_: None)
-    engine.save_account(account("ann"))
+    engine.accounts.save(account("ann"))
     engine.close()
     return folder
 
@@ -88,7 +88,7 @@ def test_another_directory_with_another_secret_opens_the_same_records(
     shutil.copy(first / "chatroom.db", second)
     monkeypatch.setenv("CHATROOM_MASTER_SECRET", OTHER_SECRET)
     engine = SqliteEngine(second)
-    assert [one.name for one in engine.accounts()] == ["ann"]
+    assert [one.name for one in engine.accounts.load_all()] == ["ann"]
     engine.close()
 
 

@@ -1,17 +1,13 @@
-"""The engine: the one interface between the chat room and what keeps it.
+"""The roles of an engine. Whoever needs some asks for those, and not for the engine.
 
-The verbs are the application's. One engine thread commits what was appended and calls
-``committed`` with it, in the order of the log: that call *is* the delivery, so nobody is shown
-what a crash could take back. Everything else is durable when its verb returns.
-
-Every verb raises ``StoreError`` when the store cannot be read or written; then nothing was changed.
+Every verb may be called from any thread, and raises ``StoreError`` when the store cannot be read or
+written; then nothing was changed.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from chatroom.errors import Refusal
 from chatroom.storage.records import (
     Account,
     Audit,
@@ -31,25 +27,8 @@ from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.events import Control
 from chatroom.storage.rules.receipts import ORDINARY, Origin, Receipt, Terms
 
-LOOK_SECONDS = 1.0
-"""How often a server looks for changes by others, such as the operator's commands."""
-
-Committed = Callable[[str, list[Post], Sequence[Receipt]], None]
-"""Called by the engine thread: the log's name, its new posts, in order, and the receipts of those
-among them that were appended here; these are settled after it. Must not block."""
-
-Returned = Callable[[Sequence[Receipt], Refusal | None], None]
-"""Called by the engine thread with the receipts of posts that were not appended, and why; ``None``:
-their log had them already (see ``records.sequenced_id``). They are settled. Must not block."""
-
 Admit = Callable[[Sequence[RoomRecord]], None]
 """Called in the asker's thread with all rooms that there are; raises when there are enough."""
-
-Controlled = Callable[[Control], None]
-"""Called by the engine thread for each control event, one's own ones too. Must not block.
-
-When it raises, the event is not counted as handed out: it comes again, and the ones behind it wait.
-"""
 
 
 class Watcher(Protocol):
@@ -77,37 +56,8 @@ class Watcher(Protocol):
         """Others have taken this node for dead, and it is not."""
 
 
-class Engine(Protocol):
-    """What a chat room needs of its store. Every verb may be called from any thread."""
-
-    def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
-        """Start the engine thread.
-
-        :raises StoreError: the store cannot be used; the sentence says why.
-        """
-
-    def watch(self, watcher: Watcher) -> None:
-        """Let this node's people be known at other nodes, and theirs here; before :meth:`start`."""
-
-    def nodes(self) -> list[Node]:
-        """Return the servers that share this store, this one among them, the oldest first."""
-
-    def close_intake(self) -> None:
-        """Take no more posts: the server stops."""
-
-    def settle(self, seconds: float) -> bool:
-        """Wait until all that was appended so far is committed and delivered; False: too slow."""
-
-    def give_up(self) -> None:
-        """Wait for no answer of the store any more: whatever does fails now, and all that comes.
-
-        For a stop whose time is over; again and again until it has ended.
-        """
-
-    def close(self) -> None:
-        """Commit what is queued, end the engine thread, close the store. Idempotent."""
-
-    # -- logs -------------------------------------------------------------------------------
+class LogStore(Protocol):
+    """The messages of rooms and mailboxes, in order. Nothing is shown that is not in its log."""
 
     def follow(self, log: str) -> None:
         """Let ``committed`` be called for this log from now on."""
@@ -137,7 +87,7 @@ class Engine(Protocol):
     def span(self, log: str) -> Span:
         """Return what is kept of a log."""
 
-    def knows(self, log: str, epoch: str, place: int) -> bool:
+    def knows(self, log: str, epoch: str, seq: int) -> bool:
         """Tell whether this log, as it is now, may have given out a place under an epoch.
 
         False: the id says nothing here, as after the store was put back from a copy. Of the newest
@@ -165,21 +115,30 @@ class Engine(Protocol):
     def drop(self, log: str) -> None:
         """Delete a whole log for good: the mailbox of an account that goes."""
 
-    # -- accounts ---------------------------------------------------------------------------
 
-    def load_account(self, name: str) -> Account | None:
+class AccountStore(Protocol):
+    """Accounts, their names, and the names that were given up.
+
+    What changes an account is durable, and its ``account`` control event has been handed out here,
+    when the verb returns.
+    """
+
+    def load(self, name: str) -> Account | None:
         """Return the account of this name; case does not count.
 
         :raises Damaged: the record does not open.
         """
 
-    def load_account_by_id(self, account_id: str) -> Account | None:
+    def load_by_id(self, account_id: str) -> Account | None:
         """Return the account with this id.
 
         :raises Damaged: the record does not open.
         """
 
-    def save_account(
+    def load_all(self) -> Iterator[Account]:
+        """Return all accounts that open, oldest first; damaged ones are logged and left out."""
+
+    def save(
         self,
         account: Account,
         invite: bytes = b"",
@@ -198,13 +157,28 @@ class Engine(Protocol):
         :raises NameTaken: another account has that name, or it is reserved for one that had it.
         :raises InviteSpent: the invitation does not hold any more.
         :raises LastSuperuser: the last superuser would be made a normal user.
-        :raises Demoted: see ``write_audit``; whatever has an ``act`` may raise it, and ``Barred``.
+        :raises Demoted: see ``AuditTrail.write``; whatever has an ``act`` may raise it, and
+            ``Barred``.
         :raises Conflict: the account was saved by someone else since it was loaded.
         :raises StoreError: it could not be written; nothing was changed.
         """
 
-    def accounts(self) -> Iterator[Account]:
-        """Return all accounts that open, oldest first; damaged ones are logged and left out."""
+    def delete(
+        self,
+        account: Account,
+        act: Audit | None = None,
+        box: str = "",
+        left: Departed | None = None,
+    ) -> None:
+        """Delete an account with its places, tickets and sanctions; then as :meth:`save`.
+
+        When this returns, no post of it is taken any more, at whatever node, nor any for its
+        mailbox once that was dropped.
+
+        :param box: the log that is its mailbox.
+        :param left: what is remembered of it, beside its sanctions.
+        :raises LastSuperuser: nobody would be left who may administer the room.
+        """
 
     def superusers(self) -> int:
         """Return the number of superusers."""
@@ -215,27 +189,10 @@ class Engine(Protocol):
         Superusers who are kicked or banned do not count.
         """
 
-    def delete_account(
-        self,
-        account: Account,
-        act: Audit | None = None,
-        box: str = "",
-        left: Departed | None = None,
-    ) -> None:
-        """Delete an account with its places, tickets and sanctions; then as ``save_account``.
-
-        When this returns, no post of it is taken any more, at whatever node, nor any for its
-        mailbox once that was dropped.
-
-        :param box: the log that is its mailbox.
-        :param left: what is remembered of it, beside its sanctions.
-        :raises LastSuperuser: nobody would be left who may administer the room.
-        """
-
     def check_free(self, name: str) -> None:
         """Look whether a new account could have this name now.
 
-        :raises NameTaken: it could not, as in :meth:`save_account`.
+        :raises NameTaken: it could not, as in :meth:`save`.
         """
 
     def departed(self, name: str, network: str) -> list[Departed]:
@@ -250,12 +207,14 @@ class Engine(Protocol):
         :returns: False: nothing was remembered of it.
         """
 
-    # -- rooms, places, tickets, audit --------------------------------------------------------
 
-    def rooms(self) -> list[RoomRecord]:
+class RoomStore(Protocol):
+    """The records of rooms. A room is changed by who has read its newest version."""
+
+    def load_all(self) -> list[RoomRecord]:
         """Return all rooms that open, oldest first; damaged ones are logged and left out."""
 
-    def save_room(
+    def save(
         self,
         room: RoomRecord,
         admit: Admit | None = None,
@@ -273,78 +232,113 @@ class Engine(Protocol):
         :raises Conflict: the room was saved by someone else since it was loaded.
         """
 
-    def close_room(self, room: RoomRecord) -> bool:
+    def close(self, room: RoomRecord) -> bool:
         """Delete a room, if it is still as it was loaded; False: it is not.
 
-        Its ``room`` control event carries it, closed. Its log stays: see :meth:`drop`.
+        Its ``room`` control event carries it, closed. Its log stays: see ``LogStore.drop``.
         """
 
-    def load_read_states(self, account_id: str) -> ReadState | None:
+
+class ReadStates(Protocol):
+    """Where people are members, and up to where messages were shown; saved by several nodes."""
+
+    def load(self, account_id: str) -> ReadState | None:
         """Return somebody's places; ``None`` before the first visit.
 
         :raises Damaged: the record does not open.
         """
 
-    def save_read_states(
+    def save(
         self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
     ) -> dict[str, ReadState]:
         """Save the places of one or more accounts, by account id, with what others have changed.
 
-        :param bases: what this server knew to be kept of each: see ``rooms.merged``.
+        :param bases: what this server knew to be kept of each: see ``rules.read_states``.
         :returns: them as saved. Of an account that is gone nothing is kept.
         """
 
-    def save_tickets(self, some: Sequence[Ticket]) -> None:
+
+class TicketStore(Protocol):
+    """The rights to come back without a password. One that is damaged is not valid."""
+
+    def save(self, tickets: Sequence[Ticket]) -> None:
         """Keep tickets, all or none: new ones, and old ones with another end."""
 
-    def load_ticket(self, digest: bytes) -> Ticket | None:
+    def load(self, digest: bytes) -> Ticket | None:
         """Return the ticket with this digest, if it still holds."""
 
-    def revoke_tickets(self, account_id: str) -> None:
+    def revoke(self, account_id: str) -> None:
         """Forget all tickets of an account. A new password, a kick and a deletion do it, too."""
 
-    def save_invite(self, invite: Invite, act: Audit | None = None) -> None:
+
+class InviteStore(Protocol):
+    """The rights to make an account. One that is damaged is not valid."""
+
+    def save(self, invite: Invite, act: Audit | None = None) -> None:
         """Keep a new invitation."""
 
-    def load_invite(self, digest: bytes) -> Invite | None:
+    def load(self, digest: bytes) -> Invite | None:
         """Return the invitation with this digest, if it still holds."""
 
-    def invites(self) -> list[Invite]:
+    def load_all(self) -> list[Invite]:
         """Return the invitations that hold, oldest first."""
 
-    def revoke_invite(self, number: int, act: Audit | None = None) -> bool:
+    def revoke(self, number: int, act: Audit | None = None) -> bool:
         """Take an invitation back; False when there is none of this number."""
 
-    def tell(self, control: Control) -> None:
-        """Give all servers of this store a control event that goes with no record."""
 
-    def write_audit(self, entry: Audit, by: Asker | None = None) -> None:
-        """Add to the audit trail.
+class SanctionStore(Protocol):
+    """Kicks, bans, mutes and the lockdown. A damaged one holds all the same.
 
-        :param by: as of ``save_room``.
-        :raises Demoted: it names by its id who did it, and that is no superuser any more.
-        :raises Barred: who did it was kicked or banned meanwhile, or muted and must not be.
-        """
+    From the moment in which one is saved the store takes no post against it, at any node.
+    """
 
-    def audit(self, most: int, account: Account | None = None) -> list[Audit]:
-        """Return the newest ``most`` entries of the audit trail, oldest first.
-
-        :param account: only what this one did, or what was done to it.
-        """
-
-    # -- sanctions --------------------------------------------------------------------------
-
-    def save_sanction(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
+    def save(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
         """Keep a kick, ban, mute or lockdown and return it with its number; then as
-        ``save_account``.
+        ``AccountStore.save``.
 
         It takes the place of an older one of the same kind and target.
 
         :raises UserError: with an ``act``: the account has been deleted.
         """
 
-    def lift_sanction(self, number: int, act: Audit | None = None) -> bool:
+    def lift(self, number: int, act: Audit | None = None) -> bool:
         """Take a sanction back; False when there was none that still held."""
 
-    def sanctions(self, target: str | None = None) -> list[Sanction]:
+    def load(self, target: str | None = None) -> list[Sanction]:
         """Return the sanctions that still hold, oldest first; of one target, or all."""
+
+
+class AuditTrail(Protocol):
+    """What superusers and operators did; written with the act, in one transaction."""
+
+    def write(self, entry: Audit, by: Asker | None = None) -> None:
+        """Add to the audit trail.
+
+        :param by: as of ``RoomStore.save``.
+        :raises Demoted: it names by its id who did it, and that is no superuser any more.
+        :raises Barred: who did it was kicked or banned meanwhile, or muted and must not be.
+        """
+
+    def load(self, most: int, account: Account | None = None) -> list[Audit]:
+        """Return the newest ``most`` entries of the audit trail, oldest first.
+
+        :param account: only what this one did, or what was done to it.
+        """
+
+
+class Nodes(Protocol):
+    """The servers that share the store, and who is at which."""
+
+    def watch(self, watcher: Watcher) -> None:
+        """Let this node's people be known at other nodes, and theirs here; before :meth:`start`."""
+
+    def load_all(self) -> list[Node]:
+        """Return the servers that share this store, this one among them, the oldest first."""
+
+
+class ControlEvents(Protocol):
+    """The events that go with no record. Every node hands them out, in one order."""
+
+    def publish(self, control: Control) -> None:
+        """Give all servers of this store a control event that goes with no record."""
