@@ -136,6 +136,16 @@ def test_the_client_as_a_library_knows_no_command_line_and_no_screen() -> None:
     assert [m for m in reached if m.startswith(("chatroom.client.cli", "chatroom.client.ui"))] == []
 
 
+def test_the_clients_conversation_knows_no_socket_and_no_thread() -> None:
+    forbidden = ("socket", "select", "selectors", "ssl", "threading", "logging")
+    reached, todo = set[str](), below("client.conversation")
+    while todo:
+        reached.add(module := todo.pop())
+        todo += sorted((imports(module) & FILES.keys()) - reached)
+    reached.discard("chatroom.tunnel")  # sans-I/O, and only for the word before a fingerprint
+    assert {module: names(module, forbidden) for module in reached} == {m: [] for m in reached}
+
+
 def test_the_client_seen_from_above_has_few_rooms() -> None:
     folder = PACKAGE / "client"
     rooms = [f for f in folder.iterdir() if f.suffix == ".py" or (f / "__init__.py").exists()]

@@ -12,11 +12,12 @@ from chatroom.client.credentials import Credentials, kept_ticket
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
 from chatroom.client.invitation import PORT, read_address
+from chatroom.client.kept_files import known_hosts
 from chatroom.client.pending import Sent, check_sendable, read_room, read_user
 from chatroom.client.receiver import open_session
 from chatroom.client.said import Said, lines_of, text_of
 from chatroom.client.session import PATIENCE_SECONDS
-from chatroom.client.trust import Endpoint, KnownHosts, NotTrusted, TlsEndpoint, own_file
+from chatroom.client.trust import Endpoint, KnownHosts, NotTrusted, TlsEndpoint
 from chatroom.text import clean_line
 
 QUEUE_MOST = 10_000
@@ -103,13 +104,13 @@ class Client:
         if endpoint is None:
             host, said = read_address(host)
             port = said or port
-            known = KnownHosts(own_file())
+            known = KnownHosts(known_hosts())
             endpoint = (
                 Endpoint(host, port) if plain else self._sealed(host, port, fingerprint, known)
             )
         credentials = Credentials(name, password)
         credentials.is_given = True
-        credentials.use_kept(kept_ticket(endpoint, name))
+        credentials.use_kept(kept_ticket(endpoint.key, name))
         self.has_ticket = bool(credentials.ticket)
         if password is None and not credentials.ticket:
             raise Ended(

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from chatroom import private
 from chatroom.client.invitation import code_in
-from chatroom.client.kept_files import write_whole
-from chatroom.client.trust import Endpoint, TlsEndpoint, own_file
+from chatroom.client.kept_files import own_folder, write_whole
 from chatroom.errors import UserError
 
 _LONGEST_FILE = 4096
@@ -213,8 +212,9 @@ class KeptTicket:
                 self.file.unlink()
 
 
-def kept_ticket(endpoint: Endpoint, name: str) -> KeptTicket:
-    """Return where the ticket of a name at a server is kept, beside the known hosts."""
-    how = "tls" if isinstance(endpoint, TlsEndpoint) else "plain"
-    folder = own_file().with_name("tickets")
-    return KeptTicket(folder, f"{how} [{endpoint.host.lower()}]:{endpoint.port}", name)
+def kept_ticket(server: str, name: str) -> KeptTicket:
+    """Return where the ticket of a name is kept, among the person's own files.
+
+    :param server: the key of its endpoint.
+    """
+    return KeptTicket(own_folder() / "tickets", server, name)

@@ -3,9 +3,9 @@
 import re
 from typing import NamedTuple
 
-from chatroom.client.trust import read_pin
 from chatroom.errors import UserError
 from chatroom.text import clean_line
+from chatroom.tunnel import FINGERPRINT
 
 SCHEME = "chatroom://"
 PORT = 9797
@@ -49,6 +49,16 @@ def read_port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65535:
         return int(text)
     raise UserError(f"'{clean_line(text)}' is not a port; a port is 1 to 65535.")
+
+
+def read_pin(text: str) -> str | None:
+    """Return a fingerprint as it is kept; None when ``text`` is none.
+
+    :param text: 64 hexadecimal digits, with or without colons and ``sha256:`` before them.
+    """
+    digits = text.strip().lower().removeprefix(FINGERPRINT).replace(":", "")
+    is_right = len(digits) == 64 and all(digit in "0123456789abcdef" for digit in digits)
+    return FINGERPRINT + digits if is_right else None
 
 
 _WHOLE = re.compile(re.escape(SCHEME) + r"[^\s'\"]+")

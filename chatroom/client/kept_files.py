@@ -16,6 +16,25 @@ _TRIES = 20
 _PAUSE_SECONDS = 0.01
 
 
+def own_folder() -> Path:
+    """Return the folder of this person's files (XDG Base Directory Specification)."""
+    folder = os.environ.get("XDG_CONFIG_HOME") or home() / ".config"
+    return Path(folder) / "chatroom"
+
+
+def known_hosts() -> Path:
+    """Return the file of the certificates that were seen."""
+    return own_folder() / "known_hosts"
+
+
+def home() -> Path:
+    """Return the person's own folder; one that is not there for an account that has none."""
+    try:
+        return Path.home()
+    except RuntimeError:  # a container's arbitrary user id, and HOME is not set
+        return Path("/nonexistent")  # as Debian calls it: what is kept there is kept nowhere
+
+
 def write_whole(file: Path, text: str) -> None:
     """Replace a file in one step, mode 0600; its folder is made with 0700. Any thread.
 

@@ -4,7 +4,6 @@ As with OpenSSH's host keys: what was seen first counts, and a change is refused
 """
 
 import contextlib
-import os
 import socket
 import ssl
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 from chatroom.client.kept_files import in_turn, write_whole
 from chatroom.client.said import Why, why_in
 from chatroom.errors import ChatroomError
-from chatroom.tunnel import FINGERPRINT, Tunnel
+from chatroom.tunnel import Tunnel
 
 CONNECT_SECONDS = 10.0
 _TLS_RECORDS = (0x15, 0x16)  # an alert, a handshake (RFC 8446, section 5.1)
@@ -36,20 +35,6 @@ class TurnedAway(OSError):
         said = f'it answers without encryption: "{why.sentence}"'
         super().__init__(said if why.code else f"{said}. See --plain if that is meant")
         self.why = why
-
-
-def own_file() -> Path:
-    """Return the file of this person (XDG Base Directory Specification)."""
-    folder = os.environ.get("XDG_CONFIG_HOME") or home() / ".config"
-    return Path(folder) / "chatroom" / "known_hosts"
-
-
-def home() -> Path:
-    """Return the person's own folder; one that is not there for an account that has none."""
-    try:
-        return Path.home()
-    except RuntimeError:  # a container's arbitrary user id, and HOME is not set
-        return Path("/nonexistent")  # as Debian calls it: what is kept there is kept nowhere
 
 
 class KnownHosts:
@@ -96,16 +81,6 @@ def _key(host: str, port: int) -> str:
     return f"[{host.lower()}]:{port}"
 
 
-def read_pin(text: str) -> str | None:
-    """Return a fingerprint as it is kept; None when ``text`` is none.
-
-    :param text: 64 hexadecimal digits, with or without colons and ``sha256:`` before them.
-    """
-    digits = text.strip().lower().removeprefix(FINGERPRINT).replace(":", "")
-    is_right = len(digits) == 64 and all(digit in "0123456789abcdef" for digit in digits)
-    return FINGERPRINT + digits if is_right else None
-
-
 class Endpoint:
     """An address, and how it is spoken to. One thread at a time may call :meth:`open`.
 
@@ -118,6 +93,11 @@ class Endpoint:
         self.port = port
         self.seconds = CONNECT_SECONDS
         """How long a connection, and a handshake, may take."""
+
+    @property
+    def key(self) -> str:
+        """Where, and how it is spoken to: what is kept of one is no good for another one."""
+        return f"plain {_key(self.host, self.port)}"
 
     def open(self) -> tuple[socket.socket, Tunnel | None]:
         """Connect. :raises OSError: nobody can be reached there."""
@@ -161,6 +141,11 @@ class TlsEndpoint(Endpoint):
         self._known = known
         self._accept = accept
         self._tell = tell
+
+    @property
+    def key(self) -> str:
+        """Where, and how it is spoken to."""
+        return f"tls {_key(self.host, self.port)}"
 
     def open(self) -> tuple[socket.socket, Tunnel | None]:
         """Connect and shake hands.

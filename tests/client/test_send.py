@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from chatroom.client.cli.options import own_log_dir
-from chatroom.client.trust import KnownHosts, own_file
+from chatroom.client.kept_files import known_hosts
+from chatroom.client.trust import KnownHosts
 from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess, started
 
 CLIENT = str(ROOT / "chatroom_client.py")
@@ -270,6 +271,6 @@ def test_an_account_without_a_home_goes_on_without_files(
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 4_242_424)  # nobody's
-    hosts = KnownHosts(own_file())
+    hosts = KnownHosts(known_hosts())
     assert hosts.pin("chat.example", 9797) == ""
     assert own_log_dir().name in ("logs", "chatroom")

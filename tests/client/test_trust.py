@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from chatroom.client.trust import KnownHosts, TlsEndpoint, read_pin
+from chatroom.client.invitation import read_pin
+from chatroom.client.trust import KnownHosts, TlsEndpoint
 from tests.client.test_pipe import Pipe, Script, pipe, said
 from tests.client.test_send import Shell
 from tests.client.test_terminal import Sit, sit

@@ -14,9 +14,10 @@ from chatroom.client.credentials import (
     password_from_environment,
     password_from_file,
 )
-from chatroom.client.invitation import PORT, SCHEME, Invitation, read_address, read_port
+from chatroom.client.invitation import PORT, SCHEME, Invitation, read_address, read_pin, read_port
+from chatroom.client.kept_files import home, known_hosts
 from chatroom.client.pending import is_utf8
-from chatroom.client.trust import Endpoint, KnownHosts, TlsEndpoint, home, own_file, read_pin
+from chatroom.client.trust import Endpoint, KnownHosts, TlsEndpoint
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
 from chatroom.text import clean_line, escape
@@ -100,7 +101,7 @@ def endpoint_of(destination: Invitation, flags: argparse.Namespace, screen: Scre
         screen.tell("The operator sees the same one at the server's start, and by `fingerprint`.")
         return screen.agrees("Is it the right one, now and from now on? [y/n] ")
 
-    known = KnownHosts(own_file())
+    known = KnownHosts(known_hosts())
     pin = flags.fingerprint or destination.pin
     # What an invitation says was right when it was made; what a person says counts alone.
     is_strict = bool(flags.fingerprint) or not flags.host.startswith(SCHEME)
@@ -127,7 +128,7 @@ def credentials_of(flags: argparse.Namespace, endpoint: Endpoint) -> Credentials
     else:
         password = password_from_environment()
     credentials = Credentials(name, password)
-    credentials.use_kept(kept_ticket(endpoint, name))
+    credentials.use_kept(kept_ticket(endpoint.key, name))
     if password is None and not credentials.ticket and not is_terminal():
         raise UserError(
             f"The password of {name} is missing: put it into CHATROOM_PASSWORD or a file for "

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chatroom.client.invitation import PORT, read_address
-from chatroom.client.trust import own_file, read_pin
+from chatroom.client.invitation import PORT, read_address, read_pin
+from chatroom.client.kept_files import own_folder
 from chatroom.errors import UserError
 
 BELLS = ("off", "mentions", "all")
@@ -37,7 +37,7 @@ class Profile:
 
 def settings_file() -> Path:
     """Return the settings file of this person (XDG Base Directory Specification)."""
-    return own_file().with_name("client.toml")
+    return own_folder() / "client.toml"
 
 
 def read_profiles(file: Path) -> dict[str, Profile]:

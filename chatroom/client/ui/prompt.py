@@ -21,10 +21,10 @@ from prompt_toolkit.validation import ValidationError, Validator
 
 from chatroom.client.conversation import Prompt
 from chatroom.client.exit_codes import End
+from chatroom.client.kept_files import own_folder
 from chatroom.client.pending import Sent, is_command
 from chatroom.client.said import Said
 from chatroom.client.session import Session
-from chatroom.client.trust import own_file
 from chatroom.client.ui.completion import Names
 from chatroom.client.ui.input_history import TypedLines
 from chatroom.client.ui.open_prompt import OpenPrompt
@@ -59,7 +59,7 @@ begins another line, Ctrl-D leaves.
         depth = None if has_colour else ColorDepth.DEPTH_1_BIT
         self._names = Names()
         self._lines: PromptSession[str] = PromptSession(
-            history=TypedLines(own_file().with_name("history")),
+            history=TypedLines(own_folder() / "history"),
             key_bindings=_keys(),
             enable_suspend=True,
             completer=self._names,
