@@ -11,14 +11,14 @@ import zlib
 
 from chatroom.storage.records import ACTION, ANNOUNCE, PRIVATE, REMOVED, TEXT, Post
 
-_KINDS = (TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED)  # their places are kept: only append
+_KINDS = (TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED)  # their indexes are kept: only append
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
 _BURST_BYTES = range(512, 4096)
 """JSON of so many bytes is compressed at once, in 10 to 60 us; of more, it can wait."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def place(log_id: int, first: int, last: int) -> str:
+def context(log_id: int, first: int, last: int) -> str:
     """Return what a sealed segment is bound to."""
     return f"segment {log_id} {first} {last}"
 

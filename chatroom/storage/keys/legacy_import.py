@@ -6,9 +6,7 @@ Each record is simple-crypt's encryption of ``name;password#grant``; records are
 
 from dataclasses import dataclass
 
-import simplecrypt
-
-from chatroom.storage.keys import vault as vault  # replaces simple-crypt's slow key derivation
+from chatroom.storage.keys.simplecrypt_fix import simplecrypt
 
 _SEPARATOR = b"+$&$&+"
 

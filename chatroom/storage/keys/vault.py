@@ -6,12 +6,12 @@
 - The *keyring* file is in simple-crypt's own format, made and opened by its ``encrypt`` and
   ``decrypt``. It holds the data keys and the key of the name index.
 - Every *record* is sealed with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03; pycryptodome) under
-  a random 24-byte nonce. Its place in the store is associated data: a record that was moved does
-  not open. Random 192-bit nonces may be drawn without counting (same draft, section 3.1).
+  a random 24-byte nonce. Its *context*, which says what it is of, is associated data: a record that
+  was moved does not open. Random 192-bit nonces may be drawn without counting (same draft, section
+  3.1).
 """
 
 import base64
-import hashlib
 import hmac
 import json
 import os
@@ -20,11 +20,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-import simplecrypt
 from Crypto.Cipher import ChaCha20_Poly1305
 
 from chatroom import private
 from chatroom.errors import Damaged, VaultError
+from chatroom.storage.keys.simplecrypt_fix import simplecrypt
 
 MASTER_FILE = "master.key"
 FRESH_MASTER_FILE = "master.key.new"
@@ -36,15 +36,6 @@ CREDENTIAL_NAME = "chatroom-master"
 _NONCE = 24
 _TAG = 16
 _HEAD = 2  # number of the data key, big endian
-
-
-def _pbkdf2(password: bytes, salt: bytes, n_bytes: int, count: int) -> bytes:
-    return hashlib.pbkdf2_hmac("sha256", bytes(password), bytes(salt), count, n_bytes)
-
-
-# simple-crypt 4.1.7 runs PBKDF2 through a Python function, round by round: 9.9 s a call. OpenSSL
-# gives the same bytes in 0.1 s; a test holds them against the original's answer.
-simplecrypt._pbkdf2 = _pbkdf2
 
 
 class Vault:
@@ -60,31 +51,29 @@ class Vault:
         self._active = active
         self._index_key = index_key
 
-    def seal(self, plain: bytes, place: str) -> bytes:
-        """Return ``plain`` sealed for ``place``: key number, nonce, tag, ciphertext."""
+    def seal(self, plain: bytes, context: str) -> bytes:
+        """Return ``plain`` sealed for ``context``: key number, nonce, tag, ciphertext."""
         nonce = os.urandom(_NONCE)
         cipher = ChaCha20_Poly1305.new(key=self._keys[self._active], nonce=nonce)
-        cipher.update(place.encode())
+        cipher.update(context.encode())
         body, tag = cipher.encrypt_and_digest(plain)
         return self._active.to_bytes(_HEAD, "big") + nonce + tag + body
 
-    def unseal(self, sealed: bytes, place: str) -> bytes:
-        """Return what was sealed for ``place``.
+    def unseal(self, sealed: bytes, context: str) -> bytes:
+        """Return what was sealed for ``context``.
 
-        :raises Damaged: it was changed, or sealed for another place, or by another keyring.
+        :raises Damaged: it was changed, or sealed for another context, or by another keyring.
         """
         key = self._keys.get(int.from_bytes(sealed[:_HEAD], "big"))
         head = _HEAD + _NONCE + _TAG
         if key is None or len(sealed) < head:
-            raise Damaged(f"The record at {place} is damaged or was sealed by another keyring.")
+            raise Damaged(f"The record {context} is damaged or was sealed by another keyring.")
         cipher = ChaCha20_Poly1305.new(key=key, nonce=sealed[_HEAD : _HEAD + _NONCE])
-        cipher.update(place.encode())
+        cipher.update(context.encode())
         try:
             return cipher.decrypt_and_verify(sealed[head:], sealed[_HEAD + _NONCE : head])
         except ValueError:
-            raise Damaged(
-                f"The record at {place} was changed or moved; it does not open."
-            ) from None
+            raise Damaged(f"The record {context} was changed or moved; it does not open.") from None
 
     def index(self, folded_name: str) -> bytes:
         """Return the keyed hash (HMAC-SHA256) under which a name is found in the store."""

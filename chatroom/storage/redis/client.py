@@ -30,7 +30,7 @@ ON_DISK_MS = 1500
 """Longest wait for their disks, and the primary's: one that syncs once a second is in time."""
 NODE_FILE = "node-id"
 _SLOW_SECONDS = 0.7
-_SEAL_PLACE = "meta seal"
+_SEAL_CONTEXT = "meta seal"
 _WAITAOF_SINCE = (7, 2)
 
 _log = logging.getLogger(__name__)
@@ -198,7 +198,7 @@ class Store:
             vault = open_vault(data_dir, store_exists=seal is not None)
             if seal is None:
                 with self.asking() as client:
-                    client.hsetnx(META, "seal", vault.seal(b"ok", _SEAL_PLACE))
+                    client.hsetnx(META, "seal", vault.seal(b"ok", _SEAL_CONTEXT))
             self.check_seal(vault)
             with self.asking() as client:
                 is_half = client.hexists(META, MOVING)
@@ -220,7 +220,7 @@ class Store:
                 f"The store {self.name} has lost what was in it: bring its data back and start it."
             )
         try:
-            vault.unseal(seal, _SEAL_PLACE)
+            vault.unseal(seal, _SEAL_CONTEXT)
         except Damaged:
             raise StoreError(
                 f"The store {self.name} was sealed by another keyring: use the same one on all "

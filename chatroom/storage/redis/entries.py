@@ -1,8 +1,8 @@
 """Posts as entries of a stream: the names of a log's keys, sealing and opening.
 
 What the store's scripts and other nodes have to read stays clear: account id of the sender, client
-id, time. The rest is sealed for the log, the sender and the client id. The place is not bound: the
-store's script gives it.
+id, time. The rest is sealed for the log, the sender and the client id; not for the ``seq``,
+which the store's script gives.
 """
 
 import json
@@ -133,10 +133,10 @@ def seal(vault: Vault, post: Post, cid: str) -> bytes:
     ).encode()
     if len(plain) > _SMALL:
         plain = zlib.compress(plain, 1)
-    return vault.seal(plain, place(post.log, post.sender_id, cid))
+    return vault.seal(plain, context(post.log, post.sender_id, cid))
 
 
-def place(log: str, sender_id: str, cid: str) -> str:
+def context(log: str, sender_id: str, cid: str) -> str:
     """Return what a sealed post is bound to."""
     return f"post {log}\0{sender_id}\0{cid}"
 
@@ -148,7 +148,7 @@ def mark(vault: Vault, log: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the stream has at one place."""
+    """What the stream has of one post."""
 
     id: bytes
     seq: int
@@ -173,12 +173,12 @@ def entry(raw: tuple[bytes, Any]) -> Entry:
 
 
 def gone_value(post: Post, sealed: bytes) -> bytes:
-    """Return what stands at the place of a post that was emptied."""
+    """Return what stands for a post that was emptied."""
     return f"{post.sender_id} {round(post.time * 1000)} ".encode() + sealed
 
 
 def gone_entry(seq: int, value: bytes) -> Entry:
-    """Return the entry at the place of a post that was emptied. :raises Damaged: it is none."""
+    """Return the entry of a post that was emptied. :raises Damaged: it is none."""
     with decoding(f"the message {seq}"):
         sender, ms, sealed = value.split(b" ", 2)
         return Entry(b"", seq, sender.decode(), "", int(ms) / 1000, sealed)
@@ -187,7 +187,7 @@ def gone_entry(seq: int, value: bytes) -> Entry:
 def unseal(vault: Vault, log: str, epoch: str, one: Entry) -> Post | None:
     """Return the post of an entry; ``None`` when it is damaged, which is logged."""
     try:
-        plain = vault.unseal(one.sealed, place(log, one.sender_id, one.cid))
+        plain = vault.unseal(one.sealed, context(log, one.sender_id, one.cid))
     except Damaged:  # whose sentence names the room
         _log.error("message damaged log=%s seq=%d", mark(vault, log), one.seq)
         return None

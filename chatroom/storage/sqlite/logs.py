@@ -323,15 +323,15 @@ class Logs:
 
     def open(self, log_id: int, row: Row) -> bytes | None:
         """Return the bytes of a segment; ``None`` when it is damaged, which is logged once."""
-        place = segments.place(log_id, row.first, row.last)
+        context = segments.context(log_id, row.first, row.last)
         try:
             if not isinstance(row.sealed, bytes):
-                raise Damaged(f"The record at {place} has become something else.")
-            return self._vault.unseal(row.sealed, place)
+                raise Damaged(f"The record {context} has become something else.")
+            return self._vault.unseal(row.sealed, context)
         except Damaged as error:
             with self._lock:
-                is_new = place not in self._damaged
-                self._damaged.add(place)
+                is_new = context not in self._damaged
+                self._damaged.add(context)
             if is_new:
                 _log.error(
                     "messages damaged log=%d first=%d last=%d reason=%s",
@@ -345,8 +345,8 @@ class Logs:
     # -- changing what is kept ----------------------------------------------------------------
 
     def seal(self, log_id: int, first: int, last: int, packed: bytes) -> bytes:
-        """Return the bytes of a segment sealed for its place."""
-        return self._vault.seal(packed, segments.place(log_id, first, last))
+        """Return the bytes of a segment, sealed."""
+        return self._vault.seal(packed, segments.context(log_id, first, last))
 
     def replaced(self, name: str, posts: list[Post], old: list[Row]) -> None:
         """Let memory know posts that were changed in place, after the commit."""

@@ -16,7 +16,7 @@ from chatroom.storage.sqlite import lookalikes as skeletons
 _log = logging.getLogger(__name__)
 
 STORE_FILE = "chatroom.db"
-_SEAL_PLACE = "meta seal"
+_SEAL_CONTEXT = "meta seal"
 
 
 def has_room(data_dir: Path) -> bool:
@@ -59,7 +59,7 @@ def _open(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.C
     seal = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
     vault = open_vault(data_dir, store_exists=seal is not None)
     if seal is None:
-        sealed = vault.seal(b"ok", _SEAL_PLACE)
+        sealed = vault.seal(b"ok", _SEAL_CONTEXT)
         db.execute("INSERT INTO meta (key, value) VALUES ('seal', ?)", (sealed,))
     else:
         _check_keyring(vault, seal[0], file)
@@ -70,7 +70,7 @@ def _open(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.C
 def _check_keyring(vault: Vault, seal: bytes, file: Path) -> None:
     """Refuse a keyring that opens, but is not the one that sealed this store."""
     try:
-        vault.unseal(seal, _SEAL_PLACE)
+        vault.unseal(seal, _SEAL_CONTEXT)
     except Damaged:
         raise StoreError(
             f"The keyring does not belong to the store {file}: put both back from the same backup."
