@@ -14,11 +14,8 @@ Private-use characters stay, and so do unassigned ones: the next Unicode's pictu
 and no terminal obeys either.
 """
 
-import math
 import re
-import time
 import unicodedata
-from collections.abc import Sequence
 
 from chatroom.errors import Code, UserError
 
@@ -206,40 +203,3 @@ def seconds_of(text: str) -> float | None:
             f"{escape(text[:20])} is too long a time. Take a number of up to 6 digits.", Code.USAGE
         )
     return int(match[1]) * _SECONDS[match[2].lower()]
-
-
-def minute(seconds: float) -> str:
-    """Return a time, in seconds since the epoch, for people: to the minute, in local time."""
-    if math.isinf(seconds):
-        return "forever"
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time for people: ``42s``, ``5m``, ``3h 20m``, ``2d 4h``."""
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if hours < 1:
-        return f"{minutes}m"
-    if days < 1:
-        return f"{hours}h {minutes % 60}m" if minutes % 60 else f"{hours}h"
-    return f"{days}d {hours % 24}h" if hours % 24 else f"{days}d"
-
-
-def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Return rows under a head, columns aligned by two spaces; the last column is not padded.
-
-    A column is as wide as a terminal shows it (Unicode UAX 11): Chinese takes two places a letter,
-    a mark none. The server only: a client may be without ``wcwidth``.
-    """
-    from wcwidth import wcswidth  # here: clients read this file, too, and need no tables
-
-    def padded(cell: str, width: int) -> str:
-        return cell + " " * (width - max(0, wcswidth(cell)))
-
-    columns = range(len(head) - 1)
-    widths = [max(max(0, wcswidth(row[i])) for row in [head, *rows]) for i in columns]
-    lines = ["  ".join([*map(padded, row[:-1], widths), row[-1]]) for row in [head, *rows]]
-    return "\n".join(line.rstrip() for line in lines)

@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from chatroom.errors import UserError
+from chatroom.sentences import duration, table
 from chatroom.text import (
     can_be_seen,
     check_new_password,
     clean_line,
     clean_text,
-    duration,
     escape,
-    table,
 )
 
 C0 = [chr(n) for n in range(0x20) if chr(n) not in "\t\n"]

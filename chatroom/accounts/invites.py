@@ -8,9 +8,9 @@ import secrets
 import time
 
 from chatroom.errors import Code, UserError
+from chatroom.sentences import duration
 from chatroom.storage.engine import InviteStore
 from chatroom.storage.records import Actor, Invite
-from chatroom.text import duration
 
 OPEN, BY_INVITE, CLOSED = "open", "invite", "closed"
 

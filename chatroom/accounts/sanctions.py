@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from chatroom.addresses import Range, address_of, range_of
 from chatroom.errors import Code, StoreError, UserError
+from chatroom.sentences import duration, minute
 from chatroom.storage.engine import SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
@@ -20,7 +21,6 @@ from chatroom.storage.records import (
     Sanction,
 )
 from chatroom.storage.rules.events import Control, ControlKind
-from chatroom.text import duration, minute
 
 _log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.errors import Code, UserError
 from chatroom.log_files import FEW
 from chatroom.names import fold, log_name
-from chatroom.text import duration
+from chatroom.sentences import duration
 
 _log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from chatroom.client.credentials import Credentials
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import FAILED, OK, UNDELIVERED, CannotWrite, End
 from chatroom.client.reconnect import Connect, Reconnector, connect_at_first
-from chatroom.client.render import Shown
+from chatroom.client.render import Renderer
 from chatroom.client.said import Said
 from chatroom.client.session import Frontend, Session
 from chatroom.client.trust import Endpoint
@@ -58,7 +58,7 @@ class Receiver:
         """Set when the thread has nothing more to do."""
         self.session = session
         self._conversation = session.conversation
-        self._shown = Shown()
+        self._renderer = Renderer()
         self._reconnector = Reconnector(session, connect, where, patience)
         self._ahead: list[Said] = []  # heard already, in front of what comes next
 
@@ -160,8 +160,8 @@ class Receiver:
 
     def _show(self, action: Show) -> None:
         said, sent = action.said, action.sent
-        text = self._shown.render(said, self._conversation.user, self._conversation.room)
-        if text and (head := self._shown.take_head()):
+        text = self._renderer.render(said, self._conversation.user, self._conversation.room)
+        if text and (head := self._renderer.take_head()):
             self.session.frontend.show(Said("notice", {"kind": "history"}), head, None)
         if text or sent:
             self.session.frontend.show(said, text, sent)

@@ -1,17 +1,19 @@
 """What the server says, as lines for a person: the same that the plain face would show."""
 
 import json
+import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Any
 
 from chatroom.client.said import PLAIN, Said, lines_of, text_of
+from chatroom.sentences import Line, clock_of, line_of, when
 from chatroom.text import clean_line
 
 _REMEMBERED = 2000
 
 
-class Shown:
+class Renderer:
     """Renders what is said, and remembers which messages were shown. The receiving thread only."""
 
     def __init__(self) -> None:
@@ -21,6 +23,8 @@ class Shown:
 
     def render(self, said: Said, user: str, room: str = "") -> str:
         """Return what is to be shown, line ends included; empty for nothing.
+
+        A message is a :class:`Line`.
 
         :param user: own name, to tell one's own private messages.
         :param room: where typed lines go; lines of other rooms are tagged. Empty: not known.
@@ -62,44 +66,34 @@ class Shown:
             self._seen[key] = None
         if not is_old:
             self._head = ""
-        return _ended(_line(fields, user, room))
+        line = _line(fields, user, room)
+        return line.ended() if line is not None else ""
 
 
-def _line(fields: dict[str, Any], user: str, current: str) -> str:
-    kind, sender, to = text_of(fields, "kind"), text_of(fields, "from"), text_of(fields, "to")
-    room = text_of(fields, "room")
-    clock = _clock(fields.get("time"), fields.get("old") is True)
-    tag = f"#{room} | " if room and current and room != current else ""
-    # Further lines are indented, so that nobody can forge another's line.
-    text = lines_of(fields).replace("\n", "\n    ")
-    if kind == "private":
-        where = f"private to {to}" if sender == user else f"private from {sender}"
-        return f"{clock} | {where}: {text}"
-    if kind == "removed":
-        ref = text_of(fields, "ref")
-        is_itself = ref == text_of(fields, "id")
-        text = ": (removed)" if is_itself else f" removed message {ref.rpartition('-')[2]}."
-        return f"{clock} | {tag}{sender}{text}"
-    if kind == "announce":
-        return f"{clock} | Announcement from {sender}: {text}"
-    lines = {
-        "text": f"{sender}: {text}",
-        "action": f"* {sender} {text}",
-        "join": f"{sender} has joined.",
-        "leave": f"{sender} has left.",
-    }
-    return f"{clock} | {tag}{lines[kind]}" if kind in lines else ""
+def _line(fields: dict[str, Any], user: str, current: str) -> Line | None:
+    kind, sender, room = (text_of(fields, key) for key in ("kind", "from", "room"))
+    ref = text_of(fields, "ref")
+    return line_of(
+        kind,
+        sender,
+        lines_of(fields),
+        _clock(fields.get("time"), fields.get("old") is True),
+        room if current and room != current else "",
+        text_of(fields, "to"),
+        sender == user,
+        "" if ref == text_of(fields, "id") else ref.rpartition("-")[2],
+    )
 
 
-def _clock(time: Any, is_old: bool) -> str:
+def _clock(said: Any, is_old: bool) -> str:
     """Return a UTC time of the wire as the reader's local one, an old one with its day."""
     try:
-        moment = datetime.fromisoformat(time)
+        moment = datetime.fromisoformat(said)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         moment = moment.astimezone()
-        is_today = not is_old or moment.date() == datetime.now().astimezone().date()
-        return moment.strftime("%I:%M %p" if is_today else "%Y-%m-%d %I:%M %p")
+        local = moment.timetuple()
+        return when(local, time.localtime()) if is_old else clock_of(local)
     except (TypeError, ValueError, OverflowError, OSError):
         return "--:--"
 

@@ -1,8 +1,9 @@
 """The audit trail: what superusers and operators did."""
 
 from chatroom.commands.registry import Context, Registry
+from chatroom.sentences import minute, table
 from chatroom.storage.records import SUPERUSER, Account, Audit
-from chatroom.text import escape, minute, table
+from chatroom.text import escape
 
 AUDIT_SHOWN = 20
 """Entries that are shown when no number is given."""

@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from chatroom import sentences
 from chatroom.commands.grammar import Id
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
+from chatroom.rooms import post_lines
 from chatroom.rooms.catch_up import PAGE_CHARACTERS
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
-    ACTION,
-    ANNOUNCE,
     PRIVATE,
     REMOVED,
     SUPERUSER,
@@ -217,7 +217,7 @@ def _page(posts: list[Post], after: int, upto: int, reader: Member) -> list[str]
         if (date := time.strftime("%Y-%m-%d", local)) != day:
             day = date
             lines.append(f"-- {day} --")
-        lines.append(f"[{post.seq}] {time.strftime('%I:%M %p', local)} | {sentence(post)}")
+        lines.append(f"[{post.seq}] {sentences.clock_of(local)} | {_said(post)}")
     lines += _gap(upto + 1 - expected)
     return lines or ["There is nothing."]
 
@@ -229,25 +229,17 @@ def _gap(missing: int) -> list[str]:
     return [f"({what} damaged and cannot be shown)"]
 
 
-def sentence(post: Post) -> str:
-    """Return who said what; further lines are indented, so that none can be forged."""
-    text = post.text.replace("\n", "\n    ")
+def _said(post: Post) -> str:
+    """Return who said what."""
     if post.kind == REMOVED:
-        return "(removed)"
-    if post.kind == ACTION:
-        return f"* {post.sender} {text}"
-    if post.kind == ANNOUNCE:
-        return f"Announcement from {post.sender}: {text}"
-    if post.kind == PRIVATE:
-        is_echo = post.log[1:] == post.sender_id
-        return f"private {f'to {post.to}' if is_echo else f'from {post.sender}'}: {text}"
-    return f"{post.sender}: {text}"
+        return sentences.REMOVED
+    return post_lines.line_of(post, post.text)
 
 
 def _found_line(post: Post) -> str:
-    moment = time.strftime("%Y-%m-%d %I:%M %p", time.localtime(post.time))
+    moment = sentences.date_and_clock(time.localtime(post.time))
     where = "mail" if post.kind == PRIVATE else f"#{post.log}"
-    return f"{moment} | {where} [{post.seq}] | {sentence(post)}"
+    return f"{moment} | {where} [{post.seq}] | {_said(post)}"
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from chatroom.accounts.invites import INVITE_SECONDS, line_to_type
 from chatroom.commands.registry import Context, Registry
+from chatroom.sentences import minute, table
 from chatroom.storage.records import SUPERUSER, Invite
-from chatroom.text import minute, table
 
 
 def add_to(registry: Registry) -> None:

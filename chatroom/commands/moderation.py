@@ -8,10 +8,10 @@ from chatroom.commands.erasure import purge
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
+from chatroom.sentences import duration, minute, table
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.receipts import Outcome
-from chatroom.text import duration, minute, table
 
 _log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """The servers that share the room: /nodes."""
 
 from chatroom.commands.registry import Context, Registry
+from chatroom.sentences import minute, table
 from chatroom.storage.records import SUPERUSER, Node
-from chatroom.text import minute, table
 
 _LATE_SECONDS = 5.0
 _SLOW_SECONDS = 1.0

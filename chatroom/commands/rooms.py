@@ -2,8 +2,8 @@
 
 from chatroom.commands.registry import Context, Muted, Needs, Registry
 from chatroom.rooms.room import Room
+from chatroom.sentences import table
 from chatroom.storage.records import Account, RoomRecord
-from chatroom.text import table
 
 
 def add_to(registry: Registry) -> None:

@@ -5,8 +5,8 @@ import math
 from chatroom.addresses import Range, address_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
+from chatroom.sentences import duration, minute, table
 from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account
-from chatroom.text import duration, minute, table
 
 _MUTE_SECONDS = 1800.0
 

@@ -6,12 +6,13 @@ import time
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.rooms.catch_up import PAGE_CHARACTERS, mail_text, newest
+from chatroom.rooms.catch_up import PAGE_CHARACTERS, newest
 from chatroom.rooms.person import FREE
+from chatroom.rooms.post_lines import mail_line
+from chatroom.sentences import duration, table
 from chatroom.storage.records import ACTION, Account
 from chatroom.storage.rules.receipts import Outcome
 from chatroom.storage.rules.refusals import unless_kept
-from chatroom.text import duration, table
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def add_to(registry: Registry) -> None:
         logs, box = context.services.engine.logs, context.person.mailbox
         with one_at_a_time(context):
             posts = newest(logs, context.member, box, box.delivered, number or MAIL_PAGE)
-        lines = mail_text(posts, context.account.id)
+        lines = "\n".join(mail_line(post) for post in posts)
         if sum(len(post.text) for post in posts) >= PAGE_CHARACTERS:
             lines = f"These are the newest {len(posts)}; /export gives all.\n{lines}"
         context.reply_at_length(lines or "There are no private messages.")

@@ -5,9 +5,9 @@ import time
 from chatroom.accounts.accounts import GRANT_WORDS
 from chatroom.addresses import address_of, range_of
 from chatroom.commands.registry import Context, Registry
+from chatroom.sentences import duration, minute, table
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import BAN, DEEDS, Account, Presence, Sanction
-from chatroom.text import duration, minute, table
 
 
 def add_to(registry: Registry) -> None:

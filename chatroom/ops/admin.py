@@ -18,6 +18,7 @@ from chatroom.commands.invites import invite_table
 from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import Damaged, StartError, UserError
 from chatroom.names import check_name
+from chatroom.sentences import minute, table
 from chatroom.storage.engine import LOOK_SECONDS, Engine
 from chatroom.storage.keys import export as keyring_copy
 from chatroom.storage.keys import legacy_import as legacy
@@ -29,8 +30,6 @@ from chatroom.text import (
     check_new_password,
     clean_text,
     escape,
-    minute,
-    table,
 )
 
 KEY_COMMANDS = ("rotate-keys", "rewrap", "keyring")

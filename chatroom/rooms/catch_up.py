@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from chatroom import sentences
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import PRIVATE, REMOVED, Post
@@ -53,9 +54,7 @@ class Looking:
 
 def when(seconds: float) -> str:
     """Return a moment for people, with its day when it is not today."""
-    then = time.localtime(seconds)
-    is_today = then[:3] == time.localtime()[:3]
-    return time.strftime("%I:%M %p" if is_today else "%Y-%m-%d %I:%M %p", then)
+    return sentences.when(time.localtime(seconds), time.localtime())
 
 
 def is_shown(member: Member, post: Post) -> bool:
@@ -292,15 +291,3 @@ def newest(logs: LogStore, member: Member, room: Room, upto: int, number: int) -
                 return found[::-1]
         place = floor
     return found[::-1]
-
-
-def mail_text(posts: Sequence[Post], account_id: str) -> str:
-    """Return private messages for people, one a line, each with its day and time."""
-    lines = []
-    for post in posts:
-        clock = time.strftime("%Y-%m-%d %I:%M %p", time.localtime(post.time))
-        is_own = post.sender_id == account_id and post.kind == PRIVATE
-        where = f"private to {post.to}" if is_own else f"private from {post.sender}"
-        text = "(removed)" if post.kind == REMOVED else post.text.replace("\n", "\n    ")
-        lines.append(f"{clock} | {where}: {text}")
-    return "\n".join(lines)

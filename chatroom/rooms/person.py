@@ -3,6 +3,7 @@
 import threading
 import time
 
+from chatroom import sentences
 from chatroom.rooms.room import Member, Room
 from chatroom.rooms.timers import Timer
 from chatroom.storage.records import Account, Presence, ReadState, SessionInfo
@@ -108,9 +109,10 @@ class Person:
         """Return what a busy person is told."""
         end = ""
         if self.busy_until:
-            end = time.strftime(" or it is %I:%M %p", time.localtime(self.busy_until))
+            local = time.localtime(self.busy_until)
+            end = f" or it is {sentences.clock_of(local)}"
             if self.busy_until - time.time() > 12 * 3600:
-                end += time.strftime(" on %Y-%m-%d", time.localtime(self.busy_until))
+                end += time.strftime(" on %Y-%m-%d", local)
         return f"You are {self.busy_text()}. Messages are held until you type /free{end}."
 
     def idle_seconds(self) -> float:

@@ -7,17 +7,13 @@ import json
 import time
 from typing import Any, NamedTuple
 
+from chatroom import sentences
 from chatroom.errors import Code, UserError
 from chatroom.names import room_name
 from chatroom.protocol import CID_LONGEST, decode, encode, text_field
+from chatroom.rooms import post_lines
 from chatroom.session.access import WORDS, LoginRequest, read_access
 from chatroom.storage.records import (
-    ACTION,
-    ANNOUNCE,
-    JOIN,
-    LEAVE,
-    PRIVATE,
-    REMOVED,
     TEXT,
     Post,
 )
@@ -91,16 +87,14 @@ class PlainFace:
         lines = []
         for post in posts:
             clock = self._day_of(post.time) if old else self._clock_of(post.time)
-            kind = post.kind
             text = clean_text(post.text)  # an older version may have kept more than is shown today
-            where = f"#{post.log} | " if self._is_tagged else ""
-            if kind == TEXT:
-                lines.append(f"{clock} | {where}{post.sender}: {text}\n")
+            if post.kind == TEXT:
+                room = post.log if self._is_tagged else ""
+                lines.append(sentences.text_line(clock, room, post.sender, text))
             else:
-                lines.append(f"{clock} | {_other_than_text(post, text, where)}\n")
-            if "\n" in text:
-                lines[-1] = lines[-1][:-1].replace("\n", "\n    ") + "\n"
-        return "".join(lines).encode()
+                lines.append(post_lines.line_of(post, text, clock, self._is_tagged))
+        lines.append("")
+        return "\n".join(lines).encode()
 
     def notice(self, kind: str, text: str, **fields: Any) -> bytes:
         return _said(text)
@@ -119,16 +113,13 @@ class PlainFace:
 
     def _day_of(self, seconds: float) -> str:
         """Return the time, with the day when it is not today."""
-        day = time.localtime(seconds)
-        if day[:3] == time.localtime()[:3]:
-            return self._clock_of(seconds)
-        return time.strftime("%Y-%m-%d %I:%M %p", day)
+        return sentences.when(time.localtime(seconds), time.localtime())
 
     def _clock_of(self, seconds: float) -> str:
         minute = int(seconds // 60)
         cached, clock = self._cache  # one attribute: both halves always belong together
         if minute != cached:
-            clock = time.strftime("%I:%M %p", time.localtime(seconds))
+            clock = sentences.clock_of(time.localtime(seconds))
             self._cache = (minute, clock)
         return clock
 
@@ -136,29 +127,6 @@ class PlainFace:
 def _said(text: str) -> bytes:
     # Sentences repeat what was typed and what is kept: whatever they hold, it ends here.
     return f"{clean_text(text)}\n".encode()
-
-
-def _other_than_text(post: Post, text: str, where: str) -> str:
-    """Return the line of a post that is not a plain message.
-
-    :param text: of the post, clean.
-    :param where: names its room.
-    """
-    kind, sender = post.kind, post.sender
-    if kind == PRIVATE:
-        is_echo = post.log[1:] == post.sender_id
-        return f"private {f'to {post.to}' if is_echo else f'from {sender}'}: {text}"
-    if kind == ANNOUNCE:
-        return f"Announcement from {sender}: {text}"
-    if kind == REMOVED and post.ref == post.seq:
-        return f"{where if post.log[0] != '@' else ''}{sender}: (removed)"
-    words = {
-        ACTION: f"* {sender} {text}",
-        REMOVED: f"{sender} removed message {post.ref}.",
-        JOIN: f"{sender} has joined.",
-        LEAVE: f"{sender} has left.",
-    }
-    return where + words[kind]
 
 
 def _cid(fields: dict[str, Any]) -> str:

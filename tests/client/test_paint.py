@@ -1,23 +1,39 @@
 """How the client marks what it shows."""
 
+import time
+from collections.abc import Iterator
+
 import pytest
 
+from chatroom.client.render import Renderer
 from chatroom.client.said import Said
 from chatroom.client.ui.bell import mentions
 from chatroom.client.ui.fold import fold
-from chatroom.client.ui.style import Painter, Shown, pending
+from chatroom.client.ui.style import DisplayItem, Painter, pending
 
 
-def said(text: str, sender: str = "bob", **fields: object) -> Shown:
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the reader's zone be UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def said(text: str, sender: str = "bob", **fields: object) -> DisplayItem:
+    """Return a message as the receiving thread renders it for ann, who talks in the lobby."""
     given = {"kind": "text", "from": sender, "text": text, "time": "2026-11-22T12:00:00Z"}
-    return Shown(Said("message", {**given, **fields}), f"12:00 PM | {sender}: {text}\n")
+    one = Said("message", {**given, **fields})
+    return DisplayItem(one, Renderer().render(one, "ann", "lobby"))
 
 
-def painted(*items: Shown) -> list[tuple[str, str]]:
+def painted(*items: DisplayItem) -> list[tuple[str, str]]:
     return list(Painter(lambda: "ann").paint(list(items)))
 
 
-def shown(*items: Shown) -> str:
+def shown(*items: DisplayItem) -> str:
     return "".join(text for _, text in painted(*items))
 
 
@@ -82,41 +98,29 @@ def test_what_is_on_the_way_takes_one_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "fields", "name"),
+    ("item", "before", "name", "body"),
     [
-        ("#annex | ann: hi", {"from": "ann"}, "ann"),
-        ("private from a: psst", {"from": "a", "kind": "private"}, "a"),
-        ("private from from: psst", {"from": "from", "kind": "private"}, "from"),
-        ("private to bob: ann is meant", {"from": "ann", "to": "bob", "kind": "private"}, "bob"),
-        ("Announcement from nou: hear", {"from": "nou", "kind": "announce"}, "nou"),
-        ("#dev | * d waves", {"from": "d", "kind": "action"}, "d"),
+        (said("hi", "ann", room="annex"), "#annex | ", "ann", ": hi"),
+        (said("psst", "a", kind="private"), "private from ", "a", ": psst"),
+        (said("psst", "from", kind="private"), "private from ", "from", ": psst"),
+        (said("ann it is", "ann", kind="private", to="bob"), "private to ", "bob", ": ann it is"),
+        (said("hear", "nou", kind="announce"), "Announcement from ", "nou", ": hear"),
+        (said("waves", "d", kind="action", room="dev"), "#dev | * ", "d", " waves"),
+        (said("two\nlines | x", "bob"), "", "bob", ": two\n    lines | x"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_name_is_coloured_where_it_stands_for_who_speaks(
-    line: str, fields: dict[str, object], name: str
+    item: DisplayItem, before: str, name: str, body: str
 ) -> None:
-    said = Said("message", {"kind": "text", "text": "x", **fields})
-    begin, rest = "12:00 PM | " + line.rpartition(f"{name}:")[0], None
-    if ":" not in line:
-        begin = "12:00 PM | #dev | * "
-    marked = painted(Shown(said, f"12:00 PM | {line}\n"))
-    before = ""
-    for style, text in marked:
-        if "bold #" in style:
-            rest = text
-            break
-        before += text
-    assert (before, rest) == (begin, name)
+    clock, *parts = painted(item)
+    assert clock[1].endswith(" | ")
+    assert [text for _, text in parts] == [before, name, f"{body}\n"]
+    assert "bold #" in parts[1][0]
 
 
 def test_who_came_into_another_room_came_into_that_room() -> None:
-    both = [
-        Shown(
-            Said("message", {"kind": "join", "from": name, "room": "dev"}),
-            f"12:00 PM | #dev | {name} has joined.\n",
-        )
-        for name in ("bob", "cleo")
-    ]
+    both = [said("", name, kind="join", room="dev") for name in ("bob", "cleo")]
     assert shown(*both) == "12:00 PM | #dev | bob and cleo joined.\n"
 
 

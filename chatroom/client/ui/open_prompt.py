@@ -9,7 +9,7 @@ from collections.abc import Callable
 from prompt_toolkit import PromptSession
 from prompt_toolkit.formatted_text import AnyFormattedText
 
-from chatroom.client.ui.style import Shown
+from chatroom.client.ui.style import DisplayItem
 
 _DRAW_SECONDS = 0.05  # a burst within this time is one redraw
 _QUEUED_MOST = 2000
@@ -30,7 +30,7 @@ class OpenPrompt:
     def __init__(
         self,
         session: PromptSession[str],
-        write: Callable[[list[Shown]], None],
+        write: Callable[[list[DisplayItem]], None],
         may_leave: Callable[[str], bool],
     ) -> None:
         self._write = write
@@ -39,7 +39,7 @@ class OpenPrompt:
         # Guards everything below; only the screen's own lock is taken under it.
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None  # while things can be done in it
-        self._queue: deque[Shown] = deque()
+        self._queue: deque[DisplayItem] = deque()
         self._skipped = 0
         self._will_draw = False
         self._will_tick = False
@@ -76,7 +76,7 @@ class OpenPrompt:
                 self._will_draw = self._will_tick = False
                 self._write_queue()
 
-    def put(self, item: Shown) -> None:
+    def put(self, item: DisplayItem) -> None:
         """Print something above the prompt; at once while there is none."""
         with self._lock:
             if self._loop is None:
@@ -214,7 +214,7 @@ class OpenPrompt:
         self._queue.clear()
         if self._skipped:
             missing = f"… {self._skipped:,} lines not shown; /history has the messages among them\n"
-            items.insert(0, Shown(None, missing))
+            items.insert(0, DisplayItem(None, missing))
             self._skipped = 0
         if items:
             self._write(items)

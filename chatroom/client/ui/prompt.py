@@ -31,7 +31,7 @@ from chatroom.client.ui.open_prompt import OpenPrompt
 from chatroom.client.ui.reflow import follow_width
 from chatroom.client.ui.screen import Screen
 from chatroom.client.ui.status import Status
-from chatroom.client.ui.style import Painter, Shown, pending
+from chatroom.client.ui.style import DisplayItem, Painter, pending
 from chatroom.client.ui.terminal import Terminal
 from chatroom.errors import UserError
 from chatroom.text import clean_line, clean_text
@@ -109,12 +109,12 @@ begins another line, Ctrl-D leaves.
         if text and sent is not None and said.fields.get("commands") is not None:
             text = f"{text.rstrip()}\n{self._own_help}"
         if text:
-            self._open_prompt.put(Shown(said, text))
+            self._open_prompt.put(DisplayItem(said, text))
         if self._bell.rings(said, self._own):
             self._open_prompt.call(self._ring)
 
     def tell(self, sentence: str) -> None:
-        self._open_prompt.put(Shown(None, f"{sentence}\n"))
+        self._open_prompt.put(DisplayItem(None, f"{sentence}\n"))
 
     def lost(self, command: Sent) -> None:
         if not self._is_unseen_help(command):
@@ -139,7 +139,7 @@ begins another line, Ctrl-D leaves.
 
     def conclude(self, end: End, waiting: list[Sent], last_kept: int) -> int:
         if self._draft and not end.is_quiet:
-            self._open_prompt.put(Shown(None, f"{self._label_text()}{self._draft}\n"))
+            self._open_prompt.put(DisplayItem(None, f"{self._label_text()}{self._draft}\n"))
         code = super().conclude(end, waiting, last_kept)
         for sent in waiting if not end.is_quiet else ():
             self.tell(f"Not confirmed: {sent.text}")
@@ -207,7 +207,7 @@ begins another line, Ctrl-D leaves.
         if is_talk:
             self._draft = ""
             if is_command(self._cleaned(line)):
-                self._open_prompt.put(Shown(None, f"> {self._cleaned(line)}\n"))
+                self._open_prompt.put(DisplayItem(None, f"> {self._cleaned(line)}\n"))
             elif line.count("\n") >= _UNASKED_LINES and not self._agrees(line):
                 self._draft = line
                 if self._ended_by:
@@ -317,7 +317,7 @@ begins another line, Ctrl-D leaves.
         room = clean_line(self._session.room) if self._session else ""
         return self._status.label(room, 0, None)
 
-    def _print(self, items: list[Shown]) -> None:
+    def _print(self, items: list[DisplayItem]) -> None:
         output = self._lines.output
         painted = self._painter.paint(items, output.get_size().columns)
         clean = [(style, clean_text(text)) for style, text in painted]

@@ -11,6 +11,7 @@ from prompt_toolkit.utils import get_cwidth
 from chatroom.client.said import Said, text_of
 from chatroom.client.ui.bell import mentions
 from chatroom.client.ui.fold import fold_styled
+from chatroom.sentences import Line
 from chatroom.text import clean_line
 
 Fragments = list[tuple[str, str]]
@@ -27,7 +28,7 @@ _BAR = " | "
 _NAMED = 2  # people of many who came or went whose names are told
 
 
-class Shown(NamedTuple):
+class DisplayItem(NamedTuple):
     """Something that waits for the screen."""
 
     said: Said | None
@@ -62,7 +63,7 @@ class Painter:
         self._own_name = own_name
         self._day = ""
 
-    def paint(self, items: list[Shown], width: int = 0) -> Fragments:
+    def paint(self, items: list[DisplayItem], width: int = 0) -> Fragments:
         """Return the fragments of what is shown at once; comings and goings are joined.
 
         :param width: columns of the window, at which lines are folded; 0: not known.
@@ -80,7 +81,7 @@ class Painter:
                 fragments += self._separator(item.said) + one
         return fragments
 
-    def _one(self, item: Shown) -> Fragments:
+    def _one(self, item: DisplayItem) -> Fragments:
         said, text = item
         if said is None:
             return [("italic", text)]
@@ -88,26 +89,23 @@ class Painter:
             is_wrong = said.word == "result" and said.fields.get("ok") is not True
             return [("fg:ansired" if is_wrong else _DIM if said.word == "notice" else "", text)]
         kind, sender = said.fields.get("kind"), text_of(said.fields, "from")
-        if kind in (_JOINED, _LEFT, "removed"):
+        if kind in (_JOINED, _LEFT, "removed") or not isinstance(text, Line):
             return [(_DIM, text)]
-        is_old = said.fields.get("old") is True
         own = self._own_name()
-        place = _place_of_name(text, kind, sender, to := text_of(said.fields, "to"), own)
-        name = to if kind == "private" and sender == own else sender
-        style = _DIM if is_old else ""
+        style = _DIM if said.fields.get("old") is True else ""
         if kind == "private":
             style = "fg:ansimagenta"
         elif kind == "announce":
             style = "bold"
         elif sender != own and mentions(text_of(said.fields, "text"), own):
             style = "reverse"
-        clock = text.find(_BAR) + len(_BAR) if _BAR in text else 0
-        underline = "underline " if name == own else ""
+        underline = "underline " if text.name == own else ""
+        clock = len(text.clock) + len(_BAR) if text.clock else 0
         return [
             (_DIM, text[:clock]),
-            (style, text[clock:place]),
-            (underline + colour_of(name), text[place : place + len(name)]),
-            (style, text[place + len(name) :]),
+            (style, text.head[clock:] + text.before),
+            (underline + colour_of(text.name), text.name),
+            (style, text.body),
         ]
 
     def _separator(self, said: Said | None) -> Fragments:
@@ -123,26 +121,7 @@ class Painter:
         return [(_DIM, f"—— {day} ——\n")] if is_new else []
 
 
-def _place_of_name(text: str, kind: object, sender: str, to: str, own: str) -> int:
-    """Return where in a line the name stands that the message is from, or goes to.
-
-    Not where it stands first: a name may be part of the room's, or of another word.
-    """
-    head = _head(text)
-    if kind == "private":
-        return head + len("private to " if sender == own else "private from ")
-    return head + len({"action": "* ", "announce": "Announcement from "}.get(str(kind), ""))
-
-
-def _head(text: str) -> int:
-    """Return how long the time and the room in front of a line are."""
-    clock = text.find(_BAR) + len(_BAR) if _BAR in text else 0
-    if text.startswith("#", clock) and (bar := text.find(_BAR, clock)) >= 0:  # no name begins so
-        return bar + len(_BAR)
-    return clock
-
-
-def _coming_or_going(item: Shown) -> tuple[str, str] | None:
+def _coming_or_going(item: DisplayItem) -> tuple[str, str] | None:
     """Return what is joined into one line: the kind, and the room."""
     if item.said is None or item.said.word != "message":
         return None
@@ -150,12 +129,13 @@ def _coming_or_going(item: Shown) -> tuple[str, str] | None:
     return (kind, text_of(item.said.fields, "room")) if kind in (_JOINED, _LEFT) else None
 
 
-def _together(items: list[Shown], kind: str) -> str:
+def _together(items: list[DisplayItem], kind: str) -> str:
     names = list(dict.fromkeys(text_of(i.said.fields, "from") for i in items if i.said))
     rest = len(names) - _NAMED
     if rest > 0:
         people = f"{', '.join(names[:_NAMED])} and {rest} other{'s' if rest > 1 else ''}"
     else:
         people = " and ".join(names)
-    text = items[-1].text
-    return f"{text[: _head(text)]}{people} {'joined' if kind == _JOINED else 'left'}.\n"
+    line = items[-1].text
+    head = line.head if isinstance(line, Line) else ""
+    return f"{head}{people} {'joined' if kind == _JOINED else 'left'}.\n"

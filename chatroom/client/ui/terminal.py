@@ -19,6 +19,7 @@ from chatroom.client.ui.echo import Echo
 from chatroom.client.ui.fold import fold
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
+from chatroom.sentences import Line
 from chatroom.text import clean_line
 
 _SAID_LATE_SECONDS = 5.0
@@ -381,15 +382,12 @@ class LinearTerminal(Terminal):
     """For screen readers: who speaks comes first, nothing is drawn twice, nothing decorated."""
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
-        if said.word == "message" and " | " in text:
-            clock, _, line = text.rstrip("\n").partition(" | ")
-            tag, bar, rest = line.partition(" | ")
-            line = f"{rest} ({tag})" if bar and tag.startswith("#") else line
-            sender = text_of(said.fields, "from")
-            private = f"private from {sender}: "
-            if said.fields.get("kind") == "private" and line.startswith(private):
-                line = f"{sender} (private): {line[len(private) :]}"
-            text = f"{line} ({clock})\n"
+        if isinstance(text, Line):
+            what = f"{text.before}{text.name}{text.body.rstrip()}"
+            if said.fields.get("kind") == "private" and text.name == text_of(said.fields, "from"):
+                what = f"{text.name} (private){text.body.rstrip()}"
+            tag = f" ({text.tag})" if text.tag else ""
+            text = f"{what}{tag} ({text.clock})\n"
         super().show(said, text, sent)
 
 

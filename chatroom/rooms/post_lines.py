@@ -1,0 +1,33 @@
+"""Posts as lines for people: what ``sentences`` needs to know of them."""
+
+import time
+
+from chatroom import sentences
+from chatroom.sentences import Line
+from chatroom.storage.records import REMOVED, Post
+
+
+def line_of(post: Post, text: str, clock: str = "", is_tagged: bool = False) -> Line:
+    """Return the line of a post, for who has it in a room or in the own mailbox.
+
+    :param text: of the post, clean.
+    :param clock: when it was said; empty: that is not told.
+    :param is_tagged: its room is told.
+    """
+    is_mail = post.log[0] == "@"
+    room = post.log if is_tagged and not is_mail else ""
+    is_own = is_mail and post.log[1:] == post.sender_id
+    removed = str(post.ref) if post.kind == REMOVED and post.ref != post.seq else ""
+    line = sentences.line_of(post.kind, post.sender, text, clock, room, post.to, is_own, removed)
+    assert line is not None, f"a post of the kind {post.kind}"
+    return line
+
+
+def mail_line(post: Post) -> Line:
+    """Return a message of the own mailbox, with its day and time."""
+    clock = sentences.date_and_clock(time.localtime(post.time))
+    if post.kind != REMOVED:
+        return line_of(post, post.text, clock)
+    line = sentences.line_of("private", post.sender, sentences.REMOVED, clock)
+    assert line is not None
+    return line
