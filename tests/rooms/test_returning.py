@@ -1,114 +1,14 @@
 """Coming back after a lost connection: what is shown, and what others see of it."""
 
 import contextlib
-import json
 import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from chatroom.rooms.assembly import assemble
-from chatroom.rooms.room import LOBBY, Member, mailbox_of
-from chatroom.session.faces import EVENTS
-from chatroom.storage.records import NORMAL, TEXT, Account, Post
-from chatroom.storage.sqlite import SqliteEngine
-from tests.harness import PATIENCE
-
-
-class Paper:
-    """An outbox that keeps what it is offered, a stripe of its own."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.stripe = self
-        self._news = threading.Condition()
-
-    def walk(self, outboxes: Iterable["Paper"]) -> Callable[[bytes], None]:
-        assert list(outboxes) == [self]
-        return self.offer
-
-    def offer(self, chunk: bytes) -> None:
-        with self._news:
-            self.text += chunk.decode()
-            self._news.notify_all()
-
-    def wait_for(self, text: str) -> None:
-        with self._news:
-            assert self._news.wait_for(lambda: text in self.text, PATIENCE)
-
-    def reserve(self) -> None: ...
-
-    def fill(self, slot: object, first: bytes) -> None:
-        self.text += first.decode()
-
-    def progress(self) -> tuple[int, int]:
-        return 0, 0  # who looks finds that all was taken
-
-    def kinds(self, kind: str) -> list[str]:
-        return [fields["from"] for fields in lines(self.text) if fields.get("kind") == kind]
-
-
-def lines(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line.partition(" ")[2]) for line in text.splitlines()]
-
-
-class House:
-    """A directory on a store of its own, without sockets."""
-
-    def __init__(self, folder: Path, away_seconds: float) -> None:
-        self.engine = SqliteEngine(folder, "none")
-        self.rooms = assemble(self.engine, away_seconds=away_seconds)
-        self.directory = self.rooms.directory
-        self.engine.start(
-            self.directory.committed, self.rooms.control_events.controlled, self.directory.returned
-        )
-        self.rooms.start()
-        self.accounts: dict[str, Account] = {}
-
-    def come(self, name: str, **cursors: int) -> tuple[Member, Paper, list[dict[str, Any]]]:
-        """Let somebody in, with cursors as one who comes back; return what is shown, too."""
-        account = self.accounts.get(name)
-        if account is None:
-            new = Account(f"id-{name}", name, NORMAL, {}, 0.0)
-            account = self.accounts[name] = self.engine.accounts.save(new)
-        paper = Paper()
-        member = Member(account.id, EVENTS, paper, lambda last: None)
-        member.ticket = b"ticket"
-        seen = self.rooms.control_events.count
-        _, pages = self.directory.arrive(account, member, seen, cursors or None)
-        return member, paper, lines(b"".join(page.chunk for page in pages).decode())
-
-    def say(self, name: str, *texts: str, room: str = LOBBY) -> None:
-        """Post, and wait until it is delivered."""
-        account = self.accounts[name]
-        for text in texts:
-            self.engine.logs.append(Post(room, TEXT, account.id, name, text))
-            if len(texts) < 10:
-                self.settle()
-        self.settle()
-
-    def settle(self) -> None:
-        assert self.engine.settle(PATIENCE)
-
-    def close(self) -> None:
-        self.rooms.stop()
-        self.engine.close()
-
-
-@pytest.fixture
-def make_house(tmp_path: Path) -> Iterator[Callable[[float], House]]:
-    made: list[House] = []
-
-    def make(away_seconds: float) -> House:
-        made.append(House(tmp_path / "data", away_seconds))
-        return made[-1]
-
-    yield make
-    for house in made:
-        house.close()
+from chatroom.rooms.room import LOBBY, mailbox_of
+from tests.rooms.house import House, lines
 
 
 def test_who_comes_back_in_time_is_not_announced_and_gets_exactly_what_was_missed(
