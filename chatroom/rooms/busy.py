@@ -76,11 +76,11 @@ class Busy:
             text = person.busy_sentence()
             member.outbox.offer(member.face.control("busy", text, reason=reason))
 
-    def locked_go_on(self, person: Person, places: ReadState) -> None:
+    def locked_go_on(self, person: Person, state: ReadState) -> None:
         """Let somebody who comes be busy who was so when the last visit broke off."""
         assert self._roster.lock.locked()
-        if places.busy is not None and (not places.busy_until or places.busy_until > time.time()):
-            self._locked_set(person, places.busy, places.busy_until)
+        if state.busy is not None and (not state.busy_until or state.busy_until > time.time()):
+            self._locked_set(person, state.busy, state.busy_until)
 
     def locked_stop(self, person: Person) -> None:
         """Let somebody be free who says goodbye: what was missed comes at the next visit."""
@@ -176,7 +176,7 @@ class Busy:
 
 
 def _distinct(all_cursors: Iterable[dict[str, int] | None]) -> dict[int, dict[str, int]]:
-    """Return each of several tables of places once: most sessions of a person share one."""
+    """Return each of several tables of cursors once: most sessions of a person share one."""
     return {id(cursors): cursors for cursors in all_cursors if cursors is not None}
 
 
@@ -186,17 +186,17 @@ def _read_all(missed: "dict[int, _Missed]", upto: list[tuple[Room, int]]) -> Non
 
 
 class _Missed:
-    """What sessions have missed that were shown everything up to the same places.
+    """What sessions have missed that were shown everything up to the same cursors.
 
-    :param places: the last place that was shown, for each log; moved on by :meth:`read`.
+    :param cursors: the last place that was shown, for each log; moved on by :meth:`read`.
     """
 
-    def __init__(self, logs: LogStore, person: Person, places: dict[str, int]) -> None:
+    def __init__(self, logs: LogStore, person: Person, cursors: dict[str, int]) -> None:
         self._logs = logs
         self._name = person.account.name
         self._reader = next(iter(person.members), None)
-        self._after = dict(places)
-        self._places = places
+        self._after = dict(cursors)
+        self._cursors = cursors
         self._numbers: dict[Room, int] = {}
         self._total = 0
         # All while they are few, later those for the person only, the newest that fill a page.
@@ -206,8 +206,8 @@ class _Missed:
     def read(self, upto: list[tuple[Room, int]]) -> None:
         """Read on in several rooms, each up to a place. :raises StoreError: it cannot be read."""
         for room, place in upto:
-            self._read(LogRange(room, self._places.get(room.log, place), place))
-            self._places[room.log] = place
+            self._read(LogRange(room, self._cursors.get(room.log, place), place))
+            self._cursors[room.log] = place
 
     def _read(self, log_range: LogRange) -> None:
         room, after, upto = log_range

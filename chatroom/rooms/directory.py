@@ -117,13 +117,14 @@ class Directory:
         read when it is asked for.
         """
         while True:
-            places = self._places_of(account) if self._roster.person(account.id) is None else None
+            is_here = self._roster.person(account.id) is not None
+            state = None if is_here else self._read_state_of(account)
             with self._roster.lock:
-                if places is None and account.id not in self._roster.people:
+                if state is None and account.id not in self._roster.people:
                     continue  # was here and left just now
                 if self._control_events.locked_is_newer(account.id, seen):
                     raise Conflict(f"The account of {account.name} was changed meanwhile.")
-                person, before, ranges = self._locked_arrive(account, member, places, cursors)
+                person, before, ranges = self._locked_arrive(account, member, state, cursors)
                 is_busy = person.busy is not None
                 break
         if cursors is None:
@@ -137,25 +138,25 @@ class Directory:
             return person, iter(())
         return person, self._readers.each(on_resume(self._logs, member, ranges, cursors))
 
-    def _places_of(self, account: Account) -> ReadState:
-        places = self._read_states.load(account.id)
-        if places is None:  # the first visit: there may be mail already
-            places = ReadState({mailbox_of(account.id): 0}, LOBBY, account.created)
-        return places
+    def _read_state_of(self, account: Account) -> ReadState:
+        state = self._read_states.load(account.id)
+        if state is None:  # the first visit: there may be mail already
+            state = ReadState({mailbox_of(account.id): 0}, LOBBY, account.created)
+        return state
 
     def _locked_arrive(
         self,
         account: Account,
         member: Member,
-        places: ReadState | None,
+        state: ReadState | None,
         cursors: dict[str, int] | None,
     ) -> tuple[Person, ReadState | None, list[LogRange]]:
         """Return also where the person was before, if this is the only session."""
         person = self._roster.people.get(account.id)
-        before = places
+        before = state
         if person is None:
-            assert places is not None
-            person = self._locked_admit(account, places)
+            assert state is not None
+            person = self._locked_admit(account, state)
         elif not person.members:
             before = person.left
             person.taken_until = 0.0
@@ -164,7 +165,7 @@ class Directory:
                 person.away_timer = None
         elif person.busy is None:
             # What another session has not taken yet may never be seen there: it may be dead.
-            before = person.places()
+            before = person.read_state()
         else:
             before = None  # the other sessions hold it back until the person is free
         person.members = (*person.members, member)
@@ -177,11 +178,11 @@ class Directory:
             member.cursors = shown
         return person, before, ranges
 
-    def _locked_admit(self, account: Account, places: ReadState) -> Person:
+    def _locked_admit(self, account: Account, state: ReadState) -> Person:
         mailbox = self._catalogue.locked_open_mailbox(mailbox_of(account.id))
         person = self._roster.people[account.id] = Person(account, self._roster.lobby, mailbox)
-        known = {log: p for log, p in places.cursors.items() if self._roster.of_log(log)}
-        self._read_states.locked_begin(account.id, replace(places, cursors=known))
+        known = {log: p for log, p in state.cursors.items() if self._roster.of_log(log)}
+        self._read_states.locked_begin(account.id, replace(state, cursors=known))
         for log in known:
             room = self._roster.of_log(log)
             if room is None or room.is_mailbox or room is self._roster.lobby:
@@ -190,11 +191,11 @@ class Directory:
                 person.rooms = (*person.rooms, room)
         for room in person.rooms:
             room.people[account.id] = None
-            if room.log == places.room:
+            if room.log == state.room:
                 person.room = room
             if account.id not in self._presence.people:
                 self._memberships.locked_announce(room, JOIN, account.id, account.name)
-        self._busy.locked_go_on(person, places)
+        self._busy.locked_go_on(person, state)
         return person
 
     @staticmethod
@@ -210,7 +211,7 @@ class Directory:
         if person.busy is not None:
             member.cursors = begin
         if len(members) == 1:
-            person.first_places = begin
+            person.first_cursors = begin
             person.first_seen = before.seen if before else time.time()
         return ranges
 
@@ -225,14 +226,14 @@ class Directory:
             person = self._roster.people.get(member.account_id)
             if person is None or member not in person.members:
                 return
-            places = person.places()
+            state = person.read_state()
             if len(person.members) == 1:
-                person.left = places
+                person.left = state
                 if is_goodbye and person.busy is not None:
                     self._busy.locked_stop(person)
             person.members = tuple(m for m in person.members if m is not member)
             person.taken_until = max(person.taken_until, member.taken_until)
-            person.first_places, person.first_seen = places.cursors, places.seen
+            person.first_cursors, person.first_seen = state.cursors, state.seen
             account_id = person.account.id
             for room in person.logs:
                 if person.busy is None or not person.members:

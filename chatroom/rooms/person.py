@@ -25,7 +25,7 @@ class Person:
         "busy",
         "busy_timer",
         "busy_until",
-        "first_places",
+        "first_cursors",
         "first_seen",
         "is_deleted",
         "left",
@@ -45,7 +45,7 @@ class Person:
         self.room = lobby
         """Where the next session's typed lines go."""
         self.members: tuple[Member, ...] = ()
-        self.first_places: dict[str, int] = {}
+        self.first_cursors: dict[str, int] = {}
         """What was taken when the visit began, or when a session ended that was not the last."""
         self.first_seen = time.time()
         """When that was so, in seconds since the epoch."""
@@ -71,7 +71,7 @@ class Person:
         """All that this person sees: the joined rooms, then the mailbox."""
         return (*self.rooms, self.mailbox)
 
-    def places(self) -> ReadState:
+    def read_state(self) -> ReadState:
         """Return where this person is a member, and what was shown last; under the lock.
 
         Shown is what a session has taken: what went to a connection that is dead is not.
@@ -81,7 +81,7 @@ class Person:
             shown = self.left.cursors
             cursors = {room.log: shown.get(room.log, room.delivered) for room in self.logs}
             return ReadState(cursors, self.room.log, self.left.seen, busy, until)
-        moment, first = self.taken(), self.first_places
+        moment, first = self.taken(), self.first_cursors
         if moment:
             cursors = {
                 room.log: max(room.offered_at(moment), first.get(room.log, 0)) for room in self.logs

@@ -16,7 +16,7 @@ from chatroom.storage.records import ReadState
 _log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 60.0
-"""Time after which the places of those who are here are saved again."""
+"""Time after which the read state of those who are here is saved again."""
 _SOON = 1.0
 _AGAIN = 5.0
 
@@ -24,7 +24,7 @@ Follow = Callable[[Person, set[str], set[str]], Callable[[], None]]
 
 
 class ReadStateStore:
-    """Saves places, many in one go. Any thread may call the methods.
+    """Saves read states, many in one go. Any thread may call the methods.
 
     :param store: keeps them.
     :param scheduler: runs what is saved later.
@@ -45,7 +45,7 @@ class ReadStateStore:
         another node; returns what is to be called without it."""
         self._is_due = False
         self._is_failing = False
-        # Held while places are saved, outermost of all locks: who comes meanwhile waits, and then
+        # Held while they are saved, outermost of all locks: who comes meanwhile waits, and then
         # often finds that the one before has saved for all who waited.
         self._saving = threading.Lock()
 
@@ -54,32 +54,32 @@ class ReadStateStore:
         self._scheduler.after(SAVE_SECONDS, self._save_now_and_then)
 
     def load(self, account_id: str) -> ReadState | None:
-        """Return somebody's places; ``None`` before the first visit."""
+        """Return somebody's read state; ``None`` before the first visit."""
         if account_id in self._unsaved:
             self.save()  # with what others have changed meanwhile
         with self._roster.lock:
-            places = self._unsaved.get(account_id)
-        if places is None:
+            state = self._unsaved.get(account_id)
+        if state is None:
             try:
-                places = self._store.load(account_id)
+                state = self._store.load(account_id)
             except Damaged as error:
                 _log.error("places damaged account=%s reason=%s", account_id, error)
-        return places
+        return state
 
-    def locked_begin(self, account_id: str, places: ReadState) -> None:
+    def locked_begin(self, account_id: str, state: ReadState) -> None:
         """Somebody comes in, and this is what is kept of the rooms that exist here."""
         assert self._roster.lock.locked()
         if account_id not in self._unsaved:
-            self._known[account_id] = places
+            self._known[account_id] = state
 
     def locked_keep(self, person: Person) -> None:
-        """Let a person's places be saved within a second or so."""
+        """Let a person's read state be saved within a second or so."""
         assert self._roster.lock.locked()
         account_id = person.account.id
         if person.is_deleted:
             self._unsaved.pop(account_id, None)
             return
-        self._unsaved[account_id] = person.places()
+        self._unsaved[account_id] = person.read_state()
         if not self._is_due:
             self._is_due = True
             self._scheduler.after(_SOON, self.save)
@@ -91,7 +91,7 @@ class ReadStateStore:
             self._known.pop(account_id, None)
 
     def keep(self, person: Person) -> None:
-        """Save a person's places now: durable when this returns, unless the store fails."""
+        """Save a person's read state now: durable when this returns, unless the store fails."""
         with self._roster.lock:
             self.locked_keep(person)
         self.save()
@@ -172,7 +172,7 @@ class ReadStateStore:
         return call
 
     def save_all(self) -> None:
-        """Save the places of everybody who is here, too, where they have changed."""
+        """Save the read state of everybody who is here, too, where it has changed."""
         with self._roster.lock:
             people = self._roster.people.values()
             members = [member for person in people for member in person.members]
@@ -181,12 +181,12 @@ class ReadStateStore:
                 member.look_at_taken()
         with self._roster.lock:
             for account_id, person in self._roster.people.items():
-                places = person.places()
+                state = person.read_state()
                 saved = self._known.get(account_id)
                 if not person.is_deleted and (
-                    saved is None or replace(places, seen=saved.seen) != saved
+                    saved is None or replace(state, seen=saved.seen) != saved
                 ):
-                    self._unsaved[account_id] = places
+                    self._unsaved[account_id] = state
         self.save()
 
     def _save_now_and_then(self) -> None:

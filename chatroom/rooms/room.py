@@ -334,14 +334,14 @@ class Room:
         """Note that all that was delivered has been offered; about once a second, rarer if old."""
         now = time.monotonic()
         with self._lock:
-            times, places = self._offered_at, self._offered
+            times, seqs = self._offered_at, self._offered
             if len(times) > 1 and now - times[-2] < _NOTE_SECONDS:
-                times[-1], places[-1] = now, self._delivered
+                times[-1], seqs[-1] = now, self._delivered
                 return
             times.append(now)
-            places.append(self._delivered)
+            seqs.append(self._delivered)
             if len(times) > _NOTES:
-                del times[1 : _NOTES // 2 : 2], places[1 : _NOTES // 2 : 2]
+                del times[1 : _NOTES // 2 : 2], seqs[1 : _NOTES // 2 : 2]
 
     @staticmethod
     def _acknowledge(receipts: list[Receipt], paused: dict[str, Sessions]) -> None:

@@ -80,15 +80,15 @@ class Resumption:
     """
 
     def __init__(self, cursors: dict[str, Cursor], account_id: str, logs: LogStore) -> None:
-        self.places: dict[str, int] = {}
+        self.cursors: dict[str, int] = {}
         """The place that was shown last, by log, as far as it means anything here."""
         self._forked: list[str] = []
         for log, cursor in cursors.items():
             name = log or mailbox_of(account_id)
             if isinstance(cursor, float):
-                self.places[name] = logs.seq_before(name, cursor)
+                self.cursors[name] = logs.seq_before(name, cursor)
             elif logs.knows(name, *cursor):
-                self.places[name] = cursor[1]
+                self.cursors[name] = cursor[1]
             else:
                 self._forked.append(log)
 

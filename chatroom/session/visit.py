@@ -150,10 +150,10 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         # Held until the history is sent: what comes meanwhile belongs behind it.
         slot = connection.outbox.reserve()
         member.ticket = b"" if ticket is None else digest_of(ticket[0])
-        places = resumption.places if resumption else None
+        shown_upto = resumption.cursors if resumption else None
         while True:
             try:
-                person, shown = services.directory.arrive(account, member, seen, places)
+                person, shown = services.directory.arrive(account, member, seen, shown_upto)
                 break
             except Conflict:  # banned, renamed, reset … while the person logged in
                 if connection.ended_by is not None:
