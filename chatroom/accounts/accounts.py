@@ -12,7 +12,7 @@ from dataclasses import replace
 from chatroom.accounts.departures import Departures, refused_name
 from chatroom.accounts.invites import spent
 from chatroom.accounts.passwords import Passwords, prepared
-from chatroom.accounts.throttles import Throttles, logged
+from chatroom.accounts.throttles import Caller, Throttles, logged
 from chatroom.errors import (
     Code,
     Conflict,
@@ -155,25 +155,21 @@ class Accounts:
         self,
         name: str,
         password: str,
-        address: str,
-        pause: Callable[[float], object],
+        caller: Caller,
         takes_code: bool = False,
-        is_retry: bool = False,
     ) -> Account | None:
         """Return the account if the password is right, else ``None``; both take the same time.
 
-        :param address: what counts as one address.
+        :param caller: who tries it.
         :param takes_code: a reset code is as good; see :func:`is_reset_code`.
-        :param is_patient: the address was turned away because of others, and has come back.
-        :param pause: waits so many seconds, in the caller's thread; may raise TooManyLogins.
         :raises Throttled: too many failures; no password was looked at.
         :raises TooManyLogins: too many wait for a password hash.
         """
-        with logged("login", name, address):
-            attempt = self.throttles.begin(address, name, is_retry, lambda: pause(0.0))
+        with logged("login", name, caller.network):
+            attempt = self.throttles.begin(caller, name)
         try:
             if attempt.wait:
-                pause(attempt.wait)
+                caller.pause(attempt.wait)
             account = self._passwords.in_turn(
                 lambda: self._check(name, password, takes_code), attempt.rank
             )

@@ -74,6 +74,17 @@ def logged(what: str, name: str, address: str) -> Iterator[None]:
         raise
 
 
+class Caller(NamedTuple):
+    """Who tries to log in."""
+
+    network: str
+    """What counts as one address."""
+    is_retry: bool
+    """This address was turned away because of others, and has come back."""
+    pause: Callable[[float], object]
+    """Waits so many seconds, in the caller's thread; may raise TooManyLogins."""
+
+
 class Attempt(NamedTuple):
     """One try that may go on. Each ends by :meth:`Throttles.succeeded`, ``failed`` or ``undo``."""
 
@@ -123,25 +134,17 @@ class Throttles:
         # When the next registration fits in evenly; ahead of the clock by an hour at most.
         self._due: OrderedDict[str, float] = OrderedDict()
 
-    def begin(
-        self,
-        address: str,
-        name: str,
-        is_retry: bool = False,
-        queue: Callable[[], object] = lambda: None,
-    ) -> Attempt:
+    def begin(self, caller: Caller, name: str) -> Attempt:
         """Let a try to log in go on; wait while too many like it are not decided.
 
-        :param address: what counts as one address.
+        :param caller: who tries it; ``pause(0)`` is called, under the lock, before it has to wait
+            for others. A retry without failures of its own goes before all others, whatever
+            others did to the name.
         :param name: as it was typed.
-        :param is_patient: the address was turned away in a crowd and has come back: without
-            failures of its own it goes before all others, whatever others did to the name.
-        :param queue: called, under the lock, before it has to wait for others; must not wait
-            itself; may raise.
         :raises Throttled: it has to wait; nothing was counted.
         :raises TooManyLogins: those that came before it are not decided.
         """
-        name = "=" + fold(name)[:_NAME_LONGEST]
+        address, name = caller.network, "=" + fold(name)[:_NAME_LONGEST]
         pair, by_address, by_name = (address, name), (address, ""), ("", name)
         if not self._interval:
             return Attempt(pair, (), 0.0, 0)
@@ -161,12 +164,12 @@ class Throttles:
                     raise _throttled("Too many wrong passwords", left)
                 if self._may_fly(counted):
                     break
-                queue()
+                caller.pause(0.0)
                 if now >= until or not self._decided.wait(until - now):
                     raise TooManyLogins(CROWDED)
             rank = sum(self._failures(key) + self._flying(key) for key, _ in counted)
             is_first = not any(self._failures(k) + self._flying(k) for k in (pair, by_address))
-            if is_retry and is_first:
+            if caller.is_retry and is_first:
                 wait, rank = 0.0, -1
             for key, bound in counted:
                 if bound is _OF_NAME:

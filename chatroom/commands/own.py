@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from chatroom.accounts.throttles import WRONG_ANSWERS
+from chatroom.accounts.throttles import WRONG_ANSWERS, Caller
 from chatroom.accounts.tickets import digest_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
@@ -131,7 +131,8 @@ class Questions:
         services, network = self._context.services, self._context.dialogue.network
         own = self._context.account
         password = self.answer("old-password", text, secret=True)
-        found = services.accounts.log_in(own.name, password, network, services.stopping.wait)
+        caller = Caller(network, is_retry=False, pause=services.stopping.wait)
+        found = services.accounts.log_in(own.name, password, caller)
         if found is None or found.id != own.id:
             _log.info(
                 "wrong password %s command=%s",

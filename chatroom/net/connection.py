@@ -267,8 +267,17 @@ class Connection:
         self._sock.settimeout(ANSWER_SECONDS)
 
     def logged_in(self) -> None:
-        """Note that somebody has logged in: this connection is not counted as one outside."""
+        """Note that somebody has logged in: this connection is not counted as one outside.
+
+        :raises Disconnected: it was ended meanwhile.
+        """
         self._admission.let_in(self)
+        self.check_ended()
+
+    def check_ended(self) -> None:
+        """Look whether others have ended this connection. :raises Disconnected: they have."""
+        if self.ended_by is not None:
+            raise Disconnected(reason=self.ended_by)
 
     @property
     def is_crowded(self) -> bool:

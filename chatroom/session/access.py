@@ -23,7 +23,9 @@ Cursor = tuple[str, int] | float
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """What a ``>login``, ``>register`` or ``>resume`` line says."""
+    """What somebody wants who comes: by questions, or by a ``>login``, ``>register`` or ``>resume``
+    line.
+    """
 
     word: str
     name: str = ""
@@ -33,6 +35,8 @@ class LoginRequest:
     wants_ticket: bool = False
     cursors: dict[str, Cursor] | None = None
     """Where to go on, by room; the empty name is the mailbox."""
+    is_typed: bool = False
+    """It was made of answers to questions."""
 
 
 def read_access(word: str, fields: dict[str, Any]) -> LoginRequest:

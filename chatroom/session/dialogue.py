@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatroom import __version__
-from chatroom.errors import ChatroomError, Code, Disconnected, EndReason, UserError
+from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
 from chatroom.protocol import VERSION, decode, encode
@@ -27,15 +27,9 @@ _READ_SECONDS = 60.0
 """Time for a reader to take what waits before something long is sent."""
 _LOOK_SECONDS = 0.5
 _NO_ANSWERS = 50  # lines in a row that do not answer an open question
+NEW_PASSWORD = "Choose a password (8 bytes or more):"
+NOT_THE_SAME = "The two are not the same. Start again with the first."
 _NOT_UTF8 = "That line is not valid UTF-8; it was not sent."
-
-
-class LoginRequested(ChatroomError):
-    """A program has sent a login in one line instead of an answer."""
-
-    def __init__(self, access: LoginRequest) -> None:
-        super().__init__(access.word)
-        self.access = access
 
 
 class Dialogue:
@@ -119,9 +113,14 @@ class Dialogue:
         :param ask: what is asked, for programs.
         :param text: the question, for people.
         :param secret: the answer should not be seen on the screen.
-        :raises LoginRequested: before the login only: it is done in one line instead.
         :raises Disconnected: the peer has left, its time is up, or it sends all but an answer.
         """
+        said = self.ask_or_login(ask, text, secret)
+        assert isinstance(said, str), "a login in one line was taken after the login"
+        return said
+
+    def ask_or_login(self, ask: str, text: str, secret: bool) -> str | LoginRequest:
+        """Like :meth:`ask`; before the login a program may log in by one line instead."""
         face = self.face
         self.send(face.prompt(ask, text, secret))
         if self.connection.must_log_in:  # in a crowd it counts how long an answer takes
@@ -131,7 +130,7 @@ class Dialogue:
         finally:
             self.connection.waited_since = math.inf
 
-    def _answer_to(self, face: AnyFace, ask: str, text: str, secret: bool) -> str:
+    def _answer_to(self, face: AnyFace, ask: str, text: str, secret: bool) -> str | LoginRequest:
         other = 0
         while (said := self.read(asked=True)).kind != ANSWER:
             other += 1
@@ -141,7 +140,7 @@ class Dialogue:
                 face = self.face
                 self.send(face.prompt(ask, text, secret))
             elif said.access is not None and self.connection.must_log_in:
-                raise LoginRequested(said.access)
+                return said.access
             elif said.kind != NOTHING:
                 self.refuse(f"Answer first: {text}", said.cid, code=Code.ANSWER_FIRST)
         return said.text
@@ -152,12 +151,10 @@ class Dialogue:
         :param ask: asks in the place of :meth:`ask`.
         """
         ask = ask or self.ask
-        password = ask("new-password", "Choose a password (8 bytes or more):", secret=True)
+        password = ask("new-password", NEW_PASSWORD, secret=True)
         check_new_password(password)
         if ask("again", "The same password again:", secret=True) != password:
-            raise UserError(
-                "The two are not the same. Start again with the first.", Code.BAD_PASSWORD
-            )
+            raise UserError(NOT_THE_SAME, Code.BAD_PASSWORD)
         return password
 
     def give_ticket(self, ticket: str, until: float) -> None:

@@ -123,26 +123,17 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     """Log in and enter the rooms."""
     connection = dialogue.connection
     seen = services.control_events.count
-    login = Login(
-        dialogue,
-        services.accounts,
-        services.tickets,
-        services.invites,
-        services.sanctions,
-        services.stopping.wait,
-    )
-    account, access = login.run()
+    login = Login(dialogue, services)
+    account, request = login.run()
     connection.logged_in()
-    if connection.ended_by is not None:  # while the password was checked
-        raise Disconnected(reason=connection.ended_by)
     resumption = None
-    if access is not None and access.cursors is not None:
+    if request.cursors is not None:
         named = services.roster.log_named
-        cursors = {named(name, account.id): one for name, one in access.cursors.items()}
+        cursors = {named(name, account.id): one for name, one in request.cursors.items()}
         resumption = Resumption(cursors, account.id, services.engine.logs)
     ticket = None
-    if access is not None and (access.wants_ticket or access.word == RESUME):
-        ticket = services.tickets.issue(account, access.ticket)
+    if request.wants_ticket or request.word == RESUME:
+        ticket = services.tickets.issue(account, request.ticket)
     member = Member(
         account.id, dialogue.face, connection.outbox, connection.end, connection.address
     )
@@ -156,8 +147,6 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
                 person, shown = services.directory.arrive(account, member, seen, shown_upto)
                 break
             except Conflict:  # banned, renamed, reset … while the person logged in
-                if connection.ended_by is not None:
-                    raise Disconnected(reason=connection.ended_by) from None
                 seen = services.control_events.count
                 account = login.look_again(account)
         first = _welcome(person, member, services.presence)
@@ -181,7 +170,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         "logged in %s address=%s by=%s",
         account.ident,
         connection.address,
-        access.word if access else "answers",
+        "answers" if request.is_typed else request.word,
         extra={"few": account.id},
     )
     return person, member

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chatroom.accounts.throttles import Throttled, Throttles
+from chatroom.accounts.throttles import Caller, Throttled, Throttles
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, Peer, ServerProcess
 
@@ -19,11 +19,15 @@ class Time:
         return self.now
 
 
+def at(address: str) -> Caller:
+    return Caller(address, is_retry=False, pause=lambda seconds: None)
+
+
 def fail(throttles: Throttles, address: str, name: str, most: int = 100) -> int:
     """Fail until it has to wait; return how often it could."""
     for number in range(most):
         try:
-            throttles.failed(throttles.begin(address, name))
+            throttles.failed(throttles.begin(at(address), name))
         except Throttled:
             return number
     return most
@@ -55,18 +59,18 @@ def test_an_address_that_tries_many_names_waits_at_most_five_minutes() -> None:
 def test_a_class_behind_one_address_logs_in_at_once_and_again() -> None:
     throttles = Throttles(3, 0, Time())
     for _ in range(5):
-        attempts = [throttles.begin("school", f"pupil{i}") for i in range(30)]
+        attempts = [throttles.begin(at("school"), f"pupil{i}") for i in range(30)]
         for attempt in attempts:
             throttles.succeeded(attempt)
 
 
 def test_a_victim_gets_in_while_others_fail_with_its_name() -> None:
     throttles = Throttles(3, 0, Time())
-    throttles.succeeded(throttles.begin("home", "Ann"))
+    throttles.succeeded(throttles.begin(at("home"), "Ann"))
     for number in range(200):
         fail(throttles, f"bot{number}", "ann", 1)
-    assert throttles.begin("home", "ann").wait == 0
-    assert 0 < throttles.begin("somewhere", "ANN").wait <= 10
+    assert throttles.begin(at("home"), "ann").wait == 0
+    assert 0 < throttles.begin(at("somewhere"), "ANN").wait <= 10
 
 
 def test_unknown_and_empty_names_are_throttled_alike() -> None:
@@ -85,11 +89,11 @@ def test_failures_are_forgotten_after_a_quarter_of_an_hour() -> None:
 
 def test_what_is_under_way_is_no_failure_and_the_rest_waits_for_it() -> None:
     throttles = Throttles(3, 0, Time())
-    first = [throttles.begin("ci", "robot") for _ in range(6)]
+    first = [throttles.begin(at("ci"), "robot") for _ in range(6)]
     with ThreadPoolExecutor(20) as pool:
 
         def log_in() -> None:
-            throttles.succeeded(throttles.begin("ci", "robot"))
+            throttles.succeeded(throttles.begin(at("ci"), "robot"))
 
         others = [pool.submit(log_in) for _ in range(20)]
         for attempt in first:
@@ -105,7 +109,7 @@ def test_guesses_at_once_are_no_more_than_guesses_in_a_row() -> None:
 
     def guess(_: int) -> bool:
         try:
-            attempt = throttles.begin("a", "ann")
+            attempt = throttles.begin(at("a"), "ann")
         except Throttled:
             return False
         looked_at.append(attempt)
@@ -120,7 +124,7 @@ def test_guesses_at_once_are_no_more_than_guesses_in_a_row() -> None:
 def test_who_has_failed_before_has_fewer_tries_at_once() -> None:
     throttles = Throttles(3, 0, Time())
     assert fail(throttles, "a", "ann", 4) == 4
-    first, second = throttles.begin("a", "ann"), throttles.begin("a", "ann")
+    first, second = throttles.begin(at("a"), "ann"), throttles.begin(at("a"), "ann")
     with ThreadPoolExecutor(1) as pool:
         third = pool.submit(fail, throttles, "a", "ann", 1)
         throttles.undo(first)

@@ -10,6 +10,7 @@ from Crypto.Protocol.KDF import scrypt
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import Passwords
+from chatroom.accounts.throttles import Caller
 from chatroom.storage.records import NORMAL, Account
 from chatroom.storage.sqlite import SqliteEngine
 from tests.conftest import StartServer
@@ -223,7 +224,8 @@ def test_a_hash_of_what_was_typed_still_opens_and_is_made_anew(tmp_path: Path) -
     accounts = Accounts(engine.accounts, engine.sanctions, passwords)
 
     def come(password: str) -> Account | None:
-        return accounts.log_in("nora", password, "192.0.2.1", lambda seconds: None)
+        caller = Caller("192.0.2.1", is_retry=False, pause=lambda seconds: None)
+        return accounts.log_in("nora", password, caller)
 
     try:
         salt = b"s" * 16
