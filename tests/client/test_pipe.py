@@ -422,8 +422,14 @@ def test_only_the_standard_library_is_needed(room: ServerProcess, tmp_path: Path
     assert not {m for m in loaded if m.startswith(tuple(f"chatroom.{p}" for p in server_parts))}
 
 
-def test_ctrl_c_ends_a_script_whose_output_nobody_reads(reader: Peer, robot: Robot) -> None:
-    script = robot()
+def test_ctrl_c_ends_a_script_whose_output_nobody_reads(
+    start_server: StartServer, pipe: Pipe
+) -> None:
+    # A server of its own: nobody could read so much history on standard error.
+    server = start_server(message_rate=0)
+    reader = server.join("reader")
+    server.join("robot").close()
+    script = pipe(server.port, "--name", "robot", CHATROOM_PASSWORD=PASSWORD)
     script.see_error("Here now")
     for number in range(100):
         reader.send(f"{number:04} " + "x" * 4000)
