@@ -31,6 +31,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say in which order the tests were run: each run has another one."""
+    if seed := config.getoption("randomly_seed", None):
+        terminalreporter.write_line(f"The same order again: --randomly-seed={seed}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def engine_of_servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
