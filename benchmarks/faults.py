@@ -90,14 +90,14 @@ def hold_questions(scene: Scene) -> None:
     scene.ways[1].heal()
 
 
-def silence_bells(scene: Scene) -> None:
+def cut_channels(scene: Scene) -> None:
     with redis.Redis(port=scene.primary.port) as client:
         until = time.monotonic() + 10
         while time.monotonic() < until:
-            bells = client.client_list(_type="pubsub")
-            if bells:
+            listeners = client.client_list(_type="pubsub")
+            if listeners:
                 with contextlib.suppress(redis.RedisError):
-                    client.client_kill_filter(_id=random.choice(bells)["id"])
+                    client.client_kill_filter(_id=random.choice(listeners)["id"])
             time.sleep(0.05)
 
 
@@ -161,7 +161,7 @@ FAULTS: dict[str, tuple[Stage, Callable[[Scene], None]]] = {
     "a node stands still for 30 s": (one_primary, stop_node),
     "no answers of the store for 10 s": (one_primary, hold_answers),
     "no questions to the store for 10 s": (one_primary, hold_questions),
-    "doorbells cut at random for 10 s": (one_primary, silence_bells),
+    "channels cut at random for 10 s": (one_primary, cut_channels),
     "kill -9 of the primary, Sentinel": (sentinel, kill_primary),
     "the primary stands still for 10 s, Sentinel": (sentinel, stop_primary),
     "kill -9 of a room's primary, Redis Cluster": (redis_cluster, kill_primary),

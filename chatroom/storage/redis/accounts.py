@@ -59,21 +59,21 @@ def _clear_part(value: bytes) -> tuple[int, int, bytes]:
 
 def load(store: Store, vault: Vault, name: str) -> Account | None:
     """See ``AccountStore.load``."""
-    with store.asking() as client:
+    with store.client() as client:
         found = client.hget(NAMES, vault.index(fold(name)).hex())
     return load_by_id(store, vault, found.decode()) if found else None
 
 
 def load_by_id(store: Store, vault: Vault, account_id: str) -> Account | None:
     """See ``AccountStore.load_by_id``."""
-    with store.asking() as client:
+    with store.client() as client:
         value = client.hget(ACCOUNTS, account_id)
     return _split(vault, account_id, value) if value else None
 
 
 def load_all(store: Store, vault: Vault) -> Iterator[Account]:
     """See ``AccountStore.load_all``."""
-    with store.asking() as client:
+    with store.client() as client:
         found = client.hgetall(ACCOUNTS)
     numbered = decode_each(found.items(), lambda pair: (_clear_part(pair[1])[1], *pair))
     for _, account_id, value in sorted(numbered):
@@ -85,7 +85,7 @@ def load_all(store: Store, vault: Vault) -> Iterator[Account]:
 
 def superusers(store: Store, vault: Vault) -> int:
     """See ``AccountStore.superusers``; the sealed record decides, not the index."""
-    with store.asking() as client:
+    with store.client() as client:
         value = client.hget(INDEX, "superusers")
     count = 0
     with decoding("the list of superusers"):

@@ -10,7 +10,7 @@ from chatroom.errors import Code, Refusal, StoreError, Unconfirmed
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Post, sequenced_id
 from chatroom.storage.redis import entries, scripts
-from chatroom.storage.redis.client import Store, post_script
+from chatroom.storage.redis.client import Store, script_command
 from chatroom.storage.redis.cluster import Command
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.subscriber import pauses
@@ -53,14 +53,14 @@ class Result:
 class Appending:
     """Appends batches; the engine's thread only.
 
-    :param node: name of this node's run, told by the doorbell.
+    :param instance_id: of this start of the node, told on the channels.
     """
 
-    def __init__(self, store: Store, vault: Vault, logs: Logs, node: str) -> None:
+    def __init__(self, store: Store, vault: Vault, logs: Logs, instance_id: str) -> None:
         self._store = store
         self._vault = vault
         self._logs = logs
-        self._node = node
+        self._instance_id = instance_id
         self._backoff = pauses()
         self._failures = 0
         self._is_refused = False
@@ -102,7 +102,7 @@ class Appending:
             groups.setdefault(receipt.post.log, []).append(receipt)
         commands = [self._command(name, group) for name, group in groups.items()]
         try:
-            answers, missing = self._store.confirmed(commands)
+            answers, missing = self._store.execute_replicated(commands)
         except StoreError as error:
             answers, missing = [error] * len(commands), [None] * len(commands)
         broken = [answer for answer in answers if isinstance(answer, StoreError)]
@@ -124,7 +124,7 @@ class Appending:
         followed = self._logs.followed(name)
         epoch, shown = (followed.epoch, followed.delivered) if followed is not None else ("", 0)
         arguments: list[str | bytes | int] = [
-            *(keys.key, self._store.replicas, self._node),
+            *(keys.key, self._store.replicas, self._instance_id),
             *(secrets.token_hex(4), epoch, shown, self._store.life),
         ]
         known: dict[tuple[str, str], tuple[str, str]] = {}
@@ -141,8 +141,8 @@ class Appending:
             kinds = "" if receipt.copy is not None else _kinds(receipt)
             arguments += [post.sender_id, kinds, session, number, account, post.cid, sealed]
         places = (keys.head, keys.stream, keys.numbers)
-        of_all = (entries.barred, entries.logs_of, entries.bell)
-        return post_script(
+        of_all = (entries.barred, entries.logs_of, entries.channel)
+        return script_command(
             scripts.POST, [*places, *(one(keys.bucket) for one in of_all)], arguments
         )
 
@@ -203,10 +203,10 @@ class Appending:
         for name, seq in places.items():
             keys = self._logs.keys(name)
             commands.append(
-                post_script(
+                script_command(
                     scripts.ACKNOWLEDGE,
-                    (keys.head, entries.bell(keys.bucket)),
-                    (keys.key, self._node, seq),
+                    (keys.head, entries.channel(keys.bucket)),
+                    (keys.key, self._instance_id, seq),
                 )
             )
         try:
@@ -222,8 +222,8 @@ class Appending:
         for post in posts:
             keys = self._logs.keys(post.log)
             sealed = entries.seal(self._vault, post, "")
-            data = f"{self._node} {keys.key} {post.sender_id} ".encode() + sealed
-            commands.append(("PUBLISH", entries.bell(keys.bucket), data))
+            data = f"{self._instance_id} {keys.key} {post.sender_id} ".encode() + sealed
+            commands.append(("PUBLISH", entries.channel(keys.bucket), data))
         try:
             self._store.batch(commands)
         except StoreError as error:

@@ -58,7 +58,7 @@ def load(store: Store, vault: Vault, most: int, account: Account | None) -> list
     found: list[Audit] = []
     end = "+"
     while len(found) < most:
-        with store.asking() as client:
+        with store.client() as client:
             batch = client.xrevrange(AUDIT, end, "-", count=_BATCH)
         if not batch:
             break

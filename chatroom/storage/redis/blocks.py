@@ -19,7 +19,7 @@ from chatroom.storage import segments
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post
 from chatroom.storage.redis import scripts
-from chatroom.storage.redis.client import Store, post_script
+from chatroom.storage.redis.client import Store, script_command
 from chatroom.storage.redis.entries import Keys
 from chatroom.storage.rules.receipts import Receipt
 
@@ -135,12 +135,12 @@ class Blocks:
         sealed = self._vault.seal(packed, _place(name, number))
         arguments = (number, first, first + SIZE - 1, gone, sealed)
         self._store.batch(
-            [post_script(scripts.BLOCK, (keys.head, keys.gone, keys.blocks), arguments)]
+            [script_command(scripts.BLOCK, (keys.head, keys.gone, keys.blocks), arguments)]
         )
 
     def read(self, name: str, keys: Keys, numbers: Sequence[int]) -> list[bytes | None]:
         """Return the JSON of segments for blocks of a log; ``None`` where there is no block."""
-        with self._store.asking() as client:
+        with self._store.client() as client:
             found = client.hmget(keys.blocks, list(numbers))
         return [
             self._open(name, number, sealed) if sealed is not None else None
@@ -149,7 +149,7 @@ class Blocks:
 
     def numbers(self, keys: Keys) -> set[int]:
         """Return the numbers of the blocks that a log has."""
-        with self._store.asking() as client:
+        with self._store.client() as client:
             return {int(number) for number in client.hkeys(keys.blocks)}
 
     def _open(self, name: str, number: int, sealed: bytes) -> bytes | None:

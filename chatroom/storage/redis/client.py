@@ -36,7 +36,7 @@ _WAITAOF_SINCE = (7, 2)
 _log = logging.getLogger(__name__)
 
 
-def post_script(text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Command:
+def script_command(text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Command:
     """Return the command that runs a script."""
     return ("EVALSHA", scripts.NAMES[text], len(keys), *keys, *arguments)
 
@@ -75,7 +75,7 @@ class Store:
         self.shards.hang_up()
 
     @contextmanager
-    def asking(self) -> Iterator[Any]:
+    def client(self) -> Iterator[Any]:
         """Give the client for some commands.
 
         :raises StoreError: the store cannot be reached, or refuses.
@@ -84,9 +84,9 @@ class Store:
         try:
             yield self._client
         except FAILURES as error:
-            raise self.unusable(error) from None
+            raise self.to_store_error(error) from None
 
-    def unusable(self, error: Exception) -> StoreError:
+    def to_store_error(self, error: Exception) -> StoreError:
         """Return the sentence about an error of the store."""
         if isinstance(error, StoreError):
             return error
@@ -109,13 +109,15 @@ class Store:
         :raises StoreError: the store cannot be reached.
         :raises Unconfirmed: what was done is unknown.
         """
-        answers, _ = self._exchange(commands, ())
+        answers, _ = self._execute(commands, ())
         for answer in answers:
             if isinstance(answer, StoreError):
                 raise answer
         return answers
 
-    def confirmed(self, commands: Sequence[Command]) -> tuple[list[Any], list[Unconfirmed | None]]:
+    def execute_replicated(
+        self, commands: Sequence[Command]
+    ) -> tuple[list[Any], list[Unconfirmed | None]]:
         """Send commands that change something, and wait for the replicas.
 
         :return: the answers, errors among them: a ``StoreError`` where nothing was done, one that
@@ -123,51 +125,51 @@ class Store:
             few replicas have confirmed it.
         :raises StoreError: the store is closed.
         """
-        end: list[Command] = []
+        trailer: list[Command] = []
         if self.replicas:
-            end.append(("WAIT", self.replicas, ACKNOWLEDGE_MS))
+            trailer.append(("WAIT", self.replicas, ACKNOWLEDGE_MS))
             # After a WAIT the replicas are asked again, with what they got on their disk; without
             # it they tell that at their next report only, which comes once a second.
             if self._has_aof_wait:
-                end.append(("WAITAOF", 1, self.replicas, ON_DISK_MS))
+                trailer.append(("WAITAOF", 1, self.replicas, ON_DISK_MS))
         begun = time.monotonic()
-        answers, ends = self._exchange(commands, end)
-        missing = [self._missing(found) for found in ends]
-        has_come = all(ends) and not any(missing)
+        answers, trailers = self._execute(commands, trailer)
+        missing = [self._missing(found) for found in trailers]
+        has_come = all(trailers) and not any(missing)
         if has_come and time.monotonic() - begun > _SLOW_SECONDS and not self._is_slow_told:
             self._is_slow_told = True
             _log.warning("replicas take long to confirm; have they set appendfsync always?")
         return answers, missing
 
-    def run(self, text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    def eval_script(self, text: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script that changes something; return its answer.
 
         :raises Unconfirmed: it was done, and may not last; or nobody knows.
         :raises StoreError: it was not done.
         """
-        (answer,), (missing,) = self.confirmed([post_script(text, keys, arguments)])
+        (answer,), (missing,) = self.execute_replicated([script_command(text, keys, arguments)])
         if isinstance(answer, Exception):
-            raise self.unusable(answer)
+            raise self.to_store_error(answer)
         if missing is not None:
             raise missing
         return answer
 
-    def _exchange(
-        self, commands: Sequence[Command], end: Sequence[Command]
+    def _execute(
+        self, commands: Sequence[Command], trailer: Sequence[Command]
     ) -> tuple[list[Any], list[list[Any]]]:
         self._check_open()
-        answers, ends = self.shards.exchange(commands, end) if commands else ([], [])
-        for place, answer in enumerate(answers):
+        answers, trailers = self.shards.execute(commands, trailer) if commands else ([], [])
+        for index, answer in enumerate(answers):
             if isinstance(answer, NotSent):
-                answers[place] = self.unusable(answer.reason)
+                answers[index] = self.to_store_error(answer.reason)
             elif isinstance(answer, FAILURES) and not isinstance(answer, ResponseError):
-                answers[place] = Unconfirmed(str(self.unusable(answer)))
-        return answers, ends
+                answers[index] = Unconfirmed(str(self.to_store_error(answer)))
+        return answers, trailers
 
     def _missing(self, confirmations: Sequence[Any]) -> Unconfirmed | None:
         for answer in confirmations:
             if isinstance(answer, Exception):
-                return Unconfirmed(str(self.unusable(answer)))
+                return Unconfirmed(str(self.to_store_error(answer)))
             count = answer[1] if isinstance(answer, list) else answer
             if count < self.replicas or (isinstance(answer, list) and answer[0] < 1):
                 return Unconfirmed(
@@ -187,7 +189,7 @@ class Store:
         :raises StoreError: the store cannot be used, or is sealed by another keyring.
         """
         with lock.gate(data_dir):
-            with self.asking() as client:
+            with self.client() as client:
                 seal = client.hget(META, "seal")
                 self._learn_version()
             if seal is not None and not (data_dir / KEYRING_FILE).exists():
@@ -197,10 +199,10 @@ class Store:
                 )
             vault = open_vault(data_dir, store_exists=seal is not None)
             if seal is None:
-                with self.asking() as client:
+                with self.client() as client:
                     client.hsetnx(META, "seal", vault.seal(b"ok", _SEAL_CONTEXT))
             self.check_seal(vault)
-            with self.asking() as client:
+            with self.client() as client:
                 is_half = client.hexists(META, MOVING)
             if is_half and not is_moving_in:
                 raise StoreError(
@@ -213,7 +215,7 @@ class Store:
 
         :raises StoreError: it is empty, or sealed by another keyring.
         """
-        with self.asking() as client:
+        with self.client() as client:
             seal = client.hget(META, "seal")
         if seal is None:
             raise StoreError(
@@ -235,23 +237,23 @@ class Store:
         have_files = all(one.get("aof_enabled") for one in found)
         self._has_aof_wait = have_files and min(versions) >= _WAITAOF_SINCE
 
-    def run_id(self) -> str:
+    def server_ids(self) -> str:
         """Return what names the processes of the store: another one may have lost something.
 
         :raises StoreError: one of them cannot be reached.
         """
-        with self.asking():
+        with self.client():
             found = [one.info("server")["run_id"] for one in self.shards.primaries()]
         return " ".join(sorted(map(str, found)))
 
-    def begin_life(self, run_id: str) -> None:
-        """Note which life of the store this is, in which :meth:`run_id` names its processes.
+    def begin_life(self, server_ids: str) -> None:
+        """Note which life of the store this is, in which :meth:`server_ids` names its processes.
 
         :raises StoreError: the store cannot be written.
         """
-        (answer,) = self.batch([post_script(scripts.LIFE, (META,), (run_id,))])
+        (answer,) = self.batch([script_command(scripts.LIFE, (META,), (server_ids,))])
         if isinstance(answer, Exception):
-            raise self.unusable(answer)
+            raise self.to_store_error(answer)
         self.life = int(answer)
 
 

@@ -73,7 +73,7 @@ class Shards:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._cluster: Any = client if isinstance(client, RedisCluster) else None
-        self._is_map_old = False
+        self._are_slots_old = False
 
     def primaries(self) -> list[Any]:
         """Return a client for each primary."""
@@ -90,7 +90,7 @@ class Shards:
         if self._cluster is None:
             yield self._client
             return
-        self._learn()
+        self._learn_slots()
         # Held meanwhile: redis-py closes the client of a server that nobody holds any more.
         server = self._cluster.get_random_node()
         yield self._cluster.get_redis_connection(server)
@@ -109,38 +109,38 @@ class Shards:
                     with contextlib.suppress(OSError):
                         found.shutdown(_BOTH_WAYS)
 
-    def doubt(self) -> None:
-        """Note that the slots may be somewhere else now."""
-        self._is_map_old = self._cluster is not None
+    def invalidate_slots(self) -> None:
+        """Ask again who has the slots, before they are needed next."""
+        self._are_slots_old = self._cluster is not None
 
-    def _learn(self) -> None:
-        if self._is_map_old:
+    def _learn_slots(self) -> None:
+        if self._are_slots_old:
             self._cluster.nodes_manager.initialize()
-            self._is_map_old = False
+            self._are_slots_old = False
 
-    def exchange(
-        self, commands: Sequence[Command], end: Sequence[Command]
+    def execute(
+        self, commands: Sequence[Command], trailer: Sequence[Command]
     ) -> tuple[list[Any], list[list[Any]]]:
-        """Send commands to whom they belong, and some more at the end to each of these.
+        """Send commands to whom they belong, and behind them a trailer to each of these.
 
         Those of one key are done in their order. What was surely not done, since its script is not
         there or its slot is moving, is sent again, a few times within a quarter of a second.
 
         :return: the answers. One that is a ``ResponseError`` tells what was refused, ``NotSent``
             that nothing was sent, another one of ``FAILURES`` that nobody knows what was done. And
-            for each command the answers to the end where it was done.
+            for each command the answers to the trailer where it was done.
         """
         answers: list[Any] = [None] * len(commands)
-        ends: list[list[Any]] = [[] for _ in commands]
+        trailers: list[list[Any]] = [[] for _ in commands]
         rest = list(range(len(commands)))
 
         def attempt() -> None:
             undone = []
-            for lane, found in self._round(commands, rest, end):
-                for place, answer in zip(lane.places, found, strict=False):
-                    answers[place], ends[place] = answer, found[len(lane.places) :]
+            for batch, found in self._round(commands, rest, trailer):
+                for index, answer in zip(batch.indexes, found, strict=False):
+                    answers[index], trailers[index] = answer, found[len(batch.indexes) :]
                     if isinstance(answer, _UNDONE):
-                        undone.append(place)
+                        undone.append(index)
             rest[:] = sorted(undone)
             if rest:
                 raise _Undone
@@ -148,37 +148,37 @@ class Shards:
         pauses = ExponentialBackoff(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS)
         with contextlib.suppress(_Undone):  # what is undone in the end has its error as its answer
             Retry(pauses, _AGAIN, (_Undone,)).call_with_retry(attempt, lambda error: None)
-        return answers, ends
+        return answers, trailers
 
     def _round(
-        self, commands: Sequence[Command], places: Sequence[int], end: Sequence[Command]
+        self, commands: Sequence[Command], indexes: Sequence[int], trailer: Sequence[Command]
     ) -> list[tuple["NodeBatch", list[Any]]]:
         """Send commands once; return who had which of them, and all answers of each."""
         try:
-            self._learn()
-            lanes = self._split(commands, places)
+            self._learn_slots()
+            batches = self._split(commands, indexes)
         except FAILURES as error:
-            self.doubt()
-            return [(NodeBatch(None, commands, places), [NotSent(error)] * len(places))]
+            self.invalidate_slots()
+            return [(NodeBatch(None, commands, indexes), [NotSent(error)] * len(indexes))]
         try:
-            for lane in lanes:
-                lane.send(end)
-            found = [(lane, lane.answers()) for lane in lanes]
+            for batch in batches:
+                batch.send(trailer)
+            found = [(batch, batch.answers()) for batch in batches]
         finally:
-            for lane in lanes:
-                lane.close()
-        if any(lane.is_broken or _is_elsewhere(answers) for lane, answers in found):
-            self.doubt()
+            for batch in batches:
+                batch.close()
+        if any(batch.is_broken or _is_elsewhere(answers) for batch, answers in found):
+            self.invalidate_slots()
         return found
 
-    def _split(self, commands: Sequence[Command], places: Sequence[int]) -> list["NodeBatch"]:
+    def _split(self, commands: Sequence[Command], indexes: Sequence[int]) -> list["NodeBatch"]:
         if self._cluster is None:
-            return [NodeBatch(self._client, commands, places)]
+            return [NodeBatch(self._client, commands, indexes)]
         shares: dict[str, tuple[Any, list[int]]] = {}
-        for place in places:
-            slot = self._cluster.keyslot(_key(commands[place]))
+        for index in indexes:
+            slot = self._cluster.keyslot(_key(commands[index]))
             server = self._cluster.nodes_manager.get_node_from_slot(slot)
-            shares.setdefault(server.name, (server, []))[1].append(place)
+            shares.setdefault(server.name, (server, []))[1].append(index)
         return [
             NodeBatch(self._cluster.get_redis_connection(server), commands, share, server)
             for server, share in shares.values()
@@ -188,24 +188,24 @@ class Shards:
 class NodeBatch:
     """What one primary is to do: sent in one go, on one connection, answered in order. One thread.
 
-    Several lanes work at once: all are sent before an answer is read.
+    Several of them work at once: all are sent before an answer is read.
     """
 
     def __init__(
-        self, client: Any, commands: Sequence[Command], places: Sequence[int], server: Any = None
+        self, client: Any, commands: Sequence[Command], indexes: Sequence[int], server: Any = None
     ) -> None:
         self._server = server  # held meanwhile, see Shards.one
-        self.places = places
+        self.indexes = indexes
         self.is_broken = False
         self._is_read = False
         self._client = client
-        self._commands = [commands[place] for place in places]
+        self._commands = [commands[index] for index in indexes]
         self._connection: Any = None
         self._error: Exception | None = None
 
-    def send(self, end: Sequence[Command]) -> None:
-        """Send the commands, and some more."""
-        self._commands += end
+    def send(self, trailer: Sequence[Command]) -> None:
+        """Send the commands, and a trailer."""
+        self._commands += trailer
         try:
             self._connection = self._client.connection_pool.get_connection()
         except FAILURES as error:
@@ -220,7 +220,7 @@ class NodeBatch:
         """Return the answers; when the connection has broken, its error for each command."""
         if self._error is not None:
             self.is_broken = True
-            return [self._error] * len(self.places)
+            return [self._error] * len(self.indexes)
         found: list[Any] = []
         try:
             for command in self._commands:
@@ -231,7 +231,7 @@ class NodeBatch:
                     self._client.script_load(text)
         except FAILURES as error:
             self.is_broken = True
-            return [error] * len(self.places)
+            return [error] * len(self.indexes)
         return found
 
     def _answer(self, command: Command) -> Any:

@@ -34,7 +34,7 @@ class Controls:
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
         self._vault = vault
-        with store.asking() as client:
+        with store.client() as client:
             newest = client.xrevrange(STREAM, count=1)
             # Each node stands at an event, so that it sees when that one is gone.
             self._cursor = newest[0][0] if newest else client.xadd(STREAM, {"k": "begin"})
@@ -50,7 +50,7 @@ class Controls:
         :raises StoreError: the store cannot be read.
         """
         while True:
-            with self._store.asking() as client:
+            with self._store.client() as client:
                 found = client.xrange(STREAM, self._cursor, count=_AT_ONCE + 1)
                 is_gone = not found or found[0][0] != self._cursor
                 if self._cursor == _NONE:  # the stream itself was gone

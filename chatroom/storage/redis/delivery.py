@@ -11,7 +11,7 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import LEAVE, Post
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.append import Appending
-from chatroom.storage.redis.client import Store, post_script
+from chatroom.storage.redis.client import Store, script_command
 from chatroom.storage.redis.entries import Entry, decoding
 from chatroom.storage.redis.logs import BATCH, Followed, Logs
 from chatroom.storage.rules.epochs import name_posts
@@ -43,7 +43,7 @@ class Delivery:
         self._logs = logs
         self._appending = appending
         self._is_here = is_here
-        self._run_id = store.run_id()
+        self._run_id = store.server_ids()
         store.begin_life(self._run_id)
 
     # -- one's own ------------------------------------------------------------------------------
@@ -165,12 +165,12 @@ class Delivery:
             for i in range(0, len(group), _HEADS)
         ]
         answers = self._store.batch(
-            [post_script(scripts.HEADS, [logs[at].keys.head for at in g], ()) for g in groups]
+            [script_command(scripts.HEADS, [logs[at].keys.head for at in g], ()) for g in groups]
         )
         heads = []
         for group, answer in zip(groups, answers, strict=True):
             if isinstance(answer, Exception):
-                raise self._store.unusable(answer)
+                raise self._store.to_store_error(answer)
             for i, at in enumerate(group):
                 try:
                     with decoding(f"the places of the log {logs[at].keys.key}"):
@@ -202,11 +202,11 @@ class Delivery:
             )
 
     def look(self) -> None:
-        """Deliver what no bell has told, and acknowledge what nobody has.
+        """Deliver what nobody has told, and acknowledge what nobody has.
 
         :raises StoreError: the store cannot be read.
         """
-        run_id = self._store.run_id()
+        run_id = self._store.server_ids()
         if run_id != self._run_id:
             _log.warning("store is another process now; looking at what it has")
             self._store.begin_life(run_id)
@@ -226,8 +226,8 @@ class Delivery:
 
     def _confirmed(self, stalled: dict[str, int]) -> dict[str, int]:
         """Return those of the logs that enough replicas have up to these places."""
-        touches = [post_script(scripts.TOUCH, [self._logs.keys(n).head], ()) for n in stalled]
-        answers, missing = self._store.confirmed(touches)
+        touches = [script_command(scripts.TOUCH, [self._logs.keys(n).head], ()) for n in stalled]
+        answers, missing = self._store.execute_replicated(touches)
         return {
             name: place
             for (name, place), answer, lack in zip(stalled.items(), answers, missing, strict=True)
@@ -263,7 +263,7 @@ class Delivery:
         Then it counts on under another epoch, and that is said.
         """
         keys = followed.keys
-        epoch, last = self._store.run(
+        epoch, last = self._store.eval_script(
             scripts.FORK,
             (keys.head, entries.logs_of(keys.bucket), entries.dropped(keys.bucket)),
             (keys.key, followed.epoch, secrets.token_hex(4), followed.delivered),

@@ -6,7 +6,7 @@ import time
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.redis import scripts
-from chatroom.storage.redis.client import Store, post_script
+from chatroom.storage.redis.client import Store, script_command
 from chatroom.storage.redis.entries import decoding
 from chatroom.storage.redis.transaction import Transaction
 from chatroom.storage.rules import departure
@@ -75,11 +75,11 @@ def free(change: Transaction, vault: Vault, name: str) -> bool:
 
 def forget_old(store: Store, now: float) -> None:
     """Forget who is long gone at a moment. :raises StoreError: the store cannot be used."""
-    with store.asking() as client:
+    with store.client() as client:
         found = client.hgetall(DEPARTED)
     old: list[str | bytes] = []
     for field, value in found.items():
         if not _rows(value, now):
             old += [field, value]
     if old:
-        store.batch([post_script(scripts.FORGET, (DEPARTED,), old)])
+        store.batch([script_command(scripts.FORGET, (DEPARTED,), old)])

@@ -1,6 +1,7 @@
 """The engine on Redis or Valkey: the same rooms and accounts for servers on many machines."""
 
 import logging
+import secrets
 from pathlib import Path
 
 from chatroom.storage.engine import Committed, Controlled, Returned
@@ -59,14 +60,13 @@ class RedisEngine:
         self._vault = self._store.open(data_dir)
         self.node = node_id(data_dir)
         self._logs = Logs(self._store, self._vault)
-        self._presence = PresenceKeeper(self._store, self._vault, self.node)
+        instance_id = f"{self.node}.{secrets.token_hex(4)}"
+        self._presence = PresenceKeeper(self._store, self._vault, self.node, instance_id)
         posts = PostQueue()
         self._writer = Writer(
-            posts, self._store, self._vault, self._logs, self.node, self._presence
+            posts, self._store, self._vault, self._logs, instance_id, self._presence
         )
-        self._subscriber = Subscriber(
-            self._store, self._writer.run, self._writer, self._presence.stir
-        )
+        self._subscriber = Subscriber(self._store, instance_id, self._writer, self._presence.wake)
         changes = Transactions(self._store, self._vault, self._writer.hand_out)
         self._is_kept_up = keep is not None
         self.retention = Retention(self._store, keep or Keep())

@@ -108,7 +108,7 @@ def dropped(tag: str) -> str:
     return f"{tag}:dropped"
 
 
-def bell(tag: str) -> str:
+def channel(tag: str) -> str:
     """Return the channel that tells of news in the logs of a bucket."""
     return f"{tag}:bell"
 

@@ -41,7 +41,7 @@ def _value(vault: Vault, invite: Invite) -> bytes:
 def save(change: Transaction, vault: Vault, invite: Invite) -> None:
     """See ``InviteStore.save``; those that do not hold any more are forgotten."""
     over = WALL.surely_over()
-    with change.store.asking() as client:
+    with change.store.client() as client:
         found = client.hgetall(INVITES)
     for row in decode_each(found.items(), lambda pair: _row(*pair)):
         if row[2] < 1 or row[3] < over:
@@ -61,7 +61,7 @@ def load(change: Transaction, vault: Vault, digest: bytes) -> Invite | None:
 
 def load_all(store: Store, vault: Vault) -> list[Invite]:
     """See ``InviteStore.load_all``."""
-    with store.asking() as client:
+    with store.client() as client:
         found = client.hgetall(INVITES)
     kept = sorted(filter(_is_valid, decode_each(found.items(), lambda pair: _row(*pair))))
     opened = (codec.unseal_invite(vault, row) for row in kept)

@@ -132,7 +132,7 @@ class Logs:
     def _known(self, name: str) -> tuple[Span, Epochs]:
         """Return what is kept of a log, and its epochs."""
         fields = ("epoch", "first", "acked", "epochs")
-        with self._store.asking() as client:
+        with self._store.client() as client:
             epoch, first, acked, epochs = client.hmget(self.keys(name).head, *fields)
         if epoch is None:
             return Span("", 1, 0), read_epochs("", "")
@@ -164,7 +164,7 @@ class Logs:
     def entries(self, name: str, after: int, upto: int) -> list[Entry]:
         """Return what stands at ``after < seq <= upto``, in order, with what was emptied."""
         keys = self.keys(name)
-        with self._store.asking() as client:
+        with self._store.client() as client:
             raw = client.xrange(keys.stream, str(after + 1), str(upto))
             found = decode_each(raw, entries.entry)
             if len(found) < upto - after:
@@ -180,7 +180,7 @@ class Logs:
         """See ``LogStore.seq_before``: by halving, since times never fall."""
         span, keys = self._kept(name), self.keys(name)
         low, high = span.first, span.last + 1
-        with self._store.asking() as client:
+        with self._store.client() as client:
             while low < high:
                 middle = (low + high) // 2
                 raw = client.xrange(keys.stream, str(middle), str(span.last), count=1)
@@ -286,7 +286,7 @@ class Logs:
         return erased
 
     def _last(self, name: str) -> int:
-        with self._store.asking() as client, decoding("a room's places"):
+        with self._store.client() as client, decoding("a room's places"):
             return int(client.hget(self.keys(name).head, "last") or 0)
 
     def _empty(
@@ -305,13 +305,15 @@ class Logs:
         if not arguments:
             return 0
         keys = self.keys(name)
-        return int(self._store.run(scripts.ERASE, (keys.stream, keys.gone, keys.blocks), arguments))
+        return int(
+            self._store.eval_script(scripts.ERASE, (keys.stream, keys.gone, keys.blocks), arguments)
+        )
 
     def drop(self, name: str) -> None:
         """See ``LogStore.drop``."""
         keys = self.keys(name)
         of_all = (entries.logs_of(keys.bucket), entries.dropped(keys.bucket))
-        self._store.run(scripts.DROP, (*of_all, *keys.all), (keys.key,))
+        self._store.eval_script(scripts.DROP, (*of_all, *keys.all), (keys.key,))
 
 
 def _since(batches: Iterator[list[_Timed]], since: float) -> Iterator[list[_Timed]]:

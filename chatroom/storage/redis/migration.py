@@ -96,7 +96,7 @@ def move(
     store = Store(address.connect(url, user, password), url, 0)
     try:
         vault = store.open(data_dir, is_moving_in=True)
-        with store.asking() as client:
+        with store.client() as client:
             if not client.hexists(META, MOVING):
                 if client.exists(held.ACCOUNTS, rooms.ROOMS, NUMBERS):
                     raise StoreError(
@@ -104,7 +104,7 @@ def move(
                     )
                 client.hset(META, MOVING, 1)
         done = _Move(source, store, vault, mailbox_of).run()
-        with store.asking() as client:
+        with store.client() as client:
             client.hdel(META, MOVING)
         return done
     finally:
@@ -152,11 +152,11 @@ class _Move:
 
     def _numbered(self, what: str, number: int) -> None:
         """Let the next number that is given be this one."""
-        with self._store.asking() as client:
+        with self._store.client() as client:
             client.hset(NUMBERS, what, number - 1)
 
     def _move_accounts(self, moved: Callable[[int], object]) -> None:
-        with self._store.asking() as client:
+        with self._store.client() as client:
             there = set(client.hkeys(held.ACCOUNTS))
         places = {}
         for account in self._accounts:
@@ -204,12 +204,12 @@ class _Move:
         epochs = self._source.logs.epochs(name)
         if not span.epoch:
             return
-        with self._store.asking() as client:
+        with self._store.client() as client:
             at = max(int(client.hget(keys.head, "last") or 0), span.first - 1)
             moved(at - span.first + 1)
             self._move_sessions(name, keys, client)
         for posts in self._pages(name, at, span.last):
-            with self._store.asking() as client, client.pipeline(transaction=True) as pipe:
+            with self._store.client() as client, client.pipeline(transaction=True) as pipe:
                 for post in posts:
                     self._put(pipe, keys, post)
                 end = min(span.last, at + PAGE)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from chatroom.storage.records import CLOSED, DELETED, LOCKDOWN
 from chatroom.storage.redis import entries, scripts
-from chatroom.storage.redis.client import BUCKETS, Store, post_script
+from chatroom.storage.redis.client import BUCKETS, Store, script_command
 
 OWED = "{c}:owed"
 """Kind and target → end and number of a bar that the buckets may not have yet."""
@@ -56,15 +56,15 @@ def pay(store: Store, owed: Mapping[str, bytes]) -> None:
             arguments += [field, *one.split(b" ")]
         forgotten += [field, one]
     tags = [entries.bucket(number) for number in range(BUCKETS)]
-    answers, missing = store.confirmed(
-        [post_script(scripts.BAR, (entries.barred(tag),), arguments) for tag in tags]
+    answers, missing = store.execute_replicated(
+        [script_command(scripts.BAR, (entries.barred(tag),), arguments) for tag in tags]
     )
     for answer, lack in zip(answers, missing, strict=True):
         if isinstance(answer, Exception):
-            raise store.unusable(answer)
+            raise store.to_store_error(answer)
         if lack is not None:
             raise lack
-    store.batch([post_script(scripts.FORGET, (OWED,), forgotten)])
+    store.batch([script_command(scripts.FORGET, (OWED,), forgotten)])
 
 
 def forget_ended(store: Store, now: float) -> None:
@@ -74,7 +74,7 @@ def forget_ended(store: Store, now: float) -> None:
     """
     for number in range(BUCKETS):
         key = entries.barred(entries.bucket(number))
-        with store.asking() as client:
+        with store.client() as client:
             found = client.hgetall(key)
         ended: list[bytes] = []
         for field, one in found.items():
@@ -82,12 +82,12 @@ def forget_ended(store: Store, now: float) -> None:
             if _VALUE.fullmatch(one) and float(one.split(b" ")[0]) < now - kept:
                 ended += [field, one]
         if ended:
-            store.batch([post_script(scripts.FORGET, (key,), ended)])
+            store.batch([script_command(scripts.FORGET, (key,), ended)])
 
 
 def owed(store: Store) -> dict[str, bytes]:
     """Return what is owed, as in ``OWED``. :raises StoreError: the store cannot be read."""
-    with store.asking() as client:
+    with store.client() as client:
         found = client.hgetall(OWED)
     fields = ((field.decode(errors="replace"), one) for field, one in found.items())
     return {field: one for field, one in fields if field.count(" ") == 1}

@@ -1,14 +1,13 @@
 """Who is here at all nodes: each tells its own people, and looks at those of the others.
 
 A node is alive while its heartbeat is; one that is not is taken for dead by the first node that has
-seen that for some seconds on end, and that one alone tells who has left. A node's name is that of
-its run, so one that was started again is another one.
+seen that for some seconds on end, and that one alone tells who has left. A node goes by its
+instance id here, so one that was started again is another one.
 """
 
 import json
 import logging
 import platform
-import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -22,11 +21,11 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Node, Presence, SessionInfo, joined
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.append import jitter
-from chatroom.storage.redis.client import Store, post_script
+from chatroom.storage.redis.client import Store, script_command
 from chatroom.storage.redis.entries import decoding
 
 NODES = "{c}:nodes"
-"""Run of a node → when it was heard, number of changes of its people, and what is sealed of it."""
+"""Instance id → when it was heard, number of changes of its people, and what is sealed of it."""
 ROUND_SECONDS = 1.5
 _REST_SECONDS = 0.2  # between two rounds, whoever comes and goes
 HEARTBEAT_SECONDS = 4.0
@@ -38,28 +37,29 @@ _NEW = "new"
 _log = logging.getLogger(__name__)
 
 
-def _heartbeat(run: str) -> str:
-    return f"{{c}}:alive:{run}"
+def _heartbeat(instance_id: str) -> str:
+    return f"{{c}}:alive:{instance_id}"
 
 
-def _people(run: str) -> str:
-    return f"{{c}}:here:{run}"
+def _people(instance_id: str) -> str:
+    return f"{{c}}:here:{instance_id}"
 
 
 class PresenceKeeper:
     """Tells and learns who is here. Its thread is ``presence``; :attr:`nodes` is for any thread.
 
-    :param node: the id of the node, which all its runs share.
+    :param node: the id of the node, which all its starts share.
+    :param instance_id: of this start.
     """
 
     watcher: Watcher | None = None
     """Whom it asks and tells; without one (an operator's command) there is no thread."""
 
-    def __init__(self, store: Store, vault: Vault, node: str) -> None:
+    def __init__(self, store: Store, vault: Vault, node: str, instance_id: str) -> None:
         self._store = store
         self._vault = vault
         self._node = node
-        self._run = f"{node}.{secrets.token_hex(4)}"
+        self._instance_id = instance_id
         self._since = time.time()
         self._lag = 0.0
         self._is_known = False
@@ -69,7 +69,7 @@ class PresenceKeeper:
         self._warned: set[str] = set()
         self.nodes: list[Node] = []
         self._stopping = threading.Event()
-        self._stirred = threading.Event()
+        self._woken = threading.Event()
         self._thread = threading.Thread(target=self._go_on, name="presence")
 
     def tell_once(self) -> None:
@@ -88,7 +88,7 @@ class PresenceKeeper:
         Where there is no other node, nobody is here any more. Idempotent.
         """
         self._stopping.set()
-        self._stirred.set()
+        self._woken.set()
         if self._thread.is_alive():
             self._thread.join()
             if self._is_known and not self._others:
@@ -98,15 +98,15 @@ class PresenceKeeper:
         """Tell whether somebody is at this node. Any thread."""
         return self.watcher is not None and self.watcher.is_here(account_id)
 
-    def stir(self) -> None:
+    def wake(self) -> None:
         """Somebody came or went, here or elsewhere: look soon. Any thread; returns at once."""
-        self._stirred.set()
+        self._woken.set()
 
     def _go_on(self) -> None:
         assert self.watcher is not None
         while not self._stopping.wait(_REST_SECONDS):
-            self._stirred.wait(jitter(ROUND_SECONDS))
-            self._stirred.clear()
+            self._woken.wait(jitter(ROUND_SECONDS))
+            self._woken.clear()
             try:
                 self._round(self.watcher)
                 self._is_waiting = False
@@ -128,8 +128,8 @@ class PresenceKeeper:
         self._lag = time.monotonic() - begun
         self._look()
         watcher.elsewhere(self._elsewhere())
-        for run in self._dead():
-            self._reap(run, watcher)
+        for instance_id in self._dead():
+            self._reap(instance_id, watcher)
 
     # -- one's own ------------------------------------------------------------------------------
 
@@ -150,14 +150,14 @@ class PresenceKeeper:
         info = {"node": self._node, "host": platform.node(), "since": self._since}
         info |= {"lag": self._lag, "people": len(people), "replicas": self._store.replicas}
         info["version"] = __version__
-        sealed = self._vault.seal(json.dumps(info).encode(), f"node {self._run}")
+        sealed = self._vault.seal(json.dumps(info).encode(), f"node {self._instance_id}")
         number = str(len(left)) if self._is_known else _NEW
-        keys = (NODES, _heartbeat(self._run), _people(self._run))
+        keys = (NODES, _heartbeat(self._instance_id), _people(self._instance_id))
         milliseconds = int(HEARTBEAT_SECONDS * 1000)
-        arguments = (self._run, milliseconds, sealed, number, *left, *changed)
-        (answer,) = self._store.batch([post_script(scripts.REPORT, keys, arguments)])
+        arguments = (self._instance_id, milliseconds, sealed, number, *left, *changed)
+        (answer,) = self._store.batch([script_command(scripts.REPORT, keys, arguments)])
         if isinstance(answer, Exception):
-            raise self._store.unusable(answer)
+            raise self._store.to_store_error(answer)
         if answer[0]:
             self._is_known, self._told = True, fresh
             nowhere = {account_id.decode() for account_id in answer[1:]}
@@ -165,61 +165,61 @@ class PresenceKeeper:
         return bool(answer[0])
 
     def _take_leave(self) -> None:
-        here = (_people(self._run), _heartbeat(self._run))
+        here = (_people(self._instance_id), _heartbeat(self._instance_id))
         try:
-            self._store.batch([("HDEL", NODES, self._run), ("DEL", *here)])
+            self._store.batch([("HDEL", NODES, self._instance_id), ("DEL", *here)])
         except StoreError as error:
             _log.info("presence stays for a while reason=%s", error)
 
     # -- others ---------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        (answer,) = self._store.batch([post_script(scripts.LOOK, (NODES,), ())])
+        (answer,) = self._store.batch([script_command(scripts.LOOK, (NODES,), ())])
         if isinstance(answer, Exception):
-            raise self._store.unusable(answer)
+            raise self._store.to_store_error(answer)
         (seconds, micro), *found = answer
         now = int(seconds) + int(micro) / 1e6
-        nodes, runs = [], set()
+        nodes, known = [], set()
         for raw, value, is_alive in found:
-            run = raw.decode(errors="replace")
-            runs.add(run)
+            instance_id = raw.decode(errors="replace")
+            known.add(instance_id)
             try:
                 with decoding("a node"):
                     heard, count, sealed = value.split(b" ", 2)
                     changes = int(count)
-                    nodes.append(self._open_node(run, sealed, now - int(heard) / 1000))
+                    nodes.append(self._open_node(instance_id, sealed, now - int(heard) / 1000))
             except Damaged as error:
-                _log.error("node damaged run=%s reason=%s", run, error)
+                _log.error("node damaged instance=%s reason=%s", instance_id, error)
                 continue
-            if run == self._run:
+            if instance_id == self._instance_id:
                 continue
-            other = self._others.setdefault(run, _Other())
+            other = self._others.setdefault(instance_id, _Other())
             if other.count != changes:
-                with self._store.asking() as client:
-                    other.people = self._open_all(client.hgetall(_people(run)))
+                with self._store.client() as client:
+                    other.people = self._open_all(client.hgetall(_people(instance_id)))
                 other.count = changes
             if is_alive:
                 other.missing_since = 0.0
             elif not other.missing_since:
                 other.missing_since = time.monotonic()
-        for run in [run for run in self._others if run not in runs]:
-            del self._others[run]
+        for gone in [one for one in self._others if one not in known]:
+            del self._others[gone]
         self.nodes = sorted(nodes, key=lambda node: node.since)
 
-    def _open_node(self, run: str, sealed: bytes, heard: float) -> Node:
-        info = json.loads(self._vault.unseal(sealed, f"node {run}"))
+    def _open_node(self, instance_id: str, sealed: bytes, heard: float) -> Node:
+        info = json.loads(self._vault.unseal(sealed, f"node {instance_id}"))
         if info.get("replicas", self._store.replicas) != self._store.replicas:
-            self._warn_of(run, info)
-        is_this = run == self._run
+            self._warn_of(instance_id, info)
+        is_this = instance_id == self._instance_id
         age = 0.0 if is_this else max(0.0, heard)
         return Node(
             *(info["node"], info["host"], info["since"], info["people"], info["lag"], age, is_this),
             version=info.get("version", ""),
         )
 
-    def _warn_of(self, run: str, info: Mapping[str, Any]) -> None:
-        if run not in self._warned:
-            self._warned.add(run)
+    def _warn_of(self, instance_id: str, info: Mapping[str, Any]) -> None:
+        if instance_id not in self._warned:
+            self._warned.add(instance_id)
             _log.warning(
                 "engine-replicas is %d here and %d at the node %s on %s: make it the same",
                 *(self._store.replicas, info["replicas"], info["node"], info["host"]),
@@ -253,20 +253,20 @@ class PresenceKeeper:
     def _dead(self) -> list[str]:
         now = time.monotonic()
         return [
-            run
-            for run, other in self._others.items()
+            instance_id
+            for instance_id, other in self._others.items()
             if other.missing_since and now - other.missing_since > DEAD_SECONDS
         ]
 
-    def _reap(self, run: str, watcher: Watcher) -> None:
-        people = self._others.pop(run).people
-        keys = (NODES, _heartbeat(run), _people(run))
-        (answer,) = self._store.batch([post_script(scripts.REAP, keys, (run,))])
+    def _reap(self, instance_id: str, watcher: Watcher) -> None:
+        people = self._others.pop(instance_id).people
+        keys = (NODES, _heartbeat(instance_id), _people(instance_id))
+        (answer,) = self._store.batch([script_command(scripts.REAP, keys, (instance_id,))])
         if isinstance(answer, Exception):
-            raise self._store.unusable(answer)
+            raise self._store.to_store_error(answer)
         if answer is None:
             return
-        _log.warning("node dead run=%s people=%d", run, len(people))
+        _log.warning("node dead instance=%s people=%d", instance_id, len(people))
         watcher.elsewhere(self._elsewhere())
         watcher.vanished(list(people.values()))
 

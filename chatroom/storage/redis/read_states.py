@@ -40,7 +40,7 @@ def _merge(
     places: Mapping[str, ReadState],
     bases: Mapping[str, ReadState],
 ) -> dict[str, ReadState]:
-    with change.store.asking() as client:
+    with change.store.client() as client:
         kept = dict(zip(places, client.hmget(accounts.PLACES, list(places)), strict=True))
         fresh = [one for one, sealed in kept.items() if sealed is None]
         has_account = {one: client.hexists(held.ACCOUNTS, one) for one in fresh}
@@ -64,7 +64,7 @@ class ReadStates:
         self._vault = vault
 
     def load(self, account_id: str) -> ReadState | None:
-        with self._store.asking() as client:
+        with self._store.client() as client:
             sealed = client.hget(accounts.PLACES, account_id)
         return codec.unseal_read_state(self._vault, account_id, sealed) if sealed else None
 

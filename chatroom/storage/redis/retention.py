@@ -78,14 +78,14 @@ class Retention:
     def _logs(self) -> Iterator[Keys]:
         for number in range(BUCKETS):
             tag = entries.bucket(number)
-            with self._store.asking() as client:
+            with self._store.client() as client:
                 found = client.smembers(entries.logs_of(tag))
             for key in found:
                 yield entries.keys_of_key(key.decode(errors="replace"), tag)
 
     def _trim_before(self, keys: Keys, when: float) -> None:
         """Delete the posts of a log that are older than ``when``."""
-        with self._store.asking() as client:
+        with self._store.client() as client:
             # Each from the oldest on: where the clock was set, times fall, and halving would take
             # what is young.
             while True:
@@ -98,10 +98,10 @@ class Retention:
 
     def _trim(self, keys: Keys, first: int) -> None:
         at = (keys.head, keys.stream, keys.gone, keys.blocks)
-        self._store.run(scripts.TRIM, at, (first,))
+        self._store.eval_script(scripts.TRIM, at, (first,))
 
     def _forget_numbers(self, keys: Keys, used: float) -> None:
-        with self._store.asking() as client:
+        with self._store.client() as client:
             # The list of an account's sessions has the time of its newest one at that place.
             old = [
                 session
@@ -122,16 +122,16 @@ class Retention:
             if not heads:
                 return
             oldest = min(heads, key=lambda keys: heads[keys])
-            with self._store.asking() as client:
+            with self._store.client() as client:
                 raw = client.xrange(oldest.stream, count=_STEP)
             self._trim(oldest, entries.entry(raw[-1]).seq + 1)
             sizes[oldest] = self._size(oldest)
 
     def _size(self, keys: Keys) -> int:
-        with self._store.asking() as client:
+        with self._store.client() as client:
             return sum(int(client.memory_usage(at) or 0) for at in (keys.stream, keys.blocks))
 
     def _oldest(self, keys: Keys) -> float | None:
-        with self._store.asking() as client:
+        with self._store.client() as client:
             raw = client.xrange(keys.stream, count=1)
         return entries.entry(raw[0]).time if raw else None

@@ -24,7 +24,7 @@ ROOMS = "{c}:rooms"
 
 def load_all(store: Store, vault: Vault) -> list[RoomRecord]:
     """See ``RoomStore.load_all``."""
-    with store.asking() as client:
+    with store.client() as client:
         found = client.hgetall(ROOMS)
     rows = sorted(decode_each(found.items(), _row))
     opened = (codec.unseal_room(vault, *row[1:]) for row in rows)

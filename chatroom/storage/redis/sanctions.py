@@ -80,7 +80,7 @@ def _remove(change: Transaction, number: int, kind: str, target: str) -> None:
 
 
 def _all(store: Store) -> list[tuple[int, str, str, float, bytes]]:
-    with store.asking() as client:
+    with store.client() as client:
         found = client.hgetall(SANCTIONS)
     return sorted(decode_each(found.items(), lambda pair: split(*pair)))
 

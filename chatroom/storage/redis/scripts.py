@@ -7,16 +7,16 @@ from chatroom.storage.rules.numbers import RUNS
 
 SESSIONS = 256
 """Sessions that are known of an account in one log; those that began first are forgotten first."""
-ALWAYS = "always"  # in the place of kinds of sanction: refused, unless the log has it already
+ALWAYS = "always"  # instead of kinds of sanction: refused, unless the log has it already
 
 # All posts of one log in a batch: Redis writes and syncs its file once for a call, but between the
 # calls of a long pipeline again and again.
-# KEYS: head, stream, numbers, barred, keys of the bucket, bell.
-# ARGV: key of the log, replicas, node, fresh epoch, epoch and place that this node knows or "", the
-#   life of the store (see LIFE); then for each post its sender, the kinds of sanction that refuse
-#   it (by commas; or ALWAYS), session or "", number, its account, client id, what is sealed.
-# Answers the epoch, then for each post {place, ms}, {0} had it already, {-1, kind} refused, or
-#   {-2} nobody knows any more whether it was kept (see storage.numbers);
+# KEYS: head, stream, numbers, barred, keys of the bucket, channel.
+# ARGV: key of the log, replicas, instance id, fresh epoch, epoch and seq that this node knows or
+#   "", the life of the store (see LIFE); then for each post its sender, the kinds of sanction that
+#   refuse it (by commas; or ALWAYS), session or "", number, its account, client id, what is sealed.
+# Answers the epoch, then for each post {seq, ms}, {0} had it already, {-1, kind} refused, or
+#   {-2} nobody knows any more whether it was kept (see rules.numbers);
 # nothing at all when the log is not what this node knows of it.
 # What is kept of a session stands under its name: "LAST TIME FLOOR RUNS" ("LAST TIME" from older
 # nodes, who know no runs: LAST is the floor then). The sessions of an account stand under "a:" and
@@ -33,7 +33,7 @@ if ARGV[5] ~= '' and ((epoch or '') ~= ARGV[5] or seq < tonumber(ARGV[6])) then 
 local at = string.format('%.0f', (was - ms > 2000) and ms or math.max(ms, was))
 local answers = {}
 local first = seq
--- In a new life of the store a new epoch begins with the first post: see storage.epochs.
+-- In a new life of the store a new epoch begins with the first post: see rules.epochs.
 local is_new_life = epoch and tonumber(ARGV[7]) > tonumber(h[5] or '0')
 local closed = not epoch and redis.call('HGET', KEYS[4], 'closed ' .. ARGV[1])
 local is_closed = closed and tonumber(string.match(closed, '^%S+')) > ms / 1000
@@ -194,7 +194,7 @@ end
 return redis.call('HGET', KEYS[1], 'life')
 """
 
-# KEYS: head, bell. ARGV: key of the log, node, place. Enough replicas have all up to the place.
+# KEYS: head, channel. ARGV: key of the log, instance id, seq. Enough replicas have all up to there.
 ACKNOWLEDGE = """
 local acked = redis.call('HGET', KEYS[1], 'acked')
 if acked and tonumber(acked) < tonumber(ARGV[3]) then
@@ -209,7 +209,7 @@ TOUCH = """
 return redis.call('HSET', KEYS[1], 'again', redis.call('TIME')[1])
 """
 
-# KEYS: heads. Answers epoch, last and acknowledged place of each.
+# KEYS: heads. Answers epoch, last and acknowledged seq of each.
 HEADS = """
 local found = {}
 for i, head in ipairs(KEYS) do
@@ -222,8 +222,8 @@ return found
 """
 
 # KEYS: head, keys of the bucket, dropped logs. ARGV: key of the log, epoch that was known, fresh
-# epoch, place that was shown. Answers the epoch that holds now and the last place that was still
-# there; -1: the log was dropped on purpose, and counts from 1 when it is written to again.
+# epoch, seq that was shown. Answers the epoch that holds now and the last seq that was still there;
+# -1: the log was dropped on purpose, and counts from 1 when it is written to again.
 FORK = """
 if redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[2] then
   return {redis.call('HGET', KEYS[1], 'epoch') or '', -1}
@@ -240,7 +240,7 @@ redis.call('SADD', KEYS[2], ARGV[1])
 return {ARGV[3], last}
 """
 
-# KEYS: stream, gone, blocks. ARGV: for each entry its id, its place and what stands there from now
+# KEYS: stream, gone, blocks. ARGV: for each entry its id, its seq and what stands for it from now
 # on. The block that it is in goes, too.
 ERASE = """
 local done = 0
@@ -262,8 +262,8 @@ redis.call('SREM', KEYS[1], ARGV[1])
 return redis.call('UNLINK', unpack(KEYS, 3))
 """
 
-# KEYS: head, gone, blocks. ARGV: number of a block, its first and its last place, how many of its
-# places were seen to be emptied, what is sealed. Keeps it, if all of it is still as it was seen.
+# KEYS: head, gone, blocks. ARGV: number of a block, its first and its last seq, how many of its
+# posts were seen to be emptied, what is sealed. Keeps it, if all of it is still as it was seen.
 BLOCK = """
 local h = redis.call('HMGET', KEYS[1], 'first', 'acked')
 local first, last = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -279,7 +279,7 @@ redis.call('HSET', KEYS[3], ARGV[1], ARGV[5])
 return 1
 """
 
-# KEYS: head, stream, gone, blocks. ARGV: the first place that stays.
+# KEYS: head, stream, gone, blocks. ARGV: the first seq that stays.
 TRIM = """
 local first = tonumber(redis.call('HGET', KEYS[1], 'first') or '1')
 if first >= tonumber(ARGV[1]) then return 0 end
@@ -294,8 +294,8 @@ redis.call('HSET', KEYS[1], 'first', ARGV[1])
 return count
 """
 
-# KEYS: nodes, heartbeat, people. ARGV: run, ms that the heartbeat lives, what is sealed of the
-# node, number of those who have left or "new", their ids; then ids and seals of who changed.
+# KEYS: nodes, heartbeat, people. ARGV: instance id, ms that the heartbeat lives, what is sealed of
+# the node, number of those who have left or "new", their ids; then ids and seals of who changed.
 # Answers {1, the ids of those who have left and are at no other node}, or {0} when others have
 # taken the node for dead: then nothing was done.
 REPORT = """
@@ -305,12 +305,12 @@ if not was and redis.call('EXISTS', KEYS[2]) == 0 and ARGV[4] ~= 'new' then retu
 local now = redis.call('TIME')
 local left = tonumber(ARGV[4]) or 0
 local answer = {1}
-local runs = left > 0 and redis.call('HKEYS', KEYS[1]) or {}
+local nodes = left > 0 and redis.call('HKEYS', KEYS[1]) or {}
 for i = 5, 4 + left do
   redis.call('HDEL', KEYS[3], ARGV[i])
   local is_elsewhere = 0
-  for _, run in ipairs(runs) do
-    is_elsewhere = is_elsewhere + redis.call('HEXISTS', '{c}:here:' .. run, ARGV[i])
+  for _, node in ipairs(nodes) do
+    is_elsewhere = is_elsewhere + redis.call('HEXISTS', '{c}:here:' .. node, ARGV[i])
   end
   if is_elsewhere == 0 then answer[#answer + 1] = ARGV[i] end
 end
@@ -325,8 +325,8 @@ redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %d ', now[1] * 1000 +
 return answer
 """
 
-# KEYS: nodes, heartbeat, people. ARGV: run. Answers the people of a node that is dead, and forgets
-# them; nothing when it lives, or another node was first.
+# KEYS: nodes, heartbeat, people. ARGV: instance id. Answers the people of a node that is dead, and
+# forgets them; nothing when it lives, or another node was first.
 REAP = """
 if redis.call('EXISTS', KEYS[2]) == 1 then return false end
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return false end
@@ -335,7 +335,7 @@ redis.call('DEL', KEYS[3])
 return people
 """
 
-# KEYS: nodes. Answers the time, then for each node its run, what is known of it, and 1 if it lives.
+# KEYS: nodes. Answers the time; then the instance id, what is known, and 1 if it lives, of each.
 LOOK = """
 local found = {redis.call('TIME')}
 local nodes = redis.call('HGETALL', KEYS[1])

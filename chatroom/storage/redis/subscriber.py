@@ -1,7 +1,7 @@
-"""The doorbell: a thread that hears of news in the store, and rings at the engine's thread.
+"""The subscriber: a thread that hears on channels of news in the store, and wakes who reads them.
 
 What it hears is only a hint. The engine's thread reads the news from the store, and looks for some
-from time to time also when nothing rang.
+from time to time also when nothing was heard.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ from chatroom.storage.redis import entries
 from chatroom.storage.redis.client import BUCKETS, Store
 from chatroom.storage.redis.cluster import FAILURES
 
-CONTROL_BELL = "{c}:bell"
+CONTROL_CHANNEL = "{c}:bell"
 PRESENCE = "here"
-"""What the control bell says when somebody came or went."""
+"""What is said on the control channel when somebody came or went."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 _LISTEN_SECONDS = 1.0
@@ -30,16 +30,16 @@ _log = logging.getLogger(__name__)
 class Wakeups(Protocol):
     """Who is told; every method returns at once."""
 
-    def ring_log(self, key: str) -> None:
+    def on_log(self, key: str) -> None:
         """There is something new in the log with this key."""
 
-    def ring_controls(self) -> None:
+    def on_controls(self) -> None:
         """There are new control events."""
 
-    def ring_all(self) -> None:
+    def on_missed(self) -> None:
         """Something may have been missed."""
 
-    def ring_passing(self, log_key: str, sealed: bytes) -> None:
+    def on_passing(self, log_key: str, sealed: bytes) -> None:
         """Somebody came or went at another node."""
 
 
@@ -51,21 +51,27 @@ def pauses() -> ExponentialWithJitterBackoff:
 class Subscriber:
     """Listens for one engine.
 
-    :param store: where the bells are.
-    :param node: name of this node's run: its own news ring nowhere.
-    :param rung: who is told.
-    :param stir: is called when somebody came or went at another node; must not block.
+    :param store: where the channels are.
+    :param instance_id: of this start of the node: its own news are no news.
+    :param wakeups: who is told.
+    :param wake_presence: is called when somebody came or went at another node; must not block.
     """
 
-    def __init__(self, store: Store, node: str, rung: Wakeups, stir: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        instance_id: str,
+        wakeups: Wakeups,
+        wake_presence: Callable[[], None],
+    ) -> None:
         self._store = store
-        self._node = node.encode()
-        self._own_bell = f"{{c}}:bell:{node}"
-        self._rung = rung
-        self._stir = stir
+        self._instance_id = instance_id.encode()
+        self._own_channel = f"{{c}}:bell:{instance_id}"
+        self._wakeups = wakeups
+        self._wake_presence = wake_presence
         self._failures = 0
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="doorbell")
+        self._thread = threading.Thread(target=self._run, name="subscriber")
 
     def start(self) -> None:
         """Start the thread."""
@@ -77,10 +83,10 @@ class Subscriber:
         if self._thread.is_alive():
             with (
                 contextlib.suppress(StoreError, *FAILURES),
-                self._store.asking(),
+                self._store.client(),
                 self._store.shards.one() as client,
             ):
-                client.publish(self._own_bell, "")  # wakes it
+                client.publish(self._own_channel, "")  # wakes it
             self._thread.join()
 
     def _run(self) -> None:
@@ -89,50 +95,50 @@ class Subscriber:
             try:
                 self._listen()
             except FAILURES as error:
-                self._store.shards.doubt()
+                self._store.shards.invalidate_slots()
                 if not self._failures:
-                    _log.warning("doorbell silent reason=%s", error)
+                    _log.warning("subscriber hears nothing reason=%s", error)
             except Exception:
-                _log.exception("doorbell failed")
+                _log.exception("subscriber failed")
             self._failures += 1
             self._stopping.wait(backoff.compute(self._failures))
 
     def _listen(self) -> None:
-        """Hear what rings until the end.
+        """Hear what is said until the end.
 
         :raises redis.RedisError: the store has gone.
         """
         with (
             self._store.shards.one() as client,
-            client.pubsub(ignore_subscribe_messages=True) as bells,
+            client.pubsub(ignore_subscribe_messages=True) as channels,
         ):
-            of_logs = (entries.bell(entries.bucket(n)) for n in range(BUCKETS))
-            bells.subscribe(CONTROL_BELL, self._own_bell, *of_logs)
-            self._rung.ring_all()
+            of_logs = (entries.channel(entries.bucket(n)) for n in range(BUCKETS))
+            channels.subscribe(CONTROL_CHANNEL, self._own_channel, *of_logs)
+            self._wakeups.on_missed()
             while not self._stopping.is_set():
-                message = bells.get_message(timeout=_LISTEN_SECONDS)
+                message = channels.get_message(timeout=_LISTEN_SECONDS)
                 self._failures = 0
                 if message is not None:
                     self._hear(message)
 
     def _hear(self, message: dict[str, object]) -> None:
         data = message["data"]
-        if message["channel"] == CONTROL_BELL.encode():
+        if message["channel"] == CONTROL_CHANNEL.encode():
             if data == PRESENCE.encode():
-                self._stir()
+                self._wake_presence()
             else:
-                self._rung.ring_controls()
+                self._wakeups.on_controls()
         elif isinstance(data, bytes):
-            node, _, rest = data.partition(b" ")
-            if node == self._node:
+            instance_id, _, rest = data.partition(b" ")
+            if instance_id == self._instance_id:
                 return
             key, _, sealed = rest.partition(b" ")
             if sealed:
-                self._rung.ring_passing(_text(key), sealed)
+                self._wakeups.on_passing(_text(key), sealed)
             else:
-                self._rung.ring_log(_text(key))
+                self._wakeups.on_log(_text(key))
 
 
 def _text(heard: bytes) -> str:
-    """Return what was heard as text; whoever reaches the store may ring with anything."""
+    """Return what was heard as text; whoever reaches the store may say anything."""
     return heard.decode(errors="replace")

@@ -41,7 +41,7 @@ def save(store: Store, vault: Vault, tickets: list[Ticket]) -> None:
         value = f"{one.until!r} ".encode() + codec.seal_ticket(vault, one)
         change.do("HSET", tickets_of(one.account_id), _field(one.digest), value)
     for account_id in {one.account_id for one in tickets}:
-        with store.asking() as client:
+        with store.client() as client:
             kept = client.hgetall(tickets_of(account_id))
         ends = dict(decode_each(kept.items(), lambda pair: (pair[0], _until(pair[1])[0])))
         ends |= {_field(t.digest): t.until for t in tickets if t.account_id == account_id}
@@ -74,7 +74,7 @@ def _until(value: bytes) -> tuple[float, bytes]:
 
 def load(store: Store, vault: Vault, digest: bytes) -> Ticket | None:
     """See ``TicketStore.load``."""
-    with store.asking() as client:
+    with store.client() as client:
         owner = client.get(ticket_owner(_field(digest)))
         value = client.hget(tickets_of(owner.decode()), _field(digest)) if owner else None
     if value is None:
@@ -88,7 +88,7 @@ def revoke(change: Transaction, account_id: str) -> None:
     """Forget all tickets of an account, and whose they were; of one that is saved at the same
     moment the latter stays until its end.
     """
-    with change.store.asking() as client:
+    with change.store.client() as client:
         digests = client.hkeys(tickets_of(account_id))
     for digest in digests:
         change.do("DEL", ticket_owner(digest))

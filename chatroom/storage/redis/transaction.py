@@ -48,7 +48,7 @@ class Transaction:
         if at in self._written:
             return self._written[at]
         if at not in self.read:
-            with self.store.asking() as client:
+            with self.store.client() as client:
                 self.read[at] = client.hget(key, name)
         return self.read[at]
 
@@ -68,7 +68,7 @@ class Transaction:
 
     def number(self, what: str) -> int:
         """Return a number that was never given before; it is lost when the change fails."""
-        with self.store.asking() as client:
+        with self.store.client() as client:
             return int(client.hincrby(NUMBERS, what, 1))
 
     def tell(self, control: Control) -> None:
@@ -111,7 +111,7 @@ class Transaction:
         for words in self.writes:
             arguments += [len(words), *words]
             keys.add(str(words[1]))
-        is_done, *told = self.store.run(scripts.COMMIT, sorted(keys), arguments)
+        is_done, *told = self.store.eval_script(scripts.COMMIT, sorted(keys), arguments)
         if not is_done:
             return None
         try:

@@ -1,12 +1,11 @@
 """The engine thread: appends what is queued, and delivers what the logs have, in their order.
 
-All delivery is here: one's own posts when the store has confirmed them, other nodes' posts when a
-bell rings, or when a look finds them. Each log is delivered by its places, so nothing comes twice,
-and whatever is missing before a post is read from the stream first.
+All delivery is here: one's own posts when the store has confirmed them, other nodes' posts when the
+subscriber has heard of them, or when a look finds them. Each log is delivered by its ``seq``, so
+nothing comes twice, and whatever is missing before a post is read from the stream first.
 """
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +32,7 @@ class Writer:
     """One thread that appends, reads on, and hands out, in order.
 
     :param queue: of the posts; its lock guards what other nodes have told, too.
-    :param node: name of this data directory's node.
+    :param instance_id: of this start of the node.
     :param presence: is told that somebody came or went, and knows who is here.
     """
 
@@ -43,21 +42,19 @@ class Writer:
         store: Store,
         vault: Vault,
         logs: Logs,
-        node: str,
+        instance_id: str,
         presence: PresenceKeeper,
     ) -> None:
         self._queue = queue
-        self.run = f"{node}-{secrets.token_hex(4)}"
-        """Names this run of the node."""
         self._logs = logs
         self._vault = vault
-        self._stir = presence.stir
-        self._appending = Appending(store, vault, logs, self.run)
+        self._wake_presence = presence.wake
+        self._appending = Appending(store, vault, logs, instance_id)
         self._controls = Controls(store, vault)
-        self._owed = BanPropagator(store, vault)
+        self._bans = BanPropagator(store, vault)
         self._delivery = Delivery(store, vault, logs, self._appending, presence.is_here)
         # Guarded by the queue's lock, up to _passing.
-        self._rung: set[str] = set()
+        self._changed_logs: set[str] = set()
         self._has_controls = False
         self._must_look = False
         self._passing: list[tuple[str, bytes]] = []
@@ -82,30 +79,30 @@ class Writer:
         """Wait until a control event was handed out here; not in the engine's thread."""
         if self._thread.ident is None or threading.current_thread() is self._thread:
             return
-        self.ring_controls()
+        self.on_controls()
         self._controls.wait_for(control_id)
 
-    # -- the doorbell ---------------------------------------------------------------------------
+    # -- what the subscriber hears --------------------------------------------------------------
 
-    def ring_log(self, key: str) -> None:
+    def on_log(self, key: str) -> None:
         """There is something new in the log with this key."""
         with self._queue.lock:
-            self._rung.add(key)
+            self._changed_logs.add(key)
             self._queue.wake()
 
-    def ring_controls(self) -> None:
+    def on_controls(self) -> None:
         """There are new control events."""
         with self._queue.lock:
             self._has_controls = True
             self._queue.wake()
 
-    def ring_all(self) -> None:
+    def on_missed(self) -> None:
         """Something may have been missed."""
         with self._queue.lock:
             self._must_look = True
             self._queue.wake()
 
-    def ring_passing(self, log_key: str, sealed: bytes) -> None:
+    def on_passing(self, log_key: str, sealed: bytes) -> None:
         """Somebody came or went at another node."""
         with self._queue.lock:
             self._passing.append((log_key, sealed))
@@ -130,14 +127,14 @@ class Writer:
     def _round(self) -> None:
         with self._queue.lock:
             receipts, barriers = self._queue.take()
-            rung, self._rung = self._rung, set()
+            changed, self._changed_logs = self._changed_logs, set()
             passing, self._passing = self._passing, []
             has_controls, self._has_controls = self._has_controls, False
             is_due = self._must_look or time.monotonic() >= self._next_look
             if is_due:
                 self._must_look = False
                 self._next_look = time.monotonic() + jitter(LOOK_SECONDS)
-        for step in self._steps(receipts, rung, passing, has_controls, is_due):
+        for step in self._steps(receipts, changed, passing, has_controls, is_due):
             try:
                 step()
             except Exception:
@@ -167,7 +164,7 @@ class Writer:
             self._queue.is_closing
             or self._queue.is_urgent
             or self._queue.barriers
-            or self._rung
+            or self._changed_logs
             or self._passing
             or self._has_controls
             or self._must_look
@@ -176,7 +173,7 @@ class Writer:
     def _steps(
         self,
         receipts: list[Receipt],
-        rung: set[str],
+        changed: set[str],
         passing: list[tuple[str, bytes]],
         has_controls: bool,
         is_due: bool,
@@ -186,8 +183,8 @@ class Writer:
             yield partial(self._append, receipts[at : at + BATCH])
         if has_controls or is_due:
             yield self._hand_out_controls
-        if rung:
-            yield partial(self._read_on, rung)
+        if changed:
+            yield partial(self._read_on, changed)
         for key, sealed in passing:
             yield partial(self._delivery.deliver_passing, key, sealed)
         if is_due:
@@ -220,7 +217,7 @@ class Writer:
                 delivered.append(receipt)
         if passing:
             self._appending.pass_on(passing)
-            self._stir()
+            self._wake_presence()
         self._delivery.deliver_own(delivered)
         self._appending.acknowledge({one.post.log: one.post.seq for one in result.kept})
 
@@ -288,7 +285,7 @@ class Writer:
             self._appending.failed(error)
 
     def _look(self) -> None:
-        """Look for what no bell has told; when the store was away, see what it still has."""
+        """Look for what nobody has told; when the store was away, see what it still has."""
         if self._appending.is_away:
             if not self._appending.may_try():
                 return
@@ -297,6 +294,6 @@ class Writer:
                 return
         try:
             self._delivery.look()
-            self._owed.look()
+            self._bans.look()
         except StoreError as error:
             self._appending.failed(error)

@@ -79,7 +79,7 @@ class Upkeep:
                 self.expire(WALL.surely_over())
             self._compaction.run(now)
         except sqlite3.Error as error:
-            raise schema.unusable(self._file, error) from None
+            raise schema.to_store_error(self._file, error) from None
 
     def expire(self, now: float) -> None:
         """Delete what is too old or too much now, and give its space back.

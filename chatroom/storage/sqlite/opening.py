@@ -43,7 +43,7 @@ def open_store(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqli
         try:
             return _open(data_dir, file, durability)
         except sqlite3.Error as error:
-            raise schema.unusable(file, error) from None
+            raise schema.to_store_error(file, error) from None
 
 
 def _open(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.Connection]:

@@ -196,7 +196,7 @@ def connect(file: Path, durability: str = "power") -> sqlite3.Connection:
         connection.execute(f"PRAGMA journal_size_limit={CHECKPOINT_PAGES * PAGE_BYTES}")
         return connection
     except sqlite3.Error as error:
-        raise unusable(file, error) from None
+        raise to_store_error(file, error) from None
 
 
 def prepare(connection: sqlite3.Connection, file: Path) -> None:
@@ -227,10 +227,10 @@ def prepare(connection: sqlite3.Connection, file: Path) -> None:
                 if verdict != "ok":
                     raise sqlite3.DatabaseError(verdict.splitlines()[-1])
     except sqlite3.Error as error:
-        raise unusable(file, error) from None
+        raise to_store_error(file, error) from None
 
 
-def unusable(file: Path, error: sqlite3.Error) -> StoreError:
+def to_store_error(file: Path, error: sqlite3.Error) -> StoreError:
     """Return the sentence for a store that SQLite cannot work with."""
     return StoreError(
         f"The store {file} cannot be used ({error}): free the disk if it is full, else put the "

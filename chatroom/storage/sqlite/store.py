@@ -49,7 +49,7 @@ class Store:
             try:
                 return job(self._reader)
             except sqlite3.Error as error:
-                raise schema.unusable(self._file, error) from None
+                raise schema.to_store_error(self._file, error) from None
 
     def close(self) -> None:
         """Close the read connection."""

@@ -169,7 +169,9 @@ class Commits:
             except sqlite3.Error:
                 pass  # the next round tries again
         result = Result(is_kept=False)
-        failed = schema.unusable(self._file, error) if isinstance(error, sqlite3.Error) else error
+        failed = (
+            schema.to_store_error(self._file, error) if isinstance(error, sqlite3.Error) else error
+        )
         result.settled = [partial(future.set_exception, failed) for _, future in jobs]
         for name, group in groups.items():
             result.give_back([one for one in group if one.post.kind in KEPT], NOT_KEPT)

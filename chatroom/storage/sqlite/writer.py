@@ -75,7 +75,7 @@ class Writer:
             ).fetchone()
             self._data_version = self._read_data_version()
         except sqlite3.Error as error:
-            raise schema.unusable(self._file, error) from None
+            raise schema.to_store_error(self._file, error) from None
         self._next_look = 0.0
         self._is_blind = False
         # Callers whose changes are kept, and whose control events are not handed out yet.

@@ -54,7 +54,7 @@ def test_an_address_that_cannot_be_one_is_told(url: str) -> None:
 )
 def test_a_store_that_is_away_is_told_in_one_short_sentence(url: str) -> None:
     with pytest.raises(StoreError, match="cannot be used") as found:
-        Store(connect(url, "", None, {}), url, 0).run_id()
+        Store(connect(url, "", None, {}), url, 0).server_ids()
     assert shown(url) in str(found.value)
     assert len(str(found.value)) < 200
 

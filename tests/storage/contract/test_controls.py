@@ -102,5 +102,5 @@ def forget_old_events(running: Running, folder: Path, kind: str) -> None:
             db.execute("DELETE FROM controls WHERE seq < (SELECT max(seq) FROM controls)")
         db.close()
         return
-    with running.engine._store.asking() as client:
+    with running.engine._store.client() as client:
         client.xtrim("{c}:controls", maxlen=1, approximate=False)

@@ -116,11 +116,11 @@ def test_what_a_dead_node_owes_is_paid_by_another_one(
     barred = [entries.barred(entries.bucket(number)) for number in range(64)]
 
     def is_paid() -> bool:
-        with store.asking() as client:
+        with store.client() as client:
             return not client.exists(bars.OWED)
 
     wait_until(is_paid)
-    with store.asking() as client:
+    with store.client() as client:
         assert {client.hget(key, "ban id-ann") for key in barred} == {b"1e15 7"}
     bars.pay(store, {"ban id-ann": bars.value(0, 6)})  # late, from before
     there.engine.logs.append(post("after", ROOMS[0]))
@@ -132,7 +132,7 @@ def test_what_a_dead_node_owes_is_paid_by_another_one(
     there.settle()
     assert said(there, ROOMS[0]) == [(1, "after")]
     bars.forget_ended(store, time.time() + 2 * bars.KEPT_SECONDS)
-    with store.asking() as client:
+    with store.client() as client:
         assert not any(client.exists(key) for key in barred)
 
 
