@@ -1,7 +1,17 @@
 """Why a visit has ended: the peer is told so in a code, and the log in a word."""
 
+import re
+
 from chatroom.errors import Disconnected, EndReason
-from tests.harness import ServerProcess
+from tests.harness import ROOT, ServerProcess
+
+OPERATING = ROOT / "docs" / "operating.md"
+
+
+def test_the_operating_page_lists_every_reason_and_no_other() -> None:
+    table = OPERATING.read_text(encoding="utf-8").split("| `reason=` | means |")[1].split("\n\n")[0]
+    listed = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    assert sorted(listed) == sorted(reason.value for reason in EndReason)
 
 
 def test_who_gives_everything_but_an_answer_is_told_so_also_within_a_command(
