@@ -80,17 +80,43 @@ def assemble(
     calm = comings.CALM_SECONDS if rates else 0.0
     memberships = Memberships(logs, roster, read_states, scheduler, calm)
     ownership = Ownership(engine.controls, roster, catalogue, read_states, memberships)
-    changes = ControlHandler(
-        *(engine.accounts, engine.sanctions, lookups, roster, catalogue, read_states, ownership)
+    control_events = ControlHandler(
+        accounts=engine.accounts,
+        sanctions=engine.sanctions,
+        lookups=lookups,
+        roster=roster,
+        catalogue=catalogue,
+        read_states=read_states,
+        ownership=ownership,
     )
     presence = RemotePresence(roster, memberships, read_states)
     directory = Directory(
-        *(logs, roster, catalogue, read_states, memberships, busy, presence, changes),
-        *(lookups, scheduler, readers, away_seconds),
+        logs=logs,
+        roster=roster,
+        catalogue=catalogue,
+        read_states=read_states,
+        memberships=memberships,
+        busy=busy,
+        presence=presence,
+        control_events=control_events,
+        lookups=lookups,
+        scheduler=scheduler,
+        readers=readers,
+        away_seconds=away_seconds,
     )
     engine.nodes.watch(presence)
     catalogue.load()
     return Assembly(
-        *(roster, memberships, ownership, busy, presence, changes, directory, lookups, rates),
-        *(read_states, scheduler, readers),
+        roster=roster,
+        memberships=memberships,
+        ownership=ownership,
+        busy=busy,
+        presence=presence,
+        control_events=control_events,
+        directory=directory,
+        lookups=lookups,
+        rates=rates,
+        read_states=read_states,
+        scheduler=scheduler,
+        readers=readers,
     )
