@@ -5,7 +5,7 @@
     ChatroomError
     ├── UserError            a sentence for the person who typed; says what to do next
     │   ├── Demoted          who did it as a superuser is none any more
-    │   └── Barred           who did it was kicked, banned or muted meanwhile
+    │   └── Sanctioned       who did it was kicked, banned or muted meanwhile
     ├── StartError           a sentence for the operator; the program cannot go on
     │   ├── SettingError     a setting has a value that is not allowed
     │   ├── VaultError       the master secret or the keyring cannot be used
@@ -147,7 +147,7 @@ class Demoted(UserError):
     code = Code.NOT_ALLOWED
 
 
-class Barred(UserError):
+class Sanctioned(UserError):
     """Who did this was kicked, banned or muted meanwhile; nothing was changed."""
 
 

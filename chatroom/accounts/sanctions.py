@@ -188,7 +188,7 @@ class Sanctions:
     ) -> Sanction:
         """Impose a sanction; durable, and in force everywhere here, when this returns.
 
-        What was said before is shown by then, too: nothing that is barred comes after it.
+        What was said before is shown by then, too: nothing that is refused comes after it.
 
         :param whom: an account, a range of addresses (ban only), or nobody in particular.
         :param seconds: for how long; infinite: until it is lifted.

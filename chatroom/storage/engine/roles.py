@@ -70,7 +70,7 @@ class LogStore(Protocol):
     ) -> Receipt | None:
         """Queue a post for its log, behind its copy if it has one; return at once.
 
-        Of who is barred when it is committed (see ``refusals.barring``) it is refused.
+        Of who may not post when it is committed (see ``refusals.refusing_kinds``) it is refused.
 
         :param origin: who is told what becomes of it, if anybody.
         :returns: ``None`` when too much is queued: nothing was taken, call
@@ -158,7 +158,7 @@ class AccountStore(Protocol):
         :raises InviteSpent: the invitation does not hold any more.
         :raises LastSuperuser: the last superuser would be made a normal user.
         :raises Demoted: see ``AuditTrail.write``; whatever has an ``act`` may raise it, and
-            ``Barred``.
+            ``Sanctioned``.
         :raises Conflict: the account was saved by someone else since it was loaded.
         :raises StoreError: it could not be written; nothing was changed.
         """
@@ -317,7 +317,7 @@ class AuditTrail(Protocol):
 
         :param by: as of ``RoomStore.save``.
         :raises Demoted: it names by its id who did it, and that is no superuser any more.
-        :raises Barred: who did it was kicked or banned meanwhile, or muted and must not be.
+        :raises Sanctioned: who did it was kicked or banned meanwhile, or muted and must not be.
         """
 
     def load(self, most: int, account: Account | None = None) -> list[Audit]:

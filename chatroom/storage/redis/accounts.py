@@ -269,9 +269,9 @@ class AccountStore:
             sanctions.forget(change, account.id)
             delete(change, account)
             until = time.time() + GONE_SECONDS
-            change.bar(DELETED, account.id, until)
+            change.ban(DELETED, account.id, until)
             if box:
-                change.bar(CLOSED, keys_of(self._vault, box).key, until)
+                change.ban(CLOSED, keys_of(self._vault, box).key, until)
 
         self._act(act, job)
 

@@ -15,7 +15,7 @@ from chatroom.storage.redis.cluster import Command
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.subscriber import pauses
 from chatroom.storage.rules.receipts import Receipt
-from chatroom.storage.rules.refusals import FORGOTTEN, barred, barring
+from chatroom.storage.rules.refusals import FORGOTTEN, refusal_of, refusing_kinds
 
 BATCH = 256
 """Posts that go to the store together."""
@@ -141,7 +141,7 @@ class Appending:
             kinds = "" if receipt.copy is not None else _kinds(receipt)
             arguments += [post.sender_id, kinds, session, number, account, post.cid, sealed]
         places = (keys.head, keys.stream, keys.numbers)
-        of_all = (entries.barred, entries.logs_of, entries.channel)
+        of_all = (entries.banned, entries.logs_of, entries.channel)
         return script_command(
             scripts.POST, [*places, *(one(keys.bucket) for one in of_all)], arguments
         )
@@ -168,7 +168,7 @@ class Appending:
         epoch = answer[0].decode()
         for receipt, one in zip(receipts, answer[1:], strict=True):
             if one[0] == -1:
-                result.refuse(receipt, receipt.terms.refusal or barred(one[1].decode()))
+                result.refuse(receipt, receipt.terms.refusal or refusal_of(one[1].decode()))
             elif one[0] == -2:
                 result.refuse(receipt, FORGOTTEN)
             elif lack is not None:
@@ -232,7 +232,9 @@ class Appending:
 
 def _kinds(receipt: Receipt) -> str:
     """Return for the script what refuses a post."""
-    return scripts.ALWAYS if receipt.terms.refusal is not None else ",".join(barring(receipt))
+    return (
+        scripts.ALWAYS if receipt.terms.refusal is not None else ",".join(refusing_kinds(receipt))
+    )
 
 
 def jitter(seconds: float) -> float:

@@ -26,7 +26,7 @@ def check(change: Transaction, asker: Asker) -> None:
     """Look, in the change itself, whether who asks for it still may.
 
     :raises Demoted: no superuser any more.
-    :raises Barred: kicked, banned or muted meanwhile.
+    :raises Sanctioned: kicked, banned or muted meanwhile.
     """
     if not asker.id:
         return

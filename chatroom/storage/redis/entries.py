@@ -93,7 +93,7 @@ def bucket(number: int) -> str:
     return f"{{r{number}}}"
 
 
-def barred(tag: str) -> str:
+def banned(tag: str) -> str:
     """Return the key of who may not post in the logs of a bucket."""
     return f"{tag}:barred"
 

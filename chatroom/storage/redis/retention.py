@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from chatroom.errors import Damaged, StoreError
-from chatroom.storage.redis import departed, entries, scripts
-from chatroom.storage.redis import post_bans as bars
+from chatroom.storage.redis import departed, entries, post_bans, scripts
 from chatroom.storage.redis.client import BUCKETS, Store
 from chatroom.storage.redis.entries import Keys, decoding
 from chatroom.storage.rules.belief import WALL
@@ -71,7 +70,7 @@ class Retention:
                     self._forget_numbers(keys, now - NUMBER_DAYS * _DAY)
             except Damaged as error:
                 _log.error("log damaged reason=%s", error)
-        bars.forget_ended(self._store, now)
+        post_bans.forget_ended(self._store, now)
         departed.forget_old(self._store, now)
         self._shrink()
 

@@ -41,7 +41,7 @@ def save(change: Transaction, vault: Vault, sanction: Sanction, must_exist: bool
         change.put(INDEX, RANGES, str(numbered.number).encode())
     if sanction.kind in BLOCKS_LOGIN:
         tickets.revoke(change, sanction.target)
-    change.bar(sanction.kind, sanction.target, sanction.until)
+    change.ban(sanction.kind, sanction.target, sanction.until)
     change.tell(Control(ControlKind(sanction.kind), sanction.target, numbered))
     return numbered
 
@@ -58,7 +58,7 @@ def lift(change: Transaction, number: int) -> bool:
     if "/" in target:
         change.put(INDEX, RANGES, f"without {number}".encode())
     event = Control(ControlKind(kind), target, lifted=True)
-    if change.bar(kind, target, 0):
+    if change.ban(kind, target, 0):
         change.tell_at_last(event)
     else:
         change.tell(event)
@@ -70,7 +70,7 @@ def forget(change: Transaction, target: str) -> None:
     for number, kind, whom, _, _ in _all(change.store):
         if whom == target:
             _remove(change, number, kind, whom)
-            change.bar(kind, whom, 0)
+            change.ban(kind, whom, 0)
 
 
 def _remove(change: Transaction, number: int, kind: str, target: str) -> None:

@@ -11,7 +11,7 @@ ALWAYS = "always"  # instead of kinds of sanction: refused, unless the log has i
 
 # All posts of one log in a batch: Redis writes and syncs its file once for a call, but between the
 # calls of a long pipeline again and again.
-# KEYS: head, stream, numbers, barred, keys of the bucket, channel.
+# KEYS: head, stream, numbers, banned, keys of the bucket, channel.
 # ARGV: key of the log, replicas, instance id, fresh epoch, epoch and seq that this node knows or
 #   "", the life of the store (see LIFE); then for each post its sender, the kinds of sanction that
 #   refuse it (by commas; or ALWAYS), session or "", number, its account, client id, what is sealed.
@@ -345,8 +345,8 @@ end
 return found
 """
 
-# KEYS: barred. ARGV: for each bar its field, its end and its number: the highest one holds.
-BAR = """
+# KEYS: banned. ARGV: for each ban its field, its end and its number: the highest one holds.
+BAN = """
 for i = 1, #ARGV, 3 do
   local had = redis.call('HGET', KEYS[1], ARGV[i])
   if tonumber(had and string.match(had, ' (%d+)$') or '0') < tonumber(ARGV[i + 2]) then
@@ -393,7 +393,7 @@ return {1, told}
 
 _SCRIPTS = (
     *(POST, LIFE, ACKNOWLEDGE, HEADS, TOUCH, FORK, ERASE, BLOCK, TRIM, DROP),
-    *(COMMIT, BAR, FORGET, REPORT, LOOK, REAP),
+    *(COMMIT, BAN, FORGET, REPORT, LOOK, REAP),
 )
 ALL = {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): text for text in _SCRIPTS}
 """All scripts by the name that the store gives them."""

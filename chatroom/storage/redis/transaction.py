@@ -14,8 +14,7 @@ from typing import Protocol, TypeVar
 from chatroom.errors import StoreError, Unconfirmed
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import DEEDS, Audit
-from chatroom.storage.redis import post_bans as bars
-from chatroom.storage.redis import scripts
+from chatroom.storage.redis import post_bans, scripts
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.cluster import Command
 from chatroom.storage.redis.control_events import control_command
@@ -39,7 +38,7 @@ class Transaction:
         """What was read of the store, by hash and field: all of it must still hold."""
         self.writes: list[Command] = []
         self._written: dict[tuple[str, str], bytes | None] = {}
-        self._owed: dict[str, bytes] = {}
+        self._bans: dict[str, bytes] = {}
         self._at_last: list[Control] = []
 
     def get(self, key: str, name: str) -> bytes | None:
@@ -76,24 +75,24 @@ class Transaction:
         self.writes.append(control_command(self.vault, control))
 
     def tell_at_last(self, control: Control) -> None:
-        """Tell all nodes of the change when nobody bars any more whom it lets through again."""
+        """Tell all nodes of the change when nobody refuses any more whom it lets through again."""
         self._at_last.append(control)
 
-    def bar(self, kind: str, target: str, until: float) -> bool:
+    def ban(self, kind: str, target: str, until: float) -> bool:
         """Let nobody's posts through who is sanctioned so, from this change on.
 
-        False: such a sanction bars no posts.
+        False: such a sanction refuses no posts.
 
         The change must have read whether there is such a sanction: so of two changes of it the
         later one has the higher number.
 
         :param until: seconds since the epoch; 0: let them through again.
         """
-        if not bars.is_for_posts(kind, target):
+        if not post_bans.is_for_posts(kind, target):
             return False
         field = f"{kind} {target}"
-        self._owed[field] = bars.value(until, self.number("bar"))
-        self.do("HSET", bars.OWED, field, self._owed[field])
+        self._bans[field] = post_bans.value(until, self.number("bar"))
+        self.do("HSET", post_bans.PENDING, field, self._bans[field])
         return True
 
     def commit(self) -> bytes | None:
@@ -115,8 +114,8 @@ class Transaction:
         if not is_done:
             return None
         try:
-            if self._owed:
-                bars.pay(self.store, self._owed)
+            if self._bans:
+                post_bans.propagate(self.store, self._bans)
             if self._at_last:
                 told = [tell_all(self.store, self.vault, self._at_last)]
         except StoreError as error:
@@ -136,7 +135,7 @@ def tell_all(store: Store, vault: Vault, events: Iterable[Control]) -> bytes:
 
 
 class BanPropagator:
-    """Pays what others have left owed. One thread."""
+    """Tells all buckets what others have left pending. One thread."""
 
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
@@ -144,16 +143,16 @@ class BanPropagator:
         self._seen: dict[str, bytes] = {}
 
     def look(self) -> None:
-        """Pay what was owed at the last look already.
+        """Tell what was pending at the last look already.
 
         :raises StoreError: the store cannot be used.
         """
-        owed = bars.owed(self._store)
-        stays = {field: one for field, one in owed.items() if self._seen.get(field) == one}
-        self._seen = owed
+        pending = post_bans.pending(self._store)
+        stays = {field: one for field, one in pending.items() if self._seen.get(field) == one}
+        self._seen = pending
         if stays:
-            bars.pay(self._store, stays)
-            ended = (field.split(" ") for field, one in stays.items() if bars.is_over(one))
+            post_bans.propagate(self._store, stays)
+            ended = (field.split(" ") for field, one in stays.items() if post_bans.is_over(one))
             lifted = [
                 Control(ControlKind(kind), target, lifted=True)
                 for kind, target in ended

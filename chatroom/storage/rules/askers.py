@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from chatroom.addresses import address_of, range_of
-from chatroom.errors import Barred, Code, UserError
+from chatroom.errors import Code, Sanctioned, UserError
 from chatroom.storage.records import BLOCKS_LOGIN, DEEDS, KICK, MUTE, Audit
 
 
@@ -32,7 +32,7 @@ def check_target(account: object | None) -> None:
 
 
 def refuse(kind: str, target: str, asker: Asker) -> None:
-    """Refuse a change for a sanction that holds. :raises Barred: it is about who asks for it."""
+    """Refuse a change for a sanction that holds. :raises Sanctioned: it is about who asks."""
     if kind == MUTE:
         is_meant = asker.speaks and target == asker.id
     elif "/" in target:
@@ -42,4 +42,4 @@ def refuse(kind: str, target: str, asker: Asker) -> None:
         is_meant = kind in BLOCKS_LOGIN and target == asker.id
     if is_meant:
         code = {KICK: Code.KICKED, MUTE: Code.MUTED}.get(kind, Code.BANNED)
-        raise Barred(f"You were {DEEDS[kind]} meanwhile; nothing was done.", code)
+        raise Sanctioned(f"You were {DEEDS[kind]} meanwhile; nothing was done.", code)

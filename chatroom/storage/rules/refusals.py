@@ -17,7 +17,7 @@ from chatroom.storage.records import (
 from chatroom.storage.rules.receipts import Receipt
 
 
-def barring(receipt: Receipt) -> tuple[str, ...]:
+def refusing_kinds(receipt: Receipt) -> tuple[str, ...]:
     """Return the kinds of sanction with which nobody may say this, and ``DELETED``."""
     if receipt.post.kind not in _SAID:
         return ()
@@ -30,7 +30,7 @@ NO_ACCOUNT = Refusal(
 _SAID = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE})
 _OUT = (KICK, BAN, DELETED)
 _SILENT = (KICK, BAN, DELETED, MUTE)
-_BARRED = {
+_REFUSALS = {
     kind: Refusal(code, f"You were {DEEDS[kind]}; that was not sent.")
     for kind, code in ((KICK, Code.KICKED), (BAN, Code.BANNED), (MUTE, Code.MUTED))
 } | {
@@ -39,9 +39,9 @@ _BARRED = {
 }
 
 
-def barred(kind: str) -> Refusal:
+def refusal_of(kind: str) -> Refusal:
     """Return the refusal of a post whose sender is under this sanction, or is gone."""
-    return _BARRED[kind]
+    return _REFUSALS[kind]
 
 
 def unless_kept(error: UserError, cid: str) -> Refusal:

@@ -22,7 +22,7 @@ def check(db: sqlite3.Connection, vault: Vault, asker: Asker) -> None:
     """Look, in the transaction that does it, whether who asks for it still may.
 
     :raises Demoted: no superuser any more.
-    :raises Barred: kicked, banned or muted meanwhile.
+    :raises Sanctioned: kicked, banned or muted meanwhile.
     """
     if not asker.id:
         return

@@ -8,7 +8,7 @@ from chatroom.storage.keys.vault import Vault
 from chatroom.storage.rules.numbers import Verdict
 from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.refusals import FORGOTTEN, NO_ACCOUNT
-from chatroom.storage.sqlite.post_bans import Bars
+from chatroom.storage.sqlite.post_bans import PostBans
 from chatroom.storage.sqlite.sessions import Sessions
 
 
@@ -22,7 +22,7 @@ class Fates:
         self, vault: Vault, copy_log: Callable[[sqlite3.Connection, str], int | None]
     ) -> None:
         self._sessions = Sessions(vault)
-        self._bars = Bars()
+        self._bans = PostBans()
         self._copy_log = copy_log
         # What was decided of copies in this transaction, whichever log comes first.
         self._copies: dict[Receipt, Verdict | Refusal] = {}
@@ -30,7 +30,7 @@ class Fates:
     def begin(self, db: sqlite3.Connection) -> None:
         """Look who may not post, before any post of this transaction."""
         self._copies.clear()
-        self._bars.look(db)
+        self._bans.look(db)
 
     def of(self, db: sqlite3.Connection, log_id: int, receipt: Receipt) -> Verdict | Refusal:
         """Decide what becomes of a post; a number is spent by what is kept alone."""
@@ -52,7 +52,7 @@ class Fates:
             if verdict is not Verdict.NEW:
                 return FORGOTTEN if verdict is Verdict.UNKNOWN else verdict
         # Behind the look at the numbers: what is kept stays kept, whatever its sender did since.
-        if (refusal := receipt.terms.refusal or self._bars.refusal(receipt)) is not None:
+        if (refusal := receipt.terms.refusal or self._bans.refusal(receipt)) is not None:
             return refusal
         if found is not None:
             self._sessions.keep(*found, post)
@@ -65,7 +65,7 @@ class Fates:
     def failed(self) -> None:
         """Forget what was noted: the transaction failed."""
         self._sessions.forget()
-        self._bars.forget()
+        self._bans.forget()
 
     def trim(self) -> None:
         """Bound what memory keeps; after a commit."""

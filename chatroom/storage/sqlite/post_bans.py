@@ -6,12 +6,12 @@ import time
 from chatroom.errors import Refusal
 from chatroom.storage.records import BAN, DELETED, KICK, MUTE
 from chatroom.storage.rules.receipts import Receipt
-from chatroom.storage.rules.refusals import barred, barring
+from chatroom.storage.rules.refusals import refusal_of, refusing_kinds
 
-_BARS = (KICK, BAN, MUTE)
+_KINDS = (KICK, BAN, MUTE)
 
 
-class Bars:
+class PostBans:
     """Kicks, bans and mutes of accounts, brought up to date in every transaction that keeps posts.
 
     So nothing that had passed a check, or was waiting in a queue, is kept behind a sanction or the
@@ -53,17 +53,17 @@ class Bars:
     def refusal(self, receipt: Receipt) -> Refusal | None:
         """Return why a post may not be kept."""
         sender_id = receipt.post.sender_id
-        if sender_id in self._gone and DELETED in barring(receipt):
-            return barred(DELETED)
-        bars = self._until.get(sender_id)
-        if bars is not None:
+        if sender_id in self._gone and DELETED in refusing_kinds(receipt):
+            return refusal_of(DELETED)
+        bans = self._until.get(sender_id)
+        if bans is not None:
             now = time.time()
-            for kind in barring(receipt):
-                if bars.get(kind, 0.0) > now:
-                    return barred(kind)
+            for kind in refusing_kinds(receipt):
+                if bans.get(kind, 0.0) > now:
+                    return refusal_of(kind)
         return None
 
     def _read(self, db: sqlite3.Connection, which: str, *target: str) -> None:
         query = f"SELECT kind, target, until FROM sanctions WHERE kind IN (?,?,?){which}"
-        for kind, account_id, until in db.execute(query, (*_BARS, *target)):
+        for kind, account_id, until in db.execute(query, (*_KINDS, *target)):
             self._until.setdefault(account_id, {})[kind] = until

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatroom.errors import Barred, Demoted, LastSuperuser
+from chatroom.errors import Demoted, LastSuperuser, Sanctioned
 from chatroom.storage.records import (
     BAN,
     KICK,
@@ -66,7 +66,7 @@ def test_a_superuser_who_is_sent_out_does_nothing_more(
 ) -> None:
     number = impose(engine, sanction, target).number
     for act in acts(engine, superusers[0]):
-        with pytest.raises(Barred):
+        with pytest.raises(Sanctioned):
             act()
     assert engine.audit.load(9) == []
     assert engine.rooms.load_all() == engine.invites.load_all() == []
@@ -82,7 +82,7 @@ def test_a_superuser_from_elsewhere_and_a_muted_one_may_act_but_not_speak(
     impose(engine, BAN, "id-somebody")
     impose(engine, MUTE, "id-fallen")
     engine.audit.write(ACT)
-    with pytest.raises(Barred):
+    with pytest.raises(Sanctioned):
         engine.audit.write(ACT, Asker("id-fallen", ORIGIN, speaks=True))
     assert len(engine.audit.load(9)) == 1
 
@@ -96,7 +96,7 @@ def test_what_others_would_see_of_somebody_who_may_not_speak_is_not_kept(
     den = engine.rooms.save(RoomRecord("den", "id-bob"), by=by)
     impose(engine, sanction, "id-bob")
     for room in (replace(den, topic="late"), RoomRecord("late", "id-bob")):
-        with pytest.raises(Barred):
+        with pytest.raises(Sanctioned):
             engine.rooms.save(room, by=by)
     assert engine.rooms.load_all() == [den]
 

@@ -11,7 +11,7 @@ import pytest
 from chatroom.errors import Code, Refusal, StoreError
 from chatroom.storage.records import JOIN, MUTE, PRIVATE, Post, Sanction
 from chatroom.storage.rules.receipts import ORDINARY, Outcome, Receipt, Terms
-from chatroom.storage.rules.refusals import NO_ACCOUNT, barred
+from chatroom.storage.rules.refusals import NO_ACCOUNT, refusal_of
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import Running, account, post
 
@@ -46,7 +46,7 @@ def test_what_a_muted_person_says_is_refused_with_a_code(running: Running) -> No
     engine, mute = running.engine, Sanction(MUTE, "id-ann", "ann", "boss", "", 0.0, 1e12)
     imposed = engine.sanctions.save(mute)
     refusal = result(running, post("said"))
-    assert refusal == barred(MUTE)
+    assert refusal == refusal_of(MUTE)
     assert isinstance(refusal, Refusal)
     assert refusal.code is Code.MUTED
     assert result(running, post("said"), Terms(despite_mute=True)) is Outcome.COMMITTED

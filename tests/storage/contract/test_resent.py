@@ -25,7 +25,7 @@ from chatroom.storage.redis import scripts
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.rules.numbers import RUNS, SESSIONS, Numbers, Verdict
 from chatroom.storage.rules.receipts import ORDINARY, Terms
-from chatroom.storage.rules.refusals import FORGOTTEN, barred
+from chatroom.storage.rules.refusals import FORGOTTEN, refusal_of
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import OLD_NUMBERS, Running, account, post
 
@@ -62,7 +62,7 @@ def test_what_was_refused_may_come_again_behind_what_was_kept_since(
     first = start()
     assert say(first, numbered(1)) == []
     imposed = first.engine.sanctions.save(sanction(sanction_kind))
-    sentence = barred(sanction_kind).sentence
+    sentence = refusal_of(sanction_kind).sentence
     assert say(first, numbered(2), numbered(3)) == [f"n2: {sentence}", f"n3: {sentence}"]
     first.engine.sanctions.lift(imposed.number)
     assert say(first, numbered(4), numbered(2)) == []
@@ -145,7 +145,7 @@ def test_a_private_message_is_in_both_mailboxes_or_in_none(running: Running) -> 
     assert say(running, private(1), private(2), terms=both) == []
     assert say(running, private(2), terms=both) == ["p2: ", "p2: "]
     imposed = engine.sanctions.save(sanction(MUTE))
-    sentence = barred(MUTE).sentence
+    sentence = refusal_of(MUTE).sentence
     assert say(running, private(3), terms=both) == [f"p3: {sentence}"] * 2
     assert say(running, private(4), terms=replace(both, despite_mute=True)) == []
     engine.sanctions.lift(imposed.number)
@@ -181,7 +181,7 @@ def test_what_waits_in_the_queue_does_not_come_behind_a_sanction(
     at = len(kept(engine))
     running.settle()
     late = say(running, post("late"))
-    assert late[-1] == f"late: {barred(sanction_kind).sentence}"
+    assert late[-1] == f"late: {refusal_of(sanction_kind).sentence}"
     assert len(kept(engine)) == at
     assert len(late) == len(waiting) + 2 - at
 
@@ -194,7 +194,7 @@ def test_who_was_deleted_says_nothing_more_also_after_a_failed_commit(
     ann = engine.accounts.save(account("ann"))
     assert say(running, post("before")) == []
     engine.accounts.delete(ann)
-    sentence = barred(DELETED).sentence
+    sentence = refusal_of(DELETED).sentence
     assert say(running, post("after")) == [f"after: {sentence}"]
     if kind == "sqlite":
         (folder / "chatroom.db").rename(folder / "elsewhere")
@@ -212,7 +212,7 @@ def test_a_sanction_of_another_process_holds_from_its_commit_on(
     here, operator = start(), start()
     assert say(here, post("before")) == []
     imposed = operator.engine.sanctions.save(sanction(MUTE))
-    assert say(here, post("after")) == [f"after: {barred(MUTE).sentence}"]
+    assert say(here, post("after")) == [f"after: {refusal_of(MUTE).sentence}"]
     operator.engine.sanctions.lift(imposed.number)
     assert say(here, post("again")) == []
 

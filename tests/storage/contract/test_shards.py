@@ -10,8 +10,7 @@ import pytest
 from redis.crc import key_slot
 
 from chatroom.storage.records import BAN, KEPT, Post, Sanction
-from chatroom.storage.redis import entries
-from chatroom.storage.redis import post_bans as bars
+from chatroom.storage.redis import entries, post_bans
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.redis.transaction import Transaction
 from tests.harness import PATIENCE
@@ -110,30 +109,30 @@ def test_what_a_dead_node_owes_is_paid_by_another_one(
     there = node(url)
     store = there.engine._store
     # A node that has written its change and then ends leaves this.
-    owing = Transaction(store, there.engine._vault)
-    owing.do("HSET", bars.OWED, "ban id-ann", bars.value(float("inf"), 7))
-    assert owing.commit() is not None
-    barred = [entries.barred(entries.bucket(number)) for number in range(64)]
+    pending = Transaction(store, there.engine._vault)
+    pending.do("HSET", post_bans.PENDING, "ban id-ann", post_bans.value(float("inf"), 7))
+    assert pending.commit() is not None
+    banned = [entries.banned(entries.bucket(number)) for number in range(64)]
 
     def is_paid() -> bool:
         with store.client() as client:
-            return not client.exists(bars.OWED)
+            return not client.exists(post_bans.PENDING)
 
     wait_until(is_paid)
     with store.client() as client:
-        assert {client.hget(key, "ban id-ann") for key in barred} == {b"1e15 7"}
-    bars.pay(store, {"ban id-ann": bars.value(0, 6)})  # late, from before
+        assert {client.hget(key, "ban id-ann") for key in banned} == {b"1e15 7"}
+    post_bans.propagate(store, {"ban id-ann": post_bans.value(0, 6)})  # late, from before
     there.engine.logs.append(post("after", ROOMS[0]))
     there.settle()
     assert there.returned.get(timeout=PATIENCE)[1] == "You were banned; that was not sent."
-    bars.forget_ended(store, time.time() + 2 * bars.KEPT_SECONDS)
-    bars.pay(store, {"ban id-ann": bars.value(0, 8)})
+    post_bans.forget_ended(store, time.time() + 2 * post_bans.KEPT_SECONDS)
+    post_bans.propagate(store, {"ban id-ann": post_bans.value(0, 8)})
     there.engine.logs.append(post("after", ROOMS[0]))
     there.settle()
     assert said(there, ROOMS[0]) == [(1, "after")]
-    bars.forget_ended(store, time.time() + 2 * bars.KEPT_SECONDS)
+    post_bans.forget_ended(store, time.time() + 2 * post_bans.KEPT_SECONDS)
     with store.client() as client:
-        assert not any(client.exists(key) for key in barred)
+        assert not any(client.exists(key) for key in banned)
 
 
 def test_what_was_confirmed_survives_the_end_of_a_primary(
