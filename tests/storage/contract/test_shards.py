@@ -55,12 +55,13 @@ def head(running: Running, room: str) -> str:
     return str(running.engine._logs.keys(room).head)
 
 
-def test_rooms_on_all_primaries_have_the_same_order_at_all_nodes(
+def test_rooms_on_several_primaries_have_the_same_order_at_all_nodes(
     cluster: RedisCluster, node: Callable[..., Running]
 ) -> None:
     url = cluster.fresh()
     nodes = [node(url), node(url)]
-    assert len({cluster.primary_of(head(nodes[0], room)) for room in ROOMS}) == 3
+    # Where a room lies depends on the keyring: on two of three it is all but sure.
+    assert len({cluster.primary_of(head(nodes[0], room)) for room in ROOMS}) >= 2
 
     def talk(number: int) -> None:
         for n in range(50):
