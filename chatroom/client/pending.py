@@ -11,6 +11,8 @@ from chatroom.protocol import encode
 from chatroom.text import clean_line, clean_text
 
 _ASKING = ("/changepassword", "/deleteaccount")
+LINE_BYTES = 8192
+"""Longest line that may be sent, until the server says otherwise."""
 _AWAITED_SECONDS = 5.0
 """Longer than any answer should take, short enough not to lock the keyboard up."""
 _FOREVER = float("inf")
@@ -149,6 +151,8 @@ class Pending:
         self._prefix = secrets.token_hex(8)
         self._number = 0
         self._open: dict[str, Sent] = {}
+        self.line_bytes = LINE_BYTES
+        """The longest line that the server takes."""
         self.last_number = 0
         """Line of the input that was kept last."""
 
@@ -160,6 +164,17 @@ class Pending:
     def draft(self, text: str, is_command: bool, room: str) -> Sent:
         """Return an entry as :meth:`new` would, which is only measured."""
         return Sent(f"{self._prefix}-{self._number + 1}", text, is_command, room=room)
+
+    def check(self, sent: Sent) -> None:
+        """Look at an entry before it is kept. :raises UserError: it is too long."""
+        if why := self.why_too_long(sent):
+            raise UserError(why)
+
+    def why_too_long(self, sent: Sent) -> str:
+        """Return the sentence that it is refused with; empty: it fits."""
+        if sent.size <= self.line_bytes:
+            return ""
+        return f"That line is longer than {self.line_bytes} bytes; it was not sent."
 
     def keep(self, sent: Sent) -> None:
         """Keep it until it is settled."""

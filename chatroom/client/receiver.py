@@ -117,11 +117,13 @@ class Receiver:
 
     def _carry_out(self, actions: Iterator[Action]) -> None:
         """Do one after the other: the next one is known only when this one is done."""
-        news = self.session.news
+        news, conversation = self.session.news, self._conversation
         while True:
             with news:
                 action = next(actions, None)
-                news.notify_all()
+                if conversation.has_news:
+                    conversation.has_news = False
+                    news.notify_all()
             if action is None:
                 return
             self._do(action)

@@ -29,12 +29,10 @@ from chatroom.client.conversation.states import TRANSITIONS, Event, State, Tried
 from chatroom.client.credentials import Credentials
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import KICKED, NOT_LOGGED_IN, OK, UNREACHABLE, End
-from chatroom.client.pending import Awaited, Pending, Sent
+from chatroom.client.pending import LINE_BYTES, Awaited, Pending, Sent
 from chatroom.client.said import PLAIN, Said, Why, lines_of, text_of, why
 from chatroom.errors import Code, UserError
 
-LINE_BYTES = 8192
-"""Longest line that may be sent, until the server says otherwise."""
 _HELD_MOST = 1000
 
 
@@ -77,7 +75,8 @@ class Conversation:
         """A line is being read, and a question that comes now comes late."""
         self.last_settled = clock()
         """When the server confirmed something last."""
-        self._line_bytes = LINE_BYTES
+        self.has_news = False
+        """Something has come that may be waited for; who tells of it takes this back."""
         self._where = where
         self._begins_in = begins_in
         self._cursors = cursors or Cursors()
@@ -134,6 +133,7 @@ class Conversation:
             for command in commands:
                 yield NotAnswered(command)
             self.awaited.end()
+            self.has_news = True
             is_announced, self._is_restarting = self._is_restarting, False
             yield Reconnect(reason, away, is_announced)
 
@@ -194,7 +194,7 @@ class Conversation:
         """
         sent = self.pending.new(text, False, number)
         sent.room = room or self.room
-        self._check(sent)
+        self.pending.check(sent)
         sent.is_held = self.state is not State.TALKING
         if sent.is_held and len(self.pending) >= _HELD_MOST:
             raise UserError("Too many lines wait for the server; this one was not sent.")
@@ -207,7 +207,7 @@ class Conversation:
         :raises UserError: it is too long, or there is no connection.
         """
         sent = self.pending.new(line, True, number)
-        self._check(sent)
+        self.pending.check(sent)
         if self.state is not State.TALKING:
             raise UserError("There is no connection just now; the command was not sent.")
         self.pending.keep(sent)
@@ -226,7 +226,7 @@ class Conversation:
 
     def why_too_long(self, text: str, is_command: bool) -> str:
         """Return the sentence that sending this would be refused with; empty: it fits."""
-        return self._too_long(self.pending.draft(text, is_command, self.room))
+        return self.pending.why_too_long(self.pending.draft(text, is_command, self.room))
 
     # -- how it stands -----------------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ class Conversation:
         self._turn(Event.HELLO)
         self._login.begin()
         most = said.fields.get("line_bytes")
-        self._line_bytes = most if type(most) is int and most > 0 else LINE_BYTES
+        self.pending.line_bytes = most if type(most) is int and most > 0 else LINE_BYTES
         yield Show(said)
 
     def _prompt(self, said: Said) -> Iterator[Action]:
@@ -262,7 +262,7 @@ class Conversation:
             text_of(said.fields, "ask"), lines_of(said.fields), said.fields.get("secret") is True
         )
         if self.state is State.LOGGING_IN:
-            if line := self._login.line(prompt.ask, self._line_bytes):
+            if line := self._login.line(prompt.ask, self.pending.line_bytes):
                 yield line
                 return
             if end := self._login.unanswerable(prompt):
@@ -270,6 +270,7 @@ class Conversation:
                 return
         self.prompt = prompt
         self.awaited.end()
+        self.has_news = True
         if self.is_reading:
             yield AskLate(prompt)
 
@@ -314,7 +315,7 @@ class Conversation:
             sent = self._settled(self.pending.settle(said.fields["cid"]))
         yield Show(said, sent)
         if sent is not None:
-            self.awaited.answered(sent)
+            self._answered(sent)
 
     def _result(self, said: Said) -> Iterator[Action]:
         cid, is_ok = said.fields.get("cid"), said.fields.get("ok") is True
@@ -330,7 +331,7 @@ class Conversation:
         if sent is not None and sent.is_command:  # it is over, whatever it has asked
             self.prompt = None
         yield Show(said, sent)
-        self.awaited.answered(sent)
+        self._answered(sent)
 
     def _ping(self, said: Said) -> Iterator[Action]:
         yield Send("pong", {})
@@ -345,7 +346,7 @@ class Conversation:
             self.user = text_of(said.fields, "user")
             self.credentials.accepted(self.user)
         yield Show(said, sent)
-        self.awaited.answered(sent)
+        self._answered(sent)
         if do == "kick":
             yield Finish(End(KICKED))
         elif do == "restart":
@@ -373,20 +374,17 @@ class Conversation:
         if state is None:
             return False
         self.state = state
+        self.has_news = True
         return True
 
     def _settled(self, sent: Sent | None) -> Sent | None:
         """Note that the server has answered."""
         if sent is not None:
             self.last_settled = self._clock()
+            self.has_news = True
         return sent
 
-    def _check(self, sent: Sent) -> None:
-        if why := self._too_long(sent):
-            raise UserError(why)
-
-    def _too_long(self, sent: Sent) -> str:
-        most = self._line_bytes
-        return (
-            f"That line is longer than {most} bytes; it was not sent." if sent.size > most else ""
-        )
+    def _answered(self, sent: Sent | None) -> None:
+        """Note that what answers a line was shown: what is typed from now on is typed behind it."""
+        if self.awaited.answered(sent):
+            self.has_news = True
