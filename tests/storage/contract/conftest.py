@@ -17,6 +17,7 @@ from chatroom.storage.rules.events import Control
 from chatroom.storage.rules.receipts import Outcome, Receipt
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
+from tests.memory_engine import MemoryEngine
 from tests.redis_server import VALKEY, RedisCluster, RedisServer
 
 
@@ -82,11 +83,13 @@ def folder(keys: Path, tmp_path: Path) -> Path:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The contract holds for every engine; what is about the files of SQLite, for that one."""
     if "kind" in metafunc.fixturenames:
-        kinds = ["sqlite", "redis", "replica", "cluster"]
+        kinds = ["memory", "sqlite", "redis", "replica", "cluster"]
         if metafunc.definition.get_closest_marker("sqlite"):
-            kinds = kinds[:1]
+            kinds = kinds[1:2]
         elif metafunc.definition.get_closest_marker("single_node"):
-            kinds = kinds[:2]
+            kinds = kinds[1:3]
+        elif metafunc.definition.get_closest_marker("lasting"):
+            kinds = kinds[1:]
         metafunc.parametrize("kind", kinds)
 
 
@@ -111,6 +114,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
 @pytest.fixture
 def open_engine(kind: str, request: pytest.FixtureRequest) -> Callable[[Path], Any]:
     """Opens an engine on a data directory; all of one test have the same store."""
+    if kind == "memory":
+        return MemoryEngine
     if kind == "sqlite":
         return SqliteEngine
     names = {"redis": "redis_server", "replica": "replicated", "cluster": "cluster"}

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chatroom.storage.records import BAN, MUTE, SUPERUSER, RoomRecord, Sanction
 from chatroom.storage.rules.events import Control, ControlKind, Standing
 from tests.harness import PATIENCE
@@ -78,6 +80,7 @@ def test_an_event_that_could_not_be_acted_upon_comes_again_and_is_not_confirmed_
         engine.close()
 
 
+@pytest.mark.lasting
 def test_who_was_away_while_events_were_forgotten_has_to_look_at_everything(
     start: Callable[[], Running], folder: Path, kind: str
 ) -> None:

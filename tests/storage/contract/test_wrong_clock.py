@@ -104,6 +104,7 @@ def test_segments_with_falling_times_are_joined_and_read_the_same(
     assert [(one.text, one.time) for one in found] == said
 
 
+@pytest.mark.lasting
 def test_what_has_run_out_by_a_wrong_clock_holds_again_when_it_is_right(
     running: Running, kind: str, shift: Callable[[float], None]
 ) -> None:
