@@ -11,8 +11,8 @@ from chatroom.rooms.person import Person
 from chatroom.rooms.room import LOBBY, Member
 from chatroom.session.faces import EVENTS
 from chatroom.storage.records import NORMAL, TEXT, Account, Actor, Post
-from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
+from tests.memory_engine import MemoryEngine
 
 
 class Paper:
@@ -68,7 +68,7 @@ class House:
     """The parts of ``rooms`` on a store of its own, without sockets."""
 
     def __init__(self, folder: Path, away_seconds: float = 3600.0) -> None:
-        self.engine = SqliteEngine(folder, "none")
+        self.engine = MemoryEngine(folder)
         self.rooms = assemble(self.engine, away_seconds=away_seconds)
         self.directory = self.rooms.directory
         self.engine.start(

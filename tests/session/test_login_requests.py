@@ -19,7 +19,7 @@ from chatroom.session.access import LOGIN, REGISTER, RESUME, LoginRequest
 from chatroom.session.dialogue import Dialogue
 from chatroom.session.login import Login, LoginRefused
 from chatroom.storage.records import OPERATOR, Account
-from chatroom.storage.sqlite import SqliteEngine
+from tests.memory_engine import MemoryEngine
 
 PASSWORD = "a good password"
 
@@ -63,7 +63,7 @@ class House:
     """The services that a login needs, on a real store."""
 
     def __init__(self, folder: Path, registration: str = "open") -> None:
-        self.engine = SqliteEngine(folder, "none")
+        self.engine = MemoryEngine(folder)
         self.engine.start(lambda *_: None, lambda _: None, lambda *_: None)
         self.passwords = Passwords(2, 0)
         self.accounts = Accounts(self.engine.accounts, self.engine.sanctions, self.passwords)
