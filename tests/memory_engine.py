@@ -61,7 +61,7 @@ from chatroom.storage.rules.epochs import Epochs, name_posts, name_ref
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.rules.numbers import SESSIONS, Numbers, Verdict
 from chatroom.storage.rules.receipts import Outcome, Receipt
-from chatroom.storage.rules.refusals import FORGOTTEN, NO_ACCOUNT, barred, barring
+from chatroom.storage.rules.refusals import FORGOTTEN, NO_ACCOUNT, refusal_of, refusing_kinds
 from chatroom.storage.rules.search import Search
 from tests.harness import PATIENCE
 
@@ -587,19 +587,19 @@ class Logs:
             verdict = numbers.verdict(number)
             if verdict is not Verdict.NEW:
                 return FORGOTTEN if verdict is Verdict.UNKNOWN else Outcome.REPEATED
-        if (refusal := receipt.terms.refusal or self._barred(receipt)) is not None:
+        if (refusal := receipt.terms.refusal or self._refused(receipt)) is not None:
             return refusal
         if numbers is not None:
             numbers.add(number)
             kept.numbers.move_to_end(key)
         return None
 
-    def _barred(self, receipt: Receipt) -> Refusal | None:
-        sender_id, kinds = receipt.post.sender_id, barring(receipt)
+    def _refused(self, receipt: Receipt) -> Refusal | None:
+        sender_id, kinds = receipt.post.sender_id, refusing_kinds(receipt)
         if sender_id in self._kept.gone and DELETED in kinds:
-            return barred(DELETED)
+            return refusal_of(DELETED)
         held = {one.kind for one in _valid(self._kept, sender_id)} & {KICK, BAN, MUTE}
-        return next((barred(kind) for kind in kinds if kind in held), None)
+        return next((refusal_of(kind) for kind in kinds if kind in held), None)
 
     def _add(self, post: Post) -> None:
         log = self._kept.logs.setdefault(post.log, Log())
