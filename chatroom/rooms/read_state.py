@@ -63,7 +63,7 @@ class ReadStateStore:
             try:
                 state = self._store.load(account_id)
             except Damaged as error:
-                _log.error("places damaged account=%s reason=%s", account_id, error)
+                _log.error("read state damaged account=%s reason=%s", account_id, error)
         return state
 
     def locked_begin(self, account_id: str, state: ReadState) -> None:

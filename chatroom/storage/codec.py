@@ -85,35 +85,35 @@ def seal_room(vault: Vault, room: RoomRecord, key: bytes) -> bytes:
 
 
 def unseal_read_state(vault: Vault, account_id: str, sealed: bytes) -> ReadState:
-    """Return somebody's places. :raises Damaged: the record does not open."""
+    """Return somebody's read state. :raises Damaged: the record does not open."""
     found = json.loads(vault.unseal(sealed, f"places {account_id}"))
     busy = found.get("busy"), found.get("busy_until", 0.0)  # not in older records
     return ReadState(found["cursors"], found["room"], found["seen"], *busy)
 
 
-def seal_read_state(vault: Vault, account_id: str, places: ReadState) -> bytes:
-    """Return places sealed for their account."""
-    fields: dict[str, object] = {"cursors": places.cursors, "room": places.room}
-    fields["seen"] = places.seen
-    if places.busy is not None:  # left out for those who are free, as in older records
-        fields |= {"busy": places.busy, "busy_until": places.busy_until}
+def seal_read_state(vault: Vault, account_id: str, state: ReadState) -> bytes:
+    """Return a read state sealed for its account."""
+    fields: dict[str, object] = {"cursors": state.cursors, "room": state.room}
+    fields["seen"] = state.seen
+    if state.busy is not None:  # left out for those who are free, as in older records
+        fields |= {"busy": state.busy, "busy_until": state.busy_until}
     return vault.seal(json.dumps(fields).encode(), f"places {account_id}")
 
 
 class ReadStateRow(NamedTuple):
-    """Somebody's places, ready to take the place of what is kept of them."""
+    """Somebody's read state, ready to take the place of the one that is kept."""
 
     account_id: str
     was: bytes | None
     """What is kept must still be this."""
     sealed: bytes
-    places: ReadState
+    state: ReadState
 
 
 def merge_read_state(
     vault: Vault, account_id: str, was: bytes | None, mine: ReadState, base: ReadState | None
 ) -> ReadStateRow:
-    """Return somebody's places as they are to be kept: see :func:`read_states.merged`.
+    """Return somebody's read state as it is to be kept: see :func:`read_states.merged`.
 
     :param was: what is kept now; a damaged record counts as none.
     """
@@ -121,9 +121,9 @@ def merge_read_state(
     try:
         stored = unseal_read_state(vault, account_id, was) if was is not None else None
     except Damaged as error:
-        _log.error("places damaged account=%s reason=%s", account_id, error)
-    places = read_states.merged(stored, mine, base)
-    return ReadStateRow(account_id, was, seal_read_state(vault, account_id, places), places)
+        _log.error("read state damaged account=%s reason=%s", account_id, error)
+    state = read_states.merged(stored, mine, base)
+    return ReadStateRow(account_id, was, seal_read_state(vault, account_id, state), state)
 
 
 def seal_ticket(vault: Vault, ticket: Ticket) -> bytes:

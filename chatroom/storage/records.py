@@ -16,7 +16,7 @@ PRIVATE = "private"
 ANNOUNCE = "announce"
 """A superuser's word to everybody; busy people see it, too."""
 REMOVED = "removed"
-"""The message at the place ``ref`` was removed; its own text is empty from then on."""
+"""The message with the seq ``ref`` was removed; its own text is empty from then on."""
 JOIN = "join"
 LEAVE = "leave"
 KEPT = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED})
@@ -54,7 +54,7 @@ def sequenced_id(cid: str) -> tuple[str, int] | None:
 class Post:
     """One message of a log, as it is kept.
 
-    Nobody changes it once it was appended, but the engine, which gives it its place and time at the
+    Nobody changes it once it was appended, but the engine, which gives it its seq and time at the
     commit, before anybody is shown it. What becomes of it says its receipt: ``rules.receipts``.
     Not a frozen dataclass: that costs a microsecond more to make, for each message.
     """
@@ -78,7 +78,7 @@ class Post:
     time: float = 0.0
     """Seconds since the epoch, in whole milliseconds."""
     ref_epoch: str = ""
-    """Of the place ``ref``, when it is not ``epoch``."""
+    """Of the seq ``ref``, when it is not ``epoch``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Span:
     """What is kept of a log."""
 
     epoch: str
-    """Under which places are given out now; older ones may have others, see ``LogStore.knows``."""
+    """Under which a ``seq`` is given out now; older ones may have others: ``LogStore.knows``."""
     first: int
     """Place of the oldest post that is still kept; ``last + 1`` when there is none."""
     last: int
@@ -106,7 +106,7 @@ class SearchQuery:
     without: frozenset[str] = frozenset()
     """Account ids of whom nothing is wanted."""
     upto: int = 0
-    """The last place that is looked at; 0: that of the newest post."""
+    """The last seq that is looked at; 0: that of the newest post."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class ReadState:
     """Where somebody is a member, and how far that person has read."""
 
     cursors: dict[str, int]
-    """The place that was shown last, for each joined room and the mailbox (by log name)."""
+    """The seq that was shown last, for each joined room and the mailbox (by log name)."""
     room: str
     """Where typed lines go at the next login."""
     seen: float

@@ -88,10 +88,10 @@ class LogStore(Protocol):
         """Return what is kept of a log."""
 
     def knows(self, log: str, epoch: str, seq: int) -> bool:
-        """Tell whether this log, as it is now, may have given out a place under an epoch.
+        """Tell whether this log, as it is now, may have given out a ``seq`` under an epoch.
 
         False: the id says nothing here, as after the store was put back from a copy. Of the newest
-        epoch it is True for places that are still to come, too.
+        epoch it is True for those that are still to come, too.
         """
 
     def seq_before(self, log: str, when: float) -> int:
@@ -109,7 +109,7 @@ class LogStore(Protocol):
         :param since: seconds since the epoch; what is older stays.
         :returns: how many messages were emptied; messages that are empty already do not count.
 
-        An emptied message stays at its place, as ``REMOVED`` with ``ref`` = its own place.
+        An emptied message keeps its ``seq``, as ``REMOVED`` with it as ``ref``.
         """
 
     def drop(self, log: str) -> None:
@@ -170,7 +170,7 @@ class AccountStore(Protocol):
         box: str = "",
         left: Departed | None = None,
     ) -> None:
-        """Delete an account with its places, tickets and sanctions; then as :meth:`save`.
+        """Delete an account with its read state, tickets and sanctions; then as :meth:`save`.
 
         When this returns, no post of it is taken any more, at whatever node, nor any for its
         mailbox once that was dropped.
@@ -243,15 +243,15 @@ class ReadStates(Protocol):
     """Where people are members, and up to where messages were shown; saved by several nodes."""
 
     def load(self, account_id: str) -> ReadState | None:
-        """Return somebody's places; ``None`` before the first visit.
+        """Return somebody's read state; ``None`` before the first visit.
 
         :raises Damaged: the record does not open.
         """
 
     def save(
-        self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
+        self, states: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
     ) -> dict[str, ReadState]:
-        """Save the places of one or more accounts, by account id, with what others have changed.
+        """Save the read states of one or more accounts, by id, with what others have changed.
 
         :param bases: what this server knew to be kept of each: see ``rules.read_states``.
         :returns: them as saved. Of an account that is gone nothing is kept.

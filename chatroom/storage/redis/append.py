@@ -140,10 +140,10 @@ class Appending:
             # Its copy is kept: then this one is, too, whatever its sender did since.
             kinds = "" if receipt.copy is not None else _kinds(receipt)
             arguments += [post.sender_id, kinds, session, number, account, post.cid, sealed]
-        places = (keys.head, keys.stream, keys.numbers)
+        of_log = (keys.head, keys.stream, keys.numbers)
         of_all = (entries.banned, entries.logs_of, entries.channel)
         return script_command(
-            scripts.POST, [*places, *(one(keys.bucket) for one in of_all)], arguments
+            scripts.POST, [*of_log, *(one(keys.bucket) for one in of_all)], arguments
         )
 
     def _session(self, sender_id: str, session: str) -> tuple[str, str]:
@@ -192,15 +192,15 @@ class Appending:
             else:
                 _log.warning("replicas confirm again")
 
-    def acknowledge(self, places: dict[str, int]) -> None:
-        """Tell all nodes up to which place enough replicas have logs (by name).
+    def acknowledge(self, seqs: dict[str, int]) -> None:
+        """Tell all nodes up to which seq enough replicas have logs (by name).
 
         Without replicas to wait for, the store's script has told them already.
         """
-        if not self._store.replicas or not places:
+        if not self._store.replicas or not seqs:
             return
         commands = []
-        for name, seq in places.items():
+        for name, seq in seqs.items():
             keys = self._logs.keys(name)
             commands.append(
                 script_command(

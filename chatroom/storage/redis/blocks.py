@@ -1,4 +1,4 @@
-"""Blocks: what stands at many places of a log, sealed together once more, for searches.
+"""Blocks: many posts of a log, sealed together once more, for searches.
 
 An entry of a stream is sealed by itself, and to read and open it takes some 40 us; a block of 512
 takes as long as twenty. A block only says where something may be: what a search shows is read from
@@ -24,7 +24,7 @@ from chatroom.storage.redis.entries import Keys
 from chatroom.storage.rules.receipts import Receipt
 
 SIZE = 512
-"""Places of a block; ``scripts`` have it, too."""
+"""Posts of a block; ``scripts`` have it, too."""
 HELD_BYTES = 8 * 1024 * 1024
 """Text of blocks that are not full yet that memory keeps; past it they are read again later."""
 PASS_SECONDS = 600.0
@@ -37,9 +37,9 @@ _OVERHEAD = 200
 _log = logging.getLogger(__name__)
 
 
-def number_of(place: int) -> int:
-    """Return the number of the block that a place is in."""
-    return (place - 1) // SIZE
+def number_of(seq: int) -> int:
+    """Return the number of the block that a seq is in."""
+    return (seq - 1) // SIZE
 
 
 class Blocks:
@@ -118,21 +118,21 @@ class Blocks:
     def write(self, name: str, keys: Keys, number: int, posts: Sequence[Post], gone: int) -> None:
         """Keep a block, unless what is in it was changed meanwhile.
 
-        :param posts: all that can be read of its places, in order.
-        :param gone: how many of its places were seen to be emptied.
+        :param posts: all that can be read of it, in order.
+        :param gone: how many of its posts were seen to be emptied.
         """
         first = number * SIZE + 1
-        by_place = {post.seq: post for post in posts}
+        by_seq = {post.seq: post for post in posts}
         whole = [
-            by_place.get(place) or Post(name, REMOVED, "", "", seq=place)
-            for place in range(first, first + SIZE)
+            by_seq.get(seq) or Post(name, REMOVED, "", "", seq=seq)
+            for seq in range(first, first + SIZE)
         ]
         if not posts:
             return
         for one in whole:
             one.time = one.time or posts[0].time
         packed = zlib.compress(segments.as_json(whole), 1)
-        sealed = self._vault.seal(packed, _place(name, number))
+        sealed = self._vault.seal(packed, _context(name, number))
         arguments = (number, first, first + SIZE - 1, gone, sealed)
         self._store.batch(
             [script_command(scripts.BLOCK, (keys.head, keys.gone, keys.blocks), arguments)]
@@ -154,7 +154,7 @@ class Blocks:
 
     def _open(self, name: str, number: int, sealed: bytes) -> bytes | None:
         try:
-            return zlib.decompress(self._vault.unseal(sealed, _place(name, number)))
+            return zlib.decompress(self._vault.unseal(sealed, _context(name, number)))
         except (Damaged, zlib.error) as error:
             _log.error("block damaged, read from the log instead reason=%s", error)
             return None
@@ -185,6 +185,6 @@ class Blocks:
             next_pass = time.monotonic() + (PASS_SECONDS if took is None else _REST * took)
 
 
-def _place(name: str, number: int) -> str:
+def _context(name: str, number: int) -> str:
     """Return what a sealed block is bound to."""
     return f"block {name}\0{number}"

@@ -1,4 +1,4 @@
-"""Delivery: every log that is followed is handed out by its places, without gap and repeat."""
+"""Delivery: every log that is followed is handed out by its ``seq``, without gap and repeat."""
 
 import logging
 import secrets
@@ -173,7 +173,7 @@ class Delivery:
                 raise self._store.to_store_error(answer)
             for i, at in enumerate(group):
                 try:
-                    with decoding(f"the places of the log {logs[at].keys.key}"):
+                    with decoding(f"the head of the log {logs[at].keys.key}"):
                         epoch, last, acked = answer[3 * i : 3 * i + 3]
                         heads.append((logs[at], (epoch.decode(), int(last), int(acked))))
                 except Damaged as error:
@@ -225,12 +225,12 @@ class Delivery:
             self.read_on([f for f in logs if f.name in stalled])
 
     def _confirmed(self, stalled: dict[str, int]) -> dict[str, int]:
-        """Return those of the logs that enough replicas have up to these places."""
+        """Return those of the logs that enough replicas have up to these seqs."""
         touches = [script_command(scripts.TOUCH, [self._logs.keys(n).head], ()) for n in stalled]
         answers, missing = self._store.execute_replicated(touches)
         return {
-            name: place
-            for (name, place), answer, lack in zip(stalled.items(), answers, missing, strict=True)
+            name: seq
+            for (name, seq), answer, lack in zip(stalled.items(), answers, missing, strict=True)
             if lack is None and not isinstance(answer, Exception)
         }
 
@@ -252,8 +252,8 @@ class Delivery:
         """Tell whether something else is where the last post was that was shown here."""
         if followed.mark is None:
             return False
-        place = followed.delivered
-        for one in self._logs.entries(followed.name, place - 1, place):
+        seq = followed.delivered
+        for one in self._logs.entries(followed.name, seq - 1, seq):
             return bool(one.id) and (one.sender_id, one.cid, one.time) != followed.mark
         return False
 

@@ -46,7 +46,7 @@ class Followed:
         """Sender, client id and time of the post at ``delivered``, to know it again."""
         self.is_damaged = False
         self.waits = 0
-        """A place that was not acknowledged at the last look."""
+        """A seq that was not acknowledged at the last look."""
 
 
 class Logs:
@@ -118,9 +118,9 @@ class Logs:
         followed = self._followed.get(name)
         return replace(kept, last=followed.delivered) if followed is not None else kept
 
-    def knows(self, name: str, epoch: str, place: int) -> bool:
+    def knows(self, name: str, epoch: str, seq: int) -> bool:
         """See ``LogStore.knows``."""
-        return self._known(name)[1].knows(epoch, place)
+        return self._known(name)[1].knows(epoch, seq)
 
     def epochs(self, name: str) -> Epochs:
         """Return the epochs of a log. :raises StoreError: the store cannot be read."""
@@ -136,7 +136,7 @@ class Logs:
             epoch, first, acked, epochs = client.hmget(self.keys(name).head, *fields)
         if epoch is None:
             return Span("", 1, 0), read_epochs("", "")
-        with decoding("a room's places"):
+        with decoding("the head of a log"):
             last = int(acked or 0)
             span = Span(epoch.decode(), min(int(first or 1), last + 1), last)
             return span, read_epochs((epochs or b"").decode(), span.epoch)
@@ -286,7 +286,7 @@ class Logs:
         return erased
 
     def _last(self, name: str) -> int:
-        with self._store.client() as client, decoding("a room's places"):
+        with self._store.client() as client, decoding("the head of a log"):
             return int(client.hget(self.keys(name).head, "last") or 0)
 
     def _empty(

@@ -1,7 +1,7 @@
 """A move from SQLite to Redis or Valkey: everything is copied, then compared.
 
 It may be interrupted at any moment and goes on where it stopped. Until it has ended, no server
-opens the new store. What is there has the same ids, places and counting as before: cursors and
+opens the new store. What is there has the same ids, ``seq`` and counting as before: cursors and
 tickets of clients hold on.
 """
 
@@ -158,16 +158,16 @@ class _Move:
     def _move_accounts(self, moved: Callable[[int], object]) -> None:
         with self._store.client() as client:
             there = set(client.hkeys(held.ACCOUNTS))
-        places = {}
+        states = {}
         for account in self._accounts:
             if account.id.encode() not in there:
                 fresh = replace(account, version=0)
                 self._commit(accounts.save, fresh, True)
             if (found := self._source.read_states.load(account.id)) is not None:
-                places[account.id] = found
+                states[account.id] = found
             moved(1)
         change = Transaction(self._store, self._vault)
-        for account_id, found in places.items():
+        for account_id, found in states.items():
             sealed = codec.seal_read_state(self._vault, account_id, found)
             change.do("HSET", accounts.PLACES, account_id, sealed)
         if change.writes:

@@ -15,16 +15,16 @@ _AT_ONCE = 100
 
 
 def save(
-    store: Store, vault: Vault, places: Mapping[str, ReadState], bases: Mapping[str, ReadState]
+    store: Store, vault: Vault, states: Mapping[str, ReadState], bases: Mapping[str, ReadState]
 ) -> dict[str, ReadState]:
     """See ``ReadStates.save``."""
     saved: dict[str, ReadState] = {}
-    ids = list(places)
+    ids = list(states)
     for at in range(0, len(ids), _AT_ONCE):
         some = ids[at : at + _AT_ONCE]
         for attempt in range(ATTEMPTS):
             change = Transaction(store, vault)
-            rows = _merge(change, vault, {one: places[one] for one in some}, bases)
+            rows = _merge(change, vault, {one: states[one] for one in some}, bases)
             if not change.writes or change.commit() is not None:
                 break
             pause(attempt)
@@ -37,20 +37,20 @@ def save(
 def _merge(
     change: Transaction,
     vault: Vault,
-    places: Mapping[str, ReadState],
+    states: Mapping[str, ReadState],
     bases: Mapping[str, ReadState],
 ) -> dict[str, ReadState]:
     with change.store.client() as client:
-        kept = dict(zip(places, client.hmget(accounts.PLACES, list(places)), strict=True))
+        kept = dict(zip(states, client.hmget(accounts.PLACES, list(states)), strict=True))
         fresh = [one for one, sealed in kept.items() if sealed is None]
         has_account = {one: client.hexists(held.ACCOUNTS, one) for one in fresh}
     saved = {}
-    for account_id, mine in places.items():
+    for account_id, mine in states.items():
         was = kept[account_id]
         row = codec.merge_read_state(vault, account_id, was, mine, bases.get(account_id))
-        saved[account_id] = row.places
+        saved[account_id] = row.state
         if was is None and not has_account[account_id]:
-            continue  # it was deleted, and its places with it
+            continue  # it was deleted, and its read state with it
         change.read[(accounts.PLACES, account_id)] = was
         change.put(accounts.PLACES, account_id, row.sealed)
     return saved
@@ -69,6 +69,6 @@ class ReadStates:
         return codec.unseal_read_state(self._vault, account_id, sealed) if sealed else None
 
     def save(
-        self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
+        self, states: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
     ) -> dict[str, ReadState]:
-        return save(self._store, self._vault, places, bases)
+        return save(self._store, self._vault, states, bases)

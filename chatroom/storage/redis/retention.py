@@ -101,7 +101,7 @@ class Retention:
 
     def _forget_numbers(self, keys: Keys, used: float) -> None:
         with self._store.client() as client:
-            # The list of an account's sessions has the time of its newest one at that place.
+            # The list of an account's sessions has the time of its newest one there.
             old = [
                 session
                 for session, value in client.hscan_iter(keys.numbers)

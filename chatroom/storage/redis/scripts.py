@@ -73,7 +73,7 @@ local function numbers(text)
 end
 
 -- The runs behind which a number belongs, and whether it is in the last of them.
-local function place(found, number)
+local function runs_before(found, number)
   local i = #found
   while i > 0 and found[i][1] > number do i = i - 1 end
   return i, i > 0 and number <= found[i][2]
@@ -134,7 +134,7 @@ local function post(sender, list, session, number, account, cid, sealed)
     end
     if number <= found.floor then return {-2} end
     local is_had
-    i, is_had = place(found, number)
+    i, is_had = runs_before(found, number)
     if is_had then return {0} end
   end
   -- Behind the look at the numbers: what is kept stays kept, whatever its sender did since.
@@ -167,10 +167,10 @@ for session, found in pairs(sessions) do
 end
 table.insert(answers, 1, epoch or ARGV[4])
 if seq > first then
-  local place = string.format('%.0f', seq)
-  redis.call('HSET', head, 'last', place, 'time', at)
+  local last = whole(seq)
+  redis.call('HSET', head, 'last', last, 'time', at)
   if is_final then
-    redis.call('HSET', head, 'acked', place)
+    redis.call('HSET', head, 'acked', last)
     redis.call('PUBLISH', KEYS[6], ARGV[3] .. ' ' .. ARGV[1])
   end
 elseif not is_final then
@@ -232,9 +232,9 @@ local h = redis.call('HMGET', KEYS[1], 'epoch', 'counting', 'last')
 local last = tonumber(h[3] or '0')
 if h[1] and h[1] ~= ARGV[2] then return {h[1], last} end
 local on = math.max(last, tonumber(ARGV[4]))
-local place = string.format('%.0f', on)
+local seq = string.format('%.0f', on)
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'counting', tonumber(h[2] or '1') + 1,
-  'last', place, 'acked', place)
+  'last', seq, 'acked', seq)
 redis.call('HSETNX', KEYS[1], 'first', 1)
 redis.call('SADD', KEYS[2], ARGV[1])
 return {ARGV[3], last}
@@ -270,8 +270,8 @@ local first, last = tonumber(ARGV[2]), tonumber(ARGV[3])
 if tonumber(h[1] or '1') > first or tonumber(h[2] or '0') < last then return 0 end
 local gone = 0
 if redis.call('EXISTS', KEYS[2]) == 1 then
-  for place = first, last do
-    gone = gone + redis.call('HEXISTS', KEYS[2], string.format('%.0f', place))
+  for seq = first, last do
+    gone = gone + redis.call('HEXISTS', KEYS[2], string.format('%.0f', seq))
   end
 end
 if gone ~= tonumber(ARGV[4]) then return 0 end
@@ -284,8 +284,8 @@ TRIM = """
 local first = tonumber(redis.call('HGET', KEYS[1], 'first') or '1')
 if first >= tonumber(ARGV[1]) then return 0 end
 local count = redis.call('XTRIM', KEYS[2], 'MINID', ARGV[1])
-for _, place in ipairs(redis.call('HKEYS', KEYS[3])) do
-  if tonumber(place) < tonumber(ARGV[1]) then redis.call('HDEL', KEYS[3], place) end
+for _, seq in ipairs(redis.call('HKEYS', KEYS[3])) do
+  if tonumber(seq) < tonumber(ARGV[1]) then redis.call('HDEL', KEYS[3], seq) end
 end
 for _, number in ipairs(redis.call('HKEYS', KEYS[4])) do
   if number * 512 + 1 < tonumber(ARGV[1]) then redis.call('HDEL', KEYS[4], number) end

@@ -1,4 +1,4 @@
-"""The epochs of a log: under which name each of its places was given out.
+"""The epochs of a log: under which name each seq of it was given out.
 
 Every start of the server opens a new epoch in a log with the first post that it keeps there. So a
 store that was put back from a copy is recognised by the ids alone, however the copy was made: what
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chatroom.storage.records import Post
 
 EPOCHS = 64
-"""Epochs that a log knows; older places have the name of the oldest one."""
+"""Epochs that a log knows; an older seq has the name of the oldest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,16 @@ class Epochs:
 
     @property
     def newest(self) -> str:
-        """The name under which places are given out now."""
+        """The name under which each seq is given out now."""
         return self.names[-1]
 
-    def at(self, place: int) -> str:
-        """Return the name of the epoch to which a place belongs."""
-        return self.names[max(bisect_right(self.firsts, place) - 1, 0)]
+    def at(self, seq: int) -> str:
+        """Return the name of the epoch to which a seq belongs."""
+        return self.names[max(bisect_right(self.firsts, seq) - 1, 0)]
 
-    def knows(self, name: str, place: int) -> bool:
-        """Tell whether a place may have been given out under a name; the newest has no end yet."""
-        return bool(name) and self.at(place) == name
+    def knows(self, name: str, seq: int) -> bool:
+        """Tell whether a seq may have been given out under a name; the newest has no end yet."""
+        return bool(name) and self.at(seq) == name
 
     def then(self, first: int, name: str) -> "Epochs":
         """Return the epochs with a new one behind them."""
@@ -71,6 +71,6 @@ def name_posts(epochs: Epochs, posts: list[Post]) -> None:
 
 
 def name_ref(epochs: Epochs, post: Post) -> None:
-    """Say to which epoch the place belongs that a post refers to, when it is another one."""
+    """Say to which epoch the seq belongs that a post refers to, when it is another one."""
     name = epochs.at(post.ref)
     post.ref_epoch = "" if name == post.epoch or post.ref >= post.seq else name

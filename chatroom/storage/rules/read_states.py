@@ -7,14 +7,14 @@ from chatroom.storage.records import ReadState
 
 
 def merged(stored: ReadState | None, mine: ReadState, base: ReadState | None) -> ReadState:
-    """Return somebody's places with what two nodes have changed of them (a three-way merge).
+    """Return somebody's read state with what two nodes have changed of it (a three-way merge).
 
     :param stored: what is kept now, which another node may have saved.
-    :param mine: how they are at this node.
+    :param mine: how it is at this node.
     :param base: what this node knew to be kept when it last looked.
 
     A room that was joined or left at either node is joined or left. Of what was shown the later
-    place counts when both have moved; all else is as the one has it who has changed it.
+    seq counts when both have moved; all else is as the one has it who has changed it.
     """
     if stored is None:
         return mine

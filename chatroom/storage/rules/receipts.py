@@ -13,7 +13,7 @@ class Outcome(Enum):
     """What has become of a post that was not refused."""
 
     COMMITTED = "committed"
-    """Its log has it, with its place and time, and it was delivered."""
+    """Its log has it, with its ``seq`` and time, and it was delivered."""
     REPEATED = "repeated"
     """Its log had it already; see ``records.sequenced_id``."""
 
@@ -50,7 +50,7 @@ REMOTE_ONLY = Terms(is_remote_only=True)
 class Receipt:
     """What becomes of one post. The engine's thread settles it, once.
 
-    :param post: as it was appended; once it is committed, with its place and time.
+    :param post: as it was appended; once it is committed, with its ``seq`` and time.
     :param origin: who is told without waiting; ``None``: nobody.
     :param terms: how it is to be taken.
     """

@@ -17,7 +17,7 @@ def load(db: sqlite3.Connection, log_id: int, first_name: str) -> Epochs:
 
 
 def begin(db: sqlite3.Connection, log_id: int, first: int) -> str:
-    """Begin an epoch at a place, inside the engine's transaction; return its name."""
+    """Begin an epoch at a seq, inside the engine's transaction; return its name."""
     name = secrets.token_hex(4)
     begun = "INSERT OR REPLACE INTO epochs (log, first, name) VALUES (?,?,?)"
     db.execute(begun, (log_id, first, name))

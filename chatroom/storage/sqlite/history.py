@@ -92,7 +92,7 @@ class History:
                         self._logs.replaced(name, posts, [row])
                     else:
                         # Another eraser or the upkeep has swapped it since it was read: look at
-                        # what covers its places now.
+                        # what covers its seqs now.
                         batch += self._covering(log, row.first, row.last)
         return erased
 

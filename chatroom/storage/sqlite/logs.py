@@ -105,8 +105,8 @@ class Logs:
             return self._find(db, name)
 
     def _find(self, db: sqlite3.Connection, name: str) -> Log | None:
-        # Loaded under the lock, and kept for good: two copies of what is the last place would
-        # give one place twice.
+        # Loaded under the lock, and kept for good: two copies of what is the last seq would
+        # give one seq twice.
         log = self._logs.get(name)
         if log is None and name not in self._dropped:
             row = db.execute(
@@ -177,7 +177,7 @@ class Logs:
     def add(
         self, db: sqlite3.Connection, name: str, receipts: list[Receipt]
     ) -> tuple[Log | None, dict[Refusal | None, list[Receipt]]]:
-        """Write new posts of one log inside a transaction; give those that are kept their places.
+        """Write new posts of one log inside a transaction; give those that are kept their seq.
 
         :returns: the log, unless it is closed; what it refuses, by why, or (``None``) has already.
         """
@@ -258,10 +258,10 @@ class Logs:
             log = self._find(db, name)
             return Span(log.epochs.newest, log.first, log.last) if log else Span("", 1, 0)
 
-    def knows(self, db: sqlite3.Connection, name: str, epoch: str, place: int) -> bool:
+    def knows(self, db: sqlite3.Connection, name: str, epoch: str, seq: int) -> bool:
         """See ``LogStore.knows``."""
         log = self.find(db, name)
-        return log is not None and log.epochs.knows(epoch, place)
+        return log is not None and log.epochs.knows(epoch, seq)
 
     def read(self, reading: Reading, name: str, after: int, upto: int, most: int) -> list[Post]:
         """Return kept posts with ``after < seq <= upto``, the newest ``most`` of them, in order.
@@ -296,7 +296,7 @@ class Logs:
 
     def decode(self, log_id: int, name: str, row: Row) -> list[Post]:
         """Return the posts of a segment, which nobody may change; none when it is damaged."""
-        # The place belongs to the key: a segment that was copied elsewhere has the same mark.
+        # The range belongs to the key: a segment that was copied elsewhere has the same mark.
         key = (log_id, row.first, row.last, row.mark)
         with self._lock:
             posts = self._decoded.get(key)
@@ -370,7 +370,7 @@ class Logs:
                     log.recent = deque(maxlen=RECENT)
 
     def expired(self, upto: dict[int, int]) -> None:
-        """Let memory know, after the commit, up to which place logs (by id) were deleted."""
+        """Let memory know, after the commit, up to which seq logs (by id) were deleted."""
         with self._lock:
             for log in self._logs.values():
                 gone = upto.get(log.id, 0)

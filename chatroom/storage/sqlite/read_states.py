@@ -12,19 +12,19 @@ from chatroom.storage.sqlite.store import Store
 
 
 def load(db: sqlite3.Connection, vault: Vault, account_id: str) -> ReadState | None:
-    """Return somebody's places. :raises Damaged: the record does not open."""
+    """Return somebody's read state. :raises Damaged: the record does not open."""
     sealed = load_sealed(db, account_id)
     return codec.unseal_read_state(vault, account_id, sealed) if sealed is not None else None
 
 
 def load_sealed(db: sqlite3.Connection, account_id: str) -> bytes | None:
-    """Return what is kept of somebody's places."""
+    """Return what is kept of somebody's read state."""
     row = db.execute("SELECT sealed FROM places WHERE account=?", (account_id,)).fetchone()
     return row[0] if row else None
 
 
 def swap(db: sqlite3.Connection, rows: Sequence[codec.ReadStateRow]) -> list[bool]:
-    """Save places that are still what they were, inside the caller's transaction; tell which.
+    """Save read states that are still what they were, inside the caller's transaction; tell which.
 
     Where the account is gone nothing is kept, and that counts as done.
     """
@@ -52,14 +52,14 @@ class ReadStates:
         return self._store.read(lambda db: load(db, self._vault, account_id))
 
     def save(
-        self, places: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
+        self, states: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
     ) -> dict[str, ReadState]:
         saved: dict[str, ReadState] = {}
-        left = list(places)
+        left = list(states)
         while left:
-            found = [self._merge(one, places[one], bases.get(one)) for one in left]
+            found = [self._merge(one, states[one], bases.get(one)) for one in left]
             done = self._store.write(partial(swap, rows=found))
-            saved |= {row.account_id: row.places for row, ok in zip(found, done, strict=True) if ok}
+            saved |= {row.account_id: row.state for row, ok in zip(found, done, strict=True) if ok}
             left = [row.account_id for row, ok in zip(found, done, strict=True) if not ok]
         return saved
 

@@ -21,7 +21,7 @@ _ROW_BYTES = 32
 _NUMBER_BYTES = 120
 """What a session's row and its index entry take beside its numbers, with half-empty pages."""
 _Head = tuple[float, int, int, int]
-"""Oldest segment of a log: time of its last post, the log, its last place, its bytes."""
+"""Oldest segment of a log: time of its last post, the log, its last seq, its bytes."""
 
 
 class Retention:
