@@ -20,10 +20,10 @@ import redis
 
 from tests.cluster import Cluster
 from tests.redis_server import RedisCluster, RedisServer
-from tests.storage.contract.test_failover import Watched
 from tests.tools.checker import check
 from tests.tools.partition import Partition
 from tests.tools.recorder import History, Talker
+from tests.tools.sentinel import Watched
 
 PEOPLE = 12
 PACE = 0.2

@@ -1,6 +1,5 @@
 """A primary dies, Sentinel makes a replica one: what was confirmed is there, once, in order."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,43 +7,9 @@ import pytest
 
 from chatroom.storage.records import KEPT
 from chatroom.storage.redis.engine import RedisEngine
-from tests.harness import PATIENCE
-from tests.redis_server import RedisServer, free_port
 from tests.storage.contract.conftest import Running, post
 from tests.storage.contract.test_nodes import wait_until
-
-
-class Watched:
-    """A primary, two replicas and a Sentinel that watches them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.primary = RedisServer(folder / "primary")
-        self.replicas = [RedisServer(folder / f"replica{n}", of=self.primary) for n in range(2)]
-        self.port = free_port()
-        settings = folder / "sentinel.conf"
-        settings.write_text(
-            f"port {self.port}\nbind 127.0.0.1\n"
-            f"sentinel monitor room 127.0.0.1 {self.primary.port} 1\n"
-            "sentinel down-after-milliseconds room 1000\nsentinel failover-timeout room 5000\n"
-        )
-        self._sentinel = subprocess.Popen(
-            ["redis-server", str(settings), "--sentinel"], stdout=subprocess.PIPE, text=True
-        )
-        assert self._sentinel.stdout
-        seen = 0
-        for line in self._sentinel.stdout:
-            seen += "+slave slave" in line
-            if seen == len(self.replicas):
-                break
-        self.url = f"redis+sentinel://127.0.0.1:{self.port}/room"
-
-    def close(self) -> None:
-        self._sentinel.kill()
-        self._sentinel.wait(PATIENCE)
-        assert self._sentinel.stdout
-        self._sentinel.stdout.close()
-        for server in (*self.replicas, self.primary):
-            server.close()
+from tests.tools.sentinel import Watched
 
 
 @pytest.fixture
