@@ -12,11 +12,11 @@ from chatroom.storage.sqlite import SqliteEngine
 from tests.faults.conftest import StartOnDisk
 from tests.faults.crowd import Crowd
 from tests.faults.disk import ServerOnDisk
-from tests.harness import PATIENCE
+from tests.harness import STRETCH
 
 pytestmark = pytest.mark.sqlite
 
-START_SECONDS = 2.0 * PATIENCE / 20
+START_SECONDS = 2.0 * STRETCH
 SENDERS = 32
 
 

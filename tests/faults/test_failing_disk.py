@@ -11,13 +11,13 @@ import pytest
 from chatroom.storage.sqlite import SqliteEngine
 from tests.faults.conftest import StartOnDisk
 from tests.faults.disk import EIO, ENOSPC, SYNC, TRUNCATE, WRITE, ServerOnDisk
-from tests.harness import PASSWORD
+from tests.harness import PASSWORD, STRETCH
 
 pytestmark = pytest.mark.sqlite
 
 REFUSED = "That cannot be kept just now, so it was not sent. Try again in a moment."
 NO_ACCOUNTS = "The accounts cannot be used just now"
-BACK_SECONDS = 5.0
+BACK_SECONDS = 5.0 * STRETCH
 
 
 class Talker:

@@ -9,9 +9,9 @@ import simplecrypt
 
 from chatroom.storage.keys import legacy_import as legacy
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, ServerProcess, run_server
+from tests.harness import PASSWORD, STRETCH, ServerProcess, run_server
 
-SOON = 2.0
+SOON = 2.0 * STRETCH
 
 
 def test_an_operator_changes_accounts_beside_a_running_server(server: ServerProcess) -> None:
