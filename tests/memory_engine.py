@@ -709,5 +709,4 @@ class MemoryEngine:
                     self._committed(name, [receipt.post for receipt in group], group)
                 except Exception:  # as the contract says, it goes on
                     pass
-            for receipt in group:
-                receipt.settle(Outcome.COMMITTED)
+            Receipt.settle(group, Outcome.COMMITTED)

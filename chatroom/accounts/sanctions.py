@@ -108,7 +108,8 @@ class Sanctions:
 
         :raises StoreError: nobody knows just now.
         """
-        self._check_sure()
+        if not self._is_sure:
+            raise StoreError(UNSURE)
         mute = self._mutes.get(account_id)
         return mute if mute is not None and mute.until > time.time() else None
 
@@ -119,12 +120,9 @@ class Sanctions:
     @property
     def is_locked_down(self) -> bool:
         """True while nobody new comes in. Reads no store. :raises StoreError: as ``mute_of``."""
-        self._check_sure()
-        return self._lockdown is not None
-
-    def _check_sure(self) -> None:
         if not self._is_sure:
             raise StoreError(UNSURE)
+        return self._lockdown is not None
 
     def controlled(self, control: Control) -> bool:
         """Follow a control event; the engine's thread only. Reads no store.

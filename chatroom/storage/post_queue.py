@@ -139,7 +139,7 @@ class PostQueue:
             return
         for receipt in receipts:
             receipt.post.seq = 0
-            receipt.settle(refusal or Outcome.REPEATED)
+        Receipt.settle(receipts, refusal or Outcome.REPEATED)
         try:
             self.returned(receipts, refusal)
         except Exception:

@@ -57,8 +57,7 @@ class Delivery:
             followed = self._logs.followed(name)
             if followed is not None:
                 self._deliver_group(followed, group)
-            for receipt in group:
-                receipt.settle(Outcome.COMMITTED)
+            Receipt.settle(group, Outcome.COMMITTED)
 
     def _deliver_group(self, followed: Followed, group: list[Receipt]) -> None:
         posts = [receipt.post for receipt in group]

@@ -208,17 +208,16 @@ class Writer:
         passing = []
         for receipt in receipts:
             if receipt.post.kind not in KEPT:
-                passing.append(receipt.post)
-                if receipt.terms.is_remote_only:
-                    receipt.settle(Outcome.COMMITTED)
-                else:
+                passing.append(receipt)
+                if not receipt.terms.is_remote_only:
                     delivered.append(receipt)
             elif receipt in stays:
                 delivered.append(receipt)
         if passing:
-            self._appending.pass_on(passing)
+            self._appending.pass_on([receipt.post for receipt in passing])
             self._wake_presence()
         self._delivery.deliver_own(delivered)
+        Receipt.settle((one for one in passing if one.terms.is_remote_only), Outcome.COMMITTED)
         self._appending.acknowledge({one.post.log: one.post.seq for one in result.kept})
 
     def _append_kept(self, kept: list[Receipt]) -> Result:

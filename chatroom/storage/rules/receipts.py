@@ -1,6 +1,7 @@
 """Receipts: what has become of one post, for whoever has posted it."""
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -68,11 +69,13 @@ class Receipt:
         # Made by who waits: an ordinary post has none.
         self._settled: threading.Event | None = None
 
-    def settle(self, result: Outcome | Refusal) -> None:
-        """Say what has become of the post; the engine's thread only."""
-        self.result = result
-        if self._settled is not None:
-            self._settled.set()
+    @staticmethod
+    def settle(receipts: Iterable["Receipt"], result: Outcome | Refusal) -> None:
+        """Say what has become of posts; the engine's thread only."""
+        for receipt in receipts:
+            receipt.result = result
+            if receipt._settled is not None:
+                receipt._settled.set()
 
     def wait(self, seconds: float) -> Outcome | Refusal | None:
         """Wait until it is settled; one thread only.

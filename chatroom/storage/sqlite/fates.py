@@ -36,8 +36,7 @@ class Fates:
         """Decide what becomes of a post; a number is spent by what is kept alone."""
         if self._copies and receipt in self._copies:
             return self._copies[receipt]
-        copy = receipt.copy
-        if copy is not None:
+        if (copy := receipt.copy) is not None:
             if copy not in self._copies:
                 of_copy = self._copy_log(db, copy.post.log)
                 fate = NO_ACCOUNT if of_copy is None else self.of(db, of_copy, copy)

@@ -189,14 +189,15 @@ class Writer:
             now = self._last_time
         self._last_time = now
         groups: dict[str, list[Receipt]] = {}
+        log = ""
+        group: list[Receipt] = []
         for receipt in receipts:
             post = receipt.post
             post.time = now
-            group = groups.get(post.log)
-            if group is None:
-                groups[post.log] = [receipt]
-            else:
-                group.append(receipt)
+            if post.log != log:  # mostly many of one log follow each other
+                log = post.log
+                group = groups.setdefault(log, [])
+            group.append(receipt)
         return groups
 
     def _look_if_due(self) -> None:
@@ -270,5 +271,4 @@ class Writer:
                     self._committed(name, posts, receipts)
                 except Exception:
                     _log.exception("delivery failed")
-            for receipt in receipts:
-                receipt.settle(Outcome.COMMITTED)
+            Receipt.settle(receipts, Outcome.COMMITTED)
