@@ -11,6 +11,19 @@ from chatroom.errors import UserError
 VERSION = 1
 CID_LONGEST = 64
 
+# Kinds of a message. Stores and clients have these words. The log keeps the first five; comings and
+# goings only pass through it, in order.
+TEXT = "text"
+ACTION = "action"
+"""What somebody does, by ``/me``."""
+PRIVATE = "private"
+ANNOUNCE = "announce"
+"""A superuser's word to everybody; busy people see it, too."""
+REMOVED = "removed"
+"""The message with the seq ``ref`` was removed; its own text is empty from then on."""
+JOIN = "join"
+LEAVE = "leave"
+
 
 class LineSplitter:
     """Bytes in, whole lines out; never keeps more than ``limit`` bytes of an unfinished line.

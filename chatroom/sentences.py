@@ -7,12 +7,14 @@ import math
 import time
 from collections.abc import Sequence
 
+from chatroom import protocol
+
 _WORDS = {
-    "text": ("", ": "),
-    "action": ("* ", " "),
-    "announce": ("Announcement from ", ": "),
-    "join": ("", " has joined."),
-    "leave": ("", " has left."),
+    protocol.TEXT: ("", ": "),
+    protocol.ACTION: ("* ", " "),
+    protocol.ANNOUNCE: ("Announcement from ", ": "),
+    protocol.JOIN: ("", " has joined."),
+    protocol.LEAVE: ("", " has left."),
 }
 """What stands in front of the name and behind it, by the kind of message."""
 NEW_LINE = "\n"
@@ -77,17 +79,18 @@ def line_of(
     """
     text = indented(text)
     tag = f"#{room}" if room else ""
-    if kind == "private":
+    if kind == protocol.PRIVATE:
         before, name = ("private to ", to) if is_own else ("private from ", sender)
         return Line(clock, "", before, name, f": {text}")
-    if kind == "removed":
+    if kind == protocol.REMOVED:
         what = f" removed message {removed}." if removed else f": {REMOVED}"
         return Line(clock, tag, "", sender, what)
     if kind not in _WORDS:
         return None
     before, after = _WORDS[kind]
-    tag = "" if kind == "announce" else tag
-    return Line(clock, tag, before, sender, after if kind in ("join", "leave") else after + text)
+    tag = "" if kind == protocol.ANNOUNCE else tag
+    is_bare = kind in (protocol.JOIN, protocol.LEAVE)
+    return Line(clock, tag, before, sender, after if is_bare else after + text)
 
 
 def text_line(clock: str, room: str, sender: str, text: str) -> str:

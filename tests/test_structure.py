@@ -59,7 +59,7 @@ def names(module: str, forbidden: tuple[str, ...]) -> list[str]:
         ("chatroom.addresses", {"chatroom.errors"}),
         ("chatroom.protocol", {"chatroom.errors"}),
         ("chatroom.tunnel", set()),
-        ("chatroom.sentences", set()),
+        ("chatroom.sentences", {"chatroom.protocol"}),
         ("chatroom.names", {"chatroom.errors", "chatroom.text"}),
     ],
 )

@@ -4,7 +4,7 @@ import time
 
 from chatroom import sentences
 from chatroom.sentences import Line
-from chatroom.storage.records import REMOVED, Post
+from chatroom.storage.records import PRIVATE, REMOVED, Post
 
 
 def line_of(post: Post, text: str, clock: str = "", is_tagged: bool = False) -> Line:
@@ -28,6 +28,6 @@ def mail_line(post: Post) -> Line:
     clock = sentences.date_and_clock(time.localtime(post.time))
     if post.kind != REMOVED:
         return line_of(post, post.text, clock)
-    line = sentences.line_of("private", post.sender, sentences.REMOVED, clock)
+    line = sentences.line_of(PRIVATE, post.sender, sentences.REMOVED, clock)
     assert line is not None
     return line

@@ -5,20 +5,18 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from chatroom.protocol import ACTION as ACTION
+from chatroom.protocol import ANNOUNCE as ANNOUNCE
+from chatroom.protocol import JOIN as JOIN
+from chatroom.protocol import LEAVE as LEAVE
+from chatroom.protocol import PRIVATE as PRIVATE
+from chatroom.protocol import REMOVED as REMOVED
+from chatroom.protocol import TEXT as TEXT
+
 SUPERUSER = 0
 NORMAL = 1
 
-# Kinds of a post. The log keeps the first five; comings and goings only pass through it, in order.
-TEXT = "text"
-ACTION = "action"
-"""What somebody does, by ``/me``."""
-PRIVATE = "private"
-ANNOUNCE = "announce"
-"""A superuser's word to everybody; busy people see it, too."""
-REMOVED = "removed"
-"""The message with the seq ``ref`` was removed; its own text is empty from then on."""
-JOIN = "join"
-LEAVE = "leave"
+# Kinds of a post: see ``protocol``.
 KEPT = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED})
 
 # Kinds of a sanction.

@@ -26,6 +26,7 @@ from chatroom.client.pending import check_sendable, read_room, same_room
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
+from chatroom.protocol import ACTION, ANNOUNCE, PRIVATE, REMOVED, TEXT
 from chatroom.text import clean_line
 
 _WHERE = """\
@@ -138,9 +139,9 @@ def _wait_until(deadline: float | None, flags: argparse.Namespace, screen: Scree
                 continue
             if room is not None and not same_room(message.room, room):
                 continue
-            is_said = message.kind in ("text", "action", "private", "announce")
+            is_said = message.kind in (TEXT, ACTION, PRIVATE, ANNOUNCE)
             found = pattern.search(message.text) if pattern else word.search(message.text)
-            if is_said and (found or (pattern is None and message.kind == "private")):
+            if is_said and (found or (pattern is None and message.kind == PRIVATE)):
                 _print(message, flags.json)
                 return OK
 
@@ -176,7 +177,7 @@ def _print(message: Message, is_json: bool) -> None:
 def _line(message: Message) -> str:
     sender, text = message.sender, message.text.replace("\n", "\n    ")
     where = f"#{message.room}" if message.room else f"to {message.to}"
-    is_listed = message.kind == "removed" and message.ref == message.id  # where it stood
+    is_listed = message.kind == REMOVED and message.ref == message.id  # where it stood
     said = {
         "action": f"* {sender} {text}",
         "announce": f"Announcement from {sender}: {text}",

@@ -4,6 +4,7 @@ import re
 
 from chatroom.client.cli.profiles import BELLS
 from chatroom.client.said import Said, text_of
+from chatroom.protocol import ACTION, ANNOUNCE, PRIVATE, TEXT
 
 
 def mentions(text: str, name: str) -> bool:
@@ -31,9 +32,9 @@ class Bell:
             return False
         if text_of(fields, "from") == own:
             return False
-        if fields.get("kind") == "private":
+        if fields.get("kind") == PRIVATE:
             return True
-        if fields.get("kind") not in ("text", "action", "announce"):
+        if fields.get("kind") not in (TEXT, ACTION, ANNOUNCE):
             return False
         return self._when == "all" or mentions(text_of(fields, "text"), own)
 

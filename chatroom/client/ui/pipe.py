@@ -11,6 +11,7 @@ from chatroom.client.said import PLAIN, Said
 from chatroom.client.session import Session
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
+from chatroom.protocol import ACTION, ANNOUNCE, PRIVATE, TEXT
 from chatroom.text import clean_line
 
 WINDOW = 16
@@ -18,7 +19,7 @@ WINDOW = 16
 it can be seen which of them had arrived."""
 _LONGEST = 1024 * 1024
 _SPOILT = "The lines behind that command may be answers to it, so they were not sent."
-_SPOKEN = ("text", "private", "action", "announce")
+_SPOKEN = (TEXT, PRIVATE, ACTION, ANNOUNCE)
 
 
 class Pipe:

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 from chatroom.client.said import Said, text_of
+from chatroom.protocol import ACTION, TEXT
 
 _ROOMS_SHOWN = 3
 
@@ -30,7 +31,7 @@ class Status:
             # Old lines are unread ones, too, where they were missed during a loss.
             is_new = fields.get("old") is not True or self._is_coming_back
             other = text_of(fields, "room")
-            is_said = fields.get("kind") in ("text", "action") and text_of(fields, "from") != own
+            is_said = fields.get("kind") in (TEXT, ACTION) and text_of(fields, "from") != own
             if is_new and is_said and other and other != room:
                 with self._counting:
                     self._unread[other] += 1

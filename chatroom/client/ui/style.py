@@ -11,6 +11,7 @@ from prompt_toolkit.utils import get_cwidth
 from chatroom.client.said import Said, text_of
 from chatroom.client.ui.bell import mentions
 from chatroom.client.ui.fold import fold_styled
+from chatroom.protocol import ANNOUNCE, JOIN, LEAVE, PRIVATE, REMOVED
 from chatroom.sentences import Line
 from chatroom.text import clean_line
 
@@ -23,7 +24,6 @@ _NAMES = (
     *("#5f5fd7", "#af00d7", "#d70087", "#d70000"),
 )
 _DIM = "fg:ansibrightblack"
-_LEFT, _JOINED = "leave", "join"
 _BAR = " | "
 _NAMED = 2  # people of many who came or went whose names are told
 
@@ -89,13 +89,13 @@ class Painter:
             is_wrong = said.word == "result" and said.fields.get("ok") is not True
             return [("fg:ansired" if is_wrong else _DIM if said.word == "notice" else "", text)]
         kind, sender = said.fields.get("kind"), text_of(said.fields, "from")
-        if kind in (_JOINED, _LEFT, "removed") or not isinstance(text, Line):
+        if kind in (JOIN, LEAVE, REMOVED) or not isinstance(text, Line):
             return [(_DIM, text)]
         own = self._own_name()
         style = _DIM if said.fields.get("old") is True else ""
-        if kind == "private":
+        if kind == PRIVATE:
             style = "fg:ansimagenta"
-        elif kind == "announce":
+        elif kind == ANNOUNCE:
             style = "bold"
         elif sender != own and mentions(text_of(said.fields, "text"), own):
             style = "reverse"
@@ -126,7 +126,7 @@ def _coming_or_going(item: DisplayItem) -> tuple[str, str] | None:
     if item.said is None or item.said.word != "message":
         return None
     kind = text_of(item.said.fields, "kind")
-    return (kind, text_of(item.said.fields, "room")) if kind in (_JOINED, _LEFT) else None
+    return (kind, text_of(item.said.fields, "room")) if kind in (JOIN, LEAVE) else None
 
 
 def _together(items: list[DisplayItem], kind: str) -> str:
@@ -138,4 +138,4 @@ def _together(items: list[DisplayItem], kind: str) -> str:
         people = " and ".join(names)
     line = items[-1].text
     head = line.head if isinstance(line, Line) else ""
-    return f"{head}{people} {'joined' if kind == _JOINED else 'left'}.\n"
+    return f"{head}{people} {'joined' if kind == JOIN else 'left'}.\n"
