@@ -44,9 +44,10 @@ def test_somebody_who_is_not_here_can_be_given_a_grant(room: ServerProcess, boss
 
 
 def test_the_last_superuser_stays_one_but_not_the_last_but_one(
-    room: ServerProcess, boss: Peer
+    start_server: StartServer,
 ) -> None:
-    carl = room.join("carl")
+    server = start_server()  # nobody else may be a superuser there
+    boss, carl = server.join_superuser("boss"), server.join("carl")
     assert "last superuser" in boss.answer_to("/changegrant boss 1")
     boss.answer_to("/changegrant carl 0")
     assert "normal user now" in boss.answer_to("/changegrant boss 1")
