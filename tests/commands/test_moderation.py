@@ -179,6 +179,7 @@ def test_a_kick_is_over_when_its_time_is_up(start_server: StartServer) -> None:
         peer = try_to_log_in(server, "ann")
         if "Welcome" in peer.until("Welcome", "You were kicked"):
             break
+        peer.close()
     assert "Nobody is kicked" in boss.answer_to("/viewkickusers")
 
 
