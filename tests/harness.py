@@ -450,6 +450,20 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return ends
 
 
+def let_in(server: ServerProcess, refusal: str) -> Peer:
+    """Connect again and again, while it is refused with a sentence; return the one that is let in.
+
+    Those that were refused are closed: on a slow machine they are many.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        peer = server.peer()
+        if "[y/n]" in peer.until("[y/n]", refusal):
+            return peer
+        peer.close()
+    raise AssertionError(f"nobody is let in: {refusal}")
+
+
 def is_turned_away(peer: Peer, sentence: str) -> bool:
     """Wait for the end; tell whether all was a sentence for people, and the same for programs."""
     said, control = peer.until_end().splitlines()

@@ -11,7 +11,7 @@ from chatroom.net.limits import (
     network_of,
 )
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, Peer, is_turned_away
+from tests.harness import PASSWORD, is_turned_away, let_in
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,8 @@ def test_crowded_limits_give_the_place_of_who_does_not_answer_to_another(
 ) -> None:
     server = start_server(unauthenticated=5, login_seconds=60)
 
-    def insider() -> Peer:
-        while "[y/n]" not in (peer := server.peer()).until("[y/n]", CROWDED):
-            pass
-        return peer
-
-    stalled = [insider() for _ in range(5)]
-    ann = insider()  # when the first one has been waited for long enough
+    stalled = [let_in(server, CROWDED) for _ in range(5)]
+    ann = let_in(server, CROWDED)  # when the first one has been waited for long enough
     assert "Many people are logging in, and you took long to answer." in stalled[0].until_end()
     ann.send("y", "ann", PASSWORD, PASSWORD)
     ann.until("Welcome, ann")
@@ -112,8 +107,7 @@ def test_who_has_not_logged_in_counts_until_the_login_or_the_end(
     third.until("[y/n]")
     assert is_turned_away(server.peer(), LOGGING_IN_FROM_ADDRESS)
     second.close()
-    while "[y/n]" not in server.peer().until("[y/n]", LOGGING_IN_FROM_ADDRESS):
-        pass  # its place is free as soon as its thread has ended
+    let_in(server, LOGGING_IN_FROM_ADDRESS)  # its place is free as soon as its thread has ended
     third.close()
 
 
@@ -123,5 +117,4 @@ def test_stalled_logins_give_their_places_back(start_server: StartServer) -> Non
     ends = [peer.until_end() for peer in stalled]
     assert any(CROWDED in text for text in ends)
     assert any("You took too long to log in." in text for text in ends)
-    while "[y/n]" not in server.peer().until("[y/n]", CROWDED):
-        pass
+    let_in(server, CROWDED)

@@ -11,7 +11,7 @@ from chatroom.accounts.rates import BURST, Rates, cost_of
 from chatroom.commands import history, own, own_data, rooms, talking, whois
 from chatroom.commands.registry import Registry
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, ROOT, STRETCH, Peer, ServerProcess, is_turned_away
+from tests.harness import PASSWORD, ROOT, STRETCH, Peer, ServerProcess, is_turned_away, let_in
 
 FULL = "The room is full just now. Try again in a few minutes."
 FROM_ADDRESS = "Too many connections from your address. Close one of them first."
@@ -26,10 +26,7 @@ def test_connections_above_the_total_are_told_and_closed(start_server: StartServ
     assert is_turned_away(server.peer(), FULL)
     inside[0].send("/disconnect")
     assert inside[0].is_closed()
-    while True:  # its place is free as soon as its thread has ended
-        peer = server.peer()
-        if "[y/n]" in peer.until("[y/n]", FULL):
-            break
+    let_in(server, FULL)  # its place is free as soon as its thread has ended
     inside[1].send("hello")
     inside[2].until("user1: hello")
     assert server.log().count(FULL) >= 1
@@ -44,8 +41,7 @@ def test_connections_above_those_of_one_address_are_told_and_closed(
         peer.until("[y/n]")
     assert is_turned_away(server.peer(), FROM_ADDRESS)
     peers[0].close()
-    while "[y/n]" not in server.peer().until("[y/n]", FROM_ADDRESS):
-        pass
+    let_in(server, FROM_ADDRESS)
 
 
 def test_connections_of_one_address_count_together_in_both_families(
