@@ -36,7 +36,7 @@ from chatroom.rooms.room import mailbox_of
 from chatroom.session.controls import Controls
 from chatroom.session.visit import serve
 from chatroom.storage.engine import Engine
-from chatroom.storage.keys import data_dir as lock
+from chatroom.storage.keys.data_dir import hold_server_lock, server_lock
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.sqlite.opening import has_room
 from chatroom.storage.upkeep import Keep
@@ -67,7 +67,7 @@ class Server:
         self._is_stop_wanted = False
         most = port.admissible(settings.connections, port.raise_file_limit())
         with contextlib.ExitStack() as undo:
-            held = lock.hold(settings.data_dir)
+            held = hold_server_lock(settings.data_dir)
             undo.callback(os.close, held)
             self.tls = _tls(settings)
             self.engine = open_engine(settings, Keep(settings.keep_days, settings.keep_mb))
@@ -292,7 +292,7 @@ def _migrate(url: str, settings: config.Settings) -> int:
 
     if not config.is_engine(url):
         raise UserError(f"--to is an address such as redis://HOST:PORT/0, not '{url}'.")
-    with lock.held(settings.data_dir):
+    with server_lock(settings.data_dir):
         source = SqliteEngine(settings.data_dir, settings.durability)
         try:
             done = move(

@@ -469,7 +469,7 @@ class Nodes:
         self._watcher: Watcher | None = None
         self._since = time.time()
 
-    def watch(self, watcher: Watcher) -> None:
+    def attach_presence(self, watcher: Watcher) -> None:
         self._watcher = watcher
 
     def load_all(self) -> list[Node]:

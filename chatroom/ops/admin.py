@@ -20,10 +20,7 @@ from chatroom.errors import Damaged, StartError, UserError
 from chatroom.names import check_name
 from chatroom.sentences import minute, table
 from chatroom.storage.engine import LOOK_SECONDS, Engine
-from chatroom.storage.keys import export as keyring_copy
-from chatroom.storage.keys import legacy_import as legacy
-from chatroom.storage.keys import rotation as keys
-from chatroom.storage.keys import vault
+from chatroom.storage.keys import export, legacy_import, rotation, vault
 from chatroom.storage.records import NORMAL, OPERATOR, SUPERUSER, Account, Actor
 from chatroom.text import (
     PASSWORD_LONGEST,
@@ -144,7 +141,7 @@ def check(arguments: argparse.Namespace, new: Path | None) -> None:
             except OSError as error:
                 raise StartError(f"{arguments.file} cannot be read: {error.strerror}.") from None
         case "keyring" if is_import:
-            keyring_copy.read(arguments.file)
+            export.read(arguments.file)
         case "invite" if not 1 <= arguments.uses <= USES_MOST:
             raise UserError(f"--uses is {arguments.uses}; it must be from 1 to {USES_MOST}.")
         case "audit" if arguments.last < 1:
@@ -159,12 +156,12 @@ def change_keys(arguments: argparse.Namespace, data_dir: Path) -> int:
     """
     match arguments.command:
         case "rotate-keys":
-            done = keys.rotate(data_dir)
+            done = rotation.rotate(data_dir)
         case "rewrap":
-            done = keys.rewrap(data_dir)
+            done = rotation.rewrap(data_dir)
         case _:
             is_new = arguments.way == "export"
-            carry = keyring_copy.export if is_new else keyring_copy.take_over
+            carry = export.export if is_new else export.take_over
             done = carry(
                 data_dir, arguments.file, lambda: _passphrase(arguments.passphrase_file, is_new)
             )
@@ -324,15 +321,15 @@ def _passphrase(file: Path | None, is_new: bool) -> str:
                 f"No passphrase was given: put one into {_PASSPHRASE} or a file for "
                 "--passphrase-file, or type it at a terminal."
             ) from None
-    if not keyring_copy.is_passphrase(given):
-        raise UserError(f"{source} must have {keyring_copy.PASSPHRASE_ALLOWED}; take another one.")
+    if not export.is_passphrase(given):
+        raise UserError(f"{source} must have {export.PASSPHRASE_ALLOWED}; take another one.")
     return given
 
 
 def _import_legacy(
     accounts: Accounts, content: bytes, passphrase: str, superuser: str | None
 ) -> int:
-    old, problems = legacy.read(content, passphrase)
+    old, problems = legacy_import.read(content, passphrase)
     taken, known = 0, 0
     for record in old:
         shown = escape(record.name)

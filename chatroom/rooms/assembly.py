@@ -104,7 +104,7 @@ def assemble(
         readers=readers,
         away_seconds=away_seconds,
     )
-    engine.nodes.watch(presence)
+    engine.nodes.attach_presence(presence)
     catalogue.load()
     return Assembly(
         roster=roster,

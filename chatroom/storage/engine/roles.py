@@ -330,7 +330,7 @@ class AuditTrail(Protocol):
 class Nodes(Protocol):
     """The servers that share the store, and who is at which."""
 
-    def watch(self, watcher: Watcher) -> None:
+    def attach_presence(self, watcher: Watcher) -> None:
         """Let this node's people be known at other nodes, and theirs here; before :meth:`start`."""
 
     def load_all(self) -> list[Node]:

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from chatroom.errors import StoreError
 
-LOCK_FILE = "server.lock"
-GATE_FILE = "open.lock"
+SERVER_FILE = "server.lock"
+OPENING_FILE = "open.lock"
 
 
-def hold(data_dir: Path) -> int:
+def hold_server_lock(data_dir: Path) -> int:
     """Take the data directory for this process; return the descriptor that holds it.
 
     The kernel lets go of it when the process ends, however it ends, and at an ``exec``.
 
     :raises StoreError: another server uses it, or it cannot be written.
     """
-    fd = _open(data_dir, LOCK_FILE)
+    fd = _open(data_dir, SERVER_FILE)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -32,9 +32,9 @@ def hold(data_dir: Path) -> int:
 
 
 @contextlib.contextmanager
-def held(data_dir: Path) -> Iterator[None]:
-    """Keep servers out of the data directory; see :func:`hold`."""
-    fd = hold(data_dir)
+def server_lock(data_dir: Path) -> Iterator[None]:
+    """Keep servers out of the data directory; see :func:`hold_server_lock`."""
+    fd = hold_server_lock(data_dir)
     try:
         yield
     finally:
@@ -42,12 +42,12 @@ def held(data_dir: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def gate(data_dir: Path) -> Iterator[None]:
+def opening_lock(data_dir: Path) -> Iterator[None]:
     """Let one process at a time make, open or change keyring and store; wait for one's turn.
 
     :raises StoreError: the directory cannot be written.
     """
-    fd = _open(data_dir, GATE_FILE)
+    fd = _open(data_dir, OPENING_FILE)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chatroom.errors import VaultError
-from chatroom.storage.keys import data_dir as lock
 from chatroom.storage.keys import vault
+from chatroom.storage.keys.data_dir import opening_lock
 from chatroom.storage.keys.vault import Ring
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def export(data_dir: Path, file: Path, ask: Callable[[], str]) -> str:
         raise _is_there(file)
     if not os.access(file.parent, os.W_OK | os.X_OK):
         raise VaultError(f"{file} cannot be made: {file.parent} is no folder that you may write.")
-    with lock.gate(data_dir):
+    with opening_lock(data_dir):
         ring, _, _ = vault.open_ring(data_dir)
     sealed = vault.encode_ring(ask(), ring)
     _make(file, _HEAD + hashlib.sha256(sealed).hexdigest().encode() + b"\n" + sealed)
@@ -73,7 +73,7 @@ def take_over(data_dir: Path, file: Path, ask: Callable[[], str]) -> str:
     ring = vault.decode_ring(ask(), sealed)
     if ring is None:
         raise VaultError(f"{file} does not open with this passphrase: give the one of its export.")
-    with lock.gate(data_dir):
+    with opening_lock(data_dir):
         keyring = data_dir / vault.KEYRING_FILE
         if not keyring.exists():
             vault.make_ring(data_dir, ring)

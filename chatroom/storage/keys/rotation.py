@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from chatroom.errors import VaultError
-from chatroom.storage.keys import data_dir as lock
 from chatroom.storage.keys import vault
+from chatroom.storage.keys.data_dir import opening_lock, server_lock
 
 NEW_MASTER_VARIABLE = "CHATROOM_NEW_MASTER_SECRET"
 _KEYS = 0xFFFF
@@ -25,7 +25,7 @@ def rotate(data_dir: Path) -> str:
     :raises StoreError: a server uses the directory.
     :raises VaultError: the keyring cannot be opened or written.
     """
-    with lock.held(data_dir), lock.gate(data_dir):
+    with server_lock(data_dir), opening_lock(data_dir):
         ring, secret, _ = _open(data_dir)
         number = max(ring.keys) + 1
         if number > _KEYS:
@@ -50,7 +50,7 @@ def rewrap(data_dir: Path) -> str:
     given = os.environ.get(NEW_MASTER_VARIABLE)
     if given is not None and not given.strip():
         raise VaultError(f"{NEW_MASTER_VARIABLE} is empty: put a secret into it, or take it away.")
-    with lock.held(data_dir), lock.gate(data_dir):
+    with server_lock(data_dir), opening_lock(data_dir):
         ring, _, source = _open(data_dir)
         master = data_dir / vault.MASTER_FILE
         if given is None:

@@ -113,7 +113,7 @@ class Ring:
 
 
 def open_ring(data_dir: Path) -> tuple[Ring, str, str]:
-    """Open the keyring, and finish or forget a ``rewrap`` that was cut off; behind the gate only.
+    """Open the keyring, and finish or forget a ``rewrap`` that was cut off; under the opening lock.
 
     :returns: the keyring, its secret, and where that came from: ``MASTER_VARIABLE``,
         ``CREDENTIAL_NAME`` or ``MASTER_FILE``.
@@ -147,7 +147,7 @@ def open_ring(data_dir: Path) -> tuple[Ring, str, str]:
 def make_ring(data_dir: Path, ring: Ring) -> None:
     """Give a data directory without a keyring this one, under its secret or a fresh one.
 
-    Behind the gate only.
+    Under the opening lock only.
 
     :raises VaultError: the secret cannot be used, or a file cannot be written.
     """

@@ -13,7 +13,7 @@ from redis.exceptions import AuthenticationError, ResponseError
 from redis.sentinel import MasterNotFoundError
 
 from chatroom.errors import Damaged, StoreAway, StoreError, Unconfirmed, VaultError
-from chatroom.storage.keys import data_dir as lock
+from chatroom.storage.keys.data_dir import opening_lock
 from chatroom.storage.keys.vault import KEYRING_FILE, Vault, open_vault
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.cluster import AWAY, FAILURES, Command, NotSent, Shards
@@ -44,7 +44,7 @@ def script_command(text: str, keys: Sequence[str], arguments: Sequence[Any]) -> 
 class Store:
     """A Redis or Valkey, one or a Cluster. Any thread may call the methods.
 
-    :param client: as ``address.connect`` makes it.
+    :param client: as ``url.connect`` makes it.
     :param url: its address, for sentences.
     :param replicas: how many replicas must have what is confirmed.
     """
@@ -188,7 +188,7 @@ class Store:
         :raises VaultError: the keyring cannot be used.
         :raises StoreError: the store cannot be used, or is sealed by another keyring.
         """
-        with lock.gate(data_dir):
+        with opening_lock(data_dir):
             with self.client() as client:
                 seal = client.hget(META, "seal")
                 self._learn_version()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.post_queue import PostQueue
-from chatroom.storage.redis import url as address
 from chatroom.storage.redis.accounts import AccountStore
 from chatroom.storage.redis.audit import AuditTrail
 from chatroom.storage.redis.client import Store, node_id
@@ -23,6 +22,7 @@ from chatroom.storage.redis.sanctions import SanctionStore
 from chatroom.storage.redis.subscriber import Subscriber
 from chatroom.storage.redis.tickets import TicketStore
 from chatroom.storage.redis.transaction import Transactions
+from chatroom.storage.redis.url import connect
 from chatroom.storage.redis.writer import Writer
 from chatroom.storage.upkeep import Keep
 
@@ -37,7 +37,7 @@ class RedisEngine:
     """The engine of one node; its verbs are described in ``storage.engine.Engine``.
 
     :param data_dir: the data directory: keyring and node id; made when missing.
-    :param url: the store, as ``address.connect`` takes it.
+    :param url: the store, as ``url.connect`` takes it.
     :param user: its user; empty: the default one, or the one in the address.
     :param password_file: holds the password; ``None``: the environment may.
     :param replicas: how many replicas must have what is confirmed.
@@ -56,7 +56,7 @@ class RedisEngine:
         replicas: int = 0,
         keep: Keep | None = None,
     ) -> None:
-        self._store = Store(address.connect(url, user, password_file), url, replicas)
+        self._store = Store(connect(url, user, password_file), url, replicas)
         self._vault = self._store.open(data_dir)
         self.node = node_id(data_dir)
         self._logs = Logs(self._store, self._vault)

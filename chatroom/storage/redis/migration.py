@@ -31,10 +31,10 @@ from chatroom.storage.redis import (
     scripts,
     tickets,
 )
-from chatroom.storage.redis import url as address
 from chatroom.storage.redis.client import META, MOVING, Store
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.transaction import NUMBERS, Transaction
+from chatroom.storage.redis.url import connect
 from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.epochs import Epochs
 from chatroom.storage.rules.numbers import Numbers
@@ -93,7 +93,7 @@ def move(
     :raises StoreError: one of them cannot be used, the new one is not empty, or what was copied is
         not the same.
     """
-    store = Store(address.connect(url, user, password), url, 0)
+    store = Store(connect(url, user, password), url, 0)
     try:
         vault = store.open(data_dir, is_moving_in=True)
         with store.client() as client:

@@ -11,7 +11,7 @@ class Nodes:
     def __init__(self, presence: PresenceKeeper) -> None:
         self._presence = presence
 
-    def watch(self, watcher: Watcher) -> None:
+    def attach_presence(self, watcher: Watcher) -> None:
         self._presence.watcher = watcher
 
     def load_all(self) -> list[Node]:

@@ -14,9 +14,14 @@ from chatroom.storage.records import SUPERUSER, Account, Audit
 from chatroom.storage.rules import departure, events
 from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.events import Control, ControlKind
-from chatroom.storage.sqlite import control_events as controls
-from chatroom.storage.sqlite import departed, invites, sanctions, tickets
-from chatroom.storage.sqlite import lookalikes as skeletons
+from chatroom.storage.sqlite import (
+    control_events,
+    departed,
+    invites,
+    lookalikes,
+    sanctions,
+    tickets,
+)
 from chatroom.storage.sqlite.store import Act, Store
 
 _log = logging.getLogger(__name__)
@@ -66,7 +71,7 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
         except sqlite3.IntegrityError:
             raise NameTaken(saved.name) from None
         departed.check(connection, vault, saved.name, saved.id)
-        skeletons.claim(connection, vault, codec.PEOPLE, saved.name, saved.id)
+        lookalikes.claim(connection, vault, codec.PEOPLE, saved.name, saved.id)
         kept = None
     else:
         if not is_superuser and is_last_superuser(connection, saved.id):
@@ -85,11 +90,11 @@ def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Acco
             raise Conflict(f"The account of {saved.name} was changed meanwhile.")
         if kept is not None and kept.name != saved.name:
             departed.check(connection, vault, saved.name, saved.id)
-            skeletons.forget(connection, saved.id)
-            skeletons.claim(connection, vault, codec.PEOPLE, saved.name, saved.id)
+            lookalikes.forget(connection, saved.id)
+            lookalikes.claim(connection, vault, codec.PEOPLE, saved.name, saved.id)
         if kept is None or kept.password_id != saved.password_id:
             tickets.revoke(connection, saved.id)
-    controls.tell(connection, vault, events.of_account(saved, kept))
+    control_events.tell(connection, vault, events.of_account(saved, kept))
     return saved
 
 
@@ -99,7 +104,7 @@ def check_free(connection: sqlite3.Connection, vault: Vault, name: str) -> None:
     if connection.execute("SELECT 1 FROM accounts WHERE name_key=?", (key,)).fetchone():
         raise NameTaken(name)
     departed.check(connection, vault, name, "")
-    skeletons.check(connection, vault, codec.PEOPLE, name)
+    lookalikes.check(connection, vault, codec.PEOPLE, name)
 
 
 def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> None:
@@ -109,9 +114,9 @@ def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> No
     connection.execute("DELETE FROM accounts WHERE id=?", (account.id,))
     connection.execute("DELETE FROM sanctions WHERE target=?", (account.id,))
     connection.execute("DELETE FROM places WHERE account=?", (account.id,))
-    skeletons.forget(connection, account.id)
+    lookalikes.forget(connection, account.id)
     tickets.revoke(connection, account.id)
-    controls.tell(connection, vault, Control(ControlKind.DELETED, account.id))
+    control_events.tell(connection, vault, Control(ControlKind.DELETED, account.id))
 
 
 def is_last_superuser(connection: sqlite3.Connection, account_id: str) -> bool:

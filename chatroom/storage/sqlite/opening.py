@@ -8,10 +8,9 @@ from pathlib import Path
 from chatroom.errors import Damaged, StoreError
 from chatroom.names import SKELETON_SOURCE
 from chatroom.storage import codec
-from chatroom.storage.keys import data_dir as lock
+from chatroom.storage.keys.data_dir import opening_lock
 from chatroom.storage.keys.vault import KEYRING_FILE, Vault, open_vault
-from chatroom.storage.sqlite import accounts, rooms, schema
-from chatroom.storage.sqlite import lookalikes as skeletons
+from chatroom.storage.sqlite import accounts, lookalikes, rooms, schema
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ def has_room(data_dir: Path) -> bool:
 
 def open_store(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.Connection]:
     """Open vault and store together, one process at a time, so that both are made only once."""
-    with lock.gate(data_dir):
+    with opening_lock(data_dir):
         try:
             return _open(data_dir, file, durability)
         except sqlite3.Error as error:
@@ -63,7 +62,7 @@ def _open(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.C
         db.execute("INSERT INTO meta (key, value) VALUES ('seal', ?)", (sealed,))
     else:
         _check_keyring(vault, seal[0], file)
-    _bring_skeletons(db, vault)
+    _bring_lookalikes(db, vault)
     return vault, db
 
 
@@ -77,17 +76,17 @@ def _check_keyring(vault: Vault, seal: bytes, file: Path) -> None:
         ) from None
 
 
-def _bring_skeletons(db: sqlite3.Connection, vault: Vault) -> None:
-    """Make the skeletons of all names anew, unless they are of today's making already."""
+def _bring_lookalikes(db: sqlite3.Connection, vault: Vault) -> None:
+    """Work out anew how all names look, unless that is of today's making already."""
     source = SKELETON_SOURCE.encode()
     if db.execute("SELECT value FROM meta WHERE key='skeletons'").fetchone() == (source,):
         return
     db.execute("BEGIN IMMEDIATE")
     db.execute("DELETE FROM skeletons")
     for account in accounts.load_all(db, vault):
-        skeletons.admit(db, vault, codec.PEOPLE, account.name, account.id)
+        lookalikes.admit(db, vault, codec.PEOPLE, account.name, account.id)
     for room in rooms.load_all(db, vault):
-        skeletons.admit(db, vault, codec.ROOMS, room.name)
+        lookalikes.admit(db, vault, codec.ROOMS, room.name)
     db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('skeletons', ?)", (source,))
     db.execute("COMMIT")
-    _log.info("skeletons made by=%s", SKELETON_SOURCE)
+    _log.info("lookalikes made by=%s", SKELETON_SOURCE)

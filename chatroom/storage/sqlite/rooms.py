@@ -13,8 +13,7 @@ from chatroom.storage.records import Audit, RoomRecord
 from chatroom.storage.rules import events
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
-from chatroom.storage.sqlite import control_events as controls
-from chatroom.storage.sqlite import lookalikes as skeletons
+from chatroom.storage.sqlite import control_events, lookalikes
 from chatroom.storage.sqlite.store import Act, Store
 
 _log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
             db.execute("INSERT INTO rooms (key, version, sealed) VALUES (?,1,?)", (key, sealed))
         except sqlite3.IntegrityError:
             raise NameTaken(room.name) from None
-        skeletons.claim(db, vault, codec.ROOMS, room.name)
+        lookalikes.claim(db, vault, codec.ROOMS, room.name)
     else:
         changed = db.execute(
             "UPDATE rooms SET version=?, sealed=? WHERE key=? AND version=?",
@@ -50,7 +49,7 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
         )
         if changed.rowcount != 1:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
-    controls.tell(db, vault, Control(ControlKind.ROOM, "", saved))
+    control_events.tell(db, vault, Control(ControlKind.ROOM, "", saved))
     return saved
 
 
@@ -60,8 +59,8 @@ def close(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> bool:
     gone = db.execute("DELETE FROM rooms WHERE key=? AND version=?", (key, room.version))
     if gone.rowcount != 1:
         return False
-    skeletons.release(db, vault, codec.ROOMS, room.name)
-    controls.tell(db, vault, events.of_closed_room(room))
+    lookalikes.release(db, vault, codec.ROOMS, room.name)
+    control_events.tell(db, vault, events.of_closed_room(room))
     return True
 
 

@@ -11,8 +11,7 @@ from chatroom.storage.records import BLOCKS_LOGIN, Audit, Sanction
 from chatroom.storage.rules import askers
 from chatroom.storage.rules.belief import WALL
 from chatroom.storage.rules.events import Control, ControlKind
-from chatroom.storage.sqlite import control_events as controls
-from chatroom.storage.sqlite import tickets
+from chatroom.storage.sqlite import control_events, tickets
 from chatroom.storage.sqlite.store import Act, Store
 
 _log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ def save(db: sqlite3.Connection, vault: Vault, sanction: Sanction) -> Sanction:
     if sanction.kind in BLOCKS_LOGIN:
         tickets.revoke(db, sanction.target)
     numbered = replace(sanction, number=found.lastrowid or 0)
-    controls.tell(db, vault, Control(ControlKind(sanction.kind), sanction.target, numbered))
+    control_events.tell(db, vault, Control(ControlKind(sanction.kind), sanction.target, numbered))
     return numbered
 
 
@@ -41,7 +40,7 @@ def lift(db: sqlite3.Connection, vault: Vault, number: int) -> bool:
     if row is None:
         return False
     db.execute("DELETE FROM sanctions WHERE number=?", (number,))
-    controls.tell(db, vault, Control(ControlKind(row[0]), row[1], lifted=True))
+    control_events.tell(db, vault, Control(ControlKind(row[0]), row[1], lifted=True))
     return True
 
 
