@@ -24,6 +24,7 @@ from chatroom.commands import table
 from chatroom.commands.registry import Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import sockets as port
+from chatroom.net.admission import Admission
 from chatroom.net.flusher import Flusher
 from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
@@ -104,6 +105,11 @@ class Server:
                 restart=self._restart,
             )
             registry = table.build()
+            limits = ConnectionLimits(
+                *(most, settings.connections_per_address),
+                *(settings.unauthenticated, settings.unauthenticated_per_address),
+            )
+            self._admission = Admission(limits, settings.login_seconds, self._sanctions.refusal)
             self.listener = Listener(
                 port.open_listener(settings.host, settings.port),
                 # Not a partial: a call through C would cost each connection's thread more stack.
@@ -111,16 +117,9 @@ class Server:
                 self.tls,
                 settings.allow_plain,
                 self._flusher,
-                ConnectionLimits(
-                    most,
-                    settings.connections_per_address,
-                    settings.unauthenticated,
-                    settings.unauthenticated_per_address,
-                ),
-                settings.login_seconds,
+                self._admission,
                 settings.line_bytes,
                 settings.outbox_bytes,
-                self._sanctions.refusal,
                 settings.proxy_from,
             )
             undo.pop_all()
@@ -134,7 +133,7 @@ class Server:
         rooms, directory = self._rooms, self._rooms.directory
         controls = Controls(
             *(self._sanctions, rooms.control_events, rooms.lookups),
-            self.listener.disconnect_banned,
+            self._admission.disconnect_banned,
         )
         self.engine.start(directory.committed, controls.controlled, directory.returned)
         rooms.start()
@@ -194,14 +193,14 @@ class Server:
         self._rooms.directory.be_quiet()
         self.listener.stop_accepting()
         self.services.stopping.set()
-        for connection in self.listener.connections():
+        for connection in self._admission.connections():
             connection.outbox.stop_reading()
         self._passwords.close()
         self.engine.close_intake()
         self.engine.settle(max(0.0, deadline - time.monotonic()) / 2)
         self.services.settled.set()
-        if not self.listener.wait_empty(max(0.0, deadline - time.monotonic())):
-            _log.warning("connections left at the stop: %d", len(self.listener.connections()))
+        if not self._admission.wait_empty(max(0.0, deadline - time.monotonic())):
+            _log.warning("connections left at the stop: %d", len(self._admission.connections()))
         self._rooms.stop()
         self._flusher.close()
         self.engine.close()

@@ -50,8 +50,8 @@ class OnlyLooked(Disconnected):
     """
 
 
-class Admission(Protocol):
-    """Counts connections before their login; see ``listener``."""
+class LoginSlots(Protocol):
+    """Counts connections before their login; see ``admission``."""
 
     @property
     def is_crowded(self) -> bool: ...
@@ -102,7 +102,7 @@ class Connection:
         outbox_bytes: int,
         stripe: Stripe,
         flusher: Flusher,
-        admission: Admission,
+        admission: LoginSlots,
     ) -> None:
         self._sock = sock
         # With a time-out, however long, the descriptor itself does not block: writing to it takes

@@ -13,8 +13,6 @@ LOGGING_IN_FROM_ADDRESS = (
     "Too many connections from your address are not logged in. Log in with one of them first."
 )
 BUSY = "The server is too busy just now. Try again in a minute."
-PASSING = frozenset({FULL, FROM_ADDRESS, CROWDED, LOGGING_IN_FROM_ADDRESS, BUSY})
-"""What is over by itself."""
 NOT_YET = ""
 """The network of a connection whose load balancer has not told yet where it comes from."""
 _DROP_FROM = 0.5
@@ -41,7 +39,7 @@ def network_of(address: str) -> str:
 
 
 class ConnectionLimits:
-    """Counts connections. Not thread-safe: whoever calls it holds the listener's lock.
+    """Counts connections. Not thread-safe: whoever calls it holds the lock of ``Admission``.
 
     :param most: connections in all.
     :param most_of_address: connections of one network; 0 = no limit.

@@ -1,25 +1,23 @@
-"""Accepts connections, admits or refuses them, and starts a thread for each."""
+"""Accepts connections, and starts a thread for each that is admitted."""
 
 import ipaddress
 import logging
-import math
 import os
 import selectors
 import socket
 import threading
-import time
 from collections.abc import Callable
 
 from chatroom.addresses import Range
-from chatroom.errors import Code, Disconnected, EndReason
+from chatroom.errors import Disconnected
 from chatroom.log_files import FEW
+from chatroom.net.admission import Admission, NotAdmitted
 from chatroom.net.connection import Connection, OnlyLooked
-from chatroom.net.limits import BUSY, CROWDED, NOT_YET, PASSING, ConnectionLimits, network_of
+from chatroom.net.limits import BUSY, NOT_YET, network_of
 from chatroom.net.outbox import Flusher, Stripe
 from chatroom.net.proxy import is_balancer
 from chatroom.net.sockets import LISTEN_FD
 from chatroom.net.tls import Tls
-from chatroom.protocol import encode
 
 _log = logging.getLogger(__name__)
 
@@ -30,11 +28,6 @@ _SEND_BUFFER = 128 * 1024
 # sign of life (tcp(7)); and when something was sent just before that, once as long after it.
 _WATCH = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 _UNACKNOWLEDGED_MS = 60_000
-_STRIPE_MEMBERS = 32
-"""Connections that share a lock: 32 sends take a fraction of a millisecond."""
-
-_STALLED_SECONDS = 3.0
-"""Time to answer a question of the login before its slot is given to another in a crowd."""
 
 Serve = Callable[[Connection], None]
 
@@ -48,17 +41,6 @@ def _watch_the_wire(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def _turned_away(sentence: str) -> bytes:
-    """Return what somebody gets who may not come in: a sentence, and the same for programs.
-
-    It is before the handshake, so in plain text.
-    """
-    fields = {"do": "kick", "text": sentence, "code": Code.BANNED}
-    if sentence in PASSING:
-        fields |= {"do": "disconnect", "code": Code.CROWDED}
-    return sentence.encode() + b"\n" + encode("control", fields)
-
-
 class Listener:
     """The accept thread and the threads that it starts.
 
@@ -67,11 +49,9 @@ class Listener:
     :param tls: the server's certificate.
     :param allows_plain: plain text may come from anywhere; else from this machine only.
     :param flusher: for the outboxes.
-    :param limits: decides who may come in; from now on only this listener calls it.
-    :param login_seconds: time for a whole login; who has not logged in by then is cut off.
+    :param admission: decides who may come in; from now on only this listener lets anybody in.
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for a slow reader.
-    :param refusal: returns the sentence that keeps an address out, or nothing; must not block.
     :param balancers: connections from there begin with a PROXY header, which tells their address.
     """
 
@@ -82,11 +62,9 @@ class Listener:
         tls: Tls,
         allows_plain: bool,
         flusher: Flusher,
-        limits: ConnectionLimits,
-        login_seconds: float,
+        admission: Admission,
         line_bytes: int,
         outbox_bytes: int,
-        refusal: Callable[[str], str] = lambda address: "",
         balancers: tuple[Range, ...] = (),
     ) -> None:
         self._sock = sock
@@ -94,19 +72,10 @@ class Listener:
         self._tls = tls
         self._allows_plain = allows_plain
         self._flusher = flusher
-        self._limits = limits
-        self._login_seconds = login_seconds
+        self._admission = admission
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
-        self._refusal = refusal
         self._balancers = balancers
-        # Guards the limits and the tables below; nothing is taken under it.
-        self._lock = threading.Lock()
-        self._left = threading.Condition(self._lock)
-        self._connections: set[Connection] = set()
-        # Connections by the end of their time to log in, the next one first.
-        self._logging_in: dict[Connection, float] = {}
-        self._stripes_with_room: list[Stripe] = []
         self._stopping = threading.Event()
         self._inside, self._outside = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="accept")
@@ -129,22 +98,6 @@ class Listener:
             self._outside.send(b"!")
         self._thread.join()
 
-    def connections(self) -> list[Connection]:
-        """Return the connections that are open now."""
-        with self._lock:
-            return list(self._connections)
-
-    def disconnect_banned(self) -> None:
-        """End the connections, in the login or inside, whose address is kept out by now."""
-        for connection in self.connections():
-            if connection.network != NOT_YET and self._refusal(connection.address):
-                connection.expire(EndReason.BANNED)
-
-    def wait_empty(self, seconds: float) -> bool:
-        """Wait until every connection's thread has finished; False: some have not."""
-        with self._lock:
-            return self._left.wait_for(lambda: not self._connections, seconds)
-
     def hand_over(self) -> None:
         """Keep the listening socket open across an ``exec`` for :func:`.port.open_listener`."""
         self._sock.set_inheritable(True)
@@ -164,7 +117,7 @@ class Listener:
             selector.register(self._inside, selectors.EVENT_READ)
             complained = False
             while not self._stopping.is_set():
-                selector.select(self._expire())
+                selector.select(self._admission.expire())
                 try:
                     while not self._stopping.is_set():
                         sock, peer = self._sock.accept()
@@ -179,24 +132,6 @@ class Listener:
                         complained = True
                     self._stopping.wait(_BACK_OFF)
 
-    def _expire(self) -> float | None:
-        """Cut off who has not logged in in time; return the seconds until the next one's end."""
-        expired = []
-        left = None
-        with self._lock:
-            now = time.monotonic()
-            while self._logging_in:
-                connection, end = next(iter(self._logging_in.items()))
-                if connection.must_log_in and end > now:
-                    left = end - now
-                    break
-                del self._logging_in[connection]
-                if connection.must_log_in:
-                    expired.append(connection)
-        for connection in expired:
-            connection.expire(EndReason.LOGIN_TIMEOUT)
-        return left
-
     def _admit(self, sock: socket.socket, address: str) -> None:
         address = address.removeprefix("::ffff:")
         is_balanced = is_balancer(address, self._balancers)
@@ -210,111 +145,35 @@ class Listener:
         except OSError:
             sock.close()  # the peer has left already
             return
-        with self._lock:
-            refusal, stalled = self._admission(address, network)
-            if not refusal:
-                self._limits.enter(network)
-                connection = Connection(
-                    sock,
-                    address,
-                    network,
-                    self._line_bytes,
-                    self._outbox_bytes,
-                    self._join_stripe(),
-                    self._flusher,
-                    self,
-                )
-                connection.is_retry = self._limits.recently_refused(network)
-                self._connections.add(connection)
-                self._logging_in[connection] = time.monotonic() + self._login_seconds
-        if stalled is not None:
-            stalled.expire(EndReason.STALLED)
-        if refusal:
-            self._refuse(sock, address, refusal)
+
+        def connect(stripe: Stripe) -> Connection:
+            return Connection(
+                *(sock, address, network, self._line_bytes, self._outbox_bytes),
+                *(stripe, self._flusher, self._admission),
+            )
+
+        try:
+            connection = self._admission.admit(address, network, connect)
+        except NotAdmitted as refused:
+            self._refuse(sock, address, refused)
             return
         try:
             threading.Thread(target=self._live, args=(connection,), name="connection").start()
         except RuntimeError as error:
-            self._forget(connection)
+            self._admission.forget(connection)
             _log.error("no thread for a connection reason=%s", error, extra=FEW)
-            self._refuse(sock, address, BUSY)
+            self._refuse(sock, address, NotAdmitted(BUSY))
 
-    def _admission(self, address: str, network: str) -> tuple[str, Connection | None]:
-        """Return why an address may not come in, and who has to give its place when it may."""
-        # Under the lock: who is not turned away here is seen by disconnect_banned.
-        assert self._lock.locked()
-        banned = self._refusal(address) if network != NOT_YET else ""
-        refusal = banned or self._limits.refusal(network)
-        if refusal != CROWDED:
-            return refusal, None
-        stalled = self._stalled()
-        if stalled is not None:
-            return "", stalled
-        self._limits.note_refused(network)
-        return refusal, None
-
-    def _join_stripe(self) -> Stripe:
-        assert self._lock.locked()
-        if not self._stripes_with_room:
-            self._stripes_with_room.append(Stripe())
-        stripe = self._stripes_with_room[-1]
-        stripe.members += 1
-        if stripe.members == _STRIPE_MEMBERS:
-            self._stripes_with_room.pop()
-        return stripe
-
-    def _leave_stripe(self, stripe: Stripe) -> None:
-        assert self._lock.locked()
-        if stripe.members == _STRIPE_MEMBERS:
-            self._stripes_with_room.append(stripe)
-        stripe.members -= 1
-
-    def _refuse(self, sock: socket.socket, address: str, sentence: str) -> None:
-        why = self._why(address, sentence)
-        _log.warning("refused address=%s reason=%s", address, why, extra=FEW)
+    def _refuse(self, sock: socket.socket, address: str, refused: NotAdmitted) -> None:
+        _log.warning("refused address=%s reason=%s", address, refused.why, extra=FEW)
         with sock:
             sock.setblocking(False)
             try:
-                sock.send(_turned_away(sentence))
+                sock.send(refused.farewell())
                 sock.shutdown(socket.SHUT_WR)
                 sock.recv(4096)
             except OSError:
                 pass
-
-    # -- the connections' admission: any thread ----------------------------------------------
-
-    @property
-    def is_crowded(self) -> bool:
-        """Many have not logged in."""
-        return self._limits.is_crowded
-
-    def let_in(self, connection: Connection) -> None:
-        """Somebody has logged in."""
-        with self._lock:
-            if connection.must_log_in:
-                self._release_slot(connection)
-
-    def note_refused(self, connection: Connection) -> None:
-        """Somebody has to try again because of the others."""
-        with self._lock:
-            connection.is_retry = True
-            self._limits.note_refused(connection.network)
-
-    def _release_slot(self, connection: Connection) -> None:
-        assert self._lock.locked()
-        connection.must_log_in = False
-        connection.waited_since = math.inf
-        self._limits.log_in(connection.network)
-
-    def _stalled(self) -> Connection | None:
-        """Return who has been waited for the longest, and free its slot."""
-        assert self._lock.locked()
-        outside = (one for one in self._logging_in if one.must_log_in)
-        first = min(outside, key=lambda one: one.waited_since, default=None)
-        if first is None or time.monotonic() - first.waited_since < _STALLED_SECONDS:
-            return None
-        self._release_slot(first)
-        return first
 
     # -- a connection's thread ---------------------------------------------------------------
 
@@ -343,43 +202,15 @@ class Listener:
             try:
                 connection.close()
             finally:
-                self._forget(connection)
+                self._admission.forget(connection)
 
     def _resolve_proxied(self, connection: Connection, address: str) -> None:
         """Let in, or not, whom a load balancer has told the address of.
 
         :raises Disconnected: it is turned away, or was cut off meanwhile.
         """
-        network = network_of(address)
-        with self._lock:
-            if not connection.must_log_in:  # its end may not have been noted yet
-                raise Disconnected(reason=connection.ended_by or EndReason.STALLED)
-            connection.waited_since = time.monotonic()
-            # It does not count against itself.
-            self._limits.log_in(NOT_YET)
-            self._limits.leave(NOT_YET)
-            refusal, stalled = self._admission(address, network)
-            connection.address = address
-            if not refusal:
-                connection.network = network
-                connection.is_retry = self._limits.recently_refused(network)
-            self._limits.enter(connection.network)
-        if stalled is not None:
-            stalled.expire(EndReason.STALLED)
-        if refusal:
-            connection.outbox.finish(_turned_away(refusal))
-            raise Disconnected(self._why(address, refusal))
-
-    def _why(self, address: str, sentence: str) -> str:
-        """Return for the log why somebody was refused; of a ban not the reason that was given."""
-        return EndReason.BANNED.value if self._refusal(address) else sentence
-
-    def _forget(self, connection: Connection) -> None:
-        with self._lock:
-            self._connections.discard(connection)
-            self._leave_stripe(connection.outbox.stripe)
-            self._logging_in.pop(connection, None)
-            if connection.must_log_in:
-                self._limits.log_in(connection.network)
-            self._limits.leave(connection.network)
-            self._left.notify_all()
+        try:
+            self._admission.resolve_proxied(connection, address)
+        except NotAdmitted as refused:
+            connection.outbox.finish(refused.farewell())
+            raise Disconnected(refused.why) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chatroom.net.admission import Admission
 from chatroom.net.connection import Connection
 from chatroom.net.flusher import Flusher
 from chatroom.net.limits import ConnectionLimits
@@ -159,9 +160,8 @@ def test_who_comes_takes_the_place_of_who_left(flusher: Flusher, tmp_path: Path)
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
     tls = Tls(tmp_path / "tls")
-    listener = Listener(
-        sock, serve, tls, False, flusher, ConnectionLimits(1000, 0, 0, 0), 60.0, 1000, CAP
-    )
+    admission = Admission(ConnectionLimits(1000, 0, 0, 0), 60.0, lambda address: "")
+    listener = Listener(sock, serve, tls, False, flusher, admission, 1000, CAP)
     listener.start()
     guests = [socket.create_connection(sock.getsockname()) for _ in range(64)]
     for _ in guests:
@@ -173,8 +173,8 @@ def test_who_comes_takes_the_place_of_who_left(flusher: Flusher, tmp_path: Path)
         guest.settimeout(PATIENCE)
         while guest.recv(100):
             pass
-    while len(listener.connections()) > 32:
-        listener.wait_empty(0.01)
+    while len(admission.connections()) > 32:
+        admission.wait_empty(0.01)
     guests += [socket.create_connection(sock.getsockname()) for _ in half]
     for _ in half:
         assert came.acquire(timeout=PATIENCE)
@@ -182,5 +182,5 @@ def test_who_comes_takes_the_place_of_who_left(flusher: Flusher, tmp_path: Path)
     for guest in guests:
         guest.close()
     listener.stop_accepting()
-    assert listener.wait_empty(PATIENCE)
+    assert admission.wait_empty(PATIENCE)
     listener.close()
