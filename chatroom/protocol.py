@@ -4,6 +4,7 @@ docs/protocol.md describes the same for people who write clients.
 """
 
 import json
+import time
 from typing import Any
 
 from chatroom.errors import UserError
@@ -107,3 +108,10 @@ def text_field(word: str, fields: dict[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise UserError(f'"{key}" of >{word} must be a text.')
     return value
+
+
+def utc_of(seconds: float) -> str:
+    """Return a time, in seconds since the epoch, as it goes over the wire: to the millisecond."""
+    milliseconds = round(seconds * 1000)  # cutting off would tell every other time too early
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
+    return f"{whole}.{milliseconds % 1000:03d}Z"

@@ -1,18 +1,31 @@
 """What was typed behind a command, read by its usage line. Any thread."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.addresses import address_of
-from chatroom.commands.grammar import VALUES, cut_clauses, is_length, length
+from chatroom.commands.grammar import VALUES, clauses_of, cut_clauses, is_length, length
 from chatroom.errors import Code, UserError
 from chatroom.names import room_name
-from chatroom.text import can_be_seen
+from chatroom.text import can_be_seen, clean_line, clean_text
 
 _REASON_LONGEST = 200
 ECHO_LONGEST = 40
 """Characters of what was typed that a refusal repeats."""
 _REST = frozenset({"TEXT", "WORDS", "reason"})
+_NAMES = {
+    "N": "number",
+    "NUMBER": "number",
+    "0|1": "grant",
+    "on|off": "state",
+    "USER|ADDRESS/PREFIX": "user",
+    "NUMBER|USER|ADDRESS/PREFIX": "user",
+}
+"""Names of arguments, by their word of the usage line, where it is not the word itself."""
+_NUMBERS = frozenset({"N", "NUMBER", "NUMBER|USER|ADDRESS/PREFIX", "ID", "DATE|ID", "0|1"})
+"""Words for which a program may give a number."""
 
 
 def read(usage: str, form: str, rest: str, accounts: Accounts) -> list[Any]:
@@ -50,6 +63,81 @@ def read(usage: str, form: str, rest: str, accounts: Accounts) -> list[Any]:
     for word, clause in clauses:
         values.append(None if clause is None else _value(form, word, clause, accounts))
     return values
+
+
+def names(usage: str) -> dict[str, str]:
+    """Return the names of a command's arguments, each with its word of the usage line, in order.
+
+    :param usage: of the command. ``[in ROOM]`` is ``room``, another clause its first word; a length
+        of time is ``length``; any other word has a name in :data:`_NAMES`, or is its own.
+    """
+    plain, _, _ = cut_clauses(usage, "")
+    found = {}
+    for token in plain.split():
+        word = token.strip("[]")
+        name = "length" if is_length(word) else _NAMES.get(word, word.lower())
+        found[name] = token
+    for key, word in clauses_of(usage):
+        found["room" if key == "in" else key] = f"[{word}]"
+    return found
+
+
+def read_named(usage: str, args: Mapping[str, Any], accounts: Accounts) -> list[Any]:
+    """Like :func:`read`, for arguments that a program gives by their names.
+
+    :raises UserError: with the ``field`` that is wrong.
+    """
+    known = names(usage)
+    for name in args:
+        if name not in known:
+            takes = f"It takes {', '.join(known)}." if known else "It takes none."
+            raise _wrong(name, f"There is no argument '{name[:ECHO_LONGEST]}'. {takes}")
+    values: list[Any] = []
+    for name, token in known.items():
+        given = args.get(name)
+        if given is None or given is False:
+            if not token.startswith("["):
+                raise _wrong(name, f"The argument '{name}' is missing.")
+            values.append(None)
+            continue
+        word = token.strip("[]")
+        text = _as_text(name, word, given)
+        try:
+            moment = _utc(text) if "DATE" in word else None
+            values.append(_value("it anew", word, text, accounts) if moment is None else moment)
+        except UserError as error:
+            raise UserError(str(error), error.code, field=name, **error.fields) from None
+        if values[-1] is None:
+            raise _wrong(name, f"'{text[:ECHO_LONGEST]}' is not what '{name}' should be.")
+    return values
+
+
+def _as_text(name: str, word: str, given: Any) -> str:
+    """Return what a program gives as it would be typed. :raises UserError: of another type."""
+    if given is True and word == "private":
+        return word
+    is_number = isinstance(given, int) and not isinstance(given, bool)
+    if is_number and is_length(word):
+        return f"{given}s"
+    if not (isinstance(given, str) or (is_number and word in _NUMBERS)):
+        raise _wrong(name, f"The argument '{name}' is of another type than it should be.")
+    text = str(given) if is_number else clean_text(given).strip("\n")
+    if word not in _REST and not text.strip():
+        raise _wrong(name, f"The argument '{name}' is empty.")
+    return text if word in _REST else clean_line(text).strip()
+
+
+def _utc(text: str) -> float | None:
+    """Return a time such as those of ``>message``; ``None``: it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo is not None else None
+
+
+def _wrong(name: str, sentence: str) -> UserError:
+    return UserError(sentence, Code.USAGE, field=name[:ECHO_LONGEST])
 
 
 def first_word(line: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """The audit trail: what superusers and operators did."""
 
+from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
 from chatroom.sentences import minute, table
 from chatroom.storage.records import SUPERUSER, Account, Audit
@@ -15,10 +16,20 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "audit", "[USER] [N]", "what superusers did lately, or what concerns USER", SUPERUSER
     )
-    def view_audit(context: Context, account: Account | None, number: int | None) -> None:
+    def view_audit(context: Context, account: Account | None, number: int | None) -> Answer:
         """The last entries, or N of them."""
         found = context.services.engine.audit.load(number or AUDIT_SHOWN, account)
-        context.reply_at_length(audit_table(found))
+        return Answer(audit_table(found), list(map(_row, found)), is_long=True)
+
+
+def _row(entry: Audit) -> Row:
+    return {
+        "time": when(entry.time),
+        "by": entry.by,
+        "from": entry.origin,
+        "act": entry.act,
+        "why": entry.why,
+    }
 
 
 def audit_table(entries: list[Audit]) -> str:

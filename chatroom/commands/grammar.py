@@ -31,6 +31,11 @@ class Id(NamedTuple):
     seq: int
 
 
+def clauses_of(usage: str) -> list[tuple[str, str]]:
+    """Return the clauses of a usage line: the word that begins each, and what stands behind it."""
+    return _CLAUSE.findall(usage)
+
+
 def cut_clauses(usage: str, line: str) -> tuple[str, str, list[tuple[str, str | None]]]:
     """Cut the clauses, such as ``[from USER]``, off the end of a usage line and of what was typed.
 

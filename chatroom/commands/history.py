@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chatroom import sentences
+from chatroom.answers import Answer
 from chatroom.commands.grammar import Id
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
@@ -42,12 +43,11 @@ def add_to(registry: Registry) -> None:
     )
     def history(
         context: Context, number: int | None, start: float | Id | None, before: Id | None
-    ) -> None:
+    ) -> Answer:
         """The last 50 lines (or N, at most 500), or those from a date or an id on."""
         log = context.member.room.log
         with one_at_a_time(context):
-            lines = _history(context, log, number or PAGE, start, before)
-        context.reply_at_length("\n".join([f"History of #{log}:", *lines]))
+            return _history(context, log, number or PAGE, start, before)
 
     @registry.command(
         "search",
@@ -61,7 +61,7 @@ def add_to(registry: Registry) -> None:
         room: str | None,
         sender: Account | None,
         since: float | None,
-    ) -> None:
+    ) -> Answer:
         """Double quotes keep words together."""
         without = context.member.ignores
         wanted = SearchQuery(_words(words), sender.id if sender else "", since or 0.0, without)
@@ -70,10 +70,14 @@ def add_to(registry: Registry) -> None:
             rooms = [context.services.memberships.joined(context.person, room)]
         with one_at_a_time(context):
             found = _search(context.services.engine, rooms, wanted)
-        lines = [_found_line(post) for post in found[:FOUND_MOST]]
-        if len(found) > FOUND_MOST:
-            lines.append(f"There are more; these are the newest {FOUND_MOST}. Add words to narrow.")
-        context.reply_at_length("\n".join(lines) or "Nothing was found.")
+        shown, more = found[:FOUND_MOST], len(found) > FOUND_MOST
+        lines = [_found_line(post) for post in shown]
+        sentence = f"{len(shown)} found." if shown else "Nothing was found."
+        if more:
+            sentence = f"There are more; these are the newest {FOUND_MOST}. Add words to narrow."
+            lines.append(sentence)
+        text = "\n".join(lines) or sentence
+        return Answer(text, fields={"more": more}, posts=shown, sentence=sentence, is_long=True)
 
     @registry.command(
         "delete",
@@ -133,8 +137,8 @@ def _search(engine: Engine, rooms: list[Room], wanted: SearchQuery) -> list[Post
 
 def _history(
     context: Context, log: str, number: int, start: float | Id | None, before: Id | None
-) -> list[str]:
-    """Return the lines of a page, and where to go on."""
+) -> Answer:
+    """Return a page, and where to go on."""
     engine = context.services.engine
     span = engine.logs.span(log)
     after, upto = span.first - 1, span.last
@@ -148,14 +152,24 @@ def _history(
     after, upto, posts = read(engine, log, after, upto, number)
     after = max(after, engine.logs.span(log).first - 1)  # meanwhile old ones may have gone
     lines = _page(posts, after, upto, context.member)
+    more, rest = False, ""
     if start is not None:
-        if upto < span.last and before is None:
-            lines.append(f"Newer: /history from {upto + 1}")
-    elif after >= span.first:
-        lines.append(f"Older: /history before {after + 1}")
+        if more := upto < span.last and before is None:
+            rest = f"Newer: /history from {upto + 1}"
+    elif more := after >= span.first:
+        rest = f"Older: /history before {after + 1}"
     elif span.first > 1:
-        lines.append("Older messages are no longer kept.")
-    return lines
+        rest = "Older messages are no longer kept."
+    seen = [post for post in context.member.seen(posts) if not is_event(post)]
+    ids = [f"{post.epoch}-{post.seq}" for post in (seen[:1] + seen[-1:])]
+    return Answer(
+        "\n".join(filter(None, [f"History of #{log}:", *lines, rest])),
+        fields={"room": log, "first": ids[0] if ids else "", "last": ids[-1] if ids else ""}
+        | {"more": more},
+        posts=seen,
+        sentence=rest or f"History of #{log}.",
+        is_long=True,
+    )
 
 
 def is_event(post: Post) -> bool:

@@ -1,6 +1,7 @@
 """Invitations to make an account."""
 
 from chatroom.accounts.invites import INVITE_SECONDS, line_to_type
+from chatroom.answers import Answer, when
 from chatroom.commands.registry import Context, Registry
 from chatroom.sentences import minute, table
 from chatroom.storage.records import SUPERUSER, Invite
@@ -15,16 +16,22 @@ def add_to(registry: Registry) -> None:
         "make an invitation, for N new accounts (1) and a time (7d)",
         SUPERUSER,
     )
-    def invite_code(context: Context, seconds: float | None, uses: int | None) -> None:
+    def invite_code(context: Context, seconds: float | None, uses: int | None) -> Answer:
         """One string with address, fingerprint and code."""
         services = context.services
         seconds = INVITE_SECONDS if seconds is None else seconds
         invitation = services.invitation(services.invites.issue(context.actor, uses or 1, seconds))
-        context.reply(f"The line to send: {line_to_type(invitation)}")
+        text = f"The line to send: {line_to_type(invitation)}"
+        return Answer(text, [{"invitation": invitation, "uses": uses or 1}])
 
     @registry.command("invite-codes", "", "list the invitations that are valid", SUPERUSER)
-    def invite_codes(context: Context) -> None:
-        context.reply(invite_table(context.services.invites.all()))
+    def invite_codes(context: Context) -> Answer:
+        found = context.services.invites.all()
+        rows = [
+            {"number": one.number, "by": one.by, "uses": one.uses, "until": when(one.until)}
+            for one in found
+        ]
+        return Answer(invite_table(found), rows)
 
     @registry.command("revoke-code", "NUMBER", "take an invitation back", SUPERUSER)
     def revoke_code(context: Context, number: int) -> None:

@@ -4,9 +4,11 @@ import logging
 import time
 
 from chatroom.accounts.accounts import GRANT_WORDS, RESET_SECONDS
+from chatroom.answers import Answer
 from chatroom.commands.erasure import purge
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
+from chatroom.commands.sanctions import sanction_row
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.sentences import duration, minute, table
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
@@ -38,16 +40,16 @@ def add_to(registry: Registry) -> None:
         context.reply(f"{account.name} was kicked and stays out for {duration(seconds)}.")
 
     @registry.command("viewkickusers", "", "who was kicked, by whom, why, until when", SUPERUSER)
-    def view_kicks(context: Context) -> None:
+    def view_kicks(context: Context) -> Answer:
         kicks = [one for one in context.services.engine.sanctions.load() if one.kind == KICK]
         if not kicks:
-            context.reply("Nobody is kicked just now.")
-            return
-        rows = [
+            return Answer("Nobody is kicked just now.")
+        lines = [
             (kick.name, kick.by, minute(kick.since), minute(kick.until), kick.reason or "-")
             for kick in kicks
         ]
-        context.reply(table(("user", "kicked by", "when", "until", "reason"), rows))
+        text = table(("user", "kicked by", "when", "until", "reason"), lines)
+        return Answer(text, list(map(sanction_row, kicks)))
 
     @registry.command(
         "unkickuser", "USER", "let somebody who was kicked come back at once", SUPERUSER

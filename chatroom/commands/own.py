@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from chatroom.accounts.throttles import WRONG_ANSWERS, Caller
 from chatroom.accounts.tickets import digest_of
+from chatroom.answers import Answer
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
 from chatroom.storage.records import Account
@@ -32,16 +33,16 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "ignore", "[USER]", "see nothing more of somebody; alone: list whom you ignore", cost=5
     )
-    def ignore(context: Context, account: Account | None) -> None:
+    def ignore(context: Context, account: Account | None) -> Answer:
         """In rooms, mail and history, until you take it back."""
         services = context.services
         if account is not None:
             services.control_events.take(services.accounts.ignore(context.account, account))
-            context.reply(f"You see nothing more of {account.name}. /unignore ends that.")
-            return
+            return Answer(f"You see nothing more of {account.name}. /unignore ends that.")
         found = map(services.engine.accounts.load_by_id, context.account.ignores)
         names = sorted(one.name for one in found if one is not None)
-        context.reply(f"You ignore: {', '.join(names)}" if names else "You ignore nobody.")
+        text = f"You ignore: {', '.join(names)}" if names else "You ignore nobody."
+        return Answer(text, [{"user": name} for name in names])
 
     @registry.command("unignore", "USER", "see again what somebody says", cost=5)
     def unignore(context: Context, account: Account) -> None:

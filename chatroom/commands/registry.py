@@ -7,7 +7,7 @@ handler gets checked values; it cannot forget a check, because it has none to ma
 import difflib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,7 +18,8 @@ from chatroom.accounts.invites import Invites
 from chatroom.accounts.rates import Rates, cost_of
 from chatroom.accounts.sanctions import Sanctions, mute_sentence
 from chatroom.accounts.tickets import Tickets
-from chatroom.commands.arguments import ECHO_LONGEST, first_word, read
+from chatroom.answers import Answer
+from chatroom.commands.arguments import ECHO_LONGEST, first_word, read, read_named
 from chatroom.config import Settings
 from chatroom.errors import Code, Disconnected, EndReason, StoreError, Unconfirmed, UserError
 from chatroom.rooms.busy import Busy
@@ -102,9 +103,7 @@ class Dialogue(Protocol):
 
     def tell(self, kind: str, text: str, **fields: Any) -> None: ...
 
-    def answer(self, command: str, text: str, cid: str, **fields: Any) -> None: ...
-
-    def answer_at_length(self, command: str, text: str, cid: str) -> None: ...
+    def answer(self, command: str, answer: Answer, cid: str, is_named: bool = False) -> None: ...
 
     def send_at_length(self, chunk: bytes) -> None: ...
 
@@ -131,6 +130,8 @@ class Context:
         self.cid = cid
         self.row: Command | None = None
         """The row of the table that is carried out."""
+        self.is_named = False
+        """The command was given by its name with arguments, by a program."""
         self.leaving = False
         """Set by a handler after which the session ends."""
 
@@ -166,14 +167,14 @@ class Context:
 
     def reply(self, text: str, **fields: Any) -> None:
         """Answer the person who typed the command; ``fields`` are for programs."""
-        self.dialogue.answer(self.command, text, self.cid, **fields)
+        self.answer(Answer(text, fields=fields))
 
-    def reply_at_length(self, text: str) -> None:
-        """Like :meth:`reply`, for what may be long: a slow reader is waited for.
+    def answer(self, answer: Answer) -> None:
+        """Answer whoever gave the command.
 
-        :raises Disconnected: the peer left, or reads nothing.
+        :raises Disconnected: of a long answer: the peer has left, or reads nothing.
         """
-        self.dialogue.answer_at_length(self.command, text, self.cid)
+        self.dialogue.answer(self.command, answer, self.cid, self.is_named)
 
     def is_others(self, owner_id: str) -> bool:
         """Tell whether something is somebody else's.
@@ -206,7 +207,7 @@ class Context:
         self.dialogue.refuse(text, self.cid, self.command, code, **fields)
 
 
-Handler = Callable[..., None]
+Handler = Callable[..., Answer | None]
 
 
 class Needs(Enum):
@@ -324,24 +325,32 @@ class Registry:
         command = self._commands.get(first_word(line.strip())[0].removeprefix("/").lower())
         return cost_of(line) + (command.cost - 1.0 if command else 0.0)
 
-    def run(self, context: Context, line: str) -> None:
-        """Find, check and carry out one command line; every failure is answered.
+    def run(self, context: Context, line: str, args: Mapping[str, Any] | None = None) -> None:
+        """Find, check and carry out one command; every failure is answered.
 
-        :param line: cleaned, starting with ``/``.
+        :param line: cleaned, starting with ``/``; with ``args`` the name of the command alone.
+        :param args: given by a program, by their names; ``None``: they stand in the line.
         :raises Disconnected: the peer left while it was asked something.
         """
-        word, rest = first_word(line.strip())
+        word, rest = (line, "") if args is not None else first_word(line.strip())
+        context.is_named = args is not None
         try:
             context.services.lookups.check(context.account.id)
             command = self.find(word, context.account)
             context.row = command
-            values = read(command.usage, command.form, rest, context.services.accounts)
+            accounts = context.services.accounts
+            if args is not None:
+                values = read_named(command.usage, args, accounts)
+            else:
+                values = read(command.usage, command.form, rest, accounts)
             _check_needs(command, context, values)
             _check_muted(command, context, values)
             # Superusers' acts are told apart in the log; what they name is never a message.
             if command.grant == SUPERUSER:
                 _log.info("command=%s %s", command.name, context.account.ident)
-            command.handler(context, *values)
+            answer = command.handler(context, *values)
+            if answer is not None:
+                context.answer(answer)
         except UserError as error:
             context.refuse(str(error), error.code, **error.fields)
         except Unconfirmed as error:

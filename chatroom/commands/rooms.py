@@ -1,5 +1,6 @@
 """Commands about rooms: joining, leaving, looking around, and what owners may do."""
 
+from chatroom.answers import Answer, Row
 from chatroom.commands.registry import Context, Muted, Needs, Registry
 from chatroom.rooms.room import Room
 from chatroom.sentences import table
@@ -30,14 +31,15 @@ def add_to(registry: Registry) -> None:
         _talk_in(context, f"You have left #{room.log}. You talk in #{now} now.")
 
     @registry.command("rooms", "", "the rooms that you may join", cost=10)
-    def rooms(context: Context) -> None:
+    def rooms(context: Context) -> Answer:
         """With the people inside and the topic. Only its members see a private room."""
         visible = context.services.memberships.visible(context.account.id)
-        rows = [
+        lines = [
             (f"#{record.name}", str(number), _marks(context, record), record.topic or "-")
             for record, number in visible
         ]
-        context.reply(table(("room", "people", "", "topic"), rows))
+        rows = [_row(context, record, number) for record, number in visible]
+        return Answer(table(("room", "people", "", "topic"), lines), rows)
 
     @registry.command(
         "topic",
@@ -122,6 +124,18 @@ def _here(room: Room) -> str:
     topic = f" Topic: {room.record.topic}" if room.record.topic else ""
     people = "1 person is" if number == 1 else f"{number} people are"
     return f"You talk in #{room.log} now; {people} here.{topic}"
+
+
+def _row(context: Context, record: RoomRecord, number: int) -> Row:
+    return {
+        "room": record.name,
+        "people": number,
+        "topic": record.topic,
+        "private": record.private,
+        "owner": record.owner == context.account.id,
+        "joined": any(room.log == record.name for room in context.person.rooms),
+        "current": record.name == context.member.room.log,
+    }
 
 
 def _marks(context: Context, record: RoomRecord) -> str:

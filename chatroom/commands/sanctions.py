@@ -3,10 +3,11 @@
 import math
 
 from chatroom.addresses import Range, address_of
+from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
 from chatroom.sentences import duration, minute, table
-from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account
+from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account, Sanction
 
 _MUTE_SECONDS = 1800.0
 
@@ -31,8 +32,10 @@ def add_to(registry: Registry) -> None:
         context.reply(f"{made.name} is banned{end}. /unban {made.number} lifts it.")
 
     @registry.command("bans", "", "who is banned, by whom, why, until when", SUPERUSER)
-    def view_bans(context: Context) -> None:
-        rows = [
+    def view_bans(context: Context) -> Answer:
+        found = context.services.engine.sanctions.load()
+        bans = [one for one in found if one.kind == BAN]
+        lines = [
             (
                 str(one.number),
                 one.target if one.is_range else one.name,
@@ -41,11 +44,11 @@ def add_to(registry: Registry) -> None:
                 minute(one.until),
                 one.reason or "-",
             )
-            for one in context.services.engine.sanctions.load()
-            if one.kind == BAN
+            for one in bans
         ]
         head = ("N", "who", "banned by", "when", "until", "reason")
-        context.reply(table(head, rows) if rows else "Nobody is banned.")
+        text = table(head, lines) if lines else "Nobody is banned."
+        return Answer(text, list(map(sanction_row, bans)))
 
     @registry.command(
         "unban",
@@ -88,6 +91,20 @@ def add_to(registry: Registry) -> None:
         """Superusers and people with a ticket still get in."""
         context.services.sanctions.set_lockdown(state == "on", context.actor)
         context.reply(f"The lockdown is {state}.")
+
+
+def sanction_row(one: Sanction) -> Row:
+    """Return a sanction as programs get it."""
+    return {
+        "number": one.number,
+        "kind": one.kind,
+        "by": one.by,
+        "reason": one.reason,
+        "user": "" if one.is_range else one.name,
+        "range": one.target if one.is_range else "",
+        "since": when(one.since),
+        "until": when(one.until),
+    }
 
 
 def _refuse_own(context: Context, whom: Account | Range) -> None:

@@ -3,14 +3,16 @@
 import logging
 import time
 
+from chatroom.answers import Answer, Row, when
+from chatroom.commands.arguments import names
 from chatroom.commands.history import one_at_a_time
-from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
+from chatroom.commands.registry import KEPT_SECONDS, Command, Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.rooms.catch_up import PAGE_CHARACTERS, newest
 from chatroom.rooms.person import FREE
 from chatroom.rooms.post_lines import mail_line
 from chatroom.sentences import duration, table
-from chatroom.storage.records import ACTION, Account
+from chatroom.storage.records import ACTION, Account, Presence
 from chatroom.storage.rules.receipts import Outcome
 from chatroom.storage.rules.refusals import unless_kept
 
@@ -27,21 +29,22 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "help", "[command]", "what you may use, or the details of one command", cost=2
     )
-    def show_help(context: Context, word: str | None) -> None:
+    def show_help(context: Context, word: str | None) -> Answer:
         if word is not None:
             command = registry.find(word, context.account)
             parts = filter(None, (command.form, command.summary, command.details))
-            context.reply("\n    ".join(parts))
-            return
-        lines = [f"{c.form:<28} {c.summary}" for c in registry.allowed(context.account)]
+            return Answer("\n    ".join(parts), [_help_row(command)])
+        allowed = registry.allowed(context.account)
+        lines = [f"{c.form:<28} {c.summary}" for c in allowed]
         lines.append("Any other line is a message; // at its start sends one slash.")
-        forms = [command.form for command in registry.allowed(context.account)]
-        context.reply("\n".join(lines), commands=forms)
+        forms = [command.form for command in allowed]
+        return Answer("\n".join(lines), list(map(_help_row, allowed)), {"commands": forms})
 
     @registry.command("viewusers", "", "who is here", cost=2)
-    def view_users(context: Context) -> None:
+    def view_users(context: Context) -> Answer:
         """In how many sessions, for how long idle, and whether busy or free."""
-        rows = [
+        people = context.services.presence.everybody()
+        lines = [
             (
                 str(i),
                 one.name,
@@ -50,9 +53,10 @@ def add_to(registry: Registry) -> None:
                 duration(max(0.0, time.time() - one.active)),
                 one.state,
             )
-            for i, one in enumerate(context.services.presence.everybody(), 1)
+            for i, one in enumerate(people, 1)
         ]
-        context.reply(table(("#", "user", "grant", "sessions", "idle", "state"), rows))
+        text = table(("#", "user", "grant", "sessions", "idle", "state"), lines)
+        return Answer(text, [_row(one) for one in people])
 
     @registry.command(
         "messageto",
@@ -76,15 +80,20 @@ def add_to(registry: Registry) -> None:
         _send(context, account, text)
 
     @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N", cost=5)
-    def mail(context: Context, number: int | None) -> None:
+    def mail(context: Context, number: int | None) -> Answer:
         """At most 500."""
         logs, box = context.services.engine.logs, context.person.mailbox
         with one_at_a_time(context):
             posts = newest(logs, context.member, box, box.delivered, number or MAIL_PAGE)
         lines = "\n".join(mail_line(post) for post in posts)
+        sentence = f"These are the newest {len(posts)}; /export gives all."
         if sum(len(post.text) for post in posts) >= PAGE_CHARACTERS:
-            lines = f"These are the newest {len(posts)}; /export gives all.\n{lines}"
-        context.reply_at_length(lines or "There are no private messages.")
+            lines = f"{sentence}\n{lines}"
+        elif posts:
+            sentence = f"{len(posts)} private message{'s' if len(posts) > 1 else ''}."
+        else:
+            lines = sentence = "There are no private messages."
+        return Answer(lines, posts=posts, sentence=sentence, is_long=True)
 
     @registry.command("me", "TEXT", "say what you do, as in /me waves", muted=Muted.MAY_LOOK)
     def act(context: Context, text: str) -> None:
@@ -125,6 +134,28 @@ def add_to(registry: Registry) -> None:
     def disconnect(context: Context) -> None:
         context.dialogue.end(f"Goodbye, {context.account.name}.")
         context.leaving = True
+
+
+def _row(one: Presence) -> Row:
+    busy, reason = one.state.startswith("busy"), one.state.removeprefix("busy").strip(" ()")
+    return {
+        "user": one.name,
+        "grant": one.grant,
+        "sessions": len(one.seats),
+        "busy": busy,
+        "reason": reason if busy else "",
+        "active": when(one.active),
+    }
+
+
+def _help_row(command: Command) -> Row:
+    return {
+        "command": command.name,
+        "usage": command.usage,
+        "summary": command.summary,
+        "details": command.details,
+        "args": list(names(command.usage)),
+    }
 
 
 def _send(context: Context, account: Account, text: str) -> None:

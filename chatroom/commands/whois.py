@@ -1,10 +1,13 @@
 """Who somebody is: /whois."""
 
 import time
+from typing import Any
 
 from chatroom.accounts.accounts import GRANT_WORDS
 from chatroom.addresses import address_of, range_of
+from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
+from chatroom.commands.sanctions import sanction_row
 from chatroom.sentences import duration, minute, table
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import BAN, DEEDS, Account, Presence, Sanction
@@ -14,25 +17,47 @@ def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
     @registry.command("whois", "USER", "who somebody is", cost=2)
-    def whois(context: Context, account: Account) -> None:
+    def whois(context: Context, account: Account) -> Answer:
         """Superusers also see addresses, sessions and sanctions."""
         services = context.services
         found = services.presence.presence(account.id)
+        row: dict[str, Any] = {"user": account.name, "grant": account.grant}
+        row |= {"here": found is not None, "state": found.state if found else ""}
+        if found is not None:
+            row |= {"active": when(found.active), "since": when(_since(found))}
         lines = [f"{account.name} is a {GRANT_WORDS[account.grant]}, {_presence(found)}."]
         if context.may_see(account.id):
             lines.append(f"The account was made {minute(account.created)}.")
-            visible = services.memberships.visible(context.account.id)
-            lines += _sessions(found, {record.name for record, _ in visible})
-            lines += [_sentence(one) for one in _sanctions(services.engine, account, found)]
-        context.reply("\n".join(lines))
+            visible = {r.name for r, _ in services.memberships.visible(context.account.id)}
+            imposed = _sanctions(services.engine, account, found)
+            lines += [*_sessions(found, visible), *map(_sentence, imposed)]
+            row |= {"created": when(account.created), "sessions": _session_rows(found, visible)}
+            row["sanctions"] = list(map(sanction_row, imposed))
+        return Answer("\n".join(lines), [row])
 
 
 def _presence(found: Presence | None) -> str:
     if found is None:
         return "not here"
-    since = minute(min(seat.since for seat in found.seats))
+    since = minute(_since(found))
     idle = duration(max(0.0, time.time() - found.active))
     return f"here since {since}, {found.state}, idle {idle}"
+
+
+def _since(found: Presence) -> float:
+    return min(seat.since for seat in found.seats)
+
+
+def _session_rows(found: Presence | None, visible: set[str]) -> list[Row]:
+    return [
+        {
+            "address": seat.address,
+            "face": seat.face,
+            "since": when(seat.since),
+            "room": seat.room if seat.room in visible else "",
+        }
+        for seat in (found.seats if found is not None else ())
+    ]
 
 
 def _sessions(found: Presence | None, visible: set[str]) -> list[str]:

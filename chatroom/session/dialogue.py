@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatroom import __version__
+from chatroom.answers import OK, Answer
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
@@ -26,6 +27,9 @@ from chatroom.text import check_new_password
 _READ_SECONDS = 60.0
 """Time for a reader to take what waits before something long is sent."""
 _LOOK_SECONDS = 0.5
+FEATURES = ("answers", "named-commands")
+"""What a program may count on, beside the version of the protocol; docs/protocol.md lists them."""
+_AT_ONCE = 64  # messages of an answer that are sent at once
 _NO_ANSWERS = 50  # lines in a row that do not answer an open question
 NEW_PASSWORD = "Choose a password (8 bytes or more):"
 NOT_THE_SAME = "The two are not the same. Start again with the first."
@@ -40,7 +44,15 @@ class Dialogue:
     :param line_bytes: longest line, told when one is longer.
     """
 
-    __slots__ = ("_ahead", "_is_first", "_line_bytes", "_room_name", "connection", "face")
+    __slots__ = (
+        "_ahead",
+        "_is_first",
+        "_line_bytes",
+        "_room_name",
+        "_takes_messages",
+        "connection",
+        "face",
+    )
 
     def __init__(self, connection: Connection, room_name: str, line_bytes: int) -> None:
         self.connection = connection
@@ -48,6 +60,7 @@ class Dialogue:
         self._room_name = room_name
         self._line_bytes = line_bytes
         self._is_first = True
+        self._takes_messages = False  # as the hello said
         self._ahead: list[bytes | None] = []  # lines that were read already, the next one last
 
     @property
@@ -63,13 +76,26 @@ class Dialogue:
         """Say one sentence; ``kind`` and ``fields`` are for programs."""
         self.send(self.face.notice(kind, text, **fields))
 
-    def answer(self, command: str, text: str, cid: str, **fields: Any) -> None:
-        """Answer a command; ``fields`` are for programs."""
-        self.send(self.face.result(command, text, ok=True, cid=cid, **fields))
+    def answer(self, command: str, answer: Answer, cid: str, is_named: bool = False) -> None:
+        """Answer a command.
 
-    def answer_at_length(self, command: str, text: str, cid: str) -> None:
-        """Like :meth:`answer`, for what may be long; see :meth:`send_at_length`."""
-        self.send_at_length(self.face.result(command, text, ok=True, cid=cid))
+        :param is_named: it was given by name: the peer takes messages that are read back as such.
+        :raises Disconnected: of a long answer: the peer has left, or reads nothing.
+        """
+        text, face = answer.text, self.face
+        if answer.sentence is not None and face is EVENTS and (is_named or self._takes_messages):
+            text = answer.sentence
+            for at in range(0, len(answer.posts), _AT_ONCE):
+                some = list(answer.posts[at : at + _AT_ONCE])
+                self.send_at_length(EVENTS.messages(some, old=True, asked_by=cid))
+        rows = [dict(row) for row in answer.rows]
+        chunk = face.result(
+            command, text, ok=True, cid=cid, **{"code": OK, "rows": rows, **answer.fields}
+        )
+        if answer.is_long:
+            self.send_at_length(chunk)
+        else:
+            self.send(chunk)
 
     def send_at_length(self, chunk: bytes) -> None:
         """Send something long that was asked for, when the peer has read all that was sent before.
@@ -221,11 +247,13 @@ class Dialogue:
             )
             return False
         self.face = EVENTS
+        self._takes_messages = fields.get("answers") == 1
         hello = {
             "v": VERSION,
             "name": self._room_name,
             "line_bytes": self._line_bytes,
             "version": __version__,
+            "features": FEATURES,
         }
         self.send(encode("hello", hello))
         return True

@@ -5,12 +5,13 @@ A face is stateless and shared by all its connections. A third one needs the sam
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from chatroom import sentences
 from chatroom.errors import Code, UserError
 from chatroom.names import room_name
-from chatroom.protocol import CID_LONGEST, decode, encode, text_field
+from chatroom.protocol import CID_LONGEST, decode, encode, text_field, utc_of
 from chatroom.rooms import post_lines
 from chatroom.session.access import WORDS, LoginRequest, read_access
 from chatroom.storage.records import (
@@ -32,6 +33,8 @@ class Input(NamedTuple):
     """Of a message: where it goes; empty for the session's current room."""
     access: LoginRequest | None = None
     """Of a login in one line: what it says."""
+    args: Mapping[str, Any] | None = None
+    """Of a command that was given by name, which stands in ``text``: its arguments, by name."""
 
 
 _NOTHING_TO_SEE = "There is nothing to be seen in that line; it was not sent."
@@ -169,6 +172,11 @@ class EventsFace:
     def _understand(word: str, fields: dict[str, Any], cid: str) -> Input:
         if word == "answer":
             return Input(ANSWER, text_field(word, fields, "text"), cid)
+        if word == "command" and "name" in fields:
+            args = fields.get("args", {})
+            if not isinstance(args, dict) or "line" in fields:
+                raise UserError('A >command has a "line", or a "name" with "args", an object.')
+            return Input(COMMAND, clean_line(text_field(word, fields, "name")), cid, args=args)
         if word == "command":
             return Input(COMMAND, clean_line(text_field(word, fields, "line")), cid)
         if word == "post":
@@ -187,7 +195,12 @@ class EventsFace:
             return Input(ACCESS, word, cid, access=read_access(word, fields))
         raise UserError("Send >answer, >post or >command; see docs/protocol.md.")
 
-    def messages(self, posts: list[Post], old: bool = False) -> bytes:
+    def messages(self, posts: list[Post], old: bool = False, asked_by: str | None = None) -> bytes:
+        """Render posts.
+
+        :param asked_by: ``cid`` of the command that reads them back; ``None``: they are not asked
+            for.
+        """
         # Written out, not by protocol.encode: this is the way of every message, and three texts
         # are all that needs JSON's escapes.
         quote = _JSON.encode
@@ -195,7 +208,7 @@ class EventsFace:
         last, time_text = -1.0, ""
         for post in posts:
             if post.time != last:
-                last, time_text = post.time, _utc(post.time)
+                last, time_text = post.time, utc_of(post.time)
             is_mail = post.log[0] == "@"
             more = f',"to":"{post.to}"' if post.to else ""
             if post.ref:
@@ -204,6 +217,8 @@ class EventsFace:
                 more += f',"cid":{quote(post.cid)}'
             if old:
                 more += ',"old":true'
+            if asked_by is not None:
+                more += f',"re":{quote(asked_by)}'
             lines.append(
                 f'>message {{"id":"{f"{post.epoch}-{post.seq}" if post.seq else ""}",'
                 f'"room":"{"" if is_mail else post.log}","seq":{post.seq},'
@@ -232,13 +247,7 @@ class EventsFace:
 
     def ticket(self, ticket: str, until: float) -> bytes:
         """Render the right to come back; ``until`` in seconds since the epoch."""
-        return encode("ticket", {"ticket": ticket, "until": _utc(until)})
-
-
-def _utc(seconds: float) -> str:
-    milliseconds = round(seconds * 1000)  # cutting off would tell every other time too early
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
-    return f"{whole}.{milliseconds % 1000:03d}Z"
+        return encode("ticket", {"ticket": ticket, "until": utc_of(until)})
 
 
 AnyFace = PlainFace | EventsFace

@@ -296,7 +296,7 @@ def _talk(
                 dialogue.refuse(str(error), said.cid, code=error.code)
         elif kind == COMMAND:
             context = Context(services, person, member, dialogue, said.cid)
-            registry.run(context, said.text)
+            registry.run(context, said.text, said.args)
             if context.leaving:
                 return
         elif kind == ACCESS:
