@@ -10,6 +10,7 @@ PAGE = ROOT / "docs" / "commands.md"
 sys.path.insert(0, str(ROOT))
 
 from chatroom.commands import table  # noqa: E402
+from chatroom.commands.arguments import names  # noqa: E402
 from chatroom.commands.registry import Command, Muted, Needs  # noqa: E402
 from chatroom.storage.records import SUPERUSER  # noqa: E402
 
@@ -26,6 +27,13 @@ stands in front of a message in `/history`; a `DATE` is `2026-11-23`, `09:30`, `
 `yesterday`.
 
 This page is made from the table of commands by `make docs`.
+"""
+_PROGRAMS = """\
+## For programs
+
+The names of the arguments of each command that is given by its name; those in `[…]` may be left
+out.
+See [the protocol](protocol.md#answers).
 """
 _MUTED = {
     Muted.MAY: "yes",
@@ -46,7 +54,19 @@ def page() -> str:
     parts = [_HEAD, "## For everybody\n", *_rows(own)]
     parts += ["## For the owner of a room, and superusers\n", *_rows(owners)]
     parts += ["## For superusers\n", *_rows(superusers)]
+    parts += [_PROGRAMS, *_args(commands)]
     return "\n".join(parts)
+
+
+def _args(commands: Iterable[Command]) -> list[str]:
+    rows = ["| name | arguments |", "|---|---|"]
+    for command in commands:
+        given = [
+            f"`{name}`" if token[0] != "[" else f"[`{name}`]"
+            for name, token in names(command.usage).items()
+        ]
+        rows.append(f"| `{command.name}` | {', '.join(given)} |")
+    return [*rows, ""]
 
 
 def _rows(commands: Iterable[Command]) -> list[str]:

@@ -320,8 +320,10 @@ class Registry:
             raise UserError(f"/{command.name} is for superusers only.", Code.NOT_ALLOWED)
         return command
 
-    def cost(self, line: str) -> float:
-        """Return what a command line costs, in lines; what is no command is a line."""
+    def cost(self, line: str, args: Mapping[str, Any] | None = None) -> float:
+        """Return what a command costs, in lines; what is no command is a line."""
+        if args:
+            line = f"{line} {' '.join(map(str, args.values()))}"
         command = self._commands.get(first_word(line.strip())[0].removeprefix("/").lower())
         return cost_of(line) + (command.cost - 1.0 if command else 0.0)
 

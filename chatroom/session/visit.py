@@ -271,7 +271,9 @@ def _talk(
         # Superusers are not limited.
         if rates and rate and person.account.grant != SUPERUSER:
             is_command = kind == COMMAND
-            delay = rate.take(registry.cost(said.text) if is_command else cost_of(said.text))
+            delay = rate.take(
+                registry.cost(said.text, said.args) if is_command else cost_of(said.text)
+            )
             if delay > 0:
                 flood.note(rates.rate)
                 services.stopping.wait(delay)

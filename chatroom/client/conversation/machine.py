@@ -310,7 +310,8 @@ class Conversation:
 
     def _message(self, said: Said) -> Iterator[Action]:
         sent = None
-        self._cursors.note(said.fields.get("room"), said.fields.get("id"))
+        if "re" not in said.fields:  # what was asked for says nothing of what was shown
+            self._cursors.note(said.fields.get("room"), said.fields.get("id"))
         if "cid" in said.fields and text_of(said.fields, "from") == self.user:
             sent = self._settled(self.pending.settle(said.fields["cid"]))
         yield Show(said, sent)

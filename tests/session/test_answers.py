@@ -1,0 +1,142 @@
+"""What a command answers: a person's text, and a program's rows, code and messages."""
+
+from typing import Any
+
+import pytest
+
+from chatroom.commands import table
+from chatroom.storage.records import SUPERUSER
+from tests.harness import Peer, ServerProcess
+
+NEEDS_QUESTIONS = ("changepassword", "deleteaccount", "disconnect", "restart")
+
+
+@pytest.fixture
+def program(room: ServerProcess) -> Peer:
+    return room.program_peer(f"p{len(room.log())}")
+
+
+def ask(peer: Peer, name: str, args: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """Give a command by its name; return its result."""
+    fields = {"args": args} if args is not None else {}
+    peer.send_event("command", name=name, cid=f"c-{name}", **fields, **more)
+    return peer.until_event("result", cid=f"c-{name}")
+
+
+def said(peer: Peer, *texts: str) -> list[str]:
+    """Say something; return the ids."""
+    ids = []
+    for text in texts:
+        peer.send_event("post", text=text)
+        ids.append(peer.until_event("message", text=text)["id"])
+    return ids
+
+
+def test_every_command_answers_with_a_code_and_rows(room: ServerProcess, program: Peer) -> None:
+    for command in table.build().all():
+        if command.grant == SUPERUSER or command.name in NEEDS_QUESTIONS or "USER" in command.usage:
+            continue
+        program.send_event("command", line=f"/{command.name}", cid=command.name)
+        result = program.until_event("result", cid=command.name)
+        assert isinstance(result["code"], str) and result["code"]
+        if result["ok"]:
+            assert result["code"] == "ok"
+            assert all(isinstance(row, dict) for row in result["rows"])
+
+
+def test_what_is_read_back_by_name_comes_as_messages(program: Peer) -> None:
+    ids = said(program, "one", "two", "three")
+    program.send_event("command", name="history", args={"number": 2}, cid="h")
+    first, second = (program.until_event("message", re="h") for _ in range(2))
+    assert [one["id"] for one in (first, second)] == ids[1:]
+    assert first["old"] is True
+    result = program.until_event("result", cid="h")
+    assert (result["first"], result["last"], result["more"]) == (ids[1], ids[2], True)
+    assert "\n" not in result["text"]
+    program.send_event("command", name="history", args={"before": ids[1], "number": 1}, cid="b")
+    assert program.until_event("message", re="b")["id"] == ids[0]
+
+
+def test_a_typed_line_is_answered_as_a_text_unless_the_hello_said_otherwise(
+    room: ServerProcess, program: Peer
+) -> None:
+    (one,) = said(program, "needle in the hay")
+    program.send_event("command", line="/search needle", cid="old")
+    result = program.until_event("result", cid="old")
+    assert "needle in the hay" in result["text"]
+    assert result["rows"] == []
+    peer = room.peer()
+    peer.until("[y/n]")
+    peer.send('>hello {"v":1,"answers":1}')
+    assert "answers" in peer.until_event("hello")["features"]
+    for text in ("y", f"q{len(room.log())}", "a good password", "a good password"):
+        peer.send_event("answer", text=text)
+    peer.until_event("notice", kind="here")
+    peer.send_event("command", line="/search needle", cid="new")
+    assert peer.until_event("message", re="new")["id"] == one
+    assert peer.until_event("result", cid="new")["text"] == "1 found."
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "code", "field"),
+    [
+        ("dance", {}, "no-such-command", None),
+        ("history", {"count": 5}, "usage", "count"),
+        ("history", {"number": "many"}, "usage", "number"),
+        ("history", {"number": [5]}, "usage", "number"),
+        ("messageto", {"text": "x"}, "usage", "user"),
+        ("messageto", {"user": "nobody-here", "text": "x"}, "no-such-user", "user"),
+        ("messageto", {"user": "", "text": "x"}, "usage", "user"),
+        ("create", {"room": "x", "private": "maybe"}, "usage", "private"),
+        ("join", {"room": True}, "usage", "room"),
+        ("busy", {"length": "soon"}, "usage", "length"),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    program: Peer, name: str, args: dict[str, Any], code: str, field: str | None
+) -> None:
+    result = ask(program, name, args)
+    assert (result["ok"], result["code"], result.get("field")) == (False, code, field)
+
+
+def test_a_command_has_a_line_or_a_name(program: Peer) -> None:
+    for fields in ({"name": "help", "line": "/help"}, {"name": "help", "args": ["x"]}):
+        program.send_event("command", cid="x", **fields)
+        assert program.until_event("result", cid="x")["code"] == "not-understood"
+
+
+def test_a_program_reads_rows_and_no_sentence(room: ServerProcess, program: Peer) -> None:
+    rooms = ask(program, "create", {"room": f"r{len(room.log())}", "private": True})
+    assert rooms["ok"]
+    mine = [row for row in ask(program, "rooms")["rows"] if row["owner"]]
+    assert [(row["private"], row["joined"], row["current"]) for row in mine] == [(True,) * 3]
+    ask(program, "busy", {"length": 600, "reason": "lunch"})
+    (me,) = (row for row in ask(program, "viewusers")["rows"] if row["reason"] == "lunch")
+    assert (me["busy"], me["sessions"]) == (True, 1)
+    assert me["active"].endswith("Z")
+    (whois,) = ask(program, "whois", {"user": me["user"]})["rows"]
+    assert (whois["here"], len(whois["sessions"])) == (True, 1)
+    (help_row,) = ask(program, "help", {"command": "history"})["rows"]
+    assert help_row["args"] == ["number", "from", "before"]
+
+
+def test_superusers_lists_have_rows(start_server: Any) -> None:
+    server = start_server()
+    boss = server.program_peer("boss")
+    boss.send_event("command", line=f"/claim {server.claim_code()}", cid="claim")
+    assert boss.until_event("result", cid="claim")["ok"]
+    server.program_peer("bob")
+    ban = ask(boss, "ban", {"user": "192.0.2.0/24", "length": 3600, "reason": "noise"})
+    assert ban["ok"]
+    (one,) = ask(boss, "bans")["rows"]
+    assert (one["range"], one["reason"], one["user"]) == ("192.0.2.0/24", "noise", "")
+    assert ask(boss, "unban", {"user": one["number"]})["ok"]
+    ask(boss, "kickuser", {"user": "bob"})
+    assert [row["user"] for row in ask(boss, "viewkickusers")["rows"]] == ["bob"]
+    acts = [row["act"] for row in ask(boss, "audit", {"number": 2})["rows"]]
+    assert len(acts) == 2
+    (node,) = ask(boss, "nodes")["rows"]
+    assert node["here"] is True
+    code = ask(boss, "invite-code", {"length": "2h", "number": 3})["rows"][0]
+    assert code["invitation"].startswith("chatroom://")
+    assert ask(boss, "invite-codes")["rows"][0]["uses"] == 3
