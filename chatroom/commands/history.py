@@ -9,11 +9,11 @@ from dataclasses import replace
 from chatroom import sentences
 from chatroom.answers import Answer
 from chatroom.commands.grammar import Id
+from chatroom.commands.pages import Wanted, is_event, page, room_of, said, seq_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
-from chatroom.rooms import post_lines
-from chatroom.rooms.catch_up import PAGE_CHARACTERS
-from chatroom.rooms.room import Member, Room
+from chatroom.names import fold
+from chatroom.rooms.room import Room
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import (
     PRIVATE,
@@ -24,6 +24,8 @@ from chatroom.storage.records import (
     SearchQuery,
 )
 
+AROUND = 11
+"""Messages of a /context without a number."""
 PAGE = 50
 """Messages of a /history without a number."""
 FOUND_MOST = 20
@@ -39,15 +41,38 @@ def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
     @registry.command(
-        "history", "[N] [from DATE|ID] [before ID]", "what was said in this room", cost=5
+        "history",
+        "[N] [in ROOM] [with USER] [before ID] [from DATE|ID] [around ID]",
+        "what was said in a room or with somebody",
+        cost=5,
     )
     def history(
-        context: Context, number: int | None, start: float | Id | None, before: Id | None
+        context: Context,
+        number: int | None,
+        room: str | None,
+        other: Account | None,
+        before: Id | None,
+        start: float | Id | None,
+        around: Id | None,
     ) -> Answer:
-        """The last 50 lines (or N, at most 500), or those from a date or an id on."""
-        log = context.member.room.log
+        """50 lines or N, at most 500."""
+        if sum(given is not None for given in (start, around)) > 1:
+            raise UserError("Take from or around, not both.", Code.USAGE)
+        wanted = _wanted(context, number or PAGE, room, other)
         with one_at_a_time(context):
-            return _history(context, log, number or PAGE, start, before)
+            return page(context.services.engine.logs, wanted, start, before, around)
+
+    @registry.command("context", "ID [N]", "what was said around a message", cost=5)
+    def show_context(context: Context, which: Id, number: int | None) -> Answer:
+        """It may be in any of your rooms, or private; IDs stand in /history and /search."""
+        logs, person = context.services.engine.logs, context.person
+        found = room_of(which, context.member.room, person.logs, logs)
+        if found.is_mailbox:
+            wanted = _wanted(context, number or AROUND, None, _other(context, which))
+        else:
+            wanted = _wanted(context, number or AROUND, found.log)
+        with one_at_a_time(context):
+            return page(logs, wanted, around=which)
 
     @registry.command(
         "search",
@@ -88,10 +113,14 @@ def add_to(registry: Registry) -> None:
     )
     def delete(context: Context, which: Id | None) -> None:
         """It is gone for good and for everybody. Superusers may remove any message."""
-        log, engine = context.member.room.log, context.services.engine
-        post = _own_last(context, log) if which is None else _find(engine, log, which)
-        room = "a private room" if context.member.room.record.private else f"#{log}"
-        what = f"message {post.seq} of {post.sender} in {room}"
+        member, engine = context.member, context.services.engine
+        room = member.room
+        if which is not None:
+            room = room_of(which, room, context.person.rooms, engine.logs)
+        log = room.log
+        post = _own_last(context, log) if which is None else _find(engine, room, which)
+        where = "a private room" if room.record.private else f"#{log}"
+        what = f"message {post.seq} of {post.sender} in {where}"
         is_others = context.is_others(post.sender_id)
         if is_others:
             engine.audit.write(context.actor.did(f"removed {what}", post.sender_id))
@@ -100,8 +129,7 @@ def add_to(registry: Registry) -> None:
                 act = f"did not remove {what}: it was gone already"
                 engine.audit.write(context.actor.did(act, post.sender_id))
             raise UserError(f"Message {post.seq} is removed already.")
-        member = context.member
-        member.room.post(REMOVED, context.account, "", origin=member, ref=post.seq)
+        room.post(REMOVED, context.account, "", origin=member, ref=post.seq)
         context.reply(f"Message {post.seq} is removed for good.")
 
 
@@ -132,128 +160,43 @@ def _search(engine: Engine, rooms: list[Room], wanted: SearchQuery) -> list[Post
     return found
 
 
-# -- pages -----------------------------------------------------------------------------------
+def _other(context: Context, which: Id) -> Account:
+    """Return with whom a private message was exchanged. :raises UserError: nobody knows."""
+    box, services = context.person.mailbox, context.services
+    for post in services.engine.logs.read(box.log, which.seq - 1, which.seq, 1):
+        is_own = post.sender_id == context.account.id and post.to
+        return services.accounts.find(post.to if is_own else post.sender)
+    raise UserError("There is no such private message.", Code.NO_SUCH_MESSAGE)
 
 
-def _history(
-    context: Context, log: str, number: int, start: float | Id | None, before: Id | None
-) -> Answer:
-    """Return a page, and where to go on."""
-    engine = context.services.engine
-    span = engine.logs.span(log)
-    after, upto = span.first - 1, span.last
-    if isinstance(start, Id):
-        after = max(after, _place(engine, start, log) - 1)
-    elif start is not None:
-        after = max(after, engine.logs.seq_before(log, start))
-    if before is not None:
-        upto = min(upto, _place(engine, before, log) - 1)
-    read = _newest if start is None else _oldest
-    after, upto, posts = read(engine, log, after, upto, number)
-    after = max(after, engine.logs.span(log).first - 1)  # meanwhile old ones may have gone
-    lines = _page(posts, after, upto, context.member)
-    more, rest = False, ""
-    if start is not None:
-        if more := upto < span.last and before is None:
-            rest = f"Newer: /history from {upto + 1}"
-    elif more := after >= span.first:
-        rest = f"Older: /history before {after + 1}"
-    elif span.first > 1:
-        rest = "Older messages are no longer kept."
-    seen = [post for post in context.member.seen(posts) if not is_event(post)]
-    ids = [f"{post.epoch}-{post.seq}" for post in (seen[:1] + seen[-1:])]
-    return Answer(
-        "\n".join(filter(None, [f"History of #{log}:", *lines, rest])),
-        fields={"room": log, "first": ids[0] if ids else "", "last": ids[-1] if ids else ""}
-        | {"more": more},
-        posts=seen,
-        sentence=rest or f"History of #{log}.",
-        is_long=True,
-    )
+def _wanted(
+    context: Context, number: int, name: str | None = None, other: Account | None = None
+) -> Wanted:
+    """Return what of which log is to be shown. :raises UserError: it is not one's own."""
+    member, person = context.member, context.person
+    if other is not None:
+        if name is not None:
+            raise UserError("Take in or with, not both.", Code.USAGE)
+        ids, names = {other.id, context.account.id}, fold(other.name)
 
+        def is_between(post: Post) -> bool:
+            is_own = post.sender_id == context.account.id
+            return post.sender_id in ids and (not is_own or fold(post.to) == names)
 
-def is_event(post: Post) -> bool:
-    """Tell whether this only says that another message was removed."""
-    return post.kind == REMOVED and post.ref != post.seq
-
-
-def _newest(
-    engine: Engine, log: str, after: int, upto: int, number: int
-) -> tuple[int, int, list[Post]]:
-    """Read the newest ``number`` messages of ``after < seq <= upto``.
-
-    :returns: the place after which the page begins, the one with which it ends, its posts.
-    """
-    posts: list[Post] = []
-    left, room, place = number, PAGE_CHARACTERS, upto
-    while place > after and left and room > 0:
-        floor = max(after, place - _STEP)
-        for post in reversed(engine.logs.read(log, floor, place, _STEP)):
-            posts.append(post)
-            left -= not is_event(post)
-            room -= len(post.text)
-            if not left or room <= 0:
-                floor = post.seq - 1
-                break
-        place = floor
-    return place, upto, posts[::-1]
-
-
-def _oldest(
-    engine: Engine, log: str, after: int, upto: int, number: int
-) -> tuple[int, int, list[Post]]:
-    """Like :func:`_newest` for the oldest ones."""
-    posts: list[Post] = []
-    left, room, place = number, PAGE_CHARACTERS, after
-    while place < upto and left and room > 0:
-        end = min(upto, place + _STEP)
-        for post in engine.logs.read(log, place, end, _STEP):
-            posts.append(post)
-            left -= not is_event(post)
-            room -= len(post.text)
-            if not left or room <= 0:
-                end = post.seq
-                break
-        place = end
-    return after, place, posts
-
-
-def _page(posts: list[Post], after: int, upto: int, reader: Member) -> list[str]:
-    """Return the lines of a page: a line for each new day, one for each gap."""
-    lines = []
-    day, expected = "", after + 1
-    for post in posts:
-        lines += _gap(post.seq - expected)
-        expected = post.seq + 1
-        if is_event(post) or not reader.seen([post]):
-            continue
-        local = time.localtime(post.time)
-        if (date := time.strftime("%Y-%m-%d", local)) != day:
-            day = date
-            lines.append(f"-- {day} --")
-        lines.append(f"[{post.seq}] {sentences.clock_of(local)} | {_said(post)}")
-    lines += _gap(upto + 1 - expected)
-    return lines or ["There is nothing."]
-
-
-def _gap(missing: int) -> list[str]:
-    if missing <= 0:
-        return []
-    what = "1 message is" if missing == 1 else f"{missing} messages are"
-    return [f"({what} damaged and cannot be shown)"]
-
-
-def _said(post: Post) -> str:
-    """Return who said what."""
-    if post.kind == REMOVED:
-        return sentences.REMOVED
-    return post_lines.line_of(post, post.text)
+        head = f"Private messages with {other.name}"
+        command = f"/history with {other.name}"
+        return Wanted(person.mailbox, member, head, command, number, is_between)
+    room = member.room
+    if name is not None:
+        room = context.services.memberships.joined(person, name)
+    command = "/history" if room is member.room else f"/history in {room.log}"
+    return Wanted(room, member, f"History of #{room.log}", command, number)
 
 
 def _found_line(post: Post) -> str:
     moment = sentences.date_and_clock(time.localtime(post.time))
     where = "mail" if post.kind == PRIVATE else f"#{post.log}"
-    return f"{moment} | {where} [{post.seq}] | {_said(post)}"
+    return f"{moment} | {where} [{post.seq}] | {said(post)}"
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -270,17 +213,11 @@ def _words(text: str) -> tuple[str, ...]:
 # -- one message -----------------------------------------------------------------------------
 
 
-def _place(engine: Engine, which: Id, log: str) -> int:
-    """Return the place that an id means in a log. :raises UserError: it is of another counting."""
-    if which.epoch and not engine.logs.knows(log, which.epoch, which.seq):
-        raise UserError(f"That id is not one of #{log}. Take one that /history shows here.")
-    return which.seq
-
-
-def _find(engine: Engine, log: str, which: Id) -> Post:
+def _find(engine: Engine, room: Room, which: Id) -> Post:
     """Return the message with this id. :raises UserError: there is none that can be removed."""
+    log = room.log
     span = engine.logs.span(log)
-    seq = _place(engine, which, log)
+    seq = seq_of(which, room, engine.logs)
     if not 0 < seq <= span.last:
         raise UserError(
             f"There is no message {seq} in #{log}. See /history for the ids.", Code.NO_SUCH_MESSAGE

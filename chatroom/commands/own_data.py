@@ -8,8 +8,9 @@ from typing import Any
 
 from chatroom.accounts.accounts import LAST_SUPERUSER
 from chatroom.commands.erasure import erase_account, room_logs
-from chatroom.commands.history import is_event, one_at_a_time
+from chatroom.commands.history import one_at_a_time
 from chatroom.commands.own import Questions
+from chatroom.commands.pages import is_event
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.storage.engine import Engine

@@ -127,7 +127,7 @@ def test_a_message_of_several_lines_cannot_forge_a_line(server: ServerProcess) -
         ("yesterday", "'yesterday' must be a number"),
         ("from someday", "'someday' is not a date. Take 2026-11-22"),
         ("before noon", "'noon' is not the id of a message. Take one of /history"),
-        ("before 00000000-5", "That id is not one of #lobby. Take one that /history shows here."),
+        ("before 00000000-5", "That id is not one of #lobby. Take one that /history shows there."),
         ("5 6", "'6' is too much. Type /history"),
     ],
 )

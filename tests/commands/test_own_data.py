@@ -93,7 +93,7 @@ def test_what_cannot_be_removed_is_told_why(server: ServerProcess) -> None:
     assert program_asks(ann, "/delete 2") == "That is not yours; /delete takes your own only."
     assert program_asks(ann, "/delete 99").startswith("There is no message 99 in #lobby.")
     assert program_asks(ann, "/delete 0").startswith("There is no message 0 in #lobby.")
-    assert program_asks(ann, "/delete 00000000-1").startswith("That id is not one of #lobby.")
+    assert program_asks(ann, "/delete 00000000-1").startswith("That id is of no message")
     assert program_asks(ann, "/delete 1") == "Message 1 is removed for good."
     assert program_asks(ann, "/delete 1") == "Message 1 is removed already."
     assert program_asks(ann, "/delete 3").startswith("There is no message 3 in #lobby.")

@@ -117,7 +117,7 @@ def test_a_program_reads_rows_and_no_sentence(room: ServerProcess, program: Peer
     (whois,) = ask(program, "whois", {"user": me["user"]})["rows"]
     assert (whois["here"], len(whois["sessions"])) == (True, 1)
     (help_row,) = ask(program, "help", {"command": "history"})["rows"]
-    assert help_row["args"] == ["number", "from", "before"]
+    assert help_row["args"] == ["number", "room", "with", "before", "from", "around"]
 
 
 def test_superusers_lists_have_rows(start_server: Any) -> None:
@@ -140,3 +140,51 @@ def test_superusers_lists_have_rows(start_server: Any) -> None:
     code = ask(boss, "invite-code", {"length": "2h", "number": 3})["rows"][0]
     assert code["invitation"].startswith("chatroom://")
     assert ask(boss, "invite-codes")["rows"][0]["uses"] == 3
+
+
+def test_a_hit_is_shown_with_what_stands_around_it_in_whatever_room(
+    room: ServerProcess, program: Peer
+) -> None:
+    name = f"r{len(room.log())}"
+    ask(program, "create", {"room": name})
+    ids = said(program, *(f"{name} line {n}" for n in range(7)))
+    ask(program, "room", {"room": "lobby"})
+    hit = ask(program, "search", {"words": f'"{name} line 3"'})
+    assert hit["ok"]
+    program.send_event("command", name="context", args={"id": ids[3], "number": 3}, cid="x")
+    around = [program.until_event("message", re="x")["id"] for _ in range(3)]
+    assert around == ids[2:5]
+    result = program.until_event("result", cid="x")
+    assert (result["room"], result["first"], result["last"]) == (name, ids[2], ids[4])
+    program.send_event("command", line=f"/history 2 in #{name} before {ids[2]}", cid="y")
+    assert (
+        f"Older: /history in {name} before 1" not in program.until_event("result", cid="y")["text"]
+    )
+    assert ask(program, "delete", {"id": ids[6]})["ok"]
+    program.until_event("message", kind="removed", ref=ids[6])
+
+
+def test_private_messages_with_one_person_are_read_back(room: ServerProcess, program: Peer) -> None:
+    me = ask(program, "viewusers")["rows"]
+    others = [room.program_peer(f"o{n}x{len(room.log())}") for n in range(2)]
+    names = [row["user"] for row in ask(program, "viewusers")["rows"]][len(me) :]
+    for number, name in enumerate(names):
+        ask_private = {"user": name, "text": f"psst {number}"}
+        program.send_event("command", name="messageto", args=ask_private, cid=f"m{number}")
+        program.until_event("message", kind="private", text=f"psst {number}")
+    mine = [row["user"] for row in me]
+    others[0].send_event("command", line=f"/messageto {mine[-1]} and back", cid="b")
+    program.until_event("message", kind="private", text="and back")
+    program.send_event("command", name="history", args={"with": names[0]}, cid="w")
+    texts = [program.until_event("message", re="w")["text"] for _ in range(2)]
+    assert texts == ["psst 0", "and back"]
+    result = program.until_event("result", cid="w")
+    assert (result["room"], result["text"]) == ("", f"Private messages with {names[0]}.")
+    around = ask(program, "context", {"id": result["last"]})
+    assert around["last"] == result["last"]
+
+
+def test_an_id_of_no_room_of_mine_is_refused(program: Peer) -> None:
+    for command in ("context", "delete"):
+        refused = ask(program, command, {"id": "0000aaaa-1"})
+        assert (refused["ok"], refused["code"]) == (False, "no-such-message")
