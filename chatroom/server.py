@@ -108,6 +108,7 @@ class Server:
             limits = ConnectionLimits(
                 *(most, settings.connections_per_address),
                 *(settings.unauthenticated, settings.unauthenticated_per_address),
+                retries=throttles.retries,
             )
             self._admission = Admission(limits, settings.login_seconds, self._sanctions.refusal)
             self.listener = Listener(

@@ -63,6 +63,7 @@ class Accounts:
         self._departures = Departures(store, sanctions, reserve_days)
         self._passwords = passwords
         self.throttles = throttles or Throttles(0, 0)
+        self.retries = self.throttles.retries
         self._claim_lock = threading.Lock()  # one claim at a time; guards _claim
         self._claim = ""
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
+from chatroom.accounts.retries import Retries
 from chatroom.errors import Code, UserError
 from chatroom.log_files import FEW
 from chatroom.names import fold, log_name
@@ -79,8 +80,6 @@ class Caller(NamedTuple):
 
     network: str
     """What counts as one address."""
-    is_retry: bool
-    """This address was turned away because of others, and has come back."""
     pause: Callable[[float], object]
     """Waits so many seconds, in the caller's thread; may raise TooManyLogins."""
 
@@ -123,8 +122,11 @@ class Throttles:
     ) -> None:
         self._interval = 60.0 / rate if rate else 0.0
         self._registrations = registrations
+        self.retries = Retries(clock)
+        """Who comes back, and has not failed, is not held up."""
         self._clock = clock
-        # Guards the tables below; nothing is taken under it but what ``queue`` of begin() takes.
+        # Guards the tables below; nothing is taken under it but the lock of the retries and what
+        # ``pause`` of a caller takes.
         self._lock = threading.Lock()
         self._decided = threading.Condition(self._lock)
         # By (address, name), where an address has an empty name, and a name an empty address.
@@ -169,7 +171,7 @@ class Throttles:
                     raise TooManyLogins(CROWDED)
             rank = sum(self._failures(key) + self._flying(key) for key, _ in counted)
             is_first = not any(self._failures(k) + self._flying(k) for k in (pair, by_address))
-            if caller.is_retry and is_first:
+            if is_first and self.retries.is_retry(address):
                 wait, rank = 0.0, -1
             for key, bound in counted:
                 if bound is _OF_NAME:

@@ -132,7 +132,7 @@ class Questions:
         services, network = self._context.services, self._context.dialogue.network
         own = self._context.account
         password = self.answer("old-password", text, secret=True)
-        caller = Caller(network, is_retry=False, pause=services.stopping.wait)
+        caller = Caller(network, pause=services.stopping.wait)
         found = services.accounts.log_in(own.name, password, caller)
         if found is None or found.id != own.id:
             _log.info(

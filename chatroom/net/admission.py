@@ -115,7 +115,6 @@ class Admission:
             stalled = self._judge(address, network)
             self._limits.enter(network)
             connection = connect(self._join_stripe())
-            connection.is_retry = self._limits.recently_refused(network)
             self._connections.add(connection)
             self._logging_in[connection] = time.monotonic() + self._login_seconds
         if stalled is not None:
@@ -140,7 +139,6 @@ class Admission:
             try:
                 stalled = self._judge(address, network)
                 connection.network = network
-                connection.is_retry = self._limits.recently_refused(network)
             finally:
                 self._limits.enter(connection.network)
         if stalled is not None:
@@ -151,12 +149,6 @@ class Admission:
         with self._lock:
             if connection.must_log_in:
                 self._release_slot(connection)
-
-    def note_refused(self, connection: Connection) -> None:
-        """Somebody has to try again because of the others."""
-        with self._lock:
-            connection.is_retry = True
-            self._limits.note_refused(connection.network)
 
     def forget(self, connection: Connection) -> None:
         """A connection's thread is done with it."""
@@ -185,7 +177,7 @@ class Admission:
         if stalled is not None:
             return stalled
         if refusal == CROWDED:
-            self._limits.note_refused(network)
+            self._limits.retries.note(network)
         raise NotAdmitted(refusal)
 
     def _stalled(self) -> Connection | None:

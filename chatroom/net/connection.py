@@ -58,8 +58,6 @@ class LoginSlots(Protocol):
 
     def let_in(self, connection: "Connection") -> None: ...
 
-    def note_refused(self, connection: "Connection") -> None: ...
-
 
 class Connection:
     """A socket seen by the session: lines in, bytes out.
@@ -71,7 +69,7 @@ class Connection:
     :param outbox_bytes: bytes that may wait for this reader.
     :param stripe: the lock of its outbox.
     :param flusher: sends what had to wait.
-    :param admission: is told when somebody has logged in, or has to try again.
+    :param admission: is told when somebody has logged in.
 
     :meth:`read` and :meth:`close` belong to the connection's own thread, everything else to any.
     """
@@ -85,7 +83,6 @@ class Connection:
         "_tunnel",
         "address",
         "ended_by",
-        "is_retry",
         "is_silent",
         "must_log_in",
         "network",
@@ -117,8 +114,6 @@ class Connection:
         self.network = network
         self.ended_by: EndReason | None = None
         """Why the listener has ended the connection; ``None`` while it has not."""
-        self.is_retry = False
-        """It was turned away because of the others, and has come back."""
         self.waited_since = time.monotonic()
         """Since when the peer could answer the login's question; infinite when it is not asked."""
         self.is_silent = False
@@ -283,10 +278,6 @@ class Connection:
     def is_crowded(self) -> bool:
         """Many others have not logged in."""
         return self._admission.is_crowded
-
-    def note_refused(self) -> None:
-        """Note that the peer has to try again because of the others."""
-        self._admission.note_refused(self)
 
     def end(self, last: bytes = b"") -> None:
         """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""

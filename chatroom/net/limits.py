@@ -1,10 +1,9 @@
 """Who may come in: connections counted in all, by network, and before their login."""
 
 import ipaddress
-import math
 import random
-import time
-from collections import Counter, OrderedDict
+from collections import Counter
+from typing import Protocol
 
 FULL = "The room is full just now. Try again in a few minutes."
 FROM_ADDRESS = "Too many connections from your address. Close one of them first."
@@ -19,9 +18,6 @@ _DROP_FROM = 0.5
 """Share of the most connections before their login from which on some are refused."""
 _DROP_ALL = 0.8
 """Share from which on all are refused but those that come back."""
-_REMEMBERED_SECONDS = 60.0
-_REMEMBERED = 10_000
-"""Networks that were turned away; the oldest goes first."""
 
 
 def network_of(address: str) -> str:
@@ -38,6 +34,14 @@ def network_of(address: str) -> str:
     return str(ipaddress.IPv6Address(whole >> 64 << 64)) + "/64"
 
 
+class Retries(Protocol):
+    """Knows who was turned away because of the others; see ``accounts.retries``."""
+
+    def note(self, network: str) -> None: ...
+
+    def is_retry(self, network: str) -> bool: ...
+
+
 class ConnectionLimits:
     """Counts connections. Not thread-safe: whoever calls it holds the lock of ``Admission``.
 
@@ -45,10 +49,16 @@ class ConnectionLimits:
     :param most_of_address: connections of one network; 0 = no limit.
     :param most_outside: connections that have not logged in; 0 = no limit.
     :param most_outside_of_address: the same of one network; 0 = no limit.
+    :param retries: who comes back finds some places that others do not.
     """
 
     def __init__(
-        self, most: int, most_of_address: int, most_outside: int, most_outside_of_address: int
+        self,
+        most: int,
+        most_of_address: int,
+        most_outside: int,
+        most_outside_of_address: int,
+        retries: Retries,
     ) -> None:
         self._most = most
         self._most_of_address = most_of_address
@@ -58,28 +68,12 @@ class ConnectionLimits:
         self._outside = 0
         self._of_address: Counter[str] = Counter()
         self._outside_of_address: Counter[str] = Counter()
-        # When networks were turned away because of the others (monotonic), the oldest first.
-        self._turned_away: OrderedDict[str, float] = OrderedDict()
+        self.retries = retries
 
     @property
     def is_crowded(self) -> bool:
         """True when some are refused. Any thread may read it."""
         return bool(self._most_outside) and self._outside >= self._most_outside * _DROP_FROM
-
-    def note_refused(self, network: str) -> None:
-        """Remember one that was refused because of the others, for when it comes back."""
-        self._turned_away[network] = time.monotonic()
-        self._turned_away.move_to_end(network)
-        if len(self._turned_away) > _REMEMBERED:
-            self._turned_away.popitem(last=False)
-
-    def recently_refused(self, network: str) -> bool:
-        """Tell whether one was turned away a moment ago, and has come again.
-
-        Who floods from ever new addresses does not; who only wants to come in does. Mail servers
-        tell the two apart in this way (greylisting, RFC 6647).
-        """
-        return time.monotonic() - self._turned_away.get(network, -math.inf) < _REMEMBERED_SECONDS
 
     def refusal(self, network: str) -> str:
         """Return why one more of this network may not come in now; empty: it may.
@@ -122,7 +116,7 @@ class ConnectionLimits:
         """
         if not self._most_outside:
             return False
-        if self.recently_refused(network):
+        if self.retries.is_retry(network):
             return self._outside >= self._most_outside
         begin, end = (int(self._most_outside * share) for share in (_DROP_FROM, _DROP_ALL))
         over = self._outside - begin

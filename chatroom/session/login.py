@@ -181,7 +181,7 @@ class Login:
         try:
             return self._authenticate(request)
         except TooManyLogins as error:
-            self._connection.note_refused()
+            self._services.accounts.retries.note(self._connection.network)
             self._tell(error, request)
         except UserError as error:
             self._again(error, request)
@@ -204,7 +204,7 @@ class Login:
             return services.accounts.register(
                 *(request.name, request.password), address=network, invite=invite, check=self._check
             )
-        caller = Caller(network, self._connection.is_retry, self._wait)
+        caller = Caller(network, self._wait)
         account = services.accounts.log_in(request.name, request.password, caller, takes_code=True)
         if account is None:
             name, where = log_name(request.name), self._connection.address
@@ -231,7 +231,7 @@ class Login:
             self._let_in(account, self._services.sanctions.shut_out(account.id))
             return self._services.accounts.set_password(account.id, chosen, code=request.password)
         except TooManyLogins as error:
-            self._connection.note_refused()
+            self._services.accounts.retries.note(self._connection.network)
             self._tell(error, request)
         except UserError as error:
             self._again(error, request)

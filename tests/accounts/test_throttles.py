@@ -20,7 +20,7 @@ class Time:
 
 
 def at(address: str) -> Caller:
-    return Caller(address, is_retry=False, pause=lambda seconds: None)
+    return Caller(address, pause=lambda seconds: None)
 
 
 def fail(throttles: Throttles, address: str, name: str, most: int = 100) -> int:

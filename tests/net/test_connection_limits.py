@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatroom.accounts.retries import Retries
 from chatroom.net.limits import (
     CROWDED,
     FROM_ADDRESS,
@@ -29,7 +30,7 @@ def test_an_ipv6_address_counts_by_its_64(address: str, network: str) -> None:
 
 
 def test_below_half_of_the_most_nobody_is_dropped_and_at_four_fifths_everybody() -> None:
-    limits = ConnectionLimits(1000, 0, 100, 0)
+    limits = ConnectionLimits(1000, 0, 100, 0, Retries())
     for number in range(50):
         assert limits.refusal(str(number)) == ""
         limits.enter(str(number))
@@ -51,11 +52,11 @@ def test_below_half_of_the_most_nobody_is_dropped_and_at_four_fifths_everybody()
 
 
 def test_the_last_places_are_for_who_was_turned_away_and_comes_back() -> None:
-    limits = ConnectionLimits(1000, 0, 100, 0)
+    limits = ConnectionLimits(1000, 0, 100, 0, Retries())
     for number in range(99):
         limits.enter(str(number))
     assert limits.refusal("patient") == CROWDED
-    limits.note_refused("patient")
+    limits.retries.note("patient")
     assert limits.refusal("patient") == ""
     assert limits.refusal("stranger") == CROWDED
     limits.enter("patient")
@@ -75,7 +76,7 @@ def test_crowded_limits_give_the_place_of_who_does_not_answer_to_another(
 
 
 def test_the_limits_of_one_network_hold_for_it_alone() -> None:
-    limits = ConnectionLimits(5, 3, 0, 2)
+    limits = ConnectionLimits(5, 3, 0, 2, Retries())
     limits.enter("a")
     limits.enter("a")
     assert limits.refusal("a") == LOGGING_IN_FROM_ADDRESS

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chatroom.accounts.retries import Retries
 from chatroom.net.admission import Admission
 from chatroom.net.connection import Connection
 from chatroom.net.flusher import Flusher
@@ -160,7 +161,7 @@ def test_who_comes_takes_the_place_of_who_left(flusher: Flusher, tmp_path: Path)
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
     tls = Tls(tmp_path / "tls")
-    admission = Admission(ConnectionLimits(1000, 0, 0, 0), 60.0, lambda address: "")
+    admission = Admission(ConnectionLimits(1000, 0, 0, 0, Retries()), 60.0, lambda address: "")
     listener = Listener(sock, serve, tls, False, flusher, admission, 1000, CAP)
     listener.start()
     guests = [socket.create_connection(sock.getsockname()) for _ in range(64)]

@@ -224,7 +224,7 @@ def test_a_hash_of_what_was_typed_still_opens_and_is_made_anew(tmp_path: Path) -
     accounts = Accounts(engine.accounts, engine.sanctions, passwords)
 
     def come(password: str) -> Account | None:
-        caller = Caller("192.0.2.1", is_retry=False, pause=lambda seconds: None)
+        caller = Caller("192.0.2.1", pause=lambda seconds: None)
         return accounts.log_in("nora", password, caller)
 
     try:

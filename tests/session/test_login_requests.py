@@ -12,6 +12,7 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.passwords import Passwords
 from chatroom.accounts.sanctions import Sanctions
+from chatroom.accounts.throttles import Caller, Throttles
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands.registry import Services
 from chatroom.errors import Code, Disconnected
@@ -28,13 +29,12 @@ class Peer:
     """Answers from a list; what is told and asked is noted. It is its own connection."""
 
     network = address = "192.0.2.1"
-    is_retry = is_crowded = False
+    is_crowded = False
 
     def __init__(self, *answers: str | LoginRequest) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
         self.told: list[tuple[str, object]] = []
-        self.was_refused = False
 
     @property
     def connection(self) -> "Peer":
@@ -52,9 +52,6 @@ class Peer:
     def refuse(self, text: str, cid: str = "", command: str = "", **fields: Any) -> None:
         self.told.append((f"result of {command}", fields.get("code")))
 
-    def note_refused(self) -> None:
-        self.was_refused = True
-
     def check_ended(self) -> None:
         pass
 
@@ -66,7 +63,10 @@ class House:
         self.engine = MemoryEngine(folder)
         self.engine.start(lambda *_: None, lambda _: None, lambda *_: None)
         self.passwords = Passwords(2, 0)
-        self.accounts = Accounts(self.engine.accounts, self.engine.sanctions, self.passwords)
+        self.accounts = Accounts(
+            *(self.engine.accounts, self.engine.sanctions, self.passwords),
+            Throttles(3, 0),
+        )
         self.sanctions = Sanctions(self.engine.sanctions, self.engine.settle)
         self.tickets = Tickets(self.engine.tickets, self.engine.accounts, self.engine.sanctions)
         self.services = SimpleNamespace(
@@ -169,3 +169,31 @@ def test_in_a_lockdown_only_a_ticket_lets_somebody_in(house: House) -> None:
             house.log_in(Peer(request))
         assert end.value.code is Code.LOCKDOWN
     assert house.log_in(Peer(LoginRequest(RESUME, ticket=ticket)))[0] == ann
+
+
+def test_in_a_crowd_who_would_be_held_up_is_told_to_try_again_and_then_goes_first(
+    house: House,
+) -> None:
+    for number in range(20):
+        bot = Caller(f"198.51.100.{number}", pause=lambda seconds: None)
+        assert house.accounts.log_in("ann", "a guess", bot) is None
+    peer = Peer(*[LoginRequest(LOGIN, "ann", PASSWORD)] * 2)
+    peer.is_crowded = True
+    assert house.log_in(peer)[0].name == "ann"
+    assert peer.told == [("result of login", Code.CROWDED)]
+
+
+def test_who_fails_too_often_is_told_how_long_to_wait_whether_the_name_exists_or_not(
+    house: House,
+) -> None:
+    for number, name in enumerate(("ann", "nobody")):
+        peer = Peer(*[LoginRequest(LOGIN, name, "a guess")] * 5)
+        peer.network = f"192.0.2.{number}"
+        with pytest.raises(Disconnected):
+            house.log_in(peer)
+        again = Peer(*[LoginRequest(LOGIN, name, "a guess")] * 2)
+        again.network = peer.network
+        with pytest.raises(Disconnected):
+            house.log_in(again)
+        codes = [code for _, code in peer.told + again.told]
+        assert codes == [*[Code.WRONG_PASSWORD] * 6, Code.THROTTLED]
