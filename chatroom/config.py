@@ -17,6 +17,7 @@ from typing import Any
 
 from chatroom.addresses import Range, range_of
 from chatroom.errors import SettingError, UserError
+from chatroom.sentences import WELCOME
 from chatroom.text import clean_line
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
@@ -94,9 +95,9 @@ def _yes_or_no() -> tuple[str, Callable[[str], Any]]:
 
 
 def _room_name(text: str) -> str:
-    # "Welcome" tells scripts that the login went well, so the greeting before it may not say it.
+    # That word tells scripts that the login went well, so the greeting before it may not say it.
     is_clean = clean_line(text) == text and "\t" not in text
-    if not 1 <= len(text) <= 60 or not is_clean or "welcome" in text.lower():
+    if not 1 <= len(text) <= 60 or not is_clean or WELCOME.lower() in text.lower():
         raise ValueError
     return text
 

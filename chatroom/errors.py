@@ -51,7 +51,7 @@ class Code(StrEnum):
     WRONG_PASSWORD = "wrong-password"
     """The name or the password of a login is wrong."""
     TICKET = "ticket"
-    """The ticket does not hold (any more)."""
+    """The ticket is invalid or has expired."""
     BAD_CODE = "bad-code"
     """An invitation, a reset code or a claim code that does not hold."""
     THROTTLED = "throttled"
@@ -200,7 +200,7 @@ class Lookalike(NameTaken):
 
 
 class InviteSpent(Conflict):
-    """The invitation does not hold any more."""
+    """The invitation is no longer valid."""
 
 
 class LastSuperuser(Conflict):

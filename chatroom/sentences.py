@@ -104,6 +104,18 @@ def indented(text: str) -> str:
     return text.replace("\n", "\n    ")
 
 
+WELCOME = "Welcome"
+"""The word by which scripts on the plain face know that they are in; programs have a field."""
+
+
+def before_login(sentence: str) -> str:
+    """Return a sentence for somebody who is not in yet, where that word may not stand.
+
+    A name or a reason in it may be that word.
+    """
+    return sentence.replace(WELCOME, WELCOME.lower())
+
+
 def clock_of(moment: time.struct_time) -> str:
     """Return the time of a day."""
     return time.strftime("%I:%M %p", moment)

@@ -233,7 +233,7 @@ class Accounts:
                 raise UserError("Your password was changed from elsewhere just now.", Code.RESET)
             if code and not is_reset_code(account, code):
                 raise UserError(
-                    "That code does not hold any more. Ask for another one.", Code.BAD_CODE
+                    "That code is invalid or has expired. Ask for a new one.", Code.BAD_CODE
                 )
             return replace(account, password=hashed, reset=None)
 

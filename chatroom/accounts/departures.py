@@ -124,7 +124,7 @@ def refused_name(error: NameTaken) -> UserError:
         return UserError(LOOKS_LIKE, Code.NAME_TAKEN)
     if isinstance(error, NameReserved):
         return UserError(
-            "That name was given up lately, and is kept for a while. Choose another one.",
+            "That name was in use until recently and is reserved for a while. Choose another one.",
             Code.NAME_TAKEN,
         )
     return UserError("That name is taken. Choose another one.", Code.NAME_TAKEN)

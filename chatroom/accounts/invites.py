@@ -17,9 +17,9 @@ OPEN, BY_INVITE, CLOSED = "open", "invite", "closed"
 INVITE_SECONDS = 7 * 86400.0
 INVITE_LONGEST = 365 * 86400.0
 _CLOSED_SENTENCE = (
-    "No new accounts are made here. Ask the operator for one, or answer n if you have one."
+    "New accounts cannot be made here. Ask the operator for one, or answer n if you have one."
 )
-_SPENT = "That invitation does not hold (any more). Ask for another one."
+_SPENT = "That invitation is invalid or has expired. Ask for a new one."
 
 SENTENCES = {
     OPEN: "Registration is open: whoever reaches this port may make an account.",
@@ -42,7 +42,7 @@ class Invites:
 
     @property
     def is_needed(self) -> bool:
-        """A new account takes an invitation."""
+        """A new account needs an invitation."""
         return self._registration == BY_INVITE
 
     def check_door(self) -> None:
@@ -60,7 +60,7 @@ class Invites:
         if not self.is_needed:
             return b""
         if not code.strip():
-            raise UserError("A new account takes an invitation here: give its code.", Code.BAD_CODE)
+            raise UserError("A new account needs an invitation here: give its code.", Code.BAD_CODE)
         digest = _digest(code.strip())
         if self._store.load(digest) is None:
             raise UserError(_SPENT, Code.BAD_CODE)
@@ -75,7 +75,7 @@ class Invites:
         :raises UserError: it would hold for no time, or for more than a year.
         """
         if not 0 < seconds <= INVITE_LONGEST:
-            raise UserError("An invitation holds for 365 days at most, and for some time at least.")
+            raise UserError("An invitation can be valid for 1s to 365d.")
         code = secrets.token_urlsafe(16)
         invite = Invite(_digest(code), uses, time.time() + seconds, by.name)
         self._store.save(invite, by.did(f"made an invitation for {uses}, {duration(seconds)}"))

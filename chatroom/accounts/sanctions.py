@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from chatroom.addresses import Range, address_of, range_of
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.sentences import duration, minute
+from chatroom.sentences import before_login, duration, minute
 from chatroom.storage.engine import SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
@@ -24,8 +24,8 @@ from chatroom.storage.rules.events import Control, ControlKind
 
 _log = logging.getLogger(__name__)
 
-CLOSED = "The room is closed: nobody new comes in just now. Try again later."
-UNSURE = "This server cannot tell just now who may come in and write. Try again in a moment."
+CLOSED = "The room is closed: new logins are not allowed right now. Try again later."
+UNSURE = "This server cannot check bans and mutes right now. Try again in a moment."
 _ACTS = {**DEEDS, LOCKDOWN: "began a lockdown"}
 
 
@@ -41,8 +41,7 @@ def shut_out(store: SanctionStore, account_id: str) -> Sanction | None:
 
 def shut_out_sentence(sanction: Sanction) -> str:
     """Return what somebody is told who is kept out."""
-    # The word that means success may stand in a name or a reason; nobody has logged in yet.
-    said = sanction.sentence.replace("Welcome", "welcome")
+    said = before_login(sanction.sentence)
     if math.isinf(sanction.until):
         return f"{said}. You may not come back."
     left = max(1.0, sanction.until - time.time())
@@ -213,7 +212,7 @@ class Sanctions:
         act = f"took back the {kind} of {sanction.name}" if target else "ended the lockdown"
         entry = by.did(act, "" if sanction.is_range else target)
         if not self._store.lift(sanction.number, entry):
-            raise UserError(f"That {kind} is over already.")
+            raise UserError(f"That {kind} has already ended.")
         _log.info("%s lifted target=%s by=%s", kind, target or "-", by.name)
 
     def lift_of(self, kind: str, account: Account, by: Actor, otherwise: str) -> None:

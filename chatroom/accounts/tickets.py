@@ -100,7 +100,7 @@ class Tickets:
         # Looked up again: it may have been revoked before the account was loaded.
         if kept is None or account is None or self._store.load(kept.digest) is None:
             raise UserError(
-                "That ticket does not hold any more. Log in with your password.", Code.TICKET
+                "That ticket is invalid or has expired. Log in with your password.", Code.TICKET
             )
         return account, shut_out(self._sanctions, account.id)
 

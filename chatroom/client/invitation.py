@@ -87,7 +87,9 @@ def read(text: str) -> Invitation:
     except ValueError:
         host, port, query = "", 0, {}
     if not host:
-        raise UserError("That invitation is not whole. Copy it again, in quotes: it holds a '&'.")
+        raise UserError(
+            "That invitation is incomplete. Copy it again, in quotes: it contains a '&'."
+        )
     pin = read_pin(query["pin"]) if "pin" in query else ""
     if pin is None:
         raise UserError("The end of that invitation is missing. Copy it again, in quotes.")

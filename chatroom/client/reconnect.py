@@ -116,7 +116,7 @@ class Reconnector:
         """
         session = self._session
         if is_announced:
-            session.frontend.tell("Coming back as soon as it is up ...")
+            session.frontend.tell("Reconnecting as soon as it is up ...")
         elif why is not None:
             session.frontend.tell(f"{why.sentence} Trying again ...")
             self._hold_off = max(self._hold_off, why.wait)

@@ -197,8 +197,9 @@ class TlsEndpoint(Endpoint):
         elif seen != self._pin:
             what = "the one that was given" if self._is_given else f"in {self._known.file}"
             raise NotTrusted(
-                f"THE CERTIFICATE OF {where} IS NOT THE EXPECTED ONE. Somebody may be in between, "
-                f"or the server was set up anew. Nothing was sent.\n  expected {self._pin}\n"
+                f"THE CERTIFICATE OF {where} IS NOT THE EXPECTED ONE. Somebody may be intercepting "
+                "the connection, or the server was set up again. Nothing was sent.\n"
+                f"  expected {self._pin}\n"
                 f"           ({what})\n  seen     {seen}\nAsk the operator, who sees the right one "
                 "at the server's start. If it is the one seen: connect once with "
                 f"--fingerprint {seen}"
@@ -216,7 +217,7 @@ class TlsEndpoint(Endpoint):
         try:
             self._known.keep(self.host, self.port, pin)
         except OSError as error:
-            self._tell(f"It cannot be remembered: {self._known.file}: {error.strerror}.")
+            self._tell(f"It cannot be saved: {self._known.file}: {error.strerror}.")
 
     def _vouched(self, authorities: Path | None) -> tuple[socket.socket, Tunnel]:
         try:
@@ -250,8 +251,8 @@ class TlsEndpoint(Endpoint):
                 sock.sendall(tunnel.last_words())
             sock.close()
             raise NotTrusted(
-                f"Nobody trusted vouches for the certificate of {self.host}: "
-                f"{error.verify_message}."
+                f"The certificate of {self.host} is not signed by an authority that is trusted "
+                f"here: {error.verify_message}."
             ) from None
         except ssl.SSLError as error:
             sock.close()

@@ -167,7 +167,7 @@ def _value(form: str, word: str, given: str, accounts: Accounts) -> Any:
         except UserError as error:
             raise UserError(f"{error} Type {form}", Code.USAGE) from None
     if word in _REST and not can_be_seen(given):
-        raise UserError(f"There is nothing to be seen in {word}. Type {form}", Code.EMPTY)
+        raise UserError(f"{word} has no visible characters. Type {form}", Code.EMPTY)
     if word == "reason" and len(given) > _REASON_LONGEST:
         raise UserError(f"A reason has at most {_REASON_LONGEST} characters.", Code.TOO_LONG)
     if ("|" in word or word == "private") and given not in word.split("|"):

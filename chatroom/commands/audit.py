@@ -14,7 +14,7 @@ def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
     @registry.command(
-        "audit", "[USER] [N]", "what superusers did lately, or what concerns USER", SUPERUSER
+        "audit", "[USER] [N]", "what superusers did recently, or what concerns USER", SUPERUSER
     )
     def view_audit(context: Context, account: Account | None, number: int | None) -> Answer:
         """The last entries, or N of them."""
@@ -35,7 +35,7 @@ def _row(entry: Audit) -> Row:
 def audit_table(entries: list[Audit]) -> str:
     """Return entries for people, one in a line; times are the server's local time."""
     if not entries:
-        return "Nothing is written down yet."
+        return "The audit log is empty."
     rows = [
         (
             minute(entry.time),

@@ -141,7 +141,9 @@ def one_at_a_time(context: Context) -> Iterator[None]:
     """
     lock = context.person.reading_back
     if not lock.acquire(blocking=False):
-        raise UserError("Your last /history, /search or /export still runs. Wait for its end.")
+        raise UserError(
+            "Your last /history, /search or /export is still running. Wait until it is done."
+        )
     try:
         yield
     finally:
@@ -241,7 +243,9 @@ def _own_last(context: Context, log: str) -> Post:
     engine = context.services.engine
     # What was typed just before may still be queued, and would be the last one.
     if not engine.settle(_SETTLE_SECONDS):
-        raise UserError("Too much is going on just now. Give the id, see /history.")
+        raise UserError(
+            "The room is too busy to find your last message. Give its id, see /history."
+        )
     span = engine.logs.span(log)
     place = span.last
     floor = max(span.first - 1, place - OWN_LOOKED_AT)
@@ -250,4 +254,4 @@ def _own_last(context: Context, log: str) -> Post:
             if post.sender_id == context.account.id and post.kind != REMOVED:
                 return post
         place -= _STEP
-    raise UserError(f"You have said nothing in #{log} lately. Give the id, see /history.")
+    raise UserError(f"You have said nothing in #{log} lately. Give its id, see /history.")

@@ -33,17 +33,17 @@ def add_to(registry: Registry) -> None:
         ]
         return Answer(invite_table(found), rows)
 
-    @registry.command("revoke-code", "NUMBER", "take an invitation back", SUPERUSER)
+    @registry.command("revoke-code", "NUMBER", "withdraw an invitation", SUPERUSER)
     def revoke_code(context: Context, number: int) -> None:
         """By its number in /invite-codes."""
         context.services.invites.revoke(number, context.actor)
-        context.reply(f"Invitation {number} does not hold any more.")
+        context.reply(f"Invitation {number} is no longer valid.")
 
 
 def invite_table(invites: list[Invite]) -> str:
     """Return invitations for people, without their codes: nobody knows those any more."""
     if not invites:
-        return "No invitation holds just now."
+        return "There are no valid invitations."
     rows = [
         (
             str(invite.number),

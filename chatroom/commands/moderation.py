@@ -57,7 +57,7 @@ def add_to(registry: Registry) -> None:
     def unkick_user(context: Context, account: Account) -> None:
         otherwise = f"{account.name} is not kicked. See /viewkickusers."
         context.services.sanctions.lift_of(KICK, account, context.actor, otherwise)
-        context.reply(f"{account.name} may come in again.")
+        context.reply(f"{account.name} may log in again.")
 
     @registry.command(
         "purge",
@@ -75,7 +75,7 @@ def add_to(registry: Registry) -> None:
                 erased, topics = purge(services.engine, account, time.time() - seconds)
             except StoreError:
                 raise UserError(
-                    "Not all of it could be removed just now. Type the /purge again later.",
+                    "Not everything could be removed right now. Type the /purge again later.",
                     Code.NOT_KEPT,
                 ) from None
         what = "1 message is" if erased == 1 else f"{erased} messages are"
@@ -105,14 +105,16 @@ def add_to(registry: Registry) -> None:
         engine.audit.write(actor.did("made an announcement"), by)
         receipt = context.post(context.services.roster.lobby, ANNOUNCE, text)
         if receipt.wait(KEPT_SECONDS) not in (None, Outcome.COMMITTED):
-            engine.audit.write(actor.did("did not make that announcement: it was not kept now"))
+            engine.audit.write(actor.did("did not make that announcement: it could not be saved"))
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
         """It is tried first whether the new one would start; clients come back by themselves."""
         if reason := context.services.rehearse(context.services.stopping):
             _log.warning("restart refused by=%s reason=%s", context.account.name, reason)
-            raise UserError(f"The server was not restarted, it would not come up: {reason}")
+            raise UserError(
+                f"The server was not restarted, because it would not start again: {reason}"
+            )
         try:
             context.services.engine.audit.write(context.actor.did("restarted the server"))
         except StoreError as error:  # on a full disk, too: that may be why
@@ -124,6 +126,6 @@ def add_to(registry: Registry) -> None:
 def reset_sentence(account: Account, code: str) -> str:
     """Return what to tell the person, for who has made a code."""
     return (
-        f"Tell {account.name} by a safe way: log in with {code} instead of the password, within "
-        f"{duration(RESET_SECONDS)}. It works once."
+        f"Tell {account.name} over a channel that you trust: log in with {code} instead of "
+        f"the password, within {duration(RESET_SECONDS)}. It works once."
     )

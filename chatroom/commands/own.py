@@ -31,24 +31,24 @@ def add_to(registry: Registry) -> None:
         )
 
     @registry.command(
-        "ignore", "[USER]", "see nothing more of somebody; alone: list whom you ignore", cost=5
+        "ignore", "[USER]", "hide what somebody says; without USER: list whom you ignore", cost=5
     )
     def ignore(context: Context, account: Account | None) -> Answer:
         """In rooms, mail and history, until you take it back."""
         services = context.services
         if account is not None:
             services.control_events.take(services.accounts.ignore(context.account, account))
-            return Answer(f"You see nothing more of {account.name}. /unignore ends that.")
+            return Answer(f"You ignore {account.name} now. /unignore {account.name} ends that.")
         found = map(services.engine.accounts.load_by_id, context.account.ignores)
         names = sorted(one.name for one in found if one is not None)
         text = f"You ignore: {', '.join(names)}" if names else "You ignore nobody."
         return Answer(text, [{"user": name} for name in names])
 
-    @registry.command("unignore", "USER", "see again what somebody says", cost=5)
+    @registry.command("unignore", "USER", "show what somebody says again", cost=5)
     def unignore(context: Context, account: Account) -> None:
         services = context.services
         services.control_events.take(services.accounts.unignore(context.account, account))
-        context.reply(f"You see {account.name} again.")
+        context.reply(f"You no longer ignore {account.name}.")
 
     @registry.command("claim", "CODE", "become the first superuser")
     def claim(context: Context, code: str) -> None:
@@ -116,9 +116,9 @@ class Questions:
             except UserError as error:
                 self._wrong += 1
                 if self._wrong > WRONG_ANSWERS:
-                    sentence = f"{error} That was the last try. {self._otherwise}"
+                    sentence = f"{error} That was your last try. {self._otherwise}"
                     raise UserError(sentence, error.code, **error.fields) from None
-                again = f"{error} (An empty line gives up.)"
+                again = f"{error} (An empty line cancels.)"
                 self._context.dialogue.tell("error", again, code=error.code, **error.fields)
 
     def own_password(self, text: str) -> Account:

@@ -49,7 +49,7 @@ def add_to(registry: Registry) -> None:
         questions.until_right(lambda: _confirm_name(account.name, questions))
         for member in context.person.members:
             if member is not context.member:
-                text = "Your account is deleted from another session. Goodbye."
+                text = "Your account was deleted in another session. Goodbye."
                 member.end(member.face.control("disconnect", text, code=Code.DELETED))
         try:
             engine_settled = partial(engine.settle, _SETTLE_SECONDS)
@@ -59,7 +59,7 @@ def add_to(registry: Registry) -> None:
         except StoreError as error:
             _log.error("account not erased %s reason=%s", account.ident, error)
             raise UserError(
-                "Not all of it could be erased just now. Type /deleteaccount again later.",
+                "Not everything could be erased right now. Type /deleteaccount again later.",
                 Code.NOT_KEPT,
             ) from None
         context.leaving = True
@@ -69,9 +69,9 @@ def _confirm_name(name: str, questions: Questions) -> None:
     typed = questions.answer(
         "confirm-name",
         f"This erases for good: the account {name}, all its messages in all rooms and "
-        "its mailbox. What you wrote to others stays in their mailboxes, and your rooms go on "
-        "without an owner, but those where nobody else has said anything. Type your user name to "
-        "do it:",
+        "its mailbox. What you wrote to others stays in their mailboxes, and your rooms stay "
+        "without an owner; those where nobody else has written are closed. Type your user "
+        "name to confirm:",
     )
     if typed.strip() != name:
         raise UserError("That is not your user name.")

@@ -186,7 +186,7 @@ class Context:
             return False
         if not self.may_see(owner_id):
             raise UserError(
-                f"That is not yours; /{self.command} takes your own only.", Code.NOT_ALLOWED
+                f"That is not yours; /{self.command} only works on your own.", Code.NOT_ALLOWED
             )
         return True
 
@@ -358,12 +358,14 @@ class Registry:
         except Unconfirmed as error:
             _log.error("command=%s unconfirmed reason=%s", context.command, error)
             context.refuse(
-                "The store did not confirm that: it may be done or not. Look first.", error.code
+                "The store did not confirm that: it may or may not be done. "
+                "Check before you repeat it.",
+                error.code,
             )
         except StoreError as error:
             _log.error("command=%s failed reason=%s", context.command, error)
             context.refuse(
-                "That cannot be kept just now; nothing was changed. Try again later.", error.code
+                "That cannot be saved right now; nothing was changed. Try again later.", error.code
             )
         except Disconnected:
             raise

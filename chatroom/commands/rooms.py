@@ -87,21 +87,21 @@ def add_to(registry: Registry) -> None:
         room, services = context.member.room, context.services
         was_told = services.ownership.invite(room, account, context.actor)
         if was_told or services.presence.presence(account.id):
-            context.reply(f"{account.name} may come into #{room.log} now and was told.")
+            context.reply(f"{account.name} can join #{room.log} now and was told so.")
         else:
-            context.reply(f"{account.name} is not here, and may come into #{room.log} later.")
+            context.reply(f"{account.name} is offline and can join #{room.log} later.")
 
     @registry.command(
         "uninvite",
         "USER",
-        "take an invitation back; who is inside is removed",
+        "withdraw an invitation; whoever is in the room is removed",
         needs=Needs.OWNER,
         cost=5,
     )
     def uninvite(context: Context, account: Account) -> None:
         room = context.member.room
         context.services.ownership.uninvite(room, account, context.actor)
-        context.reply(f"{account.name} may not come into #{room.log} any more.")
+        context.reply(f"{account.name} can no longer join #{room.log}.")
 
     @registry.command("remove", "USER", "remove somebody from this room", needs=Needs.OWNER, cost=5)
     def remove(context: Context, account: Account) -> None:

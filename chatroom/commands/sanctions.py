@@ -53,7 +53,7 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "unban",
         "NUMBER|USER|ADDRESS/PREFIX",
-        "lift a ban, by its number in /bans or by who is banned",
+        "lift a ban, by its number in /bans or by the banned name or address",
         SUPERUSER,
     )
     def unban(context: Context, which: int | Account | Range) -> None:
@@ -86,7 +86,9 @@ def add_to(registry: Registry) -> None:
         context.services.sanctions.lift_of(MUTE, account, context.actor, otherwise)
         context.reply(f"{account.name} may write again.")
 
-    @registry.command("lockdown", "on|off", "let nobody new log in; who is inside stays", SUPERUSER)
+    @registry.command(
+        "lockdown", "on|off", "stop new logins; people who are logged in stay", SUPERUSER
+    )
     def lockdown(context: Context, state: str) -> None:
         """Superusers and people with a ticket still get in."""
         context.services.sanctions.set_lockdown(state == "on", context.actor)

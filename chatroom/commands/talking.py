@@ -76,7 +76,7 @@ def add_to(registry: Registry) -> None:
             raise UserError("Nobody has written to you yet. Type /messageto USER TEXT")
         account = context.services.engine.accounts.load_by_id(account_id)
         if account is None:
-            raise UserError("Who wrote to you last has no account any more.")
+            raise UserError("The person who wrote to you last no longer has an account.")
         _send(context, account, text)
 
     @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N", cost=5)
@@ -122,8 +122,8 @@ def add_to(registry: Registry) -> None:
             _log.error("command=free failed reason=%s", error)
             busy.end_soon(context.person)
             raise UserError(
-                "What you missed cannot be read just now. You stay busy until it can be; "
-                "that is tried again without you.",
+                "What you missed cannot be read right now. You stay busy until it can; the server "
+                "keeps trying.",
                 Code.NOT_KEPT,
             ) from None
         if not was_busy:
@@ -173,6 +173,6 @@ def _send(context: Context, account: Account, text: str) -> None:
     if recipient is None:
         # Said only when it is so. What cannot be kept is told by who could not keep it.
         if receipt.wait(KEPT_SECONDS) is Outcome.COMMITTED:
-            context.reply(f"{account.name} is not here; it is kept.")
+            context.reply(f"{account.name} is offline; your message will be delivered.")
     elif recipient.state != FREE and account.id != context.account.id:
-        context.reply(f"{account.name} is {recipient.state} and sees it when free again.")
+        context.reply(f"{account.name} is {recipient.state} and will see it when free again.")

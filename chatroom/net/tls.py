@@ -90,17 +90,17 @@ class Tls:
         with self._lock:
             self._context, self.fingerprint, self._span = context, shown, span
         self._told = -math.inf
-        _log.info("certificate loaded fingerprint=%s holds_until=%s", shown, _day(span[1]))
+        _log.info("certificate loaded fingerprint=%s valid_until=%s", shown, _day(span[1]))
 
     def _warning(self, now: float) -> str:
         begin, end = self._span
         if now < begin:
-            return f"The certificate {self._certificate} does not hold before {_day(begin)}."
+            return f"The certificate {self._certificate} is not valid before {_day(begin)}."
         if now < end - WARNED_BEFORE:
             return ""
-        when = f"ends on {_day(end)}" if now < end else f"does not hold any more since {_day(end)}"
+        when = f"expires on {_day(end)}" if now < end else f"expired on {_day(end)}"
         return (
-            f"The certificate {self._certificate} {when}: put a new pair there; it is taken "
+            f"The certificate {self._certificate} {when}: put a new pair there; it is loaded "
             "within seconds."
         )
 

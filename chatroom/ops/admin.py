@@ -78,16 +78,16 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     command = add("delete-user", "erase an account and all its messages in the rooms for good")
     command.add_argument("user", metavar="NAME")
     command.add_argument("--yes", action="store_true", help="do not ask")
-    command = add("free-name", "forget who gave a name up: it is free, nothing is inherited")
+    command = add("free-name", "free a reserved name; its new owner inherits nothing")
     command.add_argument("user", metavar="NAME")
     add("list-users", "list all accounts")
     command = add("migrate", "move everything into Redis or Valkey; the server must be stopped")
     command.add_argument("--to", metavar="URL", required=True, help="as --engine takes it")
     command = add("audit", "print what superusers and operators did, the newest last")
     command.add_argument("--last", metavar="N", type=int, default=AUDIT_SHOWN, help="how many")
-    command = add("lockdown", "let nobody new come in, or end that; who is inside stays")
+    command = add("lockdown", "stop new logins, or allow them again; people who are logged in stay")
     command.add_argument("state", metavar="on|off", choices=("on", "off"))
-    command = add("import-legacy", "take over the accounts of an old users_credentials.enc")
+    command = add("import-legacy", "import the accounts of an old users_credentials.enc")
     command.add_argument("file", metavar="FILE", type=Path)
     command.add_argument("--passphrase", required=True, help="that the old file was made with")
     command.add_argument(
@@ -96,13 +96,13 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     command = add("invite", "print an invitation to make an account")
     command.add_argument("--uses", metavar="N", type=int, default=1, help="accounts (%(default)s)")
     command.add_argument("--days", metavar="N", type=float, default=7.0, help="(%(default)g)")
-    add("invites", "list the invitations that hold")
-    command = add("revoke-invite", "take an invitation back")
+    add("invites", "list the valid invitations")
+    command = add("revoke-invite", "withdraw an invitation")
     command.add_argument("number", metavar="N", type=int, help="as invites shows it")
-    add("fingerprint", "print what people's clients show of this server's certificate")
+    add("fingerprint", "print the fingerprint of this server's certificate, as clients show it")
     add("rotate-keys", "seal with a new data key from now on; the server must be stopped")
     add("rewrap", "give the keyring a new master secret; the server must be stopped")
-    command = add("keyring", "write a copy of the keyring under a passphrase, or take one over")
+    command = add("keyring", "export the keyring under a passphrase, or import such a copy")
     command.add_argument("way", metavar="export|import", choices=("export", "import"))
     command.add_argument("file", metavar="FILE", type=Path)
     command.add_argument(
@@ -184,7 +184,7 @@ def invite(
         _show(invite_table(invites.all()))
     elif arguments.command == "revoke-invite":
         invites.revoke(arguments.number, OPERATOR)
-        print(f"Invitation {arguments.number} does not hold any more.")
+        print(f"Invitation {arguments.number} is no longer valid.")
     else:
         seconds = arguments.days * 86400
         invitation = link(invites.issue(OPERATOR, arguments.uses, seconds))
@@ -214,7 +214,7 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             account = _find(accounts, arguments.user)
             act = OPERATOR.did(f"set a new password for {account.name}", account.id)
             accounts.set_password(account.id, _new_password(arguments.password_stdin), act=act)
-            _show(f"{account.name} has a new password. What {account.name} has open ends.")
+            _show(f"{account.name} has a new password. All sessions of {account.name} end.")
         case "reset-code":
             account = _find(accounts, arguments.user)
             _show(reset_sentence(account, accounts.issue_reset(account, OPERATOR)))
@@ -277,7 +277,7 @@ def _confirm(account: Account) -> None:
     try:
         typed = input(
             f"This erases {escape(account.name)} for good, and all its messages in the rooms. "
-            "Type the user name to do it: "
+            "Type the user name to confirm: "
         )
     except EOFError:
         typed = ""

@@ -29,7 +29,7 @@ def wait_out(make: Callable[[], _T]) -> _T:
         except StoreAway as error:
             if not is_waiting:
                 is_waiting = True
-                _log.warning("%s The start waits until it answers; Ctrl-C ends that.", error)
+                _log.warning("%s Waiting until it answers; Ctrl-C stops.", error)
             time.sleep(_TRY_SECONDS)
         else:
             if is_waiting:

@@ -261,7 +261,7 @@ def _with_gaps(member: Member, room: Room, posts: list[Post], place: int, end: i
 
 def _lost(member: Member, room: Room, first: int, last: int) -> bytes:
     """Tell which messages are too old to be kept, or damaged."""
-    return _gap_in(member, room, f"messages {first} to {last} are not kept any more")
+    return _gap_in(member, room, f"messages {first} to {last} are no longer kept")
 
 
 def _gap_in(member: Member, room: Room, what: str) -> bytes:

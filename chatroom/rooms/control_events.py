@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
 NEW_PASSWORD = "Your password was changed, so this session has ended. Log in with the new one."
-_CLOSED = "The room is closed now: nobody new comes in. Who is inside stays."
+_CLOSED = "The room is closed now: new logins are not allowed. People who are logged in can stay."
 _OPEN = "The room is open again."
 
 
@@ -108,7 +108,7 @@ class ControlHandler:
             self._tell(everybody, control.word, _CLOSED if is_closed else _OPEN)
         elif kind is ControlKind.PURGE:
             if isinstance(carried, Standing):  # else nobody needs to know the name
-                text = f"A superuser has removed what {carried.name} said lately."
+                text = f"A superuser has removed what {carried.name} said recently."
                 self._tell(everybody, control.word, text)
         elif (person := self._roster.people.get(subject)) is not None:
             self._follow(person, control)
@@ -155,8 +155,8 @@ class ControlHandler:
             inside = [person for person in self._roster.people.values() if room in person.logs]
         name, where = ("", "private messages") if room and room.is_mailbox else (log, f"#{log}")
         text = (
-            f"{where}: history forked. The store has lost messages that were shown; "
-            "what follows is counted anew."
+            f"{where}: history forked. The store has lost messages that were shown; numbering "
+            "starts again here."
         )
         for person in inside:
             for member in person.members:

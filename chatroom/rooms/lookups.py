@@ -66,7 +66,7 @@ class Lookups:
 
         with self._changed:
             if not self._changed.wait_for(is_known, _KNOWN_SECONDS):
-                raise StoreError("It cannot be looked up just now what holds. Try again later.")
+                raise StoreError("This cannot be checked right now. Try again later.")
 
     def _run(self) -> None:
         failed = 0

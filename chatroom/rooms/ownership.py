@@ -87,7 +87,7 @@ class Ownership:
         self._dismiss(room, others)
         text = f"{by.name} has set the topic of #{room.log}: {topic}"
         if not topic:
-            text = f"{by.name} has taken the topic of #{room.log} away."
+            text = f"{by.name} has removed the topic of #{room.log}."
         self._tell_inside(room, "topic", text, by.id)
 
     def invite(self, room: Room, account: Account, by: Actor) -> bool:
@@ -99,7 +99,7 @@ class Ownership:
         if not record.private:
             raise UserError(f"#{room.log} is open to everybody: /join {room.log} is enough.")
         if account.id == record.owner or account.id in record.invited:
-            raise UserError(f"{account.name} may come into #{room.log} already.")
+            raise UserError(f"{account.name} can already join #{room.log}.")
 
         def change(current: RoomRecord) -> RoomRecord:
             invited = {*current.invited, account.id}

@@ -37,7 +37,7 @@ class Input(NamedTuple):
     """Of a command that was given by name, which stands in ``text``: its arguments, by name."""
 
 
-_NOTHING_TO_SEE = "There is nothing to be seen in that line; it was not sent."
+_NOTHING_TO_SEE = "That line has no visible characters; it was not sent."
 NO_INPUT = Input(NOTHING, "")
 
 

@@ -41,7 +41,7 @@ class Flood:
         if not self._is_told:
             self._is_told = True
             self._dialogue.tell(
-                "slow", f"You write faster than {rate:g} lines a second; lines are held back."
+                "slow", f"You write faster than {rate:g} lines a second; your lines are delayed."
             )
         unread = self._dialogue.connection.unread_bytes
         if delayed > CUT_OFF_SECONDS and unread() > CUT_OFF_BYTES:

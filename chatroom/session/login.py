@@ -12,6 +12,7 @@ from chatroom.commands.registry import Services
 from chatroom.errors import ChatroomError, Code, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.names import log_name
+from chatroom.sentences import before_login
 from chatroom.session.access import LOGIN, REGISTER, RESUME, LoginRequest
 from chatroom.session.dialogue import NEW_PASSWORD, NOT_THE_SAME, Dialogue
 from chatroom.storage.records import SUPERUSER, Account, Sanction
@@ -30,8 +31,7 @@ class LoginRefused(ChatroomError):
     """
 
     def __init__(self, sentence: str, do: str = "disconnect", code: Code = Code.REFUSED) -> None:
-        # The word that means success may stand in a name or a reason; it must not be seen here.
-        super().__init__(sentence.replace("Welcome", "welcome"))
+        super().__init__(before_login(sentence))
         self.do = do
         self.code = code
 
@@ -262,7 +262,7 @@ class Login:
         """Say what was wrong; the same may be tried again, but not for ever."""
         self._wrong += 1
         if self._wrong > WRONG_ANSWERS:
-            raise LoginRefused(f"{error} That was the last try; connect again.", code=error.code)
+            raise LoginRefused(f"{error} That was your last try; connect again.", code=error.code)
         self._tell(error, request)
 
     def _tell(self, error: UserError, request: LoginRequest | None) -> None:

@@ -17,6 +17,7 @@ from chatroom.rooms.catch_up import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import Member
+from chatroom.sentences import WELCOME
 from chatroom.session.access import RESUME, Resumption
 from chatroom.session.dialogue import Dialogue
 from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, Input
@@ -86,10 +87,13 @@ _FAREWELLS = {
         Code.CROWDED,
         "Many people are logging in, and you took long to answer. Connect again.",
     ),
-    EndReason.NO_ANSWER: (Code.ANSWER_FIRST, "That was no answer, too many times. Connect again."),
+    EndReason.NO_ANSWER: (
+        Code.ANSWER_FIRST,
+        "That was not an answer, too many times. Connect again.",
+    ),
     EndReason.FLOODING: (
         Code.TOO_FAST,
-        "You write faster than this room takes, and did not stop. Connect again.",
+        "You write faster than this server accepts, and did not slow down. Connect again.",
     ),
     EndReason.ENDLESS_LINE: (
         Code.NOT_UNDERSTOOD,
@@ -215,7 +219,7 @@ def _welcome(person: Person, member: Member, presence: RemotePresence) -> bytes:
     more = f" and {number - len(names)} more" if number > len(names) else ""
     first = face.notice(
         "welcome",
-        f"Welcome, {account.name}. Type a message, or /help for the commands.",
+        f"{WELCOME}, {account.name}. Type a message, or /help for the commands.",
         user=account.name,
         grant=account.grant,
         room=member.room.log,

@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
 
-RESTS = "That name was given up lately, and is kept for a while."
+RESTS = "That name was in use until recently and is reserved for a while."
 
 
 def deletes(peer: Peer, name: str) -> None:
@@ -74,7 +74,7 @@ def test_who_is_ignored_is_so_under_the_next_account_from_there(
 ) -> None:
     server = start_server(reserve_days=30)
     ann, pest = server.join("ann"), server.join("pest")
-    assert "You see nothing more of pest." in ann.answer_to("/ignore pest")
+    assert "You ignore pest now." in ann.answer_to("/ignore pest")
     deletes(pest, "pest")
     carl = Peer(server.port, local="127.0.0.9")
     carl.send("y", "carl", PASSWORD, PASSWORD)

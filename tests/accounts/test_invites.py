@@ -14,8 +14,8 @@ from tests.harness import PASSWORD, Peer, ServerProcess
 
 __all__ = ["pipe", "sit"]  # the fixtures
 
-NO_CODE = "A new account takes an invitation here"
-SPENT = "That invitation does not hold (any more)."
+NO_CODE = "A new account needs an invitation here"
+SPENT = "That invitation is invalid or has expired."
 
 
 def invite(server: ServerProcess, *words: str) -> str:
@@ -63,11 +63,11 @@ def test_a_closed_door_says_so_and_lets_those_in_who_have_an_account(
     server.join("ann").close()
     peer = server.peer()
     peer.send("y")
-    peer.until("No new accounts are made here. Ask the operator for one")
+    peer.until("New accounts cannot be made here. Ask the operator for one")
     peer.send("n", "ann", PASSWORD)
     peer.until("Welcome")
     bob = register(server, "bob", None)
-    assert "No new accounts" in bob.until_event("result", ok=False)["text"]
+    assert "New accounts cannot be made" in bob.until_event("result", ok=False)["text"]
 
 
 def test_an_invitation_opens_the_door_as_often_as_it_says(start_server: StartServer) -> None:
@@ -83,7 +83,7 @@ def test_an_invitation_opens_the_door_as_often_as_it_says(start_server: StartSer
     by_hand.until("The code of your invitation:")
     by_hand.until("Welcome, bob")
     assert SPENT in register(server, "carl", code).until_event("result", ok=False)["text"]
-    assert "No invitation holds" in server.operate("invites").stdout
+    assert "There are no valid invitations" in server.operate("invites").stdout
 
 
 def test_one_use_lets_one_in_however_many_try_at_once(start_server: StartServer) -> None:
@@ -137,7 +137,7 @@ def test_superusers_invite_from_inside(start_server: StartServer) -> None:
     listed = boss.answer_to("/invite-codes")
     assert re.search(r"1 +boss +3 +20", listed)
     boss.answer_to("/invite-code")
-    assert "Invitation 1 does not hold any more." in boss.answer_to("/revoke-code 1")
+    assert "Invitation 1 is no longer valid." in boss.answer_to("/revoke-code 1")
     assert "There is no invitation 1." in boss.answer_to("/revoke-code 1")
     server.add_user("ann")
     assert "superusers only" in server.join("ann").answer_to("/invite-code")

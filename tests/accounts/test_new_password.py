@@ -26,7 +26,7 @@ def program_of(server: ServerProcess, name: str, password: str = PASSWORD) -> tu
 def set_by_operator(server: ServerProcess, name: str) -> None:
     done = server.operate("reset-password", name, "--password-stdin", given=NEW + "\n")
     assert done.returncode == 0
-    assert done.stdout == f"{name} has a new password. What {name} has open ends.\n"
+    assert done.stdout == f"{name} has a new password. All sessions of {name} end.\n"
 
 
 def set_by_code(server: ServerProcess, name: str) -> None:

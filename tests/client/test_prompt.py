@@ -414,7 +414,7 @@ def test_a_command_that_cannot_be_sent_comes_back_as_a_draft(
     server.kill()
     ann.sees("is lost")
     ann.type("/topic cats\r")
-    ann.sees("There is no connection just now; the command was not sent.")
+    ann.sees("There is no connection right now; the command was not sent.")
     ann.waits_for(lambda rows: rows[-1].endswith("> /topic cats"))
 
 

@@ -73,7 +73,7 @@ def test_a_question_that_is_lost_with_its_connection_takes_no_answer(
     call.close()
     ann.sees("is lost")
     ann.type(f"{SECRET}\r")
-    ann.sees("That is not asked any more.")
+    ann.sees("That question is no longer open.")
     only_hello_is_said(ann, come_in(ann, stranger))
 
 
@@ -90,7 +90,7 @@ def test_a_half_typed_secret_is_no_answer_to_the_question_after_it(
     call.say_event("notice", kind="error", text="by the way")
     ann.sees("by the way")
     ann.type(f"{SECRET[5:]}\r")
-    ann.sees("That is not asked any more.")
+    ann.sees("That question is no longer open.")
     ann.sees("Your confirmation:")
     ann.type("y\r")
     assert hear(call, "answer")["text"] == "y"
@@ -111,7 +111,7 @@ def test_what_is_typed_ahead_of_a_password_question_that_never_comes_is_thrown_a
         call.say_event("ping")
         hear(call, "pong")  # the command has left the hands of who sends it
         ann.type("\x03")
-        ann.sees("not waited for any more")
+        ann.sees("No longer waiting for the answer")
     elif end == "lost":
         call.close()
         ann.sees("is lost")
@@ -156,6 +156,6 @@ def test_a_command_that_cannot_be_sent_takes_the_password_behind_it_along(
     call.close()
     ann.sees("is lost")
     ann.type(f"/changepassword\r{SECRET}\r")
-    ann.sees("There is no connection just now; the command was not sent.")
+    ann.sees("There is no connection right now; the command was not sent.")
     ann.type("\x15")  # the draft that the prompt gives back
     only_hello_is_said(ann, come_in(ann, stranger))

@@ -258,7 +258,7 @@ def test_leaving_while_the_server_is_gone(start_server: StartServer, sit: Sit, k
     server.kill()
     kim.see("is lost")
     kim.type("too late")
-    kim.see("this is sent when it is back.")
+    kim.see("this will be sent when it is back.")
     kim.terminal.sendcontrol(key)
     assert kim.end() == 0
     assert "1 message may not have arrived." in kim.screen
@@ -293,7 +293,7 @@ def test_a_killed_server_is_found_again_and_nothing_is_asked(
     server.kill()
     lea.see(f"The connection to 127.0.0.1 port {server.port} is lost")
     lea.type("meanwhile")
-    lea.see("this is sent when it is back.")
+    lea.see("this will be sent when it is back.")
     lea.type("/viewusers")
     lea.see("the command was not sent")
     server.start()
@@ -363,7 +363,7 @@ def test_a_planned_stop_is_waited_out(start_server: StartServer, sit: Sit) -> No
     pia.register("pia")
     server.stop()
     pia.see("The server stops.")
-    pia.see("Coming back as soon as it is up")
+    pia.see("Reconnecting as soon as it is up")
     server.start()
     pia.see("Connected again.")
     pia.see("Here now")

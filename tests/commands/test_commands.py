@@ -151,8 +151,8 @@ def test_where_no_number_is_taken_a_name_of_digits_is_a_name(
 ) -> None:
     room.join("42").close()
     ann = room.join("ann")
-    assert "You see nothing more of 42." in ann.answer_to("/ignore 42")
-    assert "You see 42 again." in ann.answer_to("/unignore @42")
+    assert "You ignore 42 now." in ann.answer_to("/ignore 42")
+    assert "You no longer ignore 42." in ann.answer_to("/unignore @42")
     assert "42 is a normal user" in ann.answer_to("/whois 42")
     assert "'501' must be a number from 1 to 500" in boss.answer_to("/audit 501")
     assert "did what" in boss.answer_to("/audit @boss 5")
@@ -380,7 +380,7 @@ def test_five_wrong_answers_to_a_command_are_asked_again_and_the_next_one_ends_i
     otto.send("/changepassword", *["wrong password"] * 6, "/help busy")
     told = otto.until("Nothing was changed.")
     assert told.count("That is not your password.") == 6
-    assert "(An empty line gives up.)" in told
+    assert "(An empty line cancels.)" in told
     assert "last try. Nothing was changed." in told
     otto.until("/busy [45m] [reason]")
 

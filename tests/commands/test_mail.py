@@ -27,7 +27,7 @@ def test_a_private_message_to_who_is_not_here_is_kept_and_shown_at_the_next_logi
     ann.send("/messageto bob first", "/messageto bob second")
     for text in ("first", "second"):
         ann.until(f"private to bob: {text}")
-        ann.until("bob is not here; it is kept.")
+        ann.until("bob is offline; your message will be delivered.")
     bob, text = come_back(room, "bob")
     found = re.search(
         r"^2 private messages since \d\d:\d\d [AP]M:\n"
@@ -69,7 +69,7 @@ def test_reply_goes_to_who_wrote_last(room: ServerProcess) -> None:
     emil.until("private to gina: to you  only")
     leave(gina, emil, "gina")
     emil.send("/reply are you gone")
-    emil.until("gina is not here; it is kept.")
+    emil.until("gina is offline; your message will be delivered.")
     assert "only" not in fred.seen
 
 
@@ -77,7 +77,7 @@ def test_reply_answers_mail_that_was_kept(room: ServerProcess) -> None:
     hans, ida = room.join("hans"), room.join("ida")
     leave(ida, hans, "ida")
     hans.send("/messageto ida call me")
-    hans.until("it is kept")
+    hans.until("your message will be delivered")
     ida, _ = come_back(room, "ida")
     ida.send("/reply yes")
     hans.until("private from ida: yes")
@@ -125,6 +125,6 @@ def test_mail_to_somebody_who_never_came_back_is_not_shown_to_others(room: Serve
     kai, lea, mia = room.join("kai"), room.join("lea"), room.join("mia")
     leave(lea, kai, "lea")
     kai.send("/messageto lea for you alone")
-    kai.until("it is kept")
+    kai.until("your message will be delivered")
     assert "for you alone" not in mia.answer_to("/mail")
     assert "for you alone" not in mia.seen

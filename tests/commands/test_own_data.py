@@ -81,7 +81,7 @@ def test_without_an_id_it_is_the_last_own_message_even_one_typed_just_before(
     ann.send("/delete")
     ann.until("Message 1 is removed")
     ann.send("/delete")
-    ann.until("You have said nothing in #lobby lately. Give the id, see /history.")
+    ann.until("You have said nothing in #lobby lately. Give its id, see /history.")
     texts = [text for _, text in messages(program_asks(bob, "/history"))]
     assert texts == ["(removed)", "(removed)", "bob: three"]
 
@@ -90,7 +90,7 @@ def test_what_cannot_be_removed_is_told_why(server: ServerProcess) -> None:
     ann, bob = server.program_peer("ann"), server.program_peer("bob")
     program_says(ann, "mine")
     program_says(bob, "his")
-    assert program_asks(ann, "/delete 2") == "That is not yours; /delete takes your own only."
+    assert program_asks(ann, "/delete 2") == "That is not yours; /delete only works on your own."
     assert program_asks(ann, "/delete 99").startswith("There is no message 99 in #lobby.")
     assert program_asks(ann, "/delete 0").startswith("There is no message 0 in #lobby.")
     assert program_asks(ann, "/delete 00000000-1").startswith("That id is of no message")
@@ -167,7 +167,7 @@ def test_the_client_shows_an_export_and_asks_what_a_deletion_asks(
     person.see('{"part": "end", "messages": 1}')
     person.type("/deleteaccount")
     person.answer("Your password: ", PASSWORD)
-    person.answer("Type your user name to do it: ", "ann")
+    person.answer("Type your user name to confirm: ", "ann")
     person.see("Your account was deleted. Goodbye.")
     person.end()
 
@@ -186,7 +186,7 @@ def test_a_large_export_is_whole_for_a_slow_reader_and_waits_for_it(
     slow.until_event("export", part="account")
     # It has begun and cannot end: nine megabytes are more than the sockets take. Others talk on.
     program_says(ann, "meanwhile")
-    assert "still runs" in program_asks(ann, "/history")
+    assert "is still running" in program_asks(ann, "/history")
     got = [slow.until_event("export", part="message")["text"] for _ in range(number)]
     assert got == texts
     assert slow.until_event("export", part="end")["messages"] == number
@@ -301,7 +301,7 @@ def test_the_audit_trail_tells_who_did_what_and_the_operator_reads_it_too(
     boss.send(
         "/changegrant ann 0", "/changegrant ann 1", "/kickuser ann too loud", "/unkickuser ann"
     )
-    boss.until("ann may come in again")
+    boss.until("ann may log in again")
     acts = [
         "made boss a superuser",
         "made ann a superuser",

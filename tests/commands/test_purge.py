@@ -17,7 +17,7 @@ def test_a_purge_removes_what_somebody_said_in_all_rooms_and_mailboxes(
     boss.send("/purge mallory 10m")
     # The private message lies in both mailboxes.
     boss.until("5 messages are removed: what mallory said in the last 10m.")
-    witness.until("A superuser has removed what mallory said lately.")
+    witness.until("A superuser has removed what mallory said recently.")
     found = witness.answer_to("/search pills")
     assert "no pills please" in found
     assert "mallory" not in found

@@ -91,8 +91,8 @@ def run(tmp_path: Path) -> Iterator[Callable[[Exception], Noted]]:
     ("error", "code", "sentence"),
     [
         (UserError("Not so.", Code.TOO_FAST, wait=3), Code.TOO_FAST, "Not so."),
-        (StoreError("away"), Code.NOT_KEPT, "That cannot be kept just now; nothing was changed."),
-        (Unconfirmed("away"), Code.UNCONFIRMED, "it may be done or not. Look first."),
+        (StoreError("away"), Code.NOT_KEPT, "That cannot be saved right now; nothing was changed."),
+        (Unconfirmed("away"), Code.UNCONFIRMED, "it may or may not be done."),
         (ZeroDivisionError(), Code.INTERNAL, "Something went wrong with /break; it was logged."),
     ],
     ids=lambda value: type(value).__name__,

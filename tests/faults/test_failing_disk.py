@@ -15,7 +15,7 @@ from tests.harness import PASSWORD, STRETCH
 
 pytestmark = pytest.mark.sqlite
 
-REFUSED = "That cannot be kept just now, so it was not sent. Try again in a moment."
+REFUSED = "That cannot be saved right now, so it was not sent. Try again in a moment."
 NO_ACCOUNTS = "The accounts cannot be used just now"
 BACK_SECONDS = 5.0 * STRETCH
 

@@ -65,7 +65,7 @@ def test_zeros_and_noise_before_the_login_end_it_with_a_sentence(room: ServerPro
     for noise in (b"\0" * 100 + b"\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
         peer = room.peer()
         peer.send_bytes(noise * 7)
-        assert "That was the last try" in peer.until_end()
+        assert "That was your last try" in peer.until_end()
 
 
 def test_a_client_that_never_reads_is_cut_off_with_a_reason_and_slows_nobody(

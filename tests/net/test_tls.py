@@ -282,15 +282,17 @@ def test_the_end_of_a_certificate_is_told_before_it_comes(
     put_pair(own, 13)
     server = start_server(tls_certificate=own / "cert.pem", tls_key=own / "key.pem")
     day = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=13)).date()
-    server.wait_for_line(rf"The certificate .*own/cert.pem ends on {day} ..:.. UTC: put a new pair")
+    server.wait_for_line(
+        rf"The certificate .*own/cert.pem expires on {day} ..:.. UTC: put a new pair"
+    )
     put_pair(own, 15)
     server.wait_for_line("certificate loaded fingerprint=sha256:")
     put_pair(own, -1)
-    server.wait_for_line("The certificate .* does not hold any more since")
+    server.wait_for_line("The certificate .* expired on")
     assert sum("put a new pair" in line for line in server.lines) == 2
     # A year from 2050 on stands there in another form.
     put_pair(own, 36500)
-    server.wait_for_line("certificate loaded .*holds_until=21", times=1)
+    server.wait_for_line("certificate loaded .*valid_until=21", times=1)
 
 
 @pytest.mark.parametrize(

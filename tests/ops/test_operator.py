@@ -27,7 +27,7 @@ def test_an_operator_changes_accounts_beside_a_running_server(server: ServerProc
     done = server.operate("reset-password", "ann", "--password-stdin", given="new password\n")
     assert (done.returncode, done.stdout) == (
         0,
-        "ann has a new password. What ann has open ends.\n",
+        "ann has a new password. All sessions of ann end.\n",
     )
     peer = server.peer()
     peer.send("n", "ann", PASSWORD, "ann", "new password")
@@ -170,7 +170,7 @@ WRONG = [
     (("delete-user", "boss", "--yes"), "", 1, "last superuser"),
     (("reset-code", "x" * 5000), "", 1, "There is no account 'xxx"),
     (("invite", "--uses", "0"), "", 1, "--uses is 0; it must be from 1 to 10000."),
-    (("invite", "--days", "nan"), "", 1, "An invitation holds for 365 days at most"),
+    (("invite", "--days", "nan"), "", 1, "An invitation can be valid for 1s to 365d"),
     (("revoke-invite", "7" * 30), "", 1, "There is no invitation 777"),
     (("revoke-invite", "-1"), "", 1, "There is no invitation -1"),
     (("audit", "--last", "0"), "", 1, "--last is 0; it must be 1 or more."),

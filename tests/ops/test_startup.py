@@ -85,7 +85,7 @@ def test_a_python_that_is_too_old_is_told(program: str) -> None:
 def refuses_to_restart(server: ServerProcess) -> str:
     boss = server.join("boss")
     answer = boss.answer_to("/restart")
-    assert "The server was not restarted, it would not come up: " in answer
+    assert "The server was not restarted, because it would not start again: " in answer
     boss.send("/audit")
     assert "restarted the server" not in boss.answer_to("/help busy")
     boss.close()

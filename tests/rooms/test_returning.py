@@ -98,7 +98,7 @@ def test_what_a_damaged_store_has_lost_is_told_where_it_stood(
     again.accounts = house.accounts
     _, _, shown = again.come("ann", lobby=1)
     assert [fields["text"] for fields in shown] == [
-        "#lobby: messages 2 to 3 are not kept any more.",
+        "#lobby: messages 2 to 3 are no longer kept.",
         "4",
         "5",
     ]

@@ -28,8 +28,8 @@ def test_a_flood_is_told_and_cut_off_and_who_waits_for_echoes_is_not(
             bob.send(f"line {number}")
             bob.until(f"bob: line {number}")
         text = ann.until_end()
-    assert text.count("You write faster than 40 lines a second; lines are held back.") == 1
-    assert "You write faster than this room takes, and did not stop." in text
+    assert text.count("You write faster than 40 lines a second; your lines are delayed.") == 1
+    assert "You write faster than this server accepts, and did not slow down." in text
     assert "reason=flooding" in server.log()
     bob.send("still here")
     bob.until("bob: still here")

@@ -270,7 +270,7 @@ def test_who_keeps_sending_is_out_of_time_all_the_same(start_server: StartServer
 def test_who_never_answers_is_cut_off(room: ServerProcess, noise: bytes) -> None:
     peer = room.program_start()
     with peer.flooding(noise * 100):
-        assert "That was no answer, too many times. Connect again." in peer.until_end()
+        assert "That was not an answer, too many times. Connect again." in peer.until_end()
 
 
 def test_a_name_that_is_no_text_at_all_is_an_unknown_name(room: ServerProcess) -> None:

@@ -196,7 +196,7 @@ def test_a_ticket_is_revoked(start_server: StartServer, how: str) -> None:
         boss.send("/kickuser ann")
         ann.until_event("control", do="kick")
         boss.send("/unkickuser ann")
-        boss.until("may come in again")
+        boss.until("may log in again")
     elif how == "password":
         ann.send_event("command", line="/changepassword", cid="p")
         for ask, text in (

@@ -172,7 +172,7 @@ def test_topics_and_invitations_are_told_at_all_nodes(cluster: Cluster) -> None:
     ann.until("bob has joined")
     assert "#den is yours" in ann.answer_to("/create den private")
     until(lambda: here(ann) == {"ann": "1", "bob": "1"})
-    assert "bob may come into #den now and was told." in ann.answer_to("/invite bob")
+    assert "bob can join #den now and was told so." in ann.answer_to("/invite bob")
     bob.until("You are invited: /join den")
     assert "You talk in #den now" in bob.answer_to("/join den")
     ann.send("/topic wood and wool")

@@ -109,7 +109,7 @@ def test_a_password_comes_from_the_environment_or_a_private_file(
 ) -> None:
     store.client.config_set("requirepass", "geheim")
     done = run_server(tmp_path, "--port", "0", engine=store.url)
-    assert "wants another user or password" in done.stderr
+    assert "rejected the user name or password" in done.stderr
     start_server(engine=store.url, engine_password="geheim").stop()
     file = tmp_path / "password"
     file.write_text("geheim\n")
@@ -162,7 +162,7 @@ def test_a_store_that_is_full_is_told_once_in_the_log_and_to_everybody_who_write
     store.client.config_set("maxmemory", 1)
     for number in range(5):
         ann.send(f"lost {number}")
-        ann.until("That cannot be kept just now, so it was not accepted.")
+        ann.until("That cannot be saved right now, so it was not accepted.")
     store.client.config_set("maxmemory", 0)
     ann.send("kept")
     assert "lost" not in ann.until("ann: kept")
@@ -178,7 +178,7 @@ def test_a_node_that_starts_or_restarts_while_the_store_is_away_waits_for_it(
     store.kill()
     boss.send("/restart")
     assert "restarts" in boss.until_end()
-    server.wait_for_line("cannot be used: .* The start waits until it answers")
+    server.wait_for_line("cannot be used: .* Waiting until it answers")
     early = server.peer()  # waits in the backlog of the port that was handed over
     store.start()
     early.until("[y/n]")
@@ -189,7 +189,7 @@ def test_a_node_that_starts_or_restarts_while_the_store_is_away_waits_for_it(
     assert server.process.wait(STOP_SECONDS) == 0
     waiting = started(server.command(), env=server.environment(), stderr=subprocess.PIPE, text=True)
     assert waiting.stderr is not None
-    assert next(line for line in waiting.stderr if "The start waits until it answers" in line)
+    assert next(line for line in waiting.stderr if "Waiting until it answers" in line)
     waiting.send_signal(signal.SIGTERM)
     waiting.communicate(timeout=PATIENCE)
 

@@ -216,7 +216,7 @@ class Rooms(RuleBasedStateMachine):
             return
         boss = self.server.join("boss")
         boss.send(f"/{'unkickuser' if person.is_kicked else 'kickuser'} {person.name}")
-        boss.until("was kicked and stays out", "may come in again")
+        boss.until("was kicked and stays out", "may log in again")
         boss.close()
         if not person.is_kicked and person.session:
             person.session.peer.until_event("control", do="kick")

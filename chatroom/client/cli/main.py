@@ -37,15 +37,16 @@ _LAST_SECONDS = 0.5  # for the receiving thread, which may wait in a connect
 _EPILOG = """\
 send, tail and wait as the first word are for scripts: chatroom_client.py send --help
 
-When standard input or standard output is no terminal, each line of the input is sent as a message;
-the program ends when all have come back. Messages, and what a command answers (--commands), go to
-standard output, everything else to standard error, with what was said before the login.
+When standard input or standard output is not a terminal, each line of the input is sent as a
+message; the program ends when all have come back. Messages, and what a command answers
+(--commands), go to standard output, everything else to standard error, with what was said before
+the login.
 
 CHATROOM_PASSWORD may hold the password that belongs to --name.
 
 exit status: 0 all went well; 1 the output cannot be written; 2 wrong flags or settings;
 3 not logged in, or not the right server;
-4 the server cannot be reached or has ended the visit; 5 something was not delivered; 6 kicked or
+4 the server cannot be reached or has ended the session; 5 something was not delivered; 6 kicked or
 banned; 124 the time of wait is over; 130 interrupted
 """
 

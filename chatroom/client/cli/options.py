@@ -35,10 +35,13 @@ def connection_flags(parser: argparse.ArgumentParser) -> None:
         help="of the server's certificate, as the operator gave it",
     )
     parser.add_argument(
-        "--ca", metavar="FILE", type=Path, help="PEM file of who may vouch for the server"
+        "--ca",
+        metavar="FILE",
+        type=Path,
+        help="PEM file of the authorities that may sign its certificate",
     )
     parser.add_argument(
-        "--plain", action="store_true", help="speak plain text: everybody on the way can read it"
+        "--plain", action="store_true", help="use plain text: everybody on the way can read it"
     )
     parser.add_argument("--name", help="log in under this name")
     parser.add_argument(
@@ -116,7 +119,7 @@ def credentials_of(flags: argparse.Namespace, endpoint: Endpoint) -> Credentials
             raise UserError("--password-file needs --name: whose password is it?")
         if not is_terminal():
             raise UserError(
-                "This is no terminal, so nothing can be asked: give --name, and the "
+                "This is not a terminal, so nothing can be asked: give --name, and the "
                 "password in CHATROOM_PASSWORD or --password-file."
             )
         return Credentials()
@@ -169,7 +172,7 @@ def seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
         if 0 <= float(text) <= 1e9:
             return float(text)
-    raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
+    raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds")
 
 
 def fingerprint(text: str) -> str:

@@ -70,8 +70,8 @@ def _refuse_passwords(table: dict[str, Any], file: Path) -> None:
             _refuse_passwords(value, file)
         elif "password" in key.lower() or "ticket" in key.lower():
             raise UserError(
-                f"{file} holds '{key}'. Passwords do not belong there: take the line out, and use "
-                "--password-file or CHATROOM_PASSWORD."
+                f"{file} contains '{key}'. Passwords do not belong there: take the line out, and "
+                "use --password-file or CHATROOM_PASSWORD."
             )
 
 

@@ -240,7 +240,7 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
     parser = Flags(prog=f"chatroom_client.py {do}", description=does, epilog=_WHERE)
     parser.add_argument("words", metavar=metavar, nargs="*")
     if do == "send":
-        parser.add_argument("--to", metavar="USER", help="who alone is to read it")
+        parser.add_argument("--to", metavar="USER", help="send it to this person only")
     else:
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
     if do == "tail":
@@ -260,7 +260,7 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--at", metavar="WHERE", help="PLACE, HOST, HOST:PORT or URL")
     parser.add_argument("--room", help="a room that you have joined, or join with --join")
     parser.add_argument("--join", action="store_true", help="join the room, if you are not in it")
-    parser.add_argument("--bot", action="store_true", help="nothing that was said before")
+    parser.add_argument("--bot", action="store_true", help="leave out what was said before")
     connection_flags(parser)
     flags = parser.parse_intermixed_args(words[1:])  # flags may stand between the words
     flags.do = do

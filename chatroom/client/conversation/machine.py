@@ -209,7 +209,7 @@ class Conversation:
         sent = self.pending.new(line, True, number)
         self.pending.check(sent)
         if self.state is not State.TALKING:
-            raise UserError("There is no connection just now; the command was not sent.")
+            raise UserError("There is no connection right now; the command was not sent.")
         self.pending.keep(sent)
         self.is_leaving = sent.is_goodbye
         self.awaited.begin(sent)

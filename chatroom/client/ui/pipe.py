@@ -203,7 +203,7 @@ class Pipe:
         line = clean_line(raw)
         if not line.strip():
             if raw.strip():
-                raise UserError("there is nothing to be seen in it.")
+                raise UserError("it has no visible characters.")
             return
         bare = line.lstrip()
         if self._has_commands and bare.startswith("/"):

@@ -42,7 +42,7 @@ os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
 
 _UNASKED_LINES = 3
 _PENDING_SHOWN = 3
-_NOT_ASKED = "(this is not asked any more; press Enter) "
+_NOT_ASKED = "(this question is no longer open; press Enter) "
 _BREAKS = re.compile(r"\s*[\r\n]+\s*")
 
 

@@ -178,7 +178,7 @@ class Terminal:
                     raise
                 if self._is_secret_about:
                     self._close_secrets()
-                self.tell("The answer is not waited for any more.")
+                self.tell("No longer waiting for the answer.")
         self._leave(session)
 
     def _take_turn(self, session: Session) -> bool:
@@ -240,7 +240,7 @@ class Terminal:
             self._is_secret_about = False
             was_some = self._forget_typed()
         if was_some:
-            self.tell("What was typed before this was thrown away; it was not sent.")
+            self.tell("What was typed before this was discarded; it was not sent.")
 
     def _forget_typed(self) -> bool:
         """Throw away what was typed ahead; False: there was nothing. Under ``_typing``."""
@@ -334,7 +334,7 @@ class Terminal:
             owner, self._owner = self._owner, None
         if owner is not None:
             if owner is _NOBODY or not session.answer(owner, line):
-                self.tell("That is not asked any more." if owner.ask else "That was not sent.")
+                self.tell("That question is no longer open." if owner.ask else "That was not sent.")
             return
         if session.is_plain:
             session.line(line)
@@ -348,7 +348,7 @@ class Terminal:
                 self._wait_unseen()
             session.command(line)
         elif session.post(line[1:] if line.startswith("//") else line).is_held:
-            self.tell("There is no connection just now; this is sent when it is back.")
+            self.tell("There is no connection right now; this will be sent when it is back.")
 
 
 def _read_unseen(prompt: Prompt) -> str | None:

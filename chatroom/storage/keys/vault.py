@@ -91,7 +91,7 @@ def open_vault(data_dir: Path, store_exists: bool) -> Vault:
         if store_exists:
             raise VaultError(
                 f"{keyring} is missing, but the store beside it needs it: put it back from a "
-                "backup, or move the whole data directory away to start anew."
+                "backup, or move the whole data directory away to start over."
             )
         make_ring(data_dir, _fresh_ring())
     ring, _, _ = open_ring(data_dir)

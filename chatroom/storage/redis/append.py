@@ -24,11 +24,11 @@ AWAY = Refusal(
 )
 UNKNOWN = Refusal(
     Code.UNCONFIRMED,
-    "The store did not confirm that, so it was not accepted; should it appear all the same, "
-    "do not send it again.",
+    "The store did not confirm that, so it was not accepted; if it appears anyway, do "
+    "not send it again.",
 )
 REFUSED = Refusal(
-    Code.NOT_KEPT, "That cannot be kept just now, so it was not accepted. Try again later."
+    Code.NOT_KEPT, "That cannot be saved right now, so it was not accepted. Try again later."
 )
 CHANGED = Refusal(Code.NOT_KEPT, "The room's history has changed; send that again.")
 

@@ -93,7 +93,7 @@ class Store:
         text = str(error)
         if isinstance(error, AuthenticationError) or "NOAUTH" in text or "AUTH <user>" in text:
             return StoreError(
-                f"The store {self.name} wants another user or password: give them with "
+                f"{self.name} rejected the user name or password: give them with "
                 "--engine-user, and CHATROOM_ENGINE_PASSWORD or --engine-password-file."
             )
         if isinstance(error, MasterNotFoundError):

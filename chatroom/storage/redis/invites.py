@@ -69,7 +69,7 @@ def load_all(store: Store, vault: Vault) -> list[Invite]:
 
 
 def use(change: Transaction, vault: Vault, digest: bytes) -> None:
-    """Use an invitation once. :raises InviteSpent: it does not hold any more."""
+    """Use an invitation once. :raises InviteSpent: it is no longer valid."""
     invite = load(change, vault, digest)
     if invite is None:
         raise InviteSpent

@@ -24,9 +24,7 @@ def refusing_kinds(receipt: Receipt) -> tuple[str, ...]:
     return _OUT if receipt.terms.despite_mute else _SILENT
 
 
-NO_ACCOUNT = Refusal(
-    Code.NO_SUCH_USER, "Who that is for has no account any more, so it was not sent."
-)
+NO_ACCOUNT = Refusal(Code.NO_SUCH_USER, "That person no longer has an account, so it was not sent.")
 _SAID = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE})
 _OUT = (KICK, BAN, DELETED)
 _SILENT = (KICK, BAN, DELETED, MUTE)
@@ -57,6 +55,7 @@ def unless_kept(error: UserError, cid: str) -> Refusal:
 
 FORGOTTEN = Refusal(
     Code.UNCONFIRMED,
-    "Whether that was kept before is not known any more, so it was not kept again. See /history.",
+    "The server no longer knows whether that was saved before, so it was not saved "
+    "again. See /history.",
 )
 """The number of a post is too far below what its session has said since."""

@@ -50,7 +50,7 @@ def _open(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.C
     if is_new and (data_dir / KEYRING_FILE).exists():
         raise StoreError(
             f"The store {file} is missing or empty, but its keyring is there: put it back from "
-            "a backup, or move the whole data directory away to start anew."
+            "a backup, or move the whole data directory away to start over."
         )
     file.touch(mode=0o600)
     db = schema.connect(file, durability)

@@ -33,7 +33,7 @@ from chatroom.storage.sqlite import schema
 from chatroom.storage.sqlite.logs import Log, Logs
 
 NOT_KEPT = Refusal(
-    Code.NOT_KEPT, "That cannot be kept just now, so it was not sent. Try again in a moment."
+    Code.NOT_KEPT, "That cannot be saved right now, so it was not sent. Try again in a moment."
 )
 PAUSE_SECONDS = 0.5
 """After a failure that could not be mended at once: everything is refused for so long."""
