@@ -1,7 +1,7 @@
 """What the server says, as it is read: a word with its fields, and why something is refused.
 
-The client decides by codes. Servers of before say none: for them, here alone, a sentence is looked
-at.
+The client decides by codes. Older servers say none: there a refusal is final, until the person or
+the script tries again.
 """
 
 from collections.abc import Iterable
@@ -61,7 +61,7 @@ def why(fields: dict[str, Any]) -> Why:
     code, text = fields.get("code"), fields.get("text")
     sentence = clean_line(text) if isinstance(text, str) else ""
     if not isinstance(code, str):
-        code = _of_older_server(sentence)
+        code = Code.REFUSED
     wait = fields.get("wait")
     if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < _LONGEST_WAIT:
         wait = _WAITS.get(Code(code), _WAIT_SECONDS) if code in PASSING else _WAIT_SECONDS
@@ -83,12 +83,3 @@ def why_in(lines: Iterable[str]) -> Why:
             return found._replace(sentence=" ".join(sentences) or found.sentence)
         sentences.append(clean_line(line).strip())
     return Why("", _WAIT_SECONDS, " ".join(sentences))
-
-
-def _of_older_server(sentence: str) -> str:
-    words = sentence.lower()
-    if words.startswith("too many wrong passwords"):
-        return Code.THROTTLED
-    if words.startswith("too many people"):
-        return Code.CROWDED
-    return Code.WRONG_PASSWORD if "password" in words else Code.REFUSED

@@ -356,7 +356,7 @@ def test_a_refused_password_that_was_given_ends_the_visit(code: str) -> None:
     talk = greeted("ann", "secret word")
     talk.ask("account")
     actions = talk.hear("result", command="login", ok=False, code=code, text="No. Try again.")
-    assert actions[-1] == Finish(End(NOT_LOGGED_IN, "No."))
+    assert actions[-1] == Finish(End(NOT_LOGGED_IN, "No. Try again."))
 
 
 @pytest.mark.parametrize("code", FINAL)

@@ -61,10 +61,10 @@ class Login:
         """Return how the visit ends, since nobody can be asked; None: a person is there."""
         if not self._credentials.is_given:
             return None
-        sentence = f"The server asks what cannot be answered here: {prompt.text}"
+        sentence = f"The server asks a question that cannot be answered here: {prompt.text}"
         if prompt.ask == "password":
             sentence = (
-                f"The ticket of {self._credentials.name} does not hold any more. Log in with the "
+                f"The ticket of {self._credentials.name} is no longer valid. Log in with the "
                 "password once: put it into CHATROOM_PASSWORD, or into a file for "
                 "--password-file."
             )
@@ -87,8 +87,7 @@ class Login:
             self._credentials.refused()
             if self._credentials.is_given:
                 yield Log(f"login refused code={refusal.code}")
-                text = lines_of(said.fields).removesuffix(" Try again.")
-                yield Finish(End(NOT_LOGGED_IN, text))
+                yield Finish(End(NOT_LOGGED_IN, lines_of(said.fields)))
             else:
                 yield Show(said)
         else:
