@@ -31,12 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("--seconds", type=float, default=30.0, help="length of the flood of logins (default 30)")
     add("--rate", type=float, default=200.0, help="logins a second (default 200)")
+    add("--guessers", type=int, default=24, help="clients that go on guessing (default 24)")
     add("--slow", type=int, default=1000, help="clients that log in a byte a second (default 1000)")
     arguments = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as place, running(Path(place)) as port:
         talkers = [Talker(port, f"usual{number}") for number in range(100)]
         logins = flood(port, arguments.rate, arguments.seconds, talkers)
         print(f"{logins} logins in {arguments.seconds:g} s, wrong and unknown, while 100 talk")
+        guess(port, arguments.guessers, arguments.seconds)
         slow(port, arguments.slow)
     return 0
 
@@ -124,11 +126,15 @@ def flood(port: int, rate: float, seconds: float, talkers: list[Talker]) -> int:
     delays = sorted(delay for one in talkers[:10] for delay in one.delays)
     at = delays[min(len(delays) - 1, int(0.99 * len(delays)))] if delays else float("nan")
     print(f"delivery: 99th percentile {at * 1000:.0f} ms of {len(delays)}")
+    _print(honest)
+    return next(done)
+
+
+def _print(honest: list[tuple[float, int]]) -> None:
     took = [seconds for seconds, _ in honest]
     middle, most = statistics.median(took), max(took)
     print(f"{len(took)} honest logins (tries): median {middle:.2f} s, at most {most:.2f} s")
     print("    " + ", ".join(f"{took:.2f} s ({tries})" for took, tries in honest))
-    return next(done)
 
 
 def _come_in(port: int, until: float, honest: list[tuple[float, int]]) -> None:
@@ -169,6 +175,40 @@ def _drain(talkers: list[Talker], until: float) -> None:
             with contextlib.suppress(OSError):
                 one.sock.recv(65536, socket.MSG_DONTWAIT)
         time.sleep(0.1)
+
+
+def guess(port: int, number: int, seconds: float) -> None:
+    """Let clients guess again and again, each from one address, and log in honestly; print."""
+    until = time.monotonic() + seconds
+    honest = list[tuple[float, int]]()
+    threads = [threading.Thread(target=_go_on, args=(port, one, until)) for one in range(number)]
+    threads.append(threading.Thread(target=_come_in, args=(port, until, honest)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(f"{number} clients that go on guessing, each from one address")
+    _print(honest)
+
+
+def _go_on(port: int, number: int, until: float) -> None:
+    """Log in wrongly as often as it goes, from one address, five times a connection."""
+    names = itertools.cycle(f"usual{(number + more) % 16}" for more in range(16))
+    while time.monotonic() < until:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), 5, (f"127.81.0.{number + 1}", 0)) as sock,
+        ):
+            sock.settimeout(20)
+            sock.sendall(b"n\n")
+            for _ in range(5):
+                sock.sendall(f"{next(names)}\nwrong password\n".encode())
+                heard = b""
+                while b"wrong password. Try" not in heard and b"Too many" not in heard:
+                    if not (data := sock.recv(65536)):
+                        break
+                    heard += data
+        time.sleep(0.05)
 
 
 def slow(port: int, number: int) -> None:

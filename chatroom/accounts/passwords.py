@@ -66,7 +66,7 @@ class _Turn:
         self.ready = threading.Event()
         self.is_refused = False
 
-    def place(self) -> tuple[int, int]:
+    def order(self) -> tuple[int, int]:
         return self.rank, self.number
 
 
@@ -120,7 +120,7 @@ class Passwords:
                 self._running += 1
                 return
             turn = _Turn(rank, next(self._numbers))
-            bisect.insort(self._waiting, turn, key=_Turn.place)
+            bisect.insort(self._waiting, turn, key=_Turn.order)
             if self._most and len(self._waiting) > self._most:
                 last = self._waiting.pop()
                 last.is_refused = True

@@ -113,13 +113,13 @@ class Connection:
         self.address = address
         self.network = network
         self.ended_by: EndReason | None = None
-        """Why the listener has ended the connection; ``None`` while it has not."""
+        """Why the server has ended the connection; ``None`` while it has not."""
         self.waited_since = time.monotonic()
         """Since when the peer could answer the login's question; infinite when it is not asked."""
         self.is_silent = False
         """The last read ended without a byte, see :meth:`read`."""
         self.must_log_in = True
-        """Until this is taken away the listener may end the connection, see :meth:`expire`."""
+        """It holds a slot of those before the login, and may be ended, see :meth:`expire`."""
         self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, _TOO_SLOW)
 
     def hear_origin(self) -> str | None:
