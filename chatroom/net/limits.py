@@ -1,7 +1,7 @@
 """Who may come in: connections counted in all, by network, and before their login."""
 
 import ipaddress
-import random
+import math
 from collections import Counter
 from typing import Protocol
 
@@ -14,10 +14,10 @@ LOGGING_IN_FROM_ADDRESS = (
 BUSY = "The server is too busy just now. Try again in a minute."
 NOT_YET = ""
 """The network of a connection whose load balancer has not told yet where it comes from."""
-_DROP_FROM = 0.5
-"""Share of the most connections before their login from which on some are refused."""
-_DROP_ALL = 0.8
-"""Share from which on all are refused but those that come back."""
+_CROWDED_FROM = 0.5
+"""Share of the slots before the login from which on nobody is held up there who can try again."""
+_FOR_ALL = 0.8
+"""Share of them that anybody may take; the rest is for those that come back."""
 
 
 def network_of(address: str) -> str:
@@ -72,8 +72,8 @@ class ConnectionLimits:
 
     @property
     def is_crowded(self) -> bool:
-        """True when some are refused. Any thread may read it."""
-        return bool(self._most_outside) and self._outside >= self._most_outside * _DROP_FROM
+        """True when many have not logged in. Any thread may read it."""
+        return bool(self._most_outside) and self._outside >= self._most_outside * _CROWDED_FROM
 
     def refusal(self, network: str) -> str:
         """Return why one more of this network may not come in now; empty: it may.
@@ -89,7 +89,10 @@ class ConnectionLimits:
         most = self._most_outside_of_address
         if most and self._outside_of_address[network] >= most:
             return LOGGING_IN_FROM_ADDRESS
-        return CROWDED if self._is_dropped(network) else ""
+        most = self._most_outside
+        if most and not self.retries.is_retry(network):
+            most = math.ceil(most * _FOR_ALL)
+        return CROWDED if most and self._outside >= most else ""
 
     def enter(self, network: str) -> None:
         """Count one that has come in and has not logged in."""
@@ -107,20 +110,6 @@ class ConnectionLimits:
         """One that has come in is gone; who had not logged in has called :meth:`log_in`, too."""
         self._number -= 1
         _count_down(self._of_address, network)
-
-    def _is_dropped(self, network: str) -> bool:
-        """Draw whether one more is refused: random early drop, as MaxStartups of sshd_config(5).
-
-        The chance grows from none at half of the most to certainty at four fifths. The places
-        above are for those that come back.
-        """
-        if not self._most_outside:
-            return False
-        if self.retries.is_retry(network):
-            return self._outside >= self._most_outside
-        begin, end = (int(self._most_outside * share) for share in (_DROP_FROM, _DROP_ALL))
-        over = self._outside - begin
-        return over >= 0 and random.random() * (end - begin) <= over
 
 
 def _count_down(counts: Counter[str], network: str) -> None:
