@@ -21,7 +21,8 @@ from chatroom.accounts.throttles import Throttles
 from chatroom.accounts.tickets import Tickets
 from chatroom.cli import Flags
 from chatroom.commands import table
-from chatroom.commands.registry import Services
+from chatroom.commands.erasure import Erasure
+from chatroom.commands.services import Services
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import sockets as port
 from chatroom.net.admission import Admission
@@ -71,35 +72,40 @@ class Server:
             held = hold_server_lock(settings.data_dir)
             undo.callback(os.close, held)
             self.tls = _tls(settings)
-            self.engine = open_engine(settings, Keep(settings.keep_days, settings.keep_mb))
-            undo.callback(self.engine.close)
+            engine = self.engine = open_engine(settings, Keep(settings.keep_days, settings.keep_mb))
+            undo.callback(engine.close)
             self._passwords = Passwords(settings.scrypt_n, settings.login_queue)
             undo.callback(self._passwords.close)
             self._flusher = Flusher()
             undo.callback(self._flusher.close)
             throttles = Throttles(settings.login_rate, settings.registrations_per_address)
             self.accounts = Accounts(
-                *(self.engine.accounts, self.engine.sanctions, self._passwords),
-                *(throttles, settings.reserve_days),
+                engine.accounts, engine.sanctions, self._passwords, throttles, settings.reserve_days
             )
-            self._sanctions = Sanctions(self.engine.sanctions, self.engine.settle)
-            self._rooms = assemble(self.engine, settings.rooms, limits=settings)
+            self._sanctions = Sanctions(engine.sanctions, engine.settle)
+            rooms = self._rooms = assemble(engine, settings.rooms, limits=settings)
             self.services = Services(
                 settings=settings,
-                engine=self.engine,
+                logs=engine.logs,
+                audit=engine.audit,
+                nodes=engine.nodes,
                 accounts=self.accounts,
-                tickets=Tickets(self.engine.tickets, self.engine.accounts, self.engine.sanctions),
-                invites=Invites(self.engine.invites, settings.registration),
+                tickets=Tickets(engine.tickets, engine.accounts, engine.sanctions),
+                invites=Invites(engine.invites, settings.registration),
                 sanctions=self._sanctions,
-                roster=self._rooms.roster,
-                directory=self._rooms.directory,
-                memberships=self._rooms.memberships,
-                ownership=self._rooms.ownership,
-                busy=self._rooms.busy,
-                presence=self._rooms.presence,
-                control_events=self._rooms.control_events,
-                lookups=self._rooms.lookups,
-                rates=self._rooms.rates,
+                roster=rooms.roster,
+                directory=rooms.directory,
+                memberships=rooms.memberships,
+                ownership=rooms.ownership,
+                busy=rooms.busy,
+                presence=rooms.presence,
+                control_events=rooms.control_events,
+                lookups=rooms.lookups,
+                erasure=Erasure(
+                    engine.logs, engine.rooms, engine.controls, self.accounts, engine.settle
+                ),
+                rates=rooms.rates,
+                settle=engine.settle,
                 invitation=self._invitation,
                 rehearse=rehearse,
                 restart=self._restart,
@@ -292,19 +298,13 @@ def _migrate(url: str, settings: config.Settings) -> int:
 
     if not config.is_engine(url):
         raise UserError(f"--to is an address such as redis://HOST:PORT/0, not '{url}'.")
-    with server_lock(settings.data_dir):
-        source = SqliteEngine(settings.data_dir, settings.durability)
-        try:
-            done = move(
-                source,
-                mailbox_of,
-                settings.data_dir,
-                url,
-                settings.engine_user,
-                settings.engine_password_file,
-            )
-        finally:
-            source.close()
+    data_dir = settings.data_dir
+    with (
+        server_lock(data_dir),
+        contextlib.closing(SqliteEngine(data_dir, settings.durability)) as source,
+    ):
+        user, password_file = settings.engine_user, settings.engine_password_file
+        done = move(source, mailbox_of, data_dir, url, user, password_file)
     print(done)
     print("Start the servers with --engine and the same address.")
     return 0

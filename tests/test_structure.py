@@ -84,6 +84,23 @@ def test_the_composition_root_does_name_one() -> None:
     assert "chatroom.storage.sqlite" in imports("chatroom.server")
 
 
+WHOLE_ENGINE = ("chatroom.server", "chatroom.rooms.assembly", "chatroom.ops.", "chatroom.storage.")
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if not m.startswith(WHOLE_ENGINE)])
+def test_whoever_does_not_put_parts_together_asks_for_roles_and_not_for_the_engine(
+    module: str,
+) -> None:
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "chatroom.storage.engine"
+        for alias in node.names
+    }
+    assert "Engine" not in imported
+
+
 def reached(module: str) -> set[str]:
     """Return all that a module imports, at whatever depth."""
     found: set[str] = set()

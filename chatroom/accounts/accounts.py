@@ -1,17 +1,17 @@
 """What may be done with an account: register, log in, change password or grant, delete."""
 
-import hashlib
 import hmac
 import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from chatroom.accounts.departures import Departures, refused_name
 from chatroom.accounts.invites import spent
 from chatroom.accounts.passwords import Passwords, prepared
+from chatroom.accounts.reset_codes import is_reset_code, new_reset_code
 from chatroom.accounts.throttles import Caller, Throttles, logged
 from chatroom.errors import (
     Code,
@@ -33,12 +33,8 @@ _log = logging.getLogger(__name__)
 
 LAST_SUPERUSER = "You are the last superuser. Make somebody else a superuser first."
 GRANT_WORDS = {SUPERUSER: "superuser", NORMAL: "normal user"}
-
-
 IGNORES_MOST = 200
 """People whom one person may ignore."""
-RESET_SECONDS = 86400.0
-"""Time for which a reset code holds."""
 
 
 class Accounts:
@@ -244,13 +240,11 @@ class Accounts:
     def issue_reset(self, account: Account, by: Actor) -> str:
         """Return a one-time code that lets its bearer set a new password for somebody.
 
-        It holds for :data:`RESET_SECONDS`, is kept as a digest, and replaces an older one. 96
-        random bits need no salt and no slow hash.
+        It holds for ``RESET_SECONDS``, is kept as a digest, and replaces an older one.
 
         :raises Demoted: who asks is no superuser any more.
         """
-        code = "-".join(secrets.token_hex(4) for _ in range(3))
-        reset = {"digest": _digest(code), "until": time.time() + RESET_SECONDS}
+        code, reset = new_reset_code()
         act = by.did(f"made a reset code for {account.name}", account.id)
         self._change(account.id, lambda current: replace(current, reset=reset), act)
         _log.info("reset code made %s by=%s", account.ident, by.name)
@@ -359,9 +353,18 @@ class Accounts:
             self.set_grant(account, SUPERUSER, Actor("claim", "", origin))
             self._claim = ""
 
-    def reload(self, account: Account) -> Account | None:
-        """Return an account as it is now; ``None``: it is gone. Any thread."""
-        return self._store.load_by_id(account.id)
+    def find_by_id(self, account_id: str) -> Account | None:
+        """Return the account with this id; ``None``: it is gone."""
+        return self._store.load_by_id(account_id)
+
+    def all(self) -> Iterator[Account]:
+        """Return all accounts, oldest first."""
+        return self._store.load_all()
+
+    def check_may_go(self, account: Account) -> None:
+        """Look whether an account may be deleted. :raises UserError: it is the last superuser."""
+        if self._store.is_last_superuser(account.id):
+            raise UserError(LAST_SUPERUSER)
 
     def _change(
         self,
@@ -382,15 +385,3 @@ class Accounts:
                 raise
             except Conflict:
                 continue
-
-
-def is_reset_code(account: Account, code: str) -> bool:
-    """Tell whether this is the account's one-time code, and still holds; case does not count."""
-    if account.reset is None or account.reset["until"] < time.time():
-        return False
-    return hmac.compare_digest(account.reset["digest"], _digest(code))
-
-
-def _digest(code: str) -> str:
-    plain = code.strip().lower().replace("-", "")
-    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()

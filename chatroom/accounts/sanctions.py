@@ -112,6 +112,10 @@ class Sanctions:
         mute = self._mutes.get(account_id)
         return mute if mute is not None and mute.until > time.time() else None
 
+    def all(self, target: str | None = None) -> list[Sanction]:
+        """Return the sanctions that hold, oldest first; of one target, or all. From the store."""
+        return self._store.load(target)
+
     def shut_out(self, account_id: str) -> Sanction | None:
         """Return what keeps somebody out; see :func:`shut_out`."""
         return shut_out(self._store, account_id)

@@ -18,7 +18,7 @@ def add_to(registry: Registry) -> None:
     )
     def view_audit(context: Context, account: Account | None, number: int | None) -> Answer:
         """The last entries, or N of them."""
-        found = context.services.engine.audit.load(number or AUDIT_SHOWN, account)
+        found = context.services.audit.load(number or AUDIT_SHOWN, account)
         return Answer(audit_table(found), list(map(_row, found)), is_long=True)
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from chatroom.accounts.accounts import LAST_SUPERUSER, Accounts
-from chatroom.errors import Conflict, UserError
+from chatroom.accounts.accounts import Accounts
+from chatroom.errors import Conflict
 from chatroom.rooms.room import LOBBY, mailbox_of
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import ControlEvents, LogStore, RoomStore
 from chatroom.storage.records import Account, Actor, RoomRecord
 from chatroom.storage.rules.events import Control, ControlKind, standing_of
 
@@ -17,73 +17,87 @@ _QUEUED_SECONDS = 3600.0
 """How far behind the clock of the store may be."""
 
 
-def room_logs(engine: Engine) -> list[str]:
-    """Return the names of the logs of all rooms."""
-    return [LOBBY, *(room.name for room in engine.rooms.load_all() if room.name != LOBBY)]
+class Erasure:
+    """Takes out what somebody said. Any thread may call it; it waits for the disk.
 
-
-def purge(engine: Engine, account: Account, since: float) -> tuple[int, int]:
-    """Take what somebody said out of all rooms and all mailboxes, and the topics that it set.
-
-    :param since: seconds since the epoch; what is older stays.
-    :returns: how many messages, and how many topics.
-    :raises StoreError: not all of it could be written; it may be done again.
+    :param logs: where it was said.
+    :param rooms: keeps their topics, their owners, and who is invited.
+    :param controls: tells of it at all nodes, when it is done.
+    :param accounts: whose mailboxes there are; deletes an account with what it said.
+    :param settle: waits until what was posted is in its log; see ``engine.Engine.settle``.
     """
-    engine.settle(_SETTLE_SECONDS)  # what was said just before may still be queued
-    logs = [*room_logs(engine), *(mailbox_of(one.id) for one in engine.accounts.load_all())]
-    erased = sum(engine.logs.erase(log, account.id, since=since) for log in logs)
-    topics = _change_rooms(engine, partial(_without_topic, account.id, since))
-    if erased:
-        engine.controls.publish(Control(ControlKind.PURGE, account.id, standing_of(account)))
-    return erased, topics
 
+    def __init__(
+        self,
+        logs: LogStore,
+        rooms: RoomStore,
+        controls: ControlEvents,
+        accounts: Accounts,
+        settle: Callable[[float], object],
+    ) -> None:
+        self._logs = logs
+        self._rooms = rooms
+        self._controls = controls
+        self._accounts = accounts
+        self._settle = settle
 
-def erase_account(
-    engine: Engine,
-    accounts: Accounts,
-    account: Account,
-    by: Actor,
-    ended: Callable[[], object],
-    network: str = "",
-) -> None:
-    """Erase messages in rooms, mailbox and account of somebody; every session of it ends.
+    def purge(self, account: Account, since: float) -> tuple[int, int]:
+        """Take what somebody said out of all rooms and all mailboxes, and the topics that it set.
 
-    The account goes after the messages: when something fails, it can be done again. With it goes
-    the right to post, at all nodes; what came between is erased after it.
+        :param since: seconds since the epoch; what is older stays.
+        :returns: how many messages, and how many topics.
+        :raises StoreError: not all of it could be written; it may be done again.
+        """
+        self._settle(_SETTLE_SECONDS)  # what was said just before may still be queued
+        logs = [*self._room_logs(), *(mailbox_of(one.id) for one in self._accounts.all())]
+        erased = sum(self._logs.erase(log, account.id, since=since) for log in logs)
+        topics = self._change_rooms(partial(_without_topic, account.id, since))
+        if erased:
+            self._controls.publish(Control(ControlKind.PURGE, account.id, standing_of(account)))
+        return erased, topics
 
-    :param ended: returns when its sessions have ended and what they said is written.
-    :param network: what counts as one address, where it is done; empty: by an operator.
-    :raises UserError: nobody would be left to administer the room.
-    :raises Demoted: who does it is no superuser any more.
-    :raises StoreError: not all of it could be written.
-    """
-    if engine.accounts.is_last_superuser(account.id):  # before anything of it is gone
-        raise UserError(LAST_SUPERUSER)
-    logs, began = room_logs(engine), time.time()
-    for log in logs:
-        engine.logs.erase(log, account.id)
-    engine.logs.drop(mailbox_of(account.id))
-    _change_rooms(engine, partial(_without, account.id))
-    accounts.delete(account, by, mailbox_of(account.id), network)
-    ended()
-    for log in logs:
-        engine.logs.erase(log, account.id, since=began - _QUEUED_SECONDS)
-    engine.logs.drop(mailbox_of(account.id))
-    engine.controls.publish(Control(ControlKind.PURGE, account.id))
+    def erase(
+        self, account: Account, by: Actor, ended: Callable[[], object], network: str = ""
+    ) -> None:
+        """Erase messages in rooms, mailbox and account of somebody; every session of it ends.
 
+        The account goes after the messages: when something fails, it can be done again. With it
+        goes the right to post, at all nodes; what came between is erased after it.
 
-def _change_rooms(engine: Engine, change: Callable[[RoomRecord], RoomRecord]) -> int:
-    """Change what is kept of rooms; return how many of them were changed."""
-    number = 0
-    while True:
-        try:
-            for room in engine.rooms.load_all():
-                if (changed := change(room)) != room:
-                    engine.rooms.save(changed)
-                    number += 1
-            return number
-        except Conflict:  # somebody else was faster: look again
-            continue
+        :param ended: returns when its sessions have ended and what they said is written.
+        :param network: what counts as one address, where it is done; empty: by an operator.
+        :raises UserError: nobody would be left to administer the room.
+        :raises Demoted: who does it is no superuser any more.
+        :raises StoreError: not all of it could be written.
+        """
+        self._accounts.check_may_go(account)  # before anything of it is gone
+        box, logs, began = mailbox_of(account.id), self._room_logs(), time.time()
+        for log in logs:
+            self._logs.erase(log, account.id)
+        self._logs.drop(box)
+        self._change_rooms(partial(_without, account.id))
+        self._accounts.delete(account, by, box, network)
+        ended()
+        for log in logs:
+            self._logs.erase(log, account.id, since=began - _QUEUED_SECONDS)
+        self._logs.drop(box)
+        self._controls.publish(Control(ControlKind.PURGE, account.id))
+
+    def _room_logs(self) -> list[str]:
+        return [LOBBY, *(room.name for room in self._rooms.load_all() if room.name != LOBBY)]
+
+    def _change_rooms(self, change: Callable[[RoomRecord], RoomRecord]) -> int:
+        """Change what is kept of rooms; return how many of them were changed."""
+        number = 0
+        while True:
+            try:
+                for room in self._rooms.load_all():
+                    if (changed := change(room)) != room:
+                        self._rooms.save(changed)
+                        number += 1
+                return number
+            except Conflict:  # somebody else was faster: look again
+                continue
 
 
 def _without(account_id: str, room: RoomRecord) -> RoomRecord:

@@ -14,7 +14,7 @@ from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
 from chatroom.names import fold
 from chatroom.rooms.room import Room
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
     PRIVATE,
     REMOVED,
@@ -60,12 +60,12 @@ def add_to(registry: Registry) -> None:
             raise UserError("Take from or around, not both.", Code.USAGE)
         wanted = _wanted(context, number or PAGE, room, other)
         with one_at_a_time(context):
-            return page(context.services.engine.logs, wanted, start, before, around)
+            return page(context.services.logs, wanted, start, before, around)
 
     @registry.command("context", "ID [N]", "what was said around a message", cost=5)
     def show_context(context: Context, which: Id, number: int | None) -> Answer:
         """It may be in any of your rooms, or private; IDs stand in /history and /search."""
-        logs, person = context.services.engine.logs, context.person
+        logs, person = context.services.logs, context.person
         found = room_of(which, context.member.room, person.logs, logs)
         if found.is_mailbox:
             wanted = _wanted(context, number or AROUND, None, _other(context, which))
@@ -94,7 +94,7 @@ def add_to(registry: Registry) -> None:
         if room is not None:
             rooms = [context.services.memberships.joined(context.person, room)]
         with one_at_a_time(context):
-            found = _search(context.services.engine, rooms, wanted)
+            found = _search(context.services.logs, rooms, wanted)
         shown, more = found[:FOUND_MOST], len(found) > FOUND_MOST
         lines = [_found_line(post) for post in shown]
         sentence = f"{len(shown)} found." if shown else "Nothing was found."
@@ -113,21 +113,21 @@ def add_to(registry: Registry) -> None:
     )
     def delete(context: Context, which: Id | None) -> None:
         """It is gone for good and for everybody. Superusers may remove any message."""
-        member, engine = context.member, context.services.engine
+        member, services = context.member, context.services
         room = member.room
         if which is not None:
-            room = room_of(which, room, context.person.rooms, engine.logs)
+            room = room_of(which, room, context.person.rooms, services.logs)
         log = room.log
-        post = _own_last(context, log) if which is None else _find(engine, room, which)
+        post = _own_last(context, log) if which is None else _find(services.logs, room, which)
         where = "a private room" if room.record.private else f"#{log}"
         what = f"message {post.seq} of {post.sender} in {where}"
         is_others = context.is_others(post.sender_id)
         if is_others:
-            engine.audit.write(context.actor.did(f"removed {what}", post.sender_id))
-        if not engine.logs.erase(log, post.sender_id, post.seq):
+            services.audit.write(context.actor.did(f"removed {what}", post.sender_id))
+        if not services.logs.erase(log, post.sender_id, post.seq):
             if is_others:  # somebody else was faster: the trail is to say who has done it
                 act = f"did not remove {what}: it was gone already"
-                engine.audit.write(context.actor.did(act, post.sender_id))
+                services.audit.write(context.actor.did(act, post.sender_id))
             raise UserError(f"Message {post.seq} is removed already.")
         room.post(REMOVED, context.account, "", origin=member, ref=post.seq)
         context.reply(f"Message {post.seq} is removed for good.")
@@ -150,11 +150,11 @@ def one_at_a_time(context: Context) -> Iterator[None]:
         lock.release()
 
 
-def _search(engine: Engine, rooms: list[Room], wanted: SearchQuery) -> list[Post]:
+def _search(logs: LogStore, rooms: list[Room], wanted: SearchQuery) -> list[Post]:
     """Return the newest that are wanted of several logs, and one more than is shown."""
     found: list[Post] = []
     for room in rooms:
-        found += engine.logs.search(room.log, wanted, FOUND_MOST + 1)
+        found += logs.search(room.log, wanted, FOUND_MOST + 1)
         found.sort(key=lambda post: post.time, reverse=True)
         del found[FOUND_MOST + 1 :]
         if len(found) > FOUND_MOST:  # older ones of the other rooms would not be shown
@@ -165,7 +165,7 @@ def _search(engine: Engine, rooms: list[Room], wanted: SearchQuery) -> list[Post
 def _other(context: Context, which: Id) -> Account:
     """Return with whom a private message was exchanged. :raises UserError: nobody knows."""
     box, services = context.person.mailbox, context.services
-    for post in services.engine.logs.read(box.log, which.seq - 1, which.seq, 1):
+    for post in services.logs.read(box.log, which.seq - 1, which.seq, 1):
         is_own = post.sender_id == context.account.id and post.to
         return services.accounts.find(post.to if is_own else post.sender)
     raise UserError("There is no such private message.", Code.NO_SUCH_MESSAGE)
@@ -215,18 +215,18 @@ def _words(text: str) -> tuple[str, ...]:
 # -- one message -----------------------------------------------------------------------------
 
 
-def _find(engine: Engine, room: Room, which: Id) -> Post:
+def _find(logs: LogStore, room: Room, which: Id) -> Post:
     """Return the message with this id. :raises UserError: there is none that can be removed."""
     log = room.log
-    span = engine.logs.span(log)
-    seq = seq_of(which, room, engine.logs)
+    span = logs.span(log)
+    seq = seq_of(which, room, logs)
     if not 0 < seq <= span.last:
         raise UserError(
             f"There is no message {seq} in #{log}. See /history for the ids.", Code.NO_SUCH_MESSAGE
         )
     if seq < span.first:
         raise UserError(f"Message {seq} is no longer kept.", Code.NO_SUCH_MESSAGE)
-    found = engine.logs.read(log, seq - 1, seq, 1)
+    found = logs.read(log, seq - 1, seq, 1)
     if not found:
         raise UserError(f"Message {seq} is damaged; there is no text to remove.")
     if is_event(found[0]):
@@ -240,17 +240,17 @@ def _find(engine: Engine, room: Room, which: Id) -> Post:
 
 def _own_last(context: Context, log: str) -> Post:
     """Return the last message of who asks. :raises UserError: there is none lately."""
-    engine = context.services.engine
+    logs = context.services.logs
     # What was typed just before may still be queued, and would be the last one.
-    if not engine.settle(_SETTLE_SECONDS):
+    if not context.services.settle(_SETTLE_SECONDS):
         raise UserError(
             "The room is too busy to find your last message. Give its id, see /history."
         )
-    span = engine.logs.span(log)
+    span = logs.span(log)
     place = span.last
     floor = max(span.first - 1, place - OWN_LOOKED_AT)
     while place > floor:
-        for post in reversed(engine.logs.read(log, max(floor, place - _STEP), place, _STEP)):
+        for post in reversed(logs.read(log, max(floor, place - _STEP), place, _STEP)):
             if post.sender_id == context.account.id and post.kind != REMOVED:
                 return post
         place -= _STEP

@@ -3,9 +3,9 @@
 import logging
 import time
 
-from chatroom.accounts.accounts import GRANT_WORDS, RESET_SECONDS
+from chatroom.accounts.accounts import GRANT_WORDS
+from chatroom.accounts.reset_codes import RESET_SECONDS
 from chatroom.answers import Answer
-from chatroom.commands.erasure import purge
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.commands.sanctions import sanction_row
@@ -41,7 +41,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("viewkickusers", "", "who was kicked, by whom, why, until when", SUPERUSER)
     def view_kicks(context: Context) -> Answer:
-        kicks = [one for one in context.services.engine.sanctions.load() if one.kind == KICK]
+        kicks = [one for one in context.services.sanctions.all() if one.kind == KICK]
         if not kicks:
             return Answer("Nobody is kicked just now.")
         lines = [
@@ -70,9 +70,9 @@ def add_to(registry: Registry) -> None:
         services = context.services
         lately = f"what {account.name} said in the last {duration(seconds)}"
         with one_at_a_time(context):
-            services.engine.audit.write(context.actor.did(f"removed {lately}", account.id))
+            services.audit.write(context.actor.did(f"removed {lately}", account.id))
             try:
-                erased, topics = purge(services.engine, account, time.time() - seconds)
+                erased, topics = services.erasure.purge(account, time.time() - seconds)
             except StoreError:
                 raise UserError(
                     "Not everything could be removed right now. Type the /purge again later.",
@@ -100,12 +100,12 @@ def add_to(registry: Registry) -> None:
     def announce(context: Context, text: str) -> None:
         actor = context.actor
         by = Asker(actor.id, actor.origin, speaks=True)
-        engine = context.services.engine
+        audit = context.services.audit
         # Before it is said: that finds out who may not do it any more.
-        engine.audit.write(actor.did("made an announcement"), by)
+        audit.write(actor.did("made an announcement"), by)
         receipt = context.post(context.services.roster.lobby, ANNOUNCE, text)
         if receipt.wait(KEPT_SECONDS) not in (None, Outcome.COMMITTED):
-            engine.audit.write(actor.did("did not make that announcement: it could not be saved"))
+            audit.write(actor.did("did not make that announcement: it could not be saved"))
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
@@ -116,7 +116,7 @@ def add_to(registry: Registry) -> None:
                 f"The server was not restarted, because it would not start again: {reason}"
             )
         try:
-            context.services.engine.audit.write(context.actor.did("restarted the server"))
+            context.services.audit.write(context.actor.did("restarted the server"))
         except StoreError as error:  # on a full disk, too: that may be why
             _log.error("audit not written by=%s reason=%s", context.account.name, error)
         context.reply("The server restarts.")

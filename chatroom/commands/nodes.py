@@ -15,7 +15,7 @@ def add_to(registry: Registry) -> None:
     @registry.command("nodes", "", "list the servers of this room and how they are", SUPERUSER)
     def nodes(context: Context) -> Answer:
         """Version, people, how fast the store answers."""
-        found = context.services.engine.nodes.load_all()
+        found = context.services.nodes.load_all()
         lines = [
             (
                 f"{node.id[:8] or '-'}{' (here)' if node.is_this else ''}",

@@ -39,7 +39,7 @@ def add_to(registry: Registry) -> None:
         if account is not None:
             services.control_events.take(services.accounts.ignore(context.account, account))
             return Answer(f"You ignore {account.name} now. /unignore {account.name} ends that.")
-        found = map(services.engine.accounts.load_by_id, context.account.ignores)
+        found = map(services.accounts.find_by_id, context.account.ignores)
         names = sorted(one.name for one in found if one is not None)
         text = f"You ignore: {', '.join(names)}" if names else "You ignore nobody."
         return Answer(text, [{"user": name} for name in names])

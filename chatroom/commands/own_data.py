@@ -6,14 +6,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from chatroom.accounts.accounts import LAST_SUPERUSER
-from chatroom.commands.erasure import erase_account, room_logs
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.own import Questions
 from chatroom.commands.pages import is_event
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.storage.engine import Engine
+from chatroom.storage.engine import LogStore
 from chatroom.storage.records import Post
 
 _log = logging.getLogger(__name__)
@@ -41,9 +39,8 @@ def add_to(registry: Registry) -> None:
     )
     def delete_account(context: Context) -> None:
         """Asks for your password. There is no way back."""
-        account, engine = context.account, context.services.engine
-        if engine.accounts.is_last_superuser(account.id):
-            raise UserError(LAST_SUPERUSER)
+        account, services = context.account, context.services
+        services.accounts.check_may_go(account)
         questions = Questions(context, "Nothing was deleted.")
         questions.own_password("Your password:")
         questions.until_right(lambda: _confirm_name(account.name, questions))
@@ -52,10 +49,9 @@ def add_to(registry: Registry) -> None:
                 text = "Your account was deleted in another session. Goodbye."
                 member.end(member.face.control("disconnect", text, code=Code.DELETED))
         try:
-            engine_settled = partial(engine.settle, _SETTLE_SECONDS)
+            settled = partial(services.settle, _SETTLE_SECONDS)
             by = context.actor._replace(id="")  # everybody may do it
-            accounts, network = context.services.accounts, context.dialogue.network
-            erase_account(engine, accounts, account, by, engine_settled, network)
+            services.erasure.erase(account, by, settled, context.dialogue.network)
         except StoreError as error:
             _log.error("account not erased %s reason=%s", account.ident, error)
             raise UserError(
@@ -95,30 +91,31 @@ def _export(context: Context) -> None:
 
 def _records(context: Context) -> Iterator[dict[str, Any]]:
     """Return the account, then the messages, log by log, oldest first."""
-    account, engine = context.account, context.services.engine
+    account, logs = context.account, context.services.logs
+    records = context.services.roster.records()
     yield {
         "part": "account",
         "name": account.name,
         "grant": account.grant,
         "created": _utc(account.created),
         "rooms": [room.log for room in context.person.rooms],
-        "owns": [room.name for room in engine.rooms.load_all() if room.owner == account.id],
+        "owns": [record.name for record in records if record.owner == account.id],
     }
-    for log in room_logs(engine):
-        for post in _posts(engine, log):
+    for log in [record.name for record in records]:
+        for post in _posts(logs, log):
             if post.sender_id == account.id and not is_event(post):
                 yield _message(post, log)
-    for post in _posts(engine, context.person.mailbox.log):
+    for post in _posts(logs, context.person.mailbox.log):
         yield {**_message(post, ""), "from": post.sender, "to": post.to}
 
 
-def _posts(engine: Engine, log: str, after: int = 0) -> Iterator[Post]:
+def _posts(logs: LogStore, log: str, after: int = 0) -> Iterator[Post]:
     """Return what is kept of a log after a place, up to its end of now; a part at a time."""
-    span = engine.logs.span(log)
+    span = logs.span(log)
     place = max(after, span.first - 1)
     while place < span.last:
         end = min(place + _STEP, span.last)
-        yield from engine.logs.read(log, place, end, _STEP)
+        yield from logs.read(log, place, end, _STEP)
         place = end
 
 

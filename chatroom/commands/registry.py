@@ -6,33 +6,20 @@ handler gets checked values; it cannot forget a check, because it has none to ma
 
 import difflib
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from chatroom.accounts.accounts import Accounts
-from chatroom.accounts.invites import Invites
-from chatroom.accounts.rates import Rates, cost_of
-from chatroom.accounts.sanctions import Sanctions, mute_sentence
-from chatroom.accounts.tickets import Tickets
+from chatroom.accounts.rates import cost_of
+from chatroom.accounts.sanctions import mute_sentence
 from chatroom.answers import Answer
 from chatroom.commands.arguments import ECHO_LONGEST, first_word, read, read_named
-from chatroom.config import Settings
+from chatroom.commands.services import Services
 from chatroom.errors import Code, Disconnected, EndReason, StoreError, Unconfirmed, UserError
-from chatroom.rooms.busy import Busy
-from chatroom.rooms.control_events import ControlHandler
-from chatroom.rooms.directory import Directory
-from chatroom.rooms.lookups import Lookups
-from chatroom.rooms.memberships import Memberships
-from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.person import Person
-from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import Member, Room
-from chatroom.rooms.roster import Roster
-from chatroom.storage.engine import Engine
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor
 from chatroom.storage.rules.receipts import Receipt
 
@@ -54,39 +41,6 @@ _HABITS = {
     "op": "changegrant",
 }
 """What people of other chats type, and what is meant."""
-
-
-@dataclass(frozen=True)
-class Services:
-    """The parts of the server that sessions and commands use; built once by ``server``."""
-
-    settings: Settings
-    engine: Engine
-    accounts: Accounts
-    tickets: Tickets
-    invites: Invites
-    sanctions: Sanctions
-    roster: Roster
-    directory: Directory
-    memberships: Memberships
-    ownership: Ownership
-    busy: Busy
-    presence: RemotePresence
-    control_events: ControlHandler
-    lookups: Lookups
-    rates: Rates | None
-    """``None``: nobody's lines and commands are limited."""
-    invitation: Callable[[str], str]
-    """Return an invitation in one string; the argument is its code."""
-    rehearse: Callable[[threading.Event], str]
-    """Tell why a restart would not come up, empty: it would; the argument ends the look early."""
-    restart: Callable[[str], None]
-    """Restart the server; the argument is the name of who asked. Returns at once."""
-    stopping: threading.Event = field(default_factory=threading.Event)
-    settled: threading.Event = field(default_factory=threading.Event)
-    """Set when a stopping server has delivered all that was posted."""
-    restarting: threading.Event = field(default_factory=threading.Event)
-    """Set when the stop is one half of a restart."""
 
 
 class Dialogue(Protocol):

@@ -33,7 +33,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("bans", "", "who is banned, by whom, why, until when", SUPERUSER)
     def view_bans(context: Context) -> Answer:
-        found = context.services.engine.sanctions.load()
+        found = context.services.sanctions.all()
         bans = [one for one in found if one.kind == BAN]
         lines = [
             (
@@ -58,7 +58,7 @@ def add_to(registry: Registry) -> None:
     )
     def unban(context: Context, which: int | Account | Range) -> None:
         target = which.id if isinstance(which, Account) else str(which)
-        for one in context.services.engine.sanctions.load():
+        for one in context.services.sanctions.all():
             if one.kind == BAN and (one.number == which or one.target == target):
                 context.services.sanctions.lift(one, context.actor)
                 context.reply(f"Ban {one.number} of {one.name} is lifted.")

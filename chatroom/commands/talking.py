@@ -74,7 +74,7 @@ def add_to(registry: Registry) -> None:
         account_id = context.services.directory.last_private(context.person, context.member)
         if not account_id:
             raise UserError("Nobody has written to you yet. Type /messageto USER TEXT")
-        account = context.services.engine.accounts.load_by_id(account_id)
+        account = context.services.accounts.find_by_id(account_id)
         if account is None:
             raise UserError("The person who wrote to you last no longer has an account.")
         _send(context, account, text)
@@ -82,7 +82,7 @@ def add_to(registry: Registry) -> None:
     @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N", cost=5)
     def mail(context: Context, number: int | None) -> Answer:
         """At most 500."""
-        logs, box = context.services.engine.logs, context.person.mailbox
+        logs, box = context.services.logs, context.person.mailbox
         with one_at_a_time(context):
             posts = newest(logs, context.member, box, box.delivered, number or MAIL_PAGE)
         lines = "\n".join(mail_line(post) for post in posts)

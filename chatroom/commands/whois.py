@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 from chatroom.accounts.accounts import GRANT_WORDS
+from chatroom.accounts.sanctions import Sanctions
 from chatroom.addresses import address_of, range_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
 from chatroom.commands.sanctions import sanction_row
 from chatroom.sentences import duration, minute, table
-from chatroom.storage.engine import Engine
 from chatroom.storage.records import BAN, DEEDS, Account, Presence, Sanction
 
 
@@ -29,7 +29,7 @@ def add_to(registry: Registry) -> None:
         if context.may_see(account.id):
             lines.append(f"The account was made {minute(account.created)}.")
             visible = {r.name for r, _ in services.memberships.visible(context.account.id)}
-            imposed = _sanctions(services.engine, account, found)
+            imposed = _sanctions(services.sanctions, account, found)
             lines += [*_sessions(found, visible), *map(_sentence, imposed)]
             row |= {"created": when(account.created), "sessions": _session_rows(found, visible)}
             row["sanctions"] = list(map(sanction_row, imposed))
@@ -76,12 +76,12 @@ def _sessions(found: Presence | None, visible: set[str]) -> list[str]:
     return [table(("address", "face", "since", "room"), rows)]
 
 
-def _sanctions(engine: Engine, account: Account, here: Presence | None) -> list[Sanction]:
+def _sanctions(sanctions: Sanctions, account: Account, here: Presence | None) -> list[Sanction]:
     """Return what holds of the person, and bans of ranges that a session comes from."""
-    found = engine.sanctions.load(account.id)
+    found = sanctions.all(account.id)
     seats = here.seats if here is not None else ()
     addresses = [ip for seat in seats if (ip := address_of(seat.address)) is not None]
-    for one in engine.sanctions.load():
+    for one in sanctions.all():
         if one.is_range and any(ip in range_of(one.target) for ip in addresses):
             found.append(one)
     return found

@@ -13,7 +13,7 @@ from chatroom.accounts.accounts import GRANT_WORDS, Accounts
 from chatroom.accounts.invites import Invites, line_to_type
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
-from chatroom.commands.erasure import erase_account
+from chatroom.commands.erasure import Erasure
 from chatroom.commands.invites import invite_table
 from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import Damaged, StartError, UserError
@@ -225,7 +225,8 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             account = _find(accounts, arguments.user)
             if not arguments.yes:
                 _confirm(account)
-            erase_account(engine, accounts, account, OPERATOR, _wait_until_seen)
+            roles = (engine.logs, engine.rooms, engine.controls)
+            Erasure(*roles, accounts, engine.settle).erase(account, OPERATOR, _wait_until_seen)
             _show(f"{account.name} is deleted, and all its messages in the rooms.")
         case "free-name":
             name = arguments.user
@@ -237,7 +238,7 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
         case "list-users":
             rows = [
                 (a.name, str(a.grant), minute(a.created), _last_here(engine, a), a.id)
-                for a in engine.accounts.load_all()
+                for a in accounts.all()
             ]
             _show(table(("user", "grant", "since", "last here", "id"), rows))
         case "audit":

@@ -92,7 +92,7 @@ class Catalogue:
         """
         with self._roster.lock:
             is_taken = fold(name) in self._roster.by_name
-            known = [room.record for room in self._roster.by_name.values()]
+        known = self._roster.records()
         if not is_taken:
             check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
         if self._most and len(known) > self._most and self._may_look():

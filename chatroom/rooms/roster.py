@@ -70,6 +70,11 @@ class Roster:
         """Return a room that is named as people do, if it exists for this account."""
         return self.of_log(self.log_named(name, account_id))
 
+    def records(self) -> list[RoomRecord]:
+        """Return what is kept of all rooms, oldest first."""
+        with self.lock:
+            return [room.record for room in self.by_name.values()]
+
     def seen_by(self, account_id: str) -> list[Room]:
         """Return all rooms that exist for an account, oldest first."""
         with self.lock:

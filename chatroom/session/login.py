@@ -4,11 +4,11 @@ import logging
 from collections.abc import Generator
 from typing import NamedTuple, TypeVar
 
-from chatroom.accounts.accounts import is_reset_code
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
+from chatroom.accounts.reset_codes import is_reset_code
 from chatroom.accounts.sanctions import CLOSED, shut_out_code, shut_out_sentence
 from chatroom.accounts.throttles import WRONG_ANSWERS, Caller
-from chatroom.commands.registry import Services
+from chatroom.commands.services import Services
 from chatroom.errors import ChatroomError, Code, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.names import log_name
@@ -98,7 +98,7 @@ class Login:
         :raises Disconnected: the connection was ended meanwhile.
         """
         self._connection.check_ended()
-        now = self._services.accounts.reload(account)
+        now = self._services.accounts.find_by_id(account.id)
         if now is None:
             raise LoginRefused("Your account was deleted. Goodbye.", code=Code.DELETED)
         if now.password_id != account.password_id:

@@ -8,7 +8,8 @@ from concurrent.futures import CancelledError
 from chatroom.accounts.rates import cost_of
 from chatroom.accounts.sanctions import mute_sentence
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
-from chatroom.commands.registry import Context, Registry, Services
+from chatroom.commands.registry import Context, Registry
+from chatroom.commands.services import Services
 from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
@@ -69,7 +70,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
             services.settled.wait(_SETTLE_SECONDS)
         elif left_by is EndReason.LEFT and time.monotonic() - member.last_active < _ECHO_SECONDS:
             # It may have closed its writing side only, and wait for what it said to come back.
-            services.engine.settle(_SETTLE_SECONDS)
+            services.settle(_SETTLE_SECONDS)
         if left_by is EndReason.GOODBYE:
             member.taken_until = time.monotonic()
         elif left_by in (EndReason.LEFT, EndReason.ENDED):
@@ -134,7 +135,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     if request.cursors is not None:
         named = services.roster.log_named
         cursors = {named(name, account.id): one for name, one in request.cursors.items()}
-        resumption = Resumption(cursors, account.id, services.engine.logs)
+        resumption = Resumption(cursors, account.id, services.logs)
     ticket = None
     if request.wants_ticket or request.word == RESUME:
         ticket = services.tickets.issue(account, request.ticket)

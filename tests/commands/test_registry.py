@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from chatroom.commands import table
-from chatroom.commands.registry import Context, Dialogue, Registry, Services
+from chatroom.commands.registry import Context, Dialogue, Registry
+from chatroom.commands.services import Services
 from chatroom.errors import Code, Disconnected, EndReason, StoreError, Unconfirmed, UserError
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
 from tests.rooms.house import House

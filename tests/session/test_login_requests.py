@@ -14,7 +14,7 @@ from chatroom.accounts.passwords import Passwords
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.accounts.throttles import Caller, Throttles
 from chatroom.accounts.tickets import Tickets
-from chatroom.commands.registry import Services
+from chatroom.commands.services import Services
 from chatroom.errors import Code, Disconnected
 from chatroom.session.access import LOGIN, REGISTER, RESUME, LoginRequest
 from chatroom.session.dialogue import Dialogue

@@ -1,0 +1,60 @@
+"""The parts of the server that sessions and commands work with."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.invites import Invites
+from chatroom.accounts.rates import Rates
+from chatroom.accounts.sanctions import Sanctions
+from chatroom.accounts.tickets import Tickets
+from chatroom.commands.erasure import Erasure
+from chatroom.config import Settings
+from chatroom.rooms.busy import Busy
+from chatroom.rooms.control_events import ControlHandler
+from chatroom.rooms.directory import Directory
+from chatroom.rooms.lookups import Lookups
+from chatroom.rooms.memberships import Memberships
+from chatroom.rooms.ownership import Ownership
+from chatroom.rooms.remote_presence import RemotePresence
+from chatroom.rooms.roster import Roster
+from chatroom.storage.engine import AuditTrail, LogStore, Nodes
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of the server that sessions and commands use; built once by ``server``."""
+
+    settings: Settings
+    logs: LogStore
+    audit: AuditTrail
+    nodes: Nodes
+    accounts: Accounts
+    tickets: Tickets
+    invites: Invites
+    sanctions: Sanctions
+    roster: Roster
+    directory: Directory
+    memberships: Memberships
+    ownership: Ownership
+    busy: Busy
+    presence: RemotePresence
+    control_events: ControlHandler
+    lookups: Lookups
+    erasure: Erasure
+    rates: Rates | None
+    """``None``: nobody's lines and commands are limited."""
+    settle: Callable[[float], bool]
+    """Wait until what was posted so far is delivered: see ``engine.Engine.settle``."""
+    invitation: Callable[[str], str]
+    """Return an invitation in one string; the argument is its code."""
+    rehearse: Callable[[threading.Event], str]
+    """Tell why a restart would not come up, empty: it would; the argument ends the look early."""
+    restart: Callable[[str], None]
+    """Restart the server; the argument is the name of who asked. Returns at once."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    settled: threading.Event = field(default_factory=threading.Event)
+    """Set when a stopping server has delivered all that was posted."""
+    restarting: threading.Event = field(default_factory=threading.Event)
+    """Set when the stop is one half of a restart."""
