@@ -73,6 +73,17 @@ def test_a_victim_gets_in_while_others_fail_with_its_name() -> None:
     assert 0 < throttles.begin(at("somewhere"), "ANN").wait <= 10
 
 
+def test_many_addresses_that_guess_at_one_name_share_its_few_guesses() -> None:
+    clock = Time()
+    throttles = Throttles(3, 0, clock)
+    guesses = 0
+    for _ in range(600):
+        clock.now += 1
+        guesses += sum(fail(throttles, f"bot{number}", "ann", 1) for number in range(50))
+    # One or so of each address, and then one in ten seconds: of each pair alone it would be 15.
+    assert guesses < 50 + 10 + 60 + 10
+
+
 def test_unknown_and_empty_names_are_throttled_alike() -> None:
     throttles = Throttles(3, 0, Time())
     assert fail(throttles, "a", "") == fail(throttles, "b", "ann") == 6
