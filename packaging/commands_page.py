@@ -22,8 +22,8 @@ that you may use, `/help COMMAND` explains one, and Tab completes them with what
 
 Words in capitals stand for something: `USER` is the name of an account, `ROOM` of a room (with its
 `#` or without), `TEXT` and `WORDS` take the rest of the line. What stands in `[…]` may be left out,
-`|` means *one of these*. A length of time is written as `45m`, `2h`, `7d` or `1h30m`. An `ID`
-stands in front of a message in `/history`; a `DATE` is `2026-11-23`, `09:30`, `today` or
+`|` means *one of these*. A length of time is one number with `s`, `m`, `h` or `d`: `45m`, `2h`. An
+`ID` stands in front of a message in `/history`; a `DATE` is `2026-11-23`, `09:30`, `today` or
 `yesterday`.
 
 This page is made from the table of commands by `make docs`.

@@ -9,7 +9,7 @@ from chatroom.addresses import address_of
 from chatroom.commands.grammar import VALUES, clauses_of, cut_clauses, is_length, length
 from chatroom.errors import Code, UserError
 from chatroom.names import room_name
-from chatroom.text import can_be_seen, clean_line, clean_text
+from chatroom.text import can_be_seen, clean_line
 
 _REASON_LONGEST = 200
 ECHO_LONGEST = 40
@@ -121,10 +121,10 @@ def _as_text(name: str, word: str, given: Any) -> str:
         return f"{given}s"
     if not (isinstance(given, str) or (is_number and word in _NUMBERS)):
         raise _wrong(name, f"The argument '{name}' is of another type than it should be.")
-    text = str(given) if is_number else clean_text(given).strip("\n")
-    if word not in _REST and not text.strip():
+    text = clean_line(str(given)).strip()
+    if not text:
         raise _wrong(name, f"The argument '{name}' is empty.")
-    return text if word in _REST else clean_line(text).strip()
+    return text
 
 
 def _utc(text: str) -> float | None:

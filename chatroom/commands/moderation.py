@@ -109,7 +109,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)
     def restart(context: Context) -> None:
-        """It is tried first whether the new one would start; clients come back by themselves."""
+        """First it is checked that the new server would start; clients come back by themselves."""
         if reason := context.services.rehearse(context.services.stopping):
             _log.warning("restart refused by=%s reason=%s", context.account.name, reason)
             raise UserError(

@@ -11,6 +11,7 @@ EVERYBODY = (
     "busy",
     "changepassword",
     "claim",
+    "context",
     "create",
     "delete",
     "deleteaccount",
