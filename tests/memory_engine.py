@@ -299,6 +299,8 @@ class Rooms:
         saved, key = replace(room, version=room.version + 1), fold(room.name)
 
         def job(kept: Kept) -> RoomRecord:
+            if room.version == 0 and admit is not None:
+                admit(self.load_all())
             before = kept.rooms.get(key)
             if room.version == 0:
                 if before is not None:
@@ -313,10 +315,8 @@ class Rooms:
             kept.controls.append(Control(ControlKind.ROOM, "", carried))
             return saved
 
-        with self._store.kept.lock:
-            if room.version == 0 and admit is not None:
-                admit(self.load_all())
-            return self._store.change(job, act, by)
+        # Not under the lock: what was changed is handed out behind it.
+        return self._store.change(job, act, by)
 
     def close(self, room: RoomRecord) -> bool:
         def job(kept: Kept) -> bool:
