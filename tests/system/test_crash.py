@@ -145,7 +145,7 @@ def test_nothing_is_confirmed_when_the_data_directory_was_taken_away(
     ann.until("ann: kept")
     away = server.data_dir.rename(server.data_dir.with_name("away"))
     ann.send("into nothing")
-    ann.until("cannot be kept")
+    ann.until("cannot be saved")
     server.wait_for_line("is gone: stop the server, put the data directory back.")
     assert not server.data_dir.exists()
     away.rename(server.data_dir)
