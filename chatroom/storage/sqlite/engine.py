@@ -57,7 +57,9 @@ class SqliteEngine:
         self.nodes = Nodes()
         self.close_intake = posts.close_intake
         self.settle = posts.settle
-        # What whoever only writes and reads logs needs, without the roles.
+        # What a program that fills a store needs, without the roles.
+        self.save_account = self.accounts.save
+        self.save_room = self.rooms.save
         self.follow = self.logs.follow
         self.append = self.logs.append
         self.wait_for_space = self.logs.wait_for_space
