@@ -11,6 +11,8 @@ from chatroom.errors import UserError
 
 VERSION = 1
 CID_LONGEST = 64
+ALIASES = {"busy": ("away",), "free": ("back",), "disconnect": ("quit", "exit", "bye")}
+"""Other words for the commands that a client itself has to know, by their names."""
 
 # Kinds of a message. Stores and clients have these words. The log keeps the first five; comings and
 # goings only pass through it, in order.

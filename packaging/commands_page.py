@@ -28,6 +28,11 @@ Words in capitals stand for something: `USER` is the name of an account, `ROOM` 
 
 This page is made from the table of commands by `make docs`.
 """
+_ALIASES = """\
+## Words of other chats
+
+They do the same as the command, and need the same rights.
+"""
 _PROGRAMS = """\
 ## For programs
 
@@ -54,8 +59,18 @@ def page() -> str:
     parts = [_HEAD, "## For everybody\n", *_rows(own)]
     parts += ["## For the owner of a room, and superusers\n", *_rows(owners)]
     parts += ["## For superusers\n", *_rows(superusers)]
+    parts += [_ALIASES, *_aliases(commands)]
     parts += [_PROGRAMS, *_args(commands)]
     return "\n".join(parts)
+
+
+def _aliases(commands: Iterable[Command]) -> list[str]:
+    rows = ["| command | other words |", "|---|---|"]
+    for command in commands:
+        if command.aliases:
+            words = ", ".join(f"`/{word}`" for word in command.aliases)
+            rows.append(f"| `/{command.name}` | {words} |")
+    return [*rows, ""]
 
 
 def _args(commands: Iterable[Command]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatroom.errors import UserError
-from chatroom.protocol import encode
+from chatroom.protocol import ALIASES, encode
 from chatroom.text import clean_line, clean_text
 
 _ASKING = ("/changepassword", "/deleteaccount")
@@ -133,7 +133,12 @@ class Sent:
     @property
     def is_goodbye(self) -> bool:
         """It asks to leave."""
-        return self.is_command and self.text.lower().split()[:1] == ["/disconnect"]
+        return self.is_command and self.is_one_of("disconnect")
+
+    def is_one_of(self, *commands: str) -> bool:
+        """Tell whether it begins with the name or an alias of a command of ``ALIASES``."""
+        word = self.text.lower().split(maxsplit=1)[0].removeprefix("/") if self.text else ""
+        return any(word == name or word in ALIASES[name] for name in commands)
 
     @property
     def size(self) -> int:
@@ -185,10 +190,10 @@ class Pending:
         """Take out what has this id; None when there is nothing."""
         return self._open.pop(cid, None) if isinstance(cid, str) else None
 
-    def settle_first(self, *lines: str) -> Sent | None:
-        """Take out the oldest command that begins with one of ``lines``."""
+    def settle_first(self, *commands: str) -> Sent | None:
+        """Take out the oldest command that is one of these; see :meth:`Sent.is_one_of`."""
         for sent in self._open.values():
-            if sent.is_command and sent.text.lower().startswith(lines):
+            if sent.is_command and sent.is_one_of(*commands):
                 return self._open.pop(sent.cid)
         return None
 

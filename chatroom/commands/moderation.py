@@ -29,7 +29,11 @@ def add_to(registry: Registry) -> None:
         context.reply(f"{account.name} is a {GRANT_WORDS[int(grant)]} now.")
 
     @registry.command(
-        "kickuser", "USER [reason]", "kick somebody: they may come back in five minutes", SUPERUSER
+        "kickuser",
+        "USER [reason]",
+        "kick somebody: they may come back in five minutes",
+        SUPERUSER,
+        aliases=("kick",),
     )
     def kick_user(context: Context, account: Account, reason: str | None) -> None:
         """All their sessions end at once."""

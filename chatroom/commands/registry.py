@@ -28,19 +28,21 @@ _log = logging.getLogger(__name__)
 KEPT_SECONDS = 20.0
 """Longest wait for what becomes of a post."""
 _HABITS = {
-    **dict.fromkeys(("msg", "dm", "pm", "w", "query", "tell", "whisper"), "messageto"),
-    **dict.fromkeys(("who", "names", "users", "here"), "viewusers"),
-    **dict.fromkeys(("list", "channels"), "rooms"),
-    **dict.fromkeys(("quit", "exit", "bye", "logout"), "disconnect"),
+    **dict.fromkeys(("pm", "query", "tell", "whisper"), "messageto"),
+    **dict.fromkeys(("users", "here"), "viewusers"),
     **dict.fromkeys(("passwd", "password"), "changepassword"),
-    **dict.fromkeys(("away", "dnd"), "busy"),
-    "back": "free",
-    "part": "leave",
-    "switch": "room",
-    "kick": "kickuser",
+    "channels": "rooms",
+    "dnd": "busy",
+    "logout": "disconnect",
     "op": "changegrant",
+    "switch": "room",
 }
-"""What people of other chats type, and what is meant."""
+"""What people of other chats type and what may be meant; what surely is meant is an alias."""
+_ELSEWHERE = {
+    "nick": "A name belongs to an account, so /nick changes nothing: ask the operator for another "
+    "name.",
+}
+"""Commands of other chats that there cannot be here, with the sentence that says why."""
 
 
 class Dialogue(Protocol):
@@ -202,6 +204,8 @@ class Command:
     """What somebody who is muted may do with it."""
     cost: float = 1.0
     """What it takes of the person's rate, in lines: by its work, and by whom it is told to."""
+    aliases: tuple[str, ...] = ()
+    """Other words for it, as people of other chats type them."""
 
     @property
     def details(self) -> str:
@@ -223,6 +227,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._commands: dict[str, Command] = {}
+        self._words: dict[str, Command] = {}
+        """The same by their names and by their aliases."""
 
     def command(
         self,
@@ -234,13 +240,22 @@ class Registry:
         needs: Needs = Needs.NOTHING,
         muted: Muted = Muted.MAY,
         cost: float = 1.0,
+        aliases: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """Enter the decorated function as the handler of ``/name``."""
+        """Enter the decorated function as the handler of ``/name``.
+
+        :raises ValueError: its name or an alias is another command's.
+        """
 
         def enter(handler: Handler) -> Handler:
-            self._commands[name] = Command(
-                name, usage, summary, handler, grant, others, needs, muted, cost
+            command = Command(
+                name, usage, summary, handler, grant, others, needs, muted, cost, aliases
             )
+            for word in (name, *aliases):
+                if word in self._words:
+                    raise ValueError(f"/{word} is in the table already.")
+                self._words[word] = command
+            self._commands[name] = command
             return handler
 
         return enter
@@ -254,12 +269,14 @@ class Registry:
         return list(self._commands.values())
 
     def find(self, word: str, account: Account) -> Command:
-        """Return the command for a word, with or without its slash.
+        """Return the command for its name or an alias, with or without its slash.
 
         :raises UserError: there is none (with the nearest names), or it is for superusers.
         """
         name = word.removeprefix("/").lower()
-        command = self._commands.get(name)
+        command = self._words.get(name)
+        if command is None and name in _ELSEWHERE:
+            raise UserError(_ELSEWHERE[name], Code.NO_SUCH_COMMAND)
         if command is None:
             name = name[:ECHO_LONGEST]
             names = [c.name for c in self.allowed(account)]
@@ -278,7 +295,7 @@ class Registry:
         """Return what a command costs, in lines; what is no command is a line."""
         if args:
             line = f"{line} {' '.join(map(str, args.values()))}"
-        command = self._commands.get(first_word(line.strip())[0].removeprefix("/").lower())
+        command = self._words.get(first_word(line.strip())[0].removeprefix("/").lower())
         return cost_of(line) + (command.cost - 1.0 if command else 0.0)
 
     def run(self, context: Context, line: str, args: Mapping[str, Any] | None = None) -> None:

@@ -22,7 +22,13 @@ def add_to(registry: Registry) -> None:
         memberships = context.services.memberships
         _talk_in(context, _here(memberships.switch(context.person, context.member, name)))
 
-    @registry.command("leave", "[ROOM]", "leave a room; without ROOM the current one", cost=5)
+    @registry.command(
+        "leave",
+        "[ROOM]",
+        "leave a room; without ROOM the current one",
+        cost=5,
+        aliases=("part",),
+    )
     def leave(context: Context, name: str | None) -> None:
         """The lobby, the first room, cannot be left."""
         memberships = context.services.memberships
@@ -30,7 +36,7 @@ def add_to(registry: Registry) -> None:
         now = context.member.room.log
         _talk_in(context, f"You have left #{room.log}. You talk in #{now} now.")
 
-    @registry.command("rooms", "", "the rooms that you may join", cost=10)
+    @registry.command("rooms", "", "the rooms that you may join", cost=10, aliases=("list",))
     def rooms(context: Context) -> Answer:
         """With the people inside and the topic. Only its members see a private room."""
         visible = context.services.memberships.visible(context.account.id)

@@ -8,6 +8,7 @@ from chatroom.commands.arguments import names
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Command, Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
+from chatroom.protocol import ALIASES
 from chatroom.rooms.catch_up import PAGE_CHARACTERS, newest
 from chatroom.rooms.person import FREE
 from chatroom.rooms.post_lines import mail_line
@@ -32,7 +33,9 @@ def add_to(registry: Registry) -> None:
     def show_help(context: Context, word: str | None) -> Answer:
         if word is not None:
             command = registry.find(word, context.account)
-            parts = filter(None, (command.form, command.summary, command.details))
+            also = ", ".join(f"/{word}" for word in command.aliases)
+            also = also and f"Also: {also}"
+            parts = filter(None, (command.form, command.summary, command.details, also))
             return Answer("\n    ".join(parts), [_help_row(command)])
         allowed = registry.allowed(context.account)
         lines = [f"{c.form:<28} {c.summary}" for c in allowed]
@@ -63,12 +66,19 @@ def add_to(registry: Registry) -> None:
         "USER TEXT",
         "send a private message",
         muted=Muted.TO_SUPERUSERS,
+        aliases=("msg", "m", "dm", "w"),
     )
     def message_to(context: Context, account: Account, text: str) -> None:
         """Only the two of you see it. Who is offline gets it at the next login."""
         _send(context, account, text)
 
-    @registry.command("reply", "TEXT", "answer the last private message", muted=Muted.TO_SUPERUSERS)
+    @registry.command(
+        "reply",
+        "TEXT",
+        "answer the last private message",
+        muted=Muted.TO_SUPERUSERS,
+        aliases=("r",),
+    )
     def reply(context: Context, text: str) -> None:
         """It goes to whoever wrote to you last."""
         account_id = context.services.directory.last_private(context.person, context.member)
@@ -105,6 +115,7 @@ def add_to(registry: Registry) -> None:
         "hold messages back until /free, or for a time",
         muted=Muted.WITHOUT_TEXT,
         cost=5,
+        aliases=ALIASES["busy"],
     )
     def go_busy(context: Context, seconds: float | None, reason: str | None) -> None:
         """Others see it, and the reason; what was held back comes then."""
@@ -113,7 +124,9 @@ def add_to(registry: Registry) -> None:
         context.services.busy.begin(context.person, reason or "", seconds or 0.0)
         context.reply("")  # the person is told by >control; a program waits for its >result
 
-    @registry.command("free", "", "show what was missed while busy, and go on", cost=5)
+    @registry.command(
+        "free", "", "show what was missed while busy, and go on", cost=5, aliases=ALIASES["free"]
+    )
     def go_free(context: Context) -> None:
         busy = context.services.busy
         try:
@@ -130,7 +143,7 @@ def add_to(registry: Registry) -> None:
             raise UserError("You are free already. /busy holds messages back.")
         context.reply("")
 
-    @registry.command("disconnect", "", "say goodbye and leave")
+    @registry.command("disconnect", "", "say goodbye and leave", aliases=ALIASES["disconnect"])
     def disconnect(context: Context) -> None:
         context.dialogue.end(f"Goodbye, {context.account.name}.")
         context.leaving = True
@@ -152,6 +165,7 @@ def _help_row(command: Command) -> Row:
     return {
         "command": command.name,
         "usage": command.usage,
+        "aliases": command.aliases,
         "summary": command.summary,
         "details": command.details,
         "args": list(names(command.usage)),

@@ -156,7 +156,7 @@ def test_lines_with_a_slash_are_text(reader: Peer, robot: Robot) -> None:
 def test_lines_with_a_slash_are_commands_when_asked_for(reader: Peer, robot: Robot) -> None:
     script = robot("--commands")
     status, out = script.end(
-        b"/viewusers\none\n/busy out\n/free\n/messageto reader psst\n//x\n/disconnect\nnot this\n"
+        b"/viewusers\none\n/away out\n/back\n/w reader psst\n//x\n/quit\nnot this\n"
     )
     assert status == 5
     assert "1 line was not delivered." in script.errors

@@ -34,14 +34,56 @@ def test_a_row_is_found_by_its_name_in_any_case_by_whom_it_allows(command: Any) 
 def test_people_are_led_to_what_they_may_use_and_to_nothing_else() -> None:
     assert all(command.grant == NORMAL for command in TABLE.allowed(ANN))
     assert len(TABLE.allowed(BOSS)) == len(TABLE.all())
-    for typed in ("kikuser", "auditt", "kick", "op"):
+    for typed in ("kikuser", "auditt", "op"):
         with pytest.raises(UserError) as refused:
             TABLE.find(typed, ANN)
         assert refused.value.code is Code.NO_SUCH_COMMAND
         assert "kickuser" not in str(refused.value)
         assert "/audit " not in str(refused.value)
-    with pytest.raises(UserError, match=r"Did you mean /kickuser\?"):
-        TABLE.find("kick", BOSS)
+    with pytest.raises(UserError, match=r"Did you mean /changegrant\?"):
+        TABLE.find("op", BOSS)
+
+
+def test_every_word_means_one_command() -> None:
+    own = ("/bell", "/clear")  # of the client
+    words = [word for command in TABLE.all() for word in (command.name, *command.aliases)]
+    assert len(words) == len(set(words))
+    assert not {f"/{word}" for word in words}.intersection(own)
+    registry = Registry()
+    registry.command("one", "", "", aliases=("two",))(lambda context: None)
+    for name, aliases in (("two", ()), ("three", ("one",)), ("four", ("two",))):
+        with pytest.raises(ValueError, match="is in the table already"):
+            registry.command(name, "", "", aliases=aliases)(lambda context: None)
+
+
+ALIASES = [(alias, command) for command in TABLE.all() for alias in command.aliases]
+
+
+@pytest.mark.parametrize(("alias", "command"), ALIASES, ids=[alias for alias, _ in ALIASES])
+def test_an_alias_is_its_command_with_the_same_rights_and_cost(alias: str, command: Any) -> None:
+    assert TABLE.find(f"/{alias.upper()}", BOSS) is command
+    assert TABLE.cost(f"/{alias}") == TABLE.cost(f"/{command.name}")
+    if command.grant == SUPERUSER:
+        with pytest.raises(UserError, match=f"/{command.name} is for superusers only"):
+            TABLE.find(alias, ANN)
+
+
+def test_people_of_other_chats_find_their_words() -> None:
+    meant = {alias: command.name for alias, command in ALIASES}
+    assert (
+        meant
+        | {
+            **dict.fromkeys(("msg", "m", "dm", "w"), "messageto"),
+            **dict.fromkeys(("quit", "exit", "bye"), "disconnect"),
+            "r": "reply",
+            "list": "rooms",
+            "part": "leave",
+            "kick": "kickuser",
+            "away": "busy",
+            "back": "free",
+        }
+        == meant
+    )
 
 
 def test_a_line_costs_what_its_row_says_and_by_its_length() -> None:

@@ -99,6 +99,25 @@ def test_a_wrong_argument_is_named(
     assert (result["ok"], result["code"], result.get("field")) == (False, code, field)
 
 
+def test_an_alias_is_answered_as_its_command(room: ServerProcess, program: Peer) -> None:
+    friend = room.program_peer(f"f{len(room.log())}")
+    name = ask(friend, "viewusers")["rows"][-1]["user"]
+    program.send_event("command", line=f"/w {name} psst", cid="w")
+    friend.until_event("message", kind="private", text="psst")
+    friend.send_event("command", name="r", args={"text": "yes?"}, cid="r")
+    program.until_event("message", kind="private", text="yes?")
+    assert ask(program, "list")["command"] == "rooms"
+    assert ask(program, "help", {"command": "dm"})["rows"][0]["command"] == "messageto"
+    assert ask(program, "nick", {"name": "x"})["code"] == "no-such-command"
+    program.send_event("command", line="/away lunch", cid="a")
+    program.until_event("control", do="busy")
+    program.send_event("command", line="/back", cid="b")
+    program.until_event("control", do="free")
+    program.send_event("command", line="/bye", cid="q")
+    program.until_event("control", do="disconnect")
+    assert program.is_closed()
+
+
 def test_a_command_has_a_line_or_a_name(program: Peer) -> None:
     for fields in ({"name": "help", "line": "/help"}, {"name": "help", "args": ["x"]}):
         program.send_event("command", cid="x", **fields)

@@ -38,6 +38,9 @@ class Names(Completer):
             self._learn(self._rooms, text_of(fields, "room"))
         elif said.word == "result" and isinstance(fields.get("commands"), list):
             self._usages = dict(map(_usage, fields["commands"]))
+            for row in filter(_is_help_row, fields.get("rows") or ()):
+                usage = self._usages.get(row["command"], [])
+                self._usages |= dict.fromkeys(filter(_is_text, row["aliases"]), usage)
 
     def get_completions(self, document: Document, event: CompleteEvent) -> Iterator[Completion]:
         """Yield what the word in front of the cursor may become. The main thread."""
@@ -67,6 +70,18 @@ class Names(Completer):
     def _learn(names: dict[str, None], name: str) -> None:
         if name and len(names) < _NAMES_MOST:
             names[name] = None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_help_row(row: Any) -> bool:
+    return (
+        isinstance(row, dict)
+        and _is_text(row.get("command"))
+        and isinstance(row.get("aliases"), list)
+    )
 
 
 def _usage(form: Any) -> tuple[str, list[str]]:

@@ -118,8 +118,7 @@ class Pipe:
 
     def lost(self, command: Sent) -> None:
         self._is_spoilt |= command.may_ask_secrets
-        word = command.text.split()[0].lower()
-        if word not in ("/restart", "/disconnect"):
+        if not command.is_goodbye and command.text.split()[0].lower() != "/restart":
             self._refused(command.number, "the connection was lost before the answer.")
 
     def conclude(self, end: End, waiting: list[Sent], last_kept: int) -> int:
