@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from chatroom.accounts.throttles import WRONG_ANSWERS, Caller
 from chatroom.accounts.tickets import digest_of
-from chatroom.answers import Answer
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
 from chatroom.storage.records import Account
@@ -29,26 +28,6 @@ def add_to(registry: Registry) -> None:
             "Your password was changed. Your other sessions have ended; log in there with the new "
             "one."
         )
-
-    @registry.command(
-        "ignore", "[USER]", "hide what somebody says; without USER: list whom you ignore", cost=5
-    )
-    def ignore(context: Context, account: Account | None) -> Answer:
-        """In rooms, mail and history, until you take it back."""
-        services = context.services
-        if account is not None:
-            services.control_events.take(services.accounts.ignore(context.account, account))
-            return Answer(f"You ignore {account.name} now. /unignore {account.name} ends that.")
-        found = map(services.accounts.find_by_id, context.account.ignores)
-        names = sorted(one.name for one in found if one is not None)
-        text = f"You ignore: {', '.join(names)}" if names else "You ignore nobody."
-        return Answer(text, [{"user": name} for name in names])
-
-    @registry.command("unignore", "USER", "show what somebody says again", cost=5)
-    def unignore(context: Context, account: Account) -> None:
-        services = context.services
-        services.control_events.take(services.accounts.unignore(context.account, account))
-        context.reply(f"You no longer ignore {account.name}.")
 
     @registry.command("claim", "CODE", "become the first superuser")
     def claim(context: Context, code: str) -> None:

@@ -8,6 +8,7 @@ from chatroom.commands import (
     nodes,
     own,
     own_data,
+    people,
     rooms,
     sanctions,
     talking,
@@ -19,7 +20,7 @@ from chatroom.commands.registry import Registry
 def build() -> Registry:
     """Return the table with every command in it."""
     registry = Registry()
-    families = (talking, rooms, history, own, own_data, whois, moderation)
+    families = (talking, people, rooms, history, own, own_data, whois, moderation)
     for family in (*families, sanctions, invites, audit, nodes):
         family.add_to(registry)
     return registry

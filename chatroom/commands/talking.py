@@ -1,9 +1,8 @@
-"""Commands of everybody: help, who is here, private messages, busy and free, leaving."""
+"""Commands of everybody: help, private messages, busy and free, leaving."""
 
 import logging
-import time
 
-from chatroom.answers import Answer, Row, when
+from chatroom.answers import Answer, Row
 from chatroom.commands.arguments import names
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Command, Context, Muted, Registry
@@ -12,8 +11,8 @@ from chatroom.protocol import ALIASES
 from chatroom.rooms.catch_up import PAGE_CHARACTERS, newest
 from chatroom.rooms.person import FREE
 from chatroom.rooms.post_lines import mail_line
-from chatroom.sentences import duration, table
-from chatroom.storage.records import ACTION, Account, Presence
+from chatroom.sentences import duration
+from chatroom.storage.records import ACTION, Account
 from chatroom.storage.rules.receipts import Outcome
 from chatroom.storage.rules.refusals import unless_kept
 
@@ -42,24 +41,6 @@ def add_to(registry: Registry) -> None:
         lines.append("Any other line is a message; // at its start sends one slash.")
         forms = [command.form for command in allowed]
         return Answer("\n".join(lines), list(map(_help_row, allowed)), {"commands": forms})
-
-    @registry.command("viewusers", "", "who is here", cost=2)
-    def view_users(context: Context) -> Answer:
-        """In how many sessions, for how long idle, and whether busy or free."""
-        people = context.services.presence.everybody()
-        lines = [
-            (
-                str(i),
-                one.name,
-                str(one.grant),
-                str(len(one.seats)),
-                duration(max(0.0, time.time() - one.active)),
-                one.state,
-            )
-            for i, one in enumerate(people, 1)
-        ]
-        text = table(("#", "user", "grant", "sessions", "idle", "state"), lines)
-        return Answer(text, [_row(one) for one in people])
 
     @registry.command(
         "messageto",
@@ -147,18 +128,6 @@ def add_to(registry: Registry) -> None:
     def disconnect(context: Context) -> None:
         context.dialogue.end(f"Goodbye, {context.account.name}.")
         context.leaving = True
-
-
-def _row(one: Presence) -> Row:
-    busy, reason = one.state.startswith("busy"), one.state.removeprefix("busy").strip(" ()")
-    return {
-        "user": one.name,
-        "grant": one.grant,
-        "sessions": len(one.seats),
-        "busy": busy,
-        "reason": reason if busy else "",
-        "active": when(one.active),
-    }
 
 
 def _help_row(command: Command) -> Row:

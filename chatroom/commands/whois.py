@@ -24,7 +24,7 @@ def add_to(registry: Registry) -> None:
         row: dict[str, Any] = {"user": account.name, "grant": account.grant}
         row |= {"here": found is not None, "state": found.state if found else ""}
         if found is not None:
-            row |= {"active": when(found.active), "since": when(_since(found))}
+            row |= {"active": when(found.active), "since": when(found.since)}
         lines = [f"{account.name} is a {GRANT_WORDS[account.grant]}, {_presence(found)}."]
         if context.may_see(account.id):
             lines.append(f"The account was made {minute(account.created)}.")
@@ -39,13 +39,9 @@ def add_to(registry: Registry) -> None:
 def _presence(found: Presence | None) -> str:
     if found is None:
         return "not here"
-    since = minute(_since(found))
+    since = minute(found.since)
     idle = duration(max(0.0, time.time() - found.active))
     return f"here since {since}, {found.state}, idle {idle}"
-
-
-def _since(found: Presence) -> float:
-    return min(seat.since for seat in found.seats)
 
 
 def _session_rows(found: Presence | None, visible: set[str]) -> list[Row]:

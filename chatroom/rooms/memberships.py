@@ -44,6 +44,11 @@ class Memberships:
         self._comings = Comings(scheduler, roster.lock, self._append, calm_seconds)
         read_states.locked_follow = self._locked_follow
 
+    def find(self, person: Person, name: str) -> Room:
+        """Return a room that exists for a person. :raises UserError: there is none."""
+        with self._roster.lock:
+            return self._locked_find(person, name)
+
     def joined(self, person: Person, name: str) -> Room:
         """Return a room that a person has joined.
 

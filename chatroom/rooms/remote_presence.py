@@ -6,6 +6,7 @@ from itertools import islice
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
+from chatroom.rooms.room import Room
 from chatroom.rooms.roster import Roster
 from chatroom.storage.records import JOIN, LEAVE, Presence, joined
 
@@ -105,6 +106,12 @@ class RemotePresence:
             known = found.get(account_id)
             found[account_id] = one if known is None else joined(known, one)
         return list(found.values())
+
+    def inside(self, room: Room) -> list[Presence]:
+        """Return who is in a room, here or elsewhere, with a session. Any thread."""
+        with self._roster.lock:
+            inside = list(room.people)
+        return list(filter(None, map(self.presence, inside)))
 
     def some_names(self, most: int) -> tuple[list[str], int]:
         """Return the names of at most ``most`` people, and how many people there are in all."""

@@ -314,6 +314,11 @@ class Presence:
     seats: tuple[SessionInfo, ...]
     """Empty for who has lost the connection a moment ago and may come back unnoticed."""
 
+    @property
+    def since(self) -> float:
+        """When the oldest session began, in seconds since the epoch; 0: there is none."""
+        return min((seat.since for seat in self.seats), default=0.0)
+
 
 def joined(one: Presence, other: Presence) -> Presence:
     """Return the presence of somebody who is at two nodes; what is newer counts."""

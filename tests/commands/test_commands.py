@@ -36,6 +36,7 @@ EVERYBODY = (
     "unignore",
     "uninvite",
     "viewusers",
+    "who",
     "whois",
 )
 SUPERUSERS = (

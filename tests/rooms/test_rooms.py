@@ -28,6 +28,11 @@ def come_back(server: ServerProcess, name: str) -> tuple[Peer, str]:
     return peer, peer.until("There is no command /qqqq")
 
 
+def people_of(peer: Peer, line: str) -> list[str]:
+    """Return the names in the rows of a /who."""
+    return re.findall(r"(?m)^(\S+) +\d{4}-\d\d-\d\d", peer.answer_to(line))
+
+
 def row_of(peer: Peer, name: str) -> str:
     """Return the row of a room in /rooms; empty when it is not there."""
     rows = peer.answer_to("/rooms").splitlines()
@@ -200,7 +205,7 @@ def test_a_private_room_does_not_exist_for_others_until_they_are_invited(
     create(pia, "secret", "private")
     for other in (quin, boss):
         assert row_of(other, "secret") == ""
-        for line in ("/join secret", "/room secret", "/leave secret"):
+        for line in ("/join secret", "/room secret", "/leave secret", "/who secret"):
             sentence = "There is no room called 'secret'. See /rooms.\n"
             assert other.answer_to(line).startswith(sentence)
     pia.send("/invite quin")
@@ -214,6 +219,24 @@ def test_a_private_room_does_not_exist_for_others_until_they_are_invited(
     pia.until("quin: psst")
     assert row_of(boss, "secret") == ""
     assert "psst" not in boss.seen
+    assert people_of(pia, "/who") == people_of(quin, "/who #Secret") == ["pia", "quin"]
+
+
+def test_who_is_in_a_room_is_told_to_whom_it_exists_for(room: ServerProcess) -> None:
+    wim, xia, yan = room.join("wim"), room.join("xia"), room.join("yan")
+    create(wim, "study")
+    enter(xia, "study")
+    xia.answer_to("/busy reading")
+    assert people_of(wim, "/who") == people_of(yan, "/names study") == ["wim", "xia"]
+    answer = yan.answer_to("/who study")
+    assert answer.startswith("In #study: 2\nuser  here since")
+    assert re.search(r"(?m)^xia +\d{4}-\d\d-\d\d \d\d:\d\d +\d+s +busy \(reading\)$", answer)
+    xia.vanish()  # and comes back at another place, where nothing has changed
+    wim.until("xia has left")
+    assert people_of(wim, "/who") == ["wim"]
+    wim.answer_to("/leave")
+    assert yan.answer_to("/who study").startswith("Nobody is in #study.\n")
+    assert {"wim", "yan"} <= set(people_of(yan, "/who"))
 
 
 @pytest.mark.parametrize("command", ["uninvite", "remove"])

@@ -133,6 +133,12 @@ def test_a_program_reads_rows_and_no_sentence(room: ServerProcess, program: Peer
     (me,) = (row for row in ask(program, "viewusers")["rows"] if row["reason"] == "lunch")
     assert (me["busy"], me["sessions"]) == (True, 1)
     assert me["active"].endswith("Z")
+    who = ask(program, "who")
+    assert who["room"].startswith("r")
+    (inside,) = who["rows"]
+    assert (inside["user"], inside["busy"], inside["reason"]) == (me["user"], True, "lunch")
+    assert inside["since"].endswith("Z")
+    assert ask(program, "who", {"room": "no-room"})["code"] == "no-such-room"
     (whois,) = ask(program, "whois", {"user": me["user"]})["rows"]
     assert (whois["here"], len(whois["sessions"])) == (True, 1)
     (help_row,) = ask(program, "help", {"command": "history"})["rows"]

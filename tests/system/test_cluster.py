@@ -34,6 +34,11 @@ def here(peer: Peer) -> dict[str, str]:
     return dict(rows)
 
 
+def inside(peer: Peer) -> list[str]:
+    """Return who is in the room where somebody talks."""
+    return re.findall(r"(?m)^(\S+) +\d{4}-\d\d-\d\d ", peer.answer_to("/who"))
+
+
 def until(is_so: Callable[[], bool]) -> None:
     """Ask until it is so."""
     deadline = time.monotonic() + PATIENCE
@@ -51,6 +56,7 @@ def test_people_of_all_nodes_see_each_other(cluster: Cluster) -> None:
     ann.until("bob has joined")
     until(lambda: here(ann) == {"ann": "1", "bob": "1"})
     until(lambda: here(bob) == {"ann": "1", "bob": "1"})
+    until(lambda: {"ann", "bob"} == set(inside(ann)) == set(inside(bob)))
     carl = two.join("carl")
     assert "ann" in re.search(r"Here now \(3\): (.*)", carl.seen)[1]  # type: ignore[index]
     assert "bob is a normal user, here since" in ann.answer_to("/whois bob")

@@ -1,0 +1,91 @@
+"""Commands about others: who is here, who is in a room, whom one does not want to hear."""
+
+import time
+from typing import Any
+
+from chatroom.answers import Answer, when
+from chatroom.commands.registry import Context, Registry
+from chatroom.rooms.room import Room
+from chatroom.sentences import duration, minute, table
+from chatroom.storage.records import Account, Presence
+
+
+def add_to(registry: Registry) -> None:
+    """Enter these commands into the table."""
+
+    @registry.command("viewusers", "", "who is here", cost=2)
+    def view_users(context: Context) -> Answer:
+        """In how many sessions, for how long idle, and whether busy or free."""
+        people = context.services.presence.everybody()
+        lines = [
+            (
+                str(i),
+                one.name,
+                str(one.grant),
+                str(len(one.seats)),
+                duration(max(0.0, time.time() - one.active)),
+                one.state,
+            )
+            for i, one in enumerate(people, 1)
+        ]
+        text = table(("#", "user", "grant", "sessions", "idle", "state"), lines)
+        return Answer(text, [_row(one) for one in people])
+
+    @registry.command(
+        "who",
+        "[ROOM]",
+        "who is in a room; without ROOM: where you talk",
+        cost=2,
+        aliases=("names",),
+    )
+    def who(context: Context, name: str | None) -> Answer:
+        """Since when they are here, for how long idle, and whether busy or free."""
+        room = context.member.room
+        if name is not None:
+            room = context.services.memberships.find(context.person, name)
+        people = context.services.presence.inside(room)
+        rows = [{**_row(one), "since": when(one.since)} for one in people]
+        return Answer(_inside(room, people), rows, {"room": room.log})
+
+    @registry.command(
+        "ignore", "[USER]", "hide what somebody says; without USER: list whom you ignore", cost=5
+    )
+    def ignore(context: Context, account: Account | None) -> Answer:
+        """In rooms, mail and history, until you take it back."""
+        services = context.services
+        if account is not None:
+            services.control_events.take(services.accounts.ignore(context.account, account))
+            return Answer(f"You ignore {account.name} now. /unignore {account.name} ends that.")
+        found = map(services.accounts.find_by_id, context.account.ignores)
+        names = sorted(one.name for one in found if one is not None)
+        text = f"You ignore: {', '.join(names)}" if names else "You ignore nobody."
+        return Answer(text, [{"user": name} for name in names])
+
+    @registry.command("unignore", "USER", "show what somebody says again", cost=5)
+    def unignore(context: Context, account: Account) -> None:
+        services = context.services
+        services.control_events.take(services.accounts.unignore(context.account, account))
+        context.reply(f"You no longer ignore {account.name}.")
+
+
+def _inside(room: Room, people: list[Presence]) -> str:
+    if not people:
+        return f"Nobody is in #{room.log}."
+    lines = [
+        (one.name, minute(one.since), duration(max(0.0, time.time() - one.active)), one.state)
+        for one in people
+    ]
+    head = f"In #{room.log}: {len(people)}"
+    return f"{head}\n{table(('user', 'here since', 'idle', 'state'), lines)}"
+
+
+def _row(one: Presence) -> dict[str, Any]:
+    busy, reason = one.state.startswith("busy"), one.state.removeprefix("busy").strip(" ()")
+    return {
+        "user": one.name,
+        "grant": one.grant,
+        "sessions": len(one.seats),
+        "busy": busy,
+        "reason": reason if busy else "",
+        "active": when(one.active),
+    }
