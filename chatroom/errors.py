@@ -118,6 +118,8 @@ class Refusal(NamedTuple):
 
     code: Code
     sentence: str
+    fields: tuple[tuple[str, Any], ...] = ()
+    """More of it for programs: names with plain values. Refusals are keys of tables."""
 
 
 class ChatroomError(Exception):

@@ -104,6 +104,10 @@ def indented(text: str) -> str:
     return text.replace("\n", "\n    ")
 
 
+GRANT_WORDS = ("superuser", "normal user")
+"""What the grants 0 and 1 are called."""
+DEEDS = {"kick": "kicked", "ban": "banned", "mute": "muted", "lockdown": "locked out"}
+"""What was done to somebody, by the kind of sanction."""
 WELCOME = "Welcome"
 """The word by which scripts on the plain face know that they are in; programs have a field."""
 
@@ -136,6 +140,37 @@ def minute(seconds: float) -> str:
     if math.isinf(seconds):
         return "forever"
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+class Clock:
+    """Tells times as the server does; a reader's own clock overrides its methods.
+
+    All take seconds since the epoch, in the zone of this process.
+    """
+
+    def time(self, seconds: float) -> str:
+        """Return the time of a day."""
+        return clock_of(time.localtime(seconds))
+
+    def when(self, seconds: float) -> str:
+        """Return a time, with its day when that is not today."""
+        return when(time.localtime(seconds), time.localtime())
+
+    def dated(self, seconds: float) -> str:
+        """Return a day and its time."""
+        return date_and_clock(time.localtime(seconds))
+
+    def minute(self, seconds: float) -> str:
+        """Return a day and its time, as tables have it; infinity is for ever."""
+        return minute(seconds)
+
+    def day(self, seconds: float) -> str:
+        """Return a day."""
+        return time.strftime("%Y-%m-%d", time.localtime(seconds))
+
+
+SERVER = Clock()
+"""The server's own."""
 
 
 def duration(seconds: float) -> str:

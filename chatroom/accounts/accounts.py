@@ -24,6 +24,7 @@ from chatroom.errors import (
 )
 from chatroom.log_files import FEW
 from chatroom.names import check_name, fold
+from chatroom.sentences import GRANT_WORDS
 from chatroom.storage.engine import AccountStore, SanctionStore
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Audit
 from chatroom.storage.rules.departure import Departed
@@ -32,7 +33,6 @@ from chatroom.text import check_new_password
 _log = logging.getLogger(__name__)
 
 LAST_SUPERUSER = "You are the last superuser. Make somebody else a superuser first."
-GRANT_WORDS = {SUPERUSER: "superuser", NORMAL: "normal user"}
 IGNORES_MOST = 200
 """People whom one person may ignore."""
 

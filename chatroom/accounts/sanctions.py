@@ -5,14 +5,16 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from chatroom.addresses import Range, address_of, range_of
+from chatroom.answer_texts import muted_text
+from chatroom.answers import when
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.sentences import before_login, duration, minute
+from chatroom.sentences import DEEDS, SERVER, before_login, duration
 from chatroom.storage.engine import SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
-    DEEDS,
     KICK,
     LOCKDOWN,
     MUTE,
@@ -55,14 +57,19 @@ def shut_out_code(sanction: Sanction) -> Code:
     return Code.KICKED if sanction.kind == KICK else Code.BANNED
 
 
-def mute_sentence(sanction: Sanction) -> str:
+def mute_sentence(mute: Sanction) -> str:
     """Return what a muted person is told who wants to say something."""
-    end = (
-        "until a superuser lifts it"
-        if math.isinf(sanction.until)
-        else f"until {minute(sanction.until)}"
-    )
-    return f"{sanction.sentence}. You may read, but not write, {end}."
+    return muted_text(mute.by, mute.reason, mute.until, SERVER)
+
+
+def mute_fields(mute: Sanction) -> dict[str, Any]:
+    """Return for programs what :func:`mute_sentence` says to people."""
+    return {"sanction": MUTE, "by": mute.by, "reason": mute.reason, "until": when(mute.until)}
+
+
+def muted(mute: Sanction) -> UserError:
+    """Return why a muted person may not say something."""
+    return UserError(mute_sentence(mute), Code.MUTED, **mute_fields(mute))
 
 
 class Sanctions:

@@ -1,10 +1,10 @@
 """The audit trail: what superusers and operators did."""
 
+from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
-from chatroom.sentences import minute, table
+from chatroom.sentences import SERVER
 from chatroom.storage.records import SUPERUSER, Account, Audit
-from chatroom.text import escape
 
 AUDIT_SHOWN = 20
 """Entries that are shown when no number is given."""
@@ -34,15 +34,4 @@ def _row(entry: Audit) -> Row:
 
 def audit_table(entries: list[Audit]) -> str:
     """Return entries for people, one in a line; times are the server's local time."""
-    if not entries:
-        return "The audit log is empty."
-    rows = [
-        (
-            minute(entry.time),
-            entry.by,
-            entry.origin or "-",
-            escape(f"{entry.act}: {entry.why}" if entry.why else entry.act),
-        )
-        for entry in entries
-    ]
-    return table(("when", "who", "from", "did what"), rows)
+    return text_of("audit", list(map(_row, entries)), SERVER) or "The audit log is empty."

@@ -2,11 +2,11 @@
 
 import contextlib
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 from chatroom import sentences
+from chatroom.answer_texts import Told, found_line
 from chatroom.answers import Answer
 from chatroom.commands.grammar import Id
 from chatroom.commands.pages import Wanted, is_event, page, room_of, said, seq_of
@@ -96,13 +96,14 @@ def add_to(registry: Registry) -> None:
         with one_at_a_time(context):
             found = _search(context.services.logs, rooms, wanted)
         shown, more = found[:FOUND_MOST], len(found) > FOUND_MOST
-        lines = [_found_line(post) for post in shown]
+        lines = [found_line(_told(post), sentences.SERVER) for post in shown]
         sentence = f"{len(shown)} found." if shown else "Nothing was found."
         if more:
             sentence = f"There are more; these are the newest {FOUND_MOST}. Add words to narrow."
             lines.append(sentence)
         text = "\n".join(lines) or sentence
-        return Answer(text, fields={"more": more}, posts=shown, sentence=sentence, is_long=True)
+        fields = {"more": more, "foot": sentence if more or not shown else ""}
+        return Answer(text, fields=fields, posts=shown, sentence=sentence, is_long=True)
 
     @registry.command(
         "delete",
@@ -195,10 +196,8 @@ def _wanted(
     return Wanted(room, member, f"History of #{room.log}", command, number)
 
 
-def _found_line(post: Post) -> str:
-    moment = sentences.date_and_clock(time.localtime(post.time))
-    where = "mail" if post.kind == PRIVATE else f"#{post.log}"
-    return f"{moment} | {where} [{post.seq}] | {said(post)}"
+def _told(post: Post) -> Told:
+    return Told(post.seq, post.time, said(post), "" if post.kind == PRIVATE else post.log)
 
 
 def _words(text: str) -> tuple[str, ...]:

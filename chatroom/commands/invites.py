@@ -1,9 +1,10 @@
 """Invitations to make an account."""
 
 from chatroom.accounts.invites import INVITE_SECONDS, line_to_type
-from chatroom.answers import Answer, when
+from chatroom.answer_texts import text_of
+from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
-from chatroom.sentences import minute, table
+from chatroom.sentences import SERVER
 from chatroom.storage.records import SUPERUSER, Invite
 
 
@@ -27,11 +28,7 @@ def add_to(registry: Registry) -> None:
     @registry.command("invite-codes", "", "list the invitations that are valid", SUPERUSER)
     def invite_codes(context: Context) -> Answer:
         found = context.services.invites.all()
-        rows = [
-            {"number": one.number, "by": one.by, "uses": one.uses, "until": when(one.until)}
-            for one in found
-        ]
-        return Answer(invite_table(found), rows)
+        return Answer(invite_table(found), _rows(found))
 
     @registry.command("revoke-code", "NUMBER", "withdraw an invitation", SUPERUSER)
     def revoke_code(context: Context, number: int) -> None:
@@ -42,15 +39,11 @@ def add_to(registry: Registry) -> None:
 
 def invite_table(invites: list[Invite]) -> str:
     """Return invitations for people, without their codes: nobody knows those any more."""
-    if not invites:
-        return "There are no valid invitations."
-    rows = [
-        (
-            str(invite.number),
-            invite.by,
-            str(invite.uses),
-            minute(invite.until),
-        )
-        for invite in invites
+    return text_of("invite-codes", _rows(invites), SERVER) or "There are no valid invitations."
+
+
+def _rows(invites: list[Invite]) -> list[Row]:
+    return [
+        {"number": one.number, "by": one.by, "uses": one.uses, "until": when(one.until)}
+        for one in invites
     ]
-    return table(("#", "by", "uses left", "until"), rows)

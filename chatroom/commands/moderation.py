@@ -3,14 +3,14 @@
 import logging
 import time
 
-from chatroom.accounts.accounts import GRANT_WORDS
 from chatroom.accounts.reset_codes import RESET_SECONDS
+from chatroom.answer_texts import text_of
 from chatroom.answers import Answer
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.commands.sanctions import sanction_row
 from chatroom.errors import Code, StoreError, UserError
-from chatroom.sentences import duration, minute, table
+from chatroom.sentences import GRANT_WORDS, SERVER, duration
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.receipts import Outcome
@@ -45,15 +45,9 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("viewkickusers", "", "who was kicked, by whom, why, until when", SUPERUSER)
     def view_kicks(context: Context) -> Answer:
-        kicks = [one for one in context.services.sanctions.all() if one.kind == KICK]
-        if not kicks:
-            return Answer("Nobody is kicked just now.")
-        lines = [
-            (kick.name, kick.by, minute(kick.since), minute(kick.until), kick.reason or "-")
-            for kick in kicks
-        ]
-        text = table(("user", "kicked by", "when", "until", "reason"), lines)
-        return Answer(text, list(map(sanction_row, kicks)))
+        found = context.services.sanctions.all()
+        rows = [sanction_row(one) for one in found if one.kind == KICK]
+        return Answer(text_of("viewkickusers", rows, SERVER) or "Nobody is kicked just now.", rows)
 
     @registry.command(
         "unkickuser", "USER", "let somebody who was kicked come back at once", SUPERUSER

@@ -1,8 +1,9 @@
 """The servers that share the room: /nodes."""
 
+from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
-from chatroom.sentences import minute, table
+from chatroom.sentences import SERVER
 from chatroom.storage.records import SUPERUSER, Node
 
 _LATE_SECONDS = 5.0
@@ -16,21 +17,8 @@ def add_to(registry: Registry) -> None:
     def nodes(context: Context) -> Answer:
         """Version, people, how fast the store answers."""
         found = context.services.nodes.load_all()
-        lines = [
-            (
-                f"{node.id[:8] or '-'}{' (here)' if node.is_this else ''}",
-                node.host,
-                node.version or "-",
-                str(node.people),
-                minute(node.since),
-                f"{node.lag * 1000:.0f} ms",
-                f"{node.heard:.0f}s ago" if node.heard else "now",
-                _health(node),
-            )
-            for node in found
-        ]
-        heads = ("node", "host", "version", "people", "since", "store", "heard", "health")
-        return Answer(table(heads, lines), list(map(_row, found)))
+        rows = list(map(_row, found))
+        return Answer(text_of("nodes", rows, SERVER), rows)
 
 
 def _row(node: Node) -> Row:

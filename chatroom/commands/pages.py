@@ -1,10 +1,10 @@
 """Pages of a log that is read back: /history and /context."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatroom import sentences
+from chatroom.answer_texts import Told, page_lines
 from chatroom.answers import Answer
 from chatroom.commands.grammar import Id
 from chatroom.errors import Code, UserError
@@ -167,7 +167,9 @@ def page(
     if is_newer and (start is not None or around is not None):
         ways.append(f"Newer: {wanted.command} from {upto + 1}")
     shown = [post for post in posts if wanted.shows(post)]
-    lines = _lines(posts, after, upto, wanted)
+    gaps = _gaps(posts, after, upto)
+    told = [Told(post.seq, post.time, said(post)) for post in shown]
+    lines = page_lines(told, gaps, sentences.SERVER)
     return Answer(
         "\n".join([f"{wanted.head}:", *lines, *ways]),
         fields={
@@ -175,6 +177,9 @@ def page(
             "first": id_of(shown[0]) if shown else "",
             "last": id_of(shown[-1]) if shown else "",
             "more": is_older if start is None else is_newer,
+            "damaged": gaps,
+            "head": f"{wanted.head}:",
+            "foot": "\n".join(ways),
         },
         posts=shown,
         sentence=" ".join(ways) or f"{wanted.head}.",
@@ -182,26 +187,12 @@ def page(
     )
 
 
-def _lines(posts: list[Post], after: int, upto: int, wanted: Wanted) -> list[str]:
-    """Return the lines of a page: a line for each new day, one for each gap."""
-    lines = []
-    day, expected = "", after + 1
-    for post in posts:
-        lines += _gap(post.seq - expected)
-        expected = post.seq + 1
-        if not wanted.shows(post):
-            continue
-        local = time.localtime(post.time)
-        if (date := time.strftime("%Y-%m-%d", local)) != day:
-            day = date
-            lines.append(f"-- {day} --")
-        lines.append(f"[{post.seq}] {sentences.clock_of(local)} | {said(post)}")
-    lines += _gap(upto + 1 - expected)
-    return lines or ["There is nothing."]
-
-
-def _gap(missing: int) -> list[str]:
-    if missing <= 0:
-        return []
-    what = "1 message is" if missing == 1 else f"{missing} messages are"
-    return [f"({what} damaged and cannot be shown)"]
+def _gaps(posts: list[Post], after: int, upto: int) -> list[tuple[int, int]]:
+    """Return where messages are damaged: the seq of the first one, and how many there are."""
+    gaps = []
+    expected = after + 1
+    for seq in (*(post.seq for post in posts), upto + 1):
+        if seq > expected:
+            gaps.append((expected, seq - expected))
+        expected = seq + 1
+    return gaps

@@ -3,10 +3,10 @@
 import time
 from typing import Any
 
+from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, when
 from chatroom.commands.registry import Context, Registry
-from chatroom.rooms.room import Room
-from chatroom.sentences import duration, minute, table
+from chatroom.sentences import SERVER, duration, table
 from chatroom.storage.records import Account, Presence
 
 
@@ -45,7 +45,11 @@ def add_to(registry: Registry) -> None:
             room = context.services.memberships.find(context.person, name)
         people = context.services.presence.inside(room)
         rows = [{**_row(one), "since": when(one.since)} for one in people]
-        return Answer(_inside(room, people), rows, {"room": room.log})
+        if not people:
+            return Answer(f"Nobody is in #{room.log}.", fields={"room": room.log})
+        head = f"In #{room.log}: {len(people)}"
+        text = f"{head}\n{text_of('who', rows, SERVER)}"
+        return Answer(text, rows, {"room": room.log, "head": head})
 
     @registry.command(
         "ignore", "[USER]", "hide what somebody says; without USER: list whom you ignore", cost=5
@@ -68,19 +72,9 @@ def add_to(registry: Registry) -> None:
         context.reply(f"You no longer ignore {account.name}.")
 
 
-def _inside(room: Room, people: list[Presence]) -> str:
-    if not people:
-        return f"Nobody is in #{room.log}."
-    lines = [
-        (one.name, minute(one.since), duration(max(0.0, time.time() - one.active)), one.state)
-        for one in people
-    ]
-    head = f"In #{room.log}: {len(people)}"
-    return f"{head}\n{table(('user', 'here since', 'idle', 'state'), lines)}"
-
-
 def _row(one: Presence) -> dict[str, Any]:
-    busy, reason = one.state.startswith("busy"), one.state.removeprefix("busy").strip(" ()")
+    busy = one.state.startswith("busy")
+    reason = one.state.removeprefix("busy").removeprefix(" (").removesuffix(")")
     return {
         "user": one.name,
         "grant": one.grant,
@@ -88,4 +82,5 @@ def _row(one: Presence) -> dict[str, Any]:
         "busy": busy,
         "reason": reason if busy else "",
         "active": when(one.active),
+        "idle_seconds": max(0.0, time.time() - one.active),
     }

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from chatroom.accounts.rates import cost_of
-from chatroom.accounts.sanctions import mute_sentence
+from chatroom.accounts.sanctions import muted
 from chatroom.answers import Answer
 from chatroom.commands.arguments import ECHO_LONGEST, first_word, read, read_named
 from chatroom.commands.services import Services
@@ -105,7 +105,7 @@ class Context:
         """Refuse what somebody says who is muted. :raises UserError: says until when."""
         mute = self.services.sanctions.mute_of(self.account.id)
         if mute is not None:
-            raise UserError(mute_sentence(mute), Code.MUTED)
+            raise muted(mute)
 
     def check_recipient(self, account: Account) -> None:
         """Refuse a private message of somebody who is muted, as the command's row says.

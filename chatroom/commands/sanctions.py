@@ -3,10 +3,11 @@
 import math
 
 from chatroom.addresses import Range, address_of
+from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
-from chatroom.sentences import duration, minute, table
+from chatroom.sentences import SERVER, duration
 from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account, Sanction
 
 _MUTE_SECONDS = 1800.0
@@ -34,21 +35,8 @@ def add_to(registry: Registry) -> None:
     @registry.command("bans", "", "who is banned, by whom, why, until when", SUPERUSER)
     def view_bans(context: Context) -> Answer:
         found = context.services.sanctions.all()
-        bans = [one for one in found if one.kind == BAN]
-        lines = [
-            (
-                str(one.number),
-                one.target if one.is_range else one.name,
-                one.by,
-                minute(one.since),
-                minute(one.until),
-                one.reason or "-",
-            )
-            for one in bans
-        ]
-        head = ("N", "who", "banned by", "when", "until", "reason")
-        text = table(head, lines) if lines else "Nobody is banned."
-        return Answer(text, list(map(sanction_row, bans)))
+        rows = [sanction_row(one) for one in found if one.kind == BAN]
+        return Answer(text_of("bans", rows, SERVER) or "Nobody is banned.", rows)
 
     @registry.command(
         "unban",

@@ -78,13 +78,15 @@ def add_to(registry: Registry) -> None:
             posts = newest(logs, context.member, box, box.delivered, number or MAIL_PAGE)
         lines = "\n".join(mail_line(post) for post in posts)
         sentence = f"These are the newest {len(posts)}; /export gives all."
+        fields = {"head": "", "foot": ""}
         if sum(len(post.text) for post in posts) >= PAGE_CHARACTERS:
             lines = f"{sentence}\n{lines}"
+            fields["head"] = sentence
         elif posts:
             sentence = f"{len(posts)} private message{'s' if len(posts) > 1 else ''}."
         else:
-            lines = sentence = "There are no private messages."
-        return Answer(lines, posts=posts, sentence=sentence, is_long=True)
+            lines = sentence = fields["foot"] = "There are no private messages."
+        return Answer(lines, fields=fields, posts=posts, sentence=sentence, is_long=True)
 
     @registry.command("me", "TEXT", "say what you do, as in /me waves", muted=Muted.MAY_LOOK)
     def act(context: Context, text: str) -> None:

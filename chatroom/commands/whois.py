@@ -3,14 +3,14 @@
 import time
 from typing import Any
 
-from chatroom.accounts.accounts import GRANT_WORDS
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.addresses import address_of, range_of
+from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
 from chatroom.commands.sanctions import sanction_row
-from chatroom.sentences import duration, minute, table
-from chatroom.storage.records import BAN, DEEDS, Account, Presence, Sanction
+from chatroom.sentences import SERVER
+from chatroom.storage.records import Account, Presence, Sanction
 
 
 def add_to(registry: Registry) -> None:
@@ -24,24 +24,15 @@ def add_to(registry: Registry) -> None:
         row: dict[str, Any] = {"user": account.name, "grant": account.grant}
         row |= {"here": found is not None, "state": found.state if found else ""}
         if found is not None:
-            row |= {"active": when(found.active), "since": when(found.since)}
-        lines = [f"{account.name} is a {GRANT_WORDS[account.grant]}, {_presence(found)}."]
+            idle = max(0.0, time.time() - found.active)
+            row |= {"active": when(found.active), "idle_seconds": idle}
+            row["since"] = when(found.since)
         if context.may_see(account.id):
-            lines.append(f"The account was made {minute(account.created)}.")
             visible = {r.name for r, _ in services.memberships.visible(context.account.id)}
             imposed = _sanctions(services.sanctions, account, found)
-            lines += [*_sessions(found, visible), *map(_sentence, imposed)]
             row |= {"created": when(account.created), "sessions": _session_rows(found, visible)}
             row["sanctions"] = list(map(sanction_row, imposed))
-        return Answer("\n".join(lines), [row])
-
-
-def _presence(found: Presence | None) -> str:
-    if found is None:
-        return "not here"
-    since = minute(found.since)
-    idle = duration(max(0.0, time.time() - found.active))
-    return f"here since {since}, {found.state}, idle {idle}"
+        return Answer(text_of("whois", [row], SERVER), [row])
 
 
 def _session_rows(found: Presence | None, visible: set[str]) -> list[Row]:
@@ -56,22 +47,6 @@ def _session_rows(found: Presence | None, visible: set[str]) -> list[Row]:
     ]
 
 
-def _sessions(found: Presence | None, visible: set[str]) -> list[str]:
-    """Return the sessions; of a room that does not exist for who asks, nothing."""
-    if found is None:
-        return []
-    rows = [
-        (
-            seat.address,
-            seat.face,
-            minute(seat.since),
-            f"#{seat.room}" if seat.room in visible else "-",
-        )
-        for seat in found.seats
-    ]
-    return [table(("address", "face", "since", "room"), rows)]
-
-
 def _sanctions(sanctions: Sanctions, account: Account, here: Presence | None) -> list[Sanction]:
     """Return what holds of the person, and bans of ranges that a session comes from."""
     found = sanctions.all(account.id)
@@ -81,12 +56,3 @@ def _sanctions(sanctions: Sanctions, account: Account, here: Presence | None) ->
         if one.is_range and any(ip in range_of(one.target) for ip in addresses):
             found.append(one)
     return found
-
-
-def _sentence(one: Sanction) -> str:
-    why = f": {one.reason}" if one.reason else ""
-    end = minute(one.until)
-    number = f" (number {one.number})" if one.kind == BAN else ""
-    return (
-        f"{DEEDS[one.kind].capitalize()} by {one.by} {minute(one.since)}, until {end}{number}{why}"
-    )

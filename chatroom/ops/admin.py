@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chatroom import config
-from chatroom.accounts.accounts import GRANT_WORDS, Accounts
+from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites, line_to_type
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
@@ -18,7 +18,7 @@ from chatroom.commands.invites import invite_table
 from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import Damaged, StartError, UserError
 from chatroom.names import check_name
-from chatroom.sentences import minute, table
+from chatroom.sentences import GRANT_WORDS, minute, table
 from chatroom.storage.engine import LOOK_SECONDS, Engine
 from chatroom.storage.keys import export, legacy_import, rotation, vault
 from chatroom.storage.records import NORMAL, OPERATOR, SUPERUSER, Account, Actor

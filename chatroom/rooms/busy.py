@@ -74,7 +74,7 @@ class Busy:
             self._read_states.locked_keep(person)
         for member in members:
             text = person.busy_sentence()
-            member.outbox.offer(member.face.control("busy", text, reason=reason))
+            member.outbox.offer(member.face.control("busy", text, **person.busy_fields()))
 
     def locked_go_on(self, person: Person, state: ReadState) -> None:
         """Let somebody who comes be busy who was so when the last visit broke off."""

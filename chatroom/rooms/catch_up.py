@@ -4,13 +4,14 @@ It is read and rendered page by page, so that no more of it is in memory than a 
 asks for the next page waits until the one before was taken.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from chatroom import sentences
+from chatroom.answer_texts import missed_text
+from chatroom.answers import when
 from chatroom.rooms.room import Member, Room
+from chatroom.sentences import SERVER
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import PRIVATE, REMOVED, Post
 
@@ -50,11 +51,6 @@ class Looking:
 
     def __init__(self, places: int = _LOOKED_AT_IN_ALL) -> None:
         self.left = places
-
-
-def when(seconds: float) -> str:
-    """Return a moment for people, with its day when it is not today."""
-    return sentences.when(time.localtime(seconds), time.localtime())
 
 
 def is_shown(member: Member, post: Post) -> bool:
@@ -200,15 +196,10 @@ def _history_head(member: Member, room: Room) -> bytes:
 
 
 def _new_head(member: Member, room: Room, found: Found, since: float) -> bytes:
-    number = found.missed
-    rest = f"; the last {found.shown}" if number > found.shown else ""
-    if room.is_mailbox:
-        text = f"{number} private message{'s' if number > 1 else ''} since {when(since)}{rest}"
-        return member.face.notice("missed", f"{text}:", room="", number=number)
-    text = f"{number} new since {when(since)} in #{room.log}{rest}"
-    if rest:
-        text += " (the rest with /history)"
-    return member.face.notice("missed", f"{text}:", room=room.log, number=number)
+    log = "" if room.is_mailbox else room.log
+    text = missed_text(found.missed, found.shown, log, since, SERVER)
+    fields = {"number": found.missed, "shown": found.shown, "since": when(since)}
+    return member.face.notice("missed", text, room=log, **fields)
 
 
 def on_resume(

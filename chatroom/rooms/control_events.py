@@ -4,8 +4,10 @@ import logging
 import math
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from chatroom.accounts.sanctions import (
+    mute_fields,
     mute_sentence,
     shut_out,
     shut_out_code,
@@ -121,7 +123,7 @@ class ControlHandler:
         elif kind is ControlKind.DELETED:
             self._end_deleted(person)
         elif kind is ControlKind.MUTE and isinstance(carried, Sanction):
-            self._tell([person], control.word, mute_sentence(carried))
+            self._tell([person], control.word, mute_sentence(carried), **mute_fields(carried))
         elif kind in BLOCKS_LOGIN and isinstance(carried, Sanction):
             self._send_out(person, carried)
         elif isinstance(carried, Standing):
@@ -163,10 +165,10 @@ class ControlHandler:
                 member.outbox.offer(member.face.notice("gap", text, room=name))
 
     @staticmethod
-    def _tell(people: list[Person], kind: str, text: str) -> None:
+    def _tell(people: list[Person], kind: str, text: str, **fields: Any) -> None:
         for person in people:
             for member in person.members:
-                member.outbox.offer(member.face.notice(kind, text))
+                member.outbox.offer(member.face.notice(kind, text, **fields))
 
     def look_anew(self) -> None:
         """Bring everybody who is here and all rooms up to what the store says.

@@ -2,10 +2,13 @@
 
 import threading
 import time
+from typing import Any
 
-from chatroom import sentences
+from chatroom.answer_texts import busy_text
+from chatroom.answers import when
 from chatroom.rooms.room import Member, Room
 from chatroom.rooms.timers import Timer
+from chatroom.sentences import SERVER
 from chatroom.storage.records import Account, Presence, ReadState, SessionInfo
 
 FREE = "free"
@@ -107,13 +110,11 @@ class Person:
 
     def busy_sentence(self) -> str:
         """Return what a busy person is told."""
-        end = ""
-        if self.busy_until:
-            local = time.localtime(self.busy_until)
-            end = f" or it is {sentences.clock_of(local)}"
-            if self.busy_until - time.time() > 12 * 3600:
-                end += time.strftime(" on %Y-%m-%d", local)
-        return f"You are {self.busy_text()}. Messages are held until you type /free{end}."
+        return busy_text(self.busy or "", self.busy_until, SERVER)
+
+    def busy_fields(self) -> dict[str, Any]:
+        """Return for programs what :meth:`busy_sentence` says to people."""
+        return {"reason": self.busy or "", "until": when(self.busy_until)}
 
     def idle_seconds(self) -> float:
         """Return the time since somebody typed in any session of this person."""

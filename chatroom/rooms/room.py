@@ -158,7 +158,7 @@ class Member:
     def returned(self, post: Post, refusal: Refusal | None) -> None:
         """Tell that a post was refused; ``None``: that its log had it already: see ``Origin``."""
         sentence = refusal.sentence if refusal else ""
-        fields = {"code": refusal.code} if refusal else {}
+        fields = {"code": refusal.code, **dict(refusal.fields)} if refusal else {}
         chunk = self.face.result("", sentence, refusal is None, post.cid, **fields)
         if chunk:
             self.outbox.offer(chunk)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 
 from chatroom.accounts.rates import cost_of
-from chatroom.accounts.sanctions import mute_sentence
+from chatroom.accounts.sanctions import muted
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.commands.services import Services
@@ -206,7 +206,7 @@ def _show(
             text = f"You are back; {number} message{'s were' if number > 1 else ' was'} missed."
         chunk += member.face.notice("resumed", text, number=number)
     if person.busy is not None:
-        chunk += member.face.control("busy", person.busy_sentence(), reason=person.busy)
+        chunk += member.face.control("busy", person.busy_sentence(), **person.busy_fields())
     if is_long:
         dialogue.send_in_slot(slot, chunk)
         chunk = b""
@@ -245,7 +245,7 @@ def _post(services: Services, person: Person, member: Member, said: Input) -> No
                 raise
             room = found
     if (mute := services.sanctions.mute_of(account.id)) is not None:
-        refusal = unless_kept(UserError(mute_sentence(mute), Code.MUTED), said.cid)
+        refusal = unless_kept(muted(mute), said.cid)
     terms = ORDINARY if refusal is None else Terms(refusal=refusal)
     room.post(TEXT, account, said.text, said.cid, member, terms)
 

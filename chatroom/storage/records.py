@@ -12,6 +12,7 @@ from chatroom.protocol import LEAVE as LEAVE
 from chatroom.protocol import PRIVATE as PRIVATE
 from chatroom.protocol import REMOVED as REMOVED
 from chatroom.protocol import TEXT as TEXT
+from chatroom.sentences import DEEDS
 
 SUPERUSER = 0
 NORMAL = 1
@@ -26,7 +27,6 @@ MUTE = "mute"
 LOCKDOWN = "lockdown"
 BLOCKS_LOGIN = frozenset({KICK, BAN})
 """With these a person cannot come in."""
-DEEDS = {KICK: "kicked", BAN: "banned", MUTE: "muted", LOCKDOWN: "locked out"}
 
 DELETED = "deleted"
 """A control event; and with this the store refuses posts of an account that is gone."""

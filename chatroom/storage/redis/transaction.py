@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from chatroom.errors import StoreError, Unconfirmed
+from chatroom.sentences import DEEDS
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import DEEDS, Audit
+from chatroom.storage.records import Audit
 from chatroom.storage.redis import post_bans, scripts
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.cluster import Command

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from chatroom.addresses import address_of, range_of
 from chatroom.errors import Code, Sanctioned, UserError
-from chatroom.storage.records import BLOCKS_LOGIN, DEEDS, KICK, MUTE, Audit
+from chatroom.sentences import DEEDS
+from chatroom.storage.records import BLOCKS_LOGIN, KICK, MUTE, Audit
 
 
 class Asker(NamedTuple):

@@ -1,12 +1,12 @@
 """Who may not say what, and why a post is given back; the same for both engines."""
 
 from chatroom.errors import Code, Refusal, UserError
+from chatroom.sentences import DEEDS
 from chatroom.storage.records import (
     ACTION,
     ANNOUNCE,
     BAN,
     CLOSED,
-    DEEDS,
     DELETED,
     KICK,
     MUTE,
@@ -50,7 +50,7 @@ def unless_kept(error: UserError, cid: str) -> Refusal:
     """
     if sequenced_id(cid) is None:
         raise error
-    return Refusal(error.code, str(error))
+    return Refusal(error.code, str(error), tuple(error.fields.items()))
 
 
 FORGOTTEN = Refusal(
