@@ -11,18 +11,22 @@ TYPE_CHECKING = False  # what type checkers know; importing typing would take a 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from chatroom.client.api import Answer as Answer
     from chatroom.client.api import Client as Client
     from chatroom.client.api import Message as Message
     from chatroom.client.api import NotDelivered as NotDelivered
+    from chatroom.client.api import Page as Page
+    from chatroom.client.api import Room as Room
     from chatroom.client.exit_codes import Ended as Ended
     from chatroom.errors import UserError as UserError
 
 INTERRUPTED = 130
+_LIBRARY = ("Answer", "Client", "Ended", "Message", "NotDelivered", "Page", "Room")
 
 
 def __getattr__(name: str) -> object:
     """Load the library when it is asked for: the program itself starts without waiting."""
-    if name in ("Client", "Message", "NotDelivered", "Ended"):
+    if name in _LIBRARY:
         from chatroom.client import api
 
         return getattr(api, name)

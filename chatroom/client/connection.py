@@ -48,6 +48,7 @@ class Connection:
     :param endpoint: the server.
     :param hello_seconds: how long the answering hello may take.
     :param must_be_events: a server that does not answer the hello is none: :class:`Disconnected`.
+    :param takes_messages: what commands read back comes as messages, not as a text.
     :raises OSError: nobody can be reached there.
     :raises NotTrusted: it is not who it should be.
 
@@ -55,7 +56,11 @@ class Connection:
     """
 
     def __init__(
-        self, endpoint: Endpoint, hello_seconds: float, must_be_events: bool = False
+        self,
+        endpoint: Endpoint,
+        hello_seconds: float,
+        must_be_events: bool = False,
+        takes_messages: bool = False,
     ) -> None:
         self._socket, self._tunnel = endpoint.open()
         # Guards the tunnel: one thread receives while another one sends. Never held in a wait.
@@ -76,7 +81,8 @@ class Connection:
         try:
             self._watch_the_wire()
             self._socket.settimeout(None)
-            self._socket.sendall(self._seal(encode("hello", {"v": VERSION})))
+            hello = {"v": VERSION, "answers": 1} if takes_messages else {"v": VERSION}
+            self._socket.sendall(self._seal(encode("hello", hello)))
         except BaseException:
             self._socket.close()
             raise

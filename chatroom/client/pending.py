@@ -3,7 +3,7 @@
 import difflib
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chatroom.errors import UserError
@@ -111,6 +111,8 @@ class Sent:
     """It could not be sent when it was typed, and is sent with the next login."""
     room: str = ""
     """Where a message goes; empty when the server has named no room."""
+    args: Mapping[str, object] | None = None
+    """Of a command that is given by its name, which is ``text`` then, behind a slash."""
 
     @property
     def word(self) -> str:
@@ -118,9 +120,14 @@ class Sent:
         return "command" if self.is_command else "post"
 
     @property
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> dict[str, object]:
         """The fields of its line."""
-        fields = {"line" if self.is_command else "text": self.text, "cid": self.cid}
+        if self.args is not None:
+            return {"name": self.text[1:], "args": dict(self.args), "cid": self.cid}
+        fields: dict[str, object] = {
+            "line" if self.is_command else "text": self.text,
+            "cid": self.cid,
+        }
         if self.room:
             fields["room"] = self.room
         return fields

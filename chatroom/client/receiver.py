@@ -188,6 +188,7 @@ def open_session(
     patience: float | None,
     cursors: Cursors | None = None,
     must_be_events: bool = False,
+    takes_messages: bool = False,
 ) -> Receiver:
     """Connect, and return who receives; whatever the frontend, this builds what it stands upon.
 
@@ -199,6 +200,7 @@ def open_session(
     :param cursors: what was heard before, for a login with a ticket.
     :param must_be_events: it is a program that talks: it understands nothing else, and talks in the
         lobby, wherever others by the same account have talked last.
+    :param takes_messages: what commands read back comes as messages, not as a text.
     :raises OSError: nobody can be reached there.
     :raises NotTrusted: it is not who it should be.
     """
@@ -207,7 +209,7 @@ def open_session(
     endpoint.seconds = min(endpoint.seconds, max(0.1, seconds))
 
     def connect(must_be_events: bool = True) -> Connection:
-        return Connection(endpoint, seconds, must_be_events)
+        return Connection(endpoint, seconds, must_be_events, takes_messages)
 
     first = connect_at_first(partial(connect, must_be_events), until, frontend.tell)
     where = f"{endpoint.host} port {endpoint.port}"

@@ -6,7 +6,7 @@ Locks, outermost first: sending → news. The main thread calls what is here; th
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from chatroom.client.connection import Connection
@@ -196,16 +196,18 @@ class Session:
                 self._transmit(connection, Send(sent.word, sent.fields))
         return sent
 
-    def command(self, line: str, number: int = 0) -> Sent:
+    def command(self, line: str, number: int = 0, args: Mapping[str, object] | None = None) -> Sent:
         """Send a command; it is never held.
 
+        :param args: its arguments, where ``line`` is only its name behind a slash.
         :raises UserError: it is too long, or there is no connection.
         :raises Ended: the visit is over.
         """
         with self.sending:
             with self.news:
                 self._raise_if_ended()
-                sent, connection = self.conversation.command(line, number), self.connection
+                sent = self.conversation.command(line, number, args)
+                connection = self.connection
             self._transmit(connection, Send(sent.word, sent.fields))
         return sent
 

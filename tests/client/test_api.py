@@ -75,7 +75,7 @@ def test_a_wrong_password_is_told(room: ServerProcess) -> None:
 def test_a_slow_program_loses_nothing(
     robot: Client, room: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatroom.client.api.QUEUE_MOST", 50)
+    monkeypatch.setattr("chatroom.client.api.client.QUEUE_MOST", 50)
     program = room.program_peer("flooder")
     lines = [f"flood {i}" for i in range(5000)]
     with program.reading():

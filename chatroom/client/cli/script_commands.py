@@ -117,7 +117,7 @@ def _room(flags: argparse.Namespace, client: Client) -> str | None:
     room = read_room(flags.room)
     if flags.join:
         client.command(f"/join {room}")
-    elif client.rooms is not None and not any(same_room(room, one) for one in client.rooms):
+    elif client.joined is not None and not any(same_room(room, one) for one in client.joined):
         raise NotDelivered(f"{client.name} is not in #{room}. Join it once: --join")
     return room
 

@@ -6,7 +6,7 @@ What the server says goes in by :meth:`Conversation.hear`, a lost connection by
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from chatroom.client.conversation.actions import (
     Action,
@@ -68,6 +68,8 @@ class Conversation:
         """Where typed lines go; empty when the server has not said."""
         self.rooms: frozenset[str] | None = None
         """Where the person is, as of the last login; None: older servers do not say."""
+        self.features: frozenset[str] = frozenset()
+        """What the server can, as it says itself; older ones say nothing."""
         self.was_in = False
         """The server has let this person in, at least once."""
         self.is_leaving = False
@@ -201,12 +203,14 @@ class Conversation:
         self.pending.keep(sent)
         return sent
 
-    def command(self, line: str, number: int = 0) -> Sent:
+    def command(self, line: str, number: int = 0, args: Mapping[str, object] | None = None) -> Sent:
         """Return a command to be sent. None is ever held: what was meant now may be wrong later.
 
+        :param args: its arguments, where ``line`` is only its name behind a slash.
         :raises UserError: it is too long, or there is no connection.
         """
         sent = self.pending.new(line, True, number)
+        sent.args = args
         self.pending.check(sent)
         if self.state is not State.TALKING:
             raise UserError("There is no connection right now; the command was not sent.")
@@ -255,6 +259,10 @@ class Conversation:
         self._login.begin()
         most = said.fields.get("line_bytes")
         self.pending.line_bytes = most if type(most) is int and most > 0 else LINE_BYTES
+        features = said.fields.get("features")
+        self.features = frozenset(
+            one for one in (features if isinstance(features, list) else ()) if isinstance(one, str)
+        )
         yield Show(said)
 
     def _prompt(self, said: Said) -> Iterator[Action]:

@@ -1,58 +1,31 @@
-"""The client as a library: log in, send, receive, close. See docs/scripting.md."""
+"""Who talks by the library. See docs/scripting.md."""
 
 import contextlib
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from typing import Any
 
+from chatroom.client.api.records import Answer, Message, NotDelivered, Page, Room
+from chatroom.client.api.requests import Requests
 from chatroom.client.conversation import Prompt
 from chatroom.client.credentials import Credentials, kept_ticket
 from chatroom.client.cursors import Cursors
-from chatroom.client.exit_codes import NOT_LOGGED_IN, OK, UNDELIVERED, UNREACHABLE, End, Ended
+from chatroom.client.exit_codes import NOT_LOGGED_IN, OK, UNREACHABLE, End, Ended
 from chatroom.client.invitation import PORT, read_address
 from chatroom.client.kept_files import known_hosts
 from chatroom.client.pending import Sent, check_sendable, read_room, read_user
 from chatroom.client.receiver import open_session
-from chatroom.client.said import Said, lines_of, text_of
+from chatroom.client.said import Said
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import Endpoint, KnownHosts, NotTrusted, TlsEndpoint
+from chatroom.errors import Code
 from chatroom.text import clean_line
 
 QUEUE_MOST = 10_000
 """Messages that wait for the program; then the socket is not read until some are taken."""
-RECORD_VERSION = 1
-
-
-class NotDelivered(Ended):
-    """The server did not take the message; the client goes on."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(End(UNDELIVERED, sentence))
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message, in the shape of a line of ``tail --json`` (docs/scripting.md)."""
-
-    id: str
-    room: str
-    """Empty for a private message."""
-    kind: str
-    sender: str
-    to: str
-    time: str
-    """UTC, as the server gives it."""
-    text: str
-    old: bool
-    """It was said before this connection was made."""
-    ref: str = ""
-    """``id`` of the message that was removed (kind ``removed`` only)."""
-
-    def record(self) -> dict[str, object]:
-        """Return the fields of its JSON line."""
-        return {"v": RECORD_VERSION, "type": "message", **asdict(self)}
+_TOO_OLD = "The server is too old for this: it takes no commands by their names."
 
 
 class Client:
@@ -98,9 +71,7 @@ class Client:
         # Guards what is below; taken under no other lock, and none is taken under it.
         self._news = threading.Condition()
         self._queue: deque[Message] = deque()
-        self._is_sending = False
         self._is_over = False
-        self._answers: dict[str, str] = {}  # by client id; empty: it was taken
         if endpoint is None:
             host, said = read_address(host)
             port = said or port
@@ -126,7 +97,14 @@ class Client:
         where = f"{endpoint.host} port {endpoint.port}"
         try:
             self._receiver = open_session(
-                endpoint, credentials, self, lambda _: None, patience, cursors, must_be_events=True
+                endpoint,
+                credentials,
+                self,
+                lambda _: None,
+                patience,
+                cursors,
+                must_be_events=True,
+                takes_messages=True,
             )
         except NotTrusted as error:
             raise Ended(End(NOT_LOGGED_IN, str(error))) from None
@@ -135,6 +113,7 @@ class Client:
             sentence = f"Cannot reach {where}: {reason}. Is the server running there?"
             raise Ended(End(UNREACHABLE, sentence)) from None
         self._session = self._receiver.session
+        self._requests = Requests(self._session, self._news, patience)
         self._receiver.start()
         try:
             self._session.wait_until_in()
@@ -146,8 +125,10 @@ class Client:
             raise
         self.name = credentials.name
 
-    def send(self, text: str, room: str | None = None, to: str | None = None) -> None:
-        """Send a message and wait until the server has kept it.
+    def send(self, text: str, room: str | None = None, to: str | None = None) -> str:
+        """Send a message and wait until the server has kept it; return its id.
+
+        The id is empty when an earlier sending was kept, and its answer lost.
 
         :param text: may hold line breaks, unless it is for one person.
         :param room: a room that was joined; None: where the visit talks.
@@ -158,18 +139,107 @@ class Client:
             no name: what was meant for one person never goes to others.
         """
         check_sendable(text, room, to)
-        line, where = text, "" if room is None else read_room(room)
-        if to is not None:
-            line = f"/messageto {read_user(to)} {clean_line(text)}"
-        self._waiting(lambda: self._post(line, where, is_command=to is not None))
+        where = "" if room is None else read_room(room)
+        if to is None:
+            answer = self._requests.ask(lambda: self._session.post(text, room=where))
+        else:
+            answer = self.command(f"/messageto {read_user(to)} {clean_line(text)}")
+        return answer.messages[0].id if answer.messages else ""
 
-    def command(self, line: str) -> None:
-        """Give a command, such as ``/join dev``, and wait for its answer.
+    def command(self, command: str, /, **args: object) -> Answer:
+        """Give a command, wait for its answer and return it.
 
-        :raises NotDelivered: it was refused; the sentence says why.
+        :param command: a line, such as ``/join dev``; or its name, with its arguments by theirs:
+            ``command("history", number=5)``.
+        :param args: see docs/commands.md, "For programs"; None is left out.
+        :raises NotDelivered: it was refused, and ``code`` says why; or it asks a question, which
+            is given up (code ``answer-first``).
         :raises Ended: the visit is over.
         """
-        self._waiting(lambda: self._post(line, "", is_command=True))
+        if command.startswith("/"):
+            return self._requests.ask(lambda: self._give(command))
+        given = {name: value for name, value in args.items() if value is not None}
+        is_named = "named-commands" in self._session.conversation.features
+        if given and not is_named:
+            raise NotDelivered(_TOO_OLD, Code.NOT_UNDERSTOOD)
+        by_name = given if is_named else None
+        return self._requests.ask(lambda: self._give(f"/{command}", by_name))
+
+    def history(
+        self,
+        number: int | None = None,
+        *,
+        room: str | None = None,
+        with_: str | None = None,
+        before: str | None = None,
+        from_: str | None = None,
+        around: str | None = None,
+    ) -> Page:
+        """Return what was said in a room, or with one person; the oldest first.
+
+        :param number: of messages, 1 to 500; None: 50.
+        :param room: None: where the visit talks.
+        :param with_: the private messages with this person, instead of a room's.
+        :param before: id of a message; the page ends in front of it.
+        :param from_: id of a message or a UTC time; the page begins there.
+        :param around: id of a message; it stands in the middle.
+        :raises NotDelivered, Ended: as :meth:`command` does.
+        """
+        where = None if with_ is not None else room or self._session.room or None
+        start = {"before": before, "from": from_, "around": around}
+        return self._page("history", number=number, room=where, **{"with": with_}, **start)
+
+    def context(self, message_id: str, number: int | None = None) -> Page:
+        """Return what was said around a message, in whatever room of one's own it is.
+
+        :param number: of messages, 1 to 500; None: 11.
+        :raises NotDelivered, Ended: as :meth:`command` does.
+        """
+        return self._page("context", id=message_id, number=number)
+
+    def search(
+        self,
+        words: str,
+        *,
+        room: str | None = None,
+        from_: str | None = None,
+        since: str | None = None,
+    ) -> Page:
+        """Return the newest 20 messages of one's rooms and mail that hold all words, newest first.
+
+        :param words: double quotes keep words together.
+        :param room: only of this one.
+        :param from_: only of this person.
+        :param since: only those from this UTC time on.
+        :raises NotDelivered, Ended: as :meth:`command` does.
+        """
+        return self._page("search", words=words, room=room, since=since, **{"from": from_})
+
+    def mail(self, number: int | None = None) -> Page:
+        """Return the last private messages, the oldest first.
+
+        :param number: 1 to 500; None: as many as the server likes.
+        :raises NotDelivered, Ended: as :meth:`command` does.
+        """
+        return self._page("mail", number=number)
+
+    def rooms(self) -> tuple[Room, ...]:
+        """Return the rooms that one may join or is in.
+
+        :raises NotDelivered, Ended: as :meth:`command` does.
+        """
+        return tuple(Room.of(row) for row in self._named("rooms").rows)
+
+    def export(self) -> Iterator[dict[str, Any]]:
+        """Return one's own data, record by record (docs/protocol.md, "History, search and export").
+
+        The last one has ``part`` ``end``: only then it is whole. Take all before anything else is
+        done with the client.
+
+        :raises NotDelivered: it was refused, or the connection was lost on the way.
+        :raises Ended: the visit is over.
+        """
+        return self._requests.export(lambda: self._give("/export"))
 
     def receive(self, seconds: float | None = None) -> Message | None:
         """Return the next message; None when none came in time.
@@ -213,12 +283,13 @@ class Client:
                 return
             self._is_over = True
             self._news.notify_all()
+        self._requests.end()
         with contextlib.suppress(Ended):
             self._session.leave()
         self._receiver.ended.wait(0.5)
 
     @property
-    def rooms(self) -> frozenset[str] | None:
+    def joined(self) -> frozenset[str] | None:
         """The rooms that the person is in, as of the last login; None: the server does not say."""
         return self._session.conversation.rooms
 
@@ -236,13 +307,11 @@ class Client:
     # -- what a frontend does: see session.Frontend; the receiving thread --------------------------
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
-        """Queue a message; wait when too many are there already."""
+        """Queue a message or an answer; wait when too many are there already."""
         fields = said.fields
-        if sent is not None:
-            is_refused = said.word == "result" and fields.get("ok") is not True
-            self._answered(sent, (lines_of(fields) or "It was refused.") if is_refused else "")
-        if said.word == "message" and text:
-            self._queue_message(fields, bool(fields.get("old")))
+        self._requests.heard(said, sent)
+        if said.word == "message" and text and "re" not in fields:
+            self._queue_message(fields, fields.get("old") is True)
         elif said.word == "control" and self._is_over:
             pass  # the answer to our own goodbye
         elif said.word == "control" or fields.get("kind") in ("gap", "error", "slow", "left"):
@@ -261,7 +330,7 @@ class Client:
 
     def lost(self, command: Sent) -> None:
         """The connection ended before the command was answered."""
-        self._answered(command, "The connection was lost before the answer.")
+        self._requests.lost(command)
 
     def conclude(self, end: End, waiting: list[Sent], last_kept: int) -> int:
         """Nothing has to be put in order."""
@@ -273,54 +342,29 @@ class Client:
         # The lines of the first login come before was_back; later ones were missed by this program.
         if not self._receives or (is_old and self._bot and not self._receiver.was_back):
             return
-        message = Message(
-            id=text_of(fields, "id"),
-            room=text_of(fields, "room"),
-            kind=text_of(fields, "kind"),
-            sender=text_of(fields, "from"),
-            to=text_of(fields, "to"),
-            time=text_of(fields, "time"),
-            text=lines_of(fields),
-            old=is_old,
-            ref=text_of(fields, "ref"),
-        )
+        message = Message.of(fields)
         with self._news:
-            while len(self._queue) >= QUEUE_MOST and not self._is_sending and not self._ended():
+            while (
+                len(self._queue) >= QUEUE_MOST
+                and not self._requests.is_waiting
+                and not self._ended()
+            ):
                 self._news.wait(0.5)
             self._queue.append(message)
             self._news.notify_all()
 
-    def _waiting(self, post: Callable[[], Sent]) -> None:
-        with self._news:
-            self._is_sending = True  # the echo must be heard, however full the queue is
-            self._news.notify_all()
-        try:
-            sent = post()
-            try:
-                self._session.wait_settled(0, self._patience)
-            except Ended as ended:
-                if self._session.end is None:
-                    raise NotDelivered(ended.end.sentence) from None
-                raise
-            with self._news:  # show() comes right behind the settling, in the other thread
-                self._news.wait_for(lambda: sent.cid in self._answers or self._ended(), 5.0)
-                refusal = self._answers.pop(sent.cid, "")
-        finally:
-            with self._news:
-                self._is_sending = False
-        if refusal:
-            raise NotDelivered(refusal)
+    def _page(self, name: str, **args: object) -> Page:
+        return Page.of(self._named(name, **args))
 
-    def _post(self, text: str, room: str, is_command: bool) -> Sent:
-        if not is_command:
-            return self._session.post(text, room=room)
+    def _named(self, name: str, **args: object) -> Answer:
+        """Ask for what only messages and rows tell."""
+        if "answers" not in self._session.conversation.features:
+            raise NotDelivered(_TOO_OLD, Code.NOT_UNDERSTOOD)
+        return self.command(name, **args)
+
+    def _give(self, line: str, args: dict[str, object] | None = None) -> Sent:
         self._session.wait_until_in()
-        return self._session.command(text)
-
-    def _answered(self, sent: Sent, refusal: str) -> None:
-        with self._news:
-            self._answers[sent.cid] = refusal
-            self._news.notify_all()
+        return self._session.command(line, args=args)
 
     def _ended(self) -> bool:
         return self._is_over or self._session.end is not None

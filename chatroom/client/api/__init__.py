@@ -1,0 +1,12 @@
+"""The client as a library: log in, send, receive, ask, close. See docs/scripting.md.
+
+``client`` is who talks, ``records`` what it gives, ``request`` a command that waits for its answer.
+"""
+
+from chatroom.client.api.client import Client as Client
+from chatroom.client.api.records import Answer as Answer
+from chatroom.client.api.records import Message as Message
+from chatroom.client.api.records import NotDelivered as NotDelivered
+from chatroom.client.api.records import Page as Page
+from chatroom.client.api.records import Room as Room
+from chatroom.client.exit_codes import Ended as Ended
