@@ -11,14 +11,15 @@ sys.path.insert(0, str(ROOT))
 
 from chatroom.commands import table  # noqa: E402
 from chatroom.commands.arguments import names  # noqa: E402
-from chatroom.commands.registry import Command, Muted, Needs  # noqa: E402
+from chatroom.commands.registry import Command, Muted, Needs, Registry  # noqa: E402
 from chatroom.storage.records import SUPERUSER  # noqa: E402
 
 _HEAD = """\
 # All commands
 
-A line that begins with `/` is a command; `//` at its start sends one slash. `/help` lists those
-that you may use, `/help COMMAND` explains one, and Tab completes them with what belongs behind.
+A line that begins with `/` is a command; `//` at its start sends one slash. `/help` shows how to
+begin, `/help all` what you may use, `/help COMMAND` explains one, and Tab completes them with what
+belongs behind.
 
 Words in capitals stand for something: `USER` is the name of an account, `ROOM` of a room (with its
 `#` or without), `TEXT` and `WORDS` take the rest of the line. What stands in `[…]` may be left out,
@@ -27,6 +28,11 @@ Words in capitals stand for something: `USER` is the name of an account, `ROOM` 
 `yesterday`.
 
 This page is made from the table of commands by `make docs`.
+"""
+_FAMILIES = """\
+## Families
+
+`/help` with the name of a family shows its commands: those that you may use.
 """
 _ALIASES = """\
 ## Words of other chats
@@ -52,16 +58,23 @@ _COMMAND = re.compile(r"(?<![\w/`])/[a-z][a-z-]+")
 
 def page() -> str:
     """Return the page."""
-    commands = table.build().all()
+    registry = table.build()
+    commands = registry.all()
     own = [c for c in commands if c.grant != SUPERUSER and c.needs is not Needs.OWNER]
     owners = [c for c in commands if c.needs is Needs.OWNER]
     superusers = [c for c in commands if c.grant == SUPERUSER]
     parts = [_HEAD, "## For everybody\n", *_rows(own)]
     parts += ["## For the owner of a room, and superusers\n", *_rows(owners)]
     parts += ["## For superusers\n", *_rows(superusers)]
+    parts += [_FAMILIES, *_families(registry)]
     parts += [_ALIASES, *_aliases(commands)]
     parts += [_PROGRAMS, *_args(commands)]
     return "\n".join(parts)
+
+
+def _families(registry: Registry) -> list[str]:
+    rows = [f"| `{family.name}` | {family.summary} |" for family in registry.families.values()]
+    return ["| family | for |", "|---|---|", *rows, ""]
 
 
 def _aliases(commands: Iterable[Command]) -> list[str]:

@@ -45,6 +45,7 @@ def add_to(registry: Registry) -> None:
         "[N] [in ROOM] [with USER] [before ID] [from DATE|ID] [around ID]",
         "what was said in a room or with somebody",
         cost=5,
+        is_basic=True,
     )
     def history(
         context: Context,
@@ -79,6 +80,7 @@ def add_to(registry: Registry) -> None:
         "WORDS [in ROOM] [from USER] [since DATE]",
         "find messages in your rooms and your mail",
         cost=20,
+        is_basic=True,
     )
     def search(
         context: Context,

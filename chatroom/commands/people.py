@@ -34,9 +34,10 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "who",
         "[ROOM]",
-        "who is in a room; without ROOM: where you talk",
+        "who is in the room where you talk, or in another one",
         cost=2,
         aliases=("names",),
+        is_basic=True,
     )
     def who(context: Context, name: str | None) -> Answer:
         """Since when they are here, for how long idle, and whether busy or free."""

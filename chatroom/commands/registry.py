@@ -184,6 +184,15 @@ class Muted(Enum):
 
 
 @dataclass(frozen=True)
+class Family:
+    """Commands that belong together: people look for them in one place."""
+
+    name: str
+    """No command's name, nor an alias."""
+    summary: str
+
+
+@dataclass(frozen=True)
 class Command:
     """One row of the table."""
 
@@ -195,6 +204,7 @@ class Command:
     the end of the line, and ``N``, ``ID`` and ``DATE`` are read by ``grammar``."""
     summary: str
     handler: Handler
+    family: Family
     grant: int = NORMAL
     """The weakest grant that may use it."""
     others: int = SUPERUSER
@@ -206,6 +216,8 @@ class Command:
     """What it takes of the person's rate, in lines: by its work, and by whom it is told to."""
     aliases: tuple[str, ...] = ()
     """Other words for it, as people of other chats type them."""
+    is_basic: bool = False
+    """Whoever is new is shown it first."""
 
     @property
     def details(self) -> str:
@@ -229,6 +241,13 @@ class Registry:
         self._commands: dict[str, Command] = {}
         self._words: dict[str, Command] = {}
         """The same by their names and by their aliases."""
+        self._family = Family("", "")
+        self.families: dict[str, Family] = {}
+        """By their names, in the order in which they were begun."""
+
+    def begin(self, family: Family) -> None:
+        """Let the commands that are entered from now on belong to a family."""
+        self._family = self.families[family.name] = family
 
     def command(
         self,
@@ -241,6 +260,7 @@ class Registry:
         muted: Muted = Muted.MAY,
         cost: float = 1.0,
         aliases: tuple[str, ...] = (),
+        is_basic: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Enter the decorated function as the handler of ``/name``.
 
@@ -248,9 +268,9 @@ class Registry:
         """
 
         def enter(handler: Handler) -> Handler:
-            command = Command(
-                name, usage, summary, handler, grant, others, needs, muted, cost, aliases
-            )
+            family = self._family
+            columns = (grant, others, needs, muted, cost, aliases, is_basic)
+            command = Command(name, usage, summary, handler, family, *columns)
             for word in (name, *aliases):
                 if word in self._words:
                     raise ValueError(f"/{word} is in the table already.")
@@ -284,7 +304,7 @@ class Registry:
             near = near or difflib.get_close_matches(name, names, 3, 0.5)
             hint = f" Did you mean {' or '.join('/' + n for n in near)}?" if near else ""
             raise UserError(
-                f"There is no command /{name}.{hint} See /help for all of them.",
+                f"There is no command /{name}.{hint} See /help all.",
                 Code.NO_SUCH_COMMAND,
             )
         if not command.allows(account):

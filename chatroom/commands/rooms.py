@@ -10,7 +10,7 @@ from chatroom.storage.records import Account, RoomRecord
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
-    @registry.command("join", "ROOM", "join a room and talk there", cost=5)
+    @registry.command("join", "ROOM", "join a room and talk there", cost=5, is_basic=True)
     def join(context: Context, name: str) -> None:
         """You see the lines of all your rooms; what you type goes to the one you joined last."""
         memberships = context.services.memberships
@@ -36,7 +36,9 @@ def add_to(registry: Registry) -> None:
         now = context.member.room.log
         _talk_in(context, f"You have left #{room.log}. You talk in #{now} now.")
 
-    @registry.command("rooms", "", "the rooms that you may join", cost=10, aliases=("list",))
+    @registry.command(
+        "rooms", "", "the rooms that you may join", cost=10, aliases=("list",), is_basic=True
+    )
     def rooms(context: Context) -> Answer:
         """With the people inside and the topic. Only its members see a private room."""
         visible = context.services.memberships.visible(context.account.id)

@@ -2,6 +2,7 @@
 
 from chatroom.commands import (
     audit,
+    help_pages,
     history,
     invites,
     moderation,
@@ -14,13 +15,27 @@ from chatroom.commands import (
     talking,
     whois,
 )
-from chatroom.commands.registry import Registry
+from chatroom.commands.registry import Family, Registry
+
+_FAMILIES = {
+    Family("talking", "say something, to one or to all; be busy, leave"): (help_pages, talking),
+    Family("people", "who is here, and whom you do not want to hear"): (people, whois),
+    Family("chatrooms", "find rooms, join and leave them, have your own"): (rooms,),
+    Family("reading", "read back, search, take back what you said"): (history,),
+    Family("account", "your password and your data"): (own, own_data),
+    Family("moderation", "grants, kicks, bans, mutes, announcements, restart"): (
+        moderation,
+        sanctions,
+    ),
+    Family("server", "invitations, the audit trail, servers"): (invites, audit, nodes),
+}
 
 
 def build() -> Registry:
     """Return the table with every command in it."""
     registry = Registry()
-    families = (talking, people, rooms, history, own, own_data, whois, moderation)
-    for family in (*families, sanctions, invites, audit, nodes):
-        family.add_to(registry)
+    for family, modules in _FAMILIES.items():
+        registry.begin(family)
+        for module in modules:
+            module.add_to(registry)
     return registry

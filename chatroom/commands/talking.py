@@ -1,11 +1,10 @@
-"""Commands of everybody: help, private messages, busy and free, leaving."""
+"""Commands of everybody: private messages, busy and free, leaving."""
 
 import logging
 
-from chatroom.answers import Answer, Row
-from chatroom.commands.arguments import names
+from chatroom.answers import Answer
 from chatroom.commands.history import one_at_a_time
-from chatroom.commands.registry import KEPT_SECONDS, Command, Context, Muted, Registry
+from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.protocol import ALIASES
 from chatroom.rooms.catch_up import PAGE_CHARACTERS, newest
@@ -27,27 +26,12 @@ def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
     @registry.command(
-        "help", "[command]", "what you may use, or the details of one command", cost=2
-    )
-    def show_help(context: Context, word: str | None) -> Answer:
-        if word is not None:
-            command = registry.find(word, context.account)
-            also = ", ".join(f"/{word}" for word in command.aliases)
-            also = also and f"Also: {also}"
-            parts = filter(None, (command.form, command.summary, command.details, also))
-            return Answer("\n    ".join(parts), [_help_row(command)])
-        allowed = registry.allowed(context.account)
-        lines = [f"{c.form:<28} {c.summary}" for c in allowed]
-        lines.append("Any other line is a message; // at its start sends one slash.")
-        forms = [command.form for command in allowed]
-        return Answer("\n".join(lines), list(map(_help_row, allowed)), {"commands": forms})
-
-    @registry.command(
         "messageto",
         "USER TEXT",
         "send a private message",
         muted=Muted.TO_SUPERUSERS,
         aliases=("msg", "m", "dm", "w"),
+        is_basic=True,
     )
     def message_to(context: Context, account: Account, text: str) -> None:
         """Only the two of you see it. Who is offline gets it at the next login."""
@@ -59,6 +43,7 @@ def add_to(registry: Registry) -> None:
         "answer the last private message",
         muted=Muted.TO_SUPERUSERS,
         aliases=("r",),
+        is_basic=True,
     )
     def reply(context: Context, text: str) -> None:
         """It goes to whoever wrote to you last."""
@@ -126,21 +111,12 @@ def add_to(registry: Registry) -> None:
             raise UserError("You are free already. /busy holds messages back.")
         context.reply("")
 
-    @registry.command("disconnect", "", "say goodbye and leave", aliases=ALIASES["disconnect"])
+    @registry.command(
+        "disconnect", "", "say goodbye and leave", aliases=ALIASES["disconnect"], is_basic=True
+    )
     def disconnect(context: Context) -> None:
         context.dialogue.end(f"Goodbye, {context.account.name}.")
         context.leaving = True
-
-
-def _help_row(command: Command) -> Row:
-    return {
-        "command": command.name,
-        "usage": command.usage,
-        "aliases": command.aliases,
-        "summary": command.summary,
-        "details": command.details,
-        "args": list(names(command.usage)),
-    }
 
 
 def _send(context: Context, account: Account, text: str) -> None:

@@ -251,6 +251,10 @@ def test_what_is_typed_is_completed_with_what_this_person_may_use(ann: Typist, b
     ann.waits_for(lambda rows: rows[-1] == "#lobby> /dm bob")
     ann.type(" again\r")
     bob.until("private from ann: again")
+    ann.type("/help readi\t")
+    ann.waits_for(lambda rows: rows[-1] == "#lobby> /help reading")
+    ann.type("\r")
+    ann.sees("what was said around a message")
     ann.type("thanks @bo\t")
     ann.waits_for(lambda rows: rows[-1] == "#lobby> thanks @bob")
     ann.type("\r/kickus\t")  # for superusers

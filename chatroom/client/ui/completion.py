@@ -24,6 +24,7 @@ class Names(Completer):
         self._usages: dict[str, list[str]] = {}
         self._people: dict[str, None] = {}
         self._rooms: dict[str, None] = {"lobby": None}
+        self._families: set[str] = set()
 
     def hear(self, said: Said) -> None:
         """Learn from something that the server has said. The receiving thread."""
@@ -38,7 +39,9 @@ class Names(Completer):
             self._learn(self._rooms, text_of(fields, "room"))
         elif said.word == "result" and isinstance(fields.get("commands"), list):
             self._usages = dict(map(_usage, fields["commands"]))
+            self._families = set()
             for row in filter(_is_help_row, fields.get("rows") or ()):
+                self._families |= {text_of(row, "family"), "all"}
                 usage = self._usages.get(row["command"], [])
                 self._usages |= dict.fromkeys(filter(_is_text, row["aliases"]), usage)
 
@@ -60,6 +63,8 @@ class Names(Completer):
             return _OWN[first] if len(words) == 2 else ()
         usage = self._usages.get(first.removeprefix("/"), []) if first.startswith("/") else []
         token = usage[len(words) - 2].strip("[]") if 0 <= len(words) - 2 < len(usage) else ""
+        if token == "command":
+            return sorted({*self._usages, *self._families})
         if "USER" in token:
             return sorted(self._people)
         if "ROOM" in token:
