@@ -36,7 +36,7 @@ def main() -> int:
                     try:
                         client.send(f"{message.sender}: {sum(dice)} {dice}", room=message.room)
                     except NotDelivered as error:
-                        _tell(str(error))
+                        _tell(f"{error} ({error.code})")
     except Ended as ended:
         _tell(str(ended))
         return ended.end.code

@@ -73,7 +73,7 @@ def main() -> int:
                 try:
                     client.send(line)
                 except NotDelivered as error:  # the next run tries again
-                    sys.stderr.write(f"Not said: {line[:80]} ({error})\n")
+                    sys.stderr.write(f"Not said: {line[:80]} ({error.code}: {error})\n")
                     status = error.end.code
                     continue
                 except UserError as error:  # it never can be said

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from chatroom.client.api import Message as Message
     from chatroom.client.api import NotDelivered as NotDelivered
     from chatroom.client.api import Page as Page
+    from chatroom.client.api import Person as Person
     from chatroom.client.api import Room as Room
     from chatroom.client.exit_codes import Ended as Ended
     from chatroom.errors import UserError as UserError
 
 INTERRUPTED = 130
-_LIBRARY = ("Answer", "Client", "Ended", "Message", "NotDelivered", "Page", "Room")
+_LIBRARY = ("Answer", "Client", "Ended", "Message", "NotDelivered", "Page", "Person", "Room")
 
 
 def __getattr__(name: str) -> object:

@@ -130,6 +130,33 @@ def test_the_dice_roller_answers(room: ServerProcess, reader: Peer) -> None:
         dice.communicate()
 
 
+def test_the_finder_tells_who_was_seen_and_finds_what_was_said(
+    room: ServerProcess, reader: Peer
+) -> None:
+    room.join("finder").close()
+    ann = room.join("annie")
+    ann.send("the milk is in the fridge", "the milk is sour")
+    reader.until("annie: the milk is sour")
+    finder = example("finder.py", "127.0.0.1", str(room.port), "finder")
+    try:
+        assert finder.stderr
+        assert any("Finding as finder" in line for line in finder.stderr)
+        reader.send("!seen annie")
+        reader.until("finder: annie is here now.")
+        ann.close()
+        reader.until("annie has left.")
+        reader.send(
+            "!seen Annie", "!find milk fridge", "!find", "!find nothing of that", "!seen bo"
+        )
+        reader.until("finder: Annie said something on 20")
+        reader.until_match(r"finder: on \d+-\d+-\d+ at \S+ UTC annie: the milk is in the fridge \[")
+        reader.until("finder: Nothing was found.")
+        reader.until("finder: bo was not here lately.")
+    finally:
+        finder.kill()
+        finder.communicate()
+
+
 def test_the_feed_announcer_says_each_entry_once(
     room: ServerProcess, reader: Peer, tmp_path: Path
 ) -> None:

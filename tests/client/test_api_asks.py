@@ -124,6 +124,22 @@ def test_rooms_are_records(robot: Client, own_room: str) -> None:
     assert found["lobby"].owner is False
 
 
+def test_who_is_there_is_told_in_records(robot: Client, ann: Peer, own_room: str) -> None:
+    ann.send("/busy lunch")
+    ann.until("You are busy")
+    found = {person.name: person for person in robot.who("lobby")}
+    assert (found["ann"].busy, found["ann"].reason, found["ann"].sessions) == (True, "lunch", 1)
+    assert (found["robot"].busy, found["robot"].grant) == (False, 1)
+    for moment in (found["robot"].since, found["robot"].active):
+        assert moment is not None
+        assert abs(datetime.now(UTC) - moment) < timedelta(minutes=5)
+    robot.command(f"/room {own_room}")
+    assert [person.name for person in robot.who()] == ["robot"]
+    with pytest.raises(NotDelivered) as raised:
+        robot.who("nowhere")
+    assert raised.value.code == "no-such-room"
+
+
 def test_a_command_returns_its_answer_by_line_and_by_name(robot: Client) -> None:
     for answer in (robot.command("/whois robot"), robot.command("whois", user="robot")):
         assert (answer.code, [row["user"] for row in answer.rows]) == ("ok", ["robot"])

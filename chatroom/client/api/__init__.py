@@ -8,5 +8,6 @@ from chatroom.client.api.records import Answer as Answer
 from chatroom.client.api.records import Message as Message
 from chatroom.client.api.records import NotDelivered as NotDelivered
 from chatroom.client.api.records import Page as Page
+from chatroom.client.api.records import Person as Person
 from chatroom.client.api.records import Room as Room
 from chatroom.client.exit_codes import Ended as Ended

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from chatroom.client.api.records import Answer, Message, NotDelivered, Page, Room
+from chatroom.client.api.records import Answer, Message, NotDelivered, Page, Person, Room
 from chatroom.client.api.requests import Requests
 from chatroom.client.conversation import Prompt
 from chatroom.client.credentials import Credentials, kept_ticket
@@ -222,6 +222,15 @@ class Client:
         :raises NotDelivered, Ended: as :meth:`command` does.
         """
         return self._page("mail", number=number)
+
+    def who(self, room: str | None = None) -> tuple[Person, ...]:
+        """Return who is in a room now, at all servers.
+
+        :param room: None: where the visit talks.
+        :raises NotDelivered, Ended: as :meth:`command` does.
+        """
+        answer = self._named("who", room=room or self._session.room or None)
+        return tuple(Person.of(row) for row in answer.rows)
 
     def rooms(self) -> tuple[Room, ...]:
         """Return the rooms that one may join or is in.

@@ -175,9 +175,42 @@ class Room:
             joined=row.get("joined") is True,
         )
 
-    def record(self) -> dict[str, object]:
-        """Return the fields of its JSON line."""
-        return {"v": RECORD_VERSION, "type": "room", **asdict(self)}
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is here now."""
+
+    name: str
+    grant: int
+    """0 superuser, 1 normal."""
+    sessions: int
+    busy: bool
+    reason: str
+    """Of being busy; may be empty."""
+    active: datetime | None
+    """When the person did something last, in UTC; None: it is not known."""
+    since: datetime | None
+    """Since when the person is here."""
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "Person":
+        """Return what a row of ``who`` says."""
+        return cls(
+            name=text_of(row, "user"),
+            grant=_number(row, "grant"),
+            sessions=_number(row, "sessions"),
+            busy=row.get("busy") is True,
+            reason=text_of(row, "reason"),
+            active=_moment(row, "active"),
+            since=_moment(row, "since"),
+        )
+
+
+def _moment(fields: dict[str, Any], key: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text_of(fields, key)).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _number(fields: dict[str, Any], key: str) -> int:
