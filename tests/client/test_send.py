@@ -136,6 +136,13 @@ def test_with_at_every_word_is_text(shell: Shell, reader: Peer) -> None:
     at = ("send", "--name", "robot", "--at", f"127.0.0.1:{shell.port}")
     assert shell.run(*at, "42", "is", "it", password=PASSWORD)[0] == 0
     reader.until("robot: 42 is it")
+    for words in (("--", "-1", "--", "is", "it"), ("--bot", "--", "--to", "nobody")):
+        assert shell.run(*at, *words, password=PASSWORD)[0] == 0
+    reader.until("robot: -1 -- is it")
+    reader.until("robot: --to nobody")
+    assert shell.send("--", "-x", "is", password=PASSWORD)[0] == 0
+    reader.until("robot: -x is")
+    assert shell.run(*at, "--", password=PASSWORD)[0] == 2
 
 
 def test_a_place_stands_for_address_port_and_name(shell: Shell, reader: Peer) -> None:

@@ -34,6 +34,8 @@ The first word says where: a place of the settings file, an address, or a URL in
 behind an address is its port. With --at WHERE all words are text."""
 
 
+_NO_FLAGS = "--"
+"""Behind it all words are words, also those that begin with a dash."""
 _ID = re.compile(r"[0-9a-f]{1,32}-\d{1,15}\Z", re.ASCII)
 
 
@@ -262,7 +264,10 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--join", action="store_true", help="join the room, if you are not in it")
     parser.add_argument("--bot", action="store_true", help="leave out what was said before")
     connection_flags(parser)
-    flags = parser.parse_intermixed_args(words[1:])  # flags may stand between the words
+    rest = list(words[1:])
+    end = rest.index(_NO_FLAGS) if _NO_FLAGS in rest else len(rest)
+    flags = parser.parse_intermixed_args(rest[:end])  # flags may stand between the words
+    flags.words += rest[end + 1 :]
     flags.do = do
     check_utf8(flags)
     _split_where(flags)
