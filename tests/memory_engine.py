@@ -538,12 +538,8 @@ class Logs:
             for at, post in self._kept.logs.get(log, Log()).posts.items():
                 is_meant = post.sender_id == sender_id and (at == seq or not seq)
                 if is_meant and post.kind != REMOVED and post.time >= since:
-                    self._kept.logs[log].posts[at] = Post(
-                        *(log, REMOVED, sender_id, post.sender),
-                        ref=at,
-                        seq=at,
-                        epoch=post.epoch,
-                        time=post.time,
+                    self._kept.logs[log].posts[at] = replace(
+                        post, kind=REMOVED, text="", cid="", to="", ref=at
                     )
                     number += 1
         return number

@@ -31,6 +31,7 @@ from chatroom.storage.records import (
     ReadState,
     SearchQuery,
 )
+from chatroom.storage.rules.private_ids import new_id
 from chatroom.storage.rules.receipts import Receipt, Terms
 
 AWAY_SECONDS = 30.0
@@ -299,7 +300,10 @@ class Directory:
         account = sender.account
         copy_to = "" if to.id == account.id else mailbox_of(to.id)
         terms = Terms(copy_to, to.grant == SUPERUSER, refusal)
-        receipt = sender.mailbox.post(PRIVATE, account, text, cid, origin, terms, to.name)
+        both = new_id(account.id, cid)
+        receipt = sender.mailbox.post(
+            PRIVATE, account, text, cid, origin, terms, to.name, to_id=to.id, private_id=both
+        )
         return self._presence.presence(to.id), receipt
 
     def last_private(self, person: Person, member: Member) -> str:

@@ -77,6 +77,11 @@ class Post:
     """Seconds since the epoch, in whole milliseconds."""
     ref_epoch: str = ""
     """Of the seq ``ref``, when it is not ``epoch``."""
+    to_id: str = ""
+    """Account id of the recipient of a private message; older versions kept the name alone."""
+    private_id: str = ""
+    """Of a private message: one id for both mailboxes, see ``rules.private_ids``; stays when its
+    text was removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ The bytes are a JSON list ``[time, people, who, texts, times, rest]``, a column 
 posts have: what they have in common is said once, what is usual is left out. Segments that were
 joined later are compressed, and those of a small burst: several of them fit into one page of the
 store then.
+
+Behind the senders ``people`` has what only mailboxes need: of private messages ``[at, private id,
+account id of the recipient]``. No message points there, so versions that do not know it pass it by.
 """
 
 import json
@@ -12,6 +15,9 @@ import zlib
 from chatroom.storage.records import ACTION, ANNOUNCE, PRIVATE, REMOVED, TEXT, Post
 
 _KINDS = (TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED)  # their indexes are kept: only append
+_OF_MAILBOXES = frozenset({PRIVATE, REMOVED})
+"""Kinds with which the posts of a mailbox begin, and hardly ever those of a room."""
+_PRIVATE_FIELDS = 3
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
 _BURST_BYTES = range(512, 4096)
 """JSON of so many bytes is compressed at once, in 10 to 60 us; of more, it can wait."""
@@ -48,7 +54,14 @@ def as_json(posts: list[Post]) -> bytes:
         for at, post in enumerate(posts)
         if post.cid or post.kind != TEXT
     ]
-    return _encode([_ms(begin), list(people), who, texts, times, rest]).encode()
+    known: list[tuple[str, str] | tuple[int, str, str]] = list(people)
+    if posts[0].kind in _OF_MAILBOXES:
+        known += [
+            (at, post.private_id, post.to_id)
+            for at, post in enumerate(posts)
+            if post.private_id or post.to_id
+        ]
+    return _encode([_ms(begin), known, who, texts, times, rest]).encode()
 
 
 def _ms(seconds: float) -> int:
@@ -78,4 +91,7 @@ def unpack(packed: bytes, log: str, first: int, epoch: str = "") -> list[Post]:
     for at, kind, cid, to, ref in rest:
         post = posts[at]
         post.kind, post.cid, post.to, post.ref = _KINDS[kind], cid, to, ref
+    while people and len(people[-1]) == _PRIVATE_FIELDS:
+        at, private_id, to_id = people.pop()
+        posts[at].private_id, posts[at].to_id = private_id, to_id
     return posts

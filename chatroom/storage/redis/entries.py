@@ -3,6 +3,10 @@
 What the store's scripts and other nodes have to read stays clear: account id of the sender, client
 id, time. The rest is sealed for the log, the sender and the client id; not for the ``seq``,
 which the store's script gives.
+
+What is sealed is a JSON list of five, or the same compressed. Behind the compressed list may stand
+another one, ``[private id, account id of the recipient]``: versions that do not know it read as far
+as the compressed one goes.
 """
 
 import json
@@ -131,8 +135,11 @@ def seal(vault: Vault, post: Post, cid: str) -> bytes:
         ensure_ascii=False,
         separators=(",", ":"),
     ).encode()
-    if len(plain) > _SMALL:
+    is_private = bool(post.private_id or post.to_id)
+    if is_private or len(plain) > _SMALL:
         plain = zlib.compress(plain, 1)
+    if is_private:
+        plain += json.dumps([post.private_id, post.to_id]).encode()
     return vault.seal(plain, context(post.log, post.sender_id, cid))
 
 
@@ -191,8 +198,14 @@ def unseal(vault: Vault, log: str, epoch: str, one: Entry) -> Post | None:
     except Damaged:  # whose sentence names the room
         _log.error("message damaged log=%s seq=%d", mark(vault, log), one.seq)
         return None
-    kind, sender, text, to, ref = json.loads(plain if plain[:1] == b"[" else zlib.decompress(plain))
+    private = b""
+    if plain[:1] != b"[":
+        unpacking = zlib.decompressobj()
+        plain, private = unpacking.decompress(plain), unpacking.unused_data
+    kind, sender, text, to, ref = json.loads(plain)
     ref = one.seq if kind == REMOVED and not ref else ref
     found = Post(log, kind, one.sender_id, sender, text, one.cid, to, ref, one.seq, epoch)
     found.time = one.time
+    if private:
+        found.private_id, found.to_id = json.loads(private)
     return found
