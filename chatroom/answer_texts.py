@@ -24,6 +24,8 @@ class Told(NamedTuple):
     """Who said what."""
     room: str = ""
     """Empty: it is private."""
+    label: str = ""
+    """By what people name it; empty: by its seq."""
 
 
 def seconds_of(utc: Any) -> float:
@@ -51,7 +53,7 @@ def page_lines(told: Sequence[Told], gaps: Sequence[Sequence[int]], clock: Clock
         if (new := clock.day(one.seconds)) != day:
             day = new
             lines.append(f"-- {day} --")
-        lines.append(f"[{one.seq}] {clock.time(one.seconds)} | {one.what}")
+        lines.append(f"[{one.label or one.seq}] {clock.time(one.seconds)} | {one.what}")
     lines += [_gap_line(number) for _, number in left]
     return lines or ["There is nothing."]
 
@@ -64,7 +66,7 @@ def _gap_line(missing: int) -> str:
 def found_line(told: Told, clock: Clock) -> str:
     """Return the line of a message that was searched for."""
     where = f"#{told.room}" if told.room else "mail"
-    return f"{clock.dated(told.seconds)} | {where} [{told.seq}] | {told.what}"
+    return f"{clock.dated(told.seconds)} | {where} [{told.label or told.seq}] | {told.what}"
 
 
 # -- rows --------------------------------------------------------------------------------------

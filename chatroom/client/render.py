@@ -72,7 +72,7 @@ class Renderer:
 
 def _line(fields: dict[str, Any], user: str, current: str) -> Line | None:
     kind, sender, room = (text_of(fields, key) for key in ("kind", "from", "room"))
-    ref = text_of(fields, "ref")
+    ref, private_id = text_of(fields, "ref"), text_of(fields, "private_id")
     return line_of(
         kind,
         sender,
@@ -81,7 +81,7 @@ def _line(fields: dict[str, Any], user: str, current: str) -> Line | None:
         room if current and room != current else "",
         text_of(fields, "to"),
         sender == user,
-        "" if ref == text_of(fields, "id") else ref.rpartition("-")[2],
+        "" if ref == text_of(fields, "id") else private_id or ref.rpartition("-")[2],
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from chatroom.addresses import range_of
 from chatroom.errors import Code, UserError
+from chatroom.storage.rules import private_ids
 from chatroom.text import seconds_of
 
 NUMBER_MOST = 500
@@ -29,6 +30,8 @@ class Id(NamedTuple):
     epoch: str
     """The counting that it belongs to; empty when only the number was given."""
     seq: int
+    private_id: str = ""
+    """Of a private message, when it was given by that one: see ``rules.private_ids``."""
 
 
 def clauses_of(usage: str) -> list[tuple[str, str]]:
@@ -83,10 +86,12 @@ def list_number(text: str) -> int:
 
 
 def message_id(text: str) -> Id:
-    """Return the id of a message: ``123``, ``#123`` or ``epoch-123``.
+    """Return the id of a message: ``123``, ``#123`` or ``epoch-123``, or a private id.
 
     :raises UserError: it is none.
     """
+    if private_ids.FORM.match(text.lower()):
+        return Id("", 0, text.lower())
     match = _ID.match(text)
     if match is None:
         raise UserError(
@@ -132,7 +137,8 @@ def _seconds(date: tuple[int, ...], hour: str | None, minute: str | None) -> flo
 
 def moment_or_id(text: str) -> float | Id:
     """Return a moment, or the id of a message. :raises UserError: it is neither."""
-    return message_id(text) if _ID.match(text) else moment(text)
+    is_id = _ID.match(text) or private_ids.FORM.match(text.lower())
+    return message_id(text) if is_id else moment(text)
 
 
 def is_length(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""What was said: /history, /search, and /delete of a message."""
+"""What was said: /history, /context, /search, and /delete of a message."""
 
 import contextlib
 import re
@@ -8,11 +8,12 @@ from dataclasses import replace
 from chatroom import sentences
 from chatroom.answer_texts import Told, found_line
 from chatroom.answers import Answer
+from chatroom.commands import private
 from chatroom.commands.grammar import Id
-from chatroom.commands.pages import Wanted, is_event, page, room_of, said, seq_of
+from chatroom.commands.pages import Wanted, find, label, page, room_of, said, seq_of
+from chatroom.commands.private import located
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
-from chatroom.names import fold
 from chatroom.rooms.room import Room
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
@@ -59,20 +60,28 @@ def add_to(registry: Registry) -> None:
         """50 lines or N, at most 500."""
         if sum(given is not None for given in (start, around)) > 1:
             raise UserError("Take from or around, not both.", Code.USAGE)
-        wanted = _wanted(context, number or PAGE, room, other)
+        number = number or PAGE
+        wanted = _wanted(context, number, room, other)
         with one_at_a_time(context):
+            for one in (around, before, start):
+                if isinstance(one, Id) and one.private_id and other is None and room is None:
+                    wanted = private.conversation_of(context, located(context, one).seq, number)
+                    break
+            before, around = (one and located(context, one) for one in (before, around))
+            start = located(context, start) if isinstance(start, Id) else start
             return page(context.services.logs, wanted, start, before, around)
 
     @registry.command("context", "ID [N]", "what was said around a message", cost=5)
     def show_context(context: Context, which: Id, number: int | None) -> Answer:
         """It may be in any of your rooms, or private; IDs stand in /history and /search."""
         logs, person = context.services.logs, context.person
-        found = room_of(which, context.member.room, person.logs, logs)
-        if found.is_mailbox:
-            wanted = _wanted(context, number or AROUND, None, _other(context, which))
-        else:
-            wanted = _wanted(context, number or AROUND, found.log)
         with one_at_a_time(context):
+            which = located(context, which)
+            found = room_of(which, context.member.room, person.logs, logs)
+            if found.is_mailbox:
+                wanted = private.conversation_of(context, which.seq, number or AROUND)
+            else:
+                wanted = _wanted(context, number or AROUND, found.log)
             return page(logs, wanted, around=which)
 
     @registry.command(
@@ -115,13 +124,19 @@ def add_to(registry: Registry) -> None:
         cost=5,
     )
     def delete(context: Context, which: Id | None) -> None:
-        """It is gone for good and for everybody. Superusers may remove any message."""
+        """Gone for good, private ones in both mailboxes. Superusers remove any of a room."""
         member, services = context.member, context.services
         room = member.room
         if which is not None:
-            room = room_of(which, room, context.person.rooms, services.logs)
+            if which.private_id:
+                with one_at_a_time(context):
+                    which = located(context, which)
+            room = room_of(which, room, context.person.logs, services.logs)
         log = room.log
         post = _own_last(context, log) if which is None else _find(services.logs, room, which)
+        if room.is_mailbox:
+            private.delete(context, post)
+            return
         where = "a private room" if room.record.private else f"#{log}"
         what = f"message {post.seq} of {post.sender} in {where}"
         is_others = context.is_others(post.sender_id)
@@ -131,7 +146,7 @@ def add_to(registry: Registry) -> None:
             if is_others:  # somebody else was faster: the trail is to say who has done it
                 act = f"did not remove {what}: it was gone already"
                 services.audit.write(context.actor.did(act, post.sender_id))
-            raise UserError(f"Message {post.seq} is removed already.")
+            raise UserError(f"Message {post.seq} is removed already.", Code.NO_SUCH_MESSAGE)
         room.post(REMOVED, context.account, "", origin=member, ref=post.seq)
         context.reply(f"Message {post.seq} is removed for good.")
 
@@ -165,15 +180,6 @@ def _search(logs: LogStore, rooms: list[Room], wanted: SearchQuery) -> list[Post
     return found
 
 
-def _other(context: Context, which: Id) -> Account:
-    """Return with whom a private message was exchanged. :raises UserError: nobody knows."""
-    box, services = context.person.mailbox, context.services
-    for post in services.logs.read(box.log, which.seq - 1, which.seq, 1):
-        is_own = post.sender_id == context.account.id and post.to
-        return services.accounts.find(post.to if is_own else post.sender)
-    raise UserError("There is no such private message.", Code.NO_SUCH_MESSAGE)
-
-
 def _wanted(
     context: Context, number: int, name: str | None = None, other: Account | None = None
 ) -> Wanted:
@@ -182,15 +188,7 @@ def _wanted(
     if other is not None:
         if name is not None:
             raise UserError("Take in or with, not both.", Code.USAGE)
-        ids, names = {other.id, context.account.id}, fold(other.name)
-
-        def is_between(post: Post) -> bool:
-            is_own = post.sender_id == context.account.id
-            return post.sender_id in ids and (not is_own or fold(post.to) == names)
-
-        head = f"Private messages with {other.name}"
-        command = f"/history with {other.name}"
-        return Wanted(person.mailbox, member, head, command, number, is_between)
+        return private.with_account(context, other, number)
     room = member.room
     if name is not None:
         room = context.services.memberships.joined(person, name)
@@ -199,7 +197,8 @@ def _wanted(
 
 
 def _told(post: Post) -> Told:
-    return Told(post.seq, post.time, said(post), "" if post.kind == PRIVATE else post.log)
+    room = "" if post.kind == PRIVATE else post.log
+    return Told(post.seq, post.time, said(post), room, label(post))
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -218,25 +217,13 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _find(logs: LogStore, room: Room, which: Id) -> Post:
     """Return the message with this id. :raises UserError: there is none that can be removed."""
-    log = room.log
-    span = logs.span(log)
     seq = seq_of(which, room, logs)
-    if not 0 < seq <= span.last:
-        raise UserError(
-            f"There is no message {seq} in #{log}. See /history for the ids.", Code.NO_SUCH_MESSAGE
-        )
-    if seq < span.first:
-        raise UserError(f"Message {seq} is no longer kept.", Code.NO_SUCH_MESSAGE)
-    found = logs.read(log, seq - 1, seq, 1)
-    if not found:
+    found = find(logs, room, seq)
+    if found is None:
         raise UserError(f"Message {seq} is damaged; there is no text to remove.")
-    if is_event(found[0]):
-        raise UserError(
-            f"There is no message {seq} in #{log}. See /history for the ids.", Code.NO_SUCH_MESSAGE
-        )
-    if found[0].kind == REMOVED:
-        raise UserError(f"Message {seq} is removed already.")
-    return found[0]
+    if found.kind == REMOVED:
+        raise UserError(f"Message {label(found) or seq} is removed already.", Code.NO_SUCH_MESSAGE)
+    return found
 
 
 def _own_last(context: Context, log: str) -> Post:

@@ -8,11 +8,12 @@ from typing import Any
 
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.own import Questions
-from chatroom.commands.pages import is_event
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, StoreError, UserError
+from chatroom.rooms.post_lines import is_event
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import Post
+from chatroom.storage.rules.private_ids import private_id
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +107,13 @@ def _records(context: Context) -> Iterator[dict[str, Any]]:
             if post.sender_id == account.id and not is_event(post):
                 yield _message(post, log)
     for post in _posts(logs, context.person.mailbox.log):
-        yield {**_message(post, ""), "from": post.sender, "to": post.to}
+        if not is_event(post):
+            yield {
+                **_message(post, ""),
+                "from": post.sender,
+                "to": post.to,
+                "private_id": private_id(post),
+            }
 
 
 def _posts(logs: LogStore, log: str, after: int = 0) -> Iterator[Post]:

@@ -10,23 +10,25 @@ from chatroom.commands.grammar import Id
 from chatroom.errors import Code, UserError
 from chatroom.rooms import post_lines
 from chatroom.rooms.catch_up import PAGE_CHARACTERS
+from chatroom.rooms.post_lines import is_event
 from chatroom.rooms.room import Member, Room
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import REMOVED, Post
+from chatroom.storage.rules.private_ids import private_id
 
 _STEP = 64  # seqs that are read at once
 _LOOKED_AT = 20_000
 """Messages that are looked at for one page, where most are of no interest."""
 
 
-def is_event(post: Post) -> bool:
-    """Tell whether this only says that another message was removed."""
-    return post.kind == REMOVED and post.ref != post.seq
-
-
 def id_of(post: Post) -> str:
     """Return the id of a message."""
     return f"{post.epoch}-{post.seq}"
+
+
+def label(post: Post) -> str:
+    """Return by what people name a private message; empty: it is of a room, where its seq does."""
+    return (private_id(post) or id_of(post)) if post.log.startswith("@") else ""
 
 
 def said(post: Post) -> str:
@@ -47,16 +49,41 @@ def room_of(which: Id, current: Room, rooms: tuple[Room, ...], logs: LogStore) -
         if logs.knows(room.log, which.epoch, which.seq):
             return room
     raise UserError(
-        "That id is of no message in your rooms. Take one of /history.", Code.NO_SUCH_MESSAGE
+        "That id is of no message in your rooms, nor of a private one of yours. Take one of "
+        "/history.",
+        Code.NO_SUCH_MESSAGE,
     )
 
 
 def seq_of(which: Id, room: Room, logs: LogStore) -> int:
     """Return the seq that an id means in a log. :raises UserError: it is of another counting."""
     if which.epoch and not logs.knows(room.log, which.epoch, which.seq):
-        where = "your private messages" if room.is_mailbox else f"#{room.log}"
-        raise UserError(f"That id is not one of {where}. Take one that /history shows there.")
+        raise UserError(
+            f"That id is not one of {_name(room)}. Take one that /history shows there.",
+            Code.NO_SUCH_MESSAGE,
+        )
     return which.seq
+
+
+def _name(room: Room) -> str:
+    return "your private messages" if room.is_mailbox else f"#{room.log}"
+
+
+def find(logs: LogStore, room: Room, seq: int) -> Post | None:
+    """Return a message of a log; ``None``: it is damaged.
+
+    :raises UserError: there is none, or it is no longer kept.
+    """
+    span = logs.span(room.log)
+    if 0 < seq < span.first:
+        raise UserError(f"Message {seq} is no longer kept.", Code.NO_SUCH_MESSAGE)
+    found = logs.read(room.log, seq - 1, seq, 1) if 0 < seq <= span.last else []
+    if not 0 < seq <= span.last or (found and is_event(found[0])):
+        raise UserError(
+            f"There is no message {seq} in {_name(room)}. See /history for the ids.",
+            Code.NO_SUCH_MESSAGE,
+        )
+    return found[0] if found else None
 
 
 @dataclass(frozen=True)
@@ -64,7 +91,7 @@ class Wanted:
     """What of a log is wanted on a page.
 
     :ivar head: names it.
-    :ivar command: how it is typed, without the numbers, to go on.
+    :ivar command: how it is typed, without the numbers, to go on; empty: that cannot be typed.
     :ivar number: of messages.
     """
 
@@ -135,9 +162,13 @@ def page(
     :param start: where it begins; ``None``: it ends with the newest.
     :param before: what lies behind is not wanted.
     :param around: stands in the middle of it.
-    :raises UserError: an id is of another log.
+    :raises UserError: an id is of another log; what is to stand in the middle is not there.
     """
     room = wanted.room
+    if around is not None:
+        found = find(logs, room, seq_of(around, room, logs))
+        if found is not None and not wanted.concerns(found):
+            raise UserError(f"That id is not one of the {wanted.head}.", Code.NO_SUCH_MESSAGE)
     span = logs.span(room.log)
     first, last = span.first - 1, span.last
     if before is not None:
@@ -160,15 +191,15 @@ def page(
     after = max(after, logs.span(room.log).first - 1)  # meanwhile old ones may have gone
     is_older, is_newer = after >= span.first, upto < last
     ways = []
-    if is_older and start is None:
+    if is_older and start is None and wanted.command:
         ways.append(f"Older: {wanted.command} before {after + 1}")
     elif span.first > 1 and start is None:
         ways.append("Older messages are no longer kept.")
-    if is_newer and (start is not None or around is not None):
+    if is_newer and wanted.command and (start is not None or around is not None):
         ways.append(f"Newer: {wanted.command} from {upto + 1}")
     shown = [post for post in posts if wanted.shows(post)]
     gaps = _gaps(posts, after, upto)
-    told = [Told(post.seq, post.time, said(post)) for post in shown]
+    told = [Told(post.seq, post.time, said(post), label=label(post)) for post in shown]
     lines = page_lines(told, gaps, sentences.SERVER)
     return Answer(
         "\n".join([f"{wanted.head}:", *lines, *ways]),

@@ -141,10 +141,18 @@ class Context:
         if owner_id == self.account.id:
             return False
         if not self.may_see(owner_id):
+            self.check_own(owner_id)
+        return True
+
+    def check_own(self, owner_id: str) -> None:
+        """Refuse what is somebody else's, whatever the grant of who asks. :raises UserError: it is.
+
+        :param owner_id: account id of who owns it.
+        """
+        if owner_id != self.account.id:
             raise UserError(
                 f"That is not yours; /{self.command} only works on your own.", Code.NOT_ALLOWED
             )
-        return True
 
     def may_see(self, owner_id: str) -> bool:
         """Tell whether what is somebody's is one's own, or of others whom the row allows."""

@@ -131,9 +131,17 @@ def _send(context: Context, account: Account, text: str) -> None:
     )
     if refusal is not None:
         return  # what has become of it is told by who looks whether it was kept before
+    sentence = ""
     if recipient is None:
-        # Said only when it is so. What cannot be kept is told by who could not keep it.
-        if receipt.wait(KEPT_SECONDS) is Outcome.COMMITTED:
-            context.reply(f"{account.name} is offline; your message will be delivered.")
+        sentence = f"{account.name} is offline; your message will be delivered."
     elif recipient.state != FREE and account.id != context.account.id:
-        context.reply(f"{account.name} is {recipient.state} and will see it when free again.")
+        sentence = f"{account.name} is {recipient.state} and will see it when free again."
+    # A line is answered by its message that comes back; a program that names the command waits for
+    # the result. What is offline is said only when the message is kept. What cannot be kept is told
+    # by who could not keep it.
+    is_awaited = recipient is None or context.is_named
+    if is_awaited and receipt.wait(KEPT_SECONDS) is not Outcome.COMMITTED:
+        return
+    if sentence or context.is_named:
+        row = {"user": account.name, "private_id": receipt.post.private_id}
+        context.answer(Answer(sentence, [row]))

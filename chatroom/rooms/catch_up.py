@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from chatroom.answer_texts import missed_text
 from chatroom.answers import when
+from chatroom.rooms.post_lines import is_event
 from chatroom.rooms.room import Member, Room
 from chatroom.sentences import SERVER
 from chatroom.storage.engine import LogStore
@@ -276,6 +277,8 @@ def newest(logs: LogStore, member: Member, room: Room, upto: int, number: int) -
     while place > lowest:
         floor = max(lowest, place - _STEP)
         for post in reversed(member.seen(logs.read(room.log, floor, place, _STEP))):
+            if is_event(post):
+                continue
             found.append(post)
             size += len(post.text)
             if len(found) == number or size >= PAGE_CHARACTERS:

@@ -7,6 +7,11 @@ from chatroom.sentences import Line
 from chatroom.storage.records import PRIVATE, REMOVED, Post
 
 
+def is_event(post: Post) -> bool:
+    """Tell whether this only says that another message was removed."""
+    return post.kind == REMOVED and post.ref != post.seq
+
+
 def line_of(post: Post, text: str, clock: str = "", is_tagged: bool = False) -> Line:
     """Return the line of a post, for who has it in a room or in the own mailbox.
 
@@ -17,7 +22,7 @@ def line_of(post: Post, text: str, clock: str = "", is_tagged: bool = False) -> 
     is_mail = post.log[0] == "@"
     room = post.log if is_tagged and not is_mail else ""
     is_own = is_mail and post.log[1:] == post.sender_id
-    removed = str(post.ref) if post.kind == REMOVED and post.ref != post.seq else ""
+    removed = (post.private_id or str(post.ref)) if is_event(post) else ""
     line = sentences.line_of(post.kind, post.sender, text, clock, room, post.to, is_own, removed)
     assert line is not None, f"a post of the kind {post.kind}"
     return line

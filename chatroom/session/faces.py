@@ -18,6 +18,7 @@ from chatroom.storage.records import (
     TEXT,
     Post,
 )
+from chatroom.storage.rules.private_ids import private_id
 from chatroom.text import can_be_seen, clean_line, clean_text
 
 POST, COMMAND, ANSWER, ACCESS, NOTHING = "post", "command", "answer", "access", "nothing"
@@ -141,6 +142,13 @@ def _cid(fields: dict[str, Any]) -> str:
     return str(cid)
 
 
+def _more_of_mail(post: Post) -> str:
+    """Return the fields that a message of a mailbox has more than one of a room."""
+    more = f',"to":"{post.to}"' if post.to else ""
+    both = private_id(post)
+    return f'{more},"private_id":"{both}"' if both else more
+
+
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -210,7 +218,7 @@ class EventsFace:
             if post.time != last:
                 last, time_text = post.time, utc_of(post.time)
             is_mail = post.log[0] == "@"
-            more = f',"to":"{post.to}"' if post.to else ""
+            more = _more_of_mail(post) if is_mail else ""
             if post.ref:
                 more += f',"ref":"{post.ref_epoch or post.epoch}-{post.ref}"'
             if post.cid:

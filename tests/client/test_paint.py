@@ -144,3 +144,10 @@ def test_an_address_is_left_in_one_piece_unless_it_could_pass_for_a_line() -> No
     address = "https://example.org/" + "path/" * 30
     assert address in fold(f"bob: see {address} please", 40)
     assert f"{address}boss:yes" not in fold(f"bob: see {address}boss:yes", 40)
+
+
+def test_a_removed_private_message_is_named_by_the_id_that_both_see() -> None:
+    event = said("", kind="removed", id="0a1b2c3d-9", ref="0a1b2c3d-4", private_id="pabcdefghij")
+    assert "bob removed message pabcdefghij." in shown(event)
+    event = said("", kind="removed", id="0a1b2c3d-9", ref="0a1b2c3d-4", room="lobby")
+    assert "bob removed message 4." in shown(event)

@@ -63,12 +63,12 @@ def test_private_messages_are_found_by_the_two_who_have_them(server: ServerProce
     ann, bob, eve = (server.program_peer(name) for name in ("ann", "bob", "eve"))
     ann.send_event("command", line="/messageto bob the secret milk", cid="p")
     bob.until_event("message", kind="private")
-    ann.until_event("message", kind="private", cid="p")
+    both = ann.until_event("message", kind="private", cid="p")["private_id"]
     assert found(program_asks(ann, "/search secret")) == [
-        "mail [1] | private to bob: the secret milk"
+        f"mail [{both}] | private to bob: the secret milk"
     ]
     assert found(program_asks(bob, "/search secret")) == [
-        "mail [1] | private from ann: the secret milk"
+        f"mail [{both}] | private from ann: the secret milk"
     ]
     assert program_asks(eve, "/search secret") == "Nothing was found."
     assert program_asks(bob, "/search secret in lobby") == "Nothing was found."

@@ -22,6 +22,9 @@ pytestmark = pytest.mark.sqlite  # Redis is among them; once is enough
 
 Told = dict[str, Any]
 
+OLD_PRIVATE = ("you saw this", "you did not see this")
+"""What ann has written to bob."""
+
 
 class OldStore:
     """A copy of the old store of one engine, and what the old code said is in it."""
@@ -153,3 +156,21 @@ def test_who_was_banned_kicked_muted_or_busy_is_so_still(server: ServerProcess) 
     zoe.send("n", "Zoë", PASSWORD, "/bans", "/viewusers")
     zoe.until("192.0.2.0/24")
     zoe.until("lunch")
+
+
+def test_old_private_messages_are_shown_by_name_and_removed_in_both_mailboxes(
+    server: ServerProcess,
+) -> None:
+    bob = server.join("bob")
+    ann = server.program_start()
+    ann.send_event("login", name="ann", password=PASSWORD)
+    ann.until_event("notice", kind="here")
+    ann.send_event("command", name="history", args={"with": "bob"}, cid="h")
+    ids = [ann.until_event("message", re="h", text=text)["id"] for text in OLD_PRIVATE]
+    shown = bob.answer_to("/history with ann")
+    assert all(f"private from ann: {text}" in shown for text in OLD_PRIVATE)
+    ann.send_event("command", name="delete", args={"id": ids[0]}, cid="d")
+    assert "both mailboxes" in ann.until_event("result", cid="d", ok=True)["text"]
+    bob.until_match(r"ann removed message \d+\.")
+    shown = bob.answer_to("/history with ann")
+    assert [text in shown for text in OLD_PRIVATE] == [False, True]

@@ -1,0 +1,97 @@
+"""Private messages in the commands that read back and remove: found by their id, and with whom."""
+
+from chatroom.accounts.accounts import Accounts
+from chatroom.commands.grammar import Id
+from chatroom.commands.pages import Wanted
+from chatroom.commands.registry import Context
+from chatroom.errors import Code, UserError
+from chatroom.names import fold
+from chatroom.rooms import private_messages
+from chatroom.storage.records import Account, Post
+from chatroom.storage.rules.private_ids import private_id
+
+
+def located(context: Context, which: Id) -> Id:
+    """Return an id as its log counts: one that both mailboxes have stands for a place in one's own.
+
+    :raises UserError: it is of no private message of one's own.
+    """
+    if not which.private_id:
+        return which
+    log = context.person.mailbox.log
+    found = private_messages.find(context.services.logs, log, which.private_id)
+    if found is None:
+        raise UserError(
+            f"That id is of none of your newest {private_messages.LOOKED_AT:,} private messages. "
+            "Take one of /history with USER.",
+            Code.NO_SUCH_MESSAGE,
+        )
+    return Id(found.epoch, found.seq)
+
+
+def with_account(context: Context, other: Account, number: int) -> Wanted:
+    """Return that the private messages with somebody are to be shown."""
+    return _between(context, number, other.id, other.name, f"/history with {other.name}")
+
+
+def conversation_of(context: Context, seq: int, number: int) -> Wanted:
+    """Return that the private messages with the other person of one of them are to be shown.
+
+    :param seq: of the message in one's own mailbox.
+    :raises UserError: it is not there, or nobody knows with whom it was exchanged.
+    """
+    box, services = context.person.mailbox, context.services
+    for post in services.logs.read(box.log, seq - 1, seq, 1):
+        is_own = post.sender_id == context.account.id
+        account = recipient_of(post, services.accounts) if is_own else None
+        if not is_own:
+            account = services.accounts.find_by_id(post.sender_id)
+        if account is not None:
+            return with_account(context, account, number)
+        # The account is gone: what was written stays, and nobody else's is taken for it.
+        other_id, name = (post.to_id, post.to) if is_own else (post.sender_id, post.sender)
+        if other_id or name:
+            return _between(context, number, other_id, name or "somebody who left", "")
+    raise UserError("There is no such private message.", Code.NO_SUCH_MESSAGE)
+
+
+def recipient_of(post: Post, accounts: Accounts) -> Account | None:
+    """Return to whom a private message was sent; ``None``: the account is gone, or not known."""
+    if post.to_id:
+        return accounts.find_by_id(post.to_id)
+    try:
+        return accounts.find(post.to) if post.to else None
+    except UserError:
+        return None
+
+
+def _between(context: Context, number: int, other_id: str, name: str, command: str) -> Wanted:
+    own_id, folded = context.account.id, fold(name)
+
+    def is_between(post: Post) -> bool:
+        if post.sender_id != own_id:
+            return post.sender_id == other_id
+        return post.to_id == other_id if post.to_id else fold(post.to) == folded
+
+    head = f"Private messages with {name}"
+    return Wanted(context.person.mailbox, context.member, head, command, number, is_between)
+
+
+def delete(context: Context, post: Post) -> None:
+    """Take a private message out of both mailboxes for good. Only who has sent it may.
+
+    :param post: as one's own mailbox has it.
+    :raises UserError: somebody else has sent it.
+    """
+    context.check_own(post.sender_id)
+    services, box = context.services, context.person.mailbox
+    to = recipient_of(post, services.accounts)
+    to_id = to.id if to is not None else ""
+    was_there = private_messages.remove(
+        services.logs, box, context.account, context.member, post, to_id
+    )
+    both = private_id(post)
+    where = "in both mailboxes" if was_there else "in your mailbox; the other one does not have it"
+    if to_id == context.account.id:
+        where = "in your mailbox"
+    context.reply(f"The private message{f' {both}' if both else ''} is removed for good, {where}.")

@@ -1,0 +1,88 @@
+"""Private messages that are kept: found by their id, and taken out of both mailboxes."""
+
+from collections.abc import Iterator
+
+from chatroom.rooms.room import Member, Room, mailbox_of
+from chatroom.storage.engine import LogStore
+from chatroom.storage.records import PRIVATE, REMOVED, Account, Post
+from chatroom.storage.rules.private_ids import private_id
+
+LOOKED_AT = 20_000
+"""Messages of a mailbox among which one is looked for, the newest."""
+_NEAR_SECONDS = 60.0
+"""What the times of the two copies may differ by where both were kept at the first sending."""
+_NEAR = 1000
+_STEP = 64  # seqs that are read at once at first
+_STEP_MOST = 512
+
+
+def find(logs: LogStore, log: str, which: str) -> Post | None:
+    """Return the message of a mailbox that has a private id; ``None``: it is not among the newest.
+
+    :raises StoreError: the mailbox cannot be read.
+    """
+    found = _newest_first(logs, log, logs.span(log).last, LOOKED_AT)
+    return next((post for post in found if _is_itself(post) and private_id(post) == which), None)
+
+
+def remove(
+    logs: LogStore, box: Room, account: Account, origin: Member, post: Post, to: str
+) -> bool:
+    """Take a private message of one's own out of both mailboxes for good, and let both hear it.
+
+    The other one comes first: when something fails, it can be done again.
+
+    :param box: the mailbox of ``account``, who has sent it.
+    :param post: as it is kept there.
+    :param to: account id of the recipient; empty: nobody knows any more who that was.
+    :returns: whether the other mailbox still had it, and so has it no more.
+    :raises StoreError: not all of it could be written.
+    """
+    other = mailbox_of(to)
+    copy = _copy_of(logs, post, other) if to and other != box.log else None
+    was_there = copy is not None and logs.erase(other, account.id, copy.seq) > 0
+    if was_there:
+        assert copy is not None
+        _tell(logs, other, account, copy.seq, private_id(post))
+    if logs.erase(box.log, account.id, post.seq):
+        both = private_id(post)
+        box.post(REMOVED, account, "", origin=origin, ref=post.seq, private_id=both)
+    return was_there
+
+
+def _tell(logs: LogStore, log: str, account: Account, ref: int, both: str) -> None:
+    """Append to a mailbox, which may be open at another node or nowhere, that one was removed."""
+    event = Post(log, REMOVED, account.id, account.name, ref=ref, private_id=both)
+    while logs.append(event) is None:
+        logs.wait_for_space(1.0)
+
+
+def _copy_of(logs: LogStore, post: Post, log: str) -> Post | None:
+    """Return what a mailbox has of a message of another one."""
+    near = logs.seq_before(log, post.time + _NEAR_SECONDS)
+    # Farther away it is only when its sender had to send it again, or a clock was set.
+    for upto, most in ((near, _NEAR), (logs.span(log).last, LOOKED_AT)):
+        for one in _newest_first(logs, log, upto, most):
+            if one.sender_id == post.sender_id and _is_itself(one) and _is_same(one, post):
+                return one
+    return None
+
+
+def _is_itself(post: Post) -> bool:
+    """Tell whether this is a message, and not the event that tells of the end of one."""
+    return post.kind == PRIVATE or (post.kind == REMOVED and post.ref == post.seq)
+
+
+def _is_same(one: Post, other: Post) -> bool:
+    if both := private_id(one):
+        return both == private_id(other)
+    # Of an older version, without a client id: both copies were kept in one step.
+    return (one.kind, one.text) == (other.kind, other.text) and abs(one.time - other.time) < 1.0
+
+
+def _newest_first(logs: LogStore, log: str, upto: int, most: int) -> Iterator[Post]:
+    lowest, step = max(0, upto - most, logs.span(log).first - 1), _STEP
+    while upto > lowest:
+        floor = max(lowest, upto - step)
+        yield from reversed(logs.read(log, floor, upto, step))
+        upto, step = floor, min(2 * step, _STEP_MOST)
