@@ -29,8 +29,10 @@ class Shell:
         """Start it with pipes at its three streams."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
         given = {"CHATROOM_PASSWORD": password} if password else {}
+        end = words.index("--") if "--" in words else len(words)
+        own = ("--log-dir", str(self.folder / "logs"))
         return started(
-            [sys.executable, CLIENT, *words, "--log-dir", str(self.folder / "logs")],
+            [sys.executable, CLIENT, *words[:end], *own, *words[end:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -138,10 +140,10 @@ def test_with_at_every_word_is_text(shell: Shell, reader: Peer) -> None:
     reader.until("robot: 42 is it")
     for words in (("--", "-1", "--", "is", "it"), ("--bot", "--", "--to", "nobody")):
         assert shell.run(*at, *words, password=PASSWORD)[0] == 0
-    reader.until("robot: -1 -- is it")
-    reader.until("robot: --to nobody")
+    reader.until_match(r"robot: -1 -- is it$")
+    reader.until_match(r"robot: --to nobody$")
     assert shell.send("--", "-x", "is", password=PASSWORD)[0] == 0
-    reader.until("robot: -x is")
+    reader.until_match(r"robot: -x is$")
     assert shell.run(*at, "--", password=PASSWORD)[0] == 2
 
 
