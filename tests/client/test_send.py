@@ -282,4 +282,4 @@ def test_an_account_without_a_home_goes_on_without_files(
     monkeypatch.setattr(os, "getuid", lambda: 4_242_424)  # nobody's
     hosts = KnownHosts(known_hosts())
     assert hosts.pin("chat.example", 9797) == ""
-    assert own_log_dir().name in ("logs", "chatroom")
+    assert own_log_dir() == Path("logs")  # the tests run in the program's own folder

@@ -64,7 +64,7 @@ def own_log_dir() -> Path:
     Else the person's folder for logs (XDG Base Directory Specification): a folder where somebody
     happens to be is not littered, and nothing that others have laid there is written to.
     """
-    program = Path(__file__).resolve().parents[2]
+    program = Path(__file__).resolve().parents[3]
     with contextlib.suppress(OSError):
         if (program / "chatroom_client.py").is_file() and program.samefile(Path.cwd()):
             return Path("logs")
