@@ -23,7 +23,7 @@ from chatroom.cli import Flags
 from chatroom.commands import table
 from chatroom.commands.erasure import Erasure
 from chatroom.commands.services import Services
-from chatroom.errors import SettingError, StartError, UserError
+from chatroom.errors import SettingError, StartError, StoreAway, UserError
 from chatroom.net import sockets as port
 from chatroom.net.admission import Admission
 from chatroom.net.flusher import Flusher
@@ -286,6 +286,11 @@ def _check(settings: config.Settings) -> int:
     """Look at what a start needs, as far as nothing has to be made, opened or taken for it."""
     if settings.engine:
         _need_redis()
+        from chatroom.storage.redis.url import connect
+
+        with contextlib.suppress(StoreAway):  # a start waits for it
+            connect(settings.engine, settings.engine_user, settings.engine_password_file).close()
+    port.check_host(settings.host)
     if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
         _tls(settings)
     print("The settings are right.")

@@ -52,6 +52,18 @@ def open_listener(host: str, port: int) -> socket.socket:
             return sock
         except OSError:
             _log.warning("inherited socket unusable fd=%s", inherited)
+    return _listen(host, port)
+
+
+def check_host(host: str) -> None:
+    """Look whether a host is an address of this machine.
+
+    :raises StartError: it is none.
+    """
+    _listen(host, 0).close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]

@@ -13,7 +13,7 @@ from typing import Any
 
 from Crypto.Util.asn1 import DerObject, DerSequence
 
-from chatroom.errors import StartError
+from chatroom.errors import SettingError, StartError
 from chatroom.tunnel import Tunnel, fingerprint
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,9 @@ class Tls:
         self, folder: Path, certificate: Path | None = None, key: Path | None = None
     ) -> None:
         if (certificate is None) != (key is None):
-            raise StartError("--tls-certificate and --tls-key belong together: give both or none.")
+            raise SettingError(
+                "--tls-certificate and --tls-key belong together: give both or none."
+            )
         self._certificate = certificate or folder / "cert.pem"
         self._key = key or folder / "key.pem"
         if certificate is None:

@@ -335,7 +335,7 @@ def put_pair_half(tls: Path) -> None:
 
 def test_a_key_alone_is_refused(tmp_path: Path) -> None:
     failed = run_server(tmp_path, "--tls-key", "x.pem")
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert "belong together" in failed.stderr
 
 

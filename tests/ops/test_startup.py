@@ -118,10 +118,32 @@ def test_a_restart_that_would_not_come_up_is_refused_and_told(
     server.join("bob")
 
 
+@pytest.mark.parametrize("engine", ["redis", "redis+cluster"])
+def test_a_check_reads_the_file_with_the_password_of_the_store(tmp_path: Path, engine: str) -> None:
+    file = tmp_path / "password"
+    address = f"{engine}://127.0.0.1:1"  # nobody is there: a start would wait for it
+    words = ("--check", "--engine", address, "--engine-password-file", str(file))
+    done = run_server(tmp_path, *words)
+    assert done.returncode == 2
+    named = f"--engine-password-file is '{file}'; it "
+    assert done.stderr == f"{named}cannot be read: No such file or directory.\n"
+    file.write_bytes(b"\xff")
+    file.chmod(0o600)
+    assert run_server(tmp_path, *words).stderr == f"{named}is not text in UTF-8.\n"
+    file.write_text("secret\n")
+    file.chmod(0o644)
+    assert f"run 'chmod 600 {file}'" in run_server(tmp_path, *words).stderr
+    file.chmod(0o600)
+    assert run_server(tmp_path, *words).stdout == "The settings are right.\n"
+
+
 def test_an_operator_may_check_before_a_start_and_nothing_is_made(tmp_path: Path) -> None:
     done = run_server(tmp_path, "--check")
     assert (done.returncode, done.stdout, done.stderr) == (0, "The settings are right.\n", "")
     done = run_server(tmp_path, "--check", given=PASSWORD, registration="invit")
     assert (done.returncode, done.stdout) == (2, "")
     assert "CHATROOM_REGISTRATION is 'invit'" in done.stderr
+    done = run_server(tmp_path, "--check", given=PASSWORD, host="192.0.2.1")
+    assert done.returncode == 1
+    assert "Give --host an address of this machine" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -160,5 +160,11 @@ def _password(file: Path | None, environ: Mapping[str, str]) -> str:
                 f"{file} can be read by others: run 'chmod 600 {file}' and start again."
             )
         return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"--engine-password-file is '{file}'; {error}.") from None
+    except OSError as error:
+        raise SettingError(
+            f"--engine-password-file is '{file}'; it cannot be read: {error.strerror}."
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingError(
+            f"--engine-password-file is '{file}'; it is not text in UTF-8."
+        ) from None
