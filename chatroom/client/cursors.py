@@ -23,13 +23,16 @@ class Cursors:
         """The person is in a room no more."""
         self._last.pop(room, None)
 
-    def resume(self, ticket: str, line_bytes: int) -> dict[str, object]:
+    def resume(self, ticket: str, room: str, line_bytes: int) -> dict[str, object]:
         """Return the fields of a ``>resume`` line.
 
+        :param room: where typed lines go; empty: where the account has talked last.
         :param line_bytes: longest line; what does not fit is left out, the quietest room first.
         """
         cursors = dict(self._last)
         fields: dict[str, object] = {"ticket": ticket, "cursors": cursors}
+        if room:
+            fields["room"] = room
         while cursors and len(encode("resume", fields)) > line_bytes:
             del cursors[next(iter(cursors))]
         return fields

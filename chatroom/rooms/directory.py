@@ -103,13 +103,19 @@ class Directory:
     # -- coming and leaving ------------------------------------------------------------------
 
     def arrive(
-        self, account: Account, member: Member, seen: int, cursors: dict[str, int] | None = None
+        self,
+        account: Account,
+        member: Member,
+        seen: int,
+        cursors: dict[str, int] | None = None,
+        talks_in: str = "",
     ) -> tuple[Person, Iterator[Page]]:
         """Let a session in, and announce a person who was not here yet.
 
         :param seen: ``ControlHandler.count`` from before the account and its sanctions were
             looked at.
         :param cursors: of a client that comes back: the last place that it has shown, by log.
+        :param talks_in: log of the room where it has talked; not joined: where the person talks.
         :returns: the person, and what the session is shown first, page by page: with cursors all
             that came after them, else the last messages and what was missed.
         :raises Conflict: the account may have changed since ``seen``: look at it again.
@@ -125,7 +131,9 @@ class Directory:
                     continue  # was here and left just now
                 if self._control_events.locked_is_newer(account.id, seen):
                     raise Conflict(f"The account of {account.name} was changed meanwhile.")
-                person, before, ranges = self._locked_arrive(account, member, state, cursors)
+                person, before, ranges = self._locked_arrive(
+                    account, member, state, cursors, talks_in
+                )
                 is_busy = person.busy is not None
                 break
         if cursors is None:
@@ -151,6 +159,7 @@ class Directory:
         member: Member,
         state: ReadState | None,
         cursors: dict[str, int] | None,
+        talks_in: str,
     ) -> tuple[Person, ReadState | None, list[LogRange]]:
         """Return also where the person was before, if this is the only session."""
         person = self._roster.people.get(account.id)
@@ -172,7 +181,7 @@ class Directory:
         person.members = (*person.members, member)
         member.password_id = account.password_id
         member.ignores = frozenset(person.account.ignores)
-        member.room = person.room
+        member.room = next((one for one in person.rooms if one.log == talks_in), person.room)
         ranges = self._locked_enter(person, member, before)
         if person.busy is not None and cursors is not None:
             shown = {s.room.log: min(s.upto, cursors.get(s.room.log, s.after)) for s in ranges}

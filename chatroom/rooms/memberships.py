@@ -120,7 +120,10 @@ class Memberships:
         """
         with self._roster.lock:
             room = self._locked_joined(person, name)
+            is_elsewhere = person.room is not room
             self._locked_switch(person, member, room)
+        if is_elsewhere:  # a crash must not lead the next session's lines to another room
+            self._read_states.keep(person)
         return room
 
     def _locked_switch(self, person: Person, member: Member, room: Room) -> None:

@@ -35,6 +35,8 @@ class LoginRequest:
     wants_ticket: bool = False
     cursors: dict[str, Cursor] | None = None
     """Where to go on, by room; the empty name is the mailbox."""
+    room: str = ""
+    """Where typed lines shall go; empty: where the account has talked last."""
     is_typed: bool = False
     """It was made of answers to questions."""
 
@@ -43,7 +45,8 @@ def read_access(word: str, fields: dict[str, Any]) -> LoginRequest:
     """Return what a login in one line says. :raises UserError: a field is wrong."""
     if word == RESUME:
         cursors = _read_cursors(fields.get("cursors", {}))
-        return LoginRequest(word, ticket=text_field(word, fields, "ticket"), cursors=cursors)
+        ticket, room = text_field(word, fields, "ticket"), text_field(word, fields, "room")
+        return LoginRequest(word, ticket=ticket, cursors=cursors, room=room)
     wants = fields.get("ticket", False)
     if not isinstance(wants, bool):
         raise UserError(f'"ticket" of >{word} must be true or false.')

@@ -147,9 +147,12 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         slot = connection.outbox.reserve()
         member.ticket = b"" if ticket is None else digest_of(ticket[0])
         shown_upto = resumption.cursors if resumption else None
+        talks_in = services.roster.log_named(request.room, account.id)
         while True:
             try:
-                person, shown = services.directory.arrive(account, member, seen, shown_upto)
+                person, shown = services.directory.arrive(
+                    account, member, seen, shown_upto, talks_in
+                )
                 break
             except Conflict:  # banned, renamed, reset … while the person logged in
                 seen = services.control_events.count

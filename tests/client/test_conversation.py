@@ -220,7 +220,7 @@ def test_a_ticket_goes_before_a_password_and_names_what_was_heard() -> None:
     talk.hear("message", room="dev", id="e-7", **{"from": "bob"}, text="x")
     talk.lose()
     talk.hear("hello", v=1)
-    fields = {"ticket": "t1", "cursors": {"dev": "e-7"}}
+    fields = {"ticket": "t1", "cursors": {"dev": "e-7"}, "room": "lobby"}
     assert sent(talk.ask("account")) == [("resume", fields)]
 
 
@@ -274,6 +274,19 @@ def test_who_comes_back_by_a_ticket_for_the_first_time_is_told_so() -> None:
     talk.hear("hello", v=1)
     talk.ask("account")
     assert kinds(talk.let_in()) == [Show, LoggedIn, SendAgain]
+
+
+def test_who_comes_back_is_told_where_typed_lines_go_when_that_has_changed() -> None:
+    talk = inside()
+    talk.hear("ticket", ticket="T")
+    talk.hear("control", do="room", room="den", text="You talk in #den now.")
+    for room, told in (("den", []), ("lobby", ["You talk in #lobby now."])):
+        talk.lose()
+        talk.hear("hello", v=1)
+        resumed = dict(sent(talk.ask("account")))["resume"]
+        assert resumed["room"] == "den"
+        assert [a.sentence for a in talk.let_in(room=room) if isinstance(a, Tell)] == told
+        assert talk.it.room == room
 
 
 def test_a_new_account_is_made_by_one_line_with_the_code_of_its_invitation() -> None:

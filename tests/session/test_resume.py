@@ -187,6 +187,48 @@ def test_a_ticket_survives_a_restart_of_the_server(start_server: StartServer) ->
     assert texts(shown) == ["missed"]
 
 
+def test_a_change_of_room_outlives_a_crash(start_server: StartServer) -> None:
+    server = start_server()
+    ann, ticket = register(server, "ann")
+    ann.send_event("command", line="/create den private", cid="a")
+    ann.until_event("result", cid="a")
+    for place in ("lobby", "den"):
+        ann.send_event("command", line=f"/room {place}", cid=place)
+        ann.until_event("result", cid=place, ok=True)
+        server.kill()
+        server.start()
+        ann = hello(server)
+        ann.send_event("resume", ticket=ticket, cursors={})
+        assert ann.until_event("notice", kind="welcome")["room"] == place
+        assert say(ann, f"meant for {place}")["room"] == place
+
+
+def test_a_session_comes_back_to_where_it_talked_itself(room: ServerProcess) -> None:
+    one, ticket = register(room, "two-places")
+    for name in ("two-dens", "two-huts"):
+        one.send_event("command", line=f"/create {name}", cid=name)
+        one.until_event("result", cid=name, ok=True)
+    also = hello(room)
+    also.send_event("resume", ticket=ticket, cursors={})
+    also.until_event("notice", kind="resumed")
+    also.send_event("command", line="/room two-dens", cid="b")
+    also.until_event("result", cid="b", ok=True)
+    one.close()
+    for place, where in (
+        ("two-huts", "two-huts"),
+        ("#TWO-DENS", "two-dens"),
+        ("", "two-dens"),
+        ("nowhere", "two-dens"),
+    ):
+        back = hello(room)
+        back.send_event("resume", ticket=ticket, cursors={}, room=place)
+        assert back.until_event("notice", kind="welcome")["room"] == where
+        back.until_event("notice", kind="resumed")
+        assert say(back, f"from {place}")["room"] == where
+        back.close()
+    also.close()
+
+
 @pytest.mark.parametrize("how", ["password", "kick", "deletion"])
 def test_a_ticket_is_revoked(start_server: StartServer, how: str) -> None:
     server = start_server(kick_minutes=5)

@@ -38,15 +38,16 @@ class Login:
         """A connection has said hello; nothing was tried on it."""
         self.tried = Tried.NOTHING
 
-    def line(self, ask: str, line_bytes: int) -> Send | None:
+    def line(self, ask: str, room: str, line_bytes: int) -> Send | None:
         """Return the line that answers a question; None: a person has to.
 
+        :param room: where typed lines go; empty: the server has not said.
         :param line_bytes: the longest that the server takes.
         """
         if ask in _ONE_LINE_FOR:
             if ticket := self._credentials.ticket:
                 self.tried = Tried.TICKET
-                return Send("resume", self._cursors.resume(ticket, line_bytes))
+                return Send("resume", self._cursors.resume(ticket, room, line_bytes))
             if login := self._credentials.login():
                 self.tried = Tried.KNOWN_PASSWORD
                 return Send("login", login)

@@ -270,7 +270,7 @@ class Conversation:
             text_of(said.fields, "ask"), lines_of(said.fields), said.fields.get("secret") is True
         )
         if self.state is State.LOGGING_IN:
-            if line := self._login.line(prompt.ask, self.pending.line_bytes):
+            if line := self._login.line(prompt.ask, self.room, self.pending.line_bytes):
                 yield line
                 return
             if end := self._login.unanswerable(prompt):
@@ -306,7 +306,10 @@ class Conversation:
         if self._login.tried is Tried.TICKET and not self.was_in and not self.credentials.is_given:
             # Hurried fingers would type it into the room.
             yield Tell(f"Welcome back, {self.user}: this machine keeps your ticket, no password.")
-        yield SendAgain(self.user, text_of(said.fields, "room"))
+        room = text_of(said.fields, "room")
+        if self.was_in and room != self.room and not self._begins_in:
+            yield Tell(f"You talk in #{room} now.")
+        yield SendAgain(self.user, room)
 
     def _left(self, said: Said) -> Iterator[Action]:
         """The person is in a room no more; lines that went there go to the lobby."""
