@@ -23,7 +23,7 @@ from chatroom.cli import Flags
 from chatroom.commands import table
 from chatroom.commands.erasure import Erasure
 from chatroom.commands.services import Services
-from chatroom.errors import SettingError, StartError, StoreAway, UserError
+from chatroom.errors import SettingError, StartError, UserError
 from chatroom.net import sockets as port
 from chatroom.net.admission import Admission
 from chatroom.net.flusher import Flusher
@@ -32,7 +32,7 @@ from chatroom.net.listener import Listener
 from chatroom.net.tls import LOOK_SECONDS, Tls
 from chatroom.ops import admin as operator
 from chatroom.ops import outage
-from chatroom.ops.rehearsal import CHECK_FLAG, rehearse
+from chatroom.ops.rehearsal import CHECK_FLAG, check_store, rehearse
 from chatroom.rooms.assembly import assemble
 from chatroom.rooms.room import mailbox_of
 from chatroom.session.controls import Controls
@@ -286,10 +286,7 @@ def _check(settings: config.Settings) -> int:
     """Look at what a start needs, as far as nothing has to be made, opened or taken for it."""
     if settings.engine:
         _need_redis()
-        from chatroom.storage.redis.url import connect
-
-        with contextlib.suppress(StoreAway):  # a start waits for it
-            connect(settings.engine, settings.engine_user, settings.engine_password_file).close()
+        check_store(settings)
     port.check_host(settings.host)
     if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
         _tls(settings)
@@ -320,9 +317,7 @@ def _tls(settings: config.Settings) -> Tls:
 
 
 def _public_host(settings: config.Settings) -> str:
-    if settings.public_host:
-        return settings.public_host
-    return settings.host if settings.host not in ("0.0.0.0", "::") else port.outward_address()
+    return settings.public_host or port.outward_address(settings.host)
 
 
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:

@@ -88,8 +88,13 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def outward_address() -> str:
-    """Return this machine's address in its network, as far as it has one; nothing is sent."""
+def outward_address(host: str) -> str:
+    """Return where others reach who listens on a host; nothing is sent.
+
+    :param host: ``0.0.0.0`` and ``::`` are this machine's address in its network, if it has one.
+    """
+    if host not in ("0.0.0.0", "::"):
+        return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
             sock.connect(("192.0.2.1", 9))  # an address of nobody's (RFC 5737)

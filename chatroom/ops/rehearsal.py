@@ -8,6 +8,8 @@ import tempfile
 import threading
 import time
 
+from chatroom.config import Settings
+from chatroom.errors import StoreAway
 from chatroom.text import escape
 
 CHECK_FLAG = "--check"
@@ -16,6 +18,17 @@ CHECK_SECONDS = 20.0
 _LOOK_SECONDS = 0.05
 _SENTENCE_LONGEST = 500
 _under_way = threading.Lock()  # one at a time; nothing is taken under it
+
+
+def check_store(settings: Settings) -> None:
+    """Look at what the settings say of Redis; nothing is opened, and it may be away.
+
+    :raises SettingError: the address, or the file with the password, cannot be used.
+    """
+    from chatroom.storage.redis.url import connect  # needs packages that SQLite does not
+
+    with contextlib.suppress(StoreAway):  # a start waits for it
+        connect(settings.engine, settings.engine_user, settings.engine_password_file).close()
 
 
 def rehearse(stopping: threading.Event) -> str:
