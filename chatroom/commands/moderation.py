@@ -8,7 +8,7 @@ from chatroom.answer_texts import text_of
 from chatroom.answers import Answer
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
-from chatroom.commands.sanctions import sanction_row
+from chatroom.commands.sanctions import in_force, sanction_row
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.sentences import GRANT_WORDS, SERVER, duration
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
@@ -45,8 +45,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("viewkickusers", "", "who was kicked, by whom, why, until when", SUPERUSER)
     def view_kicks(context: Context) -> Answer:
-        found = context.services.sanctions.all()
-        rows = [sanction_row(one) for one in found if one.kind == KICK]
+        rows = list(map(sanction_row, in_force(context, KICK)))
         return Answer(text_of("viewkickusers", rows, SERVER) or "Nobody is kicked just now.", rows)
 
     @registry.command(

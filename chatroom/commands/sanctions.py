@@ -1,12 +1,14 @@
 """Commands of superusers that keep somebody out or quiet: bans, mutes, the lockdown."""
 
+import contextlib
 import math
+from dataclasses import replace
 
 from chatroom.addresses import Range, address_of
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
-from chatroom.errors import UserError
+from chatroom.errors import Damaged, UserError
 from chatroom.sentences import SERVER, duration
 from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account, Sanction
 
@@ -34,8 +36,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("bans", "", "who is banned, by whom, why, until when", SUPERUSER)
     def view_bans(context: Context) -> Answer:
-        found = context.services.sanctions.all()
-        rows = [sanction_row(one) for one in found if one.kind == BAN]
+        rows = list(map(sanction_row, in_force(context, BAN)))
         return Answer(text_of("bans", rows, SERVER) or "Nobody is banned.", rows)
 
     @registry.command(
@@ -81,6 +82,23 @@ def add_to(registry: Registry) -> None:
         """Superusers and people with a ticket still get in."""
         context.services.sanctions.set_lockdown(state == "on", context.actor)
         context.reply(f"The lockdown is {state}.")
+
+
+def in_force(context: Context, kind: str) -> list[Sanction]:
+    """Return the sanctions of a kind that hold, oldest first, people by the names of today."""
+    return [
+        one if (account := _account_of(context, one)) is None else replace(one, name=account.name)
+        for one in context.services.sanctions.all()
+        if one.kind == kind
+    ]
+
+
+def _account_of(context: Context, sanction: Sanction) -> Account | None:
+    if sanction.is_range:
+        return None
+    with contextlib.suppress(Damaged):  # nor does it matter for what is in force
+        return context.services.accounts.find_by_id(sanction.target)
+    return None
 
 
 def sanction_row(one: Sanction) -> Row:

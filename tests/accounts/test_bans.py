@@ -101,6 +101,26 @@ def test_a_ban_ends_all_sessions_and_keeps_the_person_out_until_it_is_lifted(
     assert "anna" not in boss.answer_to("/bans")
 
 
+def test_who_was_renamed_is_listed_by_the_name_that_lifts_it(
+    room: ServerProcess, boss: Peer
+) -> None:
+    for name in ("eva-before", "ida-before"):
+        room.join(name).close()
+    boss.send("/ban eva-before", "/kickuser ida-before")
+    boss.until("ida-before was kicked")
+    for name in ("eva", "ida"):
+        assert room.operate("rename-user", f"{name}-before", f"{name}-after").returncode == 0
+    for listed, lifted, name in (
+        ("/bans", "/unban", "eva"),
+        ("/viewkickusers", "/unkickuser", "ida"),
+    ):
+        answer = boss.answer_to(listed)
+        assert f"{name}-after" in answer
+        assert f"{name}-before" not in answer
+        boss.answer_to(f"{lifted} {name}-after")
+        assert f"{name}-after" not in boss.answer_to(listed)
+
+
 def test_a_ban_for_a_time_says_how_long_it_lasts_and_programs_get_its_end(
     room: ServerProcess, boss: Peer
 ) -> None:
