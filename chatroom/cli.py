@@ -50,6 +50,22 @@ class Flags(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"there is no '{value}'{hint}")
 
 
+def whole(text: str) -> int:
+    """Return the whole number that a flag has. :raises ArgumentTypeError: it is none."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a whole number") from None
+
+
+def number(text: str) -> float:
+    """Return the number that a flag has. :raises ArgumentTypeError: it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a number") from None
+
+
 def _near(word: str, words: Any) -> str:
     near = difflib.get_close_matches(word, list(words), 1)
     return f"; did you mean {near[0]}?" if near else ""

@@ -23,7 +23,7 @@ from chatroom.text import JOINERS, MARKS_IN_A_ROW, NAME_LONGEST, clean_line, is_
 
 RESERVED_FOR_ROOMS = frozenset({"server", "system", "admin"})
 RESERVED = RESERVED_FOR_ROOMS | {
-    *("root", "operator", "moderator", "support", "everyone", "all", "here", "lobby"),
+    *("root", "operator", "claim", "moderator", "support", "everyone", "all", "here", "lobby"),
 }
 """Names that no person may have."""
 

@@ -256,6 +256,8 @@ class Accounts:
         :raises UserError: the name is not allowed, taken, or looks like another one.
         """
         check_name(name)
+        if name == account.name:
+            raise UserError(f"{name} is called that already.")
         act = by.did(f"renamed {account.name} to {name}", account.id)
         left = self._departures.of_renamed(account) if fold(name) != fold(account.name) else None
         try:

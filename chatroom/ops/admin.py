@@ -12,6 +12,7 @@ from chatroom import config
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites, line_to_type
 from chatroom.accounts.sanctions import Sanctions
+from chatroom.cli import number, whole
 from chatroom.commands.audit import AUDIT_SHOWN, audit_table
 from chatroom.commands.erasure import Erasure
 from chatroom.commands.invites import invite_table
@@ -66,7 +67,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     password_flag(command)
     command = add("grant", "make somebody a superuser (0) or a normal user (1)")
     command.add_argument("user", metavar="NAME")
-    command.add_argument("grant", metavar="0|1", type=int, choices=(SUPERUSER, NORMAL))
+    command.add_argument("grant", metavar="0|1", type=whole, choices=(SUPERUSER, NORMAL))
     command = add("reset-password", "set a new password for somebody")
     command.add_argument("user", metavar="NAME")
     password_flag(command)
@@ -84,7 +85,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     command = add("migrate", "move everything into Redis or Valkey; the server must be stopped")
     command.add_argument("--to", metavar="URL", required=True, help="as --engine takes it")
     command = add("audit", "print what superusers and operators did, the newest last")
-    command.add_argument("--last", metavar="N", type=int, default=AUDIT_SHOWN, help="how many")
+    command.add_argument("--last", metavar="N", type=whole, default=AUDIT_SHOWN, help="how many")
     command = add("lockdown", "stop new logins, or allow them again; people who are logged in stay")
     command.add_argument("state", metavar="on|off", choices=("on", "off"))
     command = add("import-legacy", "import the accounts of an old users_credentials.enc")
@@ -94,11 +95,13 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         "--superuser", metavar="NAME", help="make this one a superuser; the old grants do not count"
     )
     command = add("invite", "print an invitation to make an account")
-    command.add_argument("--uses", metavar="N", type=int, default=1, help="accounts (%(default)s)")
-    command.add_argument("--days", metavar="N", type=float, default=7.0, help="(%(default)g)")
+    command.add_argument(
+        "--uses", metavar="N", type=whole, default=1, help="accounts (%(default)s)"
+    )
+    command.add_argument("--days", metavar="N", type=number, default=7.0, help="(%(default)g)")
     add("invites", "list the valid invitations")
     command = add("revoke-invite", "withdraw an invitation")
-    command.add_argument("number", metavar="N", type=int, help="as invites shows it")
+    command.add_argument("number", metavar="N", type=whole, help="as invites shows it")
     add("fingerprint", "print the fingerprint of this server's certificate, as clients show it")
     add("rotate-keys", "seal with a new data key from now on; the server must be stopped")
     add("rewrap", "give the keyring a new master secret; the server must be stopped")
