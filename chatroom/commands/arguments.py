@@ -47,7 +47,9 @@ def read(usage: str, form: str, rest: str, accounts: Accounts) -> list[Any]:
         # Digits are the [N] that may follow; @20 is somebody.
         may_be_number = token[0] == "[" and "[N]" in tokens[i + 1 :]
         is_number = may_be_number and given.isascii() and given.isdigit()
-        is_next = given and is_length(word) and not is_number and length(word, given) is None
+        is_next = False
+        if given and is_length(word) and not is_number:
+            is_next = length(word, given, "[reason]" in tokens[i + 1 :]) is None
         if is_number or is_next:
             given, rest = "", before
         if not given:

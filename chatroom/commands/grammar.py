@@ -146,10 +146,11 @@ def is_length(word: str) -> bool:
     return seconds_of(word.partition("|")[0]) is not None
 
 
-def length(word: str, text: str) -> float | None:
+def length(word: str, text: str, may_be_reason: bool = False) -> float | None:
     """Return a length of time in seconds; ``None``: it is none, but the next word of the line.
 
     :param word: of the usage line; where it holds ``forever``, that is infinite.
+    :param may_be_reason: a reason may stand in its place.
     :raises UserError: it is too long or no time at all, or it was meant as a length, it seems: a
         slip must not become a reason.
     """
@@ -161,10 +162,10 @@ def length(word: str, text: str) -> float | None:
         raise UserError("That is no time at all. Take a length such as 30m, 2h or 7d.", Code.USAGE)
     if seconds is None and (text.lower() == _FOREVER or _LIKE_A_LENGTH.match(text)):
         lengths = "30m, 2h, 7d or forever" if may_be_forever else "30m, 2h or 7d"
+        is_number = may_be_reason and text.lower() != _FOREVER
+        end = "; a reason cannot begin with a number." if is_number else "."
         raise UserError(
-            f"'{text[:40]}' is not a length of time. Take one such as {lengths}; a reason cannot "
-            "begin with a number.",
-            Code.USAGE,
+            f"'{text[:40]}' is not a length of time. Take one such as {lengths}{end}", Code.USAGE
         )
     return seconds
 

@@ -364,7 +364,8 @@ class Registry:
         except StoreError as error:
             _log.error("command=%s failed reason=%s", context.command, error)
             context.refuse(
-                "That cannot be saved right now; nothing was changed. Try again later.", error.code
+                "The store cannot be used right now; nothing was changed. Try again later.",
+                error.code,
             )
         except Disconnected:
             raise

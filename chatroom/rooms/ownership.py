@@ -199,7 +199,7 @@ class Ownership:
     def _dismiss(self, room: Room, account_ids: Iterable[str]) -> None:
         """Take those out who may not be in a room any more."""
         for account_id in account_ids:
-            text = f"You are not invited to #{room.log} any more and have left it."
+            text = f"You may not be in #{room.log} any more, and have left it."
             self._memberships.send_out(room, account_id, text)
 
 

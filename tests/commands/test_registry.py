@@ -136,7 +136,11 @@ def run(tmp_path: Path) -> Iterator[Callable[[Exception], Noted]]:
     ("error", "code", "sentence"),
     [
         (UserError("Not so.", Code.TOO_FAST, wait=3), Code.TOO_FAST, "Not so."),
-        (StoreError("away"), Code.NOT_KEPT, "That cannot be saved right now; nothing was changed."),
+        (
+            StoreError("away"),
+            Code.NOT_KEPT,
+            "The store cannot be used right now; nothing was changed.",
+        ),
         (Unconfirmed("away"), Code.UNCONFIRMED, "it may or may not be done."),
         (ZeroDivisionError(), Code.INTERNAL, "Something went wrong with /break; it was logged."),
     ],

@@ -113,7 +113,7 @@ def test_who_may_do_less_does_less(half: Half, boss: Peer) -> None:
     fallen.send("/audit")
     fallen.until("/audit is for superusers only.")
     boss.answer_to("/uninvite bob")
-    bob.until("You are not invited to #den any more")
+    bob.until("You may not be in #den any more")
     boss.answer_to("/lockdown on")
     ann.until("The room is closed now")
     comer = half.there.peer()

@@ -250,7 +250,7 @@ def test_who_loses_the_invitation_is_out_and_finds_no_room(
     guest.until("invites you")
     enter(guest, name)
     owner.send(f"/{command} guest-{command}", "for the owner only", "/room lobby", "for all")
-    guest.until_match(f"(not invited to|removed you from) #{name}")
+    guest.until_match(f"(may not be in|removed you from) #{name}")
     guest.until("for all")
     assert "for the owner only" not in guest.seen
     assert guest.answer_to(f"/join {name}").startswith(f"There is no room called '{name}'.")
