@@ -10,7 +10,6 @@ import random
 import re
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,9 +117,12 @@ class Watcher(threading.Thread):
 class Trouble:
     """What goes wrong, one thing at a time; only the test's own thread calls it."""
 
-    def __init__(self, server: ServerInTrouble, people: list[Talker], seed: int) -> None:
+    def __init__(
+        self, server: ServerInTrouble, people: list[Talker], history: History, seed: int
+    ) -> None:
         self._server = server
         self._people = people
+        self._history = history
         self._dice = random.Random(seed)
         self._boss = self._come_in()
         self.done: Counter[str] = Counter()
@@ -154,8 +156,11 @@ class Trouble:
         self._boss.send("/room lobby")
 
     def fill_up(self, let_talk: Callable[[], None]) -> None:
+        before, some = self._history.counts["refused"], self._dice.randint(1, 2 * PEOPLE)
         with self._server.full():
-            time.sleep(self._dice.uniform(0.05, 0.5))
+            assert self._history.wait_for(
+                lambda: self._history.counts["refused"] >= before + some, 3 * PATIENCE
+            )
         let_talk()
 
     def abandon(self, let_talk: Callable[[], None]) -> None:
@@ -211,7 +216,7 @@ def keep_promises(server: ServerInTrouble, rounds: int, seed: int) -> Counter[st
         watcher.start()
         for person in people:
             person.must_talk.set()
-        trouble = Trouble(server, people, seed)
+        trouble = Trouble(server, people, history, seed)
         for _ in range(rounds):
             let_talk()
             trouble.one(let_talk)
