@@ -36,6 +36,14 @@ def text_of(fields: dict[str, Any], key: str) -> str:
     return clean_line(value) if isinstance(value, str) else ""
 
 
+def texts_of(fields: dict[str, Any], key: str) -> frozenset[str] | None:
+    """Return the texts of a field that is a list; None: it is none."""
+    found = fields.get(key)
+    if not isinstance(found, list):
+        return None
+    return frozenset(one for one in found if isinstance(one, str))
+
+
 def lines_of(fields: dict[str, Any]) -> str:
     """Return the field ``text``, clean, with its line breaks."""
     value = fields.get("text")

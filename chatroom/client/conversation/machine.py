@@ -30,7 +30,7 @@ from chatroom.client.credentials import Credentials
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import KICKED, NOT_LOGGED_IN, OK, UNREACHABLE, End
 from chatroom.client.pending import LINE_BYTES, Awaited, Pending, Sent
-from chatroom.client.said import PLAIN, Said, Why, lines_of, text_of, why
+from chatroom.client.said import PLAIN, Said, Why, lines_of, text_of, texts_of, why
 from chatroom.errors import Code, UserError
 
 _HELD_MOST = 1000
@@ -259,10 +259,7 @@ class Conversation:
         self._login.begin()
         most = said.fields.get("line_bytes")
         self.pending.line_bytes = most if type(most) is int and most > 0 else LINE_BYTES
-        features = said.fields.get("features")
-        self.features = frozenset(
-            one for one in (features if isinstance(features, list) else ()) if isinstance(one, str)
-        )
+        self.features = texts_of(said.fields, "features") or frozenset()
         yield Show(said)
 
     def _prompt(self, said: Said) -> Iterator[Action]:
@@ -298,9 +295,8 @@ class Conversation:
 
     def _welcome(self, said: Said) -> Iterator[Action]:
         yield Show(said)
-        rooms = said.fields.get("rooms")
-        if isinstance(rooms, list):
-            self.rooms = frozenset(room for room in rooms if isinstance(room, str))
+        if (rooms := texts_of(said.fields, "rooms")) is not None:
+            self.rooms = rooms
         self.user = text_of(said.fields, "user")
         yield LoggedIn(self.user)
         if self._login.tried is Tried.TICKET and not self.was_in and not self.credentials.is_given:
