@@ -142,6 +142,10 @@ def minute(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
+UNKNOWN = "--:--"
+"""In the place of a time that is none."""
+
+
 class Clock:
     """Tells times as the server does; a reader's own clock overrides its methods.
 

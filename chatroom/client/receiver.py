@@ -33,6 +33,7 @@ from chatroom.client.said import Said
 from chatroom.client.session import Frontend, Session
 from chatroom.client.trust import Endpoint
 from chatroom.errors import Disconnected
+from chatroom.sentences import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -49,16 +50,22 @@ class Receiver:
     :param connect: opens another connection to the same server; raises OSError or NotTrusted.
     :param where: the server, for people.
     :param patience: seconds without a connection after which it gives up; None: never.
+    :param clock: of the person who reads; None: a program does.
     """
 
     def __init__(
-        self, session: Session, connect: Connect, where: str, patience: float | None = None
+        self,
+        session: Session,
+        connect: Connect,
+        where: str,
+        patience: float | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.ended = threading.Event()
         """Set when the thread has nothing more to do."""
         self.session = session
         self._conversation = session.conversation
-        self._renderer = Renderer()
+        self._renderer = Renderer(clock)
         self._reconnector = Reconnector(session, connect, where, patience)
         self._ahead: list[Said] = []  # heard already, in front of what comes next
 
@@ -189,6 +196,7 @@ def open_session(
     cursors: Cursors | None = None,
     must_be_events: bool = False,
     takes_messages: bool = False,
+    clock: Clock | None = None,
 ) -> Receiver:
     """Connect, and return who receives; whatever the frontend, this builds what it stands upon.
 
@@ -201,6 +209,7 @@ def open_session(
     :param must_be_events: it is a program that talks: it understands nothing else, and talks in the
         lobby, wherever others by the same account have talked last.
     :param takes_messages: what commands read back comes as messages, not as a text.
+    :param clock: of the person who reads; None: a program does.
     :raises OSError: nobody can be reached there.
     :raises NotTrusted: it is not who it should be.
     """
@@ -216,4 +225,4 @@ def open_session(
     begins_in = "lobby" if must_be_events else ""
     conversation = Conversation(credentials, where, begins_in, cursors)
     session = Session(first, conversation, frontend, leave_at_once)
-    return Receiver(session, connect, where, patience)
+    return Receiver(session, connect, where, patience, clock)

@@ -129,9 +129,7 @@ Robot = Callable[..., Script]
 
 def said(out: str, name: str = "robot") -> list[str]:
     """Return the texts of one person's messages."""
-    return re.findall(
-        rf"^(?:\d{{4}}-\d\d-\d\d )?\d\d:\d\d [AP]M \| {name}: (.*)$", out, re.MULTILINE
-    )
+    return re.findall(rf"^(?:\w\S+ )?\d\d:\d\d(?: [AP]M)? \| {name}: (.*)$", out, re.MULTILINE)
 
 
 def test_many_lines_arrive_once_and_in_order(reader: Peer, robot: Robot) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.client.cli.profiles import Profile, read_profiles
+from chatroom.client.cli.profiles import Profile, read_profiles, read_settings
 from chatroom.errors import UserError
 
 
@@ -19,6 +19,13 @@ def test_a_place_has_what_it_says_and_the_usual_port(tmp_path: Path) -> None:
     assert places(tmp_path, text) == {
         "work": Profile("chat.example", 9797, "ann", colour=False, bell="all")
     }
+
+
+def test_what_stands_above_all_places_holds_for_every_server(tmp_path: Path) -> None:
+    file = tmp_path / "client.toml"
+    file.write_text('clock = 24\nlinear = true\n[places.work]\naddress = "a"\nclock = 12\n')
+    general, known = read_settings(file)
+    assert (general.clock, general.linear, known["work"].clock) == (24, True, 12)
 
 
 def test_without_a_file_there_are_no_places(tmp_path: Path) -> None:
@@ -37,6 +44,9 @@ def test_without_a_file_there_are_no_places(tmp_path: Path) -> None:
         ('[places.work]\naddress = "a"\nfingerprint = "12"', "64 hexadecimal digits"),
         ('[places.work]\naddress = "a"\ncolor = true', "'color' is not known"),
         ('[places.send]\naddress = "a"', "Choose another name"),
+        ("clock = 13", "clock is 12 or 24"),
+        ('[places.work]\naddress = "a"\nclock = "24"', "clock is a number"),
+        ('address = "a"', "'address' is not known here"),
         ("[work", "is not TOML"),
         ("places = 3", "Places are tables"),
     ],

@@ -183,7 +183,7 @@ def test_a_script_says_nothing_to_another_server(
     call = stranger.accept()
     call.say("SSH-2.0-OpenSSH_9.6")
     script.give_no_more()
-    assert [call.hear() for _ in range(2)] == ['>hello {"v":1}', ""]
+    assert [call.hear() for _ in range(2)] == ['>hello {"v":1,"answers":1}', ""]
     assert script.end() == (5, "")
     assert "2 lines were not delivered." in script.errors
 
@@ -275,12 +275,15 @@ def test_ctrl_c_tells_what_was_not_confirmed(stranger: Stranger, ann: Callable[.
     assert "3 lines were not delivered." in script.errors
 
 
-def test_a_message_is_shown_in_the_readers_own_time(stranger: Stranger, pipe: Pipe) -> None:
+@pytest.mark.parametrize(("hours", "shown"), [("12", "05:30 PM"), ("24", "17:30")])
+def test_a_message_is_shown_in_the_readers_own_time(
+    stranger: Stranger, pipe: Pipe, hours: str, shown: str
+) -> None:
     settings = {"CHATROOM_PASSWORD": PASSWORD, "TZ": "Asia/Kolkata"}
-    script = pipe(stranger.port, "--plain", "--name", "ann", **settings)
+    script = pipe(stranger.port, "--plain", "--name", "ann", "--clock", hours, **settings)
     call = stranger.accept()
     call.let_in()
     call.echo({"text": "at noon"})
     call.say_event("control", do="kick", text="Out.")
     status, out = script.end()
-    assert (status, out) == (6, "05:30 PM | ann: at noon\n")
+    assert (status, out) == (6, f"{shown} | ann: at noon\n")

@@ -111,11 +111,11 @@ def test_two_people_register_and_talk(room: ServerProcess, sit: Sit) -> None:
     carl.see("dora has joined.")
     carl.type("hello, dora", "", "//slash")
     for person in (carl, dora):
-        person.see("M | carl: hello, dora\r\n")
-        person.see("M | carl: /slash\r\n")
+        person.see(" | carl: hello, dora\r\n")
+        person.see(" | carl: /slash\r\n")
     dora.type("/messageto carl psst")
-    dora.see("M | private to carl: psst\r\n")
-    carl.see("M | private from dora: psst\r\n")
+    dora.see(" | private to carl: psst\r\n")
+    carl.see(" | private from dora: psst\r\n")
     dora.type("/nosuchcommand")
     dora.see("There is no command /nosuchcommand.")
     assert (carl.threads(), dora.threads()) == (2, 2)
@@ -409,7 +409,7 @@ def test_busy_and_free_and_a_message_of_several_lines(room: ServerProcess, sit: 
     other.until_event("message", cid="1")
     rosa.type("/free")
     rosa.see("1 missed:")
-    rosa.see("M | quinn: one\r\n    09:00 AM | boss: two\r\n")
+    rosa.see(" | quinn: one\r\n    09:00 AM | boss: two\r\n")
 
 
 def test_who_loses_the_connection_comes_back_with_a_ticket_and_sees_each_line_once(

@@ -25,6 +25,7 @@ from chatroom.client.receiver import Receiver, open_session
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import NotTrusted
 from chatroom.client.ui.pipe import Pipe
+from chatroom.client.ui.reader_clock import HOURS, ReaderClock, hours_of_locale
 from chatroom.client.ui.screen import Screen, input_bytes
 from chatroom.client.ui.terminal import LinearTerminal, Terminal
 from chatroom.errors import StartError, UserError
@@ -91,7 +92,14 @@ def _run(flags: argparse.Namespace) -> int:
         # Only a person sees what else might answer there.
         must_be_events = not is_terminal()
         receiver = open_session(
-            endpoint, credentials, frontend, _leave_at_once, patience, must_be_events=must_be_events
+            endpoint,
+            credentials,
+            frontend,
+            _leave_at_once,
+            patience,
+            must_be_events=must_be_events,
+            takes_messages=True,
+            clock=ReaderClock(flags.clock or hours_of_locale()),
         )
     except NotTrusted as error:
         _log.error("not trusted reason=%s", error)
@@ -185,5 +193,8 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
         "--no-colour", dest="colour", action="store_false", default=None, help="as NO_COLOR=1 does"
     )
     parser.add_argument("--bell", choices=BELLS, help="when to ring (mentions)")
+    parser.add_argument(
+        "--clock", choices=HOURS, type=int, help="hours of the times that are shown (the locale's)"
+    )
     connection_flags(parser)
     return parser.parse_args(words)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from chatroom.client import invitation
-from chatroom.client.cli.profiles import read_profiles, settings_file
+from chatroom.client.cli.profiles import PERSONAL, read_settings, settings_file
 from chatroom.client.credentials import (
     Credentials,
     kept_ticket,
@@ -73,21 +73,23 @@ def own_log_dir() -> Path:
 
 
 def destination_of(flags: argparse.Namespace) -> Invitation:
-    """Return where to go; what a profile says becomes the default of its flags.
+    """Return where to go; what the settings file says becomes the default of its flags.
 
     :raises UserError: an invitation or the settings file cannot be read.
     """
+    settings = read_settings(settings_file())
+    profile = settings.places.get(flags.host)
+    for one in filter(None, (profile, settings.general)):
+        for key in ("name", *PERSONAL):
+            if getattr(flags, key, None) is None:
+                setattr(flags, key, getattr(one, key))
     if flags.host.startswith(SCHEME):
         return invitation.read(flags.host)
-    profile = read_profiles(settings_file()).get(flags.host)
     if profile is None:
         host, port = read_address(flags.host)
         if port and flags.port and port != flags.port:
             raise UserError(f"Two ports are given, {port} and {flags.port}. Take one away.")
         return Invitation(host, flags.port or port or PORT)
-    for key in ("name", "colour", "bell", "linear"):
-        if getattr(flags, key, None) is None:
-            setattr(flags, key, getattr(profile, key))
     return Invitation(profile.address, flags.port or profile.port, profile.fingerprint or "")
 
 
