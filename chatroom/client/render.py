@@ -157,7 +157,9 @@ def _told_of(post: dict[str, Any], user: str) -> Told:
     seq = post.get("seq")
     what = REMOVED_TEXT if post.get("kind") == REMOVED else str(_line(post, user, "", "") or "")
     number = seq if isinstance(seq, int) else 0
-    return Told(number, _seconds(post.get("time")), what, text_of(post, "room"))
+    room = text_of(post, "room")
+    label = "" if room else text_of(post, "private_id") or text_of(post, "id")
+    return Told(number, _seconds(post.get("time")), what, room, label)
 
 
 def _seconds(said: Any) -> float:

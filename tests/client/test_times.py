@@ -105,13 +105,12 @@ def test_the_clients_text_of_every_answer_is_the_servers_but_for_the_clock(
     # Those that only look come last: then there is something to see.
     lookers = [one for one in names if one not in LINES or one in READ_BACK]
     told = 0
-    for name in [
-        *(one for one in names if one not in lookers),
-        "room",
-        *lookers,
-    ]:
+    changing = (one for one in names if one not in lookers)
+    for name in [*changing, "room", *lookers, "history with"]:
+        name, _, more = name.partition(" ")
         usage = next(one.usage for one in table.build().all() if one.name == name)
         line = LINES.get(name, f"/{name} bob" if usage.startswith("USER") else f"/{name}")
+        line = "/history with bob" if more else line
         if name in SAYING:
             boss.send_event("command", line=line, cid=name)
             boss.until_event("message", cid=name)
