@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from chatroom.errors import UserError as UserError
 
 INTERRUPTED = 130
+SCRIPT_COMMANDS = (
+    *("send", "tail", "wait"),
+    *("history", "search", "who", "rooms", "mail", "export"),
+)
 _LIBRARY = ("Answer", "Client", "Ended", "Message", "NotDelivered", "Page", "Person", "Room")
 
 
@@ -58,8 +62,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         words = sys.argv[1:] if argv is None else list(argv)
         from chatroom.startup import load
 
-        is_script = words[:1] in (["send"], ["tail"], ["wait"])
-        module = "script_commands" if is_script else "main"
+        module = "script_commands" if words and words[0] in SCRIPT_COMMANDS else "main"
         run = load(f"chatroom.client.cli.{module}").run
 
         signal.signal(signal.SIGINT, usual)

@@ -183,9 +183,15 @@ def test_a_room_is_found_however_it_is_written_and_told_when_it_is_not_joined(
     where = ("127.0.0.1", str(shell.port), "--name", "robot")
     for do in (("tail",), ("wait", "--mention")):
         status, _, told = shell.run(*do, *where, "--room", "dev", password=PASSWORD)
-        assert (status, "not in #dev" in told) == (5, True), told
+        assert (status, "robot has not joined #dev. With --join" in told) == (5, True), told
     status, _, told = shell.send("hi", "--room", "dev", password=PASSWORD)
-    assert status == 5
+    assert (status, "robot has not joined #dev. With --join" in told) == (5, True), told
+    bob.send("/create secret private")
+    bob.until("is yours")
+    for unknown in ("secret", "nowhere"):
+        status, _, told = shell.send("hi", "--room", unknown, password=PASSWORD)
+        assert (status, f"There is no room #{unknown}" in told) == (5, True), told
+    bob.answer_to("/room dev")
     assert shell.send("I am new", "--room", "#dev", "--join", password=PASSWORD)[0] == 0
     bob.until("robot: I am new")
     for written in ("DEV", "#dev"):

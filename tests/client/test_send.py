@@ -25,19 +25,27 @@ class Shell:
         self.folder = folder
         self.port = port
 
-    def start(self, *words: str, password: str = "") -> subprocess.Popen[str]:
-        """Start it with pipes at its three streams."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
-        given = {"CHATROOM_PASSWORD": password} if password else {}
+    def command(self, *words: str) -> list[str]:
+        """Return its command line."""
         end = words.index("--") if "--" in words else len(words)
         own = ("--log-dir", str(self.folder / "logs"))
+        return [sys.executable, CLIENT, *words[:end], *own, *words[end:]]
+
+    def environment(self, password: str = "") -> dict[str, str]:
+        """Return its environment."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
+        given = {"CHATROOM_PASSWORD": password} if password else {}
+        return {**kept, **given, "XDG_CONFIG_HOME": str(self.folder)}
+
+    def start(self, *words: str, password: str = "") -> subprocess.Popen[str]:
+        """Start it with pipes at its three streams."""
         return started(
-            [sys.executable, CLIENT, *words[:end], *own, *words[end:]],
+            self.command(*words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**kept, **given, "XDG_CONFIG_HOME": str(self.folder)},
+            env=self.environment(password),
         )
 
     def run(self, *words: str, password: str = "") -> tuple[int, str, str]:
@@ -216,7 +224,7 @@ def test_since_is_an_id_or_a_time(shell: Shell) -> None:
     where = ("127.0.0.1", str(shell.port), "--name", "robot")
     code, _, told = shell.run("tail", *where, "--since", "tomorrow", password=PASSWORD)
     assert (code, told.count("\n")) == (2, 1)
-    assert "not 'tomorrow'" in told
+    assert "'tomorrow' is not the id of a message, nor a time" in told
 
 
 def test_wait_ends_at_a_mention(shell: Shell, reader: Peer) -> None:

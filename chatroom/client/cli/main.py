@@ -36,7 +36,8 @@ _log = logging.getLogger(__name__)
 _LAST_SECONDS = 0.5  # for the receiving thread, which may wait in a connect
 
 _EPILOG = """\
-send, tail and wait as the first word are for scripts: chatroom_client.py send --help
+send, tail, wait, history, search, who, rooms, mail and export as the first word are for scripts:
+chatroom_client.py send --help
 
 When standard input or standard output is not a terminal, each line of the input is sent as a
 message; the program ends when all have come back. Messages, and what a command answers

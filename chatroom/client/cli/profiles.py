@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from chatroom.client import SCRIPT_COMMANDS
 from chatroom.client.invitation import PORT, read_address, read_pin
 from chatroom.client.kept_files import own_folder
 from chatroom.client.ui.reader_clock import HOURS
 from chatroom.errors import UserError
 
 BELLS = ("off", "mentions", "all")
-RESERVED = ("send", "tail", "wait")
 _TYPES: dict[str, type] = {
     "address": str,
     "port": int,
@@ -99,7 +99,7 @@ def _refuse_passwords(table: dict[str, Any], file: Path) -> None:
 
 def _profile(name: str, table: Any, file: Path) -> Profile:
     where = f"{file}: [places.{name}]"
-    if name in RESERVED:
+    if name in SCRIPT_COMMANDS:
         raise UserError(f"{where}: '{name}' is a command of the client. Choose another name.")
     if not isinstance(table, dict) or not table.get("address"):
         raise UserError(f'{where} needs an address: address = "chat.example"')

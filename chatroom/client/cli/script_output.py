@@ -1,0 +1,44 @@
+"""What the client's commands for scripts write to standard output."""
+
+import json
+import sys
+from collections.abc import Mapping
+
+from chatroom.client.api import Message
+from chatroom.protocol import REMOVED
+from chatroom.text import clean_line
+
+
+def write_message(message: Message, is_json: bool) -> None:
+    """Write a message. :raises OSError: nobody takes it."""
+    if is_json:
+        write_json(message.record())
+    else:
+        write(_line(message))
+
+
+def write_json(record: Mapping[str, object]) -> None:
+    """Write one JSON object as a line. :raises OSError: nobody takes it."""
+    # Any encoding holds ASCII: the line is JSON in every locale.
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    write(clean_line(json.dumps(record, ensure_ascii=not is_unicode)))
+
+
+def write(text: str) -> None:
+    """Write lines at once. :raises OSError: nobody takes it."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _line(message: Message) -> str:
+    sender, text = message.sender, message.text.replace("\n", "\n    ")
+    where = f"#{message.room}" if message.room else f"to {message.to}"
+    is_listed = message.kind == REMOVED and message.ref == message.id  # where it stood
+    said = {
+        "action": f"* {sender} {text}",
+        "announce": f"Announcement from {sender}: {text}",
+        "removed": f"{sender} removed message {message.ref.rpartition('-')[2]}.",
+        "join": f"{sender} has joined.",
+        "leave": f"{sender} has left.",
+    }.get(message.kind, f"{sender}: {text}")
+    return f"{message.time} | {where} | {f'{sender}: (removed)' if is_listed else said}"
