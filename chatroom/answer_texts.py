@@ -191,6 +191,22 @@ def _sessions(rows: Sequence[Row], clock: Clock) -> str:
     return _table(("address", "face", "since", "room"), lines)
 
 
+def _own_sessions(rows: Sequence[Row], clock: Clock) -> str:
+    lines = [
+        (
+            row["number"],
+            row["address"] or "-",
+            row["face"],
+            _minute(row, "since", clock),
+            f"#{row['room']}" if row["room"] else "-",
+            row["node"][:8] or "-",
+            "this one" if row["current"] else "",
+        )
+        for row in rows
+    ]
+    return _table(("#", "address", "face", "since", "room", "node", ""), lines)
+
+
 def _who(rows: Sequence[Row], clock: Clock) -> str:
     lines = [
         (
@@ -217,6 +233,7 @@ _MADE: Mapping[str, Callable[[Sequence[Row], Clock], str]] = {
     "invite-codes": _invites,
     "nodes": _nodes,
     "viewkickusers": _kicks,
+    "sessions": _own_sessions,
     "who": _who,
     "whois": _whois,
 }

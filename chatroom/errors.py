@@ -66,6 +66,8 @@ class Code(StrEnum):
     """The account was deleted."""
     RESET = "reset"
     """The account has a new password: log in with it."""
+    SESSION_ENDED = "session-ended"
+    """Another session of the same account has ended this one."""
     TOO_LONG = "too-long"
     TOO_FAST = "too-fast"
     TOO_SLOW = "too-slow"

@@ -17,8 +17,8 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
 from chatroom.accounts.passwords import Passwords
 from chatroom.accounts.sanctions import Sanctions
+from chatroom.accounts.sessions import Sessions
 from chatroom.accounts.throttles import Throttles
-from chatroom.accounts.tickets import Tickets
 from chatroom.cli import Flags
 from chatroom.commands import table
 from chatroom.commands.erasure import Erasure
@@ -84,15 +84,17 @@ class Server:
             )
             self._sanctions = Sanctions(engine.sanctions, engine.settle)
             rooms = self._rooms = assemble(engine, settings.rooms, limits=settings)
+            controls = engine.controls
             self.services = Services(
                 settings=settings,
                 logs=engine.logs,
                 audit=engine.audit,
                 nodes=engine.nodes,
                 accounts=self.accounts,
-                tickets=Tickets(engine.tickets, engine.accounts, engine.sanctions),
+                tickets=rooms.tickets,
                 invites=Invites(engine.invites, settings.registration),
                 sanctions=self._sanctions,
+                sessions=Sessions(self.accounts, controls),
                 roster=rooms.roster,
                 directory=rooms.directory,
                 memberships=rooms.memberships,
@@ -101,9 +103,7 @@ class Server:
                 presence=rooms.presence,
                 control_events=rooms.control_events,
                 lookups=rooms.lookups,
-                erasure=Erasure(
-                    engine.logs, engine.rooms, engine.controls, self.accounts, engine.settle
-                ),
+                erasure=Erasure(engine.logs, engine.rooms, controls, self.accounts, engine.settle),
                 rates=rooms.rates,
                 settle=engine.settle,
                 invitation=self._invitation,

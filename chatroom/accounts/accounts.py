@@ -237,6 +237,14 @@ class Accounts:
         _log.info("password changed %s by_code=%s", changed.ident, bool(code))
         return changed
 
+    def end_sessions(self, account_id: str, password_id: str) -> Account:
+        """End every session and every ticket of an account; return it. The password stays.
+
+        :param password_id: that the account has from now on: sessions that have it go on.
+        """
+        new = {"id": password_id}
+        return self._change(account_id, lambda now: replace(now, password=now.password | new))
+
     def issue_reset(self, account: Account, by: Actor) -> str:
         """Return a one-time code that lets its bearer set a new password for somebody.
 

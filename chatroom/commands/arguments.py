@@ -24,7 +24,9 @@ _NAMES = {
     "NUMBER|USER|ADDRESS/PREFIX": "user",
 }
 """Names of arguments, by their word of the usage line, where it is not the word itself."""
-_NUMBERS = frozenset({"N", "NUMBER", "NUMBER|USER|ADDRESS/PREFIX", "ID", "DATE|ID", "0|1"})
+_NUMBERS = frozenset(
+    {"N", "NUMBER", "NUMBER|USER|ADDRESS/PREFIX", "NUMBER|others", "ID", "DATE|ID", "0|1"}
+)
 """Words for which a program may give a number."""
 
 

@@ -13,13 +13,14 @@ from chatroom.text import seconds_of
 
 NUMBER_MOST = 500
 
-_CLAUSE = re.compile(r"\[([a-z]+) ([A-Z|]+)\]")
+_CLAUSE = re.compile(r"\[([a-z]+) ([A-Za-z|]+)\]")
 _WORD = re.compile(r'"[^"]*"|\S+')
 _DAY = re.compile(
     r"(?:(\d{4})-(\d\d?)-(\d\d?)|(today|yesterday))?[ ]*(?:(\d\d?):(\d\d))?\Z", re.ASCII
 )
 _LIKE_A_LENGTH = re.compile(r"[-+]?\d[\d.,]{0,15}\w{0,7}\Z")
 _FOREVER = "forever"
+OTHERS = "others"
 _ID = re.compile(r"#?(?:([0-9a-f]{8})-)?(\d{1,15})\Z", re.ASCII)
 _DATES = "Take 2026-11-22, 21:15, 2026-11-22 21:15, today or yesterday"
 
@@ -83,6 +84,11 @@ def list_number(text: str) -> int:
     if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
         raise UserError(f"'{text[:40]}' is not a number such as 3.")
     return int(digits)
+
+
+def number_or_others(text: str) -> int | str:
+    """Return the number of one of a list, or ``others``. :raises UserError: it is neither."""
+    return text.lower() if text.lower() == OTHERS else list_number(text)
 
 
 def message_id(text: str) -> Id:
@@ -173,6 +179,7 @@ def length(word: str, text: str, may_be_reason: bool = False) -> float | None:
 VALUES: dict[str, Callable[[str], Any]] = {
     "N": number,
     "NUMBER": list_number,
+    "NUMBER|others": number_or_others,
     "ID": message_id,
     "DATE": moment,
     "DATE|ID": moment_or_id,

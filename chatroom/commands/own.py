@@ -51,9 +51,15 @@ def _choose_password(context: Context, account: Account, answer: Callable[..., s
         member.password_id = changed.password_id
     finally:
         member.next_password_id = ""
-    if member.ticket and (ticket := services.tickets.issue(changed)) is not None:
-        member.ticket = digest_of(ticket[0])
-        context.dialogue.give_ticket(*ticket)  # the one of this session went with the others
+    if member.ticket:
+        renew_ticket(context, changed)
+
+
+def renew_ticket(context: Context, account: Account) -> None:
+    """Give this session another ticket: its own went with those of all sessions."""
+    if (ticket := context.services.tickets.issue(account)) is not None:
+        context.member.ticket = digest_of(ticket[0])
+        context.dialogue.give_ticket(*ticket)
 
 
 class _GivenUp(UserError):

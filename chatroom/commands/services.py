@@ -8,6 +8,7 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites
 from chatroom.accounts.rates import Rates
 from chatroom.accounts.sanctions import Sanctions
+from chatroom.accounts.sessions import Sessions
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands.erasure import Erasure
 from chatroom.config import Settings
@@ -34,6 +35,7 @@ class Services:
     tickets: Tickets
     invites: Invites
     sanctions: Sanctions
+    sessions: Sessions
     roster: Roster
     directory: Directory
     memberships: Memberships

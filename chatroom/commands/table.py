@@ -12,6 +12,7 @@ from chatroom.commands import (
     people,
     rooms,
     sanctions,
+    sessions,
     talking,
     whois,
 )
@@ -22,7 +23,7 @@ _FAMILIES = {
     Family("people", "who is here, and whom you do not want to hear"): (people, whois),
     Family("chatrooms", "find rooms, join and leave them, have your own"): (rooms,),
     Family("reading", "read back, search, take back what you said"): (history,),
-    Family("account", "your password and your data"): (own, own_data),
+    Family("account", "your password, your sessions, your data"): (own, own_data, sessions),
     Family("moderation", "grants, kicks, bans, mutes, announcements, restart"): (
         moderation,
         sanctions,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chatroom.accounts.rates import Rates, rates_for
+from chatroom.accounts.tickets import Tickets
 from chatroom.config import Settings
 from chatroom.rooms import comings
 from chatroom.rooms.busy import Busy
@@ -36,6 +37,7 @@ class Assembly:
     control_events: ControlHandler
     directory: Directory
     lookups: Lookups
+    tickets: Tickets
     rates: Rates | None
     """``None``: nobody's lines and commands are limited."""
     read_states: ReadStateStore
@@ -80,9 +82,11 @@ def assemble(
     calm = comings.CALM_SECONDS if rates else 0.0
     memberships = Memberships(logs, roster, read_states, scheduler, calm)
     ownership = Ownership(engine.controls, roster, catalogue, read_states, memberships)
+    tickets = Tickets(engine.tickets, engine.accounts, engine.sanctions)
     control_events = ControlHandler(
         accounts=engine.accounts,
         sanctions=engine.sanctions,
+        tickets=tickets,
         lookups=lookups,
         roster=roster,
         catalogue=catalogue,
@@ -115,6 +119,7 @@ def assemble(
         control_events=control_events,
         directory=directory,
         lookups=lookups,
+        tickets=tickets,
         rates=rates,
         read_states=read_states,
         scheduler=scheduler,

@@ -13,27 +13,33 @@ from chatroom.accounts.sanctions import (
     shut_out_code,
     shut_out_sentence,
 )
+from chatroom.accounts.tickets import Tickets, digest_of
 from chatroom.errors import Code, Damaged
 from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
+from chatroom.rooms.room import Member
 from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import AccountStore, SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
+    SESSIONS_ENDED,
     SUPERUSER,
     Account,
     RoomRecord,
     Sanction,
 )
-from chatroom.storage.rules.events import Control, ControlKind, Standing
+from chatroom.storage.rules.events import Control, ControlKind, Kept, Standing
 
 _log = logging.getLogger(__name__)
 
 CHANGES_KNOWN = 4096
 """Account changes that are remembered for those who are just logging in."""
+ENDED_ELSEWHERE = (
+    "You have ended this session from another one. Log in with your password to come back."
+)
 NEW_PASSWORD = "Your password was changed, so this session has ended. Log in with the new one."
 _CLOSED = "The room is closed now: new logins are not allowed. People who are logged in can stay."
 _OPEN = "The room is open again."
@@ -47,6 +53,7 @@ class ControlHandler:
 
     :param accounts: what the store says.
     :param sanctions: the same.
+    :param tickets: gives others to sessions that go on where the account's were revoked.
     :param lookups: looks up.
     :param roster: who is here; its lock guards the fields of this, too.
     :param catalogue: changes the rooms.
@@ -58,6 +65,7 @@ class ControlHandler:
         self,
         accounts: AccountStore,
         sanctions: SanctionStore,
+        tickets: Tickets,
         lookups: Lookups,
         roster: Roster,
         catalogue: Catalogue,
@@ -66,6 +74,7 @@ class ControlHandler:
     ) -> None:
         self._accounts = accounts
         self._sanctions = sanctions
+        self._tickets = tickets
         self._lookups = lookups
         self._roster = roster
         self._catalogue = catalogue
@@ -89,6 +98,10 @@ class ControlHandler:
             return
         if kind is ControlKind.MEMBERSHIPS:
             self._read_states.look_soon(subject)
+            return
+        if kind is ControlKind.SESSIONS:
+            if isinstance(carried, Kept):  # else all end
+                self._keep(subject, carried)
             return
         if kind is ControlKind.FORKED:
             self._tell_of_fork(subject)
@@ -237,11 +250,44 @@ class ControlHandler:
             )
         self._tell_of_standing(person, before, account)
 
-    @staticmethod
-    def _tell_of_standing(person: Person, before: Account, account: Account) -> None:
+    def _keep(self, account_id: str, kept: Kept) -> None:
+        """Tell sessions by which ``password_id`` they are about to go on."""
+        person = self._roster.people.get(account_id)
+        for member in person.members if person is not None else ():
+            if member.since in kept.since:
+                member.next_password_id = kept.password_id
+
+    def _end_older(self, person: Person, current: str) -> None:
+        """End the sessions of an older ``password_id`` than the current one, but those kept."""
+        is_ending = current.startswith(SESSIONS_ENDED)  # else it is of a new password
+        code = Code.SESSION_ENDED if is_ending else Code.RESET
+        without = []
         for member in person.members:
-            if account.password_id not in (member.password_id, member.next_password_id):
-                member.end(member.face.control("disconnect", NEW_PASSWORD, code=Code.RESET))
+            if current not in (member.password_id, member.next_password_id):
+                text = ENDED_ELSEWHERE if is_ending else NEW_PASSWORD
+                member.end(member.face.control("disconnect", text, code=code))
+            elif is_ending and current != member.password_id:
+                if member.ticket:
+                    without.append(member)
+                # First: the old ticket must not be prolonged as one of the current id.
+                member.ticket = b""
+                member.password_id, member.next_password_id = current, ""
+        if without:
+            job = partial(self._renew_tickets, person, without)
+            self._lookups.want(f"tickets {person.account.id}", job)
+
+    def _renew_tickets(self, person: Person, members: list[Member]) -> None:
+        """Give sessions other tickets: theirs went with those that have ended."""
+        account = self._accounts.load_by_id(person.account.id)
+        for member in members:
+            if account is not None and member in person.members:
+                ticket = self._tickets.issue(account)
+                if ticket is not None:
+                    member.ticket = digest_of(ticket[0])
+                    member.outbox.offer(member.face.ticket(*ticket))
+
+    def _tell_of_standing(self, person: Person, before: Account, account: Account) -> None:
+        self._end_older(person, account.password_id)
         if account.name != before.name:
             for member in person.members:
                 text = f"You are called {account.name} now."

@@ -52,6 +52,9 @@ class Face(Protocol):
     def export(self, fields: dict[str, Any]) -> bytes:
         """Render one record of somebody's own data."""
 
+    def ticket(self, ticket: str, until: float) -> bytes:
+        """Render the right to come back; ``until`` in seconds since the epoch."""
+
     def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
         """Render the answer to a line of one's own; ``command`` is empty for a message."""
 
@@ -89,6 +92,7 @@ class Member:
         "face",
         "ignores",
         "last_active",
+        "listed",
         "next_password_id",
         "outbox",
         "password_id",
@@ -125,7 +129,9 @@ class Member:
         self.password_id = ""
         """Of the account's password that it came in by: it lasts no longer than that one."""
         self.next_password_id = ""
-        """While this session chooses another one."""
+        """While another one is coming with which this session goes on."""
+        self.listed: tuple[float, ...] = ()
+        """When the person's sessions began that it was shown last, by their numbers."""
         self.last_active = time.monotonic()
         self.taken_until = 0.0
         """Up to which moment (monotonic) the peer has taken all that was offered; 0: unknown."""

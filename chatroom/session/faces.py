@@ -115,6 +115,9 @@ class PlainFace:
     def export(self, fields: dict[str, Any]) -> bytes:
         return _said(encode("", fields)[2:-1].decode())  # the JSON alone
 
+    def ticket(self, ticket: str, until: float) -> bytes:
+        return b""  # people have none
+
     def _day_of(self, seconds: float) -> str:
         """Return the time, with the day when it is not today."""
         return sentences.when(time.localtime(seconds), time.localtime())
@@ -254,7 +257,6 @@ class EventsFace:
         return encode("export", fields)
 
     def ticket(self, ticket: str, until: float) -> bytes:
-        """Render the right to come back; ``until`` in seconds since the epoch."""
         return encode("ticket", {"ticket": ticket, "until": utc_of(until)})
 
 

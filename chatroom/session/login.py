@@ -15,7 +15,7 @@ from chatroom.names import log_name
 from chatroom.sentences import before_login
 from chatroom.session.access import LOGIN, REGISTER, RESUME, LoginRequest
 from chatroom.session.dialogue import NEW_PASSWORD, NOT_THE_SAME, Dialogue
-from chatroom.storage.records import SUPERUSER, Account, Sanction
+from chatroom.storage.records import SESSIONS_ENDED, SUPERUSER, Account, Sanction
 from chatroom.text import check_new_password
 
 _log = logging.getLogger(__name__)
@@ -102,6 +102,9 @@ class Login:
         if now is None:
             raise LoginRefused("Your account was deleted. Goodbye.", code=Code.DELETED)
         if now.password_id != account.password_id:
+            if now.password_id.startswith(SESSIONS_ENDED):
+                sentence = "Your other sessions were ended meanwhile. Connect again."
+                raise LoginRefused(sentence, code=Code.SESSION_ENDED)
             sentence = "Your password was changed meanwhile. Connect again."
             raise LoginRefused(sentence, code=Code.RESET)
         if now.grant != SUPERUSER and not self._has_ticket:

@@ -24,7 +24,7 @@ from chatroom.storage.records import (
 )
 from chatroom.storage.rules import read_states
 from chatroom.storage.rules.departure import Departed
-from chatroom.storage.rules.events import Control, Standing
+from chatroom.storage.rules.events import Carried, Control, Kept, Standing
 
 _log = logging.getLogger(__name__)
 
@@ -266,10 +266,11 @@ _CARRIED_BYTES = 4096
 """A larger record, such as a room with many invitations, is not carried: it is looked up."""
 
 
-_CARRIED: dict[str, type[Sanction | Standing | RoomRecord]] = {
+_CARRIED: dict[str, type[Carried]] = {
     "sanction": Sanction,
     "standing": Standing,
     "room": RoomRecord,
+    "kept": Kept,
 }
 
 
@@ -292,8 +293,8 @@ def unseal_control(vault: Vault, word: str, subject: str, sealed: bytes | None) 
         ((name, fields),) = json.loads(
             vault.unseal(sealed, _control_context(word, subject))
         ).items()
-        if "invited" in fields:
-            fields["invited"] = tuple(fields["invited"])
+        for key, value in fields.items():  # JSON has no tuples
+            fields[key] = tuple(value) if isinstance(value, list) else value
         return Control.of_word(word, subject, _CARRIED[name](**fields))
     except (Damaged, KeyError, TypeError, ValueError):  # of a newer version, or meddled with
         return Control.of_word(word, subject)

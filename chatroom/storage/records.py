@@ -154,6 +154,8 @@ TICKETS = 50
 """Tickets of one account that are kept, the newest; and as many that were used just now."""
 USED_SECONDS = 600.0
 """Time for which a used ticket still holds: the answer with the new one may have been lost."""
+SESSIONS_ENDED = "ended-"
+"""How a ``password_id`` begins that was not made by a new password, but to end sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,8 @@ class Account:
     def password_id(self) -> str:
         """Tells one password from the next; renewing the hash of the same one keeps it.
 
-        Sessions and tickets last as long as the password that they came in by.
+        Sessions and tickets last as long as the one that they came in by. With ``SESSIONS_ENDED``
+        at its begin it says that they have ended while the password is the same.
         """
         return str(self.password.get("id", ""))
 
@@ -302,6 +305,8 @@ class SessionInfo:
     """Seconds since the epoch."""
     room: str
     """Where its typed lines go."""
+    node: str = ""
+    """Id of the node where it is; empty: this one."""
 
 
 @dataclass(frozen=True, slots=True)

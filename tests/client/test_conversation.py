@@ -679,8 +679,9 @@ def test_a_restart_is_announced() -> None:
     assert talk.lose() == [Reconnect("gone", None, is_announced=True)]
 
 
-def test_a_visit_that_the_server_ends_is_over() -> None:
-    actions = inside().hear("control", do="disconnect", code=Code.REFUSED, text="Bye.")
+@pytest.mark.parametrize("code", [Code.REFUSED, Code.RESET, Code.SESSION_ENDED])
+def test_a_visit_that_the_server_ends_is_over(code: str) -> None:
+    actions = inside().hear("control", do="disconnect", code=code, text="Bye.")
     assert actions[-1] == Finish(End(UNREACHABLE))
 
 

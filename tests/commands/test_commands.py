@@ -32,6 +32,7 @@ EVERYBODY = (
     "room",
     "rooms",
     "search",
+    "sessions",
     "topic",
     "unignore",
     "uninvite",

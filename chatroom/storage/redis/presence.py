@@ -142,8 +142,7 @@ class PresenceKeeper:
             one = replace(exact, active=exact.active // _ACTIVE_SECONDS * _ACTIVE_SECONDS)
             told = self._told.get(one.account_id)
             if told is None or told[0] != one:
-                plain = json.dumps(asdict(one), ensure_ascii=False).encode()
-                told = one, self._vault.seal(plain, f"presence {one.account_id}")
+                told = one, self._vault.seal(_plain(one), f"presence {one.account_id}")
                 changed += [one.account_id, told[1]]
             fresh[one.account_id] = told
         left = [account_id for account_id in self._told if account_id not in fresh]
@@ -196,7 +195,8 @@ class PresenceKeeper:
             other = self._others.setdefault(instance_id, _Other())
             if other.count != changes:
                 with self._store.client() as client:
-                    other.people = self._open_all(client.hgetall(_people(instance_id)))
+                    found_people = client.hgetall(_people(instance_id))
+                other.people = self._open_all(found_people, nodes[-1].id)
                 other.count = changes
             if is_alive:
                 other.missing_since = 0.0
@@ -225,21 +225,21 @@ class PresenceKeeper:
                 *(self._store.replicas, info["replicas"], info["node"], info["host"]),
             )
 
-    def _open_all(self, found: Mapping[bytes, bytes]) -> dict[str, Presence]:
+    def _open_all(self, found: Mapping[bytes, bytes], node: str) -> dict[str, Presence]:
         people = {}
         for account_id, sealed in found.items():
-            one = self._open(account_id.decode(errors="replace"), sealed)
+            one = self._open(account_id.decode(errors="replace"), sealed, node)
             if one is not None:
                 people[one.account_id] = one
         return people
 
-    def _open(self, account_id: str, sealed: bytes) -> Presence | None:
+    def _open(self, account_id: str, sealed: bytes, node: str) -> Presence | None:
         try:
             fields = json.loads(self._vault.unseal(sealed, f"presence {account_id}"))
         except Damaged as error:
             _log.error("presence damaged account=%s reason=%s", account_id, error)
             return None
-        seats = tuple(SessionInfo(**seat) for seat in fields.pop("seats"))
+        seats = tuple(SessionInfo(**seat, node=node) for seat in fields.pop("seats"))
         return Presence(**{**fields, "rooms": tuple(fields["rooms"])}, seats=seats)
 
     def _elsewhere(self) -> dict[str, Presence]:
@@ -269,6 +269,14 @@ class PresenceKeeper:
         _log.warning("node dead instance=%s people=%d", instance_id, len(people))
         watcher.elsewhere(self._elsewhere())
         watcher.vanished(list(people.values()))
+
+
+def _plain(one: Presence) -> bytes:
+    """Return what other nodes are told; where it is they know, and older ones take no more."""
+    fields = asdict(one)
+    for seat in fields["seats"]:
+        del seat["node"]
+    return json.dumps(fields, ensure_ascii=False).encode()
 
 
 class _Other:

@@ -25,6 +25,8 @@ class ControlKind(StrEnum):
     """An account's messages were removed."""
     FORKED = "forked"
     """A log has lost what was shown."""
+    SESSIONS = "sessions"
+    """Some of an account's sessions are about to go on with another ``password_id``."""
     MISSED = "anew"
     """Events were missed: everything is to be looked up."""
     KICK = records.KICK
@@ -47,9 +49,22 @@ class Standing:
     password_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which sessions go on when the others of their account end."""
+
+    password_id: str
+    """That the account is about to have."""
+    since: tuple[float, ...]
+    """When they began, in seconds since the epoch; see ``SessionInfo``."""
+
+
 def standing_of(account: Account) -> Standing:
     """Return what of an account every server has to know."""
     return Standing(account.name, account.grant, account.version, account.password_id)
+
+
+Carried = Sanction | Standing | RoomRecord | Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +75,7 @@ class Control:
     subject: str
     """What it is about: an account id; the target of a sanction; the log that has forked; empty
     for a room, and for ``MISSED``."""
-    carried: Sanction | Standing | RoomRecord | None = field(default=None, compare=False)
+    carried: Carried | None = field(default=None, compare=False)
     """What it is about, as it was saved; ``None``: it is to be looked up, if it matters."""
     lifted: bool = False
     """Of a sanction: it holds no more."""
@@ -71,9 +86,7 @@ class Control:
         return _LIFTED + self.kind if self.lifted else self.kind.value
 
     @classmethod
-    def of_word(
-        cls, word: str, subject: str, carried: Sanction | Standing | RoomRecord | None = None
-    ) -> Self:
+    def of_word(cls, word: str, subject: str, carried: Carried | None = None) -> Self:
         """Return the event of a :attr:`word`.
 
         One of a newer version that is not known here says that something of its subject has

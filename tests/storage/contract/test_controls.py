@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chatroom.storage.records import BAN, MUTE, SUPERUSER, RoomRecord, Sanction
-from chatroom.storage.rules.events import Control, ControlKind, Standing
+from chatroom.storage.rules.events import Control, ControlKind, Kept, Standing
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import Running, account, post
 
@@ -30,6 +30,9 @@ def test_whoever_hears_of_a_change_needs_no_look_at_the_store(running: Running) 
         assert carried(running, ControlKind(kind)) == saved
         assert engine.sanctions.lift(saved.number)
         assert carried(running, ControlKind(kind), lifted=True) is None
+    kept = Kept("ended-1", (now, now + 0.1))
+    engine.controls.publish(Control(ControlKind.SESSIONS, ann.id, kept))
+    assert carried(running, ControlKind.SESSIONS) == kept
     den = engine.rooms.save(RoomRecord("den", ann.id, "a topic", True, ("id-bob",)))
     assert carried(running, ControlKind.ROOM) == den
     engine.accounts.save(account("boss", SUPERUSER))

@@ -14,6 +14,7 @@ from chatroom.storage.rules.events import Control, ControlKind
         ("room", ControlKind.ROOM, False),
         ("places", ControlKind.MEMBERSHIPS, False),
         ("purge", ControlKind.PURGE, False),
+        ("sessions", ControlKind.SESSIONS, False),
         ("mute", ControlKind.MUTE, False),
         ("unmute", ControlKind.MUTE, True),
         ("unban", ControlKind.BAN, True),
