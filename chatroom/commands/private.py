@@ -22,8 +22,7 @@ def located(context: Context, which: Id) -> Id:
     found = private_messages.find(context.services.logs, log, which.private_id)
     if found is None:
         raise UserError(
-            f"That id is of none of your newest {private_messages.LOOKED_AT:,} private messages. "
-            "Take one of /history with USER.",
+            "That id is of no private message of yours. Take one of /history with USER.",
             Code.NO_SUCH_MESSAGE,
         )
     return Id(found.epoch, found.seq)

@@ -2,27 +2,32 @@
 
 from collections.abc import Iterator
 
+from chatroom.rooms.post_lines import is_event
 from chatroom.rooms.room import Member, Room, mailbox_of
 from chatroom.storage.engine import LogStore
-from chatroom.storage.records import PRIVATE, REMOVED, Account, Post
+from chatroom.storage.records import REMOVED, Account, Post, SearchQuery
 from chatroom.storage.rules.private_ids import private_id
 
 LOOKED_AT = 20_000
-"""Messages of a mailbox among which one is looked for, the newest."""
-_NEAR_SECONDS = 60.0
-"""What the times of the two copies may differ by where both were kept at the first sending."""
+"""Messages of a mailbox among which one is looked for that has no id kept, the newest."""
+_NEAR_SECONDS = 2.0
 _NEAR = 1000
 _STEP = 64  # seqs that are read at once at first
 _STEP_MOST = 512
 
 
-def find(logs: LogStore, log: str, which: str) -> Post | None:
-    """Return the message of a mailbox that has a private id; ``None``: it is not among the newest.
+def find(logs: LogStore, log: str, which: str, sender_id: str = "") -> Post | None:
+    """Return the message of a mailbox that has a private id; ``None``: there is none.
 
+    :param sender_id: account id of who has sent it; empty: anybody.
     :raises StoreError: the mailbox cannot be read.
     """
-    found = _newest_first(logs, log, logs.span(log).last, LOOKED_AT)
-    return next((post for post in found if _is_itself(post) and private_id(post) == which), None)
+    if found := logs.search(log, SearchQuery((), sender_id, private_id=which), 1):
+        return found[0]
+    # Not every message of older versions has it kept.
+    newest = _newest_first(logs, log, logs.span(log).last, LOOKED_AT)
+    same = (post for post in newest if private_id(post) == which)
+    return next((post for post in same if sender_id in ("", post.sender_id)), None)
 
 
 def remove(
@@ -59,30 +64,19 @@ def _tell(logs: LogStore, log: str, account: Account, ref: int, both: str) -> No
 
 def _copy_of(logs: LogStore, post: Post, log: str) -> Post | None:
     """Return what a mailbox has of a message of another one."""
-    near = logs.seq_before(log, post.time + _NEAR_SECONDS)
-    # Farther away it is only when its sender had to send it again, or a clock was set.
-    for upto, most in ((near, _NEAR), (logs.span(log).last, LOOKED_AT)):
-        for one in _newest_first(logs, log, upto, most):
-            if one.sender_id == post.sender_id and _is_itself(one) and _is_same(one, post):
-                return one
-    return None
-
-
-def _is_itself(post: Post) -> bool:
-    """Tell whether this is a message, and not the event that tells of the end of one."""
-    return post.kind == PRIVATE or (post.kind == REMOVED and post.ref == post.seq)
-
-
-def _is_same(one: Post, other: Post) -> bool:
-    if both := private_id(one):
-        return both == private_id(other)
+    if both := private_id(post):
+        return find(logs, log, both, post.sender_id)
     # Of an older version, without a client id: both copies were kept in one step.
-    return (one.kind, one.text) == (other.kind, other.text) and abs(one.time - other.time) < 1.0
+    for one in _newest_first(logs, log, logs.seq_before(log, post.time + _NEAR_SECONDS), _NEAR):
+        if (one.sender_id, one.kind, one.text) == (post.sender_id, post.kind, post.text):
+            return one
+    return None
 
 
 def _newest_first(logs: LogStore, log: str, upto: int, most: int) -> Iterator[Post]:
     lowest, step = max(0, upto - most, logs.span(log).first - 1), _STEP
     while upto > lowest:
         floor = max(lowest, upto - step)
-        yield from reversed(logs.read(log, floor, upto, step))
+        found = logs.read(log, floor, upto, step)
+        yield from (post for post in reversed(found) if not is_event(post))
         upto, step = floor, min(2 * step, _STEP_MOST)

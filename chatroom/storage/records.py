@@ -110,6 +110,9 @@ class SearchQuery:
     """Account ids of whom nothing is wanted."""
     upto: int = 0
     """The last seq that is looked at; 0: that of the newest post."""
+    private_id: str = ""
+    """Of the one message that is wanted, also when its text was removed; empty: of any. What an
+    older version has kept has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,7 @@ def test_nobody_else_removes_or_reads_it(room: ServerProcess, boss: Peer, name: 
         ):
             refused = ask(eve, command, args)
             assert (refused["ok"], refused["code"]) == (False, "no-such-message")
-        assert "none of your newest" in boss.answer_to(f"/delete {sent['private_id']}")
+        assert "no private message of yours" in boss.answer_to(f"/delete {sent['private_id']}")
     (left,) = read_back(bob, "history", {"with": f"{name}a"})
     assert left["text"] == "not yours"
 

@@ -55,6 +55,8 @@ class Message:
     """``id`` of the message that was removed (kind ``removed`` only)."""
     seq: int = 0
     """Its position in the log of its room or mailbox; 0 for comings and goings."""
+    private_id: str = ""
+    """Names a private message for both people: one id for the two mailboxes."""
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "Message":
@@ -70,6 +72,7 @@ class Message:
             old=fields.get("old") is True,
             ref=text_of(fields, "ref"),
             seq=_number(fields, "seq"),
+            private_id=text_of(fields, "private_id"),
         )
 
     @property

@@ -33,11 +33,14 @@ def write(text: str) -> None:
 def _line(message: Message) -> str:
     sender, text = message.sender, message.text.replace("\n", "\n    ")
     where = f"#{message.room}" if message.room else f"to {message.to}"
+    if not message.room and not message.to:
+        where = "private"
+    which = message.private_id or message.ref.rpartition("-")[2]
     is_listed = message.kind == REMOVED and message.ref == message.id  # where it stood
     said = {
         "action": f"* {sender} {text}",
         "announce": f"Announcement from {sender}: {text}",
-        "removed": f"{sender} removed message {message.ref.rpartition('-')[2]}.",
+        "removed": f"{sender} removed message {which}.",
         "join": f"{sender} has joined.",
         "leave": f"{sender} has left.",
     }.get(message.kind, f"{sender}: {text}")

@@ -42,11 +42,11 @@ class Search:
         self._ascii_pieces: list[bytes] | None = None
         if all(piece.isascii() for piece in self._pieces):
             self._ascii_pieces = [piece.encode() for piece in self._pieces]
-        self._sender = wanted.sender_id.encode()
+        self._ids = wanted.sender_id.encode(), wanted.private_id.encode()
 
     def may_be_in(self, plain: bytes) -> bool:
         """Tell whether a post in this JSON of a segment may be wanted; False is certain."""
-        if self._sender not in plain:
+        if any(one not in plain for one in self._ids):
             return False
         if plain.isascii():
             if self._ascii_pieces is None:
@@ -59,7 +59,11 @@ class Search:
     def is_wanted(self, post: Post) -> bool:
         """Tell whether a post is wanted."""
         wanted = self._wanted
-        if post.kind == REMOVED or post.time < wanted.since or post.sender_id in wanted.without:
+        if wanted.private_id and post.private_id != wanted.private_id:
+            return False
+        if post.kind == REMOVED and not (wanted.private_id and post.ref == post.seq):
+            return False
+        if post.time < wanted.since or post.sender_id in wanted.without:
             return False
         if wanted.upto and post.seq > wanted.upto:
             return False

@@ -14,7 +14,7 @@ import pytest
 
 from chatroom.storage import segments
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import PRIVATE, REMOVED, TEXT, Post
+from chatroom.storage.records import PRIVATE, REMOVED, TEXT, Post, SearchQuery
 from chatroom.storage.redis import entries
 from chatroom.storage.rules import private_ids
 from chatroom.storage.rules.receipts import Outcome, Terms
@@ -78,6 +78,34 @@ def test_an_erased_private_message_keeps_its_id_and_nothing_of_its_text(
         assert (gone.kind, gone.text, gone.to, gone.ref) == (REMOVED, "", "", 1)
         assert (gone.private_id, gone.to_id) == (one.private_id, "id-bob")
         assert (kept.text, kept.private_id) == ("other", two.private_id)
+
+
+def test_one_is_found_by_its_id_in_either_mailbox_also_when_it_is_empty(running: Running) -> None:
+    sent = send(running, *(f"number {n}" for n in range(5)))
+    logs, which = running.engine.logs, sent[2].private_id
+
+    def found(log: str, sender_id: str = "") -> list[tuple[int, str]]:
+        wanted = SearchQuery((), sender_id, private_id=which)
+        return [(post.seq, post.text) for post in logs.search(log, wanted, 9)]
+
+    assert found(ANN) == found(BOB) == found(BOB, "id-ann") == [(3, "number 2")]
+    assert found("@id-eve") == found(BOB, "id-bob") == []
+    assert logs.erase(ANN, "id-ann", 3) == 1
+    assert logs.append(Post(ANN, REMOVED, "id-ann", "ann", ref=3, private_id=which))
+    running.settle()
+    assert found(ANN) == [(3, "")]
+    assert found(BOB) == [(3, "number 2")]
+
+
+def test_one_of_many_is_found_by_its_id(running: Running) -> None:
+    sent = [letter(f"number {n}", f"abcdefgh-{n + 1}") for n in range(600)]
+    for one in sent:
+        assert running.engine.logs.append(one, None, Terms(copy_to=BOB))
+    running.settle()
+    for one in (sent[3], sent[599]):
+        for _ in range(2):  # also when what is said to be there was put together by the first
+            wanted = SearchQuery((), private_id=one.private_id)
+            assert [p.text for p in running.engine.logs.search(BOB, wanted, 1)] == [one.text]
 
 
 @pytest.mark.sqlite
