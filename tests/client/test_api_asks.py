@@ -130,6 +130,8 @@ def test_who_is_there_is_told_in_records(robot: Client, ann: Peer, own_room: str
     found = {person.name: person for person in robot.who("lobby")}
     assert (found["ann"].busy, found["ann"].reason, found["ann"].sessions) == (True, "lunch", 1)
     assert (found["robot"].busy, found["robot"].grant) == (False, 1)
+    ann.send("/free")  # others of this module write to her
+    ann.until("You are free")
     for moment in (found["robot"].since, found["robot"].active):
         assert moment is not None
         assert abs(datetime.now(UTC) - moment) < timedelta(minutes=5)
