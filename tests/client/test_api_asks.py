@@ -111,6 +111,11 @@ def test_private_messages_are_read_back(robot: Client, ann: Peer) -> None:
         assert [m.text for m in page] == ["psst", "what is it?"]
         assert [m.room for m in page] == ["", ""]
         assert [m.kind for m in page] == ["private", "private"]
+    question = page[1].private_id
+    assert robot.context(question, 1)[0].text == "what is it?"
+    ann.send(f"/delete {question}")
+    ann.until(f"The private message {question} is removed for good")
+    assert [m.kind for m in robot.history(2, with_="ann")] == ["private", "removed"]
 
 
 def test_rooms_are_records(robot: Client, own_room: str) -> None:

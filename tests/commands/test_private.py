@@ -151,6 +151,22 @@ def test_what_is_removed_before_it_was_read_is_never_shown(room: ServerProcess, 
         assert "unread secret" not in peer.seen
 
 
+def test_who_is_busy_hears_of_what_was_seen_and_is_shown_nothing_of_the_rest(
+    room: ServerProcess, name: str
+) -> None:
+    ann, bob = room.program_peer(f"{name}a"), room.program_peer(f"{name}b")
+    seen = write(ann, f"{name}b", "seen")
+    theirs = bob.until_event("message", text="seen")
+    assert ask(bob, "busy", {"reason": "lunch"})["ok"]
+    unseen = write(ann, f"{name}b", "unseen secret")
+    for one in (seen, unseen):
+        assert ask(ann, "delete", {"id": one["private_id"]})["ok"]
+    bob.send_event("command", line="/free")
+    bob.until_event("message", kind="removed", ref=theirs["id"])
+    assert read_back(bob, "history", {"with": f"{name}a"})[1]["private_id"] == unseen["private_id"]
+    assert "unseen secret" not in bob.seen
+
+
 def test_people_see_it_as_a_sentence(room: ServerProcess, name: str) -> None:
     ann, bob = room.join(f"{name}a"), room.join(f"{name}b")
     ann.send(f"/messageto {name}b our secret")
