@@ -580,10 +580,22 @@ def test_nobody_waits_for_ever_for_a_command_but_where_a_secret_may_be_typed() -
     assert talk.it.awaited.is_open
 
 
-def test_busy_and_free_have_no_other_answer_than_their_control_line() -> None:
+def test_busy_and_free_of_older_servers_have_no_other_answer_than_their_control_line() -> None:
     talk = inside()
     command = talk.it.command("/busy 10")
     [show] = talk.hear("control", do="busy", text="You are busy.")
+    assert isinstance(show, Show) and show.sent is command
+
+
+def test_busy_is_answered_by_its_result_where_there_is_one() -> None:
+    talk = Talk("ann", "secret word")
+    talk.hear("hello", v=1, features=["answers", "named-commands"])
+    talk.ask("account")
+    talk.let_in()
+    command = talk.it.command("/busy 10")
+    [show] = talk.hear("control", do="busy", text="You are busy.")
+    assert isinstance(show, Show) and show.sent is None
+    [show] = talk.hear("result", ok=True, text="", cid=command.cid)
     assert isinstance(show, Show) and show.sent is command
 
 

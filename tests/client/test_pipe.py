@@ -388,12 +388,12 @@ def test_without_a_place_for_the_log(room: ServerProcess, robot: Robot) -> None:
     assert "log" not in script.errors.replace("no log", "")
 
 
-def test_streams_that_are_closed(room: ServerProcess) -> None:
+def test_streams_that_are_closed(room: ServerProcess, tmp_path: Path) -> None:
     room.join("xan").close()
     command = '"$@" --name xan --log-dir /dev/null <&- >&- 2>&-'
     done = subprocess.run(
         ["sh", "-c", command, "sh", sys.executable, str(CLIENT), "127.0.0.1", str(room.port)],
-        env={**os.environ, "CHATROOM_PASSWORD": PASSWORD},
+        env={**os.environ, "CHATROOM_PASSWORD": PASSWORD, "XDG_CONFIG_HOME": str(tmp_path)},
         timeout=PATIENCE,
         check=False,
     )

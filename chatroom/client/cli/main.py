@@ -24,6 +24,7 @@ from chatroom.client.exit_codes import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHAB
 from chatroom.client.receiver import Receiver, open_session
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import NotTrusted
+from chatroom.client.ui.json_pipe import JsonPipe
 from chatroom.client.ui.pipe import Pipe
 from chatroom.client.ui.reader_clock import HOURS, ReaderClock, hours_of_locale
 from chatroom.client.ui.screen import Screen, input_bytes
@@ -72,6 +73,8 @@ def _run(flags: argparse.Namespace) -> int:
     screen = Screen()
     try:
         check_utf8(flags)
+        if flags.json and is_terminal():
+            raise UserError("--json is for pipes, and this is a terminal. Leave it out.")
         destination = destination_of(flags)
         endpoint = endpoint_of(destination, flags, screen)
         credentials = credentials_of(flags, endpoint)
@@ -89,7 +92,8 @@ def _run(flags: argparse.Namespace) -> int:
             frontend = _terminal(screen, flags)
         else:
             patience = PATIENCE_SECONDS if patience is None else patience
-            frontend = Pipe(screen, input_bytes(), flags.commands, patience)
+            pipe = JsonPipe if flags.json else Pipe
+            frontend = pipe(screen, input_bytes(), flags.commands, patience)
         # Only a person sees what else might answer there.
         must_be_events = not is_terminal()
         receiver = open_session(
@@ -100,7 +104,7 @@ def _run(flags: argparse.Namespace) -> int:
             patience,
             must_be_events=must_be_events,
             takes_messages=True,
-            clock=ReaderClock(flags.clock or hours_of_locale()),
+            clock=None if flags.json else ReaderClock(flags.clock or hours_of_locale()),
         )
     except NotTrusted as error:
         _log.error("not trusted reason=%s", error)
@@ -189,6 +193,11 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
         "--commands",
         action="store_true",
         help="lines of a pipe that begin with / are commands, and // begins a message",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="in a pipe: messages and answers of commands as one JSON object a line",
     )
     parser.add_argument(
         "--no-colour", dest="colour", action="store_false", default=None, help="as NO_COLOR=1 does"

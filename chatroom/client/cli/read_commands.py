@@ -8,12 +8,13 @@ from chatroom.client.api import Answer, Client, Ended, Page
 from chatroom.client.api.records import RECORD_VERSION
 from chatroom.client.cli.script_output import write, write_json, write_message
 from chatroom.client.pending import read_room, read_user
+from chatroom.client.ui.reader_clock import ReaderClock, hours_of_locale
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
-from chatroom.sentences import Clock
 from chatroom.text import clean_text
 
-_READER = Clock()
+_TYPES = {"who": "person", "rooms": "room"}
+"""What a row is, by the command."""
 
 
 def check(flags: argparse.Namespace) -> None:
@@ -83,11 +84,11 @@ def _mail(client: Client, flags: argparse.Namespace, screen: Screen) -> None:
 
 def _who(client: Client, flags: argparse.Namespace, screen: Screen) -> None:
     room = "lobby" if flags.room is None else read_room(flags.room)
-    _write_rows(client.command("who", room=room), "person", flags.json)
+    _write_rows(client.command("who", room=room), "who", flags)
 
 
 def _rooms(client: Client, flags: argparse.Namespace, screen: Screen) -> None:
-    _write_rows(client.command("rooms"), "room", flags.json)
+    _write_rows(client.command("rooms"), "rooms", flags)
 
 
 def _export(client: Client, flags: argparse.Namespace, screen: Screen) -> None:
@@ -104,13 +105,14 @@ def _write_page(page: Page, is_json: bool) -> None:
         write_message(message, is_json)
 
 
-def _write_rows(answer: Answer, kind: str, is_json: bool) -> None:
-    if is_json:
+def _write_rows(answer: Answer, command: str, flags: argparse.Namespace) -> None:
+    if flags.json:
         for row in answer.rows:
-            write_json({"v": RECORD_VERSION, "type": kind, **row})
+            write_json({"v": RECORD_VERSION, "type": _TYPES[command], **row})
         return
+    clock = ReaderClock(flags.clock or hours_of_locale())
     try:
-        text = text_of(answer.fields["command"], answer.rows, _READER)
-    except (LookupError, TypeError, ValueError):
+        text = text_of(command, answer.rows, clock)
+    except (LookupError, TypeError, ValueError):  # another server's rows
         text = ""
     write(clean_text(text or answer.text))

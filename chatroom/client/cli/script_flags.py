@@ -65,6 +65,7 @@ def read_flags(words: Sequence[str]) -> argparse.Namespace:
     flags = parser.parse_intermixed_args(rest[:end])  # flags may stand between the words
     flags.words += rest[end + 1 :]
     flags.do = do
+    flags.clock = None  # the settings file may say it
     check_utf8(flags)
     _split_where(flags)
     if getattr(flags, "join", False) and flags.room is None:

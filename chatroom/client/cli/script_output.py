@@ -1,12 +1,11 @@
 """What the client's commands for scripts write to standard output."""
 
-import json
 import sys
 from collections.abc import Mapping
 
 from chatroom.client.api import Message
+from chatroom.client.ui.screen import json_line
 from chatroom.protocol import REMOVED
-from chatroom.text import clean_line
 
 
 def write_message(message: Message, is_json: bool) -> None:
@@ -19,9 +18,7 @@ def write_message(message: Message, is_json: bool) -> None:
 
 def write_json(record: Mapping[str, object]) -> None:
     """Write one JSON object as a line. :raises OSError: nobody takes it."""
-    # Any encoding holds ASCII: the line is JSON in every locale.
-    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    write(clean_line(json.dumps(record, ensure_ascii=not is_unicode)))
+    write(json_line(record, sys.stdout.encoding))
 
 
 def write(text: str) -> None:

@@ -346,7 +346,8 @@ class Conversation:
 
     def _control(self, said: Said) -> Iterator[Action]:
         do, sent = said.fields.get("do"), None
-        if do in ("busy", "free"):  # these commands have no other answer
+        if do in ("busy", "free") and "answers" not in self.features:
+            # Of older servers these commands have no other answer.
             sent = self._settled(self.pending.settle_first("busy", "free"))
         elif do == "room":
             self.room = text_of(said.fields, "room")

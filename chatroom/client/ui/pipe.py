@@ -43,16 +43,17 @@ class Pipe:
         self._is_spoilt = False  # a command that asks for passwords was not done
         self._is_commanding = False  # a command was sent, and is not answered yet
         self._undelivered = 0
-        self._in_hand = 0  # number of the line that was read last, while it is worked on
+        self.in_hand = 0
+        """Number of the line that was read last, while it is worked on."""
 
     def run(self, session: Session) -> int:
         """Send all lines, wait for them to come back; return the exit status. Never raises."""
         try:
             session.wait_until_in()
             for number, raw in self._read(session):
-                self._in_hand = number
+                self.in_hand = number
                 self._send(session, number, raw)
-                self._in_hand = 0
+                self.in_hand = 0
                 if self._is_spoilt:
                     raise Ended(End(UNDELIVERED, _SPOILT))
                 if session.is_leaving:
@@ -86,9 +87,16 @@ class Pipe:
             self._is_spoilt |= sent.may_ask_secrets
             self._refused(sent.number, text.rstrip("\n"))
         elif text and (self._is_spoken(said) or self._is_asked_for(said, sent)):
-            self._screen.write(text)
+            self.write(said, text)
         elif text:
             self.tell(text.rstrip("\n"))
+
+    def write(self, said: Said, text: str) -> None:
+        """Write to standard output what was said, or asked for. The receiving thread."""
+        if said.word == "export":
+            self._screen.write_json(said.fields)
+        else:
+            self._screen.write(text)
 
     def _is_spoken(self, said: Said) -> bool:
         """Tell whether somebody says this while the script is there.
@@ -104,7 +112,9 @@ class Pipe:
         """Tell whether this is what a command has asked for."""
         if said.word == "message":
             is_wanted = self._is_commanding and self._is_behind_login
-            return is_wanted and said.fields.get("kind") in _SPOKEN
+            return is_wanted and (said.fields.get("kind") in _SPOKEN or "re" in said.fields)
+        if said.word == "control" and said.fields.get("do") in ("busy", "free"):
+            return sent is not None or self._is_commanding
         return said.word == "export" or (sent is not None and said.word in ("result", "control"))
 
     def tell(self, sentence: str) -> None:
@@ -127,7 +137,7 @@ class Pipe:
             return end.code
         if end.sentence:
             self.tell(end.sentence)
-        undelivered = self._undelivered + len(waiting) + (self._in_hand > last_kept)
+        undelivered = self._undelivered + len(waiting) + (self.in_hand > last_kept)
         if not undelivered:
             return end.code
         lines = "line was" if undelivered == 1 else "lines were"

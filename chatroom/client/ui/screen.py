@@ -6,14 +6,16 @@ nothing reaches the terminal that could disturb it.
 
 import codecs
 import contextlib
+import json
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from io import BufferedReader
 from typing import TextIO, cast
 
 from chatroom.client.exit_codes import CannotWrite
-from chatroom.text import clean_text
+from chatroom.text import clean_line, clean_text
 
 _COLUMNS = 80
 
@@ -55,6 +57,10 @@ class Screen:
                 why = error.strerror or str(error)
                 raise CannotWrite(f"Standard output cannot be written: {why}.") from error
 
+    def write_json(self, record: Mapping[str, object]) -> None:
+        """Write one JSON object as a line. Raises as :meth:`write` does."""
+        self.write(json_line(record, self._out.encoding) + "\n")
+
     def ring(self) -> None:
         """Ring the bell of the terminal."""
         with self._writing, contextlib.suppress(OSError, ValueError):
@@ -93,6 +99,12 @@ class Screen:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._out.fileno())
             os.close(nowhere)
+
+
+def json_line(record: Mapping[str, object], encoding: str | None) -> str:
+    """Return an object as a line of JSON in every locale: any encoding holds ASCII."""
+    is_unicode = (encoding or "").lower().replace("-", "") == "utf8"
+    return clean_line(json.dumps(record, ensure_ascii=not is_unicode))
 
 
 def _nowhere() -> TextIO:
