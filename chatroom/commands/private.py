@@ -90,7 +90,9 @@ def delete(context: Context, post: Post) -> None:
         services.logs, box, context.account, context.member, post, to_id
     )
     both = private_id(post)
-    where = "in both mailboxes" if was_there else "in your mailbox; the other one does not have it"
+    where = (
+        "in both mailboxes" if was_there else "in your mailbox; it was not found in the other one"
+    )
     if to_id == context.account.id:
         where = "in your mailbox"
     context.reply(f"The private message{f' {both}' if both else ''} is removed for good, {where}.")
