@@ -19,7 +19,14 @@ import confusable_homoglyphs
 from precis_i18n.factory import get_profile
 
 from chatroom.errors import Code, UserError
-from chatroom.text import JOINERS, MARKS_IN_A_ROW, NAME_LONGEST, clean_line, is_mark
+from chatroom.text import (
+    JOINERS,
+    MARKS_IN_A_ROW,
+    NAME_LONGEST,
+    clean_line,
+    is_before_virama,
+    is_mark,
+)
 
 RESERVED_FOR_ROOMS = frozenset({"server", "system", "admin"})
 RESERVED = RESERVED_FOR_ROOMS | {
@@ -41,6 +48,7 @@ _ROUNDS = 4
 _FOLDED_LONGEST = 4 * NAME_LONGEST
 """Characters of what may be a name, however it is composed: the longest letters are of four."""
 _FULL_OR_HALF = re.compile(r"[\u3000\uff01-\uffee]+")
+_JOINER = "\u200d"
 _WITHOUT_JOINERS = dict.fromkeys(map(ord, JOINERS))
 
 
@@ -62,7 +70,14 @@ def room_name(text: str) -> str:
 
 
 def _prepare(name: str) -> str | None:
-    """Return the folded form of a name that is not all ASCII; ``None``: PRECIS refuses it."""
+    """Return the folded form of a name that is not all ASCII; ``None``: PRECIS refuses it.
+
+    PRECIS knows no joiner in front of a virama: there the name is the same without it.
+    """
+    if _JOINER in name:
+        places = (i for i, c in enumerate(name) if c == _JOINER and is_before_virama(name, i))
+        for at in reversed(list(places)):
+            name = name[:at] + name[at + 1 :]
     try:
         folded: str = _PRECIS.enforce(name)
         # RFC 8264, section 7: what does not come to rest is refused.

@@ -6,7 +6,8 @@ taken out could forge, disturb or hide something there:
 - C0 (except tab), DEL, C1, the line separators U+2028/9;
 - all format characters (category Cf): bidi controls, zero-width characters, soft hyphens, tags.
   U+200D stays between two pictures: it joins them to one. Inside words U+200C and U+200D stay where
-  the scripts that need them (Persian, Sinhala, Hindi) write them: RFC 5892, appendix A.1 and A.2;
+  the scripts that need them (Persian, Sinhala, Hindi) write them: RFC 5892, appendix A.1 and A.2,
+  and U+200D in front of a virama (Bengali);
 - lone surrogates, which no UTF-8 can carry, and the code points that are no characters;
 - combining marks behind the fourth in a row: they would run over the lines above and below.
 
@@ -121,6 +122,9 @@ def _is_between_pictures(before: str, after: str) -> bool:
 def _is_in_word(match: re.Match[str], at: int, kept: list[str]) -> bool:
     """Tell whether a word needs the joiner that stands at a place of a run: RFC 5892, A.1 and A.2.
 
+    Beside these one that joins may stand in front of a virama (Bengali ya-phalaa, Sinhala touching
+    letters: The Unicode Standard, sections 12.2 and 13.2), in texts: as names they are the same.
+
     :param kept: what stays of the run before it; at most some marks.
     """
     whole, run = match.string, match[0]
@@ -132,9 +136,17 @@ def _is_in_word(match: re.Match[str], at: int, kept: list[str]) -> bool:
         return False
     if kept and unicodedata.combining(kept[-1]) == _VIRAMA:
         return True
+    if run[at] == _JOINER and is_before_virama(whole, match.start() + at):
+        before = whole[match.start() - 1]
+        return before.isalpha() and not before.isascii() and len(kept) < MARKS_IN_A_ROW
     letter, follower = whole[match.start() - 1], whole[match.end() : match.end() + 1]
     joins = _JOINS_AFTER.match(letter) and _JOINS_BEFORE.match(follower)
     return run[at] == _NON_JOINER and ahead == len(run) and joins is not None
+
+
+def is_before_virama(text: str, at: int) -> bool:
+    """Tell whether the next character silences a vowel."""
+    return at + 1 < len(text) and unicodedata.combining(text[at + 1]) == _VIRAMA
 
 
 def _is_picture(c: str) -> bool:

@@ -249,6 +249,13 @@ def test_names_keep_the_joiners_that_their_scripts_need_and_cannot_be_forged_by_
         check_name("b\u200cob")
 
 
+def test_a_joiner_that_no_key_has_ever_held_makes_no_other_name() -> None:
+    with_joiner, without = "র\u200d\u09cdযাব", "র\u09cdযাব"
+    assert check_name(with_joiner) == with_joiner
+    assert fold(with_joiner) == fold(without) == without
+    assert skeletons(with_joiner) == skeletons(without)
+
+
 @pytest.mark.parametrize("name", ["192.0.2.7", "１９２.0.2.7", "127.0.0.1"])
 def test_a_name_is_no_address(name: str) -> None:
     with pytest.raises(UserError, match="may not be an address"):

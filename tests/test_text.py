@@ -114,7 +114,10 @@ def test_columns_of_a_table_stand_under_each_other() -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["می\u200cخواهم", "ب\u064e\u200cو", "ශ\u0dca\u200dරී", "क\u094d\u200dष", "क\u094d\u200cष"],
+    [
+        *("می\u200cخواهم", "ب\u064e\u200cو", "ශ\u0dca\u200dරී", "क\u094d\u200dष", "क\u094d\u200cष"),
+        *("র\u200d\u09cdযাম", "ක\u200d\u0dcaක", "ର\u0b3c\u200d\u0b4dକ"),
+    ],
 )
 def test_words_keep_the_joiners_that_their_scripts_need(word: str) -> None:
     assert clean_line(word) == word
@@ -126,6 +129,9 @@ def test_words_keep_the_joiners_that_their_scripts_need(word: str) -> None:
     [
         *(("a\u200cb", "ab"), ("a\u200db", "ab"), ("می\u200c", "می"), ("\u200cمی", "می")),
         *(("را\u200cه", "راه"), ("می\u200c\u200cخ", "می\u200cخ"), ("\u094d\u200d", "\u094d")),
+        *(("a\u200d\u09cd", "a\u09cd"), ("র\u200d\u200c\u09cd", "র\u09cd")),
+        ("র\u200d\u200d\u09cd\u200d\u09cd", "র\u200d\u09cd\u09cd"),
+        ("র\u09bc\u09bc\u09bc\u09bc\u200d\u09cd", "র\u09bc\u09bc\u09bc\u09bc"),
         ("क\u094d\u200d\u094d\u200d\u094d\u200d\u094d", "क\u094d\u200d\u094d\u094d\u094d"),
     ],
 )

@@ -39,7 +39,7 @@ _HARM = re.compile(
 )
 _VIRAMAS = "".join(c for c in map(chr, range(0x20000)) if unicodedata.combining(c) == 9)
 _WORD_JOINER = re.compile(
-    f"(?<=[{_VIRAMAS}])[\u200c\u200d]|(?<=[\u0620-\u08ff\u1807-\u18aa])\u200c(?=[\u0620-\u18aa])"
+    f"(?<=[{_VIRAMAS}])[\u200c\u200d]|\u200d(?=[{_VIRAMAS}])|(?<=[\u0620-\u08ff\u1807-\u18aa])\u200c(?=[\u0620-\u18aa])"
 )
 _MARKS = re.compile("[\u0300-\u036f\u0488\u0489]{5}")
 
