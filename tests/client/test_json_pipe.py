@@ -56,13 +56,14 @@ def test_what_is_read_back_comes_as_messages_that_name_the_line(script: Run, ann
     ann.until("ann: second needle")
     status, out, _ = script("/room lobby", "/history 2", "/search second needle")
     assert status == 0
-    pages = [(one["line"], one["text"]) for one in out if one["type"] == "message"]
+    pages = [(one.get("line"), one["text"]) for one in out if one["type"] == "message"]
     assert pages == [(2, "first needle"), (2, "second needle"), (3, "second needle")]
     ids = [one["id"] for one in out if one["type"] == "message"]
     assert ids[1] == ids[2]
     history = next(one for one in out if one.get("command") == "history")
     assert (history["first"], history["last"]) == (ids[0], ids[1])
-    assert script(f"/context {ids[0]}")[1][0]["id"]
+    status, out, told = script(f"/context {ids[0]} 1")
+    assert [one["id"] for one in out if one["type"] == "message"] == ids[:1], (out, told)
 
 
 def test_every_command_that_is_carried_out_has_its_result(script: Run, ann: Peer) -> None:

@@ -112,7 +112,8 @@ class Pipe:
         """Tell whether this is what a command has asked for."""
         if said.word == "message":
             is_wanted = self._is_commanding and self._is_behind_login
-            return is_wanted and (said.fields.get("kind") in _SPOKEN or "re" in said.fields)
+            is_spoken = said.fields.get("kind") in _SPOKEN
+            return "re" in said.fields or (is_wanted and is_spoken)
         if said.word == "control" and said.fields.get("do") in ("busy", "free"):
             return sent is not None or self._is_commanding
         return said.word == "export" or (sent is not None and said.word in ("result", "control"))
