@@ -101,6 +101,7 @@ class Server:
                 ownership=rooms.ownership,
                 busy=rooms.busy,
                 presence=rooms.presence,
+                read_marks=rooms.read_marks,
                 control_events=rooms.control_events,
                 lookups=rooms.lookups,
                 erasure=Erasure(engine.logs, engine.rooms, controls, self.accounts, engine.settle),
@@ -214,7 +215,9 @@ class Server:
 
     def _invitation(self, code: str) -> str:
         number = int(self.listener.address.rpartition(":")[2])
-        return link(_public_host(self.services.settings), number, code, self.tls.fingerprint)
+        settings = self.services.settings
+        host = port.outward_address(settings.public_host or settings.host)
+        return link(host, number, code, self.tls.fingerprint)
 
     def _restart(self, by: str) -> None:
         _log.info("restart wanted by=%s", by)
@@ -316,10 +319,6 @@ def _tls(settings: config.Settings) -> Tls:
     return Tls(settings.data_dir / "tls", settings.tls_certificate, settings.tls_key)
 
 
-def _public_host(settings: config.Settings) -> str:
-    return settings.public_host or port.outward_address(settings.host)
-
-
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
     is_new = not has_room(settings.data_dir)
     where = settings.data_dir.absolute()
@@ -349,7 +348,8 @@ def _carry_out(arguments: argparse.Namespace, settings: config.Settings) -> int:
             *(engine.accounts, engine.sanctions, passwords), reserve_days=settings.reserve_days
         )
         if arguments.command in operator.INVITE_COMMANDS:
-            host, tls = _public_host(settings), _tls(settings)
+            host = port.outward_address(settings.public_host or settings.host)
+            tls = _tls(settings)
             return operator.invite(
                 arguments,
                 Invites(engine.invites, settings.registration),

@@ -101,7 +101,8 @@ def message_id(text: str) -> Id:
     match = _ID.match(text)
     if match is None:
         raise UserError(
-            f"'{text[:40]}' is not the id of a message. Take one of /history, such as 123."
+            f"'{text[:40]}' is not the id of a message. Take one of /history, such as 123.",
+            Code.USAGE,
         )
     return Id(match[1] or "", int(match[2]))
 

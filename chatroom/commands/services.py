@@ -18,6 +18,7 @@ from chatroom.rooms.directory import Directory
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.ownership import Ownership
+from chatroom.rooms.read_marks import ReadMarks
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import AuditTrail, LogStore, Nodes
@@ -42,6 +43,7 @@ class Services:
     ownership: Ownership
     busy: Busy
     presence: RemotePresence
+    read_marks: ReadMarks
     control_events: ControlHandler
     lookups: Lookups
     erasure: Erasure

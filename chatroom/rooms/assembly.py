@@ -13,6 +13,7 @@ from chatroom.rooms.directory import AWAY_SECONDS, Directory
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.ownership import Ownership
+from chatroom.rooms.read_marks import ReadMarks
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.readers import Readers
 from chatroom.rooms.remote_presence import RemotePresence
@@ -34,6 +35,7 @@ class Assembly:
     ownership: Ownership
     busy: Busy
     presence: RemotePresence
+    read_marks: ReadMarks
     control_events: ControlHandler
     directory: Directory
     lookups: Lookups
@@ -94,6 +96,7 @@ def assemble(
         ownership=ownership,
     )
     presence = RemotePresence(roster, memberships, read_states)
+    read_marks = ReadMarks(logs, roster, read_states, presence, engine.controls)
     directory = Directory(
         logs=logs,
         roster=roster,
@@ -116,6 +119,7 @@ def assemble(
         ownership=ownership,
         busy=busy,
         presence=presence,
+        read_marks=read_marks,
         control_events=control_events,
         directory=directory,
         lookups=lookups,

@@ -199,6 +199,10 @@ class Directory:
                 continue
             if may_enter(room.record, account.id):
                 person.rooms = (*person.rooms, room)
+        for room in person.logs:
+            # Also what a log has lost that was read: what comes then is unread.
+            shown = state.cursors.get(room.log, room.delivered)
+            person.marks[room.log] = min(state.read.get(room.log, shown), room.delivered)
         for room in person.rooms:
             room.people[account.id] = None
             if room.log == state.room:

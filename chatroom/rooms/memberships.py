@@ -104,10 +104,14 @@ class Memberships:
 
     @staticmethod
     def _locked_come(person: Person, room: Room) -> int:
-        """Let all sessions of a person see a room, or pause them; return its last place."""
+        """Let all sessions of a person see a room, or pause them; return its last place.
+
+        What was said before is not unread.
+        """
+        come = room.enter if person.busy is None else room.pause
+        upto = person.marks[room.log] = come(person.account.id, person.members)
         if person.busy is None:
-            return room.enter(person.account.id, person.members)
-        upto = room.pause(person.account.id, person.members)
+            return upto
         for member in person.members:
             if member.cursors is not None:
                 member.cursors[room.log] = upto
@@ -150,6 +154,7 @@ class Memberships:
     def _locked_take_out(self, person: Person, room: Room, is_told: bool = True) -> None:
         person.rooms = tuple(one for one in person.rooms if one is not room)
         room.people.pop(person.account.id, None)
+        person.marks.pop(room.log, None)
         if person.room is room:
             person.room = self._roster.lobby
         room.leave(person.account.id)

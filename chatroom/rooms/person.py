@@ -33,6 +33,7 @@ class Person:
         "is_deleted",
         "left",
         "mailbox",
+        "marks",
         "members",
         "reading_back",
         "room",
@@ -48,6 +49,9 @@ class Person:
         self.room = lobby
         """Where the next session's typed lines go."""
         self.members: tuple[Member, ...] = ()
+        self.marks: dict[str, int] = {}
+        """The seq up to which this person has read, by log; changed under the roster's lock. Of a
+        log that is missing everything is read."""
         self.first_cursors: dict[str, int] = {}
         """What was taken when the visit began, or when a session ended that was not the last."""
         self.first_seen = time.time()
@@ -83,7 +87,7 @@ class Person:
         if not self.members and self.left is not None:
             shown = self.left.cursors
             cursors = {room.log: shown.get(room.log, room.delivered) for room in self.logs}
-            return ReadState(cursors, self.room.log, self.left.seen, busy, until)
+            return ReadState(cursors, self.room.log, self.left.seen, busy, until, self._read())
         moment, first = self.taken(), self.first_cursors
         if moment:
             cursors = {
@@ -96,7 +100,37 @@ class Person:
             for log, place in held.items():
                 cursors[log] = min(cursors.get(log, place), place)
         seen = time.time() - (time.monotonic() - moment) if moment else self.first_seen
-        return ReadState(cursors, self.room.log, seen, busy, until)
+        return ReadState(cursors, self.room.log, seen, busy, until, self._read())
+
+    def _read(self) -> dict[str, int]:
+        self.note_read()
+        return {room.log: self.marks.get(room.log, room.delivered) for room in self.logs}
+
+    def note_read(self) -> list[Room]:
+        """Let what was written to a person count as read, where that person talks: programs say
+        themselves what was read. Under the roster's lock; return where that was news.
+        """
+        news = {}
+        for member in self.members:
+            if member.face.marks_what_was_read or member.cursors is not None:
+                continue
+            for room in (member.room, self.mailbox):
+                taken = room.offered_at(member.taken_until) if member.taken_until else 0
+                if self.mark(room, taken):
+                    news[room.log] = room
+        return list(news.values())
+
+    def mark(self, room: Room, seq: int) -> bool:
+        """Note how far this person has read, under the roster's lock; False: that is no news."""
+        if seq <= self.marks.get(room.log, room.delivered):
+            return False
+        self.marks[room.log] = min(seq, room.delivered)
+        return True
+
+    def unread(self, room: Room) -> int:
+        """Return how many messages of a log this person has not read; under the roster's lock."""
+        last = room.delivered
+        return max(0, last - self.marks.get(room.log, last))
 
     def taken(self) -> float:
         """Return up to which moment (monotonic) some session has taken everything; 0: unknown."""

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from chatroom.errors import Damaged, StoreError
 from chatroom.rooms.person import Person
@@ -21,6 +22,7 @@ _SOON = 1.0
 _AGAIN = 5.0
 
 Follow = Callable[[Person, set[str], set[str]], Callable[[], None]]
+FollowMarks = Callable[[Person, dict[str, int]], Callable[[], None] | None]
 
 
 class ReadStateStore:
@@ -43,6 +45,8 @@ class ReadStateStore:
         self.locked_follow: Follow | None = None
         """Is told, under the lock, of rooms that somebody who is here has joined or left at
         another node; returns what is to be called without it."""
+        self.locked_follow_marks: FollowMarks | None = None
+        """The same for what was read at another node."""
         self._is_due = False
         self._is_failing = False
         # Held while they are saved, outermost of all locks: who comes meanwhile waits, and then
@@ -145,13 +149,13 @@ class ReadStateStore:
             return
         self._is_failing = False
         with self._roster.lock:
-            after = [self._locked_saved(one, unsaved[one], saved[one]) for one in unsaved]
-        for call in filter(None, after):
+            each = [self._locked_saved(one, unsaved[one], saved[one]) for one in unsaved]
+        for call in chain.from_iterable(each):
             call()
 
     def _locked_saved(
         self, account_id: str, mine: ReadState, saved: ReadState
-    ) -> Callable[[], None] | None:
+    ) -> list[Callable[[], None]]:
         """Note what is kept now of somebody, and follow what others have changed."""
         if self._unsaved.get(account_id) is mine:
             del self._unsaved[account_id]
@@ -159,17 +163,20 @@ class ReadStateStore:
         if person is None:
             if account_id not in self._unsaved:
                 self._known.pop(account_id, None)
-            return None
+            return []
         joined = saved.cursors.keys() - mine.cursors.keys()
         left = mine.cursors.keys() - saved.cursors.keys()
         # A room that others have joined counts as known when this node is in it, too.
         here = {log: saved.cursors[log] for log in saved.cursors if log not in joined}
         self._known[account_id] = replace(saved, cursors=here)
-        if not (joined or left) or self.locked_follow is None:
-            return None
-        call = self.locked_follow(person, joined, left)
-        here |= {room.log: saved.cursors[room.log] for room in person.rooms if room.log in joined}
-        return call
+        after: list[Callable[[], None] | None] = []
+        if (joined or left) and self.locked_follow is not None:
+            after.append(self.locked_follow(person, joined, left))
+            inside = [room.log for room in person.rooms if room.log in joined]
+            here |= {log: saved.cursors[log] for log in inside}
+        if saved.read != mine.read and self.locked_follow_marks is not None:
+            after.append(self.locked_follow_marks(person, saved.read))
+        return list(filter(None, after))
 
     def save_all(self) -> None:
         """Save the read state of everybody who is here, too, where it has changed."""

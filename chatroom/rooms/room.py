@@ -37,6 +37,10 @@ class Face(Protocol):
         """Who has it sends something now and then, even if nobody types."""
 
     @property
+    def marks_what_was_read(self) -> bool:
+        """Who has it says what was read; else what is written where one talks counts as read."""
+
+    @property
     def tagged(self) -> "Face":
         """The face for messages of rooms where this session's typed lines do not go."""
 
@@ -48,6 +52,9 @@ class Face(Protocol):
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         """Render something that the client has to act upon."""
+
+    def read(self, room: str, message_id: str) -> bytes:
+        """Render up to where this person has read a room; empty: who has it does not care."""
 
     def export(self, fields: dict[str, Any]) -> bytes:
         """Render one record of somebody's own data."""

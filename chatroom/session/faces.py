@@ -21,7 +21,9 @@ from chatroom.storage.records import (
 from chatroom.storage.rules.private_ids import private_id
 from chatroom.text import can_be_seen, clean_line, clean_text
 
-POST, COMMAND, ANSWER, ACCESS, NOTHING = "post", "command", "answer", "access", "nothing"
+POST, COMMAND, ANSWER, ACCESS, READ, NOTHING = (
+    *("post", "command", "answer", "access", "read", "nothing"),
+)
 
 
 class Input(NamedTuple):
@@ -31,7 +33,8 @@ class Input(NamedTuple):
     text: str
     cid: str = ""
     room: str = ""
-    """Of a message: where it goes; empty for the session's current room."""
+    """Of a message: where it goes; empty for the session's current room. Of what was read: where,
+    empty for private messages; ``text`` is the id of the last message."""
     access: LoginRequest | None = None
     """Of a login in one line: what it says."""
     args: Mapping[str, Any] | None = None
@@ -58,6 +61,7 @@ class PlainFace:
 
     name = "plain"
     answers_pings = False
+    marks_what_was_read = False
 
     def __init__(self, is_tagged: bool = False) -> None:
         self._is_tagged = is_tagged
@@ -112,6 +116,9 @@ class PlainFace:
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         return _said(text)
 
+    def read(self, room: str, message_id: str) -> bytes:
+        return b""
+
     def export(self, fields: dict[str, Any]) -> bytes:
         return _said(encode("", fields)[2:-1].decode())  # the JSON alone
 
@@ -160,6 +167,7 @@ class EventsFace:
 
     name = "events"
     answers_pings = True
+    marks_what_was_read = True
 
     @property
     def tagged(self) -> "EventsFace":
@@ -200,11 +208,14 @@ class EventsFace:
             if not can_be_seen(text):
                 raise UserError(_NOTHING_TO_SEE, Code.EMPTY)
             return Input(POST, text, cid, room_name(room))
+        if word == "read":
+            room = room_name(text_field(word, fields, "room"))
+            return Input(READ, text_field(word, fields, "id"), cid, room)
         if word == "pong":
             return NO_INPUT
         if word in WORDS:
             return Input(ACCESS, word, cid, access=read_access(word, fields))
-        raise UserError("Send >answer, >post or >command; see docs/protocol.md.")
+        raise UserError("Send >answer, >post, >command or >read; see docs/protocol.md.")
 
     def messages(self, posts: list[Post], old: bool = False, asked_by: str | None = None) -> bytes:
         """Render posts.
@@ -252,6 +263,9 @@ class EventsFace:
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         return encode("control", {"do": do, "text": clean_text(text), **fields})
+
+    def read(self, room: str, message_id: str) -> bytes:
+        return encode("read", {"room": room, "id": message_id})
 
     def export(self, fields: dict[str, Any]) -> bytes:
         return encode("export", fields)

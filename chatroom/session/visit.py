@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 
 from chatroom.accounts.rates import cost_of
 from chatroom.accounts.sanctions import muted
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
+from chatroom.commands.grammar import message_id
+from chatroom.commands.pages import seq_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.commands.services import Services
 from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError, UserError
@@ -17,11 +19,11 @@ from chatroom.net.outbox import Slot
 from chatroom.rooms.catch_up import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
 from chatroom.rooms.remote_presence import RemotePresence
-from chatroom.rooms.room import Member
+from chatroom.rooms.room import Member, Room
 from chatroom.sentences import WELCOME
 from chatroom.session.access import RESUME, Resumption
 from chatroom.session.dialogue import Dialogue
-from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, Input
+from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, READ, Input
 from chatroom.session.flood import Flood
 from chatroom.session.login import Login, LoginRefused
 from chatroom.storage.records import SUPERUSER, TEXT
@@ -157,7 +159,8 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
             except Conflict:  # banned, renamed, reset … while the person logged in
                 seen = services.control_events.count
                 account = login.look_again(account)
-        first = _welcome(person, member, services.presence)
+        unread = services.read_marks.unread(person)
+        first = _welcome(person, member, services.presence, unread)
         if ticket is not None:
             first += EVENTS.ticket(*ticket)
         _show(dialogue, slot, first, shown, person, member, resumption)
@@ -216,7 +219,9 @@ def _show(
     member.outbox.fill(slot, chunk)
 
 
-def _welcome(person: Person, member: Member, presence: RemotePresence) -> bytes:
+def _welcome(
+    person: Person, member: Member, presence: RemotePresence, unread: Mapping[Room, int]
+) -> bytes:
     """Return what somebody sees first: the greeting, and who is here."""
     face, account = member.face, person.account
     names, number = presence.some_names(NAMES_SHOWN)
@@ -228,6 +233,7 @@ def _welcome(person: Person, member: Member, presence: RemotePresence) -> bytes:
         grant=account.grant,
         room=member.room.log,
         rooms=[room.log for room in person.rooms],
+        unread={room.log: number for room, number in unread.items() if not room.is_mailbox},
     )
     here = f"Here now ({number}): {', '.join(names)}{more}"
     return first + face.notice("here", here, names=names, number=number)
@@ -253,6 +259,15 @@ def _post(services: Services, person: Person, member: Member, said: Input) -> No
     room.post(TEXT, account, said.text, said.cid, member, terms)
 
 
+def _mark_read(services: Services, person: Person, member: Member, said: Input) -> None:
+    """Note up to where somebody has read. :raises UserError: there is no such message there."""
+    room = services.memberships.joined(person, said.room) if said.room else person.mailbox
+    which = message_id(said.text)
+    if not which.epoch:
+        raise UserError('"id" of >read must be the whole id of a message.', Code.USAGE)
+    services.read_marks.mark(person, member, room, seq_of(which, room, services.logs))
+
+
 def _too_many_lines(most: int) -> str:
     return f"A message has at most {most} lines; it was not sent. Send it in parts."
 
@@ -273,9 +288,10 @@ def _talk(
         said = read()
         kind = said.kind
         now = time.monotonic()
-        if now - looked > _LOOK_SECONDS:
+        if now - looked > _LOOK_SECONDS or kind == COMMAND:  # that may lead to another room
             looked = now
             member.look_at_taken()
+            services.read_marks.note(person, member)
         # Superusers are not limited.
         if rates and rate and person.account.grant != SUPERUSER:
             is_command = kind == COMMAND
@@ -309,6 +325,11 @@ def _talk(
             registry.run(context, said.text, said.args)
             if context.leaving:
                 return
+        elif kind == READ:
+            try:
+                _mark_read(services, person, member, said)
+            except (StoreError, UserError) as error:
+                dialogue.refuse(str(error), said.cid, "read", error.code)
         elif kind == ACCESS:
             dialogue.refuse("You are logged in already.", said.cid, "login")
         else:

@@ -87,8 +87,8 @@ def seal_room(vault: Vault, room: RoomRecord, key: bytes) -> bytes:
 def unseal_read_state(vault: Vault, account_id: str, sealed: bytes) -> ReadState:
     """Return somebody's read state. :raises Damaged: the record does not open."""
     found = json.loads(vault.unseal(sealed, f"places {account_id}"))
-    busy = found.get("busy"), found.get("busy_until", 0.0)  # not in older records
-    return ReadState(found["cursors"], found["room"], found["seen"], *busy)
+    later = found.get("busy"), found.get("busy_until", 0.0), found.get("read", {})
+    return ReadState(found["cursors"], found["room"], found["seen"], *later)
 
 
 def seal_read_state(vault: Vault, account_id: str, state: ReadState) -> bytes:
@@ -97,6 +97,8 @@ def seal_read_state(vault: Vault, account_id: str, state: ReadState) -> bytes:
     fields["seen"] = state.seen
     if state.busy is not None:  # left out for those who are free, as in older records
         fields |= {"busy": state.busy, "busy_until": state.busy_until}
+    if state.read:
+        fields["read"] = state.read
     return vault.seal(json.dumps(fields).encode(), f"places {account_id}")
 
 

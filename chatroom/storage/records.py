@@ -151,6 +151,9 @@ class ReadState:
     """``None`` when free, else the reason, which may be empty."""
     busy_until: float = 0.0
     """When busy ends by itself, in seconds since the epoch; 0 = not by itself."""
+    read: dict[str, int] = field(default_factory=dict)
+    """The seq up to which it was read, for each joined room and the mailbox (by log name); of a log
+    that is missing, as older versions have it, what was shown counts as read."""
 
 
 TICKETS = 50

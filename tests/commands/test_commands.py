@@ -36,6 +36,7 @@ EVERYBODY = (
     "topic",
     "unignore",
     "uninvite",
+    "unread",
     "viewusers",
     "who",
     "whois",

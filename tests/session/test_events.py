@@ -20,7 +20,7 @@ def test_a_program_is_greeted_and_asked_and_let_in(room: ServerProcess) -> None:
     peer.until("[y/n]")
     peer.send('>hello {"v":1,"client":"test","more":[1]}')
     hello = {"v": 1, "name": "Chatroom", "line_bytes": 8192}
-    hello |= {"version": __version__, "features": ["answers", "named-commands"]}
+    hello |= {"version": __version__, "features": ["answers", "named-commands", "read"]}
     assert peer.until_event("hello") == hello
     for ask, secret, text in (
         ("account", False, "y"),
@@ -130,7 +130,7 @@ def test_a_private_message_names_both_and_keeps_its_place_in_each_mailbox(
         (">post [1]", "one JSON object", None),
         ('>post {"text":' + "[" * 4000, "is not JSON", None),
         (">post " + '{"a":' * 1600, "is not JSON", None),
-        ('>dance {"text":"x"}', "Send >answer, >post or >command", None),
+        ('>dance {"text":"x"}', "Send >answer, >post, >command or >read", None),
         ('>answer {"text":"x"}', "Nothing was asked just now", None),
         ("just a line", "Every line is >word {json} here", None),
         ("/help", "Every line is >word {json} here", None),

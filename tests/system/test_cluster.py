@@ -215,6 +215,19 @@ def test_what_is_joined_and_left_at_one_node_is_at_all(cluster: Cluster) -> None
     assert "You are not in #club" in again.answer_to("/room club")
 
 
+def test_what_is_read_at_one_node_is_read_at_all(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    bob, here_, there = one.join("bob"), one.program_peer("ann"), two.program_start()
+    there.send_event("login", name="ann", password=PASSWORD)
+    there.until_event("notice", kind="here")
+    until(lambda: here(bob)["ann"] == "2")
+    bob.send("news")
+    said = here_.until_event("message", text="news")
+    there.until_event("message", text="news")
+    here_.send_event("read", room="lobby", id=said["id"])
+    assert there.until_event("read", room="lobby")["id"] == said["id"]
+
+
 def test_who_is_removed_at_one_node_is_out_at_all(cluster: Cluster) -> None:
     one, two = cluster.nodes
     ann, bob = one.join("ann"), two.join("bob")

@@ -14,7 +14,8 @@ def merged(stored: ReadState | None, mine: ReadState, base: ReadState | None) ->
     :param base: what this node knew to be kept when it last looked.
 
     A room that was joined or left at either node is joined or left. Of what was shown the later
-    seq counts when both have moved; all else is as the one has it who has changed it.
+    seq counts when both have moved, of what was read always; all else is as the one has it who has
+    changed it.
     """
     if stored is None:
         return mine
@@ -27,9 +28,16 @@ def merged(stored: ReadState | None, mine: ReadState, base: ReadState | None) ->
             cursors[log] = here if there == known else max(here, there)
         elif known is None:  # it was added, at one of them
             cursors[log] = here if here is not None else (there or 0)
+    read = {
+        log: max(mine.read.get(log, 0), stored.read.get(log, 0))
+        for log in mine.read | stored.read
+        if log in cursors
+    }
     others = {
         one.name: getattr(stored, one.name)
         for one in dataclasses.fields(ReadState)
         if getattr(mine, one.name) == getattr(base, one.name)
     }
-    return replace(mine, **others | {"cursors": cursors, "seen": max(mine.seen, stored.seen)})
+    return replace(
+        mine, **others | {"cursors": cursors, "read": read, "seen": max(mine.seen, stored.seen)}
+    )
