@@ -14,7 +14,15 @@ import pyte
 
 from tests.harness import PASSWORD, PATIENCE, ROOT
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[()].|[=>78]|\][^\x07]*\x07)")
+_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[()].|[=>78]|\][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"|P(?:\x1b\x1b|[^\x1b])*\x1b\\)"
+)
+_STRANGE = (
+    *("CHATROOM_", "ALACRITTY_", "GHOSTTY_", "ITERM_", "KITTY_", "KONSOLE_", "LC_TERMINAL"),
+    *("NO_COLOR", "STY", "TERM_PROGRAM", "TMUX", "VTE_", "WEZTERM_", "WT_SESSION"),
+)
+"""What the terminal that the tests run in has put into the environment."""
 PASTE, PASTED = "\x1b[200~", "\x1b[201~"
 
 
@@ -24,6 +32,7 @@ class Typist:
     :param flags: of the client.
     :param shell: begin with a shell; the client is started in it.
     :param environment: of the client, besides the usual.
+    :param command: what is typed in the shell to start the client, where it is not the usual one.
     """
 
     def __init__(
@@ -33,9 +42,10 @@ class Typist:
         *flags: str,
         shell: bool = False,
         environment: Mapping[str, str] = MappingProxyType({}),
+        command: str = "",
     ) -> None:
         folder.mkdir(exist_ok=True)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("CHATROOM_")}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(_STRANGE)}
         logs = ("--log-dir", str(folder / "logs"))
         client = [str(ROOT / "chatroom_client.py"), "127.0.0.1", str(port), *logs, *flags]
         program, words = sys.executable, client
@@ -59,7 +69,7 @@ class Typist:
         self._stream = pyte.Stream(self._screen)
         self._tail = self._shown = ""
         if shell:
-            self.type(" ".join((sys.executable, *client)) + "\r")
+            self.type((command or " ".join((sys.executable, *client))) + "\r")
 
     def type(self, text: str) -> None:
         """Press keys; "\\r" is Enter."""
@@ -144,8 +154,12 @@ class Typist:
         self.raw += text
         self._stream.feed(text)
         whole, self._tail = self._tail + text, ""
-        if (cut := whole.rfind("\x1b")) >= 0 and not _ESCAPES.match(whole, cut):
-            whole, self._tail = whole[:cut], whole[cut:]
+        at = 0
+        while (at := whole.find("\x1b", at)) >= 0:
+            if (escape := _ESCAPES.match(whole, at)) is None:  # the rest of it is to come
+                whole, self._tail = whole[:at], whole[at:]
+                break
+            at = escape.end()
         self._shown += _ESCAPES.sub("", whole)
 
 

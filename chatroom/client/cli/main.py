@@ -25,10 +25,13 @@ from chatroom.client.receiver import Receiver, open_session
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import NotTrusted
 from chatroom.client.ui.json_pipe import JsonPipe
+from chatroom.client.ui.linear import LinearTerminal
+from chatroom.client.ui.notify import AUTO, OFF, WAYS
 from chatroom.client.ui.pipe import Pipe
+from chatroom.client.ui.preferences import Preferences
 from chatroom.client.ui.reader_clock import HOURS, ReaderClock, hours_of_locale
 from chatroom.client.ui.screen import Screen, input_bytes
-from chatroom.client.ui.terminal import LinearTerminal, Terminal
+from chatroom.client.ui.terminal import Terminal
 from chatroom.errors import StartError, UserError
 from chatroom.log_files import close_log, open_log
 
@@ -135,18 +138,28 @@ def _talk(receiver: Receiver, frontend: Terminal | Pipe) -> int:
 def _terminal(screen: Screen, flags: argparse.Namespace) -> Terminal:
     """Return the most comfortable frontend that this terminal is fit for."""
     is_fit = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    bell = flags.bell or "mentions"
+    wants = _preferences(flags)
     if flags.linear:
-        return LinearTerminal(screen, bell)
+        return LinearTerminal(screen, wants)
     if is_fit:
         try:
             from chatroom.client.ui.prompt import PromptTerminal  # takes 0.2 s to load
 
             has_colour = flags.colour is not False and not os.environ.get("NO_COLOR")
-            return PromptTerminal(screen, has_colour, bell)
+            return PromptTerminal(screen, has_colour, wants)
         except Exception as error:  # not installed, or a console that refuses, each in its way
             _log.info("plain input reason=%r", error)
-    return Terminal(screen, bell)
+    return Terminal(screen, wants)
+
+
+def _preferences(flags: argparse.Namespace) -> Preferences:
+    usual = OFF if flags.linear else AUTO
+    return Preferences(
+        flags.bell or "mentions",
+        usual if flags.notify is None else flags.notify,
+        getattr(flags, "notify_text", None) is not False,
+        getattr(flags, "open", None) or (),
+    )
 
 
 def _leave_at_once(code: int) -> None:
@@ -203,6 +216,9 @@ def _flags(words: Sequence[str]) -> argparse.Namespace:
         "--no-colour", dest="colour", action="store_false", default=None, help="as NO_COLOR=1 does"
     )
     parser.add_argument("--bell", choices=BELLS, help="when to ring (mentions)")
+    parser.add_argument(
+        "--notify", choices=WAYS, help="how to notify where it rings (auto; with --linear off)"
+    )
     parser.add_argument(
         "--clock", choices=HOURS, type=int, help="hours of the times that are shown (the locale's)"
     )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from chatroom.client import SCRIPT_COMMANDS
 from chatroom.client.invitation import PORT, read_address, read_pin
 from chatroom.client.kept_files import own_folder
+from chatroom.client.ui.notify import WAYS
 from chatroom.client.ui.reader_clock import HOURS
 from chatroom.errors import UserError
 
@@ -21,10 +22,18 @@ _TYPES: dict[str, type] = {
     "bell": str,
     "linear": bool,
     "clock": int,
+    "notify": list,
+    "notify_text": bool,
+    "open": list,
 }
-PERSONAL = ("colour", "bell", "linear", "clock")
+PERSONAL = ("colour", "bell", "linear", "clock", "notify", "notify_text", "open")
 """What may stand above all places, too, and holds for every server then."""
-_KINDS = {str: "a text in quotes", int: "a number", bool: "true or false"}
+_KINDS = {
+    str: "a text in quotes",
+    int: "a number",
+    bool: "true or false",
+    list: 'a program and its first arguments, such as ["program", "flag"]',
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,9 @@ class Profile:
     bell: str | None = None
     linear: bool | None = None
     clock: int | None = None
+    notify: str | list[str] | None = None
+    notify_text: bool | None = None
+    open: list[str] | None = None
 
 
 class Settings(NamedTuple):
@@ -124,7 +136,14 @@ def _check(table: dict[str, Any], where: str) -> None:
     for key, value in table.items():
         if key not in _TYPES:
             raise UserError(f"{where}: '{key}' is not known. It takes {', '.join(_TYPES)}.")
-        if type(value) is not _TYPES[key]:
+        if key == "notify" and isinstance(value, str):
+            if value not in WAYS:
+                raise UserError(f"{where}: notify is one of {', '.join(WAYS)}, or a program.")
+            continue
+        is_sound = not isinstance(value, list) or (
+            bool(value) and all(isinstance(word, str) and "\0" not in word for word in value)
+        )
+        if type(value) is not _TYPES[key] or not is_sound:
             raise UserError(f"{where}: {key} is {_KINDS[_TYPES[key]]}.")
     if table.get("bell", "off") not in BELLS:
         raise UserError(f"{where}: bell is one of {', '.join(BELLS)}.")

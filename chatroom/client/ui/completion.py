@@ -12,6 +12,7 @@ _NAMES_MOST = 5000
 _OWN = {
     "/bell": ("off", "mentions", "all"),
     "/clear": (),
+    "/open": (),
 }
 """The client's own commands, with what may follow."""
 

@@ -6,6 +6,7 @@ Only this file and ``history`` load prompt_toolkit, and only when the terminal i
 import os
 import re
 import signal
+from functools import partial
 from types import FrameType
 
 from prompt_toolkit import PromptSession
@@ -25,9 +26,12 @@ from chatroom.client.kept_files import own_folder
 from chatroom.client.pending import Sent, is_command
 from chatroom.client.said import Said
 from chatroom.client.session import Session
+from chatroom.client.ui.capabilities import has_hyperlinks
 from chatroom.client.ui.completion import Names
 from chatroom.client.ui.input_history import TypedLines
+from chatroom.client.ui.links import addresses, linked
 from chatroom.client.ui.open_prompt import OpenPrompt
+from chatroom.client.ui.preferences import Preferences
 from chatroom.client.ui.reflow import follow_width
 from chatroom.client.ui.screen import Screen
 from chatroom.client.ui.status import Status
@@ -50,12 +54,13 @@ class PromptTerminal(Terminal):
     """The frontend of a person. :meth:`run` belongs to the main thread, the rest is for both."""
 
     _own_help = """
-In this program: /bell off|mentions|all, /clear; Tab completes, Ctrl-R finds old lines, Alt-Enter
-begins another line, Ctrl-D leaves.
+In this program: /bell off|mentions|all, /clear, /open [N] for the last link; Tab completes, Ctrl-R
+finds old lines, Alt-Enter begins another line, Ctrl-D leaves.
 """
 
-    def __init__(self, screen: Screen, has_colour: bool, bell: str) -> None:
-        super().__init__(screen, bell)
+    def __init__(self, screen: Screen, has_colour: bool, wants: Preferences) -> None:
+        super().__init__(screen, wants)
+        self._has_links = has_colour and has_hyperlinks()
         depth = None if has_colour else ColorDepth.DEPTH_1_BIT
         self._names = Names()
         self._lines: PromptSession[str] = PromptSession(
@@ -110,8 +115,10 @@ begins another line, Ctrl-D leaves.
             text = f"{text.rstrip()}\n{self._own_help}"
         if text:
             self._open_prompt.put(DisplayItem(said, text))
+            if said.word != "export":
+                self._links.hear(text)
         if self._bell.rings(said, self._own):
-            self._open_prompt.call(self._ring)
+            self._open_prompt.call(partial(self._ring, self._notifier.notify(said)))
 
     def tell(self, sentence: str) -> None:
         self._open_prompt.put(DisplayItem(None, f"{sentence}\n"))
@@ -126,8 +133,9 @@ begins another line, Ctrl-D leaves.
         self._awaits_help = False  # the next one was typed
         return True
 
-    def _ring(self) -> None:
+    def _ring(self, sequence: str) -> None:
         self._lines.output.bell()
+        self._lines.output.write_raw(sequence)
         self._lines.output.flush()
 
     def ask_late(self, prompt: Prompt) -> None:
@@ -208,7 +216,7 @@ begins another line, Ctrl-D leaves.
             self._draft = ""
             if is_command(self._cleaned(line)):
                 self._open_prompt.put(DisplayItem(None, f"> {self._cleaned(line)}\n"))
-            elif line.count("\n") >= _UNASKED_LINES and not self._agrees(line):
+            elif line.count("\n") >= _UNASKED_LINES and not self._agrees_to_lines(line):
                 self._draft = line
                 if self._ended_by:
                     raise KeyboardInterrupt
@@ -243,9 +251,11 @@ begins another line, Ctrl-D leaves.
             return clean_line(_BREAKS.sub(" ", bare.rstrip()))
         return clean_text(bare if bare.startswith("/") else line)
 
-    def _agrees(self, text: str) -> bool:
-        """Ask whether a long paste is meant; what is no answer is a no."""
-        question = f"Send these {text.count(chr(10)) + 1} lines as one message? [y/n] "
+    def _agrees_to_lines(self, text: str) -> bool:
+        """Ask whether a long paste is meant."""
+        return self._agrees(f"Send these {text.count(chr(10)) + 1} lines as one message? [y/n] ")
+
+    def _agrees(self, question: str) -> bool:
         try:
             answer = self._open_prompt.read(self._questions, lambda: question)
         except (EOFError, KeyboardInterrupt):
@@ -321,6 +331,9 @@ begins another line, Ctrl-D leaves.
         output = self._lines.output
         painted = self._painter.paint(items, output.get_size().columns)
         clean = [(style, clean_text(text)) for style, text in painted]
+        if self._has_links and any("://" in item.text for item in items):
+            shown = (item.text for item in items if item.said is None or item.said.word != "export")
+            clean = linked(clean, addresses(map(clean_text, shown)))
         print_formatted_text(
             output,
             FormattedText(clean),

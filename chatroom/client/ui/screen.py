@@ -61,10 +61,10 @@ class Screen:
         """Write one JSON object as a line. Raises as :meth:`write` does."""
         self.write(json_line(record, self._out.encoding) + "\n")
 
-    def ring(self) -> None:
-        """Ring the bell of the terminal."""
+    def ring(self, sequence: str = "") -> None:
+        """Ring the bell of the terminal, and send it an escape sequence of this program's own."""
         with self._writing, contextlib.suppress(OSError, ValueError):
-            self._out.write("\a")
+            self._out.write(f"\a{sequence}")
             self._out.flush()
 
     @property

@@ -1,7 +1,6 @@
 """A person at a terminal: reads what is typed, asks the server's questions."""
 
 import contextlib
-import getpass
 import os
 import select
 import signal
@@ -17,15 +16,18 @@ from chatroom.client.session import Session
 from chatroom.client.ui.bell import Bell
 from chatroom.client.ui.echo import Echo
 from chatroom.client.ui.fold import fold
+from chatroom.client.ui.links import Links
+from chatroom.client.ui.notify import Notifier
+from chatroom.client.ui.preferences import USUAL, Preferences
+from chatroom.client.ui.read_line import read_unseen, wait_for_typing
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import UserError
-from chatroom.sentences import Line
 from chatroom.text import clean_line
 
 _SAID_LATE_SECONDS = 5.0
 _ENDING = ("SIGTERM", "SIGHUP", "SIGQUIT")
 """Signals at which a person's client says goodbye and puts the terminal back."""
-_OWN_COMMANDS = ("bell", "clear")
+_OWN_COMMANDS = ("bell", "clear", "open")
 _NOBODY = Prompt("", "", secret=False)
 """Stands for who gets a line that nobody may get."""
 
@@ -38,12 +40,14 @@ class Terminal:
     away, and a line that was begun at one question is no answer to another one.
     """
 
-    _own_help = "In this program: /bell off|mentions|all; Ctrl-D leaves.\n"
+    _own_help = "In this program: /bell off|mentions|all, /open [N]; Ctrl-D leaves.\n"
 
-    def __init__(self, screen: Screen, bell: str = "mentions") -> None:
+    def __init__(self, screen: Screen, wants: Preferences = USUAL) -> None:
         self._screen = screen
         self._echo = Echo()
-        self._bell = Bell(bell)
+        self._bell = Bell(wants.bell)
+        self._notifier = Notifier(wants.notify, wants.notify_text, self.tell)
+        self._links = Links(wants.open)
         self._own = ""  # the name that the server knows this person by
         self._ended_by = 0  # a signal
         self._is_behind_question = False  # the cursor, as far as we know
@@ -106,8 +110,10 @@ class Terminal:
             export = said.word == "export"  # for programs
             self._begin_row()
             self._screen.write(text if export else fold(text, self._screen.columns))
+        if said.word != "export":
+            self._links.hear(text)
         if self._bell.rings(said, self._own):
-            self._screen.ring()
+            self._screen.ring(self._notifier.notify(said))
 
     def _hear(self, said: Said, sent: Sent | None) -> None:
         """Note what matters for what is typed."""
@@ -272,7 +278,7 @@ class Terminal:
     def _read(self, session: Session, prompt: Prompt | None) -> str | None:
         """Return a line without its end; None at the end of the input."""
         if prompt is not None and prompt.secret and not self._echo.is_off:
-            return _read_unseen(prompt)
+            return read_unseen(prompt)
         try:
             line = self._take_line()
         except UnicodeDecodeError:
@@ -296,7 +302,7 @@ class Terminal:
         if os.name != "posix":
             return sys.stdin.readline()
         while True:
-            _wait_for_typing()
+            wait_for_typing()
             with self._typing:
                 if select.select([sys.stdin], [], [], 0)[0]:
                     return sys.stdin.readline()
@@ -313,18 +319,47 @@ class Terminal:
         bare = line.lstrip()
         return clean_line(bare if bare.startswith("/") else line)
 
-    def _is_own_command(self, line: str) -> bool:
+    def _is_own_command(self, session: Session, line: str) -> bool:
         """Do what is a command of this program, not of the server; False: it is none."""
         word, _, value = line.strip().partition(" ")
-        if word.lower() == "/help" and value.strip().lower().removeprefix("/") in _OWN_COMMANDS:
-            self.tell(self._own_help.strip())
-        elif word.lower() == "/bell":
-            self.tell(self._bell.set(value))
-        elif word.lower() == "/clear":
-            self._clear()
-        else:
-            return False
+        match word.lower():
+            case "/help" if value.strip().lower().removeprefix("/") in _OWN_COMMANDS:
+                self.tell(self._own_help.strip())
+            case "/bell":
+                self.tell(self._bell.set(value))
+            case "/clear":
+                self._clear()
+            case "/open":
+                self._open_link(session, value.strip() or "1")
+            case _:
+                return False
         return True
+
+    def _open_link(self, session: Session, which: str) -> None:
+        """Show where a link leads, and open it if that is meant."""
+        number = int(which) if which.isascii() and which.isdigit() and len(which) < 5 else 0
+        if not number:
+            self.tell("Type /open for the last link, or /open N for the Nth last one.")
+        elif not (address := self._links.last(number)):
+            self.tell("No link was shown yet." if number == 1 else "There are not so many links.")
+        elif session.begin_reading(None):
+            try:
+                is_meant = self._agrees(f"Open {address} ? [y/n] ")
+            finally:
+                session.end_reading()
+            if is_meant:
+                self._links.open(address, self.tell)
+        else:
+            self.tell("Answer the open question first.")
+
+    def _agrees(self, question: str) -> bool:
+        """Ask the person; what is no answer is a no."""
+        self._screen.write(question)
+        try:
+            return self._take_line().strip().lower() in ("y", "yes")
+        except (EOFError, OSError, UnicodeDecodeError, KeyboardInterrupt):
+            self._screen.write("\n")
+            return False
 
     def _clear(self) -> None:
         self.tell("This kind of terminal is not cleared from here.")
@@ -340,7 +375,7 @@ class Terminal:
             session.line(line)
             return
         line = self._cleaned(line)
-        if not line.strip() or self._is_own_command(line):
+        if not line.strip() or self._is_own_command(session, line):
             return
         if is_command(line):
             if asks_secrets(line):
@@ -349,46 +384,6 @@ class Terminal:
             session.command(line)
         elif session.post(line[1:] if line.startswith("//") else line).is_held:
             self.tell("There is no connection right now; this will be sent when it is back.")
-
-
-def _read_unseen(prompt: Prompt) -> str | None:
-    """Read a secret where we cannot make the terminal silent ourselves."""
-    try:
-        return getpass.getpass(f"{prompt.text} ")
-    except (EOFError, OSError):
-        return None
-
-
-def _wait_for_typing() -> None:
-    """Wait for a line in a way that Ctrl-C always ends.
-
-    A signal that comes just before a blocking read leaves its mark, and the read blocks all the
-    same: so the wait is for the byte, too, that the signal writes (``signal.set_wakeup_fd``).
-    """
-    if os.name != "posix":
-        return
-    woken, waking = os.pipe()
-    os.set_blocking(waking, False)
-    before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
-    try:
-        select.select([sys.stdin, woken], [], [])
-    finally:
-        signal.set_wakeup_fd(before)
-        os.close(woken)
-        os.close(waking)
-
-
-class LinearTerminal(Terminal):
-    """For screen readers: who speaks comes first, nothing is drawn twice, nothing decorated."""
-
-    def show(self, said: Said, text: str, sent: Sent | None) -> None:
-        if isinstance(text, Line):
-            what = f"{text.before}{text.name}{text.body.rstrip()}"
-            if said.fields.get("kind") == "private" and text.name == text_of(said.fields, "from"):
-                what = f"{text.name} (private){text.body.rstrip()}"
-            tag = f" ({text.tag})" if text.tag else ""
-            text = f"{what}{tag} ({text.clock})\n"
-        super().show(said, text, sent)
 
 
 def _count(number: int, what: str) -> str:
