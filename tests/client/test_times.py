@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from wcwidth import wcswidth
 
 from chatroom import protocol
 from chatroom.client.render import Renderer
@@ -243,3 +244,72 @@ def hours_in(environment: dict[str, str], code: str) -> int:
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     return int(done.stdout)
+
+
+def test_a_draft_outlives_an_answer_of_20_hits_and_wide_columns_stand_straight(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    boss = server.join_superuser("boss")
+    for name in ("漢字漢字", "한글", "e\u0301mile"):
+        server.join(name).close()
+    for number in range(25):
+        boss.send(f"漢字 hit {number}")
+    boss.until("hit 24")
+    for name in ("漢字漢字", "한글", "e\u0301mile"):
+        boss.send(f"/kickuser {name} 漢")
+    ann = Typist(tmp_path / "boss", server.port, "--clock", "24", environment={"TZ": "Asia/Tokyo"})
+    try:
+        ann.answer("[y/n]", "n")
+        ann.answer("user name:", "boss")
+        ann.answer("password:", PASSWORD)
+        ann.sees("Here now")
+        ann.waits_for(lambda rows: rows[-1] == "#lobby>")
+        ann.type("/search hit\ra draft that 漢字 goes on")
+        ann.sees("boss: 漢字 hit 5")
+        ann.waits_for(lambda rows: rows[-1] == "#lobby> a draft that 漢字 goes on")
+        ann.type("\x03/viewkickusers\r")
+        rows = ann.waits_for(lambda rows: any("émile" in row for row in rows[-5:]))
+        table_rows = [row for row in rows if row.endswith(("reason", "漢"))][-4:]
+        columns = {
+            column_of(row, " boss " if "until" not in row else " kicked by") for row in table_rows
+        }
+        assert len(table_rows) == 4
+        assert len(columns) == 1, rows
+    finally:
+        ann.close()
+
+
+def column_of(row: str, text: str) -> int:
+    """Return the column of a terminal where a text begins in a row."""
+    return int(wcswidth(row[: row.index(text)].removesuffix(" ")))
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment"),
+    [(("--linear",), {}), ((), {"NO_COLOR": "1"})],
+    ids=["linear", "NO_COLOR"],
+)
+def test_answers_read_the_same_for_screen_readers_and_without_colours(
+    server: ServerProcess, tmp_path: Path, flags: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    server.join_superuser("boss").close()
+    zone = {"TZ": "Asia/Tokyo", **environment}
+    ann = Typist(tmp_path / "boss", server.port, "--clock", "24", *flags, environment=zone)
+    try:
+        ann.answer("[y/n]", "n")
+        ann.answer("user name:", "boss")
+        ann.answer("password:", PASSWORD)
+        ann.sees("Here now")
+        ann.type("tea?\r/search tea\r/history\r/whois boss\r")
+        ann.sees("The account was made ")
+        hour = rf"{datetime.now(TOKYO):%H}|{datetime.now(TOKYO) - timedelta(hours=1):%H}"
+        text = "\n".join(ann.waits_for(lambda rows: any("127.0.0.1  events" in r for r in rows)))
+        for form in (
+            r" (%s):\d\d \| #lobby \[1\] \| boss: tea\?",
+            r"\[1\] (%s):\d\d \| boss: tea\?",
+        ):
+            assert re.search(form % hour, text), text
+        assert re.search(rf"The account was made \w+ ({hour}):\d\d\.", text), text
+        assert not re.search(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38;)[0-9;]*m", ann.raw)
+    finally:
+        ann.close()
