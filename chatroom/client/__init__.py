@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chatroom.client.api import Page as Page
     from chatroom.client.api import Person as Person
     from chatroom.client.api import Room as Room
+    from chatroom.client.api import Unread as Unread
     from chatroom.client.exit_codes import Ended as Ended
     from chatroom.errors import UserError as UserError
 
@@ -26,7 +27,17 @@ SCRIPT_COMMANDS = (
     *("send", "tail", "wait"),
     *("history", "search", "who", "rooms", "mail", "export"),
 )
-_LIBRARY = ("Answer", "Client", "Ended", "Message", "NotDelivered", "Page", "Person", "Room")
+_LIBRARY = (
+    "Answer",
+    "Client",
+    "Ended",
+    "Message",
+    "NotDelivered",
+    "Page",
+    "Person",
+    "Room",
+    "Unread",
+)
 
 
 def __getattr__(name: str) -> object:

@@ -211,6 +211,18 @@ class Session:
             self._transmit(connection, Send(sent.word, sent.fields))
         return sent
 
+    def say(self, word: str, fields: Mapping[str, object]) -> None:
+        """Send a line that nobody waits for; without a connection it is lost.
+
+        :raises Ended: the visit is over.
+        """
+        with self.sending:
+            with self.news:
+                self._raise_if_ended()
+                is_talking, connection = self.is_talking, self.connection
+            if is_talking:
+                self._transmit(connection, Send(word, fields))
+
     def why_too_long(self, text: str, is_command: bool) -> str:
         """Return the sentence that sending this would be refused with; empty: it fits."""
         with self.news:

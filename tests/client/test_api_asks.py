@@ -39,8 +39,9 @@ def robot(room: ServerProcess) -> Iterator[Client]:
 
 @pytest.fixture
 def ann(room: ServerProcess) -> Iterator[Peer]:
-    """Somebody else."""
+    """Somebody else, who talks in the lobby."""
     peer = room.join("ann")
+    peer.answer_to("/room lobby")
     yield peer
     peer.close()
 
@@ -145,6 +146,50 @@ def test_who_is_there_is_told_in_records(robot: Client, ann: Peer, own_room: str
     with pytest.raises(NotDelivered) as raised:
         robot.who("nowhere")
     assert raised.value.code == "no-such-room"
+
+
+def test_a_room_is_marked_as_read_at_all_devices(
+    robot: Client, room: ServerProcess, own_room: str, ann: Peer
+) -> None:
+    def unread(client: Client) -> int:
+        return sum(one.number for one in client.unread() if one.room == own_room)
+
+    ann.send(f"/join {own_room}")
+    ann.until(f"You talk in #{own_room}")
+    with Client("127.0.0.1", room.port, name="robot", password=PASSWORD, bot=True) as other:
+        for number in range(3):
+            ann.send(f"unread {number}")
+        ann.until("ann: unread 2")
+        page = robot.history(3, room=own_room)
+        assert (unread(robot), unread(other)) == (3, 3)
+        robot.mark_read(page[1].id, own_room)
+        assert (unread(robot), unread(other)) == (1, 1)
+        other.mark_read(page[2].id, own_room)
+        other.mark_read(page[0].id, own_room)
+        assert (unread(robot), unread(other)) == (0, 0)
+
+
+def test_unread_private_messages_tell_from_whom_and_are_marked(robot: Client, ann: Peer) -> None:
+    def unread() -> list[tuple[str, str, int]]:
+        return [(one.room, one.user, one.number) for one in robot.unread() if one.user]
+
+    if robot.mail():
+        robot.mark_read(robot.mail(1)[0].id, "")
+    assert unread() == []
+    ann.send("/messageto robot psst", "/messageto robot are you there?")
+    ann.until("private to robot: are you there?")
+    assert unread() == [("", "ann", 2)]
+    robot.mark_read(robot.mail(1)[0].id, "")
+    assert unread() == []
+
+
+def test_what_cannot_be_marked_as_read_is_refused(robot: Client, own_room: str) -> None:
+    said = robot.send("something", room=own_room)
+    for message_id, name in ((said, "nowhere"), ("0000aaaa-1", own_room), ("", own_room)):
+        with pytest.raises(NotDelivered) as raised:
+            robot.mark_read(message_id, name)
+        assert raised.value.code
+    robot.mark_read(said, own_room)
 
 
 def test_a_command_returns_its_answer_by_line_and_by_name(robot: Client) -> None:

@@ -5,9 +5,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from chatroom.client.api.records import Answer, Message, NotDelivered, Page, Person, Room
+from chatroom.client.api.commands import Commands
+from chatroom.client.api.records import Message
 from chatroom.client.api.requests import Requests
 from chatroom.client.conversation import Prompt
 from chatroom.client.credentials import Credentials, kept_ticket
@@ -20,15 +20,13 @@ from chatroom.client.receiver import open_session
 from chatroom.client.said import Said
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import Endpoint, KnownHosts, NotTrusted, TlsEndpoint
-from chatroom.errors import Code
 from chatroom.text import clean_line
 
 QUEUE_MOST = 10_000
 """Messages that wait for the program; then the socket is not read until some are taken."""
-_TOO_OLD = "The server is too old for this: it takes no commands by their names."
 
 
-class Client:
+class Client(Commands):
     """Somebody at a chat room. One thread at a time may call the methods; usable by ``with``.
 
     :param host: address or name of the server; ``HOST:PORT`` names the port, too.
@@ -146,110 +144,6 @@ class Client:
             answer = self.command(f"/messageto {read_user(to)} {clean_line(text)}")
         return answer.messages[0].id if answer.messages else ""
 
-    def command(self, command: str, /, **args: object) -> Answer:
-        """Give a command, wait for its answer and return it.
-
-        :param command: a line, such as ``/join dev``; or its name, with its arguments by theirs:
-            ``command("history", number=5)``.
-        :param args: see docs/commands.md, "For programs"; None is left out.
-        :raises NotDelivered: it was refused, and ``code`` says why; or it asks a question, which
-            is given up (code ``answer-first``).
-        :raises Ended: the visit is over.
-        """
-        if command.startswith("/"):
-            return self._requests.ask(lambda: self._give(command))
-        given = {name: value for name, value in args.items() if value is not None}
-        is_named = "named-commands" in self._session.conversation.features
-        if given and not is_named:
-            raise NotDelivered(_TOO_OLD, Code.NOT_UNDERSTOOD)
-        by_name = given if is_named else None
-        return self._requests.ask(lambda: self._give(f"/{command}", by_name))
-
-    def history(
-        self,
-        number: int | None = None,
-        *,
-        room: str | None = None,
-        with_: str | None = None,
-        before: str | None = None,
-        from_: str | None = None,
-        around: str | None = None,
-    ) -> Page:
-        """Return what was said in a room, or with one person; the oldest first.
-
-        :param number: of messages, 1 to 500; None: 50.
-        :param room: None: where the visit talks.
-        :param with_: the private messages with this person, instead of a room's.
-        :param before: id of a message; the page ends in front of it.
-        :param from_: id of a message or a UTC time; the page begins there.
-        :param around: id of a message; it stands in the middle.
-        :raises NotDelivered, Ended: as :meth:`command` does.
-        """
-        where = None if with_ is not None else room or self._session.room or None
-        start = {"before": before, "from": from_, "around": around}
-        return self._page("history", number=number, room=where, **{"with": with_}, **start)
-
-    def context(self, message_id: str, number: int | None = None) -> Page:
-        """Return what was said around a message, in whatever room of one's own it is.
-
-        :param number: of messages, 1 to 500; None: 11.
-        :raises NotDelivered, Ended: as :meth:`command` does.
-        """
-        return self._page("context", id=message_id, number=number)
-
-    def search(
-        self,
-        words: str,
-        *,
-        room: str | None = None,
-        from_: str | None = None,
-        since: str | None = None,
-    ) -> Page:
-        """Return the newest 20 messages of one's rooms and mail that hold all words, newest first.
-
-        :param words: double quotes keep words together.
-        :param room: only of this one.
-        :param from_: only of this person.
-        :param since: only those from this UTC time on.
-        :raises NotDelivered, Ended: as :meth:`command` does.
-        """
-        return self._page("search", words=words, room=room, since=since, **{"from": from_})
-
-    def mail(self, number: int | None = None) -> Page:
-        """Return the last private messages, the oldest first.
-
-        :param number: 1 to 500; None: as many as the server likes.
-        :raises NotDelivered, Ended: as :meth:`command` does.
-        """
-        return self._page("mail", number=number)
-
-    def who(self, room: str | None = None) -> tuple[Person, ...]:
-        """Return who is in a room now, at all servers.
-
-        :param room: None: where the visit talks.
-        :raises NotDelivered, Ended: as :meth:`command` does.
-        """
-        answer = self._named("who", room=room or self._session.room or None)
-        return tuple(Person.of(row) for row in answer.rows)
-
-    def rooms(self) -> tuple[Room, ...]:
-        """Return the rooms that one may join or is in.
-
-        :raises NotDelivered, Ended: as :meth:`command` does.
-        """
-        return tuple(Room.of(row) for row in self._named("rooms").rows)
-
-    def export(self) -> Iterator[dict[str, Any]]:
-        """Return one's own data, record by record (docs/protocol.md, "History, search and export").
-
-        The last one has ``part`` ``end``: only then it is whole. Take all before anything else is
-        done with the client.
-
-        :raises NotDelivered: it was refused, or the connection was lost on the way.
-        :raises Ended: the visit is over.
-        """
-        return self._requests.export(lambda: self._give("/export"))
-
     def receive(self, seconds: float | None = None) -> Message | None:
         """Return the next message; None when none came in time.
 
@@ -361,19 +255,6 @@ class Client:
                 self._news.wait(0.5)
             self._queue.append(message)
             self._news.notify_all()
-
-    def _page(self, name: str, **args: object) -> Page:
-        return Page.of(self._named(name, **args))
-
-    def _named(self, name: str, **args: object) -> Answer:
-        """Ask for what only messages and rows tell."""
-        if "answers" not in self._session.conversation.features:
-            raise NotDelivered(_TOO_OLD, Code.NOT_UNDERSTOOD)
-        return self.command(name, **args)
-
-    def _give(self, line: str, args: dict[str, object] | None = None) -> Sent:
-        self._session.wait_until_in()
-        return self._session.command(line, args=args)
 
     def _ended(self) -> bool:
         return self._is_over or self._session.end is not None

@@ -209,6 +209,22 @@ class Person:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Where something is unread: in a room, or from a person."""
+
+    room: str
+    """Empty: it is about private messages."""
+    user: str
+    """Whom they are from; empty: it is about a room."""
+    number: int
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "Unread":
+        """Return what a row of ``unread`` says."""
+        return cls(text_of(row, "room"), text_of(row, "user"), _number(row, "unread"))
+
+
 def _moment(fields: dict[str, Any], key: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text_of(fields, key)).astimezone(UTC)

@@ -55,6 +55,15 @@ class Requests:
             raise answer
         return answer
 
+    def refusal(self, cid: str) -> NotDelivered | None:
+        """Return why a line was refused of which only refusals are told.
+
+        It was sent in front of something else that was asked for, and is answered.
+        """
+        with self._news:
+            answer = self._answers.pop(cid, None)
+        return answer if isinstance(answer, NotDelivered) else None
+
     def export(self, send: Callable[[], Sent]) -> Iterator[dict[str, Any]]:
         """Send the command, and yield the records that answer it. Raises as :meth:`ask` does."""
         with self._news:
@@ -129,6 +138,9 @@ class Requests:
                 with self._news:
                     answer = Answer.of(fields, tuple(self._parts.pop(sent.cid, ())))
             self._settle(sent, answer)
+        elif said.word == "result" and fields.get("ok") is not True:
+            with self._news:
+                self._answers[text_of(fields, "cid")] = NotDelivered.of(fields)
         elif is_message and "re" in fields:
             with self._news:
                 self._parts.setdefault(text_of(fields, "re"), []).append(Message.of(fields))
