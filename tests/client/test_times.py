@@ -300,7 +300,10 @@ def test_answers_read_the_same_for_screen_readers_and_without_colours(
         ann.answer("user name:", "boss")
         ann.answer("password:", PASSWORD)
         ann.sees("Here now")
-        ann.type("tea?\r/search tea\r/history\r/whois boss\r")
+        ann.waits_for(lambda rows: any("boss has joined" in row for row in rows))
+        ann.type("tea?\r")
+        ann.sees("boss: tea?")
+        ann.type("/search tea\r/history\r/whois boss\r")
         ann.sees("The account was made ")
         hour = rf"{datetime.now(TOKYO):%H}|{datetime.now(TOKYO) - timedelta(hours=1):%H}"
         text = "\n".join(ann.waits_for(lambda rows: any("127.0.0.1  events" in r for r in rows)))
