@@ -24,7 +24,6 @@ from chatroom.client.exit_codes import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHAB
 from chatroom.client.receiver import Receiver, open_session
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import NotTrusted
-from chatroom.client.ui.json_pipe import JsonPipe
 from chatroom.client.ui.linear import LinearTerminal
 from chatroom.client.ui.notify import AUTO, OFF, WAYS
 from chatroom.client.ui.pipe import Pipe
@@ -46,7 +45,7 @@ chatroom_client.py send --help
 When standard input or standard output is not a terminal, each line of the input is sent as a
 message; the program ends when all have come back. Messages, and what a command answers
 (--commands), go to standard output, everything else to standard error, with what was said before
-the login.
+the login. With --json that is one JSON object a line.
 
 CHATROOM_PASSWORD may hold the password that belongs to --name.
 
@@ -95,8 +94,7 @@ def _run(flags: argparse.Namespace) -> int:
             frontend = _terminal(screen, flags)
         else:
             patience = PATIENCE_SECONDS if patience is None else patience
-            pipe = JsonPipe if flags.json else Pipe
-            frontend = pipe(screen, input_bytes(), flags.commands, patience)
+            frontend = _pipe_of(flags)(screen, input_bytes(), flags.commands, patience)
         # Only a person sees what else might answer there.
         must_be_events = not is_terminal()
         receiver = open_session(
@@ -133,6 +131,15 @@ def _talk(receiver: Receiver, frontend: Terminal | Pipe) -> int:
     if not receiver.ended.wait(_LAST_SECONDS):
         _leave_at_once(code)
     return code
+
+
+def _pipe_of(flags: argparse.Namespace) -> type[Pipe]:
+    """Return how a script is spoken to."""
+    if not flags.json:
+        return Pipe
+    from chatroom.client.ui.json_pipe import JsonPipe  # it loads the library
+
+    return JsonPipe
 
 
 def _terminal(screen: Screen, flags: argparse.Namespace) -> Terminal:
