@@ -266,7 +266,11 @@ def test_a_slow_program_gets_its_whole_export(
     monkeypatch.setattr("chatroom.client.api.requests.RECORDS_MOST", 2)
     for n in range(10):
         robot.send(f"{own_room} {n}", room=own_room)
-    records = list(robot.export())
+    export = robot.export()
+    records = [next(export)]
+    said = robot.send("something else meanwhile", room=own_room)
+    assert robot.history(1, room=own_room)[0].id == said
+    records += export
     assert records[-1] == {"part": "end", "messages": len(records) - 2}
 
 

@@ -139,8 +139,7 @@ class Commands:
     def export(self) -> Iterator[dict[str, Any]]:
         """Return one's own data, record by record (docs/protocol.md, "History, search and export").
 
-        The last one has ``part`` ``end``: only then it is whole. Take all before anything else is
-        done with the client.
+        The last one has ``part`` ``end``: only then it is whole. One export at a time.
 
         :raises NotDelivered: it was refused, or the connection was lost on the way.
         :raises Ended: the visit is over.

@@ -83,8 +83,9 @@ class Requests:
 
     def _begin(self, send: Callable[[], Sent]) -> Sent:
         with self._news:
-            self._answers.clear()  # what came too late for those who had asked
-            self._parts.clear()
+            if self._records is None:
+                self._answers.clear()  # what came too late for those who had asked
+                self._parts.clear()
         return send()
 
     def _take(self, records: deque[dict[str, Any]]) -> dict[str, Any]:
@@ -165,7 +166,11 @@ class Requests:
 
     def _queue(self, record: dict[str, Any]) -> None:
         with self._news:
-            self._news.wait_for(lambda: self._records is None or len(self._records) < RECORDS_MOST)
+            self._news.wait_for(
+                lambda: (
+                    self._records is None or len(self._records) < RECORDS_MOST or self.is_waiting
+                )  # for something else, which comes behind
+            )
             if self._records is not None:
                 self._records.append(record)
                 self._news.notify_all()
