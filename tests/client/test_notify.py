@@ -151,7 +151,7 @@ def test_a_program_that_hangs_or_is_not_there_holds_nothing_up(seat: Seat, bob: 
     ann = seat("ann", settings='notify = ["/nowhere/notify"]\n')
     hears(ann, bob, "one")
     ann.sees("The program for notifications, /nowhere/notify, cannot be started")
-    eve = seat("eve", settings='notify = ["sleep", "60"]\n')
+    eve = seat("eve", settings='notify = ["sleep", "8"]\n')
     for number in range(5):
         bob.send_event("post", text=f"eve, {number}")
         eve.sees(f"bob: eve, {number}")

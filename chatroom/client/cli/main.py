@@ -25,9 +25,8 @@ from chatroom.client.receiver import Receiver, open_session
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import NotTrusted
 from chatroom.client.ui.linear import LinearTerminal
-from chatroom.client.ui.notify import AUTO, OFF, WAYS
 from chatroom.client.ui.pipe import Pipe
-from chatroom.client.ui.preferences import Preferences
+from chatroom.client.ui.preferences import AUTO, OFF, WAYS, Preferences
 from chatroom.client.ui.reader_clock import HOURS, ReaderClock, hours_of_locale
 from chatroom.client.ui.screen import Screen, input_bytes
 from chatroom.client.ui.terminal import Terminal

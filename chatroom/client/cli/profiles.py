@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from chatroom.client import SCRIPT_COMMANDS
 from chatroom.client.invitation import PORT, read_address, read_pin
 from chatroom.client.kept_files import own_folder
-from chatroom.client.ui.notify import WAYS
+from chatroom.client.ui.preferences import WAYS
 from chatroom.client.ui.reader_clock import HOURS
 from chatroom.errors import UserError
 

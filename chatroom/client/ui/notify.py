@@ -1,20 +1,17 @@
 """Notifications of the desktop: by the terminal that is known to show them, or by a program."""
 
 import base64
-import html
 import time
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
 from chatroom.client.said import Said, text_of
 from chatroom.client.ui import capabilities
+from chatroom.client.ui.preferences import AUTO, OFF
 from chatroom.client.ui.programs import run_briefly
 from chatroom.protocol import ACTION, ANNOUNCE, PRIVATE
 from chatroom.text import clean_line
 
-OFF, AUTO = "off", "auto"
-WAYS = (OFF, AUTO, *capabilities.NOTICES)
-"""What ``--notify`` takes; the settings file also takes the words of a program."""
 _TEXT_MOST = 200
 _BETWEEN_SECONDS = 1.0
 _BEGIN, _END = "\x1b]", "\x1b\\"
@@ -23,7 +20,7 @@ _BEGIN, _END = "\x1b]", "\x1b\\"
 class Notifier:
     """Notifies whoever looks elsewhere. The receiving thread only.
 
-    :param way: one of :data:`WAYS`, or a program with its first arguments.
+    :param way: one of ``preferences.WAYS``, or a program with its first arguments.
     :param shows_text: what was said is told, too.
     :param tell: is told once, from another thread, that the program does not do it.
     """
@@ -35,6 +32,8 @@ class Notifier:
         self._form = way if isinstance(way, str) else ""
         if self._form == AUTO:
             self._form = capabilities.notices()
+        elif self._form == OFF:
+            self._form = ""
         self._shows_text = shows_text
         self._tell: Callable[[str], None] | None = tell
         self._last = float("-inf")
@@ -75,7 +74,8 @@ def _parts(said: Said, shows_text: bool) -> tuple[str, str]:
 def _arguments(program: str, *texts: str) -> list[str]:
     """Return texts as arguments: none looks like a flag, and none like markup where that counts."""
     if PurePath(program).name == "notify-send":
-        texts = tuple(html.escape(text, quote=False) for text in texts)
+        for sign, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+            texts = tuple(text.replace(sign, name) for text in texts)
     return [f" {text}" if text.startswith("-") else text for text in texts]
 
 

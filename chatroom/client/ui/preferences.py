@@ -3,6 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chatroom.client.ui.capabilities import NOTICES
+
+OFF, AUTO = "off", "auto"
+WAYS = (OFF, AUTO, *NOTICES)
+"""What ``--notify`` takes; the settings file also takes the words of a program."""
+
 
 @dataclass(frozen=True)
 class Preferences:
@@ -10,8 +16,8 @@ class Preferences:
 
     bell: str = "mentions"
     """When it rings, and notifies: see ``ui.bell``."""
-    notify: str | Sequence[str] = "off"
-    """How it notifies: see ``ui.notify``."""
+    notify: str | Sequence[str] = OFF
+    """How it notifies: one of :data:`WAYS`, or a program with its first arguments."""
     notify_text: bool = True
     """A notification says what was said."""
     open: Sequence[str] = ()

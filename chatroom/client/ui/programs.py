@@ -1,6 +1,5 @@
 """Other programs of this machine, which the client starts and never waits for."""
 
-import subprocess
 import threading
 from collections.abc import Callable, Sequence
 
@@ -29,6 +28,8 @@ def _start(words: Sequence[str], failed: Callable[[str], None], seconds: float |
 
 
 def _run(words: Sequence[str], failed: Callable[[str], None], seconds: float | None) -> None:
+    import subprocess  # here: it takes a while, and most visits need none
+
     try:
         status = subprocess.run(
             words,
