@@ -129,6 +129,9 @@ def test_the_clients_text_of_every_answer_is_the_servers_but_for_the_clock(
         else:
             shown = renderer.render(Said("result", result), "boss")
         assert masked(shown.rstrip("\n")) == masked(result["text"]), line
+        if name not in READ_BACK and re.search(r"\b\d\d:\d\d\b", result["text"]):
+            own = Renderer(ReaderClock(12)).render(Said("result", result), "boss")
+            assert re.search(r"\d\d:\d\d [AP]M", own), f"{line}: not on the reader's clock"
         told += bool(result.get("rows"))
     assert told >= 10
 
