@@ -1,6 +1,13 @@
-"""How far the server has been heard: the last message of each room and of the mailbox."""
+"""How far the server has been heard, and how far the person has read: by room, and the mailbox."""
 
+import time
+from collections.abc import Callable
+
+from chatroom.client.said import Said, text_of
 from chatroom.protocol import encode
+
+_MARK_SECONDS = 2.0
+"""Marks are told at most so often, but at a pause."""
 
 
 class Cursors:
@@ -36,6 +43,49 @@ class Cursors:
         while cursors and len(encode("resume", fields)) > line_bytes:
             del cursors[next(iter(cursors))]
         return fields
+
+
+class Marks:
+    """What to tell the server of what was read: all that was shown where the person talks, and the
+    private messages. The receiving thread only.
+
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._shown: dict[str, str] = {}  # by room, what was not told yet
+        self._is_pause = False
+        self._next = 0.0  # when the next ones are told (monotonic)
+
+    def hear(self, said: Said) -> None:
+        """Something that the server has said was shown."""
+        fields = said.fields
+        if said.word == "message" and "re" not in fields and text_of(fields, "id"):
+            self._shown[text_of(fields, "room")] = text_of(fields, "id")
+        elif said.word == "notice" and fields.get("kind") == "left":
+            self._shown.pop(text_of(fields, "room"), None)
+        # A ping tells that all is quiet, a control where the person talks now.
+        self._is_pause = self._is_pause or said.word in ("ping", "control")
+
+    def due(self, room: str) -> list[dict[str, object]]:
+        """Return the fields of the ``>read`` lines to be sent now.
+
+        :param room: where the person talks.
+        """
+        now = self._clock()
+        if not self._is_pause and now < self._next:
+            return []
+        found = [(one, self._shown.pop(one)) for one in (room, "") if one in self._shown]
+        if found:
+            self._next = now + _MARK_SECONDS
+        self._is_pause = False
+        return [{"room": one, "id": message_id} for one, message_id in found]
+
+
+def seq_of(message_id: str) -> int:
+    """Return the place that an id names in its log; 0: none."""
+    return _parts(message_id)[1]
 
 
 def _parts(message_id: str) -> tuple[str, int]:

@@ -25,7 +25,7 @@ from chatroom.client.conversation.actions import (
     Tell,
 )
 from chatroom.client.credentials import Credentials
-from chatroom.client.cursors import Cursors
+from chatroom.client.cursors import Cursors, Marks
 from chatroom.client.exit_codes import FAILED, OK, UNDELIVERED, CannotWrite, End
 from chatroom.client.reconnect import Connect, Reconnector, connect_at_first
 from chatroom.client.render import Renderer
@@ -60,12 +60,14 @@ class Receiver:
         where: str,
         patience: float | None = None,
         clock: Clock | None = None,
+        marks: Marks | None = None,
     ) -> None:
         self.ended = threading.Event()
         """Set when the thread has nothing more to do."""
         self.session = session
         self._conversation = session.conversation
         self._renderer = Renderer(clock)
+        self._marks = marks
         self._reconnector = Reconnector(session, connect, where, patience)
         self._ahead: list[Said] = []  # heard already, in front of what comes next
 
@@ -91,6 +93,9 @@ class Receiver:
                         self._carry_out(self._conversation.hear(said))
                         if session.end is not None:
                             break
+                        if self._marks is not None:
+                            self._marks.hear(said)
+                    self._tell_what_was_read()
                 except Disconnected as reason:
                     self._lost(str(reason), reason)
         except BrokenPipeError:
@@ -167,12 +172,19 @@ class Receiver:
             case Log(line):
                 _log.info("%s", line)
 
+    def _tell_what_was_read(self) -> None:
+        conversation = self._conversation
+        if self._marks is None or "read" not in conversation.features or not conversation.was_in:
+            return
+        for fields in self._marks.due(conversation.room):
+            self._do(Send("read", fields))
+
     def _show(self, action: Show) -> None:
         said, sent = action.said, action.sent
         text = self._renderer.render(said, self._conversation.user, self._conversation.room)
         if text and (head := self._renderer.take_head()):
             self.session.frontend.show(Said("notice", {"kind": "history"}), head, None)
-        if text or sent:
+        if text or sent or said.word == "read":
             self.session.frontend.show(said, text, sent)
 
     def _send_again(self, action: SendAgain) -> None:
@@ -197,6 +209,7 @@ def open_session(
     must_be_events: bool = False,
     takes_messages: bool = False,
     clock: Clock | None = None,
+    marks: Marks | None = None,
 ) -> Receiver:
     """Connect, and return who receives; whatever the frontend, this builds what it stands upon.
 
@@ -210,6 +223,7 @@ def open_session(
         lobby, wherever others by the same account have talked last.
     :param takes_messages: what commands read back comes as messages, not as a text.
     :param clock: of the person who reads; None: a program does.
+    :param marks: tells the server what was shown to that person; None: nobody looks.
     :raises OSError: nobody can be reached there.
     :raises NotTrusted: it is not who it should be.
     """
@@ -225,4 +239,4 @@ def open_session(
     begins_in = "lobby" if must_be_events else ""
     conversation = Conversation(credentials, where, begins_in, cursors)
     session = Session(first, conversation, frontend, leave_at_once)
-    return Receiver(session, connect, where, patience, clock)
+    return Receiver(session, connect, where, patience, clock, marks)

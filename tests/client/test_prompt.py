@@ -387,6 +387,45 @@ def test_the_prompt_says_what_is_unread_elsewhere_and_who_is_busy(ann: Typist, b
     ann.waits_for(lambda rows: "busy" not in rows[-1])
 
 
+def test_what_is_read_at_one_device_is_read_at_the_other(
+    ann: Typist, bob: Peer, server: ServerProcess
+) -> None:
+    device = server.program_start()
+    device.send_event("login", name="ann", password=PASSWORD)
+    device.until_event("notice", kind="here")
+    bob.send("first")
+    said = device.until_event("message", text="first")
+    while device.until_event("read", room="lobby")["id"] != said["id"]:
+        pass  # what was shown where ann talks, as soon as it is told
+    ann.type("/create den\r")
+    ann.waits_for(lambda rows: rows[-1].startswith("#den"))
+    for text in ("second", "third"):
+        bob.send(text)
+        said = device.until_event("message", text=text)
+    ann.waits_for(lambda rows: rows[-1] == "#den [#lobby 2]>")
+    device.send_event("read", room="lobby", id=said["id"])
+    ann.waits_for(lambda rows: rows[-1] == "#den>")
+
+
+def test_the_prompt_says_from_the_first_moment_what_was_unread_before(
+    ann: Typist, bob: Peer, seat: Seat, server: ServerProcess, tmp_path: Path
+) -> None:
+    ann.type("/create den\r")
+    ann.waits_for(lambda rows: rows[-1].startswith("#den"))
+    ann.type("/disconnect\r")
+    ann.ends()
+    bob.send("while away", "and more")
+    bob.until("bob: and more")
+    again = Typist(tmp_path / "ann", server.port)
+    try:
+        again.answer("[y/n]", "n")
+        again.answer("user name:", "ann")
+        again.answer("password:", PASSWORD)
+        again.waits_for(lambda rows: rows[-1] == "#den [#lobby 2]>")
+    finally:
+        again.close()
+
+
 # -- when the server does not answer ----------------------------------------------------------
 
 

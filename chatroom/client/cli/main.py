@@ -20,6 +20,7 @@ from chatroom.client.cli.options import (
     port_number,
 )
 from chatroom.client.cli.profiles import BELLS
+from chatroom.client.cursors import Marks
 from chatroom.client.exit_codes import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, End
 from chatroom.client.receiver import Receiver, open_session
 from chatroom.client.session import PATIENCE_SECONDS
@@ -105,6 +106,7 @@ def _run(flags: argparse.Namespace) -> int:
             must_be_events=must_be_events,
             takes_messages=True,
             clock=None if flags.json else ReaderClock(flags.clock or hours_of_locale()),
+            marks=Marks() if is_terminal() else None,
         )
     except NotTrusted as error:
         _log.error("not trusted reason=%s", error)

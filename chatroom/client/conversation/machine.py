@@ -95,6 +95,7 @@ class Conversation:
             "result": self._result,
             "ticket": self._ticket,
             "export": self._show,
+            "read": self._show,
             "control": self._control,
             "ping": self._ping,
         }

@@ -110,6 +110,10 @@ class OpenPrompt:
             else:
                 self._loop.call_soon_threadsafe(do)
 
+    def redraw(self) -> None:
+        """Let the label be asked for anew. Any thread."""
+        self._session.app.invalidate()
+
     @property
     def is_called_away(self) -> bool:
         """It was called away since the last time that somebody has asked."""

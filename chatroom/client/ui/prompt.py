@@ -117,6 +117,8 @@ finds old lines, Alt-Enter begins another line, Ctrl-D leaves.
             self._open_prompt.put(DisplayItem(said, text))
             if said.word != "export":
                 self._links.hear(text)
+        elif said.word == "read":
+            self._open_prompt.redraw()
         if self._bell.rings(said, self._own):
             self._open_prompt.call(partial(self._ring, self._notifier.notify(said)))
 

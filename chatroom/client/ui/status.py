@@ -3,7 +3,9 @@
 import threading
 import time
 from collections import Counter
+from typing import Any
 
+from chatroom.client.cursors import seq_of
 from chatroom.client.said import Said, text_of
 from chatroom.protocol import ACTION, TEXT
 
@@ -17,6 +19,7 @@ class Status:
         # Guards the counts; nothing is taken under it.
         self._counting = threading.Lock()
         self._unread: Counter[str] = Counter()
+        self._last: dict[str, int] = {}  # the seq of the newest message, by room
         self._is_busy = False
         self._was_in = self._is_coming_back = False
 
@@ -26,29 +29,50 @@ class Status:
         :param room: where typed lines go now.
         :param own: the name of who reads: what they said elsewhere is not unread.
         """
-        fields = said.fields
-        if said.word == "message":
-            # Old lines are unread ones, too, where they were missed during a loss.
-            is_new = fields.get("old") is not True or self._is_coming_back
-            other = text_of(fields, "room")
-            is_said = fields.get("kind") in (TEXT, ACTION) and text_of(fields, "from") != own
-            if is_new and is_said and other and other != room:
-                with self._counting:
-                    self._unread[other] += 1
-            self._is_coming_back = self._is_coming_back and fields.get("old") is True
-        elif said.word == "notice" and fields.get("kind") == "welcome":
-            self._is_coming_back, self._was_in = self._was_in, True
+        fields, kind = said.fields, said.fields.get("kind")
+        if said.word == "message" and "re" not in fields:
+            self._message(fields, room, own)
+        elif said.word == "read":
+            self._read(text_of(fields, "room"), text_of(fields, "id"))
+        elif said.word == "notice" and kind == "welcome":
             self._is_busy = False  # the server says so anew, if it still holds lines back
-        elif said.word == "notice" and fields.get("kind") == "resumed":
+            self._is_coming_back, self._was_in = self._was_in, True
+            if isinstance(fields.get("unread"), dict):
+                self._begin(fields["unread"])
+        elif said.word == "notice" and kind == "resumed":
             self._is_coming_back = False
         elif said.word == "result" and fields.get("command") == "free":
             # Refused: nobody was busy. What could not be read now has a code of its own.
             self._is_busy = self._is_busy and fields.get("code", "refused") != "refused"
         elif said.word == "control" and fields.get("do") in ("busy", "free"):
             self._is_busy = fields.get("do") == "busy"
-        elif said.word == "notice" and fields.get("kind") == "left":
+        elif said.word == "notice" and kind == "left":
             with self._counting:
                 self._unread.pop(text_of(fields, "room"), None)
+
+    def _begin(self, unread: dict[str, Any]) -> None:
+        """Take over the numbers of the server: what follows as old is counted there."""
+        self._is_coming_back = False
+        with self._counting:
+            self._unread = Counter({k: n for k, n in unread.items() if type(n) is int and n > 0})
+
+    def _message(self, fields: dict[str, Any], room: str, own: str) -> None:
+        # Old lines are unread ones, too, where they were missed during a loss and the server does
+        # not say how many are unread.
+        is_new = fields.get("old") is not True or self._is_coming_back
+        other = text_of(fields, "room")
+        is_said = fields.get("kind") in (TEXT, ACTION) and text_of(fields, "from") != own
+        with self._counting:
+            self._last[other] = seq_of(text_of(fields, "id"))
+            if is_new and is_said and other and other != room:
+                self._unread[other] += 1
+        self._is_coming_back = self._is_coming_back and fields.get("old") is True
+
+    def _read(self, room: str, message_id: str) -> None:
+        """Another device of the person has read a room."""
+        with self._counting:
+            left = max(0, self._last.get(room, 0) - seq_of(message_id))
+            self._unread[room] = min(left, self._unread[room])
 
     def label(self, room: str, on_the_way: int, retry_at: float | None) -> str:
         """Return the prompt.
@@ -58,7 +82,7 @@ class Status:
         """
         with self._counting:
             self._unread.pop(room, None)
-            most = self._unread.most_common(_ROOMS_SHOWN)
+            most = (+self._unread).most_common(_ROOMS_SHOWN)
         parts = [f"#{name} {number}" for name, number in most]
         if self._is_busy:
             parts.append("busy")
