@@ -19,6 +19,7 @@ class Status:
         # Guards the counts; nothing is taken under it.
         self._counting = threading.Lock()
         self._unread: Counter[str] = Counter()
+        self._kept: Counter[str] | None = None  # as the server said last; older ones do not
         self._last: dict[str, int] = {}  # the seq of the newest message, by room
         self._is_busy = False
         self._was_in = self._is_coming_back = False
@@ -38,9 +39,12 @@ class Status:
             self._is_busy = False  # the server says so anew, if it still holds lines back
             self._is_coming_back, self._was_in = self._was_in, True
             if isinstance(fields.get("unread"), dict):
-                self._begin(fields["unread"])
+                self._take(fields["unread"])
         elif said.word == "notice" and kind == "resumed":
             self._is_coming_back = False
+            if self._kept is not None:
+                with self._counting:
+                    self._unread &= self._kept
         elif said.word == "result" and fields.get("command") == "free":
             # Refused: nobody was busy. What could not be read now has a code of its own.
             self._is_busy = self._is_busy and fields.get("code", "refused") != "refused"
@@ -50,15 +54,19 @@ class Status:
             with self._counting:
                 self._unread.pop(text_of(fields, "room"), None)
 
-    def _begin(self, unread: dict[str, Any]) -> None:
-        """Take over the numbers of the server: what follows as old is counted there."""
-        self._is_coming_back = False
-        with self._counting:
-            self._unread = Counter({k: n for k, n in unread.items() if type(n) is int and n > 0})
+    def _take(self, unread: dict[str, Any]) -> None:
+        """Learn the numbers of the server.
+
+        Who comes back counts what was missed, without own lines; what another device has read
+        meanwhile is not among those of the server.
+        """
+        self._kept = Counter({k: n for k, n in unread.items() if type(n) is int and n > 0})
+        if not self._is_coming_back:
+            with self._counting:
+                self._unread = +self._kept
 
     def _message(self, fields: dict[str, Any], room: str, own: str) -> None:
-        # Old lines are unread ones, too, where they were missed during a loss and the server does
-        # not say how many are unread.
+        # Old lines are unread ones, too, where they were missed during a loss.
         is_new = fields.get("old") is not True or self._is_coming_back
         other = text_of(fields, "room")
         is_said = fields.get("kind") in (TEXT, ACTION) and text_of(fields, "from") != own
