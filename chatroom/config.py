@@ -244,6 +244,11 @@ class Settings:
         _choice("open", "invite", "closed"),
         "who may make an account: everybody, who has an invitation, or nobody",
     )
+    here_mentions: str = _setting(
+        "owners",
+        _choice("everybody", "owners", "nobody"),
+        "who may mention all who are in a room by @here; owners: also superusers",
+    )
     unauthenticated: int = _setting(
         100, _whole(0, _MANY), "connections that are not logged in; 0 = no limit"
     )

@@ -218,7 +218,7 @@ def mentions(text: str, name: str) -> bool:
 
     The time grows with the length of the text only, whatever stands in it how often.
     """
-    text, name = _plain(text), re.escape(_plain(name))
+    text, name = plain(text), re.escape(plain(name))
     # In one go, in C: a text may hold a short name ten thousand times. Marks and joiners belong to
     # words, too, and are no \w.
     for found in re.finditer(rf"(?<![\w.-]){name}(?![\w-])(?!\.\w)", text):
@@ -230,7 +230,59 @@ def mentions(text: str, name: str) -> bool:
     return False
 
 
-def _plain(text: str) -> str:
+_NO_NAMES = "".join(
+    chr(code) if chr(code).isalnum() or chr(code) in _BESIDE_LETTERS else " " for code in range(128)
+)
+"""What of ASCII can stand in a name; all else parts words."""
+_STOP = re.compile(r"\.(?!\w)")
+
+
+class _Words(dict[int, int]):
+    """Parts the words of any text, for ``str.translate``; the code points that came first stay."""
+
+    def __missing__(self, code: int) -> int:
+        c = chr(code)
+        is_in_word = c.isalnum() or c in _BESIDE_LETTERS or _belongs_to_word(c)
+        found = code if is_in_word else ord(" ")
+        if len(self) < _CODES_MOST:
+            self[code] = found
+        return found
+
+
+_CODES_MOST = 5000
+_PLAIN_LONGEST = 3 * NAME_LONGEST + 1
+"""Characters that a name has at most as :func:`plain` has it, and a full stop: case folding makes
+three of one at most."""
+_WORDS = _Words()
+
+
+def words_of(text: str) -> set[str]:
+    """Return the words of a text; whatever name it mentions is among them, as :func:`plain` has it.
+
+    One look for all names: which of them :func:`mentions` confirms is looked at afterwards.
+    """
+    if text.isascii():
+        runs = set(text.lower().translate(_NO_NAMES).split())
+    else:
+        runs = set(plain(text).translate(_WORDS).split())
+    if "." in text:
+        # A full stop in front of anything else but a letter or a digit ends a word, or belongs to
+        # the name.
+        for run in [*runs]:
+            runs.update(run[: stop.start()] for stop in _STOP.finditer(run, 0, _PLAIN_LONGEST))
+    return runs
+
+
+HERE = "here"
+"""With ``@`` in front it mentions all who are in a room."""
+
+
+def calls_all(text: str) -> bool:
+    """Tell whether a text holds ``@here`` as a word."""
+    return re.search(rf"(?<![\w.@-])@{HERE}(?![\w-])(?!\.\w)", plain(text)) is not None
+
+
+def plain(text: str) -> str:
     """Return what of a text counts when it is compared with names: as :func:`fold`, for any text.
 
     Names have no compatibility forms but full and half width; and one of the others may stand for

@@ -97,6 +97,7 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
     value = {
         "name": "n",
         "registration": "invite",
+        "here_mentions": "nobody",
         "outbox_bytes": "131072",
         "durability": "none",
         "allow_plain": "true",

@@ -1,5 +1,6 @@
 """Names of people and rooms, of any script: what is allowed, what is the same, what looks alike."""
 
+import random
 import subprocess
 import sys
 import time
@@ -8,7 +9,16 @@ import unicodedata
 import pytest
 
 from chatroom.errors import UserError
-from chatroom.names import RESERVED, RESERVED_FOR_ROOMS, check_name, fold, mentions, skeletons
+from chatroom.names import (
+    RESERVED,
+    RESERVED_FOR_ROOMS,
+    check_name,
+    fold,
+    mentions,
+    plain,
+    skeletons,
+    words_of,
+)
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
 
@@ -260,3 +270,17 @@ def test_a_joiner_that_no_key_has_ever_held_makes_no_other_name() -> None:
 def test_a_name_is_no_address(name: str) -> None:
     with pytest.raises(UserError, match="may not be an address"):
         check_name(name)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_name_a_text_mentions_is_among_its_words(seed: int) -> None:
+    dice = random.Random(seed)
+    letters = "abé.-_ \u0301\u200cक\u094dA.,:@İſ"
+    found = 0
+    for _ in range(2000):
+        name = "".join(dice.choices("abé.-_कſ", k=dice.randint(1, 3)))
+        text = "".join(dice.choices(letters, k=8)) + dice.choice(["", name, f" {name}", f"{name}."])
+        if mentions(text, name):
+            found += 1
+            assert plain(name) in words_of(text), (text, name)
+    assert found > 100

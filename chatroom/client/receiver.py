@@ -29,7 +29,7 @@ from chatroom.client.cursors import Cursors, Marks
 from chatroom.client.exit_codes import FAILED, OK, UNDELIVERED, CannotWrite, End
 from chatroom.client.reconnect import Connect, Reconnector, connect_at_first
 from chatroom.client.render import Renderer
-from chatroom.client.said import Said
+from chatroom.client.said import Said, mentions, text_of
 from chatroom.client.session import Frontend, Session
 from chatroom.client.trust import Endpoint
 from chatroom.errors import Disconnected
@@ -181,6 +181,10 @@ class Receiver:
 
     def _show(self, action: Show) -> None:
         said, sent = action.said, action.sent
+        if said.word == "message" and "mentions" not in self._conversation.features:
+            fields, own = said.fields, self._conversation.user
+            if mentions(text_of(fields, "text"), own):
+                fields["mentions"] = True
         text = self._renderer.render(said, self._conversation.user, self._conversation.room)
         if text and (head := self._renderer.take_head()):
             self.session.frontend.show(Said("notice", {"kind": "history"}), head, None)

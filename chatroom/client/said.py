@@ -4,6 +4,7 @@ The client decides by codes. Older servers say none: there a refusal is final, u
 the script tries again.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -42,6 +43,15 @@ def texts_of(fields: dict[str, Any], key: str) -> frozenset[str] | None:
     if not isinstance(found, list):
         return None
     return frozenset(one for one in found if isinstance(one, str))
+
+
+def mentions(text: str, name: str) -> bool:
+    """Tell whether a text holds a name as a whole word, in any case.
+
+    For servers that do not say it themselves: what they have as the feature ``mentions`` counts.
+    """
+    word = rf"(?<![\w.-]){re.escape(name)}(?![\w-])"
+    return bool(name) and re.search(word, text, re.IGNORECASE) is not None
 
 
 def lines_of(fields: dict[str, Any]) -> str:

@@ -59,7 +59,9 @@ class Dialogue(Protocol):
 
     def tell(self, kind: str, text: str, **fields: Any) -> None: ...
 
-    def answer(self, command: str, answer: Answer, cid: str, is_named: bool = False) -> None: ...
+    def answer(
+        self, command: str, answer: Answer, cid: str, is_named: bool = False, reader: str = ""
+    ) -> None: ...
 
     def send_at_length(self, chunk: bytes) -> None: ...
 
@@ -130,7 +132,7 @@ class Context:
 
         :raises Disconnected: of a long answer: the peer has left, or reads nothing.
         """
-        self.dialogue.answer(self.command, answer, self.cid, self.is_named)
+        self.dialogue.answer(self.command, answer, self.cid, self.is_named, self.account.name)
 
     def is_others(self, owner_id: str) -> bool:
         """Tell whether something is somebody else's.

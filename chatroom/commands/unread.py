@@ -22,7 +22,7 @@ def add_to(registry: Registry) -> None:
         services, person = context.services, context.person
         found = services.read_marks.unread(person)
         mail = found.pop(person.mailbox, 0)
-        if not context.member.face.marks_what_was_read:
+        if not context.member.face.is_for_programs:
             found.pop(context.member.room, None)
         rows: list[Row] = [
             {"room": room.log, "user": "", "unread": number} for room, number in found.items()

@@ -7,6 +7,7 @@ from chatroom.accounts.tickets import Tickets
 from chatroom.config import Settings
 from chatroom.rooms import comings
 from chatroom.rooms.busy import Busy
+from chatroom.rooms.callers import OWNERS, Callers
 from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.directory import AWAY_SECONDS, Directory
@@ -96,6 +97,8 @@ def assemble(
         ownership=ownership,
     )
     presence = RemotePresence(roster, memberships, read_states)
+    who = limits.here_mentions if limits else OWNERS
+    catalogue.let_call_all(Callers(who, roster, presence).may_call_all)
     read_marks = ReadMarks(logs, roster, read_states, presence, engine.controls)
     directory = Directory(
         logs=logs,

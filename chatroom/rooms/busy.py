@@ -10,9 +10,10 @@ from typing import NamedTuple
 from chatroom.errors import StoreError
 from chatroom.names import mentions
 from chatroom.rooms.catch_up import LOOKED_AT, PAGE_BYTES, SHOWN, LogRange, is_missed
+from chatroom.rooms.face import Face
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
-from chatroom.rooms.room import Face, Member, Room
+from chatroom.rooms.room import Member, Room
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import LogStore
@@ -256,7 +257,7 @@ class _Missed:
             text = f"You are free. {total} missed: {parts}. {rest}"
         rooms = {room.log: room for room in self._numbers}
         return member.face.control("free", text) + b"".join(
-            member.face_in(rooms[log]).messages(list(group), old=True)
+            member.face_in(rooms[log]).messages(list(group), old=True, reader=member.name)
             for log, group in groupby(posts, key=lambda post: post.log)
         )
 

@@ -68,7 +68,12 @@ class Catalogue:
         self._most = most
         self.own: set[RoomRecord] = set()
         """Records that are being saved here: who does it tells of them better than their event."""
+        self._may_call_all = roster.lobby.may_call_all
         self._looked_at = -_LOOK_SECONDS  # when unused rooms were looked for (monotonic)
+
+    def let_call_all(self, may_call_all: Callable[[Room, str], bool]) -> None:
+        """Let this tell, for the lobby and the rooms that are loaded later, who may mention all."""
+        self._may_call_all = self._roster.lobby.may_call_all = may_call_all
 
     def locked_open_mailbox(self, log: str) -> Room:
         """Open the mailbox of somebody who comes."""
@@ -237,6 +242,7 @@ class Catalogue:
             before = room.record if room is not None else None
             if room is None:
                 room = Room(record, self._logs)
+                room.may_call_all = self._may_call_all
                 self._roster.by_log[record.name] = self._roster.by_name[fold(record.name)] = room
             elif record.version > room.record.version:
                 # The log keeps its name, whatever a damaged or foreign record says.

@@ -137,7 +137,7 @@ def pages(
         piece, place, step = _first(posts, end, step)
         if found := [post for post in piece if wanted(member, post)]:
             missed = sum(is_missed(member, post) for post in found)
-            yield Page(member.face_in(room).messages(found, old=True), missed)
+            yield Page(member.face_in(room).messages(found, old=True, reader=member.name), missed)
 
 
 def _first(posts: list[Post], end: int, step: int) -> tuple[list[Post], int, int]:
@@ -243,7 +243,9 @@ def _with_gaps(member: Member, room: Room, posts: list[Post], place: int, end: i
     for piece in [[post for _, post in found] for _, found in pieces]:
         if piece[0].seq > place + 1:
             chunks.append(_lost(member, room, place + 1, piece[0].seq - 1))
-        chunks.append(member.face_in(room).messages(member.seen(piece), old=True))
+        chunks.append(
+            member.face_in(room).messages(member.seen(piece), old=True, reader=member.name)
+        )
         missed += sum(is_missed(member, post) for post in piece)
         place = piece[-1].seq
     if place < end:

@@ -229,12 +229,19 @@ class ControlHandler:
             if account.version < before.version:
                 return
             person.account = account
-            if account.ignores != before.ignores:
-                for member in person.members:
-                    member.ignores = frozenset(account.ignores)
-                for room in person.logs:
-                    room.invalidate_snapshot()
+            self._locked_show(person, before)
         self._tell_of_standing(person, before, account)
+
+    @staticmethod
+    def _locked_show(person: Person, before: Account) -> None:
+        """Let all sessions be shown what fits the account as it is now."""
+        account = person.account
+        if (account.ignores, account.name) == (before.ignores, before.name):
+            return
+        for member in person.members:
+            member.name, member.ignores = account.name, frozenset(account.ignores)
+        for room in person.logs:
+            room.invalidate_snapshot()
 
     def _take_standing(self, person: Person, standing: Standing) -> None:
         with self._roster.lock:
@@ -248,6 +255,7 @@ class ControlHandler:
                 password=before.password | {"id": standing.password_id},
                 version=standing.version,
             )
+            self._locked_show(person, before)
         self._tell_of_standing(person, before, account)
 
     def _keep(self, account_id: str, kept: Kept) -> None:

@@ -179,6 +179,7 @@ class Directory:
         else:
             before = None  # the other sessions hold it back until the person is free
         person.members = (*person.members, member)
+        member.name = person.account.name
         member.password_id = account.password_id
         member.ignores = frozenset(person.account.ignores)
         member.room = next((one for one in person.rooms if one.log == talks_in), person.room)

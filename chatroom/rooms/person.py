@@ -112,7 +112,7 @@ class Person:
         """
         news = {}
         for member in self.members:
-            if member.face.marks_what_was_read or member.cursors is not None:
+            if member.face.is_for_programs or member.cursors is not None:
                 continue
             for room in (member.room, self.mailbox):
                 taken = room.offered_at(member.taken_until) if member.taken_until else 0

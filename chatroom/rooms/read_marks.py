@@ -52,7 +52,7 @@ class ReadMarks:
 
     def note(self, person: Person, member: Member) -> None:
         """Look what a session has taken that does not say itself what was read."""
-        if member.face.marks_what_was_read:
+        if member.face.is_for_programs:
             return
         with self._roster.lock:
             news = person.note_read()

@@ -8,11 +8,13 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Set as AbstractSet
 
 from chatroom.errors import Refusal
+from chatroom.names import HERE, calls_all, plain, words_of
+from chatroom.rooms.face import Face, Outbox, Stripe
 from chatroom.storage.engine import LogStore
-from chatroom.storage.records import ANNOUNCE, KEPT, Account, Post, RoomRecord
+from chatroom.storage.records import ANNOUNCE, KEPT, MENTIONS, Account, Post, RoomRecord
 from chatroom.storage.rules.receipts import ORDINARY, Origin, Receipt, Terms
 
 LOBBY = "lobby"
@@ -23,68 +25,6 @@ _NOTES = 64
 def mailbox_of(account_id: str) -> str:
     """Return the name of a person's mailbox log."""
     return "@" + account_id
-
-
-class Face(Protocol):
-    """Turns what happens into the bytes of one kind of client. Shared by all its members."""
-
-    @property
-    def name(self) -> str:
-        """What it is called, for a superuser who looks at somebody's sessions."""
-
-    @property
-    def answers_pings(self) -> bool:
-        """Who has it sends something now and then, even if nobody types."""
-
-    @property
-    def marks_what_was_read(self) -> bool:
-        """Who has it says what was read; else what is written where one talks counts as read."""
-
-    @property
-    def tagged(self) -> "Face":
-        """The face for messages of rooms where this session's typed lines do not go."""
-
-    def messages(self, posts: list[Post], old: bool = False) -> bytes:
-        """Render posts, in order; ``old`` when they are read back."""
-
-    def notice(self, kind: str, text: str, **fields: Any) -> bytes:
-        """Render a sentence of the server for one person."""
-
-    def control(self, do: str, text: str, **fields: Any) -> bytes:
-        """Render something that the client has to act upon."""
-
-    def read(self, room: str, message_id: str) -> bytes:
-        """Render up to where this person has read a room; empty: who has it does not care."""
-
-    def export(self, fields: dict[str, Any]) -> bytes:
-        """Render one record of somebody's own data."""
-
-    def ticket(self, ticket: str, until: float) -> bytes:
-        """Render the right to come back; ``until`` in seconds since the epoch."""
-
-    def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
-        """Render the answer to a line of one's own; ``command`` is empty for a message."""
-
-
-class Stripe(Protocol):
-    """What the outboxes of some members share; see ``net.outbox.Stripe``."""
-
-    def walk(self, outboxes: Iterable[Any]) -> Callable[[bytes], None]: ...
-
-
-class Outbox(Protocol):
-    """Where a member's bytes go; see ``net.outbox.Outbox``. No call blocks."""
-
-    @property
-    def stripe(self) -> Stripe: ...
-
-    def offer(self, chunk: bytes) -> None: ...
-
-    def reserve(self) -> Any: ...
-
-    def fill(self, slot: Any, first: bytes) -> None: ...
-
-    def progress(self) -> tuple[int, int] | None: ...
 
 
 class Member:
@@ -100,6 +40,7 @@ class Member:
         "ignores",
         "last_active",
         "listed",
+        "name",
         "next_password_id",
         "outbox",
         "password_id",
@@ -121,6 +62,8 @@ class Member:
         address: str = "",
     ) -> None:
         self.account_id = account_id
+        self.name = ""
+        """Of the account; see ``Room.invalidate_snapshot``."""
         self.face = face
         self.outbox = outbox
         self.end = end
@@ -206,6 +149,8 @@ class Room:
         """Replaced, never changed, and only under the roster's lock."""
         self.people: dict[str, None] = {}
         """Account ids of the people here who have joined; under the roster's lock."""
+        self.may_call_all: Callable[[Room, str], bool] = _nobody
+        """Tells whether who has this account id may mention all who are here, by ``@here``."""
         self._logs = logs
         # The room's lock, second of roster → room → stripe. Guards everything below.
         # Delivery takes it once a round, for a snapshot, and holds no lock while it sends.
@@ -218,6 +163,8 @@ class Room:
         self._snapshot: Snapshot | None = ()
         # Members who ignore somebody: each gets a chunk of its own.
         self._filtered: tuple[tuple[Member, Face], ...] = ()
+        # Programs of those inside, by the plain form of their names: they are told of mentions.
+        self._named: dict[str, list[Member]] = {}
         self._delivered = 0
         logs.follow(self.log)
         with self._lock:
@@ -272,7 +219,7 @@ class Room:
         self.enter(account_id, ())
 
     def invalidate_snapshot(self) -> None:
-        """Note that a member ignores others than before, or has another face for this room."""
+        """Note that a member ignores others than before, has another name, or another face here."""
         with self._lock:
             self._snapshot = None
 
@@ -313,6 +260,8 @@ class Room:
         :param receipts: of those among them that were posted here: who has left the room since
             is shown what it said there.
         """
+        may_mention = bool(self._named) or self._snapshot is None
+        words = self._words_of(posts) if may_mention and not self.is_mailbox else None
         with self._lock:
             # Usually the last post is kept, and none was counted when the room was opened.
             last = posts[-1].seq or max(post.seq for post in posts)
@@ -323,7 +272,9 @@ class Room:
             snapshot = self._snapshot
             if snapshot is None:
                 snapshot = self._snapshot = self._make_snapshot()
-            filtered = self._filtered
+            filtered, mentioned = self._filtered, self._mentioned(words) if words else None
+            if mentioned:
+                snapshot, filtered, _ = self._make_parts(mentioned)
             paused = dict(self._paused) if self._paused else None
             inside = self._inside
             departed = [
@@ -339,13 +290,30 @@ class Room:
                 offer(chunk)
         for member, face in filtered:
             if seen := member.seen(posts):
-                member.outbox.offer(face.messages(seen))
+                member.outbox.offer(face.messages(seen, reader=member.name))
         if paused:
             self._deliver_paused(posts, paused)
         if departed and not self.is_mailbox:
             self._acknowledge(departed, paused or {})
         if last:
             self._note_offered()
+
+    def _words_of(self, posts: list[Post]) -> list[set[str]]:
+        """Return the words among which there may be names; mark the posts that mention all."""
+        found = []
+        for post in posts:
+            if post.kind in MENTIONS:
+                words = words_of(post.text)
+                found.append(words)
+                if HERE in words and self.may_call_all(self, post.sender_id):
+                    post.calls_all = calls_all(post.text)
+        return found
+
+    def _mentioned(self, words: list[set[str]]) -> set[Member]:
+        """Return the programs of those who may be mentioned; under the room's lock."""
+        named = self._named.keys()
+        names = [name for some in words if not some.isdisjoint(named) for name in some & named]
+        return {member for name in names for member in self._named[name]}
 
     def _note_offered(self) -> None:
         """Note that all that was delivered has been offered; about once a second, rarer if old."""
@@ -378,18 +346,35 @@ class Room:
                 member.outbox.offer(member.face_in(self).messages([post]))
 
     def _make_snapshot(self) -> Snapshot:
+        snapshot, self._filtered, self._named = self._make_parts(frozenset())
+        return snapshot
+
+    def _make_parts(
+        self, mentioned: AbstractSet[Member]
+    ) -> tuple[Snapshot, tuple[tuple[Member, Face], ...], dict[str, list[Member]]]:
+        """Return who gets one chunk for all, who gets one of the own, and the names of programs.
+
+        :param mentioned: who gets an own chunk beside those who ignore somebody.
+        """
         faces: dict[Face, dict[Stripe, list[Outbox]]] = {}
         filtered = []
+        named: dict[str, list[Member]] = {}
         for sessions in self._inside.values():
             for member in sessions:
                 face = member.face_in(self)
-                if member.ignores:
+                if face.is_for_programs and not self.is_mailbox:
+                    named.setdefault(plain(member.name), []).append(member)
+                if member.ignores or member in mentioned:
                     filtered.append((member, face))
                     continue
                 outbox = member.outbox
                 faces.setdefault(face, {}).setdefault(outbox.stripe, []).append(outbox)
-        self._filtered = tuple(filtered)
-        return tuple(
+        snapshot = tuple(
             (face, tuple(stripe.walk(outboxes) for stripe, outboxes in stripes.items()))
             for face, stripes in faces.items()
         )
+        return snapshot, tuple(filtered), named
+
+
+def _nobody(_room: Room, _account_id: str) -> bool:
+    return False

@@ -10,14 +10,11 @@ from typing import Any, NamedTuple
 
 from chatroom import sentences
 from chatroom.errors import Code, UserError
-from chatroom.names import room_name
+from chatroom.names import mentions, room_name
 from chatroom.protocol import CID_LONGEST, decode, encode, text_field, utc_of
 from chatroom.rooms import post_lines
 from chatroom.session.access import WORDS, LoginRequest, read_access
-from chatroom.storage.records import (
-    TEXT,
-    Post,
-)
+from chatroom.storage.records import MENTIONS, TEXT, Post
 from chatroom.storage.rules.private_ids import private_id
 from chatroom.text import can_be_seen, clean_line, clean_text
 
@@ -61,7 +58,7 @@ class PlainFace:
 
     name = "plain"
     answers_pings = False
-    marks_what_was_read = False
+    is_for_programs = False
 
     def __init__(self, is_tagged: bool = False) -> None:
         self._is_tagged = is_tagged
@@ -90,7 +87,7 @@ class PlainFace:
             raise NotUnderstood(_NOTHING_TO_SEE, "", Code.EMPTY)
         return NO_INPUT
 
-    def messages(self, posts: list[Post], old: bool = False) -> bytes:
+    def messages(self, posts: list[Post], old: bool = False, reader: str = "") -> bytes:
         """Render posts; further lines of a message are indented, so none can be forged."""
         lines = []
         for post in posts:
@@ -152,6 +149,11 @@ def _cid(fields: dict[str, Any]) -> str:
     return str(cid)
 
 
+def is_mention(post: Post, name: str) -> bool:
+    """Tell whether a message mentions somebody else than its sender."""
+    return post.kind in MENTIONS and post.sender != name and mentions(post.text, name)
+
+
 def _more_of_mail(post: Post) -> str:
     """Return the fields that a message of a mailbox has more than one of a room."""
     more = f',"to":"{post.to}"' if post.to else ""
@@ -167,7 +169,7 @@ class EventsFace:
 
     name = "events"
     answers_pings = True
-    marks_what_was_read = True
+    is_for_programs = True
 
     @property
     def tagged(self) -> "EventsFace":
@@ -217,9 +219,12 @@ class EventsFace:
             return Input(ACCESS, word, cid, access=read_access(word, fields))
         raise UserError("Send >answer, >post, >command or >read; see docs/protocol.md.")
 
-    def messages(self, posts: list[Post], old: bool = False, asked_by: str | None = None) -> bytes:
+    def messages(
+        self, posts: list[Post], old: bool = False, reader: str = "", asked_by: str | None = None
+    ) -> bytes:
         """Render posts.
 
+        :param reader: as of ``Face``.
         :param asked_by: ``cid`` of the command that reads them back; ``None``: they are not asked
             for.
         """
@@ -237,6 +242,8 @@ class EventsFace:
                 more += f',"ref":"{post.ref_epoch or post.epoch}-{post.ref}"'
             if post.cid:
                 more += f',"cid":{quote(post.cid)}'
+            if post.calls_all or (reader and is_mention(post, reader)):
+                more += ',"mentions":true'
             if old:
                 more += ',"old":true'
             if asked_by is not None:

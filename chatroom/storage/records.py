@@ -20,6 +20,9 @@ NORMAL = 1
 # Kinds of a post: see ``protocol``.
 KEPT = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED})
 
+MENTIONS = frozenset({TEXT, ACTION, ANNOUNCE})
+"""Kinds whose text may mention somebody; a private message is for its reader anyway."""
+
 # Kinds of a sanction.
 KICK = "kick"
 BAN = "ban"
@@ -82,6 +85,8 @@ class Post:
     private_id: str = ""
     """Of a private message: one id for both mailboxes, see ``rules.private_ids``; stays when its
     text was removed."""
+    calls_all: bool = False
+    """It mentions all who are in the room; set before it is delivered, and not kept."""
 
 
 @dataclass(frozen=True, slots=True)

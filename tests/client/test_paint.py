@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from chatroom.client.render import Renderer
-from chatroom.client.said import Said
-from chatroom.client.ui.bell import mentions
+from chatroom.client.said import Said, mentions
 from chatroom.client.ui.fold import fold
 from chatroom.client.ui.style import DisplayItem, Painter, pending
 
@@ -63,7 +62,7 @@ def test_own_messages_mentions_private_and_old_ones_differ() -> None:
     kinds = {
         "usual": said("hello"),
         "own": said("hello", "ann"),
-        "mention": said("hello ann"),
+        "mention": said("hello ann", mentions=True),
         "private": said("hello", kind="private", to="ann"),
         "old": said("hello", old=True),
     }

@@ -57,6 +57,8 @@ class Message:
     """Its position in the log of its room or mailbox; 0 for comings and goings."""
     private_id: str = ""
     """Names a private message for both people: one id for the two mailboxes."""
+    mentions: bool = False
+    """Its text mentions who reads it, by name or all by ``@here``; see ``Client.name``."""
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "Message":
@@ -73,6 +75,7 @@ class Message:
             ref=text_of(fields, "ref"),
             seq=_number(fields, "seq"),
             private_id=text_of(fields, "private_id"),
+            mentions=fields.get("mentions") is True,
         )
 
     @property

@@ -122,7 +122,6 @@ def _wait_until(deadline: float | None, flags: argparse.Namespace, screen: Scree
     with client_of(flags, screen) as client:
         room = _room(flags, client)
         screen.tell(f"Listening as {client.name}.")
-        word = re.compile(rf"(?<!\w)@?{re.escape(client.name)}(?!\w)", re.IGNORECASE)
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             message = client.receive(left)
@@ -133,8 +132,10 @@ def _wait_until(deadline: float | None, flags: argparse.Namespace, screen: Scree
             if room is not None and not same_room(message.room, room):
                 continue
             is_said = message.kind in (TEXT, ACTION, PRIVATE, ANNOUNCE)
-            found = pattern.search(message.text) if pattern else word.search(message.text)
-            if is_said and (found or (pattern is None and message.kind == PRIVATE)):
+            found = message.mentions or message.kind == PRIVATE
+            if pattern is not None:
+                found = pattern.search(message.text) is not None
+            if is_said and found:
                 write_message(message, flags.json)
                 return OK
 

@@ -1,16 +1,8 @@
 """When a person's terminal rings, and the command that says so."""
 
-import re
-
 from chatroom.client.cli.profiles import BELLS
 from chatroom.client.said import Said, text_of
 from chatroom.protocol import ACTION, ANNOUNCE, PRIVATE, TEXT
-
-
-def mentions(text: str, name: str) -> bool:
-    """Tell whether a text holds a name as a whole word, in any case."""
-    word = rf"(?<![\w.-]){re.escape(name)}(?![\w-])"
-    return bool(name) and re.search(word, text, re.IGNORECASE) is not None
 
 
 class Bell:
@@ -36,7 +28,7 @@ class Bell:
             return True
         if fields.get("kind") not in (TEXT, ACTION, ANNOUNCE):
             return False
-        return self._when == "all" or mentions(text_of(fields, "text"), own)
+        return self._when == "all" or fields.get("mentions") is True
 
     def set(self, when: str) -> str:
         """Take what was typed behind /bell; return the sentence about it."""

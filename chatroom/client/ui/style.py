@@ -9,7 +9,6 @@ from typing import NamedTuple
 from prompt_toolkit.utils import get_cwidth
 
 from chatroom.client.said import Said, text_of
-from chatroom.client.ui.bell import mentions
 from chatroom.client.ui.fold import fold_styled
 from chatroom.protocol import ANNOUNCE, JOIN, LEAVE, PRIVATE, REMOVED
 from chatroom.sentences import Line
@@ -97,7 +96,7 @@ class Painter:
             style = "fg:ansimagenta"
         elif kind == ANNOUNCE:
             style = "bold"
-        elif sender != own and mentions(text_of(said.fields, "text"), own):
+        elif sender != own and said.fields.get("mentions") is True:
             style = "reverse"
         underline = "underline " if text.name == own else ""
         clock = len(text.clock) + len(_BAR) if text.clock else 0

@@ -1,0 +1,73 @@
+"""What a session brings to the rooms: its face, and its outbox."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from chatroom.storage.records import Post
+
+
+class Face(Protocol):
+    """Turns what happens into the bytes of one kind of client. Shared by all its members."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, for a superuser who looks at somebody's sessions."""
+
+    @property
+    def answers_pings(self) -> bool:
+        """Who has it sends something now and then, even if nobody types."""
+
+    @property
+    def is_for_programs(self) -> bool:
+        """Who has it is told of mentions, and says what was read: else what is written where one
+        talks counts as read."""
+
+    @property
+    def tagged(self) -> "Face":
+        """The face for messages of rooms where this session's typed lines do not go."""
+
+    def messages(self, posts: list[Post], old: bool = False, reader: str = "") -> bytes:
+        """Render posts, in order.
+
+        :param old: they are read back.
+        :param reader: name of who sees them, where it may be mentioned; empty: it is not.
+        """
+
+    def notice(self, kind: str, text: str, **fields: Any) -> bytes:
+        """Render a sentence of the server for one person."""
+
+    def control(self, do: str, text: str, **fields: Any) -> bytes:
+        """Render something that the client has to act upon."""
+
+    def read(self, room: str, message_id: str) -> bytes:
+        """Render up to where this person has read a room; empty: who has it does not care."""
+
+    def export(self, fields: dict[str, Any]) -> bytes:
+        """Render one record of somebody's own data."""
+
+    def ticket(self, ticket: str, until: float) -> bytes:
+        """Render the right to come back; ``until`` in seconds since the epoch."""
+
+    def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
+        """Render the answer to a line of one's own; ``command`` is empty for a message."""
+
+
+class Stripe(Protocol):
+    """What the outboxes of some members share; see ``net.outbox.Stripe``."""
+
+    def walk(self, outboxes: Iterable[Any]) -> Callable[[bytes], None]: ...
+
+
+class Outbox(Protocol):
+    """Where a member's bytes go; see ``net.outbox.Outbox``. No call blocks."""
+
+    @property
+    def stripe(self) -> Stripe: ...
+
+    def offer(self, chunk: bytes) -> None: ...
+
+    def reserve(self) -> Any: ...
+
+    def fill(self, slot: Any, first: bytes) -> None: ...
+
+    def progress(self) -> tuple[int, int] | None: ...
