@@ -195,7 +195,7 @@ def test_what_somebody_has_meddled_with_is_told_and_harms_nothing_else(
         store.publish("{c}:bell", b"")
         store.publish(f"{den.bucket}:bell", f"other {den.key}")
         say(here, f"after {rubbish!r}")
-        wait_until(lambda: kept(here)[-1] == kept(there)[-1])
+        wait_until(lambda: kept(here)[-1:] == kept(there)[-1:])
         assert engine.rooms.load_all() == engine.invites.load_all() == []
         with pytest.raises(StoreError, match="damaged"):
             engine.logs.read("den", 0, 9, 9)
