@@ -220,6 +220,18 @@ def _who(rows: Sequence[Row], clock: Clock) -> str:
     return _table(("user", "here since", "idle", "state"), lines)
 
 
+def _unread(rows: Sequence[Row], _clock: Clock) -> str:
+    lines = [
+        (
+            f"#{row['room']}" if row["room"] else row["user"],
+            row["unread"],
+            "-" if row["mentions"] is None else row["mentions"] or "",
+        )
+        for row in rows
+    ]
+    return _table(("where", "unread", "mentions"), lines)
+
+
 def _sanction(row: Row, clock: Clock) -> str:
     why = f": {row['reason']}" if row["reason"] else ""
     number = f" (number {row['number']})" if row["kind"] == "ban" else ""
@@ -232,6 +244,7 @@ _MADE: Mapping[str, Callable[[Sequence[Row], Clock], str]] = {
     "bans": _bans,
     "invite-codes": _invites,
     "nodes": _nodes,
+    "unread": _unread,
     "viewkickusers": _kicks,
     "sessions": _own_sessions,
     "who": _who,

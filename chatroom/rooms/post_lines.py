@@ -3,13 +3,19 @@
 import time
 
 from chatroom import sentences
+from chatroom.names import mentions
 from chatroom.sentences import Line
-from chatroom.storage.records import PRIVATE, REMOVED, Post
+from chatroom.storage.records import MENTIONS, PRIVATE, REMOVED, Post
 
 
 def is_event(post: Post) -> bool:
     """Tell whether this only says that another message was removed."""
     return post.kind == REMOVED and post.ref != post.seq
+
+
+def is_mention(post: Post, name: str) -> bool:
+    """Tell whether a message mentions somebody else than its sender, by name."""
+    return post.kind in MENTIONS and post.sender != name and mentions(post.text, name)
 
 
 def line_of(post: Post, text: str, clock: str = "", is_tagged: bool = False) -> Line:

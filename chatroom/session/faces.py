@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from chatroom import sentences
 from chatroom.errors import Code, UserError
-from chatroom.names import mentions, room_name
+from chatroom.names import room_name
 from chatroom.protocol import CID_LONGEST, decode, encode, text_field, utc_of
 from chatroom.rooms import post_lines
 from chatroom.session.access import WORDS, LoginRequest, read_access
-from chatroom.storage.records import MENTIONS, TEXT, Post
+from chatroom.storage.records import TEXT, Post
 from chatroom.storage.rules.private_ids import private_id
 from chatroom.text import can_be_seen, clean_line, clean_text
 
@@ -149,11 +149,6 @@ def _cid(fields: dict[str, Any]) -> str:
     return str(cid)
 
 
-def is_mention(post: Post, name: str) -> bool:
-    """Tell whether a message mentions somebody else than its sender."""
-    return post.kind in MENTIONS and post.sender != name and mentions(post.text, name)
-
-
 def _more_of_mail(post: Post) -> str:
     """Return the fields that a message of a mailbox has more than one of a room."""
     more = f',"to":"{post.to}"' if post.to else ""
@@ -242,7 +237,7 @@ class EventsFace:
                 more += f',"ref":"{post.ref_epoch or post.epoch}-{post.ref}"'
             if post.cid:
                 more += f',"cid":{quote(post.cid)}'
-            if post.calls_all or (reader and is_mention(post, reader)):
+            if post.calls_all or (reader and post_lines.is_mention(post, reader)):
                 more += ',"mentions":true'
             if old:
                 more += ',"old":true'

@@ -59,6 +59,23 @@ def test_a_mark_counts_at_all_devices_and_never_goes_back(room: ServerProcess) -
     assert rows(again)["unread-dev"] == 1
 
 
+def test_unread_tells_how_often_one_is_mentioned_and_leaves_out_own_lines(
+    server: ServerProcess,
+) -> None:
+    ann, bob = server.program_peer("ann"), server.program_peer("bob")
+    for text in ("hello", "ann, look", "@ANN"):
+        posted(bob, text, "lobby")
+    posted(ann, "I am ann", "lobby")
+    taken_back = posted(bob, "ann, no", "lobby")
+    bob.send_event("command", name="delete", args={"id": taken_back}, cid="d")
+    bob.until_event("result", cid="d", ok=True)
+    ann.until_event("message", kind="removed")
+    ann.send_event("command", name="unread", cid="u")
+    (row,) = ann.until_event("result", cid="u")["rows"]
+    # What was removed stays a line, which says so, and mentions nobody any more.
+    assert row == {"room": "lobby", "user": "", "unread": 4, "mentions": 2}
+
+
 def test_private_messages_are_unread_by_person(room: ServerProcess) -> None:
     ann = room.program_peer("carla-reads")
     for name, number in (("dora-says", 2), ("emil-says", 1)):

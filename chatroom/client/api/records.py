@@ -221,11 +221,19 @@ class Unread:
     user: str
     """Whom they are from; empty: it is about a room."""
     number: int
+    mentions: int | None = None
+    """How many of them mention who asks; None: they are too many to be looked at."""
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Unread":
         """Return what a row of ``unread`` says."""
-        return cls(text_of(row, "room"), text_of(row, "user"), _number(row, "unread"))
+        return cls(
+            text_of(row, "room"), text_of(row, "user"), _number(row, "unread"), _mentions(row)
+        )
+
+
+def _mentions(row: dict[str, Any]) -> int | None:
+    return _number(row, "mentions") if row.get("mentions") is not None else None
 
 
 def _moment(fields: dict[str, Any], key: str) -> datetime | None:
