@@ -241,6 +241,7 @@ class Directory:
             person = self._roster.people.get(member.account_id)
             if person is None or member not in person.members:
                 return
+            person.note_read(member)
             state = person.read_state()
             if len(person.members) == 1:
                 person.left = state

@@ -103,22 +103,16 @@ class Person:
         return ReadState(cursors, self.room.log, seen, busy, until, self._read())
 
     def _read(self) -> dict[str, int]:
-        self.note_read()
         return {room.log: self.marks.get(room.log, room.delivered) for room in self.logs}
 
-    def note_read(self) -> list[Room]:
-        """Let what was written to a person count as read, where that person talks: programs say
-        themselves what was read. Under the roster's lock; return where that was news.
+    def note_read(self, member: Member) -> list[Room]:
+        """Let what a session has taken count as read, where it talks: programs say themselves what
+        was read. Under the roster's lock; return where that was news.
         """
-        news = {}
-        for member in self.members:
-            if member.face.is_for_programs or member.cursors is not None:
-                continue
-            for room in (member.room, self.mailbox):
-                taken = room.offered_at(member.taken_until) if member.taken_until else 0
-                if self.mark(room, taken):
-                    news[room.log] = room
-        return list(news.values())
+        if member.face.is_for_programs or member.cursors is not None or not member.taken_until:
+            return []
+        rooms = (member.room, self.mailbox)
+        return [room for room in rooms if self.mark(room, room.offered_at(member.taken_until))]
 
     def mark(self, room: Room, seq: int) -> bool:
         """Note how far this person has read, under the roster's lock; False: that is no news."""

@@ -55,7 +55,7 @@ class ReadMarks:
         if member.face.is_for_programs:
             return
         with self._roster.lock:
-            news = person.note_read()
+            news = person.note_read(member)
             if news:
                 self._read_states.locked_keep(person)
         self._tell(person, news, member)

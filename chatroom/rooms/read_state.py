@@ -188,6 +188,8 @@ class ReadStateStore:
                 member.look_at_taken()
         with self._roster.lock:
             for account_id, person in self._roster.people.items():
+                for member in person.members:
+                    person.note_read(member)
                 state = person.read_state()
                 saved = self._known.get(account_id)
                 if not person.is_deleted and (
