@@ -15,6 +15,8 @@ class ReadMarks:
     """Moves the marks of people who are here. Any thread may call the methods; none waits for a
     peer, and :meth:`mark` waits for the store where somebody is at several nodes.
 
+    They are saved with all that is known of where people are: once a minute, and when one leaves.
+
     :param logs: knows the ids of messages.
     :param roster: who is here; its lock guards the marks.
     :param read_states: keeps them.
@@ -46,7 +48,6 @@ class ReadMarks:
         with self._roster.lock:
             if not person.mark(room, seq):
                 return
-            self._read_states.locked_keep(person)
         self._tell(person, (room,), member)
         self._tell_elsewhere(person)
 
@@ -56,8 +57,6 @@ class ReadMarks:
             return
         with self._roster.lock:
             news = person.note_read(member)
-            if news:
-                self._read_states.locked_keep(person)
         self._tell(person, news, member)
 
     def unread(self, person: Person) -> dict[Room, int]:
@@ -78,12 +77,11 @@ class ReadMarks:
         return (lambda: self._tell(person, moved)) if moved else None
 
     def _tell(self, person: Person, rooms: Iterable[Room], by: Member | None = None) -> None:
-        others = [one for one in person.members if one is not by]
+        others = [one for one in person.members if one.face.is_for_programs and one is not by]
         if not others:
             return
         for room in rooms:
             seq = person.marks.get(room.log, 0)
             message_id = f"{self._logs.span(room.log).epoch}-{seq}"
             for one in others:
-                if chunk := one.face.read("" if room.is_mailbox else room.log, message_id):
-                    one.outbox.offer(chunk)
+                one.outbox.offer(one.face.read("" if room.is_mailbox else room.log, message_id))
