@@ -256,20 +256,24 @@ three of one at most."""
 _WORDS = _Words()
 
 
-def words_of(text: str) -> set[str]:
+def words_of(text: str) -> list[str]:
     """Return the words of a text; whatever name it mentions is among them, as :func:`plain` has it.
 
     One look for all names: which of them :func:`mentions` confirms is looked at afterwards.
     """
     if text.isascii():
-        runs = set(text.lower().translate(_NO_NAMES).split())
+        runs = text.lower().translate(_NO_NAMES).split()
     else:
-        runs = set(plain(text).translate(_WORDS).split())
+        runs = plain(text).translate(_WORDS).split()
     if "." in text:
         # A full stop in front of anything else but a letter or a digit ends a word, or belongs to
         # the name.
-        for run in [*runs]:
-            runs.update(run[: stop.start()] for stop in _STOP.finditer(run, 0, _PLAIN_LONGEST))
+        runs += [
+            run[: stop.start()]
+            for run in runs
+            if "." in run
+            for stop in _STOP.finditer(run, 0, _PLAIN_LONGEST)
+        ]
     return runs
 
 

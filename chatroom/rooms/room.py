@@ -298,22 +298,23 @@ class Room:
         if last:
             self._note_offered()
 
-    def _words_of(self, posts: list[Post]) -> list[set[str]]:
+    def _words_of(self, posts: list[Post]) -> list[str]:
         """Return the words among which there may be names; mark the posts that mention all."""
-        found = []
-        for post in posts:
-            if post.kind in MENTIONS:
-                words = words_of(post.text)
-                found.append(words)
-                if HERE in words and self.may_call_all(self, post.sender_id):
+        texts = [post.text for post in posts if post.kind in MENTIONS]
+        text = "\n".join(texts)
+        words = words_of(text)
+        if "@" in text and HERE in words:
+            for post in posts:
+                if post.kind in MENTIONS and self.may_call_all(self, post.sender_id):
                     post.calls_all = calls_all(post.text)
-        return found
+        return words
 
-    def _mentioned(self, words: list[set[str]]) -> set[Member]:
+    def _mentioned(self, words: list[str]) -> set[Member]:
         """Return the programs of those who may be mentioned; under the room's lock."""
-        named = self._named.keys()
-        names = [name for some in words if not some.isdisjoint(named) for name in some & named]
-        return {member for name in names for member in self._named[name]}
+        named = self._named
+        if named.keys().isdisjoint(words):
+            return set()
+        return {member for word in named.keys() & set(words) for member in named[word]}
 
     def _note_offered(self) -> None:
         """Note that all that was delivered has been offered; about once a second, rarer if old."""
