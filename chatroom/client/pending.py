@@ -47,8 +47,6 @@ def check_sendable(text: str, room: str | None, to: str | None) -> None:
         read_room(room)
     if to is not None:
         read_user(to)
-        if "\n" in text:
-            raise UserError("A private message has one line.")
 
 
 def read_room(text: str) -> str:
@@ -111,6 +109,8 @@ class Sent:
     """It could not be sent when it was typed, and is sent with the next login."""
     room: str = ""
     """Where a message goes; empty when the server has named no room."""
+    to: str = ""
+    """For whom alone a message is, on a server that takes that; empty: it is for a room."""
     args: Mapping[str, object] | None = None
     """Of a command that is given by its name, which is ``text`` then, behind a slash."""
 
@@ -128,7 +128,9 @@ class Sent:
             "line" if self.is_command else "text": self.text,
             "cid": self.cid,
         }
-        if self.room:
+        if self.to:
+            fields["to"] = self.to
+        elif self.room:
             fields["room"] = self.room
         return fields
 

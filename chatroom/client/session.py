@@ -180,18 +180,20 @@ class Session:
             self._transmit(connection, line)
         return True
 
-    def post(self, text: str, number: int = 0, room: str = "") -> Sent:
+    def post(self, text: str, number: int = 0, room: str = "", to: str = "") -> Sent:
         """Send a message, or hold it until the connection is back: then it says ``is_held``.
 
         :param number: the line of the input, for reports.
         :param room: where it goes; empty: where typed lines go.
+        :param to: for whom alone it is; empty: for a room.
         :raises UserError: it is too long, or too many are held.
         :raises Ended: the visit is over.
         """
         with self.sending:
             with self.news:
                 self._raise_if_ended()
-                sent, connection = self.conversation.post(text, number, room), self.connection
+                sent = self.conversation.post(text, number, room, to)
+                connection = self.connection
             if not sent.is_held:
                 self._transmit(connection, Send(sent.word, sent.fields))
         return sent

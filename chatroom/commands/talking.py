@@ -11,7 +11,7 @@ from chatroom.rooms.catch_up import PAGE_CHARACTERS, newest
 from chatroom.rooms.person import FREE
 from chatroom.rooms.post_lines import mail_line
 from chatroom.sentences import duration
-from chatroom.storage.records import ACTION, Account
+from chatroom.storage.records import ACTION, Account, Presence
 from chatroom.storage.rules.receipts import Outcome
 from chatroom.storage.rules.refusals import unless_kept
 
@@ -131,11 +131,7 @@ def _send(context: Context, account: Account, text: str) -> None:
     )
     if refusal is not None:
         return  # what has become of it is told by who looks whether it was kept before
-    sentence = ""
-    if recipient is None:
-        sentence = f"{account.name} is offline; your message will be delivered."
-    elif recipient.state != FREE and account.id != context.account.id:
-        sentence = f"{account.name} is {recipient.state} and will see it when free again."
+    sentence = away_sentence(account, recipient, context.account.id)
     # A line is answered by its message that comes back; a program that names the command waits for
     # the result. What is offline is said only when the message is kept. What cannot be kept is told
     # by who could not keep it.
@@ -145,3 +141,12 @@ def _send(context: Context, account: Account, text: str) -> None:
     if sentence or context.is_named:
         row = {"user": account.name, "private_id": receipt.post.private_id}
         context.answer(Answer(sentence, [row]))
+
+
+def away_sentence(account: Account, recipient: Presence | None, sender_id: str) -> str:
+    """Return what who writes to somebody is told who does not see it yet; empty: sees it."""
+    if recipient is None:
+        return f"{account.name} is offline; your message will be delivered."
+    if recipient.state != FREE and account.id != sender_id:
+        return f"{account.name} is {recipient.state} and will see it when free again."
+    return ""

@@ -27,7 +27,7 @@ from chatroom.text import check_new_password
 _READ_SECONDS = 60.0
 """Time for a reader to take what waits before something long is sent."""
 _LOOK_SECONDS = 0.5
-FEATURES = ("answers", "named-commands", "read", "mentions")
+FEATURES = ("answers", "named-commands", "read", "mentions", "private-posts")
 """What a program may count on, beside the version of the protocol; docs/protocol.md lists them."""
 _AT_ONCE = 64  # messages of an answer that are sent at once
 _NO_ANSWERS = 50  # lines in a row that do not answer an open question

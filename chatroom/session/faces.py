@@ -32,6 +32,8 @@ class Input(NamedTuple):
     room: str = ""
     """Of a message: where it goes; empty for the session's current room. Of what was read: where,
     empty for private messages; ``text`` is the id of the last message."""
+    to: str = ""
+    """Of a private message: the name of whom it is for."""
     access: LoginRequest | None = None
     """Of a login in one line: what it says."""
     args: Mapping[str, Any] | None = None
@@ -196,7 +198,9 @@ class EventsFace:
         if word == "command":
             return Input(COMMAND, clean_line(text_field(word, fields, "line")), cid)
         if word == "post":
-            room = text_field(word, fields, "room")
+            room, to = (text_field(word, fields, key) for key in ("room", "to"))
+            if to and room:
+                raise UserError('A >post has a "room" or a "to", not both.', Code.USAGE)
             if clean_line(room) != room or (room and not room_name(room).strip()):
                 raise UserError('"room" of >post must be the name of a room.')
             text = clean_text(text_field(word, fields, "text")).strip("\n")
@@ -204,7 +208,7 @@ class EventsFace:
                 raise UserError("The message is empty; nothing was sent.", Code.EMPTY)
             if not can_be_seen(text):
                 raise UserError(_NOTHING_TO_SEE, Code.EMPTY)
-            return Input(POST, text, cid, room_name(room))
+            return Input(POST, text, cid, room_name(room), to)
         if word == "read":
             room = room_name(text_field(word, fields, "room"))
             return Input(READ, text_field(word, fields, "id"), cid, room)

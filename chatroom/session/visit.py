@@ -10,8 +10,9 @@ from chatroom.accounts.sanctions import muted
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
 from chatroom.commands.grammar import message_id
 from chatroom.commands.pages import seq_of
-from chatroom.commands.registry import Context, Registry
+from chatroom.commands.registry import KEPT_SECONDS, Context, Registry
 from chatroom.commands.services import Services
+from chatroom.commands.talking import away_sentence
 from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
@@ -27,7 +28,7 @@ from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, READ,
 from chatroom.session.flood import Flood
 from chatroom.session.login import Login, LoginRefused
 from chatroom.storage.records import SUPERUSER, TEXT
-from chatroom.storage.rules.receipts import ORDINARY, Terms
+from chatroom.storage.rules.receipts import ORDINARY, Outcome, Terms
 from chatroom.storage.rules.refusals import unless_kept
 
 _log = logging.getLogger(__name__)
@@ -259,6 +260,25 @@ def _post(services: Services, person: Person, member: Member, said: Input) -> No
     room.post(TEXT, account, said.text, said.cid, member, terms)
 
 
+def _post_private(
+    services: Services, dialogue: Dialogue, person: Person, member: Member, said: Input
+) -> None:
+    """Send a private message; as :func:`_post` else. :raises UserError: there is nobody so called.
+
+    Superusers hear also who is muted.
+    """
+    to, refusal = services.accounts.find(said.to.removeprefix("@")), None
+    mute = services.sanctions.mute_of(person.account.id)
+    if mute is not None and to.grant != SUPERUSER:
+        refusal = unless_kept(muted(mute), said.cid)
+    recipient, receipt = services.directory.send_private(
+        person, to, said.text, said.cid, member, refusal
+    )
+    sentence = away_sentence(to, recipient, person.account.id)
+    if sentence and refusal is None and receipt.wait(KEPT_SECONDS) is Outcome.COMMITTED:
+        dialogue.tell("away", sentence, user=to.name)
+
+
 def _mark_read(services: Services, person: Person, member: Member, said: Input) -> None:
     """Note up to where somebody has read. :raises UserError: there is no such message there."""
     room = services.memberships.joined(person, said.room) if said.room else person.mailbox
@@ -317,7 +337,10 @@ def _talk(
                 services.lookups.check(person.account.id)
                 if rates and most_lines and said.text.count("\n") >= most_lines:
                     raise UserError(_too_many_lines(most_lines), Code.TOO_LONG)
-                _post(services, person, member, said)
+                if said.to:
+                    _post_private(services, dialogue, person, member, said)
+                else:
+                    _post(services, person, member, said)
             except (StoreError, UserError) as error:
                 dialogue.refuse(str(error), said.cid, code=error.code)
         elif kind == COMMAND:

@@ -20,6 +20,7 @@ from chatroom.client.receiver import open_session
 from chatroom.client.said import Said
 from chatroom.client.session import PATIENCE_SECONDS
 from chatroom.client.trust import Endpoint, KnownHosts, NotTrusted, TlsEndpoint
+from chatroom.errors import UserError
 from chatroom.text import clean_line
 
 QUEUE_MOST = 10_000
@@ -128,7 +129,7 @@ class Client(Commands):
 
         The id is empty when an earlier sending was kept, and its answer lost.
 
-        :param text: may hold line breaks, unless it is for one person.
+        :param text: may hold line breaks; for one person only where the server takes that.
         :param room: a room that was joined; None: where the visit talks.
         :param to: the person who alone is to read it.
         :raises NotDelivered: the server did not take it, or did not confirm it in time.
@@ -138,10 +139,13 @@ class Client(Commands):
         """
         check_sendable(text, room, to)
         where = "" if room is None else read_room(room)
-        if to is None:
-            answer = self._requests.ask(lambda: self._session.post(text, room=where))
+        user = "" if to is None else read_user(to)
+        if not user or "private-posts" in self._session.conversation.features:
+            answer = self._requests.ask(lambda: self._session.post(text, room=where, to=user))
+        elif "\n" in text:
+            raise UserError("This server takes one line for one person.")
         else:
-            answer = self.command(f"/messageto {read_user(to)} {clean_line(text)}")
+            answer = self.command(f"/messageto {user} {clean_line(text)}")
         return answer.messages[0].id if answer.messages else ""
 
     def receive(self, seconds: float | None = None) -> Message | None:

@@ -72,7 +72,7 @@ class Conversation:
         """What the server can, as it says itself; older ones say nothing."""
         self.was_in = False
         """The server has let this person in, at least once."""
-        self.is_leaving = False
+        self.is_leaving = self._is_restarting = False
         self.is_reading = False
         """A line is being read, and a question that comes now comes late."""
         self.last_settled = clock()
@@ -85,7 +85,6 @@ class Conversation:
         self._clock = clock
         self._login = Login(credentials, self._cursors)
         self._put_off: Why | None = None  # the server has ended the login, and may be asked again
-        self._is_restarting = False
         self._takers: dict[str, Callable[[Said], Iterator[Action]]] = {
             PLAIN: self._plain,
             "hello": self._hello,
@@ -188,15 +187,16 @@ class Conversation:
         self.awaited.begin(commands[-1] if commands else None, is_logging_in)
         return line
 
-    def post(self, text: str, number: int = 0, room: str = "") -> Sent:
+    def post(self, text: str, number: int = 0, room: str = "", to: str = "") -> Sent:
         """Return a message that is kept until it is confirmed, to be sent unless it is held.
 
         :param number: the line of the input, for reports.
         :param room: where it goes; empty: where typed lines go.
+        :param to: for whom alone it is; empty: for a room.
         :raises UserError: it is too long, or too many are held.
         """
         sent = self.pending.new(text, False, number)
-        sent.room = room or self.room
+        sent.room, sent.to = room or self.room, to
         self.pending.check(sent)
         sent.is_held = self.state is not State.TALKING
         if sent.is_held and len(self.pending) >= _HELD_MOST:
