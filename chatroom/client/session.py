@@ -321,6 +321,11 @@ class Session:
         return self.conversation.room
 
     @property
+    def query(self) -> str:
+        """For whom alone typed lines are; empty: for the room."""
+        return self.conversation.query
+
+    @property
     def is_plain(self) -> bool:
         """The server is shown and spoken to as it is."""
         return self.conversation.state is State.PLAIN

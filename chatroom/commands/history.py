@@ -127,6 +127,8 @@ def add_to(registry: Registry) -> None:
         """Gone for good, private ones in both mailboxes. Superusers remove any of a room."""
         member, services = context.member, context.services
         room = member.room
+        if which is None and member.query:
+            raise UserError("Give the id of a private message; /history shows them.", Code.USAGE)
         if which is not None:
             if which.private_id:
                 with one_at_a_time(context):
@@ -185,6 +187,8 @@ def _wanted(
 ) -> Wanted:
     """Return what of which log is to be shown. :raises UserError: it is not one's own."""
     member, person = context.member, context.person
+    if name is None and other is None and member.query:
+        other = context.services.accounts.find_by_id(member.query)
     if other is not None:
         if name is not None:
             raise UserError("Take in or with, not both.", Code.USAGE)

@@ -14,13 +14,13 @@ def add_to(registry: Registry) -> None:
     def join(context: Context, name: str) -> None:
         """You see the lines of all your rooms; what you type goes to the one you joined last."""
         memberships = context.services.memberships
-        _talk_in(context, _here(memberships.join(context.person, context.member, name)))
+        talk_in(context, here(memberships.join(context.person, context.member, name)))
 
     @registry.command("room", "ROOM", "talk in another one of your rooms", cost=2)
     def switch(context: Context, name: str) -> None:
         """What you type goes there; you go on seeing the lines of all your rooms."""
         memberships = context.services.memberships
-        _talk_in(context, _here(memberships.switch(context.person, context.member, name)))
+        talk_in(context, here(memberships.switch(context.person, context.member, name)))
 
     @registry.command(
         "leave",
@@ -34,7 +34,7 @@ def add_to(registry: Registry) -> None:
         memberships = context.services.memberships
         room = memberships.leave(context.person, context.member, name)
         now = context.member.room.log
-        _talk_in(context, f"You have left #{room.log}. You talk in #{now} now.")
+        talk_in(context, f"You have left #{room.log}. You talk in #{now} now.")
 
     @registry.command(
         "rooms", "", "the rooms that you may join", cost=10, aliases=("list",), is_basic=True
@@ -80,7 +80,7 @@ def add_to(registry: Registry) -> None:
         ownership = context.services.ownership
         room = ownership.create(context.person, context.member, name, private is not None)
         more = "Let people in with /invite USER." if private else "Everybody may /join it."
-        _talk_in(context, f"#{room.log} is yours, and you talk there now. {more}")
+        talk_in(context, f"#{room.log} is yours, and you talk there now. {more}")
 
     @registry.command(
         "invite",
@@ -120,14 +120,15 @@ def add_to(registry: Registry) -> None:
         context.reply(f"{account.name} was removed from #{room.log} and {may}.")
 
 
-def _talk_in(context: Context, text: str) -> None:
+def talk_in(context: Context, text: str) -> None:
     """Tell a session where its typed lines go from now on."""
     member = context.member
+    member.query = ""
     member.outbox.offer(member.face.control("room", text, room=member.room.log))
     context.reply("")  # a program waits for its >result
 
 
-def _here(room: Room) -> str:
+def here(room: Room) -> str:
     number = len(room.people)
     topic = f" Topic: {room.record.topic}" if room.record.topic else ""
     people = "1 person is" if number == 1 else f"{number} people are"

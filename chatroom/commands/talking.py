@@ -5,6 +5,7 @@ import logging
 from chatroom.answers import Answer
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
+from chatroom.commands.rooms import here, talk_in
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.protocol import ALIASES
 from chatroom.rooms.catch_up import PAGE_CHARACTERS, newest
@@ -55,6 +56,29 @@ def add_to(registry: Registry) -> None:
             raise UserError("The person who wrote to you last no longer has an account.")
         _send(context, account, text)
 
+    @registry.command(
+        "query",
+        "[USER]",
+        "write to one person only; without USER to the room again",
+        cost=2,
+        aliases=("q",),
+    )
+    def query(context: Context, account: Account | None) -> None:
+        """Until you type /room, /join or /query. The room goes on being shown."""
+        member = context.member
+        if account is None:
+            talk_in(context, here(member.room))
+            return
+        if account.id == context.account.id:
+            raise UserError("That is you. /query takes somebody else.")
+        if account.id in member.ignores:
+            raise UserError(f"You ignore {account.name}. Type /unignore {account.name} first.")
+        member.query = account.id
+        text = f"What you type goes to {account.name} alone now. /query takes you back."
+        fields = {"user": account.name, "room": member.room.log}
+        member.outbox.offer(member.face.control("query", text, **fields))
+        context.reply("")  # a program waits for its >result
+
     @registry.command("mail", "[N]", f"the last private messages, {MAIL_PAGE} without N", cost=5)
     def mail(context: Context, number: int | None) -> Answer:
         """At most 500."""
@@ -75,6 +99,8 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("me", "TEXT", "say what you do, as in /me waves", muted=Muted.MAY_LOOK)
     def act(context: Context, text: str) -> None:
+        if context.member.query:
+            raise UserError("/me is for rooms, and what you type goes to one person. Type /query")
         context.post(context.member.room, ACTION, text)
 
     @registry.command(

@@ -44,6 +44,7 @@ class Member:
         "next_password_id",
         "outbox",
         "password_id",
+        "query",
         "room",
         "since",
         "taken_until",
@@ -80,6 +81,8 @@ class Member:
         """Of the account's password that it came in by: it lasts no longer than that one."""
         self.next_password_id = ""
         """While another one is coming with which this session goes on."""
+        self.query = ""
+        """Account id of whom typed lines go to instead of the room; empty: to the room."""
         self.listed: tuple[float, ...] = ()
         """When the person's sessions began that it was shown last, by their numbers."""
         self.last_active = time.monotonic()

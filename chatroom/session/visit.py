@@ -27,7 +27,7 @@ from chatroom.session.dialogue import Dialogue
 from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, READ, Input
 from chatroom.session.flood import Flood
 from chatroom.session.login import Login, LoginRefused
-from chatroom.storage.records import SUPERUSER, TEXT
+from chatroom.storage.records import SUPERUSER, TEXT, Account
 from chatroom.storage.rules.receipts import ORDINARY, Outcome, Terms
 from chatroom.storage.rules.refusals import unless_kept
 
@@ -267,7 +267,13 @@ def _post_private(
 
     Superusers hear also who is muted.
     """
-    to, refusal = services.accounts.find(said.to.removeprefix("@")), None
+    if said.to:
+        to: Account | None = services.accounts.find(said.to.removeprefix("@"))
+    elif (to := services.accounts.find_by_id(member.query)) is None:
+        sentence = "That person has no account any more; it was not sent. Type /query"
+        raise UserError(sentence, Code.NO_SUCH_USER)
+    assert to is not None
+    refusal = None
     mute = services.sanctions.mute_of(person.account.id)
     if mute is not None and to.grant != SUPERUSER:
         refusal = unless_kept(muted(mute), said.cid)
@@ -337,7 +343,7 @@ def _talk(
                 services.lookups.check(person.account.id)
                 if rates and most_lines and said.text.count("\n") >= most_lines:
                     raise UserError(_too_many_lines(most_lines), Code.TOO_LONG)
-                if said.to:
+                if said.to or (member.query and not said.room):
                     _post_private(services, dialogue, person, member, said)
                 else:
                     _post(services, person, member, said)

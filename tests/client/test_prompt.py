@@ -426,6 +426,30 @@ def test_the_prompt_says_from_the_first_moment_what_was_unread_before(
         again.close()
 
 
+def test_a_query_is_shown_and_goes_on_behind_a_lost_connection(
+    ann: Typist, bob: Peer, server: ServerProcess
+) -> None:
+    ann.type("/query bob\r")
+    ann.waits_for(lambda rows: rows[-1] == "@bob>")
+    ann.type("one\r")
+    bob.until("private from ann: one")
+    server.kill()
+    ann.sees("is lost")
+    ann.type("two, typed without a connection\r")
+    server.start()
+    ann.sees("Connected again.")
+    back = server.join("bob")
+    back.until("private from ann: two, typed without a connection")
+    ann.waits_for(lambda rows: rows[-1] == "@bob>")
+    ann.type("three\r")
+    back.until("private from ann: three")
+    ann.type("/room lobby\r")
+    ann.waits_for(lambda rows: rows[-1] == "#lobby>")
+    ann.type("for all\r")
+    back.until("ann: for all")
+    back.close()
+
+
 # -- when the server does not answer ----------------------------------------------------------
 
 

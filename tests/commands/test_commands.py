@@ -27,6 +27,7 @@ EVERYBODY = (
     "mail",
     "me",
     "messageto",
+    "query",
     "remove",
     "reply",
     "room",

@@ -1,8 +1,7 @@
 """The state machine: what the server says goes in, and what is to be done comes out.
 
-What the server says goes in by :meth:`Conversation.hear`, a lost connection by
-:meth:`Conversation.lost`, what the person says by :meth:`Conversation.post`,
-:meth:`~Conversation.command`, :meth:`~Conversation.answer` and :meth:`~Conversation.leave`.
+The server goes in by :meth:`Conversation.hear` and :meth:`~Conversation.lost`, the person by
+:meth:`~Conversation.post`, ``command``, ``answer`` and ``leave``.
 """
 
 import time
@@ -66,6 +65,8 @@ class Conversation:
         """The name that the server knows this person by."""
         self.room = ""
         """Where typed lines go; empty when the server has not said."""
+        self.query = ""
+        """For whom alone they are instead; empty: for the room."""
         self.rooms: frozenset[str] | None = None
         """Where the person is, as of the last login; None: older servers do not say."""
         self.features: frozenset[str] = frozenset()
@@ -177,26 +178,24 @@ class Conversation:
         if not is_same:
             return None
         self.prompt = None
-        line = Send("answer", {"text": text})
         is_logging_in = self.state is State.LOGGING_IN
-        if is_logging_in:
-            line = Send(*self.credentials.line(prompt.ask, text))
+        login = self.credentials.line(prompt.ask, text) if is_logging_in else None
         self.credentials.typed(prompt.ask, text)
         # The next question should come, or the end of the command.
         commands = [sent for sent in self.pending.all() if sent.is_command]
         self.awaited.begin(commands[-1] if commands else None, is_logging_in)
-        return line
+        return Send(*(login or ("answer", {"text": text})))
 
     def post(self, text: str, number: int = 0, room: str = "", to: str = "") -> Sent:
         """Return a message that is kept until it is confirmed, to be sent unless it is held.
 
         :param number: the line of the input, for reports.
-        :param room: where it goes; empty: where typed lines go.
-        :param to: for whom alone it is; empty: for a room.
+        :param room: where it goes.
+        :param to: for whom alone it is; both empty: where typed lines go.
         :raises UserError: it is too long, or too many are held.
         """
         sent = self.pending.new(text, False, number)
-        sent.room, sent.to = room or self.room, to
+        sent.room, sent.to = room or self.room, to or ("" if room else self.query)
         self.pending.check(sent)
         sent.is_held = self.state is not State.TALKING
         if sent.is_held and len(self.pending) >= _HELD_MOST:
@@ -350,8 +349,9 @@ class Conversation:
         if do in ("busy", "free") and "answers" not in self.features:
             # Of older servers these commands have no other answer.
             sent = self._settled(self.pending.settle_first("busy", "free"))
-        elif do == "room":
+        elif do in ("room", "query"):
             self.room = text_of(said.fields, "room")
+            self.query = text_of(said.fields, "user")
         elif do == "rename":
             self.user = text_of(said.fields, "user")
             self.credentials.accepted(self.user)

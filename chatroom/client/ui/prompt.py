@@ -323,11 +323,15 @@ finds old lines, Alt-Enter begins another line, Ctrl-D leaves.
         width = self._lines.output.get_size().columns - 4
         label: StyleAndTextTuples = [pending(text, width) for text in waiting[:_PENDING_SHOWN]]
         more = len(waiting) - len(label)
-        return [*label, ("", self._status.label(clean_line(session.room), more, down))]
+        return [*label, ("", self._line_head(more, down))]
 
     def _label_text(self) -> str:
-        room = clean_line(self._session.room) if self._session else ""
-        return self._status.label(room, 0, None)
+        return self._line_head(0, None)
+
+    def _line_head(self, on_the_way: int, retry_at: float | None) -> str:
+        session = self._session
+        room, query = map(clean_line, (session.room, session.query) if session else ("", ""))
+        return self._status.label(room, on_the_way, retry_at, query)
 
     def _print(self, items: list[DisplayItem]) -> None:
         output = self._lines.output

@@ -82,9 +82,10 @@ class Status:
             left = max(0, self._last.get(room, 0) - seq_of(message_id))
             self._unread[room] = min(left, self._unread[room])
 
-    def label(self, room: str, on_the_way: int, retry_at: float | None) -> str:
+    def label(self, room: str, on_the_way: int, retry_at: float | None, query: str = "") -> str:
         """Return the prompt.
 
+        :param query: for whom alone typed lines are.
         :param on_the_way: how many unconfirmed messages are not shown above it.
         :param retry_at: when the next connection is tried (monotonic); None: there is one.
         """
@@ -101,4 +102,5 @@ class Status:
                 f"no connection, next try in {max(0, round(retry_at - time.monotonic()))} s"
             )
         shown = f" [{', '.join(parts)}]" if parts else ""
-        return f"{f'#{room}' if room else ''}{shown}> "
+        where = f"@{query}" if query else f"#{room}" if room else ""
+        return f"{where}{shown}> "
