@@ -42,6 +42,7 @@ class Code(StrEnum):
     NO_SUCH_USER = "no-such-user"
     NO_SUCH_ROOM = "no-such-room"
     NO_SUCH_MESSAGE = "no-such-message"
+    NO_SUCH_NUMBER = "no-such-number"
     NOT_ALLOWED = "not-allowed"
     NOT_INSIDE = "not-inside"
     NAME_TAKEN = "name-taken"

@@ -33,11 +33,26 @@ def test_the_protocol_page_lists_every_code_and_no_other() -> None:
         ("/topic anything", "not-allowed"),
         ("/delete 99999", "no-such-message"),
         ("/room no-such-room", "no-such-room"),
+        ("/claim wrong", "bad-code"),
+        ("/delete", "no-such-message"),
     ],
 )
 def test_a_refused_command_says_why_in_a_code(program: Peer, line: str, code: str) -> None:
     program.send_event("command", line=line, cid="k")
-    assert program.until_event("result", cid="k", ok=False)["code"] == code
+    refused = program.until_event("result", cid="k", ok=False)
+    assert refused["code"] == code
+    named = "" if code == "no-such-command" else line.split()[0].removeprefix("/")
+    assert refused["command"] == named
+
+
+@pytest.mark.parametrize("line", ["/unban 999", "/revoke-code 999"])
+def test_a_number_that_is_not_in_the_list_has_its_code(room: ServerProcess, line: str) -> None:
+    boss = room.program_peer(f"b{len(room.log())}")
+    name = boss.until_event("message", kind="join")["from"]
+    assert room.operate("grant", name, "0").returncode == 0
+    boss.until_event("control", do="changegrant")
+    boss.send_event("command", line=line, cid="k")
+    assert boss.until_event("result", cid="k", ok=False)["code"] == "no-such-number"
 
 
 @pytest.mark.parametrize(

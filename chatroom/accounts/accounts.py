@@ -358,7 +358,8 @@ class Accounts:
                 _log.warning("claim refused %s", account.ident, extra={"few": account.id})
                 raise UserError(
                     "That code is not valid. It is printed where the server was started, as long "
-                    "as there is no superuser."
+                    "as there is no superuser.",
+                    Code.BAD_CODE,
                 )
             self.set_grant(account, SUPERUSER, Actor("claim", "", origin))
             self._claim = ""

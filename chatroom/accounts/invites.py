@@ -89,7 +89,7 @@ class Invites:
         """Take an invitation back. :raises UserError: there is none of this number."""
         act = by.did(f"revoked invitation {number}")
         if not 0 < number < 2**63 or not self._store.revoke(number, act):
-            raise UserError(f"There is no invitation {number}.")
+            raise UserError(f"There is no invitation {number}.", Code.NO_SUCH_NUMBER)
 
 
 def spent() -> UserError:

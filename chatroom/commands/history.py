@@ -246,4 +246,7 @@ def _own_last(context: Context, log: str) -> Post:
             if post.sender_id == context.account.id and post.kind != REMOVED:
                 return post
         place -= _STEP
-    raise UserError(f"You have said nothing in #{log} lately. Give its id, see /history.")
+    raise UserError(
+        f"You have said nothing in #{log} lately. Give its id, see /history.",
+        Code.NO_SUCH_MESSAGE,
+    )

@@ -101,7 +101,10 @@ def add_to(registry: Registry) -> None:
         # Before it is said: that finds out who may not do it any more.
         audit.write(actor.did("made an announcement"), by)
         receipt = context.post(context.services.roster.lobby, ANNOUNCE, text)
-        if receipt.wait(KEPT_SECONDS) not in (None, Outcome.COMMITTED):
+        outcome = receipt.wait(KEPT_SECONDS)
+        if outcome is Outcome.COMMITTED and context.is_named:
+            context.reply("")  # a program waits for its >result
+        if outcome not in (None, Outcome.COMMITTED):
             audit.write(actor.did("did not make that announcement: it could not be saved"))
 
     @registry.command("restart", "", "restart the server; everybody is told", SUPERUSER)

@@ -8,7 +8,7 @@ from chatroom.addresses import Range, address_of
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
-from chatroom.errors import Damaged, UserError
+from chatroom.errors import Code, Damaged, UserError
 from chatroom.sentences import SERVER, duration
 from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account, Sanction
 
@@ -53,7 +53,7 @@ def add_to(registry: Registry) -> None:
                 context.reply(f"Ban {one.number} of {one.name} is lifted.")
                 return
         if isinstance(which, int):
-            raise UserError(f"There is no ban {which}. See /bans.")
+            raise UserError(f"There is no ban {which}. See /bans.", Code.NO_SUCH_NUMBER)
         name = which.name if isinstance(which, Account) else which
         raise UserError(f"{name} is not banned. See /bans.")
 

@@ -101,7 +101,9 @@ def add_to(registry: Registry) -> None:
     def act(context: Context, text: str) -> None:
         if context.member.query:
             raise UserError("/me is for rooms, and what you type goes to one person. Type /query")
-        context.post(context.member.room, ACTION, text)
+        receipt = context.post(context.member.room, ACTION, text)
+        if context.is_named and receipt.wait(KEPT_SECONDS) is Outcome.COMMITTED:
+            context.reply("")  # a program waits for its >result
 
     @registry.command(
         "busy",

@@ -192,6 +192,13 @@ def test_what_cannot_be_marked_as_read_is_refused(robot: Client, own_room: str) 
     robot.mark_read(said, own_room)
 
 
+def test_a_command_that_a_message_answers_is_over_with_it(robot: Client, own_room: str) -> None:
+    robot.command(f"/room {own_room}")
+    assert robot.command("me", text="waves").messages[0].text == "waves"
+    assert robot.history(1, room=own_room)[0].text == "waves"
+    assert robot.rooms()
+
+
 def test_a_command_returns_its_answer_by_line_and_by_name(robot: Client) -> None:
     for answer in (robot.command("/whois robot"), robot.command("whois", user="robot")):
         assert (answer.code, [row["user"] for row in answer.rows]) == ("ok", ["robot"])

@@ -213,3 +213,15 @@ def test_an_id_of_no_room_of_mine_is_refused(program: Peer) -> None:
     for command in ("context", "delete"):
         refused = ask(program, command, {"id": "0000aaaa-1"})
         assert (refused["ok"], refused["code"]) == (False, "no-such-message")
+
+
+def test_what_is_answered_by_its_message_has_a_result_too_when_given_by_name(
+    server: ServerProcess,
+) -> None:
+    boss = server.program_peer("boss")
+    assert server.operate("grant", "boss", "0").returncode == 0
+    boss.until_event("control", do="changegrant")
+    for name, kind in (("me", "action"), ("announce", "announce")):
+        boss.send_event("command", name=name, args={"text": "waves"}, cid=name)
+        assert boss.until_event("message", cid=name)["kind"] == kind
+        assert boss.until_event("result", cid=name, ok=True)["command"] == name
