@@ -81,7 +81,8 @@ class Connection:
         try:
             self._watch_the_wire()
             self._socket.settimeout(None)
-            hello = {"v": VERSION, "answers": 1} if takes_messages else {"v": VERSION}
+            more = {"answers": 1, "query": 1} if takes_messages else {}
+            hello = {"v": VERSION, **more}
             self._socket.sendall(self._seal(encode("hello", hello)))
         except BaseException:
             self._socket.close()

@@ -69,6 +69,8 @@ def add_to(registry: Registry) -> None:
         if account is None:
             talk_in(context, here(member.room))
             return
+        if not context.dialogue.takes_query:  # what it says may name its room
+            raise UserError("Your program does not know /query. Type /messageto USER TEXT")
         if account.id == context.account.id:
             raise UserError("That is you. /query takes somebody else.")
         if account.id in member.ignores:

@@ -52,6 +52,7 @@ class Dialogue:
         "_takes_messages",
         "connection",
         "face",
+        "takes_query",
     )
 
     def __init__(self, connection: Connection, room_name: str, line_bytes: int) -> None:
@@ -61,6 +62,8 @@ class Dialogue:
         self._line_bytes = line_bytes
         self._is_first = True
         self._takes_messages = False  # as the hello said
+        self.takes_query = True
+        """Who types goes along with a /query; a program that names its rooms has to say so."""
         self._ahead: list[bytes | None] = []  # lines that were read already, the next one last
 
     @property
@@ -251,6 +254,7 @@ class Dialogue:
             return False
         self.face = EVENTS
         self._takes_messages = fields.get("answers") == 1
+        self.takes_query = fields.get("query") == 1
         hello = {
             "v": VERSION,
             "name": self._room_name,

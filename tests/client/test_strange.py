@@ -183,7 +183,7 @@ def test_a_script_says_nothing_to_another_server(
     call = stranger.accept()
     call.say("SSH-2.0-OpenSSH_9.6")
     script.give_no_more()
-    assert [call.hear() for _ in range(2)] == ['>hello {"v":1,"answers":1}', ""]
+    assert [call.hear() for _ in range(2)] == ['>hello {"v":1,"answers":1,"query":1}', ""]
     assert script.end() == (5, "")
     assert "2 lines were not delivered." in script.errors
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.harness import Peer, ServerProcess
+from tests.harness import PASSWORD, Peer, ServerProcess
 
 
 @pytest.fixture
@@ -91,8 +91,21 @@ def test_a_query_that_cannot_be_is_refused(ann: Peer, bob: Peer, line: str, sent
     bob.until("ann: to the room")
 
 
-def test_a_program_is_told_and_its_posts_with_a_room_go_there(server: ServerProcess) -> None:
+def test_a_program_that_does_not_know_queries_begins_none(server: ServerProcess) -> None:
     ann, bob = server.program_peer("ann"), server.program_peer("bob")
+    ann.send_event("command", line="/query bob", cid="q")
+    assert "does not know /query" in ann.until_event("result", cid="q", ok=False)["text"]
+    ann.send_event("post", text="to the room", room="lobby")
+    assert bob.until_event("message", text="to the room")["kind"] == "text"
+
+
+def test_a_program_is_told_and_its_posts_with_a_room_go_there(server: ServerProcess) -> None:
+    bob = server.program_peer("bob")
+    ann = server.peer()
+    ann.send('>hello {"v":1,"query":1}')
+    ann.until_event("prompt", ask="account")
+    ann.send_event("register", name="ann", password=PASSWORD)
+    ann.until_event("notice", kind="here")
     ann.send_event("command", name="query", args={"user": "bob"}, cid="q")
     assert ann.until_event("control", do="query")["user"] == "bob"
     ann.until_event("result", cid="q", ok=True)
