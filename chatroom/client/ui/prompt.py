@@ -54,8 +54,9 @@ class PromptTerminal(Terminal):
     """The frontend of a person. :meth:`run` belongs to the main thread, the rest is for both."""
 
     _own_help = """
-In this program: /bell off|mentions|all, /clear, /open [N] for the last link; Tab completes, Ctrl-R
-finds old lines, Alt-Enter begins another line, Ctrl-D leaves.
+In this program: /bell off|mentions|all, /clear, /open [N] for the last link;
+Tab completes, Ctrl-R finds old lines, Alt-Enter begins another line, Ctrl-D
+leaves.
 """
 
     def __init__(self, screen: Screen, has_colour: bool, wants: Preferences) -> None:
