@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.harness import PATIENCE
+from tests.harness import PATIENCE, STRETCH
 from tests.redis_server import RedisServer, free_port
 
 
@@ -18,7 +18,9 @@ class Watched:
         settings.write_text(
             f"port {self.port}\nbind 127.0.0.1\n"
             f"sentinel monitor room 127.0.0.1 {self.primary.port} 1\n"
-            "sentinel down-after-milliseconds room 1000\nsentinel failover-timeout room 5000\n"
+            # A primary that is only slow on a busy machine is not down.
+            f"sentinel down-after-milliseconds room {1000 * STRETCH:.0f}\n"
+            "sentinel failover-timeout room 5000\n"
         )
         self._sentinel = subprocess.Popen(
             ["redis-server", str(settings), "--sentinel"], stdout=subprocess.PIPE, text=True
@@ -30,6 +32,11 @@ class Watched:
             if seen == len(self.replicas):
                 break
         self.url = f"redis+sentinel://127.0.0.1:{self.port}/room"
+
+    def is_replicated(self) -> bool:
+        """Tell whether one of the replicas is the primary by now, and has one itself."""
+        found = [replica.client.info("replication") for replica in self.replicas]
+        return any(one["role"] == "master" and one["connected_slaves"] for one in found)
 
     def close(self) -> None:
         """End all of them."""

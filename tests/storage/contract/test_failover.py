@@ -43,6 +43,7 @@ def test_what_was_confirmed_survives_the_end_of_the_primary(
         confirmed = len([p for p in running.posts if p.kind in KEPT])
         assert confirmed >= 300
         wait_until(lambda: not running.engine._writer._appending.is_away, 30)
+        wait_until(watched.is_replicated, 30)  # before that nothing is confirmed
         running.engine.logs.append(post("after"))
         running.settle()
         wait_until(lambda: bool(running.posts) and running.posts[-1].text == "after", 30)
