@@ -342,8 +342,8 @@ class Registry:
         context.is_named = args is not None
         try:
             context.services.lookups.check(context.account.id)
-            context.row = self._words.get(word.removeprefix("/").lower())  # also when refused
             command = self.find(word, context.account)
+            context.row = command
             accounts = context.services.accounts
             if args is not None:
                 values = read_named(command.usage, args, accounts)
