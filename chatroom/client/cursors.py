@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from chatroom.client.said import Said, text_of
+from chatroom.client.said import Said, text_of, texts_of
 from chatroom.protocol import encode
 
 _MARK_SECONDS = 2.0
@@ -55,6 +55,8 @@ class Marks:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._shown: dict[str, str] = {}  # by room, what was not told yet
+        self._told: dict[str, str] = {}
+        self._is_back = False  # what was told last may be lost with the server
         self._is_pause = False
         self._next = 0.0  # when the next ones are told (monotonic)
 
@@ -64,7 +66,12 @@ class Marks:
         if said.word == "message" and "re" not in fields and text_of(fields, "id"):
             self._shown[text_of(fields, "room")] = text_of(fields, "id")
         elif said.word == "notice" and fields.get("kind") == "left":
-            self._shown.pop(text_of(fields, "room"), None)
+            for marks in (self._shown, self._told):
+                marks.pop(text_of(fields, "room"), None)
+        elif said.word == "notice" and fields.get("kind") == "welcome":
+            rooms = (texts_of(fields, "rooms") or frozenset()) | {""}
+            self._told = {room: last for room, last in self._told.items() if room in rooms}
+            self._is_back = True
         # A ping tells that all is quiet, a control where the person talks now.
         self._is_pause = self._is_pause or said.word in ("ping", "control")
 
@@ -74,13 +81,16 @@ class Marks:
         :param room: where the person talks.
         """
         now = self._clock()
-        if not self._is_pause and now < self._next:
+        if not (self._is_pause or self._is_back) and now < self._next:
             return []
-        found = [(one, self._shown.pop(one)) for one in (room, "") if one in self._shown]
+        found = {one: self._shown.pop(one) for one in (room, "") if one in self._shown}
         if found:
             self._next = now + _MARK_SECONDS
-        self._is_pause = False
-        return [{"room": one, "id": message_id} for one, message_id in found]
+        self._told |= found
+        if self._is_back:
+            found = self._told
+        self._is_back = self._is_pause = False
+        return [{"room": one, "id": message_id} for one, message_id in found.items()]
 
 
 def seq_of(message_id: str) -> int:

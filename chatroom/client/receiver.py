@@ -181,6 +181,8 @@ class Receiver:
 
     def _show(self, action: Show) -> None:
         said, sent = action.said, action.sent
+        if self._marks is not None and said.fields.get("command") == "read":
+            return  # a mark of this program means nothing there any more; nobody has typed it
         if said.word == "message" and "mentions" not in self._conversation.features:
             fields, own = said.fields, self._conversation.user
             if mentions(text_of(fields, "text"), own):

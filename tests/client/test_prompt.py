@@ -450,6 +450,40 @@ def test_a_query_is_shown_and_goes_on_behind_a_lost_connection(
     back.close()
 
 
+def test_what_was_read_stays_read_behind_a_crash(
+    ann: Typist, bob: Peer, server: ServerProcess
+) -> None:
+    ann.type("/create den\r")
+    ann.waits_for(lambda rows: rows[-1] == "#den>")
+    ann.type("/room lobby\r")  # that is saved at once, with the mark so far
+    ann.waits_for(lambda rows: rows[-1] == "#lobby>")
+    device = server.program_start()
+    device.send_event("login", name="ann", password=PASSWORD)
+    device.until_event("notice", kind="here")
+    bob.send("seen")
+    said = device.until_event("message", text="seen")
+    assert device.until_event("read", room="lobby")["id"] == said["id"]
+    server.kill()
+    server.start()
+    ann.sees("Connected again.")
+    ann.sees("nothing was missed")
+    device = server.program_start()
+    device.send_event("login", name="ann", password=PASSWORD)
+    device.until_event("notice", kind="here")
+    left = 1
+    while left:  # the mark is told again with the first lines
+        device.send_event("command", name="unread", cid="u")
+        rows = device.until_event("result", cid="u")["rows"]
+        left = sum(row["unread"] for row in rows)
+
+
+def test_a_pasted_colour_is_no_fault(ann: Typist, bob: Peer) -> None:
+    ann.type("a \x1b[31m z")
+    ann.type(" and more\r")
+    bob.until("and more")
+    assert "Unhandled" not in "\n".join(ann.rows())
+
+
 # -- when the server does not answer ----------------------------------------------------------
 
 

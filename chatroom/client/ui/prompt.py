@@ -14,6 +14,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
 from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.renderer import print_formatted_text
@@ -383,6 +384,8 @@ def _changes_rights(said: Said) -> bool:
 
 def _keys() -> KeyBindings:
     keys = KeyBindings()
+    # A pasted colour looks like what some terminals tell of a mouse, which is not used here.
+    keys.add(Keys.Vt100MouseEvent)(lambda _: None)
 
     @keys.add("escape", "enter")
     def _(event: KeyPressEvent) -> None:
