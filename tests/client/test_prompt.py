@@ -491,6 +491,7 @@ def test_what_is_on_the_way_is_shown_until_it_has_come_back(
     ann: Typist, server: ServerProcess
 ) -> None:
     server.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)  # none of its threads runs any more
     ann.type("first\rsecond\rdraft")
     ann.waits_for(lambda rows: rows[-3:] == ["… first", "… second", "#lobby> draft"])
     server.process.send_signal(signal.SIGCONT)
