@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from chatroom.errors import StoreError
-from chatroom.names import mentions
 from chatroom.rooms.catch_up import LOOKED_AT, PAGE_BYTES, SHOWN, LogRange, is_missed
 from chatroom.rooms.face import Face
 from chatroom.rooms.person import Person
+from chatroom.rooms.post_lines import is_mention
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import Member, Room
 from chatroom.rooms.roster import Roster
@@ -239,7 +239,7 @@ class _Missed:
                 self._posts.append(post)
 
     def _is_for_me(self, post: Post) -> bool:
-        return post.kind == PRIVATE or mentions(post.text, self._name)
+        return post.kind == PRIVATE or is_mention(post, self._name)
 
     def _count(self, room: Room, number: int) -> None:
         self._numbers[room] = self._numbers.get(room, 0) + number

@@ -256,7 +256,8 @@ class Room:
         return receipt
 
     def deliver(self, posts: list[Post], receipts: Sequence[Receipt] = ()) -> None:
-        """Offer new posts to every member, in order: one chunk for each face.
+        """Offer new posts to every member, in order: one chunk for each face, and one of their own
+        for who ignores somebody or may be mentioned.
 
         Only the engine's thread calls it, with posts that are committed.
 

@@ -267,13 +267,7 @@ def _post_private(
 
     Superusers hear also who is muted.
     """
-    if said.to:
-        to: Account | None = services.accounts.find(said.to.removeprefix("@"))
-    elif (to := services.accounts.find_by_id(member.query)) is None:
-        sentence = "That person has no account any more; it was not sent. Type /query"
-        raise UserError(sentence, Code.NO_SUCH_USER)
-    assert to is not None
-    refusal = None
+    to, refusal = _recipient(services, member, said), None
     mute = services.sanctions.mute_of(person.account.id)
     if mute is not None and to.grant != SUPERUSER:
         refusal = unless_kept(muted(mute), said.cid)
@@ -283,6 +277,17 @@ def _post_private(
     sentence = away_sentence(to, recipient, person.account.id)
     if sentence and refusal is None and receipt.wait(KEPT_SECONDS) is Outcome.COMMITTED:
         dialogue.tell("away", sentence, user=to.name)
+
+
+def _recipient(services: Services, member: Member, said: Input) -> Account:
+    """Return whom a private message is for: who is named in it, else whom a query is with."""
+    if said.to:
+        return services.accounts.find(said.to.removeprefix("@"))
+    account = services.accounts.find_by_id(member.query)
+    if account is None:
+        sentence = "That person has no account any more; it was not sent. Type /query"
+        raise UserError(sentence, Code.NO_SUCH_USER)
+    return account
 
 
 def _mark_read(services: Services, person: Person, member: Member, said: Input) -> None:
