@@ -146,8 +146,8 @@ class Room:
     """
 
     def __init__(self, record: RoomRecord, logs: LogStore) -> None:
-        self.log = record.name
-        self.is_mailbox = record.name.startswith("@")
+        self.log = record.log
+        self.is_mailbox = record.log.startswith("@")
         self.record = record
         """Replaced, never changed, and only under the roster's lock."""
         self.people: dict[str, None] = {}

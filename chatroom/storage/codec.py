@@ -59,29 +59,22 @@ def unseal_room(vault: Vault, key: bytes, version: int, sealed: bytes) -> RoomRe
     except Damaged as error:
         _log.error("room damaged key=%s reason=%s", key.hex(), error)
         return None
-    fields["invited"] = tuple(fields["invited"])
+    for listed in ("invited", "former", "moderators"):
+        fields[listed] = tuple(fields.get(listed, ()))
     return RoomRecord(version=version, **fields)
 
 
 def room_key(vault: Vault, name: str) -> bytes:
-    """Return what a room is found by."""
+    """Return what a room is found by, from its id or a name."""
     return vault.index("room " + fold(name))
 
 
 def seal_room(vault: Vault, room: RoomRecord, key: bytes) -> bytes:
     """Return a room sealed for its key and version."""
-    plain = json.dumps(
-        {
-            "name": room.name,
-            "owner": room.owner,
-            "topic": room.topic,
-            "private": room.private,
-            "invited": room.invited,
-            "topic_by": room.topic_by,
-            "topic_at": room.topic_at,
-        }
-    )
-    return vault.seal(plain.encode(), f"room {key.hex()} {room.version}")
+    fields = asdict(room)
+    for told_otherwise in ("version", "is_closed"):
+        del fields[told_otherwise]
+    return vault.seal(json.dumps(fields).encode(), f"room {key.hex()} {room.version}")
 
 
 def unseal_read_state(vault: Vault, account_id: str, sealed: bytes) -> ReadState:
@@ -176,7 +169,8 @@ def seal_audit(vault: Vault, entry: Audit, number: int) -> bytes:
 def unseal_audit(vault: Vault, number: int, sealed: bytes) -> Audit | None:
     """Return an entry; ``None`` when it is damaged, which is logged."""
     try:
-        return Audit(**json.loads(vault.unseal(sealed, f"audit {number}")))
+        fields = json.loads(vault.unseal(sealed, f"audit {number}"))
+        return Audit(**fields | {"number": number})
     except Damaged as error:
         _log.error("audit damaged seq=%d reason=%s", number, error)
         return None

@@ -17,6 +17,9 @@ from chatroom.sentences import DEEDS
 SUPERUSER = 0
 NORMAL = 1
 
+FORMER_NAMES = 8
+"""Names that a room had before by which it is still found."""
+
 # Kinds of a post: see ``protocol``.
 KEPT = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED})
 
@@ -28,6 +31,10 @@ KICK = "kick"
 BAN = "ban"
 MUTE = "mute"
 LOCKDOWN = "lockdown"
+ROOM_BAN = "roomban"
+ROOM_MUTE = "roommute"
+OF_ROOMS = frozenset({ROOM_BAN, ROOM_MUTE})
+"""These are of one room alone."""
 BLOCKS_LOGIN = frozenset({KICK, BAN})
 """With these a person cannot come in."""
 
@@ -125,7 +132,7 @@ class RoomRecord:
     """What is kept of a room beside its log."""
 
     name: str
-    """As it was created; the name of its log, too. Case does not count when it is looked up."""
+    """As it is shown now. Case does not count when it is looked up."""
     owner: str
     """Account id; empty when the owner's account is gone, and for the lobby."""
     topic: str = ""
@@ -140,6 +147,28 @@ class RoomRecord:
     """When, in seconds since the epoch."""
     is_closed: bool = False
     """Told by a control event only: the room is no more."""
+    id: str = ""
+    """See :attr:`log`; empty in records of older versions: the name."""
+    former: tuple[str, ...] = ()
+    """Names that it had before, at most ``FORMER_NAMES``, the newest last."""
+    moderators: tuple[str, ...] = ()
+    """Account ids, who has been one for longest first. In a private room they are invited, too."""
+    is_archived: bool = False
+    """It is read only."""
+    slow: float = 0.0
+    """Least time between two messages of one person, in seconds; 0: none."""
+    created: float = 0.0
+    """When it was made, in seconds since the epoch; 0: an older version did not say."""
+    rules: str = ""
+    """What who joins is shown; at most 2,000 characters."""
+
+    @property
+    def log(self) -> str:
+        """Id of the room, and the name of its log: it never changes, and no room gets it again.
+
+        Of rooms of older versions it is the first name, which no other room may have meanwhile.
+        """
+        return self.id or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +241,15 @@ class Audit:
     """Account id of whom it was done to; empty: nobody in particular."""
     origin: str = ""
     """The address that it was done from, or ``operator``; empty in entries of older versions."""
+    room: str = ""
+    """Id of the room that it was done in; empty: in none in particular."""
+    deed: str = ""
+    """What kind of act it was, for who takes it back; empty: it cannot be taken back."""
+    before: Any = None
+    """What the act has changed, as it was: plain JSON; ``after``, as the act left it."""
+    after: Any = None
+    number: int = 0
+    """Place in the trail, from 1; given by the engine."""
 
 
 class Actor(NamedTuple):
@@ -278,7 +316,8 @@ class Sanction:
     kind: str
     """``KICK``, ``BAN``, ``MUTE`` or ``LOCKDOWN``."""
     target: str
-    """Account id, or a range such as ``192.0.2.0/24``; empty for a lockdown."""
+    """Account id, or a range such as ``192.0.2.0/24``; empty for a lockdown. Of a sanction of a
+    room: of whom it keeps from there."""
     name: str
     """Of the person, as it was then; of a range the range itself."""
     by: str
@@ -288,6 +327,8 @@ class Sanction:
     """Seconds since the epoch; infinite: until it is lifted."""
     number: int = 0
     """Set by the engine, never used again."""
+    room: str = ""
+    """Id of the room that it is of; empty: of the whole server."""
 
     @property
     def sentence(self) -> str:

@@ -42,7 +42,7 @@ def save(
 ) -> RoomRecord:
     """See ``RoomStore.save``."""
     saved = replace(room, version=room.version + 1)
-    key = codec.room_key(vault, room.name)
+    key = codec.room_key(vault, room.log)
     value = change.get(ROOMS, key.hex())
     if room.version == 0:
         if value is not None:
@@ -71,7 +71,7 @@ def save(
 
 def close(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
     """See ``RoomStore.close``."""
-    key = codec.room_key(vault, room.name).hex()
+    key = codec.room_key(vault, room.log).hex()
     value = change.get(ROOMS, key)
     if value is None or _row((key.encode(), value))[2] != room.version:
         return False

@@ -34,7 +34,7 @@ def load_all(db: sqlite3.Connection, vault: Vault) -> list[RoomRecord]:
 def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
     """Insert or compare-and-set a room inside the caller's transaction; see the engine."""
     saved = replace(room, version=room.version + 1)
-    key = codec.room_key(vault, room.name)
+    key = codec.room_key(vault, room.log)
     sealed = codec.seal_room(vault, saved, key)
     if room.version == 0:
         try:
@@ -55,7 +55,7 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
 
 def close(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> bool:
     """Delete a room inside the caller's transaction; see the engine."""
-    key = codec.room_key(vault, room.name)
+    key = codec.room_key(vault, room.log)
     gone = db.execute("DELETE FROM rooms WHERE key=? AND version=?", (key, room.version))
     if gone.rowcount != 1:
         return False
