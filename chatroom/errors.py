@@ -63,6 +63,8 @@ class Code(StrEnum):
     KICKED = "kicked"
     BANNED = "banned"
     MUTED = "muted"
+    ARCHIVED = "archived"
+    """The room is read only."""
     DELETED = "deleted"
     """The account was deleted."""
     RESET = "reset"

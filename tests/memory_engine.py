@@ -129,9 +129,9 @@ class Store:
             names = [name for name in vars(kept) if name not in ("lock", "logs")]
             before = {name: copy.copy(getattr(kept, name)) for name in names}
             try:
-                for asker in (superuser(act) if act is not None else None, by):
-                    if asker is not None:
-                        _check(kept, asker)
+                asker = by if by is not None or act is None else superuser(act)
+                if asker is not None:
+                    _check(kept, asker)
                 done = job(kept)
                 if act is not None and done is not False:
                     kept.audit.append(act)

@@ -83,7 +83,8 @@ class Ownership:
             raise UserError(f"A topic has at most {TOPIC_LONGEST} characters.", Code.TOO_LONG)
         act = self._act(room, by, "changed the topic of")
         change = partial(replace, topic=topic, topic_by=by.id, topic_at=time.time())
-        others = self._catalogue.change(room, change, Asker(by.id, by.origin, speaks=True), act)
+        asker = Asker(by.id, by.origin, act is not None, speaks=True)
+        others = self._catalogue.change(room, change, asker, act)
         self._dismiss(room, others)
         text = f"{by.name} has set the topic of #{room.log}: {topic}"
         if not topic:
@@ -106,7 +107,7 @@ class Ownership:
             return current if invited == {*current.invited} else _invited(current, invited)
 
         act = self._act(room, by, f"invited {account.name} to", account.id)
-        self._catalogue.change(room, change, Asker(by.id, by.origin, speaks=True), act)
+        self._catalogue.change(room, change, Asker(by.id, by.origin, act is not None, True), act)
         person = self._roster.people.get(account.id)
         members = person.members if person else ()
         text = f"{by.name} invites you: /join {room.log}"
@@ -122,7 +123,7 @@ class Ownership:
             raise UserError(f"{account.name} is not invited to #{room.log}.")
         act = self._act(room, by, f"took back the invitation of {account.name} to", account.id)
         others = self._catalogue.change(
-            room, lambda r: _without(r, account.id), Asker(by.id, by.origin), act
+            room, lambda r: _without(r, account.id), Asker(by.id, by.origin, act is not None), act
         )
         self._dismiss(room, others)
 
@@ -145,7 +146,7 @@ class Ownership:
         # The invitation first: else the person could come back in before it is taken.
         act = self._act(room, by, f"removed {account.name} from", account.id)
         others = self._catalogue.change(
-            room, lambda r: _without(r, account.id), Asker(by.id, by.origin), act
+            room, lambda r: _without(r, account.id), Asker(by.id, by.origin, act is not None), act
         )
         text = f"{by.name} has removed you from #{room.log}."
         is_out = self._memberships.send_out(room, account.id, text)

@@ -161,6 +161,11 @@ class RoomRecord:
     """When it was made, in seconds since the epoch; 0: an older version did not say."""
     rules: str = ""
     """What who joins is shown; at most 2,000 characters."""
+    by: str = ""
+    """Name of who has changed it last, and ``by_id`` the account id: what people are told of it."""
+    by_id: str = ""
+    whom: str = ""
+    """Name of whom that change was about; empty: it was about the room."""
 
     @property
     def log(self) -> str:

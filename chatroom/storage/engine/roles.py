@@ -227,7 +227,7 @@ class RoomStore(Protocol):
 
         :param admit: is asked before a new room is saved, and no other one is made between its
             answer and the saving; whatever it raises ends this, and nothing was changed.
-        :param by: who has to be allowed to do it; of an ``act`` who does it has to be anyway.
+        :param by: who has to be allowed to do it; ``None``: of an ``act`` a superuser.
         :raises NameTaken: a new room has a name that exists.
         :raises Conflict: the room was saved by someone else since it was loaded.
         """

@@ -93,10 +93,9 @@ class AuditTrail:
         """Do something, if who asks for it may, and write down who did it: all or nothing."""
 
         def both(change: Transaction) -> _T:
-            if act is not None:
-                check(change, superuser(act))
-            if by is not None:
-                check(change, by)
+            asker = by if by is not None or act is None else superuser(act)
+            if asker is not None:
+                check(change, asker)
             done = job(change)
             if act is not None and done is not False:
                 write(change, self._vault, act)

@@ -72,10 +72,9 @@ class AuditTrail:
         """Do something, if who asks for it may, and write down who did it: all or nothing."""
 
         def both(db: sqlite3.Connection) -> _T:
-            if act is not None:
-                check(db, self._vault, superuser(act))
-            if by is not None:
-                check(db, self._vault, by)
+            asker = by if by is not None or act is None else superuser(act)
+            if asker is not None:
+                check(db, self._vault, asker)
             done = job(db)
             if act is not None and done is not False:
                 write(db, self._vault, act)

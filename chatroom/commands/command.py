@@ -1,0 +1,78 @@
+"""A command as data: one row of the table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from chatroom.answers import Answer
+from chatroom.storage.records import NORMAL, SUPERUSER, Account
+
+Handler = Callable[..., Answer | None]
+
+
+class Needs(Enum):
+    """What a command needs beside its grant; superusers always have it."""
+
+    NOTHING = "nothing"
+    OWNER = "to be the owner of the room where one talks"
+    OWNER_TO_CHANGE = "the same, when an argument is given; without one it only shows something"
+
+
+class Muted(Enum):
+    """What a command is to somebody who is muted."""
+
+    MAY = "may be used"
+    MAY_LOOK = "may be used without an argument only: it says something to others"
+    WITHOUT_TEXT = "may be used without the text at its end: others see it"
+    TO_SUPERUSERS = "may be used to write to superusers only; see Context.check_recipient"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Commands that belong together: people look for them in one place."""
+
+    name: str
+    """No command's name, nor an alias."""
+    summary: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row of the table."""
+
+    name: str
+    usage: str
+    """``USER`` (an account), ``ROOM`` (with its ``#`` or without), ``45m`` (a length of time),
+    ``0|1`` and ``private`` (a choice), any other word (a text). ``[…]`` may be missing; a last
+    ``TEXT``, ``WORDS`` or ``[reason]`` takes the rest of the line. ``[from USER]`` is a clause at
+    the end of the line, and ``N``, ``ID`` and ``DATE`` are read by ``grammar``."""
+    summary: str
+    handler: Handler
+    family: Family
+    grant: int = NORMAL
+    """The weakest grant that may use it."""
+    others: int = SUPERUSER
+    """The weakest grant that may use it on what is somebody else's; see ``Context.is_others``."""
+    needs: Needs = Needs.NOTHING
+    muted: Muted = Muted.MAY
+    """What somebody who is muted may do with it."""
+    cost: float = 1.0
+    """What it takes of the person's rate, in lines: by its work, and by whom it is told to."""
+    aliases: tuple[str, ...] = ()
+    """Other words for it, as people of other chats type them."""
+    is_basic: bool = False
+    """Whoever is new is shown it first."""
+
+    @property
+    def details(self) -> str:
+        """More of what it does, in one line: its handler's docstring; may be empty."""
+        return " ".join((self.handler.__doc__ or "").split())
+
+    @property
+    def form(self) -> str:
+        """How it is typed."""
+        return f"/{self.name} {self.usage}".rstrip()
+
+    def allows(self, account: Account) -> bool:
+        """Tell whether this account may use the command."""
+        return account.grant <= self.grant

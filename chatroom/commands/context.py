@@ -1,0 +1,145 @@
+"""What a handler of a command works with."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from chatroom.accounts.sanctions import muted
+from chatroom.answers import Answer
+from chatroom.commands.command import Command, Muted
+from chatroom.commands.services import Services
+from chatroom.errors import Code, UserError
+from chatroom.rooms.person import Person
+from chatroom.rooms.room import Member, Room
+from chatroom.storage.records import SUPERUSER, Account, Actor
+from chatroom.storage.rules.receipts import Receipt
+
+
+class Dialogue(Protocol):
+    """What a command needs of the connection that it was typed in; see ``session.dialogue``."""
+
+    @property
+    def network(self) -> str: ...
+
+    @property
+    def takes_query(self) -> bool: ...
+
+    def ask(self, ask: str, text: str, secret: bool = False) -> str: ...
+
+    def ask_new_password(self, ask: Callable[..., str] | None = None) -> str: ...
+
+    def give_ticket(self, ticket: str, until: float) -> None: ...
+
+    def tell(self, kind: str, text: str, **fields: Any) -> None: ...
+
+    def answer(
+        self, command: str, answer: Answer, cid: str, is_named: bool = False, reader: str = ""
+    ) -> None: ...
+
+    def send_at_length(self, chunk: bytes) -> None: ...
+
+    def refuse(
+        self, text: str, cid: str = "", command: str = "", code: Code = ..., **fields: Any
+    ) -> None: ...
+
+    def end(self, text: str, **fields: Any) -> None: ...
+
+
+class Context:
+    """What a handler works with: who asks, the services, and the ways to answer.
+
+    It belongs to the thread of the session that typed the command.
+    """
+
+    def __init__(
+        self, services: Services, person: Person, member: Member, dialogue: Dialogue, cid: str
+    ) -> None:
+        self.services = services
+        self.person = person
+        self.member = member
+        self.dialogue = dialogue
+        self.cid = cid
+        self.row: Command | None = None
+        """The row of the table that is carried out."""
+        self.is_named = False
+        """The command was given by its name with arguments, by a program."""
+        self.leaving = False
+        """Set by a handler after which the session ends."""
+
+    @property
+    def command(self) -> str:
+        """The name of the command that is carried out; empty when there is none."""
+        return self.row.name if self.row else ""
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, for the audit trail."""
+        return Actor(self.account.name, self.account.id, self.member.address)
+
+    def check_voice(self) -> None:
+        """Refuse what somebody says who is muted. :raises UserError: says until when."""
+        mute = self.services.sanctions.mute_of(self.account.id)
+        if mute is not None:
+            raise muted(mute)
+
+    def check_recipient(self, account: Account) -> None:
+        """Refuse a private message of somebody who is muted, as the command's row says.
+
+        :raises UserError: says until when.
+        """
+        assert self.row is not None
+        if self.row.muted is Muted.TO_SUPERUSERS and account.grant != SUPERUSER:
+            self.check_voice()
+
+    @property
+    def account(self) -> Account:
+        """The account of who asks, as it is now."""
+        return self.person.account
+
+    def reply(self, text: str, **fields: Any) -> None:
+        """Answer the person who typed the command; ``fields`` are for programs."""
+        self.answer(Answer(text, fields=fields))
+
+    def answer(self, answer: Answer) -> None:
+        """Answer whoever gave the command.
+
+        :raises Disconnected: of a long answer: the peer has left, or reads nothing.
+        """
+        self.dialogue.answer(self.command, answer, self.cid, self.is_named, self.account.name)
+
+    def is_others(self, owner_id: str) -> bool:
+        """Tell whether something is somebody else's.
+
+        :param owner_id: account id of who owns it.
+        :raises UserError: it is, and the command's row allows that to stronger grants only.
+        """
+        if owner_id == self.account.id:
+            return False
+        if not self.may_see(owner_id):
+            self.check_own(owner_id)
+        return True
+
+    def check_own(self, owner_id: str) -> None:
+        """Refuse what is somebody else's, whatever the grant of who asks. :raises UserError: it is.
+
+        :param owner_id: account id of who owns it.
+        """
+        if owner_id != self.account.id:
+            raise UserError(
+                f"That is not yours; /{self.command} only works on your own.", Code.NOT_ALLOWED
+            )
+
+    def may_see(self, owner_id: str) -> bool:
+        """Tell whether what is somebody's is one's own, or of others whom the row allows."""
+        assert self.row is not None
+        return owner_id == self.account.id or self.account.grant <= self.row.others
+
+    def post(self, room: Room, kind: str, text: str) -> Receipt:
+        """Post to a room in the name of who typed the command: the line that comes back answers.
+
+        :raises StoreError: the server stops.
+        """
+        return room.post(kind, self.account, text, self.cid, self.member)
+
+    def refuse(self, text: str, code: Code = Code.REFUSED, **fields: Any) -> None:
+        """Say why the command was not carried out; ``code`` and ``fields`` are for programs."""
+        self.dialogue.refuse(text, self.cid, self.command, code, **fields)
