@@ -171,6 +171,9 @@ class Settings:
         ("1 to 60 printable characters without the word 'welcome'", _room_name),
         "name of the room, for the greeting",
     )
+    motd_file: Path | None = _setting(
+        None, _path(), "text file that is shown after the login and by /motd"
+    )
     scrypt_n: int = _setting(
         32768, _power_of_two(2, 2**20), "cost of a password hash; below 16384 is warned about"
     )

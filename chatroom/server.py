@@ -9,9 +9,8 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from importlib import import_module
 
-from chatroom import config, startup
+from chatroom import config
 from chatroom import log_files as logs
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
@@ -24,15 +23,16 @@ from chatroom.commands import table
 from chatroom.commands.erasure import Erasure
 from chatroom.commands.services import Services
 from chatroom.errors import SettingError, StartError, UserError
+from chatroom.motd import Motd
 from chatroom.net import sockets as port
 from chatroom.net.admission import Admission
 from chatroom.net.flusher import Flusher
 from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
-from chatroom.net.tls import LOOK_SECONDS, Tls
+from chatroom.net.tls import LOOK_SECONDS
 from chatroom.ops import admin as operator
 from chatroom.ops import outage
-from chatroom.ops.rehearsal import CHECK_FLAG, check_store, rehearse
+from chatroom.ops.rehearsal import CHECK_FLAG, check, need_redis, rehearse, tls_of
 from chatroom.rooms.assembly import assemble
 from chatroom.rooms.room import mailbox_of
 from chatroom.session.controls import Controls
@@ -49,9 +49,6 @@ _log = logging.getLogger(__name__)
 STOP_SECONDS = 4.0
 """Deadline through all steps of a stop."""
 _WEAK_SCRYPT_N = 16384
-_CLUSTER_MISSING = (
-    "--engine needs the package redis: run 'pip install -r requirements-cluster.txt'."
-)
 
 
 class Server:
@@ -71,7 +68,7 @@ class Server:
         with contextlib.ExitStack() as undo:
             held = hold_server_lock(settings.data_dir)
             undo.callback(os.close, held)
-            self.tls = _tls(settings)
+            self.tls = tls_of(settings)
             engine = self.engine = open_engine(settings, Keep(settings.keep_days, settings.keep_mb))
             undo.callback(engine.close)
             self._passwords = Passwords(settings.scrypt_n, settings.login_queue)
@@ -105,6 +102,7 @@ class Server:
                 control_events=rooms.control_events,
                 lookups=rooms.lookups,
                 erasure=Erasure(engine.logs, engine.rooms, controls, self.accounts, engine.settle),
+                motd=Motd(settings.motd_file),
                 rates=rooms.rates,
                 settle=engine.settle,
                 invitation=self._invitation,
@@ -131,6 +129,7 @@ class Server:
                 settings.proxy_from,
             )
             undo.pop_all()
+        self.services.motd.text()  # the log says now what is wrong with it
         if most < settings.connections:
             _log.warning("connections capped at=%d by the limit of open files", most)
         if settings.scrypt_n < _WEAK_SCRYPT_N:
@@ -264,7 +263,7 @@ def open_engine(settings: config.Settings, keep: Keep | None = None) -> Engine:
     """
     if not settings.engine:
         return SqliteEngine(settings.data_dir, settings.durability, keep)
-    _need_redis()
+    need_redis()
     from chatroom.storage.redis.engine import RedisEngine
 
     return RedisEngine(
@@ -277,28 +276,15 @@ def open_engine(settings: config.Settings, keep: Keep | None = None) -> Engine:
     )
 
 
-def _need_redis() -> None:
-    try:
-        import_module("chatroom.storage.redis.engine")
-    except ImportError as error:
-        is_missing = error.name == "redis"
-        raise StartError(_CLUSTER_MISSING if is_missing else startup.reason(error)) from None
-
-
 def _check(settings: config.Settings) -> int:
-    """Look at what a start needs, as far as nothing has to be made, opened or taken for it."""
-    if settings.engine:
-        _need_redis()
-        check_store(settings)
-    port.check_host(settings.host)
-    if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
-        _tls(settings)
-    print("The settings are right.")
+    if problem := check(settings):
+        print(problem, file=sys.stderr)
+    print(f"The {'other ' if problem else ''}settings are right.")
     return 0
 
 
 def _migrate(url: str, settings: config.Settings) -> int:
-    _need_redis()
+    need_redis()
     from chatroom.storage.redis.migration import move
 
     if not config.is_engine(url):
@@ -315,10 +301,6 @@ def _migrate(url: str, settings: config.Settings) -> int:
     return 0
 
 
-def _tls(settings: config.Settings) -> Tls:
-    return Tls(settings.data_dir / "tls", settings.tls_certificate, settings.tls_key)
-
-
 def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
     is_new = not has_room(settings.data_dir)
     where = settings.data_dir.absolute()
@@ -332,7 +314,7 @@ def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
 def _carry_out(arguments: argparse.Namespace, settings: config.Settings) -> int:
     logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
     if arguments.command == "fingerprint":
-        print(_tls(settings).fingerprint)
+        print(tls_of(settings).fingerprint)
         return 0
     if arguments.command in operator.KEY_COMMANDS:
         return operator.change_keys(arguments, settings.data_dir)
@@ -349,7 +331,7 @@ def _carry_out(arguments: argparse.Namespace, settings: config.Settings) -> int:
         )
         if arguments.command in operator.INVITE_COMMANDS:
             host = port.outward_address(settings.public_host or settings.host)
-            tls = _tls(settings)
+            tls = tls_of(settings)
             return operator.invite(
                 arguments,
                 Invites(engine.invites, settings.registration),

@@ -12,6 +12,7 @@ from chatroom.accounts.sessions import Sessions
 from chatroom.accounts.tickets import Tickets
 from chatroom.commands.erasure import Erasure
 from chatroom.config import Settings
+from chatroom.motd import Motd
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.directory import Directory
@@ -47,6 +48,7 @@ class Services:
     control_events: ControlHandler
     lookups: Lookups
     erasure: Erasure
+    motd: Motd
     rates: Rates | None
     """``None``: nobody's lines and commands are limited."""
     settle: Callable[[float], bool]

@@ -6,6 +6,7 @@ from chatroom.commands import (
     history,
     invites,
     moderation,
+    motd,
     nodes,
     own,
     own_data,
@@ -29,7 +30,10 @@ _FAMILIES = {
         moderation,
         sanctions,
     ),
-    Family("server", "invitations, the audit trail, servers"): (invites, audit, nodes),
+    Family("server", "what the operator tells you; invitations, the audit trail, servers"): (
+        *(motd, invites),
+        *(audit, nodes),
+    ),
 }
 
 

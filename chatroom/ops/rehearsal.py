@@ -1,4 +1,4 @@
-"""Before a restart: would the program start with today's files and settings?"""
+"""Before a start or a restart: would the program start with today's files and settings?"""
 
 import contextlib
 import os
@@ -7,17 +7,54 @@ import sys
 import tempfile
 import threading
 import time
+from importlib import import_module
 
+from chatroom import startup
 from chatroom.config import Settings
-from chatroom.errors import StoreAway
+from chatroom.errors import StartError, StoreAway
+from chatroom.motd import Motd
+from chatroom.net.sockets import check_host
+from chatroom.net.tls import Tls
 from chatroom.text import escape
 
 CHECK_FLAG = "--check"
 CHECK_SECONDS = 20.0
 """Time that the check may take."""
 _LOOK_SECONDS = 0.05
+_CLUSTER_MISSING = (
+    "--engine needs the package redis: run 'pip install -r requirements-cluster.txt'."
+)
 _SENTENCE_LONGEST = 500
 _under_way = threading.Lock()  # one at a time; nothing is taken under it
+
+
+def need_redis() -> None:
+    """Load what an engine for several servers needs. :raises StartError: it cannot be."""
+    try:
+        import_module("chatroom.storage.redis.engine")
+    except ImportError as error:
+        is_missing = error.name == "redis"
+        raise StartError(_CLUSTER_MISSING if is_missing else startup.reason(error)) from None
+
+
+def tls_of(settings: Settings) -> Tls:
+    """Return key and certificate that the settings name. :raises StartError: as of ``Tls``."""
+    return Tls(settings.data_dir / "tls", settings.tls_certificate, settings.tls_key)
+
+
+def check(settings: Settings) -> str:
+    """Look at what a start needs, as far as nothing has to be made, opened or taken for it.
+
+    :returns: one sentence about what is wrong and keeps nobody from starting; empty: nothing is.
+    :raises StartError: it would not start; the sentence says why.
+    """
+    if settings.engine:
+        need_redis()
+        check_store(settings)
+    check_host(settings.host)
+    if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
+        tls_of(settings)
+    return Motd(settings.motd_file).problem()
 
 
 def check_store(settings: Settings) -> None:

@@ -139,6 +139,8 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         named = services.roster.log_named
         cursors = {named(name, account.id): one for name, one in request.cursors.items()}
         resumption = Resumption(cursors, account.id, services.logs)
+    # Who comes back has seen it.
+    motd = services.motd.text() if request.word != RESUME else ""
     ticket = None
     if request.wants_ticket or request.word == RESUME:
         ticket = services.tickets.issue(account, request.ticket)
@@ -164,6 +166,8 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         first = _welcome(person, member, services.presence, unread)
         if ticket is not None:
             first += EVENTS.ticket(*ticket)
+        if motd:
+            first += member.face.notice("motd", motd)
         _show(dialogue, slot, first, shown, person, member, resumption)
     except StoreError as error:
         services.directory.depart(member)

@@ -27,6 +27,7 @@ EVERYBODY = (
     "mail",
     "me",
     "messageto",
+    "motd",
     "query",
     "remove",
     "reply",

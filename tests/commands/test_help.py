@@ -24,7 +24,9 @@ def test_who_is_new_sees_eight_commands_and_the_families(room: ServerProcess) ->
     }
     assert "/history   " in first  # without what may be left out
     families = [form.split()[1] for form in forms(more)]
-    assert families == ["talking", "people", "chatrooms", "reading", "account", "all", "COMMAND"]
+    assert families == [
+        *("talking", "people", "chatrooms", "reading", "account", "server", "all", "COMMAND")
+    ]
     assert "Any other line is a message; // at its start sends one slash." in more
 
 
