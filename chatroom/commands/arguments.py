@@ -22,8 +22,11 @@ _NAMES = {
     "on|off": "state",
     "USER|ADDRESS/PREFIX": "user",
     "NUMBER|USER|ADDRESS/PREFIX": "user",
+    "--dry": "dry",
 }
 """Names of arguments, by their word of the usage line, where it is not the word itself."""
+_FLAGS = frozenset({"private", "--dry"})
+"""Words that are typed as they stand; a program gives ``true``."""
 _NUMBERS = frozenset(
     {"N", "NUMBER", "NUMBER|USER|ADDRESS/PREFIX", "NUMBER|others", "ID", "DATE|ID", "0|1"}
 )
@@ -118,7 +121,7 @@ def read_named(usage: str, args: Mapping[str, Any], accounts: Accounts) -> list[
 
 def _as_text(name: str, word: str, given: Any) -> str:
     """Return what a program gives as it would be typed. :raises UserError: of another type."""
-    if given is True and word == "private":
+    if given is True and word in _FLAGS:
         return word
     is_number = isinstance(given, int) and not isinstance(given, bool)
     if is_number and is_length(word):
@@ -174,7 +177,7 @@ def _value(form: str, word: str, given: str, accounts: Accounts) -> Any:
         raise UserError(f"{word} has no visible characters. Type {form}", Code.EMPTY)
     if word == "reason" and len(given) > _REASON_LONGEST:
         raise UserError(f"A reason has at most {_REASON_LONGEST} characters.", Code.TOO_LONG)
-    if ("|" in word or word == "private") and given not in word.split("|"):
+    if ("|" in word or word in _FLAGS) and given not in word.split("|"):
         allowed = " or ".join(word.split("|"))
         wrong = f"'{given[:ECHO_LONGEST]}' must be {allowed}"
         raise UserError(f"{wrong}. Type {form}", Code.USAGE)

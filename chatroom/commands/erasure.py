@@ -4,17 +4,35 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.errors import Conflict
 from chatroom.rooms.room import LOBBY, mailbox_of
 from chatroom.storage.engine import ControlEvents, LogStore, RoomStore
-from chatroom.storage.records import Account, Actor, RoomRecord
+from chatroom.storage.records import Account, Actor, RoomRecord, SearchQuery
 from chatroom.storage.rules.events import Control, ControlKind, standing_of
 
 _SETTLE_SECONDS = 3.0
 _QUEUED_SECONDS = 3600.0
 """How far behind the clock of the store may be."""
+_STEP = 500  # messages that are counted at once
+
+
+class Purgeable(NamedTuple):
+    """What a purge would remove."""
+
+    rooms: dict[str, int]
+    """Messages of each room where there are any, by log."""
+    private: int
+    """Private messages; one lies in two mailboxes, and counts twice, as :meth:`Erasure.purge`
+    counts it."""
+    topics: int
+
+    @property
+    def messages(self) -> int:
+        """How many messages these are in all."""
+        return sum(self.rooms.values()) + self.private
 
 
 class Erasure:
@@ -49,12 +67,37 @@ class Erasure:
         :raises StoreError: not all of it could be written; it may be done again.
         """
         self._settle(_SETTLE_SECONDS)  # what was said just before may still be queued
-        logs = [*self._room_logs(), *(mailbox_of(one.id) for one in self._accounts.all())]
+        logs = [*self._room_logs(), *self._mailboxes()]
         erased = sum(self._logs.erase(log, account.id, since=since) for log in logs)
         topics = self._change_rooms(partial(_without_topic, account.id, since))
         if erased:
             self._controls.publish(Control(ControlKind.PURGE, account.id, standing_of(account)))
         return erased, topics
+
+    def purgeable(self, account: Account, since: float) -> Purgeable:
+        """Count what :meth:`purge` would remove, and change nothing.
+
+        :param since: as there.
+        """
+        self._settle(_SETTLE_SECONDS)
+        said = SearchQuery((), account.id, since)
+        numbers = {log: self._number(log, said) for log in self._room_logs()}
+        private = sum(self._number(log, said) for log in self._mailboxes())
+        without = partial(_without_topic, account.id, since)
+        topics = sum(without(room) != room for room in self._rooms.load_all())
+        return Purgeable({log: n for log, n in numbers.items() if n}, private, topics)
+
+    def _number(self, log: str, wanted: SearchQuery) -> int:
+        number = 0
+        while found := self._logs.search(log, wanted, _STEP):
+            number += len(found)
+            if len(found) < _STEP or found[-1].seq == 1:
+                break
+            wanted = replace(wanted, upto=found[-1].seq - 1)
+        return number
+
+    def _mailboxes(self) -> list[str]:
+        return [mailbox_of(one.id) for one in self._accounts.all()]
 
     def erase(
         self, account: Account, by: Actor, ended: Callable[[], object], network: str = ""

@@ -6,6 +6,7 @@ import time
 from chatroom.accounts.reset_codes import RESET_SECONDS
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer
+from chatroom.commands.erasure import Purgeable
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.commands.sanctions import in_force, sanction_row
@@ -58,15 +59,20 @@ def add_to(registry: Registry) -> None:
 
     @registry.command(
         "purge",
-        "USER 10m",
-        "remove what somebody said lately, everywhere",
+        "USER 10m [--dry]",
+        "remove what somebody said lately",
         SUPERUSER,
     )
-    def purge_user(context: Context, account: Account, seconds: float) -> None:
-        """In all rooms and mailboxes, with the topics that were set."""
+    def purge_user(
+        context: Context, account: Account, seconds: float, dry: str | None
+    ) -> Answer | None:
+        """In all rooms and mailboxes, also topics. It is final; --dry only counts."""
         services = context.services
         lately = f"what {account.name} said in the last {duration(seconds)}"
         with one_at_a_time(context):
+            if dry is not None:
+                found = services.erasure.purgeable(account, time.time() - seconds)
+                return _would_remove(context, lately, found)
             services.audit.write(context.actor.did(f"removed {lately}", account.id))
             try:
                 erased, topics = services.erasure.purge(account, time.time() - seconds)
@@ -76,8 +82,9 @@ def add_to(registry: Registry) -> None:
                     Code.NOT_KEPT,
                 ) from None
         what = "1 message is" if erased == 1 else f"{erased} messages are"
-        more = f" {topics} topic{'s' if topics > 1 else ''} went with it." if topics else ""
+        more = f" {_counted(topics, 'topic')} went with it." if topics else ""
         context.reply(f"{what} removed: {lately}.{more}")
+        return None
 
     @registry.command(
         "reset-code", "USER", "make a one-time code with which USER sets a new password", SUPERUSER
@@ -121,6 +128,38 @@ def add_to(registry: Registry) -> None:
             _log.error("audit not written by=%s reason=%s", context.account.name, error)
         context.reply("The server restarts.")
         context.services.restart(context.account.name)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _would_remove(context: Context, lately: str, found: Purgeable) -> Answer:
+    """Return what a purge would remove; rooms that who asks cannot see have no name in it."""
+    roster = context.services.roster
+    seen = {room.log: room.log for room in roster.seen_by(context.account.id)}
+    rows = [
+        {"room": seen[log], "room_id": log, "messages": number}
+        for log, number in found.rooms.items()
+        if log in seen
+    ]
+    hidden = sum(number for log, number in found.rooms.items() if log not in seen)
+    places = [f"{row['messages']} in #{row['room']}" for row in rows]
+    places += [f"{hidden} in private rooms"] if hidden else []
+    places += [f"{found.private} in mailboxes"] if found.private else []
+    where = f" ({', '.join(places)})" if places else ""
+    topics = f" and {_counted(found.topics, 'topic')}" if found.topics else ""
+    text = (
+        f"Nothing was removed. Without --dry it would be {_counted(found.messages, 'message')}"
+        f"{where}{topics}: {lately}."
+    )
+    fields = {
+        "messages": found.messages,
+        "private_rooms": hidden,
+        "private_messages": found.private,
+        "topics": found.topics,
+    }
+    return Answer(text, rows, fields)
 
 
 def reset_sentence(account: Account, code: str) -> str:

@@ -36,7 +36,7 @@ def test_a_purge_without_a_length_removes_nothing(room: ServerProcess, boss: Pee
     talker.until("just said")
     boss.send("/purge talker 0s")
     boss.until("That is no time at all.")
-    assert "10m is missing. Type /purge USER 10m" in boss.answer_to("/purge talker")
+    assert "10m is missing. Type /purge USER 10m [--dry]" in boss.answer_to("/purge talker")
     assert "'soon' stands where 10m should. Type" in boss.answer_to("/purge talker soon")
     assert "just said" in boss.answer_to("/search just said")
 
@@ -69,3 +69,43 @@ def test_the_topics_that_somebody_has_set_go_with_what_was_said(
     assert room.operate("delete-user", "spammer", "--yes").returncode == 0
     ann.until("#deals has no topic any more.")
     boss.answer_to("/room lobby")
+
+
+def test_a_dry_purge_tells_how_much_it_would_be_and_removes_nothing(
+    room: ServerProcess, boss: Peer
+) -> None:
+    dora, ann = room.join("dora"), room.join("ann-of-dora")
+    dora.send("one of five", "/create garden", "/topic roses", "two of five", "three of five")
+    dora.until("three of five")
+    dora.send("/create cave private", "four of five", "/messageto ann-of-dora five of five")
+    ann.until("five of five")
+    told = boss.answer_to("/purge dora 10m --dry")
+    assert (
+        "Nothing was removed. Without --dry it would be 6 messages (1 in #lobby, 2 in #garden, "
+        "1 in private rooms, 2 in mailboxes) and 1 topic: what dora said in the last 10m." in told
+    )
+    assert "cave" not in told
+    program = room.program_peer("dry-program")
+    boss.answer_to("/changegrant dry-program 0")
+    program.until_event("control", do="changegrant")
+    args = {"user": "dora", "length": "10m", "dry": True}
+    program.send_event("command", name="purge", args=args, cid="d1")
+    result = program.until_event("result", cid="d1")
+    assert result["ok"]
+    assert result["rows"] == [
+        {"room": "lobby", "room_id": "lobby", "messages": 1},
+        {"room": "garden", "room_id": result["rows"][1]["room_id"], "messages": 2},
+    ]
+    assert [result[key] for key in ("messages", "private_rooms", "private_messages", "topics")] == [
+        6,
+        1,
+        2,
+        1,
+    ]
+    assert "of five" in boss.answer_to("/search one of five")
+    assert "said in the last" not in boss.answer_to("/audit dora")
+    assert "'--wet' must be --dry." in boss.answer_to("/purge dora 10m --wet")
+    boss.send("/purge dora 10m")
+    boss.until("6 messages are removed: what dora said in the last 10m. 1 topic went with it.")
+    assert "it would be 0 messages: what dora" in boss.answer_to("/purge dora 10m --dry")
+    boss.answer_to("/changegrant dry-program 1")

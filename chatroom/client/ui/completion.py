@@ -70,7 +70,7 @@ class Names(Completer):
             return sorted(self._people)
         if "ROOM" in token:
             return sorted(self._rooms)
-        return token.split("|") if "|" in token else ()
+        return token.split("|") if "|" in token or token.startswith("--") else ()
 
     @staticmethod
     def _learn(names: dict[str, None], name: str) -> None:
