@@ -145,6 +145,8 @@ def _setting(default: Any, kind: tuple[str, Callable[[str], Any]], text: str) ->
 
 
 _MANY = 10**9
+SUPERUSERS = "superusers"
+"""A choice of ``room_creators``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,7 @@ class Settings:
         5.0, _number(0.001, 525600), "minutes that somebody who was kicked stays out"
     )
     rooms: int = _setting(1000, _whole(0, _MANY), "rooms that people may create; 0 = no limit")
+    room_creators: str = _setting("all", _choice("all", SUPERUSERS), "who may create rooms")
     durability: str = _setting(
         "power",
         _choice("power", "crash", "none"),

@@ -39,6 +39,7 @@ WRONG = [
     ("connections_per_address", "-1", "from 0"),
     ("kick_minutes", "soon", "a number from 0"),
     ("registration", "maybe", "open, invite, closed"),
+    ("room_creators", "nobody", "all, superusers"),
     ("proxy_from", "10.0.0.0/40", "ranges of addresses"),
     ("proxy_from", "10.0.0.5,", "ranges of addresses"),
 ]
@@ -98,6 +99,7 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
         "name": "n",
         "registration": "invite",
         "here_mentions": "nobody",
+        "room_creators": "superusers",
         "outbox_bytes": "131072",
         "durability": "none",
         "allow_plain": "true",

@@ -16,6 +16,7 @@ class Needs(Enum):
     NOTHING = "nothing"
     OWNER = "to be the owner of the room where one talks"
     OWNER_TO_CHANGE = "the same, when an argument is given; without one it only shows something"
+    ROOM_CREATOR = "to be one who may make rooms, as the setting room_creators says"
 
 
 class Muted(Enum):

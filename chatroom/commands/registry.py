@@ -19,6 +19,7 @@ from chatroom.commands.command import Muted as Muted
 from chatroom.commands.command import Needs as Needs
 from chatroom.commands.context import Context as Context
 from chatroom.commands.context import Dialogue as Dialogue
+from chatroom.config import SUPERUSERS
 from chatroom.errors import Code, Disconnected, EndReason, StoreError, Unconfirmed, UserError
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
 
@@ -146,6 +147,7 @@ class Registry:
                 values = read_named(command.usage, args, accounts)
             else:
                 values = read(command.usage, command.form, rest, accounts)
+            _check_creator(command, context)
             _check_needs(command, context, values)
             _check_muted(command, context, values)
             # Superusers' acts are told apart in the log; what they name is never a message.
@@ -180,10 +182,17 @@ class Registry:
             )
 
 
+def _check_creator(command: Command, context: Context) -> None:
+    if command.needs is not Needs.ROOM_CREATOR or context.account.grant == SUPERUSER:
+        return
+    if context.services.settings.room_creators == SUPERUSERS:
+        raise UserError("On this server only superusers make rooms. Ask one.", Code.NOT_ALLOWED)
+
+
 def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
     room = context.member.room
     is_asked = command.needs is Needs.OWNER or any(value is not None for value in values)
-    if command.needs is Needs.NOTHING or not is_asked:
+    if command.needs in (Needs.NOTHING, Needs.ROOM_CREATOR) or not is_asked:
         return
     if not context.services.ownership.rules(context.account, room):
         raise UserError(

@@ -72,6 +72,7 @@ def add_to(registry: Registry) -> None:
         "create",
         "ROOM [private]",
         "make a room of your own and talk there",
+        needs=Needs.ROOM_CREATOR,
         muted=Muted.MAY_LOOK,
         cost=2,
     )
