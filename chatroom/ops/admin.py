@@ -19,6 +19,7 @@ from chatroom.commands.invites import invite_table
 from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import Damaged, StartError, UserError
 from chatroom.names import check_name
+from chatroom.ops import rooms
 from chatroom.sentences import GRANT_WORDS, minute, table
 from chatroom.storage.engine import LOOK_SECONDS, Engine
 from chatroom.storage.keys import export, legacy_import, rotation, vault
@@ -82,6 +83,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     command = add("free-name", "free a reserved name; its new owner inherits nothing")
     command.add_argument("user", metavar="NAME")
     add("list-users", "list all accounts")
+    rooms.add_words(add("rooms", "list all rooms, private ones, too, or give one an owner"))
     command = add("migrate", "move everything into Redis or Valkey; the server must be stopped")
     command.add_argument("--to", metavar="URL", required=True, help="as --engine takes it")
     command = add("audit", "print what superusers and operators did, the newest last")
@@ -138,6 +140,8 @@ def check(arguments: argparse.Namespace, new: Path | None) -> None:
             arguments.password = _new_password(arguments.password_stdin) if new else None
         case "rename-user":
             check_name(arguments.new)
+        case "rooms":
+            rooms.check(arguments)
         case "import-legacy":
             try:
                 arguments.content = arguments.file.read_bytes()
@@ -244,6 +248,11 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
                 for a in accounts.all()
             ]
             _show(table(("user", "grant", "since", "last here", "id"), rows))
+        case "rooms" if arguments.deed == rooms.OWN:
+            account = _find(accounts, arguments.user)
+            _show(rooms.give(engine, arguments.room, account))
+        case "rooms":
+            _show(rooms.list_all(accounts, engine, arguments.json))
         case "audit":
             _show(audit_table(engine.audit.load(arguments.last)))
         case "lockdown":

@@ -86,6 +86,7 @@ SUB_COMMANDS = [
     ("free-name", "ann"),
     ("delete-user", "ann", "--yes"),
     ("list-users",),
+    ("rooms",),
     ("migrate", "--to", "redis://127.0.0.1:1/0"),
     ("audit",),
     ("lockdown", "on"),
