@@ -296,20 +296,23 @@ class Rooms:
         by: Asker | None = None,
         act: Audit | None = None,
     ) -> RoomRecord:
-        saved, key = replace(room, version=room.version + 1), fold(room.name)
+        saved, key = replace(room, version=room.version + 1), fold(room.log)
 
         def job(kept: Kept) -> RoomRecord:
             if room.version == 0 and admit is not None:
                 admit(self.load_all())
             before = kept.rooms.get(key)
-            if room.version == 0:
-                if before is not None:
+            if room.version == 0 and before is not None:
+                raise NameTaken(room.name)
+            if room.version and (before is None or before.version != room.version):
+                raise Conflict(f"The room {room.name} was changed meanwhile.")
+            if before is None or before.name != room.name:
+                others = [one for one in kept.rooms.values() if one is not before]
+                if fold(room.name) in {fold(n) for one in others for n in (one.name, one.log)}:
                     raise NameTaken(room.name)
                 looks = set(skeletons(room.name))
-                if any(looks & set(skeletons(one.name)) for one in kept.rooms.values()):
+                if any(looks & set(skeletons(one.name)) for one in others):
                     raise Lookalike(room.name)
-            elif before is None or before.version != room.version:
-                raise Conflict(f"The room {room.name} was changed meanwhile.")
             kept.rooms[key] = saved
             carried = saved if len(repr(saved)) <= _CARRIED else None
             kept.controls.append(Control(ControlKind.ROOM, "", carried))
@@ -320,7 +323,7 @@ class Rooms:
 
     def close(self, room: RoomRecord) -> bool:
         def job(kept: Kept) -> bool:
-            key = fold(room.name)
+            key = fold(room.log)
             found = kept.rooms.get(key)
             if found is None or found.version != room.version:
                 return False

@@ -3,14 +3,15 @@
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from chatroom.storage.records import TEXT, Post, SearchQuery
+from chatroom.errors import NameTaken
+from chatroom.storage.records import TEXT, Post, RoomRecord, SearchQuery
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.sqlite import SqliteEngine
 from tests.conftest import StartServer
@@ -116,6 +117,20 @@ def test_a_log_goes_on_where_it_ended(store: OldStore, engine: Any) -> None:
     assert engine.settle(PATIENCE)
     (post,) = engine.logs.read("den", last, last + 1, 10)
     assert (post.seq, post.text) == (last + 1, "and on it goes")
+
+
+def test_a_room_is_renamed_and_keeps_its_log_and_its_first_name(engine: Any) -> None:
+    dev = next(room for room in engine.rooms.load_all() if room.name == "dev")
+    last = engine.logs.span("dev").last
+    assert dev.log == "dev"
+    renamed = engine.rooms.save(replace(dev, id=dev.log, name="workshop"))
+    assert renamed in engine.rooms.load_all()
+    assert engine.logs.span(renamed.log).last == last
+    for name in ("Dev", "Workshop", "den"):
+        with pytest.raises(NameTaken):
+            engine.rooms.save(RoomRecord(name, "", id="!new"))
+    assert engine.rooms.save(replace(renamed, name="dev")).log == "dev"
+    engine.rooms.save(RoomRecord("workshop", "", id="!new"))
 
 
 @pytest.fixture

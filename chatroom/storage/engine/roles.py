@@ -223,12 +223,15 @@ class RoomStore(Protocol):
     ) -> RoomRecord:
         """Save a room, compare-and-set on its version (0: a new one); return it as saved.
 
+        With another name than it is kept with, it is renamed: the old name is free then.
+
         Its ``room`` control event has been handed out here when this returns.
 
         :param admit: is asked before a new room is saved, and no other one is made between its
             answer and the saving; whatever it raises ends this, and nothing was changed.
         :param by: who has to be allowed to do it; ``None``: of an ``act`` a superuser.
-        :raises NameTaken: a new room has a name that exists.
+        :raises NameTaken: another room has the name, or has it as its id, or (``Lookalike``) has
+            one that looks like it.
         :raises Conflict: the room was saved by someone else since it was loaded.
         """
 

@@ -124,7 +124,7 @@ class _Move:
         self._accounts = list(source.accounts.load_all())
         self._rooms = source.rooms.load_all()
         boxes = (mailbox_of(account.id) for account in self._accounts)
-        self._names = list(dict.fromkeys(["lobby", *(room.name for room in self._rooms), *boxes]))
+        self._names = list(dict.fromkeys(["lobby", *(room.log for room in self._rooms), *boxes]))
 
     def run(self) -> str:
         spans = {name: self._source.logs.span(name) for name in self._names}
@@ -176,9 +176,9 @@ class _Move:
             tickets.save(self._store, self._vault, some)
 
     def _move_orders(self) -> None:
-        known = {room.name for room in rooms.load_all(self._store, self._vault)}
+        known = {room.log for room in rooms.load_all(self._store, self._vault)}
         for room in self._rooms:
-            if room.name not in known:
+            if room.log not in known:
                 fresh = replace(room, version=0)
                 self._commit(rooms.save, fresh)
         for left in self._source.accounts.all_departed():

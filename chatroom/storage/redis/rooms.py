@@ -19,7 +19,9 @@ from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
 
 ROOMS = "{c}:rooms"
-"""Keyed hash of a folded name → version, number, and what is sealed."""
+"""Keyed hash of a room's id → version, number, and what is sealed."""
+NAMES = "{c}:room_names"
+"""Keyed hash of a folded name → that of the id; not of a name that is the id itself."""
 
 
 def load_all(store: Store, vault: Vault) -> list[RoomRecord]:
@@ -47,10 +49,7 @@ def save(
     if room.version == 0:
         if value is not None:
             raise NameTaken(room.name)
-        for look in (one.hex() for one in codec.lookalike_keys(vault, codec.ROOMS, room.name)):
-            if change.get(accounts.LOOKS, look) is not None:
-                raise Lookalike(room.name)
-            change.put(accounts.LOOKS, look, b"-")
+        _name(change, vault, room, "")
         number = change.number("room")
         if admit is not None:
             # Looked at after the number was taken, and saved only if it is still the last one:
@@ -60,13 +59,54 @@ def save(
     else:
         if value is None:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
-        number, _, version, _ = _row((key.hex().encode(), value))
+        number, _, version, sealed = _row((key.hex().encode(), value))
         if version != room.version:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
+        kept = codec.unseal_room(vault, key, version, sealed)
+        if kept is not None and kept.name != room.name:
+            _name(change, vault, room, kept.name)
     head = f"{saved.version} {number} ".encode()
     change.put(ROOMS, key.hex(), head + codec.seal_room(vault, saved, key))
     change.tell(Control(ControlKind.ROOM, "", saved))
     return saved
+
+
+def _name(change: Transaction, vault: Vault, room: RoomRecord, before: str) -> None:
+    """Give a room its name, and take the one of before from it; empty: it had none.
+
+    :raises NameTaken: another one has that name; as a :class:`Lookalike`: one that looks like it.
+    """
+    key, old, new = (
+        codec.room_key(vault, one).hex() if one else "" for one in (room.log, before, room.name)
+    )
+    # The id of a room of an older version is a name that nobody else may have.
+    is_id = new != key and change.get(ROOMS, new) is not None
+    if is_id or change.get(NAMES, new) not in (None, key.encode()):
+        raise NameTaken(room.name)
+    gone, looks = (_looks(vault, one) if one else set() for one in (before, room.name))
+    for look in sorted(looks - gone):
+        if change.get(accounts.LOOKS, look) is not None:
+            raise Lookalike(room.name)
+        change.put(accounts.LOOKS, look, b"-")
+    _forget_name(change, key, old if old != new else "", gone - looks)
+    if new != key:
+        change.put(NAMES, new, key.encode())
+
+
+def _forget_name(change: Transaction, key: str, name: str, looks: set[str]) -> None:
+    """Take a name and how it looks from a room.
+
+    :param key: of the room; the name that has the same is not written down.
+    """
+    if name and name != key:
+        change.remove(NAMES, name)
+    for look in sorted(looks):
+        if change.get(accounts.LOOKS, look) == b"-":
+            change.remove(accounts.LOOKS, look)
+
+
+def _looks(vault: Vault, name: str) -> set[str]:
+    return {key.hex() for key in codec.lookalike_keys(vault, codec.ROOMS, name)}
 
 
 def close(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
@@ -76,9 +116,8 @@ def close(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
     if value is None or _row((key.encode(), value))[2] != room.version:
         return False
     change.remove(ROOMS, key)
-    for look in (one.hex() for one in codec.lookalike_keys(vault, codec.ROOMS, room.name)):
-        if change.get(accounts.LOOKS, look) == b"-":
-            change.remove(accounts.LOOKS, look)
+    name = codec.room_key(vault, room.name).hex()
+    _forget_name(change, key, name, _looks(vault, room.name))
     change.tell(events.of_closed_room(room))
     return True
 

@@ -18,7 +18,21 @@ def claim(db: sqlite3.Connection, vault: Vault, kind: str, name: str, owner: str
     :param owner: account id, by which :func:`forget` finds it again.
     :raises Lookalike: a name that is here looks like it.
     """
-    for key in codec.lookalike_keys(vault, kind, name):
+    _claim(db, codec.lookalike_keys(vault, kind, name), name, owner)
+
+
+def rename(db: sqlite3.Connection, vault: Vault, kind: str, before: str, after: str) -> None:
+    """Keep how the new name of a room looks instead of the old one; they may look alike.
+
+    :raises Lookalike: the name of another one looks like it.
+    """
+    old, new = (codec.lookalike_keys(vault, kind, name) for name in (before, after))
+    _claim(db, [key for key in new if key not in old], after, "")
+    _release(db, [key for key in old if key not in new])
+
+
+def _claim(db: sqlite3.Connection, keys: list[bytes], name: str, owner: str) -> None:
+    for key in keys:
         if _others(db, key):
             raise Lookalike(name)
         db.execute("INSERT INTO skeletons (skeleton, rank, owner) VALUES (?,0,?)", (key, owner))
@@ -46,7 +60,11 @@ def forget(db: sqlite3.Connection, account_id: str) -> None:
 
 def release(db: sqlite3.Connection, vault: Vault, kind: str, name: str) -> None:
     """Let others have names that look like the one of a room that goes."""
-    for key in codec.lookalike_keys(vault, kind, name):
+    _release(db, codec.lookalike_keys(vault, kind, name))
+
+
+def _release(db: sqlite3.Connection, keys: list[bytes]) -> None:
+    for key in keys:
         last = "rank=(SELECT max(rank) FROM skeletons WHERE skeleton=?1)"
         db.execute(f"DELETE FROM skeletons WHERE skeleton=?1 AND owner='' AND {last}", (key,))
 

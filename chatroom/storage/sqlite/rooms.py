@@ -34,23 +34,34 @@ def load_all(db: sqlite3.Connection, vault: Vault) -> list[RoomRecord]:
 def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
     """Insert or compare-and-set a room inside the caller's transaction; see the engine."""
     saved = replace(room, version=room.version + 1)
-    key = codec.room_key(vault, room.log)
+    key, name_key = codec.room_key(vault, room.log), codec.room_key(vault, room.name)
+    kept = _kept(db, vault, key, room) if room.version else None
+    # The id of a room of an older version is a name that nobody else may have.
+    named = "SELECT 1 FROM rooms WHERE (name_key=?1 OR key=?1) AND (key<>?2 OR ?3=0)"
+    if db.execute(named, (name_key, key, room.version)).fetchone():
+        raise NameTaken(room.name)
     sealed = codec.seal_room(vault, saved, key)
     if room.version == 0:
-        try:
-            db.execute("INSERT INTO rooms (key, version, sealed) VALUES (?,1,?)", (key, sealed))
-        except sqlite3.IntegrityError:
-            raise NameTaken(room.name) from None
+        query = "INSERT INTO rooms (key, name_key, version, sealed) VALUES (?,?,1,?)"
+        db.execute(query, (key, name_key, sealed))
         lookalikes.claim(db, vault, codec.ROOMS, room.name)
     else:
-        changed = db.execute(
-            "UPDATE rooms SET version=?, sealed=? WHERE key=? AND version=?",
-            (saved.version, sealed, key, room.version),
-        )
-        if changed.rowcount != 1:
-            raise Conflict(f"The room {room.name} was changed meanwhile.")
+        query = "UPDATE rooms SET name_key=?, version=?, sealed=? WHERE key=?"
+        db.execute(query, (name_key, saved.version, sealed, key))
+        if kept is not None and kept.name != room.name:
+            lookalikes.rename(db, vault, codec.ROOMS, kept.name, room.name)
     control_events.tell(db, vault, Control(ControlKind.ROOM, "", saved))
     return saved
+
+
+def _kept(db: sqlite3.Connection, vault: Vault, key: bytes, room: RoomRecord) -> RoomRecord | None:
+    """Return a room as it is kept, ``None`` if that does not open. :raises Conflict: it is gone, or
+    of another version."""
+    query = "SELECT version, sealed FROM rooms WHERE key=? AND version=?"
+    row = db.execute(query, (key, room.version)).fetchone()
+    if row is None:
+        raise Conflict(f"The room {room.name} was changed meanwhile.")
+    return codec.unseal_room(vault, key, *row)
 
 
 def close(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> bool:

@@ -153,6 +153,12 @@ _STEPS = (
         PRIMARY KEY (log, first)
     ) WITHOUT ROWID;
     """,
+    # Until now a room's key was that of its name, too, and a name never changed.
+    """
+    ALTER TABLE rooms ADD COLUMN name_key BLOB;
+    UPDATE rooms SET name_key=key;
+    CREATE UNIQUE INDEX rooms_name ON rooms (name_key);
+    """,
 )
 VERSION = len(_STEPS)
 _CHECKED_WHOLE = 64 * 1024 * 1024

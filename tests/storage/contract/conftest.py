@@ -58,6 +58,9 @@ OLD_NUMBERS = """
 """
 """Turns the numbers of a store into those of version 5; the last one of each session is 9."""
 
+OLD_ROOMS = "DROP INDEX rooms_name; ALTER TABLE rooms DROP COLUMN name_key;"
+"""Turns the rooms of a store into those of version 9."""
+
 # All these tests have one of few keyrings; what its secret comes to is worked out once for each.
 simplecrypt._pbkdf2 = functools.lru_cache(simplecrypt._pbkdf2)
 

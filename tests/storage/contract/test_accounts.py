@@ -34,7 +34,7 @@ from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import SqliteEngine
 from tests.harness import PATIENCE
-from tests.storage.contract.conftest import OLD_NUMBERS, Running, account, post
+from tests.storage.contract.conftest import OLD_NUMBERS, OLD_ROOMS, Running, account, post
 
 # -- accounts --------------------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ def old_store(folder: Path, *names: str, kicked: str = "") -> None:
         engine.sanctions.save(Sanction(KICK, kicked, "ann", "bob", "noise", now, now + 600))
     engine.close()
     with sqlite3.connect(folder / "chatroom.db") as db:
-        db.executescript(_OLD_KICKS + OLD_NUMBERS + "DROP TABLE epochs;")
+        db.executescript(_OLD_KICKS + OLD_NUMBERS + OLD_ROOMS + "DROP TABLE epochs;")
         db.execute("DELETE FROM meta WHERE key='skeletons'")
         db.execute("DROP TABLE skeletons")
         db.execute("DROP TABLE invites")

@@ -27,7 +27,7 @@ from chatroom.storage.rules.numbers import RUNS, SESSIONS, Numbers, Verdict
 from chatroom.storage.rules.receipts import ORDINARY, Terms
 from chatroom.storage.rules.refusals import FORGOTTEN, refusal_of
 from tests.harness import PATIENCE
-from tests.storage.contract.conftest import OLD_NUMBERS, Running, account, post
+from tests.storage.contract.conftest import OLD_NUMBERS, OLD_ROOMS, Running, account, post
 
 
 def sanction(kind: str) -> Sanction:
@@ -237,7 +237,8 @@ def _make_old(folder: Path, kind: str, request: pytest.FixtureRequest) -> None:
     if kind == "sqlite":
         db = sqlite3.connect(folder / "chatroom.db")
         db.executescript(
-            f"{OLD_NUMBERS} DROP TABLE epochs; DROP TABLE departed; PRAGMA user_version=6;"
+            f"{OLD_NUMBERS} {OLD_ROOMS} DROP TABLE epochs;"
+            " DROP TABLE departed; PRAGMA user_version=6;"
         )
         db.close()
         return
