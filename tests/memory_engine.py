@@ -55,7 +55,7 @@ from chatroom.storage.records import (
 )
 from chatroom.storage.rules import askers, departure, events, read_states
 from chatroom.storage.rules.askers import Asker, superuser
-from chatroom.storage.rules.audit import concerns
+from chatroom.storage.rules.audit import is_wanted
 from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.epochs import Epochs, name_posts, name_ref
 from chatroom.storage.rules.events import Control, ControlKind
@@ -134,7 +134,7 @@ class Store:
                     _check(kept, asker)
                 done = job(kept)
                 if act is not None and done is not False:
-                    kept.audit.append(act)
+                    kept.audit.append(replace(act, number=len(kept.audit) + 1))
             except BaseException:
                 vars(kept).update(before)
                 raise
@@ -461,10 +461,12 @@ class AuditTrail:
     def write(self, entry: Audit, by: Asker | None = None) -> None:
         self._store.change(lambda kept: None, entry, by)
 
-    def load(self, most: int, account: Account | None = None) -> list[Audit]:
-        found = self._store.kept.audit
-        found = [one for one in found if account is None or concerns(one, account)]
+    def load(self, most: int, account: Account | None = None, room: str = "") -> list[Audit]:
+        found = [one for one in self._store.kept.audit if is_wanted(one, account, room)]
         return found[-most:] if most else []
+
+    def find(self, number: int) -> Audit | None:
+        return next((one for one in self._store.kept.audit if one.number == number), None)
 
 
 class Nodes:

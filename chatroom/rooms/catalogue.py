@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from chatroom.errors import Code, Conflict, Lookalike, NameTaken, StoreError, UserError
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
+from chatroom.rooms.record_changes import written_down
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.rooms.roster import Roster, may_enter
 from chatroom.storage.engine import AuditTrail, LogStore, RoomStore
@@ -166,7 +167,8 @@ class Catalogue:
             saved = replace(changed, version=record.version + 1)
             self.own.add(saved)
             try:
-                return self.take(self._store.save(changed, by=by, act=act)).gone
+                entry = act and written_down(act, record, changed)
+                return self.take(self._store.save(changed, by=by, act=entry)).gone
             except Conflict:
                 self.load()
             finally:

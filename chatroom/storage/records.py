@@ -242,7 +242,7 @@ class Audit:
     by: str
     """Name of who did it."""
     act: str
-    """One sentence; never the text of a message."""
+    """One sentence; never the text of a message. ``ROOM_NAME`` stands for the name of ``room``."""
     why: str = ""
     by_id: str = ""
     """Account id of who did it; empty for the operator."""
@@ -259,6 +259,12 @@ class Audit:
     after: Any = None
     number: int = 0
     """Place in the trail, from 1; given by the engine."""
+    of: int = 0
+    """Number of the entry that this takes back; 0: of none."""
+
+
+ROOM_NAME = "{room}"
+"""In an act: the room may be private, and who reads the trail may not be in it."""
 
 
 class Actor(NamedTuple):
@@ -270,15 +276,30 @@ class Actor(NamedTuple):
     may do."""
     origin: str
     """The address that it is done from, or ``operator``."""
+    of: int = 0
+    """Number of the entry of the trail that is taken back by it; 0: of none."""
 
-    def did(self, act: str, whom_id: str = "", why: str = "") -> Audit:
+    def did(
+        self,
+        act: str,
+        whom_id: str = "",
+        why: str = "",
+        room: str = "",
+        deed: str = "",
+        before: Any = None,
+        after: Any = None,
+    ) -> Audit:
         """Return the entry of the audit trail for what is done now.
 
         :param act: what, without the text of a message.
         :param whom_id: account id of whom it is done to.
         :param why: the reason that was given.
+
+        The others are as in :class:`Audit`. Of a change of a room's record ``Catalogue.change``
+        adds ``before`` and ``after``.
         """
-        return Audit(time.time(), self.name, act, why, self.id, whom_id, self.origin)
+        who = (self.id, whom_id, self.origin)
+        return Audit(time.time(), self.name, act, why, *who, room, deed, before, after, of=self.of)
 
 
 OPERATOR = Actor("operator", "", "operator")

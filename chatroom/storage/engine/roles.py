@@ -323,11 +323,15 @@ class AuditTrail(Protocol):
         :raises Sanctioned: who did it was kicked or banned meanwhile, or muted and must not be.
         """
 
-    def load(self, most: int, account: Account | None = None) -> list[Audit]:
+    def load(self, most: int, account: Account | None = None, room: str = "") -> list[Audit]:
         """Return the newest ``most`` entries of the audit trail, oldest first.
 
         :param account: only what this one did, or what was done to it.
+        :param room: id of the one room that is wanted; empty: all.
         """
+
+    def find(self, number: int) -> Audit | None:
+        """Return the entry of a number; ``None``: there is none, or it is damaged."""
 
 
 class Nodes(Protocol):

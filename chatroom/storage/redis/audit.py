@@ -1,7 +1,8 @@
 """The audit trail, as a stream in one slot, ``{c}``."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 from chatroom.storage import codec
@@ -53,21 +54,31 @@ def _row(found: tuple[bytes, dict[bytes, bytes]]) -> tuple[int, bytes]:
         return int(found[1][b"n"]), found[1][b"b"]
 
 
-def load(store: Store, vault: Vault, most: int, account: Account | None) -> list[Audit]:
-    """See ``AuditTrail.load``."""
-    found: list[Audit] = []
+def _newest_first(store: Store) -> Iterator[tuple[int, bytes]]:
+    """Yield all entries, sealed, each with its number."""
     end = "+"
-    while len(found) < most:
+    while True:
         with store.client() as client:
             batch = client.xrevrange(AUDIT, end, "-", count=_BATCH)
         if not batch:
-            break
-        for number, sealed in decode_each(batch, _row):
-            entry = codec.unseal_audit(vault, number, sealed)
-            if entry is not None and (account is None or audit_rules.concerns(entry, account)):
-                found.append(entry)
+            return
+        yield from decode_each(batch, _row)
         end = "(" + batch[-1][0].decode()
-    return found[:most][::-1]
+
+
+def load(store: Store, vault: Vault, most: int, account: Account | None, room: str) -> list[Audit]:
+    """See ``AuditTrail.load``."""
+    opened = (codec.unseal_audit(vault, *row) for row in _newest_first(store))
+    wanted = (one for one in opened if one and audit_rules.is_wanted(one, account, room))
+    return list(islice(wanted, most))[::-1]
+
+
+def find(store: Store, vault: Vault, number: int) -> Audit | None:
+    """See ``AuditTrail.find``."""
+    for row in _newest_first(store):
+        if row[0] <= number:  # they grow
+            return codec.unseal_audit(vault, *row) if row[0] == number else None
+    return None
 
 
 class AuditTrail:
@@ -84,8 +95,11 @@ class AuditTrail:
     def write(self, entry: Audit, by: Asker | None = None) -> None:
         self.act(entry, lambda change: None, by)
 
-    def load(self, most: int, account: Account | None = None) -> list[Audit]:
-        return load(self._store, self._vault, most, account)
+    def load(self, most: int, account: Account | None = None, room: str = "") -> list[Audit]:
+        return load(self._store, self._vault, most, account, room)
+
+    def find(self, number: int) -> Audit | None:
+        return find(self._store, self._vault, number)
 
     def act(
         self, act: Audit | None, job: Callable[[Transaction], _T], by: Asker | None = None

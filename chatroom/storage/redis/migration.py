@@ -195,7 +195,7 @@ class _Move:
             if sanction.number not in numbers:
                 self._numbered("sanction", sanction.number)
                 self._commit(sanctions.save, sanction, False)
-        written = len(audit.load(self._store, self._vault, _ALL, None))
+        written = len(audit.load(self._store, self._vault, _ALL, None, ""))
         for entry in self._source.audit.load(_ALL)[written:]:
             self._commit(audit.write, entry)
 
@@ -264,7 +264,7 @@ class _Move:
         self._equal("the rooms", here, rooms.load_all(self._store, self._vault))
         bans = sanctions.load(self._store, self._vault, None)
         self._equal("kicks, bans and mutes", self._source.sanctions.load(), bans)
-        trail = audit.load(self._store, self._vault, _ALL, None)
+        trail = audit.load(self._store, self._vault, _ALL, None, "")
         self._equal("the audit trail", self._source.audit.load(_ALL), trail)
         messages = 0
         for name in self._names:

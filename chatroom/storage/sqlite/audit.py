@@ -42,17 +42,23 @@ def write(db: sqlite3.Connection, vault: Vault, entry: Audit) -> None:
 
 
 def load(
-    db: sqlite3.Connection, vault: Vault, most: int, account: Account | None = None
+    db: sqlite3.Connection, vault: Vault, most: int, account: Account | None, room: str
 ) -> list[Audit]:
-    """Return the newest entries that open, oldest first; of one account, or all."""
+    """Return the newest entries that open, oldest first; see ``AuditTrail.load``."""
     entries: list[Audit] = []
     for seq, sealed in db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC"):
         if len(entries) == most:
             break
         entry = codec.unseal_audit(vault, seq, sealed)
-        if entry is not None and (account is None or audit_rules.concerns(entry, account)):
+        if entry is not None and audit_rules.is_wanted(entry, account, room):
             entries.append(entry)
     return entries[::-1]
+
+
+def find(db: sqlite3.Connection, vault: Vault, number: int) -> Audit | None:
+    """See ``AuditTrail.find``."""
+    row = db.execute("SELECT sealed FROM audit WHERE seq=?", (number,)).fetchone()
+    return codec.unseal_audit(vault, number, row[0]) if row is not None else None
 
 
 class AuditTrail:
@@ -65,8 +71,11 @@ class AuditTrail:
     def write(self, entry: Audit, by: Asker | None = None) -> None:
         self.act(entry, lambda db: None, by)
 
-    def load(self, most: int, account: Account | None = None) -> list[Audit]:
-        return self._store.read(lambda db: load(db, self._vault, most, account))
+    def load(self, most: int, account: Account | None = None, room: str = "") -> list[Audit]:
+        return self._store.read(lambda db: load(db, self._vault, most, account, room))
+
+    def find(self, number: int) -> Audit | None:
+        return self._store.read(lambda db: find(db, self._vault, number))
 
     def act(self, act: Audit | None, job: Job[_T], by: Asker | None = None) -> _T:
         """Do something, if who asks for it may, and write down who did it: all or nothing."""
