@@ -355,6 +355,10 @@ class ReadStates:
 
         return self._store.change(job)
 
+    def members(self, log: str) -> Iterator[str]:
+        states = self._store.kept.read_states
+        return iter([one for one, state in states.items() if log in state.cursors])
+
 
 def _revoke(kept: Kept, account_id: str) -> None:
     kept.tickets = {d: one for d, one in kept.tickets.items() if one.account_id != account_id}

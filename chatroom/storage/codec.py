@@ -84,6 +84,15 @@ def unseal_read_state(vault: Vault, account_id: str, sealed: bytes) -> ReadState
     return ReadState(found["cursors"], found["room"], found["seen"], *later)
 
 
+def is_member(vault: Vault, account_id: str, sealed: bytes, log: str) -> bool:
+    """Tell whether somebody is a member of a log; False, which is logged: the seal is damaged."""
+    try:
+        return log in unseal_read_state(vault, account_id, sealed).cursors
+    except Damaged as error:
+        _log.error("read state damaged account=%s reason=%s", account_id, error)
+        return False
+
+
 def seal_read_state(vault: Vault, account_id: str, state: ReadState) -> bytes:
     """Return a read state sealed for its account."""
     fields: dict[str, object] = {"cursors": state.cursors, "room": state.room}

@@ -260,6 +260,13 @@ class ReadStates(Protocol):
         :returns: them as saved. Of an account that is gone nothing is kept.
         """
 
+    def members(self, log: str) -> Iterator[str]:
+        """Return the account ids of those who are members of a log, in no order.
+
+        All read states are looked at for it, some at a time: whoever asks bounds how often. Those
+        that are damaged are logged and left out.
+        """
+
 
 class TicketStore(Protocol):
     """The rights to come back without a password. One that is damaged is not valid."""

@@ -1,6 +1,6 @@
 """Where people are and what they were shown last: saved by several nodes, merged."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from chatroom.errors import StoreError
@@ -72,3 +72,18 @@ class ReadStates:
         self, states: Mapping[str, ReadState], bases: Mapping[str, ReadState] = MappingProxyType({})
     ) -> dict[str, ReadState]:
         return save(self._store, self._vault, states, bases)
+
+    def members(self, log: str) -> Iterator[str]:
+        seen = set()  # what changes while it is looked at may come twice
+        place, is_first = 0, True
+        while place or is_first:
+            is_first = False
+            with self._store.client() as client:
+                place, rows = client.hscan(accounts.PLACES, place, count=_AT_ONCE)
+            for key, sealed in rows.items():
+                account_id = key.decode()
+                if account_id in seen:
+                    continue
+                if codec.is_member(self._vault, account_id, sealed, log):
+                    seen.add(account_id)
+                    yield account_id

@@ -1,7 +1,7 @@
 """Where people are, as sealed rows: SQL in, records out. No thread and no lock in here."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -9,6 +9,8 @@ from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ReadState
 from chatroom.storage.sqlite.store import Store
+
+_AT_ONCE = 100
 
 
 def load(db: sqlite3.Connection, vault: Vault, account_id: str) -> ReadState | None:
@@ -21,6 +23,12 @@ def load_sealed(db: sqlite3.Connection, account_id: str) -> bytes | None:
     """Return what is kept of somebody's read state."""
     row = db.execute("SELECT sealed FROM places WHERE account=?", (account_id,)).fetchone()
     return row[0] if row else None
+
+
+def load_some(db: sqlite3.Connection, after: str) -> list[tuple[str, bytes]]:
+    """Return accounts with what is kept of their read states, from one id on, at most a few."""
+    query = "SELECT account, sealed FROM places WHERE account > ? ORDER BY account LIMIT ?"
+    return db.execute(query, (after, _AT_ONCE)).fetchall()
 
 
 def swap(db: sqlite3.Connection, rows: Sequence[codec.ReadStateRow]) -> list[bool]:
@@ -62,6 +70,14 @@ class ReadStates:
             saved |= {row.account_id: row.state for row, ok in zip(found, done, strict=True) if ok}
             left = [row.account_id for row, ok in zip(found, done, strict=True) if not ok]
         return saved
+
+    def members(self, log: str) -> Iterator[str]:
+        last = ""
+        while rows := self._store.read(partial(load_some, after=last)):
+            for account_id, sealed in rows:
+                if codec.is_member(self._vault, account_id, sealed, log):
+                    yield account_id
+            last = rows[-1][0]
 
     def _merge(
         self, account_id: str, mine: ReadState, base: ReadState | None

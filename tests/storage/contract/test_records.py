@@ -211,3 +211,19 @@ def test_a_room_that_somebody_changes_meanwhile_keeps_its_log(running: Running) 
     catalogue.close_unused()
     assert engine.logs.span("dev").last == 1
     assert roster.of_log("dev") is not None
+
+
+def test_all_members_of_a_log_are_found(running: Running) -> None:
+    engine = running.engine
+    people = [f"p{number}" for number in range(230)]  # more than are looked at at once
+    for name in people:
+        engine.accounts.save(account(name))
+    states = {
+        f"id-{name}": ReadState({"lobby": 1} | ({"den": 3} if number % 3 == 0 else {}), "den", 1.0)
+        for number, name in enumerate(people)
+    }
+    engine.read_states.save(states)
+    inside = sorted(one for one, state in states.items() if "den" in state.cursors)
+    assert sorted(engine.read_states.members("den")) == inside
+    assert sorted(engine.read_states.members("lobby")) == sorted(states)
+    assert list(engine.read_states.members("attic")) == []
