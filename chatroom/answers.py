@@ -27,6 +27,8 @@ class Answer:
     posts: Sequence[Any] = ()
     """Messages that were read back: whoever takes them as messages gets them in front of the
     answer, which is only ``sentence`` then."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Of the rooms that these are in, by log."""
     sentence: str | None = None
     """Stands for ``text`` where ``posts`` are sent as messages; ``None``: the text does."""
     is_long: bool = False

@@ -127,7 +127,7 @@ class Erasure:
         self._controls.publish(Control(ControlKind.PURGE, account.id))
 
     def _room_logs(self) -> list[str]:
-        return [LOBBY, *(room.name for room in self._rooms.load_all() if room.name != LOBBY)]
+        return [LOBBY, *(room.log for room in self._rooms.load_all() if room.log != LOBBY)]
 
     def _change_rooms(self, change: Callable[[RoomRecord], RoomRecord]) -> int:
         """Change what is kept of rooms; return how many of them were changed."""
@@ -144,12 +144,20 @@ class Erasure:
 
 
 def _without(account_id: str, room: RoomRecord) -> RoomRecord:
-    """Return a room without an account: as owner, as one who is invited, and its topic."""
+    """Return a room without an account in any role, and without its topic."""
     by = room.topic_by or room.owner  # an older version did not say who has set it
     if by == account_id:
         room = replace(room, topic="", topic_by="", topic_at=0.0)
     invited = tuple(one for one in room.invited if one != account_id)
-    return replace(room, owner="" if room.owner == account_id else room.owner, invited=invited)
+    moderators = tuple(one for one in room.moderators if one != account_id)
+    room = replace(room, invited=invited, moderators=moderators)
+    return handed_on(room) if room.owner == account_id else room
+
+
+def handed_on(room: RoomRecord) -> RoomRecord:
+    """Return a room whose owner goes: who has been a moderator for longest owns it, or nobody."""
+    owner, *others = room.moderators or ("",)
+    return replace(room, owner=owner, moderators=tuple(others))
 
 
 def _without_topic(account_id: str, since: float, room: RoomRecord) -> RoomRecord:

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from chatroom import sentences
@@ -107,14 +107,17 @@ def add_to(registry: Registry) -> None:
         with one_at_a_time(context):
             found = _search(context.services.logs, rooms, wanted)
         shown, more = found[:FOUND_MOST], len(found) > FOUND_MOST
-        lines = [found_line(_told(post), sentences.SERVER) for post in shown]
+        names = {room.log: room.name for room in rooms}
+        lines = [found_line(_told(post, names), sentences.SERVER) for post in shown]
         sentence = f"{len(shown)} found." if shown else "Nothing was found."
         if more:
             sentence = f"There are more; these are the newest {FOUND_MOST}. Add words to narrow."
             lines.append(sentence)
         text = "\n".join(lines) or sentence
         fields = {"more": more, "foot": sentence if more or not shown else ""}
-        return Answer(text, fields=fields, posts=shown, sentence=sentence, is_long=True)
+        return Answer(
+            text, fields=fields, posts=shown, names=names, sentence=sentence, is_long=True
+        )
 
     @registry.command(
         "delete",
@@ -135,11 +138,11 @@ def add_to(registry: Registry) -> None:
                     which = located(context, which)
             room = room_of(which, room, context.person.logs, services.logs)
         log = room.log
-        post = _own_last(context, log) if which is None else _find(services.logs, room, which)
+        post = _own_last(context, room) if which is None else _find(services.logs, room, which)
         if room.is_mailbox:
             private.delete(context, post)
             return
-        where = "a private room" if room.record.private else f"#{log}"
+        where = "a private room" if room.record.private else f"#{room.name}"
         what = f"message {post.seq} of {post.sender} in {where}"
         is_others = context.is_others(post.sender_id)
         if is_others:
@@ -196,12 +199,12 @@ def _wanted(
     room = member.room
     if name is not None:
         room = context.services.memberships.joined(person, name)
-    command = "/history" if room is member.room else f"/history in {room.log}"
-    return Wanted(room, member, f"History of #{room.log}", command, number)
+    command = "/history" if room is member.room else f"/history in {room.name}"
+    return Wanted(room, member, f"History of #{room.name}", command, number)
 
 
-def _told(post: Post) -> Told:
-    room = "" if post.kind == PRIVATE else post.log
+def _told(post: Post, names: Mapping[str, str]) -> Told:
+    room = "" if post.kind == PRIVATE else names.get(post.log, "")
     return Told(post.seq, post.time, said(post), room, label(post))
 
 
@@ -230,7 +233,7 @@ def _find(logs: LogStore, room: Room, which: Id) -> Post:
     return found
 
 
-def _own_last(context: Context, log: str) -> Post:
+def _own_last(context: Context, room: Room) -> Post:
     """Return the last message of who asks. :raises UserError: there is none lately."""
     logs = context.services.logs
     # What was typed just before may still be queued, and would be the last one.
@@ -238,6 +241,7 @@ def _own_last(context: Context, log: str) -> Post:
         raise UserError(
             "The room is too busy to find your last message. Give its id, see /history."
         )
+    log = room.log
     span = logs.span(log)
     place = span.last
     floor = max(span.first - 1, place - OWN_LOOKED_AT)
@@ -247,6 +251,6 @@ def _own_last(context: Context, log: str) -> Post:
                 return post
         place -= _STEP
     raise UserError(
-        f"You have said nothing in #{log} lately. Give its id, see /history.",
+        f"You have said nothing in #{room.name} lately. Give its id, see /history.",
         Code.NO_SUCH_MESSAGE,
     )

@@ -11,6 +11,7 @@ from chatroom.commands.own import Questions
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.rooms.post_lines import is_event
+from chatroom.rooms.roster import may_enter
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import Post
 from chatroom.storage.rules.private_ids import private_id
@@ -99,13 +100,14 @@ def _records(context: Context) -> Iterator[dict[str, Any]]:
         "name": account.name,
         "grant": account.grant,
         "created": _utc(account.created),
-        "rooms": [room.log for room in context.person.rooms],
+        "rooms": [room.name for room in context.person.rooms],
         "owns": [record.name for record in records if record.owner == account.id],
     }
-    for log in [record.name for record in records]:
-        for post in _posts(logs, log):
+    for record in records:
+        name = record.name if may_enter(record, account.id) else "a private room"
+        for post in _posts(logs, record.log):
             if post.sender_id == account.id and not is_event(post):
-                yield _message(post, log)
+                yield {**_message(post, name), "room_id": record.log}
     for post in _posts(logs, context.person.mailbox.log):
         if not is_event(post):
             yield {

@@ -66,7 +66,7 @@ def seq_of(which: Id, room: Room, logs: LogStore) -> int:
 
 
 def _name(room: Room) -> str:
-    return "your private messages" if room.is_mailbox else f"#{room.log}"
+    return "your private messages" if room.is_mailbox else f"#{room.name}"
 
 
 def find(logs: LogStore, room: Room, seq: int) -> Post | None:
@@ -204,7 +204,7 @@ def page(
     return Answer(
         "\n".join([f"{wanted.head}:", *lines, *ways]),
         fields={
-            "room": "" if room.is_mailbox else room.log,
+            **room.fields,
             "first": id_of(shown[0]) if shown else "",
             "last": id_of(shown[-1]) if shown else "",
             "more": is_older if start is None else is_newer,
@@ -213,6 +213,7 @@ def page(
             "foot": "\n".join(ways),
         },
         posts=shown,
+        names=room.names,
         sentence=" ".join(ways) or f"{wanted.head}.",
         is_long=True,
     )

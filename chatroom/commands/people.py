@@ -47,10 +47,10 @@ def add_to(registry: Registry) -> None:
         people = context.services.presence.inside(room)
         rows = [{**_row(one), "since": when(one.since)} for one in people]
         if not people:
-            return Answer(f"Nobody is in #{room.log}.", fields={"room": room.log})
-        head = f"In #{room.log}: {len(people)}"
+            return Answer(f"Nobody is in #{room.name}.", fields=room.fields)
+        head = f"In #{room.name}: {len(people)}"
         text = f"{head}\n{text_of('who', rows, SERVER)}"
-        return Answer(text, rows, {"room": room.log, "head": head})
+        return Answer(text, rows, {**room.fields, "head": head})
 
     @registry.command(
         "ignore", "[USER]", "hide what somebody says; without USER: list whom you ignore", cost=5

@@ -196,7 +196,7 @@ def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
         return
     if not context.services.ownership.rules(context.account, room):
         raise UserError(
-            f"In #{room.log} /{command.name} is for the owner of the room only.", Code.NOT_ALLOWED
+            f"In #{room.name} /{command.name} is for the owner of the room only.", Code.NOT_ALLOWED
         )
 
 

@@ -33,8 +33,8 @@ def add_to(registry: Registry) -> None:
         """The lobby, the first room, cannot be left."""
         memberships = context.services.memberships
         room = memberships.leave(context.person, context.member, name)
-        now = context.member.room.log
-        talk_in(context, f"You have left #{room.log}. You talk in #{now} now.")
+        now = context.member.room.name
+        talk_in(context, f"You have left #{room.name}. You talk in #{now} now.")
 
     @registry.command(
         "rooms", "", "the rooms that you may join", cost=10, aliases=("list",), is_basic=True
@@ -62,7 +62,7 @@ def add_to(registry: Registry) -> None:
         room = context.member.room
         if text is None:
             topic = room.record.topic
-            context.reply(f"#{room.log}: {topic}" if topic else f"#{room.log} has no topic.")
+            context.reply(f"#{room.name}: {topic}" if topic else f"#{room.name} has no topic.")
             return
         new = "" if text == "-" else text
         context.services.ownership.set_topic(room, new, context.actor)
@@ -81,7 +81,7 @@ def add_to(registry: Registry) -> None:
         ownership = context.services.ownership
         room = ownership.create(context.person, context.member, name, private is not None)
         more = "Let people in with /invite USER." if private else "Everybody may /join it."
-        talk_in(context, f"#{room.log} is yours, and you talk there now. {more}")
+        talk_in(context, f"#{room.name} is yours, and you talk there now. {more}")
 
     @registry.command(
         "invite",
@@ -96,9 +96,9 @@ def add_to(registry: Registry) -> None:
         room, services = context.member.room, context.services
         was_told = services.ownership.invite(room, account, context.actor)
         if was_told or services.presence.presence(account.id):
-            context.reply(f"{account.name} can join #{room.log} now and was told so.")
+            context.reply(f"{account.name} can join #{room.name} now and was told so.")
         else:
-            context.reply(f"{account.name} is offline and can join #{room.log} later.")
+            context.reply(f"{account.name} is offline and can join #{room.name} later.")
 
     @registry.command(
         "uninvite",
@@ -110,7 +110,7 @@ def add_to(registry: Registry) -> None:
     def uninvite(context: Context, account: Account) -> None:
         room = context.member.room
         context.services.ownership.uninvite(room, account, context.actor)
-        context.reply(f"{account.name} can no longer join #{room.log}.")
+        context.reply(f"{account.name} can no longer join #{room.name}.")
 
     @registry.command("remove", "USER", "remove somebody from this room", needs=Needs.OWNER, cost=5)
     def remove(context: Context, account: Account) -> None:
@@ -118,14 +118,14 @@ def add_to(registry: Registry) -> None:
         room = context.member.room
         context.services.ownership.remove(room, account, context.actor)
         may = "may not come back" if room.record.private else "may come back"
-        context.reply(f"{account.name} was removed from #{room.log} and {may}.")
+        context.reply(f"{account.name} was removed from #{room.name} and {may}.")
 
 
 def talk_in(context: Context, text: str) -> None:
     """Tell a session where its typed lines go from now on."""
     member = context.member
     member.query = ""
-    member.outbox.offer(member.face.control("room", text, room=member.room.log))
+    member.outbox.offer(member.face.control("room", text, **member.room.fields))
     context.reply("")  # a program waits for its >result
 
 
@@ -133,26 +133,27 @@ def here(room: Room) -> str:
     number = len(room.people)
     topic = f" Topic: {room.record.topic}" if room.record.topic else ""
     people = "1 person is" if number == 1 else f"{number} people are"
-    return f"You talk in #{room.log} now; {people} here.{topic}"
+    return f"You talk in #{room.name} now; {people} here.{topic}"
 
 
 def _row(context: Context, record: RoomRecord, number: int) -> Row:
     return {
         "room": record.name,
+        "room_id": record.log,
         "people": number,
         "topic": record.topic,
         "private": record.private,
         "owner": record.owner == context.account.id,
-        "joined": any(room.log == record.name for room in context.person.rooms),
-        "current": record.name == context.member.room.log,
+        "joined": any(room.log == record.log for room in context.person.rooms),
+        "current": record.log == context.member.room.log,
     }
 
 
 def _marks(context: Context, record: RoomRecord) -> str:
     marks = []
-    if record.name == context.member.room.log:
+    if record.log == context.member.room.log:
         marks.append("talking")
-    elif any(room.log == record.name for room in context.person.rooms):
+    elif any(room.log == record.log for room in context.person.rooms):
         marks.append("joined")
     if record.owner == context.account.id:
         marks.append("yours")

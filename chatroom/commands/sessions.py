@@ -50,6 +50,7 @@ def _sessions(context: Context) -> list[SessionInfo]:
 
 
 def _rows(context: Context, sessions: Collection[SessionInfo]) -> list[Row]:
+    names = {room.log: room.name for room in context.person.rooms}
     here = next((node.id for node in context.services.nodes.load_all() if node.is_this), "")
     return [
         {
@@ -58,7 +59,7 @@ def _rows(context: Context, sessions: Collection[SessionInfo]) -> list[Row]:
             "address": one.address,
             "face": one.face,
             "since": when(one.since),
-            "room": one.room,
+            "room": names.get(one.room, ""),
             "node": one.node or here,
         }
         for number, one in enumerate(sessions, 1)

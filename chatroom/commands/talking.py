@@ -77,7 +77,7 @@ def add_to(registry: Registry) -> None:
             raise UserError(f"You ignore {account.name}. Type /unignore {account.name} first.")
         member.query = account.id
         text = f"What you type goes to {account.name} alone now. /query takes you back."
-        fields = {"user": account.name, "room": member.room.log}
+        fields = {"user": account.name, **member.room.fields}
         member.outbox.offer(member.face.control("query", text, **fields))
         context.reply("")  # a program waits for its >result
 

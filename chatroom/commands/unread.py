@@ -48,7 +48,7 @@ def _rooms(context: Context, found: dict[Room, int]) -> list[Row]:
             number = len(posts)
             mentions = sum(is_mention(post, name) for post in posts)
         if number:
-            rows.append({"room": room.log, "user": "", "unread": number, "mentions": mentions})
+            rows.append({**room.fields, "user": "", "unread": number, "mentions": mentions})
     return rows
 
 

@@ -1,6 +1,7 @@
 """Who somebody is: /whois."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from chatroom.accounts.sanctions import Sanctions
@@ -28,20 +29,21 @@ def add_to(registry: Registry) -> None:
             row |= {"active": when(found.active), "idle_seconds": idle}
             row["since"] = when(found.since)
         if context.may_see(account.id):
-            visible = {r.name for r, _ in services.memberships.visible(context.account.id)}
+            visible = services.memberships.visible(context.account.id)
+            names = {record.log: record.name for record, _ in visible}
             imposed = _sanctions(services.sanctions, account, found)
-            row |= {"created": when(account.created), "sessions": _session_rows(found, visible)}
+            row |= {"created": when(account.created), "sessions": _session_rows(found, names)}
             row["sanctions"] = list(map(sanction_row, imposed))
         return Answer(text_of("whois", [row], SERVER), [row])
 
 
-def _session_rows(found: Presence | None, visible: set[str]) -> list[Row]:
+def _session_rows(found: Presence | None, names: Mapping[str, str]) -> list[Row]:
     return [
         {
             "address": seat.address,
             "face": seat.face,
             "since": when(seat.since),
-            "room": seat.room if seat.room in visible else "",
+            "room": names.get(seat.room, ""),
         }
         for seat in (found.seats if found is not None else ())
     ]

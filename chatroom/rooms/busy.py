@@ -257,10 +257,12 @@ class _Missed:
             text = f"You are free. {total} missed: {parts}. {rest}"
         rooms = {room.log: room for room in self._numbers}
         return member.face.control("free", text) + b"".join(
-            member.face_in(rooms[log]).messages(list(group), old=True, reader=member.name)
+            member.face_in(rooms[log]).messages(
+                list(group), rooms[log].names, old=True, reader=member.name
+            )
             for log, group in groupby(posts, key=lambda post: post.log)
         )
 
 
 def _number_text(room: Room, number: int) -> str:
-    return f"{number} private" if room.is_mailbox else f"{number} in #{room.log}"
+    return f"{number} private" if room.is_mailbox else f"{number} in #{room.name}"

@@ -11,6 +11,7 @@ from chatroom.errors import Code, Conflict, Lookalike, NameTaken, StoreError, Us
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.record_changes import written_down
 from chatroom.rooms.room import LOBBY, Room
+from chatroom.rooms.room_ids import new_room_id
 from chatroom.rooms.roster import Roster, may_enter
 from chatroom.storage.engine import AuditTrail, LogStore, RoomStore
 from chatroom.storage.records import REMOVED, Account, Audit, RoomRecord
@@ -109,7 +110,9 @@ class Catalogue:
             if is_taken:
                 raise NameTaken(name)
             saved = self._store.save(
-                RoomRecord(name, owner.id, private=private), partial(self._admit, owner.id), by
+                RoomRecord(name, owner.id, private=private, id=new_room_id(), created=time.time()),
+                partial(self._admit, owner.id),
+                by,
             )
         except Lookalike:
             raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
@@ -134,7 +137,7 @@ class Catalogue:
     def _admit(self, owner_id: str, rooms: Sequence[RoomRecord]) -> None:
         """Refuse a new room where there are enough already. :raises UserError: there are."""
         own = sum(record.owner == owner_id for record in rooms)
-        number = sum(record.name != LOBBY for record in rooms)
+        number = sum(record.log != LOBBY for record in rooms)
         if own >= ROOMS_EACH:
             raise UserError(f"You have {own} rooms already; nobody can have more.", Code.LIMIT)
         if self._most and number >= self._most:
@@ -177,23 +180,23 @@ class Catalogue:
     def load(self) -> list[Taken]:
         """Bring all rooms up to what the store says."""
         with self._roster.lock:
-            known = list(self._roster.by_name.items())
+            known = list(self._roster.by_name.values())
         records = self._store.load_all()
-        there = {fold(record.name) for record in records}
-        for key, room in known:  # one that is damaged stays for those inside
-            if key not in there and room is not self._roster.lobby and not room.people:
+        there = {record.log for record in records}
+        for room in known:  # one that is damaged stays for those inside
+            if room.log not in there and room is not self._roster.lobby and not room.people:
                 self.drop(room.record)
         return [self.take(record) for record in records]
 
     def drop(self, record: RoomRecord) -> Taken | None:
-        """Let a room that was closed be no more; ``None``: it is not known here any more.
+        """Let a room that was deleted be no more; ``None``: it is not known here any more.
 
-        :param record: as it was when it was closed: nobody's.
+        :param record: as it was then.
         """
         with self._roster.lock:
-            room = self._roster.by_name.get(fold(record.name))
-            if room is None or room.record.owner != record.owner:
-                return None  # another one has that name now
+            room = self._roster.by_log.get(record.log)
+            if room is None:
+                return None
             before, room.record = room.record, replace(record, is_closed=True)
             self._locked_drop(room)
             return Taken(room, before, list(room.people))
@@ -212,12 +215,12 @@ class Catalogue:
                 if not room.record.owner and not room.people and room is not self._roster.lobby
             ]
         for record in unused:
-            if _is_silent(self._logs, record.name):
+            if _is_silent(self._logs, record.log):
                 self._close(record)
 
     def _close(self, record: RoomRecord) -> None:
         with self._roster.lock:
-            room = self._roster.by_log.get(record.name)
+            room = self._roster.by_log.get(record.log)
             if room is None or room.people or room.record != record:
                 return
             self._locked_drop(room)  # so nobody can come in meanwhile
@@ -229,26 +232,27 @@ class Catalogue:
                 self.load()
         if is_closed:  # else somebody has changed it meanwhile: it is not what was looked at
             _log.info("unused room closed")
-            self._logs.drop(record.name)
+            self._logs.drop(record.log)
 
     def _locked_drop(self, room: Room) -> None:
         assert self._roster.lock.locked()
         self._logs.unfollow(room.log)
         self._roster.by_log.pop(room.log, None)
-        self._roster.by_name.pop(fold(room.log), None)
+        self._roster.locked_index()
 
     def take(self, record: RoomRecord) -> Taken:
         """Let a record that was saved count, here or elsewhere; an older one is ignored."""
         with self._roster.lock:
-            room = self._roster.by_name.get(fold(record.name))
+            room = self._roster.by_log.get(record.log)
             before = room.record if room is not None else None
             if room is None:
                 room = Room(record, self._logs)
                 room.may_call_all = self._may_call_all
-                self._roster.by_log[record.name] = self._roster.by_name[fold(record.name)] = room
+                self._roster.by_log[record.log] = self._roster.by_name[fold(record.name)] = room
             elif record.version > room.record.version:
-                # The log keeps its name, whatever a damaged or foreign record says.
-                room.record = replace(record, name=room.log)
+                room.record = record
+            if before is None or before.name != room.name or before.former != room.record.former:
+                self._roster.locked_index()
             if not room.record.private:
                 return Taken(room, before, [])
             gone = [one for one in room.people if not may_enter(room.record, one)]

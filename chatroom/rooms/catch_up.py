@@ -12,6 +12,7 @@ from chatroom.answer_texts import missed_text
 from chatroom.answers import when
 from chatroom.rooms.post_lines import is_event
 from chatroom.rooms.room import Member, Room
+from chatroom.rooms.room_ids import ID_MARK
 from chatroom.sentences import SERVER
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import PRIVATE, REMOVED, Post
@@ -137,7 +138,10 @@ def pages(
         piece, place, step = _first(posts, end, step)
         if found := [post for post in piece if wanted(member, post)]:
             missed = sum(is_missed(member, post) for post in found)
-            yield Page(member.face_in(room).messages(found, old=True, reader=member.name), missed)
+            yield Page(
+                member.face_in(room).messages(found, room.names, old=True, reader=member.name),
+                missed,
+            )
 
 
 def _first(posts: list[Post], end: int, step: int) -> tuple[list[Post], int, int]:
@@ -193,14 +197,13 @@ def at_login(
 
 
 def _history_head(member: Member, room: Room) -> bytes:
-    return member.face.notice("history", "The last messages:", room=room.log)
+    return member.face.notice("history", "The last messages:", **room.fields)
 
 
 def _new_head(member: Member, room: Room, found: Found, since: float) -> bytes:
-    log = "" if room.is_mailbox else room.log
-    text = missed_text(found.missed, found.shown, log, since, SERVER)
+    text = missed_text(found.missed, found.shown, room.name, since, SERVER)
     fields = {"number": found.missed, "shown": found.shown, "since": when(since)}
-    return member.face.notice("missed", text, room=log, **fields)
+    return member.face.notice("missed", text, **room.fields, **fields)
 
 
 def on_resume(
@@ -214,7 +217,7 @@ def on_resume(
     known = {one.room.log for one in ranges}
     for log in cursors:
         if log not in known and not log.startswith("@"):
-            yield Page(_gap(member, log, f"You are not in #{log} any more."))
+            yield Page(not_inside(member, log))
     for room, after, upto in ranges:
         place = cursors.get(room.log, after)
         if place > upto:
@@ -244,7 +247,9 @@ def _with_gaps(member: Member, room: Room, posts: list[Post], place: int, end: i
         if piece[0].seq > place + 1:
             chunks.append(_lost(member, room, place + 1, piece[0].seq - 1))
         chunks.append(
-            member.face_in(room).messages(member.seen(piece), old=True, reader=member.name)
+            member.face_in(room).messages(
+                member.seen(piece), room.names, old=True, reader=member.name
+            )
         )
         missed += sum(is_missed(member, post) for post in piece)
         place = piece[-1].seq
@@ -259,13 +264,19 @@ def _lost(member: Member, room: Room, first: int, last: int) -> bytes:
 
 
 def _gap_in(member: Member, room: Room, what: str) -> bytes:
-    if room.is_mailbox:
-        return _gap(member, "", f"Private messages: {what}.")
-    return _gap(member, room.log, f"#{room.log}: {what}.")
+    where = "Private messages" if room.is_mailbox else f"#{room.name}"
+    return _gap(member, f"{where}: {what}.", **room.fields)
 
 
-def _gap(member: Member, log: str, text: str) -> bytes:
-    return member.face.notice("gap", text, room=log)
+def not_inside(member: Member, log: str) -> bytes:
+    """Tell somebody who comes back that a room, by its id or name as the client has it, is none of
+    theirs any more. Of no room it is told whether it exists."""
+    which = "a room that you were in" if log.startswith(ID_MARK) else f"#{log}"
+    return _gap(member, f"You are not in {which} any more.", room=log)
+
+
+def _gap(member: Member, text: str, **fields: str) -> bytes:
+    return member.face.notice("gap", text, **fields)
 
 
 def newest(logs: LogStore, member: Member, room: Room, upto: int, number: int) -> list[Post]:

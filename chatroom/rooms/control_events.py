@@ -155,11 +155,11 @@ class ControlHandler:
                 self._ownership.follow(taken)
         elif record in self._catalogue.own:
             pass
-        elif self._roster.of_log(record.name) is not None:
+        elif self._roster.of_log(record.log) is not None:
             self._ownership.follow(self._catalogue.take(record))
         else:  # to open it takes a look at its log
             job = partial(self._open_room, record)
-            self._lookups.want(f"room {record.name} {record.version}", job)
+            self._lookups.want(f"room {record.log} {record.version}", job)
 
     def _open_room(self, record: RoomRecord) -> None:
         self._ownership.follow(self._catalogue.take(record))
@@ -168,14 +168,16 @@ class ControlHandler:
         room = self._roster.of_log(log)
         with self._roster.lock:
             inside = [person for person in self._roster.people.values() if room in person.logs]
-        name, where = ("", "private messages") if room and room.is_mailbox else (log, f"#{log}")
+        if room is None:
+            return
+        where = "private messages" if room.is_mailbox else f"#{room.name}"
         text = (
             f"{where}: history forked. The store has lost messages that were shown; numbering "
             "starts again here."
         )
         for person in inside:
             for member in person.members:
-                member.outbox.offer(member.face.notice("gap", text, room=name))
+                member.outbox.offer(member.face.notice("gap", text, **room.fields))
 
     @staticmethod
     def _tell(people: list[Person], kind: str, text: str, **fields: Any) -> None:

@@ -1,6 +1,6 @@
 """What a session brings to the rooms: its face, and its outbox."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from chatroom.storage.records import Post
@@ -26,9 +26,12 @@ class Face(Protocol):
     def tagged(self) -> "Face":
         """The face for messages of rooms where this session's typed lines do not go."""
 
-    def messages(self, posts: list[Post], old: bool = False, reader: str = "") -> bytes:
+    def messages(
+        self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""
+    ) -> bytes:
         """Render posts, in order.
 
+        :param names: of the rooms that they are in, by log.
         :param old: they are read back.
         :param reader: name of who sees them, where it may be mentioned; empty: it is not.
         """
@@ -39,8 +42,11 @@ class Face(Protocol):
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         """Render something that the client has to act upon."""
 
-    def read(self, room: str, message_id: str) -> bytes:
-        """Render up to where this person has read a room; empty: who has it does not care."""
+    def read(self, message_id: str, **fields: str) -> bytes:
+        """Render up to where this person has read a room; empty: who has it does not care.
+
+        :param fields: which room; see ``Room.fields``.
+        """
 
     def export(self, fields: dict[str, Any]) -> bytes:
         """Render one record of somebody's own data."""

@@ -60,7 +60,7 @@ class Memberships:
     def _locked_joined(self, person: Person, name: str) -> Room:
         room = self._locked_find(person, name)
         if room not in person.rooms:
-            raise UserError(f"You are not in #{room.log}. Type /join {room.log}", Code.NOT_INSIDE)
+            raise UserError(f"You are not in #{room.name}. Type /join {room.name}", Code.NOT_INSIDE)
         return room
 
     def _locked_find(self, person: Person, name: str) -> Room:
@@ -95,8 +95,8 @@ class Memberships:
             try:
                 shown = last_lines(self._logs, member, room, upto)
             except StoreError:  # the person is inside all the same
-                text = f"What was said in #{room.log} cannot be read just now. See /history later."
-                shown = member.face.notice("gap", text, room=room.log)
+                text = f"What was said in #{room.name} cannot be read just now. See /history later."
+                shown = member.face.notice("gap", text, **room.fields)
             finally:
                 member.outbox.fill(slot, shown)
             self._read_states.keep(person)
@@ -147,7 +147,7 @@ class Memberships:
                 raise UserError("The lobby cannot be left. /disconnect leaves the server.")
             self._locked_take_out(person, room)
             others = [one for one in person.members if one is not member]
-        tell(others, "left", f"You have left #{room.log}.", room)
+        tell(others, "left", f"You have left #{room.name}.", room)
         self._read_states.keep(person)
         return room
 
@@ -219,7 +219,7 @@ class Memberships:
 
         def tell_members() -> None:
             for room in gone:
-                tell(members, "left", f"You are not in #{room.log} any more.", room)
+                tell(members, "left", f"You are not in #{room.name} any more.", room)
 
         return tell_members
 
@@ -232,4 +232,4 @@ def tell(members: Iterable[Member], kind: str, text: str, room: Room, by_id: str
     for member in members:
         if by_id in member.ignores:
             continue
-        member.outbox.offer(member.face.notice(kind, text, room=room.log))
+        member.outbox.offer(member.face.notice(kind, text, **room.fields))

@@ -71,7 +71,7 @@ class Ownership:
         record = room.record
         if record.owner == by.id:
             return None
-        return by.did(f"{act} {'a private room' if record.private else f'#{room.log}'}", whom_id)
+        return by.did(f"{act} {'a private room' if record.private else f'#{room.name}'}", whom_id)
 
     def set_topic(self, room: Room, topic: str, by: Actor) -> None:
         """Give a room another topic; an empty one takes it away.
@@ -86,9 +86,9 @@ class Ownership:
         asker = Asker(by.id, by.origin, act is not None, speaks=True)
         others = self._catalogue.change(room, change, asker, act)
         self._dismiss(room, others)
-        text = f"{by.name} has set the topic of #{room.log}: {topic}"
+        text = f"{by.name} has set the topic of #{room.name}: {topic}"
         if not topic:
-            text = f"{by.name} has removed the topic of #{room.log}."
+            text = f"{by.name} has removed the topic of #{room.name}."
         self._tell_inside(room, "topic", text, by.id)
 
     def invite(self, room: Room, account: Account, by: Actor) -> bool:
@@ -98,9 +98,9 @@ class Ownership:
         """
         record = room.record
         if not record.private:
-            raise UserError(f"#{room.log} is open to everybody: /join {room.log} is enough.")
+            raise UserError(f"#{room.name} is open to everybody: /join {room.name} is enough.")
         if account.id == record.owner or account.id in record.invited:
-            raise UserError(f"{account.name} can already join #{room.log}.")
+            raise UserError(f"{account.name} can already join #{room.name}.")
 
         def change(current: RoomRecord) -> RoomRecord:
             invited = {*current.invited, account.id}
@@ -110,7 +110,7 @@ class Ownership:
         self._catalogue.change(room, change, Asker(by.id, by.origin, act is not None, True), act)
         person = self._roster.people.get(account.id)
         members = person.members if person else ()
-        text = f"{by.name} invites you: /join {room.log}"
+        text = f"{by.name} invites you: /join {room.name}"
         tell(members, "invited", text, room, by.id)
         return bool(members)
 
@@ -120,7 +120,7 @@ class Ownership:
         :raises UserError: the person was not invited.
         """
         if account.id not in room.record.invited:
-            raise UserError(f"{account.name} is not invited to #{room.log}.")
+            raise UserError(f"{account.name} is not invited to #{room.name}.")
         act = self._act(room, by, f"took back the invitation of {account.name} to", account.id)
         others = self._catalogue.change(
             room, lambda r: _without(r, account.id), Asker(by.id, by.origin, act is not None), act
@@ -137,18 +137,18 @@ class Ownership:
         if account.id == by.id:
             raise UserError("You cannot remove yourself. /leave leaves the room.")
         if account.id == room.record.owner:
-            raise UserError(f"{account.name} owns #{room.log} and stays.")
+            raise UserError(f"{account.name} owns #{room.name} and stays.")
         was_invited = account.id in room.record.invited
         if not was_invited and account.id not in room.people:
             kept = self._read_states.load(account.id)
             if kept is None or room.log not in kept.cursors:
-                raise UserError(f"{account.name} is not in #{room.log}.", Code.NOT_INSIDE)
+                raise UserError(f"{account.name} is not in #{room.name}.", Code.NOT_INSIDE)
         # The invitation first: else the person could come back in before it is taken.
         act = self._act(room, by, f"removed {account.name} from", account.id)
         others = self._catalogue.change(
             room, lambda r: _without(r, account.id), Asker(by.id, by.origin, act is not None), act
         )
-        text = f"{by.name} has removed you from #{room.log}."
+        text = f"{by.name} has removed you from #{room.name}."
         is_out = self._memberships.send_out(room, account.id, text)
         if is_out:
             self._read_states.save()
@@ -160,7 +160,7 @@ class Ownership:
             self._controls.publish(Control(ControlKind.MEMBERSHIPS, account.id))
         self._dismiss(room, (one for one in others if one != account.id))
         if not is_out and not was_invited:
-            raise UserError(f"{account.name} is not in #{room.log}.", Code.NOT_INSIDE)
+            raise UserError(f"{account.name} is not in #{room.name}.", Code.NOT_INSIDE)
 
     def _take_out_elsewhere(self, room: Room, account: Account) -> bool:
         """Take somebody out of a room who is at another node, or nowhere."""
@@ -168,7 +168,7 @@ class Ownership:
             return self._read_states.take_out(account.id, room.log)
         except StoreError:
             raise UserError(
-                f"{account.name} may still be in #{room.log}: the store did not answer. Type "
+                f"{account.name} may still be in #{room.name}: the store did not answer. Type "
                 f"/remove {account.name} again.",
                 Code.UNCONFIRMED,
             ) from None
@@ -178,16 +178,16 @@ class Ownership:
         room, before, gone = taken
         topic = room.record.topic
         if room.record.is_closed:
-            text = f"#{room.log} was closed: nobody owns it any more. You have left it."
+            text = f"#{room.name} was closed: nobody owns it any more. You have left it."
             for account_id in gone:
                 self._memberships.send_out(room, account_id, text)
             return
         if before is not None and before.topic != topic:
             is_now = f"has another topic now: {topic}" if topic else "has no topic any more."
-            self._tell_inside(room, "topic", f"#{room.log} {is_now}", room.record.owner)
+            self._tell_inside(room, "topic", f"#{room.name} {is_now}", room.record.owner)
         for account_id in {*room.record.invited} - {*(before.invited if before else ())}:
             person = self._roster.people.get(account_id)
-            text = f"You are invited: /join {room.log}"
+            text = f"You are invited: /join {room.name}"
             tell(person.members if person else (), "invited", text, room, room.record.owner)
         self._dismiss(room, gone)
 
@@ -200,7 +200,7 @@ class Ownership:
     def _dismiss(self, room: Room, account_ids: Iterable[str]) -> None:
         """Take those out who may not be in a room any more."""
         for account_id in account_ids:
-            text = f"You may not be in #{room.log} any more, and have left it."
+            text = f"You may not be in #{room.name} any more, and have left it."
             self._memberships.send_out(room, account_id, text)
 
 

@@ -18,16 +18,14 @@ def is_mention(post: Post, name: str) -> bool:
     return post.kind in MENTIONS and post.sender != name and mentions(post.text, name)
 
 
-def line_of(post: Post, text: str, clock: str = "", is_tagged: bool = False) -> Line:
+def line_of(post: Post, text: str, clock: str = "", room: str = "") -> Line:
     """Return the line of a post, for who has it in a room or in the own mailbox.
 
     :param text: of the post, clean.
     :param clock: when it was said; empty: that is not told.
-    :param is_tagged: its room is told.
+    :param room: its name, where that is told.
     """
-    is_mail = post.log[0] == "@"
-    room = post.log if is_tagged and not is_mail else ""
-    is_own = is_mail and post.log[1:] == post.sender_id
+    is_own = post.log[0] == "@" and post.log[1:] == post.sender_id
     removed = (post.private_id or str(post.ref)) if is_event(post) else ""
     line = sentences.line_of(post.kind, post.sender, text, clock, room, post.to, is_own, removed)
     assert line is not None, f"a post of the kind {post.kind}"

@@ -84,4 +84,4 @@ class ReadMarks:
             seq = person.marks.get(room.log, 0)
             message_id = f"{self._logs.span(room.log).epoch}-{seq}"
             for one in others:
-                one.outbox.offer(one.face.read("" if room.is_mailbox else room.log, message_id))
+                one.outbox.offer(one.face.read(message_id, **room.fields))

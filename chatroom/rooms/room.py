@@ -7,7 +7,7 @@ are its only members.
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from chatroom.errors import Refusal
@@ -110,9 +110,12 @@ class Member:
             return  # what the look before has seen is still on its way
         self._given = (now, given)
 
-    def accepted(self, post: Post) -> None:
-        """Show what was kept in a room where this session is not any more: see ``Origin``."""
-        self.outbox.offer(self.face.tagged.messages([post]))
+    def accepted(self, post: Post, names: Mapping[str, str]) -> None:
+        """Show what was kept in a room where this session is not any more: see ``Origin``.
+
+        :param names: as of ``Face.messages``.
+        """
+        self.outbox.offer(self.face.tagged.messages([post], names))
 
     def returned(self, post: Post, refusal: Refusal | None) -> None:
         """Tell that a post was refused; ``None``: that its log had it already: see ``Origin``."""
@@ -149,7 +152,6 @@ class Room:
         self.log = record.log
         self.is_mailbox = record.log.startswith("@")
         self.record = record
-        """Replaced, never changed, and only under the roster's lock."""
         self.people: dict[str, None] = {}
         """Account ids of the people here who have joined; under the roster's lock."""
         self.may_call_all: Callable[[Room, str], bool] = _nobody
@@ -177,6 +179,24 @@ class Room:
             # When (monotonic) all up to which place had been offered, the oldest first.
             self._offered_at = [0.0]
             self._offered = [self._delivered]
+
+    @property
+    def record(self) -> RoomRecord:
+        """What is kept of it; replaced, never changed, and only under the roster's lock."""
+        return self._record
+
+    @record.setter
+    def record(self, record: RoomRecord) -> None:
+        self._record = record
+        self.name = "" if self.is_mailbox else record.name
+        """As it is shown; empty for a mailbox."""
+        self.names = {self.log: self.name}
+        """The same by the log, as faces take it."""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What programs are told of which room something is: name and id; of a mailbox nothing."""
+        return {"room": self.name, "room_id": self.log} if self.name else {"room": ""}
 
     @property
     def delivered(self) -> int:
@@ -288,13 +308,14 @@ class Room:
             ]
         if not posts:
             return
+        names = self.names
         for face, offers in snapshot:
-            chunk = face.messages(posts)
+            chunk = face.messages(posts, names)
             for offer in offers:
                 offer(chunk)
         for member, face in filtered:
             if seen := member.seen(posts):
-                member.outbox.offer(face.messages(seen, reader=member.name))
+                member.outbox.offer(face.messages(seen, names, reader=member.name))
         if paused:
             self._deliver_paused(posts, paused)
         if departed and not self.is_mailbox:
@@ -333,12 +354,11 @@ class Room:
             if len(times) > _NOTES:
                 del times[1 : _NOTES // 2 : 2], seqs[1 : _NOTES // 2 : 2]
 
-    @staticmethod
-    def _acknowledge(receipts: list[Receipt], paused: dict[str, Sessions]) -> None:
+    def _acknowledge(self, receipts: list[Receipt], paused: dict[str, Sessions]) -> None:
         """Show posts to the sessions that sent them and left the room before the commit."""
         for receipt in receipts:
             if receipt.post.sender_id not in paused and receipt.origin is not None:
-                receipt.origin.accepted(receipt.post)
+                receipt.origin.accepted(receipt.post, self.names)
 
     def _deliver_paused(self, posts: list[Post], paused: dict[str, Sessions]) -> None:
         for post in posts:
@@ -348,7 +368,7 @@ class Room:
             elif post.kind in KEPT:
                 found = paused.get(post.sender_id, ())
             for member in found:
-                member.outbox.offer(member.face_in(self).messages([post]))
+                member.outbox.offer(member.face_in(self).messages([post], self.names))
 
     def _make_snapshot(self) -> Snapshot:
         snapshot, self._filtered, self._named = self._make_parts(frozenset())

@@ -35,6 +35,8 @@ class Roster:
         """Rooms, and the mailboxes of those who are here, by log."""
         self.by_name: dict[str, Room] = {fold(LOBBY): lobby}
         """Rooms by their folded name, oldest first."""
+        self.by_former: dict[str, Room] = {}
+        """Rooms by the folded names that they had before."""
 
     def person(self, account_id: str) -> Person | None:
         """Return somebody who is here, at this node."""
@@ -45,10 +47,24 @@ class Roster:
         return self.by_log.get(log)
 
     def locked_find(self, name: str, account_id: str) -> Room | None:
-        """Return a room by its name, if it exists for this account; case does not count."""
+        """Return a room, if it exists for this account.
+
+        :param name: of the room, where case does not count; or its id; or, unless another room is
+            called so now, a name that it had before.
+        """
         assert self.lock.locked()
-        room = self.by_name.get(fold(name))
-        return room if room is not None and may_enter(room.record, account_id) else None
+        folded = fold(name)
+        for room in (self.by_name.get(folded), self.by_log.get(name), self.by_former.get(folded)):
+            if room is not None and not room.is_mailbox and may_enter(room.record, account_id):
+                return room
+        return None
+
+    def locked_index(self) -> None:
+        """Let the rooms be found by the names that they have now, and had before."""
+        assert self.lock.locked()
+        rooms = [room for room in self.by_log.values() if not room.is_mailbox]
+        self.by_name = {fold(room.name): room for room in rooms}
+        self.by_former = {fold(name): room for room in rooms for name in room.record.former}
 
     def locked_inside(self, room: Room) -> list[Person]:
         """Return the people in a room who are here."""

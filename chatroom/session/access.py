@@ -1,13 +1,15 @@
 """A login in one line, and the cursors of a client that comes back."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from chatroom.errors import UserError
 from chatroom.protocol import text_field
-from chatroom.rooms.room import Member, mailbox_of
+from chatroom.rooms.catch_up import not_inside
+from chatroom.rooms.room import Member, Room, mailbox_of
 from chatroom.storage.engine import LogStore
 from chatroom.text import clean_line
 
@@ -99,19 +101,22 @@ class Resumption:
             else:
                 self._forked.append(log)
 
-    def gaps(self, member: Member, joined: set[str]) -> bytes:
+    def gaps(self, member: Member, joined: Iterable[Room]) -> bytes:
         """Return what is told of the cursors that mean nothing here.
 
         :param joined: the rooms of the person. Of no other one it is told whether it exists.
         """
         told = b""
+        rooms = {room.log: room for room in joined}
         for log in self._forked:
-            text = f"You are not in #{log} any more."
-            if not log or log in joined:
-                where = f"#{log}" if log else "private messages"
-                text = (
-                    f"{where}: the last message that you have is not known here. "
-                    "What follows begins at your last visit; see /history for the rest."
-                )
-            told += member.face.notice("gap", text, room=log)
+            room = rooms.get(log)
+            if log and room is None:
+                told += not_inside(member, log)
+                continue
+            where = f"#{room.name}" if room is not None else "private messages"
+            text = (
+                f"{where}: the last message that you have is not known here. "
+                "What follows begins at your last visit; see /history for the rest."
+            )
+            told += member.face.notice("gap", text, **(room.fields if room else {"room": ""}))
         return told

@@ -27,7 +27,7 @@ from chatroom.text import check_new_password
 _READ_SECONDS = 60.0
 """Time for a reader to take what waits before something long is sent."""
 _LOOK_SECONDS = 0.5
-FEATURES = ("answers", "named-commands", "read", "mentions", "private-posts")
+FEATURES = ("answers", "named-commands", "read", "mentions", "private-posts", "room-ids")
 """What a program may count on, beside the version of the protocol; docs/protocol.md lists them."""
 _AT_ONCE = 64  # messages of an answer that are sent at once
 _NO_ANSWERS = 50  # lines in a row that do not answer an open question
@@ -93,7 +93,7 @@ class Dialogue:
             text = answer.sentence
             for at in range(0, len(answer.posts), _AT_ONCE):
                 some = list(answer.posts[at : at + _AT_ONCE])
-                self.send_at_length(EVENTS.messages(some, True, reader, cid))
+                self.send_at_length(EVENTS.messages(some, answer.names, True, reader, cid))
         rows = [dict(row) for row in answer.rows]
         chunk = face.result(
             command, text, ok=True, cid=cid, **{"code": OK, "rows": rows, **answer.fields}

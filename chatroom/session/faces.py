@@ -89,17 +89,19 @@ class PlainFace:
             raise NotUnderstood(_NOTHING_TO_SEE, "", Code.EMPTY)
         return NO_INPUT
 
-    def messages(self, posts: list[Post], old: bool = False, reader: str = "") -> bytes:
+    def messages(
+        self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""
+    ) -> bytes:
         """Render posts; further lines of a message are indented, so none can be forged."""
         lines = []
         for post in posts:
             clock = self._day_of(post.time) if old else self._clock_of(post.time)
             text = clean_text(post.text)  # an older version may have kept more than is shown today
+            room = names.get(post.log, "") if self._is_tagged else ""
             if post.kind == TEXT:
-                room = post.log if self._is_tagged else ""
                 lines.append(sentences.text_line(clock, room, post.sender, text))
             else:
-                lines.append(post_lines.line_of(post, text, clock, self._is_tagged))
+                lines.append(post_lines.line_of(post, text, clock, room))
         lines.append("")
         return "\n".join(lines).encode()
 
@@ -115,7 +117,7 @@ class PlainFace:
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         return _said(text)
 
-    def read(self, room: str, message_id: str) -> bytes:
+    def read(self, message_id: str, **fields: str) -> bytes:
         return b""
 
     def export(self, fields: dict[str, Any]) -> bytes:
@@ -219,10 +221,16 @@ class EventsFace:
         raise UserError("Send >answer, >post, >command or >read; see docs/protocol.md.")
 
     def messages(
-        self, posts: list[Post], old: bool = False, reader: str = "", asked_by: str | None = None
+        self,
+        posts: list[Post],
+        names: Mapping[str, str],
+        old: bool = False,
+        reader: str = "",
+        asked_by: str | None = None,
     ) -> bytes:
         """Render posts.
 
+        :param names: as of ``Face``.
         :param reader: as of ``Face``.
         :param asked_by: ``cid`` of the command that reads them back; ``None``: they are not asked
             for.
@@ -235,8 +243,11 @@ class EventsFace:
         for post in posts:
             if post.time != last:
                 last, time_text = post.time, utc_of(post.time)
-            is_mail = post.log[0] == "@"
-            more = _more_of_mail(post) if is_mail else ""
+            log = post.log
+            if log[0] == "@":
+                room, more = "", _more_of_mail(post)
+            else:
+                room, more = names.get(log, log), f',"room_id":"{log}"'
             if post.ref:
                 more += f',"ref":"{post.ref_epoch or post.epoch}-{post.ref}"'
             if post.cid:
@@ -249,7 +260,7 @@ class EventsFace:
                 more += f',"re":{quote(asked_by)}'
             lines.append(
                 f'>message {{"id":"{f"{post.epoch}-{post.seq}" if post.seq else ""}",'
-                f'"room":"{"" if is_mail else post.log}","seq":{post.seq},'
+                f'"room":"{room}","seq":{post.seq},'
                 f'"kind":"{post.kind}","from":"{post.sender}","time":"{time_text}",'
                 f'"text":{quote(post.text)}{more}}}\n'
             )
@@ -270,8 +281,8 @@ class EventsFace:
     def control(self, do: str, text: str, **fields: Any) -> bytes:
         return encode("control", {"do": do, "text": clean_text(text), **fields})
 
-    def read(self, room: str, message_id: str) -> bytes:
-        return encode("read", {"room": room, "id": message_id})
+    def read(self, message_id: str, **fields: str) -> bytes:
+        return encode("read", {**fields, "id": message_id})
 
     def export(self, fields: dict[str, Any]) -> bytes:
         return encode("export", fields)

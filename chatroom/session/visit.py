@@ -211,7 +211,7 @@ def _show(
             chunk, is_long = b"", True
         chunk += page.chunk
     if resumption is not None:
-        chunk += resumption.gaps(member, {room.log for room in person.rooms})
+        chunk += resumption.gaps(member, person.rooms)
         text = "You are back; nothing was missed."
         if number:
             text = f"You are back; {number} message{'s were' if number > 1 else ' was'} missed."
@@ -236,9 +236,10 @@ def _welcome(
         f"{WELCOME}, {account.name}. Type a message, or /help for the commands.",
         user=account.name,
         grant=account.grant,
-        room=member.room.log,
-        rooms=[room.log for room in person.rooms],
-        unread={room.log: number for room, number in unread.items() if not room.is_mailbox},
+        **member.room.fields,
+        rooms=[room.name for room in person.rooms],
+        room_ids={room.name: room.log for room in person.rooms},
+        unread={room.name: number for room, number in unread.items() if not room.is_mailbox},
     )
     here = f"Here now ({number}): {', '.join(names)}{more}"
     return first + face.notice("here", here, names=names, number=number)

@@ -106,8 +106,9 @@ class House:
     def say(self, name: str, *texts: str, room: str = LOBBY) -> None:
         """Post, and wait until it is delivered."""
         account = self.accounts[name]
+        log = self.rooms.roster.log_named(room, account.id)
         for text in texts:
-            self.engine.logs.append(Post(room, TEXT, account.id, name, text))
+            self.engine.logs.append(Post(log, TEXT, account.id, name, text))
             if len(texts) < 10:
                 self.settle()
         self.settle()

@@ -20,7 +20,7 @@ def test_who_joins_is_shown_the_last_lines_and_sees_what_follows(house: House, a
     bob, paper, _ = house.come("bob")
     room = house.rooms.memberships.join(house.person("bob"), bob, "DEV")
     house.say("ann", "three", room="dev")
-    assert (room.log, bob.room) == ("dev", room)
+    assert (room.name, bob.room) == ("dev", room)
     said = [line for line in paper.text.splitlines() if line.startswith(">message ")]
     assert [text for line in said for text in ("one", "two", "three") if f'"{text}"' in line] == [
         "one",
@@ -50,10 +50,10 @@ def test_all_sessions_of_a_person_see_a_room_and_each_talks_where_it_chose(
     memberships.join(house.person("bob"), first, "dev")
     house.say("ann", "to both", room="dev")
     assert '"to both"' in paper.text
-    assert (first.room.log, second.room.log) == ("dev", LOBBY)
+    assert (first.room.name, second.room.name) == ("dev", LOBBY)
     memberships.switch(house.person("bob"), first, LOBBY)
     assert first.room.log == LOBBY
-    assert house.person("bob").rooms[-1].log == "dev"
+    assert house.person("bob").rooms[-1].name == "dev"
 
 
 def test_who_leaves_sees_no_more_of_a_room_and_the_other_sessions_are_told(

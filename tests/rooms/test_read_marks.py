@@ -43,8 +43,8 @@ def test_a_hundred_rooms_missed_over_night_are_counted_without_reading_one(
     found = house.rooms.read_marks.unread(house.person("bob"))
     assert reads == []
     expected = {room: i % 4 for i, room in enumerate(ROOMS) if i % 4}
-    assert {room.log: number for room, number in found.items() if room.log in ROOMS} == expected
-    assert again.room.log == ROOMS[-1]
+    assert {room.name: number for room, number in found.items() if room.name in ROOMS} == expected
+    assert again.room.name == ROOMS[-1]
 
 
 def mark(house: House, member: Member, room: str, seq: int) -> None:
@@ -56,7 +56,7 @@ def mark(house: House, member: Member, room: str, seq: int) -> None:
 
 def unread(house: House) -> dict[str, int]:
     found = house.rooms.read_marks.unread(house.person("ann"))
-    return {room.log: number for room, number in found.items()}
+    return {room.name: number for room, number in found.items()}
 
 
 def test_a_mark_of_what_is_still_to_come_means_the_newest(house: House) -> None:

@@ -15,7 +15,7 @@ def test_a_private_room_exists_for_its_owner_and_who_is_invited_alone(house: Hou
     ownership.invite(den, house.accounts["bob"], house.actor("ann"))
 
     def seen(account_id: str) -> list[str]:
-        return [room.log for room in roster.seen_by(account_id)]
+        return [room.name for room in roster.seen_by(account_id)]
 
     assert seen(ann.account_id) == seen(bob.account_id) == [LOBBY, "Den"]
     assert roster.room_named("den", bob.account_id) is den
@@ -28,9 +28,9 @@ def test_a_private_room_exists_for_its_owner_and_who_is_invited_alone(house: Hou
 
 def test_a_room_is_found_in_whatever_case_and_with_its_sign(house: House) -> None:
     ann, _, _ = house.come("ann")
-    house.rooms.ownership.create(house.person("ann"), ann, "Dev", private=False)
+    dev = house.rooms.ownership.create(house.person("ann"), ann, "Dev", private=False)
     named = house.rooms.roster.log_named
-    assert [named(name, "id-eve") for name in ("Dev", "dev", "#DEV")] == ["Dev"] * 3
+    assert [named(name, "id-eve") for name in ("Dev", "dev", "#DEV")] == [dev.log] * 3
     assert named("#Nowhere", "id-eve") == "Nowhere"  # what is no room stays as it is typed
     assert named("", "id-eve") == ""  # the mailbox
 

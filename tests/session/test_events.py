@@ -20,7 +20,7 @@ def test_a_program_is_greeted_and_asked_and_let_in(room: ServerProcess) -> None:
     peer.until("[y/n]")
     peer.send('>hello {"v":1,"client":"test","more":[1]}')
     hello = {"v": 1, "name": "Chatroom", "line_bytes": 8192}
-    features = ["answers", "named-commands", "read", "mentions", "private-posts"]
+    features = ["answers", "named-commands", "read", "mentions", "private-posts", "room-ids"]
     hello |= {"version": __version__, "features": features}
     assert peer.until_event("hello") == hello
     for ask, secret, text in (

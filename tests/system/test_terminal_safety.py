@@ -162,7 +162,7 @@ def test_what_an_older_version_has_kept_is_cleaned_when_it_is_shown(server: Serv
     posts = [
         Post("lobby", kind, "id", "ann", EVILS["unseen"]) for kind in (TEXT, ANNOUNCE, PRIVATE)
     ]
-    assert harm_in(PLAIN.messages(posts).decode()) == ""
+    assert harm_in(PLAIN.messages(posts, {}).decode()) == ""
 
 
 @pytest.mark.parametrize("evil", ["\x1b[2J\x9b", "\u202eevil\u200b"])

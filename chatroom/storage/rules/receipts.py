@@ -1,7 +1,7 @@
 """Receipts: what has become of one post, for whoever has posted it."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -22,8 +22,11 @@ class Outcome(Enum):
 class Origin(Protocol):
     """Who is told of a post without waiting; in the engine's thread, so nothing may block."""
 
-    def accepted(self, post: Post) -> None:
-        """It is kept, and nobody else shows it to who has posted it."""
+    def accepted(self, post: Post, names: Mapping[str, str]) -> None:
+        """It is kept, and nobody else shows it to who has posted it.
+
+        :param names: of its room, by log.
+        """
 
     def returned(self, post: Post, refusal: Refusal | None) -> None:
         """It was refused; ``None``: its log had it already."""
