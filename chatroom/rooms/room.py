@@ -6,20 +6,18 @@ are its only members.
 
 import threading
 import time
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from chatroom.errors import Refusal
 from chatroom.names import HERE, calls_all, plain, words_of
 from chatroom.rooms.face import Face, Outbox, Stripe
+from chatroom.rooms.offered import Offered
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import ANNOUNCE, KEPT, MENTIONS, Account, Post, RoomRecord
 from chatroom.storage.rules.receipts import ORDINARY, Origin, Receipt, Terms
 
 LOBBY = "lobby"
-_NOTE_SECONDS = 1.0
-_NOTES = 64
 
 
 def mailbox_of(account_id: str) -> str:
@@ -176,9 +174,7 @@ class Room:
             # Followed first: what is committed from now on is either delivered here or counted
             # here, and deliver() leaves out what was counted.
             self._delivered = max(self._delivered, logs.span(self.log).last)
-            # When (monotonic) all up to which place had been offered, the oldest first.
-            self._offered_at = [0.0]
-            self._offered = [self._delivered]
+            self._offered = Offered(self._delivered)
 
     @property
     def record(self) -> RoomRecord:
@@ -210,7 +206,7 @@ class Room:
         :param moment: monotonic, in seconds.
         """
         with self._lock:
-            return self._offered[max(0, bisect_right(self._offered_at, moment) - 1)]
+            return self._offered.at(moment)
 
     def enter(self, account_id: str, sessions: Sessions) -> int:
         """Let these sessions of a person, and no others, see the log, none: take the person out.
@@ -321,7 +317,8 @@ class Room:
         if departed and not self.is_mailbox:
             self._acknowledge(departed, paused or {})
         if last:
-            self._note_offered()
+            with self._lock:
+                self._offered.note(self._delivered)
 
     def _words_of(self, posts: list[Post]) -> list[str]:
         """Return the words among which there may be names; mark the posts that mention all."""
@@ -340,19 +337,6 @@ class Room:
         if named.keys().isdisjoint(words):
             return set()
         return {member for word in named.keys() & set(words) for member in named[word]}
-
-    def _note_offered(self) -> None:
-        """Note that all that was delivered has been offered; about once a second, rarer if old."""
-        now = time.monotonic()
-        with self._lock:
-            times, seqs = self._offered_at, self._offered
-            if len(times) > 1 and now - times[-2] < _NOTE_SECONDS:
-                times[-1], seqs[-1] = now, self._delivered
-                return
-            times.append(now)
-            seqs.append(self._delivered)
-            if len(times) > _NOTES:
-                del times[1 : _NOTES // 2 : 2], seqs[1 : _NOTES // 2 : 2]
 
     def _acknowledge(self, receipts: list[Receipt], paused: dict[str, Sessions]) -> None:
         """Show posts to the sessions that sent them and left the room before the commit."""
