@@ -127,14 +127,21 @@ def _kicks(rows: Sequence[Row], clock: Clock) -> str:
 def _audit(rows: Sequence[Row], clock: Clock) -> str:
     lines = [
         (
+            row.get("number", "-"),  # older servers gave none
             _minute(row, "time", clock),
             row["by"],
             row["from"] or "-",
-            escape(f"{row['act']}: {row['why']}" if row["why"] else row["act"]),
+            escape(_done(row)),
         )
         for row in rows
     ]
-    return _table(("when", "who", "from", "did what"), lines)
+    return _table(("#", "when", "who", "from", "did what"), lines)
+
+
+def _done(row: Row) -> str:
+    of = f" (undoing {row['of']})" if row.get("of") else ""
+    why = f": {row['why']}" if row["why"] else ""
+    return f"{row['act']}{of}{why}"
 
 
 def _invites(rows: Sequence[Row], clock: Clock) -> str:

@@ -1,37 +1,69 @@
-"""The audit trail: what superusers and operators did."""
+"""The audit trail: what superusers and operators did, and who runs a room in it."""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
 from chatroom.sentences import SERVER
-from chatroom.storage.records import SUPERUSER, Account, Audit
+from chatroom.storage.records import ROOM_NAME, SUPERUSER, Account, Audit, RoomRecord
 
 AUDIT_SHOWN = 20
 """Entries that are shown when no number is given."""
+_HIDDEN = "a private room"
+_GONE = "a room that is deleted"
 
 
 def add_to(registry: Registry) -> None:
     """Enter these commands into the table."""
 
     @registry.command(
-        "audit", "[USER] [N]", "what superusers did recently, or what concerns USER", SUPERUSER
+        "audit",
+        "[USER] [N] [in ROOM]",
+        "what superusers did recently, or what concerns USER",
+        SUPERUSER,
     )
-    def view_audit(context: Context, account: Account | None, number: int | None) -> Answer:
+    def view_audit(
+        context: Context, account: Account | None, number: int | None, name: str | None
+    ) -> Answer:
         """The last entries, or N of them."""
-        found = context.services.audit.load(number or AUDIT_SHOWN, account)
-        return Answer(audit_table(found), list(map(_row, found)), is_long=True)
+        services = context.services
+        room = services.memberships.find(context.person, name).log if name is not None else ""
+        found = services.audit.load(number or AUDIT_SHOWN, account, room)
+        seen = services.roster.seen_by(context.account.id)
+        rows = rows_of(found, services.roster.records(), {one.log for one in seen})
+        return Answer(audit_text(rows), rows, is_long=True)
 
 
-def _row(entry: Audit) -> Row:
+def rows_of(
+    entries: Iterable[Audit], rooms: Iterable[RoomRecord], seen: set[str] | None = None
+) -> list[Row]:
+    """Return entries as programs get them.
+
+    :param rooms: that there are.
+    :param seen: ids of those whose names may be told; ``None``: all.
+    """
+    there = {record.log: record.name for record in rooms}
+    names = {log: name for log, name in there.items() if seen is None or log in seen}
+    places = {"": ""} | dict.fromkeys(there, _HIDDEN)
+    places |= {log: f"#{name}" for log, name in names.items()}
+    return [_row(entry, names, places) for entry in entries]
+
+
+def _row(entry: Audit, names: Mapping[str, str], places: Mapping[str, str]) -> Row:
     return {
+        "number": entry.number,
         "time": when(entry.time),
         "by": entry.by,
         "from": entry.origin,
-        "act": entry.act,
+        "act": entry.act.replace(ROOM_NAME, places.get(entry.room, _GONE)),
         "why": entry.why,
+        "room": names.get(entry.room, ""),
+        "room_id": entry.room if entry.room in names else "",
+        "of": entry.of,
     }
 
 
-def audit_table(entries: list[Audit]) -> str:
+def audit_text(rows: Sequence[Row]) -> str:
     """Return entries for people, one in a line; times are the server's local time."""
-    return text_of("audit", list(map(_row, entries)), SERVER) or "The audit log is empty."
+    return text_of("audit", rows, SERVER) or "The audit log is empty."

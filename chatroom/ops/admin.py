@@ -13,7 +13,7 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import Invites, line_to_type
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.cli import number, whole
-from chatroom.commands.audit import AUDIT_SHOWN, audit_table
+from chatroom.commands.audit import AUDIT_SHOWN, audit_text, rows_of
 from chatroom.commands.erasure import Erasure
 from chatroom.commands.invites import invite_table
 from chatroom.commands.moderation import reset_sentence
@@ -254,7 +254,8 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
         case "rooms":
             _show(rooms.list_all(accounts, engine, arguments.json))
         case "audit":
-            _show(audit_table(engine.audit.load(arguments.last)))
+            found = engine.audit.load(arguments.last)
+            _show(audit_text(rows_of(found, engine.rooms.load_all())))
         case "lockdown":
             Sanctions(engine.sanctions, engine.settle).set_lockdown(
                 arguments.state == "on", OPERATOR

@@ -237,7 +237,7 @@ def test_what_superusers_do_in_rooms_of_others_stands_in_the_trail(
     boss.answer_to("/remove nobody_here")
     boss.answer_to("/remove pia")
     trail = [re.split(r" {2,}", line) for line in boss.answer_to("/audit 100").splitlines()]
-    acts = [row[-1] for row in trail if len(row) == 4 and "127.0.0.1" in row][-7:]
+    acts = [row[-1] for row in trail if len(row) == 5 and "127.0.0.1" in row][-7:]
     assert acts == [
         "changed the topic of #court",
         "removed pia from #court",
