@@ -6,11 +6,16 @@ The server makes the plain face's of them, in its zone; the client what it shows
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from chatroom import room_texts
 from chatroom.answers import Row
-from chatroom.sentences import DEEDS, GRANT_WORDS, Clock, duration, table
+from chatroom.cells import cell as _cell
+from chatroom.cells import minute as _minute
+from chatroom.cells import seconds_of as seconds_of
+from chatroom.cells import table_of as _table
+from chatroom.cells import until_of as _until
+from chatroom.sentences import DEEDS, GRANT_WORDS, Clock, duration
 from chatroom.text import clean_line, escape
 
 
@@ -26,15 +31,6 @@ class Told(NamedTuple):
     """Empty: it is private."""
     label: str = ""
     """By what people name it; empty: by its seq."""
-
-
-def seconds_of(utc: Any) -> float:
-    """Return a UTC time of the wire in seconds since the epoch.
-
-    :raises ValueError: it is none. :raises TypeError: it is no text.
-    """
-    moment = datetime.fromisoformat(utc)
-    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
 
 
 # -- messages that are read back ---------------------------------------------------------------
@@ -81,18 +77,6 @@ def text_of(command: str, rows: Sequence[Row], clock: Clock) -> str:
     """
     make = _MADE.get(command)
     return make(rows, clock) if make is not None and rows else ""
-
-
-def _minute(row: Row, key: str, clock: Clock) -> str:
-    return clock.minute(_until(row[key]))
-
-
-def _cell(value: Any) -> str:
-    return clean_line(str(value))
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> str:
-    return table(head, [tuple(map(_cell, row)) for row in rows])
 
 
 def _bans(rows: Sequence[Row], clock: Clock) -> str:
@@ -214,19 +198,6 @@ def _own_sessions(rows: Sequence[Row], clock: Clock) -> str:
     return _table(("#", "address", "face", "since", "room", "node", ""), lines)
 
 
-def _who(rows: Sequence[Row], clock: Clock) -> str:
-    lines = [
-        (
-            row["user"],
-            _minute(row, "since", clock),
-            duration(row["idle_seconds"]),
-            (f"busy ({row['reason']})" if row["reason"] else "busy") if row["busy"] else "free",
-        )
-        for row in rows
-    ]
-    return _table(("user", "here since", "idle", "state"), lines)
-
-
 def _unread(rows: Sequence[Row], _clock: Clock) -> str:
     lines = [
         (
@@ -254,7 +225,10 @@ _MADE: Mapping[str, Callable[[Sequence[Row], Clock], str]] = {
     "unread": _unread,
     "viewkickusers": _kicks,
     "sessions": _own_sessions,
-    "who": _who,
+    "who": room_texts.who,
+    "members": room_texts.members,
+    "roominfo": room_texts.room_info,
+    "rooms": room_texts.rooms,
     "whois": _whois,
 }
 
@@ -321,7 +295,3 @@ def notice_text(fields: Mapping[str, Any], clock: Clock) -> str:
         by, reason = clean_line(fields["by"]), clean_line(fields["reason"])
         return muted_text(by, reason, _until(fields["until"]), clock)
     return ""
-
-
-def _until(utc: Any) -> float:
-    return math.inf if utc is None else seconds_of(utc)
