@@ -175,7 +175,7 @@ def _sessions(rows: Sequence[Row], clock: Clock) -> str:
             row["address"],
             row["face"],
             _minute(row, "since", clock),
-            f"#{row['room']}" if row["room"] else "-",
+            f"#{row['room']}" if row["room"] else "in a private room",
         )
         for row in rows
     ]

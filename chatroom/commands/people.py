@@ -1,12 +1,11 @@
-"""Commands about others: who is here, who is in a room, whom one does not want to hear."""
+"""Commands about others: who is here, whom one does not want to hear."""
 
 import time
 from typing import Any
 
-from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, when
 from chatroom.commands.registry import Context, Registry
-from chatroom.sentences import SERVER, duration, table
+from chatroom.sentences import duration, table
 from chatroom.storage.records import Account, Presence
 
 
@@ -29,28 +28,7 @@ def add_to(registry: Registry) -> None:
             for i, one in enumerate(people, 1)
         ]
         text = table(("#", "user", "grant", "sessions", "idle", "state"), lines)
-        return Answer(text, [_row(one) for one in people])
-
-    @registry.command(
-        "who",
-        "[ROOM]",
-        "who is in the room where you talk, or in another one",
-        cost=2,
-        aliases=("names",),
-        is_basic=True,
-    )
-    def who(context: Context, name: str | None) -> Answer:
-        """Since when they are here, for how long idle, and whether busy or free."""
-        room = context.member.room
-        if name is not None:
-            room = context.services.memberships.find(context.person, name)
-        people = context.services.presence.inside(room)
-        rows = [{**_row(one), "since": when(one.since)} for one in people]
-        if not people:
-            return Answer(f"Nobody is in #{room.name}.", fields=room.fields)
-        head = f"In #{room.name}: {len(people)}"
-        text = f"{head}\n{text_of('who', rows, SERVER)}"
-        return Answer(text, rows, {**room.fields, "head": head})
+        return Answer(text, [presence_row(one) for one in people])
 
     @registry.command(
         "ignore", "[USER]", "hide what somebody says; without USER: list whom you ignore", cost=5
@@ -73,7 +51,8 @@ def add_to(registry: Registry) -> None:
         context.reply(f"You no longer ignore {account.name}.")
 
 
-def _row(one: Presence) -> dict[str, Any]:
+def presence_row(one: Presence) -> dict[str, Any]:
+    """Return what programs are told of somebody who is here."""
     busy = one.state.startswith("busy")
     reason = one.state.removeprefix("busy").removeprefix(" (").removesuffix(")")
     return {

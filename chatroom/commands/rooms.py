@@ -1,9 +1,11 @@
 """Commands about rooms: joining, leaving, looking around, and what owners may do."""
 
+from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row
 from chatroom.commands.registry import Context, Muted, Needs, Registry
 from chatroom.rooms.room import Room
-from chatroom.sentences import table
+from chatroom.rooms.roster import role_in
+from chatroom.sentences import SERVER
 from chatroom.storage.records import Account, RoomRecord
 
 
@@ -40,14 +42,14 @@ def add_to(registry: Registry) -> None:
         "rooms", "", "the rooms that you may join", cost=10, aliases=("list",), is_basic=True
     )
     def rooms(context: Context) -> Answer:
-        """With the people inside and the topic. Only its members see a private room."""
-        visible = context.services.memberships.visible(context.account.id)
-        lines = [
-            (f"#{record.name}", str(number), _marks(context, record), record.topic or "-")
-            for record, number in visible
+        """With people, what is unread, and the topic. Only its members see a private room."""
+        services = context.services
+        unread = {r.log: n for r, n in services.read_marks.unread(context.person).items()}
+        rows = [
+            _row(context, record, number, unread.get(record.log, 0))
+            for record, number in services.memberships.visible(context.account.id)
         ]
-        rows = [_row(context, record, number) for record, number in visible]
-        return Answer(table(("room", "people", "", "topic"), lines), rows)
+        return Answer(text_of("rooms", rows, SERVER), rows)
 
     @registry.command(
         "topic",
@@ -136,27 +138,17 @@ def here(room: Room) -> str:
     return f"You talk in #{room.name} now; {people} here.{topic}"
 
 
-def _row(context: Context, record: RoomRecord, number: int) -> Row:
+def _row(context: Context, record: RoomRecord, number: int, unread: int) -> Row:
     return {
         "room": record.name,
         "room_id": record.log,
         "people": number,
+        "unread": unread,
         "topic": record.topic,
         "private": record.private,
+        "archived": record.is_archived,
+        "role": role_in(record, context.account.id),
         "owner": record.owner == context.account.id,
         "joined": any(room.log == record.log for room in context.person.rooms),
         "current": record.log == context.member.room.log,
     }
-
-
-def _marks(context: Context, record: RoomRecord) -> str:
-    marks = []
-    if record.log == context.member.room.log:
-        marks.append("talking")
-    elif any(room.log == record.log for room in context.person.rooms):
-        marks.append("joined")
-    if record.owner == context.account.id:
-        marks.append("yours")
-    if record.private:
-        marks.append("private")
-    return ", ".join(marks)

@@ -188,6 +188,18 @@ class Memberships:
         """Return the rooms that exist for an account, each with the number of people here."""
         return [(room.record, len(room.people)) for room in self._roster.seen_by(account_id)]
 
+    def members(self, room: Room) -> list[str]:
+        """Return the account ids of all who have joined a room, those who are here first.
+
+        All read states that are kept are looked at for it: let nobody ask twice at a time.
+        """
+        self._read_states.save()  # also of who has left a moment ago
+        kept = set(self._read_states.members(room.log))
+        with self._roster.lock:
+            here, record = list(room.people), room.record
+            others = kept.difference(here, self._roster.people)
+        return [*here, *sorted(one for one in others if may_enter(record, one))]
+
     def send_out(self, room: Room, account_id: str, text: str) -> bool:
         """Take somebody who is here out of a room; False: is not in it here. Waits for nothing."""
         with self._roster.lock:

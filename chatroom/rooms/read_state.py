@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -69,6 +69,10 @@ class ReadStateStore:
             except Damaged as error:
                 _log.error("read state damaged account=%s reason=%s", account_id, error)
         return state
+
+    def members(self, log: str) -> Iterator[str]:
+        """Return the account ids of those who are kept as members of a log."""
+        return self._store.members(log)
 
     def locked_begin(self, account_id: str, state: ReadState) -> None:
         """Somebody comes in, and this is what is kept of the rooms that exist here."""

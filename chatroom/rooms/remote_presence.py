@@ -108,10 +108,13 @@ class RemotePresence:
         return list(found.values())
 
     def inside(self, room: Room) -> list[Presence]:
-        """Return who is in a room, here or elsewhere, with a session. Any thread."""
+        """Return who is in a room, here or elsewhere, also who has no session for a moment.
+
+        Any thread.
+        """
         with self._roster.lock:
             inside = list(room.people)
-        return list(filter(None, map(self.presence, inside)))
+        return list(filter(None, map(self._presence, inside)))
 
     def some_names(self, most: int) -> tuple[list[str], int]:
         """Return the names of at most ``most`` people, and how many people there are in all."""
@@ -125,10 +128,13 @@ class RemotePresence:
 
     def presence(self, account_id: str) -> Presence | None:
         """Return somebody who is here or elsewhere, with a session. Any thread."""
+        found = self._presence(account_id)
+        return found if found is not None and found.seats else None
+
+    def _presence(self, account_id: str) -> Presence | None:
         person = self._roster.people.get(account_id)
         one, other = person.presence() if person else None, self.people.get(account_id)
-        found = joined(one, other) if one and other else one or other
-        return found if found is not None and found.seats else None
+        return joined(one, other) if one and other else one or other
 
 
 def _rooms(one: Presence | None) -> set[str]:

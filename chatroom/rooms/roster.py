@@ -13,6 +13,13 @@ def may_enter(record: RoomRecord, account_id: str) -> bool:
     return not record.private or account_id == record.owner or account_id in record.invited
 
 
+def role_in(record: RoomRecord, account_id: str) -> str:
+    """Return what somebody is in a room, in a word; empty: nothing particular."""
+    if account_id == record.owner:
+        return "owner"
+    return "moderator" if account_id in record.moderators else ""
+
+
 class Roster:
     """The tables of people and of rooms, and the lock that guards them.
 
