@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
+from chatroom.accounts.changes import with_grant, with_ignored, without_ignored
 from chatroom.accounts.departures import Departures, refused_name
 from chatroom.accounts.invites import spent
 from chatroom.accounts.passwords import Passwords, prepared
@@ -27,14 +29,13 @@ from chatroom.names import check_name, fold
 from chatroom.sentences import GRANT_WORDS
 from chatroom.storage.engine import AccountStore, SanctionStore
 from chatroom.storage.records import NORMAL, SUPERUSER, Account, Actor, Audit
+from chatroom.storage.rules.audit import Deed
 from chatroom.storage.rules.departure import Departed
 from chatroom.text import check_new_password
 
 _log = logging.getLogger(__name__)
 
 LAST_SUPERUSER = "You are the last superuser. Make somebody else a superuser first."
-IGNORES_MOST = 200
-"""People whom one person may ignore."""
 
 
 class Accounts:
@@ -279,11 +280,10 @@ class Accounts:
 
         :raises UserError: it is that already, or nobody would be left to administer the room.
         """
-        if account.grant == grant:
-            raise UserError(f"{account.name} is a {GRANT_WORDS[grant]} already.")
+        act = by.did(f"made {account.name} a {GRANT_WORDS[grant]}", account.id, deed=Deed.GRANT)
+        act = replace(act, before=1 - grant, after=grant)
         try:
-            act = by.did(f"made {account.name} a {GRANT_WORDS[grant]}", account.id)
-            self._change(account.id, lambda current: replace(current, grant=grant), act)
+            self._change(account.id, partial(with_grant, grant), act)
         except LastSuperuser:
             raise UserError(
                 f"{account.name} is the last superuser. Make somebody else a superuser first."
@@ -298,25 +298,12 @@ class Accounts:
         if other.id == account.id:
             raise UserError("You cannot ignore yourself.")
 
-        def change(current: Account) -> Account:
-            if other.id in current.ignores:
-                raise UserError(f"You ignore {other.name} already.")
-            if len(current.ignores) >= IGNORES_MOST:
-                raise UserError(f"You ignore {IGNORES_MOST} people already. /unignore some first.")
-            return replace(current, ignores=(*current.ignores, other.id))
-
-        return self._change(account.id, change)
+        return self._change(account.id, partial(with_ignored, other))
 
     def unignore(self, account: Account, other: Account) -> Account:
         """End :meth:`ignore`; return the account as it is then. :raises UserError: not so."""
 
-        def change(current: Account) -> Account:
-            if other.id not in current.ignores:
-                raise UserError(f"You do not ignore {other.name}.")
-            ignores = tuple(one for one in current.ignores if one != other.id)
-            return replace(current, ignores=ignores)
-
-        return self._change(account.id, change)
+        return self._change(account.id, partial(without_ignored, other))
 
     def delete(self, account: Account, by: Actor, box: str = "", network: str = "") -> None:
         """Delete an account for good, with its places, tickets and sanctions; its sessions end.

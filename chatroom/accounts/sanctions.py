@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from chatroom.addresses import Range, address_of, range_of
@@ -20,8 +21,10 @@ from chatroom.storage.records import (
     MUTE,
     Account,
     Actor,
+    Audit,
     Sanction,
 )
+from chatroom.storage.rules.audit import Deed
 from chatroom.storage.rules.events import Control, ControlKind
 
 _log = logging.getLogger(__name__)
@@ -70,6 +73,18 @@ def mute_fields(mute: Sanction) -> dict[str, Any]:
 def muted(mute: Sanction) -> UserError:
     """Return why a muted person may not say something."""
     return UserError(mute_sentence(mute), Code.MUTED, **mute_fields(mute))
+
+
+def to_plain(sanction: Sanction) -> dict[str, Any]:
+    """Return a sanction as the audit trail has it, in plain JSON; without its number."""
+    plain = asdict(sanction)
+    del plain["number"]
+    return plain | {"until": None if math.isinf(sanction.until) else sanction.until}
+
+
+def from_plain(plain: Any) -> Sanction:
+    """Return what :func:`to_plain` was given, without its number."""
+    return Sanction(**plain | {"until": math.inf if plain["until"] is None else plain["until"]})
 
 
 class Sanctions:
@@ -207,21 +222,45 @@ class Sanctions:
         length = "forever" if math.isinf(seconds) else f"for {duration(seconds)}"
         act = f"{_ACTS[kind]} {name} {length}" if target else _ACTS[kind]
         whom_id = target if isinstance(whom, Account) else ""
-        sanction = self._store.save(
-            Sanction(kind, target, name, by.name, reason, now, now + seconds),
-            by.did(act, whom_id, reason),
-        )
+        new = Sanction(kind, target, name, by.name, reason, now, now + seconds)
+        entry = by.did(act, whom_id, reason, deed=kind, after=to_plain(new))
+        return self._impose(new, seconds, entry)
+
+    def impose_again(self, was: Sanction, by: Actor) -> Sanction:
+        """Impose what was lifted, for the rest of its time; otherwise as :meth:`impose`.
+
+        :raises UserError: there is none left, or another one of its kind holds by now.
+        """
+        left = was.until - time.time()
+        if left <= 0:
+            raise UserError(f"Nothing was undone: the time of that {was.kind} is over by now.")
+        if self.holding(was) is not None:
+            whom = f" of {was.name}" if was.target else ""
+            raise UserError(f"Nothing was undone: another {was.kind}{whom} holds by now.")
+        act = f"imposed the {was.kind} of {was.name} again" if was.target else _ACTS[was.kind]
+        whom_id = was.target if was.is_of_account else ""
+        entry = by.did(act, whom_id, was.reason, was.room, was.kind, after=to_plain(was))
+        return self._impose(was, left, entry)
+
+    def _impose(self, new: Sanction, seconds: float, entry: Audit) -> Sanction:
+        sanction = self._store.save(new, entry)
         self._settle(_SHOWN_SECONDS)
-        who = f"target={target or '-'} seconds={seconds:.0f} by={by.name}"
+        who = f"target={new.target or '-'} seconds={seconds:.0f} by={entry.by}"
         # The reason is sealed in the audit trail, and stands nowhere in clear.
-        _log.info("%s %s", kind if kind == LOCKDOWN else _ACTS[kind], who)
+        _log.info("%s %s", new.kind if new.kind == LOCKDOWN else _ACTS[new.kind], who)
         return sanction
+
+    def holding(self, one: Sanction) -> Sanction | None:
+        """Return the sanction of the same kind, target and room that holds now."""
+        of = (one.kind, one.room)
+        return next((s for s in self._store.load(one.target) if (s.kind, s.room) == of), None)
 
     def lift(self, sanction: Sanction, by: Actor) -> None:
         """Take a sanction back. :raises UserError: it is over already."""
         kind, target = sanction.kind, sanction.target
         act = f"took back the {kind} of {sanction.name}" if target else "ended the lockdown"
-        entry = by.did(act, "" if sanction.is_range else target)
+        whom_id = target if sanction.is_of_account else ""
+        entry = by.did(act, whom_id, "", sanction.room, Deed.LIFT, to_plain(sanction))
         if not self._store.lift(sanction.number, entry):
             raise UserError(f"That {kind} has already ended.")
         _log.info("%s lifted target=%s by=%s", kind, target or "-", by.name)

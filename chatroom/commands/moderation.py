@@ -137,7 +137,7 @@ def _counted(number: int, what: str) -> str:
 def _would_remove(context: Context, lately: str, found: Purgeable) -> Answer:
     """Return what a purge would remove; rooms that who asks cannot see have no name in it."""
     roster = context.services.roster
-    seen = {room.log: room.log for room in roster.seen_by(context.account.id)}
+    seen = {room.log: room.name for room in roster.seen_by(context.account.id)}
     rows = [
         {"room": seen[log], "room_id": log, "messages": number}
         for log, number in found.rooms.items()

@@ -28,7 +28,7 @@ def add_to(registry: Registry) -> None:
         context: Context, whom: Account | Range, seconds: float | None, reason: str | None
     ) -> None:
         """For good unless you say how long."""
-        _refuse_own(context, whom)
+        refuse_own(context, whom)
         length = math.inf if seconds is None else seconds
         made = context.services.sanctions.impose(BAN, whom, context.actor, reason or "", length)
         end = "" if math.isinf(length) else f" for {duration(length)}"
@@ -115,7 +115,7 @@ def sanction_row(one: Sanction) -> Row:
     }
 
 
-def _refuse_own(context: Context, whom: Account | Range) -> None:
+def refuse_own(context: Context, whom: Account | Range) -> None:
     """Refuse what would shut out who asks. :raises UserError: it would."""
     if isinstance(whom, Account):
         if whom.id == context.account.id:

@@ -16,6 +16,7 @@ from chatroom.commands import (
     sanctions,
     sessions,
     talking,
+    undo,
     unread,
     whois,
 )
@@ -33,7 +34,7 @@ _FAMILIES = {
     ),
     Family("server", "what the operator tells you; invitations, the audit trail, servers"): (
         *(motd, invites),
-        *(audit, nodes),
+        *(audit, undo, nodes),
     ),
 }
 

@@ -62,6 +62,7 @@ SUPERUSERS = (
     "restart",
     "revoke-code",
     "unban",
+    "undo",
     "unkickuser",
     "unmute",
     "viewkickusers",

@@ -1,6 +1,42 @@
-"""Whom, and which room, an entry of the audit trail is about."""
+"""What an entry of the audit trail is about."""
 
-from chatroom.storage.records import Account, Audit
+from collections.abc import Iterable
+from enum import StrEnum
+
+from chatroom.storage.records import (
+    BAN,
+    KICK,
+    LOCKDOWN,
+    MUTE,
+    ROOM_BAN,
+    ROOM_MUTE,
+    Account,
+    Audit,
+)
+
+
+class Deed(StrEnum):
+    """What can be taken back of what is written down: ``Audit.deed``."""
+
+    KICK = KICK
+    BAN = BAN
+    MUTE = MUTE
+    LOCKDOWN = LOCKDOWN
+    ROOM_BAN = ROOM_BAN
+    ROOM_MUTE = ROOM_MUTE
+    LIFT = "lift"
+    """One of these was lifted."""
+    GRANT = "changegrant"
+    RENAME = "rename"
+    TOPIC = "topic"
+    SLOW = "slow"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+    PRIVATE = "private"
+    PUBLIC = "public"
+    MODERATOR = "moderator"
+    UNMODERATOR = "unmoderator"
+    TRANSFER = "transfer"
 
 
 def concerns(entry: Audit, account: Account) -> bool:
@@ -16,3 +52,15 @@ def is_wanted(entry: Audit, account: Account | None, room: str) -> bool:
     :param room: its id; empty: of any, or of none.
     """
     return (account is None or concerns(entry, account)) and room in ("", entry.room)
+
+
+def taken_back(entries: Iterable[Audit]) -> dict[int, Audit]:
+    """Return which entries are taken back, by their numbers, each with the one that does it.
+
+    :param entries: oldest first; what took one of them back may be taken back itself.
+    """
+    found: dict[int, Audit] = {}
+    for entry in sorted(entries, key=lambda one: one.number, reverse=True):
+        if entry.of and entry.number not in found:
+            found.setdefault(entry.of, entry)
+    return found
