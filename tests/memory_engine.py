@@ -30,6 +30,7 @@ from chatroom.names import fold, skeletons
 from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.post_queue import PostQueue
 from chatroom.storage.records import (
+    ARCHIVED,
     BAN,
     BLOCKS_LOGIN,
     DELETED,
@@ -37,6 +38,7 @@ from chatroom.storage.records import (
     KICK,
     MUTE,
     REMOVED,
+    ROOM_DELETED,
     SUPERUSER,
     TICKETS,
     USED_SECONDS,
@@ -90,6 +92,7 @@ class Kept:
         self.lock = threading.RLock()
         self.logs: dict[str, Log] = {}
         self.closed: set[str] = set()
+        self.deleted: set[str] = set()  # rooms
         self.numbers: OrderedDict[tuple[str, str, str], Numbers] = OrderedDict()
         self.accounts: dict[str, Account] = {}
         self.gone: set[str] = set()
@@ -321,17 +324,19 @@ class Rooms:
         # Not under the lock: what was changed is handed out behind it.
         return self._store.change(job, act, by)
 
-    def close(self, room: RoomRecord) -> bool:
+    def delete(self, room: RoomRecord, by: Asker | None = None, act: Audit | None = None) -> bool:
         def job(kept: Kept) -> bool:
             key = fold(room.log)
             found = kept.rooms.get(key)
             if found is None or found.version != room.version:
                 return False
             del kept.rooms[key]
+            kept.deleted.add(room.log)
+            kept.logs.pop(room.log, None)
             kept.controls.append(events.of_closed_room(room))
             return True
 
-        return self._store.change(job)
+        return self._store.change(job, act, by)
 
 
 class ReadStates:
@@ -579,6 +584,8 @@ class Logs:
         kept, post = self._kept, receipt.post
         if post.log in kept.closed:
             return NO_ACCOUNT
+        if post.log in kept.deleted:
+            return refusal_of(ROOM_DELETED, post.log)
         numbers = None
         if (found := sequenced_id(post.cid)) is not None:
             session, number = found
@@ -600,11 +607,14 @@ class Logs:
         return None
 
     def _refused(self, receipt: Receipt) -> Refusal | None:
-        sender_id, kinds = receipt.post.sender_id, refusing_kinds(receipt)
+        sender_id, log, kinds = receipt.post.sender_id, receipt.post.log, refusing_kinds(receipt)
         if sender_id in self._kept.gone and DELETED in kinds:
-            return refusal_of(DELETED)
+            return refusal_of(DELETED, log)
         held = {one.kind for one in _valid(self._kept, sender_id)} & {KICK, BAN, MUTE}
-        return next((refusal_of(kind) for kind in kinds if kind in held), None)
+        room = self._kept.rooms.get(fold(log))
+        if room is not None and room.is_archived:
+            held.add(ARCHIVED)
+        return next((refusal_of(kind, log) for kind in kinds if kind in held), None)
 
     def _add(self, post: Post) -> None:
         log = self._kept.logs.setdefault(post.log, Log())

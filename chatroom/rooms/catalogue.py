@@ -226,13 +226,12 @@ class Catalogue:
             self._locked_drop(room)  # so nobody can come in meanwhile
         is_closed = False
         try:
-            is_closed = self._store.close(record)
+            is_closed = self._store.delete(record)
         finally:
             if not is_closed:
                 self.load()
         if is_closed:  # else somebody has changed it meanwhile: it is not what was looked at
             _log.info("unused room closed")
-            self._logs.drop(record.log)
 
     def _locked_drop(self, room: Room) -> None:
         assert self._roster.lock.locked()

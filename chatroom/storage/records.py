@@ -46,8 +46,12 @@ DELETED = "deleted"
 """A control event; and with this the store refuses posts of an account that is gone."""
 CLOSED = "closed"
 """With this it refuses posts for a mailbox whose account is gone."""
+ROOM_DELETED = "roomdeleted"
+"""With this it refuses posts for a room that is gone."""
+ARCHIVED = "archived"
+"""With this it refuses what people say in a room that is read only."""
 GONE_SECONDS = 6 * 3600.0
-"""How long it does so: no server is behind for so long."""
+"""How long it does so of what is gone: no server is behind for so long."""
 
 _COUNTED_ID = re.compile(r"([A-Za-z0-9]{8,40})-([0-9]{1,15})\Z")
 

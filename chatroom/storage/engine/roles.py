@@ -235,10 +235,13 @@ class RoomStore(Protocol):
         :raises Conflict: the room was saved by someone else since it was loaded.
         """
 
-    def close(self, room: RoomRecord) -> bool:
-        """Delete a room, if it is still as it was loaded; False: it is not.
+    def delete(self, room: RoomRecord, by: Asker | None = None, act: Audit | None = None) -> bool:
+        """Delete a room with its log, if it is still as it was loaded; False: it is not.
 
-        Its ``room`` control event carries it, closed. Its log stays: see ``LogStore.drop``.
+        All of it or nothing, also when the program ends in the middle. Its ``room`` control event
+        carries it, closed. When this returns, no post of it is taken any more, at whatever node.
+
+        :param by: as of :meth:`save`.
         """
 
 

@@ -168,7 +168,9 @@ class Appending:
         epoch = answer[0].decode()
         for receipt, one in zip(receipts, answer[1:], strict=True):
             if one[0] == -1:
-                result.refuse(receipt, receipt.terms.refusal or refusal_of(one[1].decode()))
+                result.refuse(
+                    receipt, receipt.terms.refusal or refusal_of(one[1].decode(), receipt.post.log)
+                )
             elif one[0] == -2:
                 result.refuse(receipt, FORGOTTEN)
             elif lack is not None:

@@ -262,9 +262,10 @@ class Delivery:
         Then it counts on under another epoch, and that is said.
         """
         keys = followed.keys
+        of_all = (entries.logs_of, entries.dropped, entries.banned)
         epoch, last = self._store.eval_script(
             scripts.FORK,
-            (keys.head, entries.logs_of(keys.bucket), entries.dropped(keys.bucket)),
+            (keys.head, *(one(keys.bucket) for one in of_all)),
             (keys.key, followed.epoch, secrets.token_hex(4), followed.delivered),
         )
         followed.epoch, followed.epochs = epoch.decode(), None

@@ -10,7 +10,7 @@ from typing import TypeVar
 from chatroom.storage import segments
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post, SearchQuery, Span
-from chatroom.storage.redis import entries, scripts
+from chatroom.storage.redis import dropping, entries, scripts
 from chatroom.storage.redis.blocks import SIZE, Blocks, number_of
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import Entry, Keys, decode_each, decoding
@@ -311,9 +311,7 @@ class Logs:
 
     def drop(self, name: str) -> None:
         """See ``LogStore.drop``."""
-        keys = self.keys(name)
-        of_all = (entries.logs_of(keys.bucket), entries.dropped(keys.bucket))
-        self._store.eval_script(scripts.DROP, (*of_all, *keys.all), (keys.key,))
+        dropping.drop(self._store, [self.keys(name)])
 
 
 def _since(batches: Iterator[list[_Timed]], since: float) -> Iterator[list[_Timed]]:

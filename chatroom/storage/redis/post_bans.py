@@ -3,8 +3,8 @@
 A change that bans somebody, or lifts a ban, writes down with itself what the buckets have to know
 (what is *pending*), then tells them, and only then is it confirmed. When a node ends between the
 two, another one tells what has been pending for a while. Each ban has a number, and the highest one
-holds, in whatever order they come. Kicks, mutes, and what refuses posts of accounts that are gone,
-are bans here, too.
+holds, in whatever order they come. Kicks, mutes, and what refuses posts of accounts that are gone
+and posts for a room that is archived or deleted, are bans here, too.
 """
 
 import math
@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Mapping
 
-from chatroom.storage.records import CLOSED, DELETED, LOCKDOWN
+from chatroom.storage.records import CLOSED, DELETED, LOCKDOWN, ROOM_DELETED
 from chatroom.storage.redis import entries, scripts
 from chatroom.storage.redis.client import BUCKETS, Store, script_command
 
@@ -26,7 +26,7 @@ KEPT_SECONDS = 86_400.0
 """How long an ended ban stays, so that no late and lower number comes after it."""
 
 
-_NEVER_LIFTED = (f"{DELETED} ".encode(), f"{CLOSED} ".encode())
+_NEVER_LIFTED = tuple(f"{kind} ".encode() for kind in (DELETED, CLOSED, ROOM_DELETED))
 
 
 def is_for_posts(kind: str, target: str) -> bool:

@@ -16,16 +16,29 @@ ALWAYS = "always"  # instead of kinds of sanction: refused, unless the log has i
 # Answers the epoch, then for each post {seq, ms}, {0} had it already, {-1, kind} refused, or
 #   {-2} nobody knows any more whether it was kept (see rules.numbers);
 # nothing at all when the log is not what this node knows of it.
+# What refuses stands in the hash "banned" under its kind and the sender; a sanction of a room under
+# its kind, the sender, "@" and the key of the log; a room that is archived or deleted, or a closed
+# mailbox, under that and the key of the log.
 # What is kept of a session stands under its name: "LAST TIME FLOOR RUNS" ("LAST TIME" from older
 # nodes, who know no runs: LAST is the floor then). The sessions of an account stand under "a:" and
 # the account, in the order of their beginning: "0 TIME SESSION,SESSION...".
 POST = (
     """
 local head, is_final = KEYS[1], ARGV[2] == '0'
+local OF_ROOMS = {roomban = true, roommute = true}
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local h = redis.call('HMGET', head, 'epoch', 'counting', 'last', 'time', 'life', 'epochs')
 local epoch, counting, seq, was = h[1], h[2], tonumber(h[3] or '0'), tonumber(h[4] or '0')
+local function holds(till) return till and tonumber(string.match(till, '^%S+')) > ms / 1000 end
+
+local bars = redis.call('HMGET', KEYS[4], 'archived ' .. ARGV[1], 'roomdeleted ' .. ARGV[1])
+if holds(bars[2]) then
+  local answers = {ARGV[4]}
+  for _ = 8, #ARGV, 7 do answers[#answers + 1] = {-1, 'roomdeleted'} end
+  return answers
+end
+local is_archived = holds(bars[1])
 if ARGV[5] ~= '' and ((epoch or '') ~= ARGV[5] or seq < tonumber(ARGV[6])) then return {} end
 -- A small step back is waited for; a clock that was set is followed.
 local at = string.format('%.0f', (was - ms > 2000) and ms or math.max(ms, was))
@@ -33,18 +46,30 @@ local answers = {}
 local first = seq
 -- In a new life of the store a new epoch begins with the first post: see rules.epochs.
 local is_new_life = epoch and tonumber(ARGV[7]) > tonumber(h[5] or '0')
-local closed = not epoch and redis.call('HGET', KEYS[4], 'closed ' .. ARGV[1])
-local is_closed = closed and tonumber(string.match(closed, '^%S+')) > ms / 1000
+local is_closed = not epoch and holds(redis.call('HGET', KEYS[4], 'closed ' .. ARGV[1]))
+
+-- What forbids a kind of post, by its list: most posts of a batch have the same one.
+local kinds_of = {}
+
+local function kinds_in(list)
+  local kinds = {}
+  for kind in string.gmatch(list, '[^,]+') do
+    if kind == 'archived' then kinds.of_room = true else kinds[#kinds + 1] = kind end
+  end
+  kinds_of[list] = kinds
+  return kinds
+end
 
 local function refusal(sender, list)
-  local kinds, fields = {}, {}
-  for kind in string.gmatch(list, '[^,]+') do
-    kinds[#kinds + 1] = kind
-    fields[#fields + 1] = kind .. ' ' .. sender
+  local kinds, fields = kinds_of[list] or kinds_in(list), {}
+  local here = sender .. '@' .. ARGV[1]
+  for i, kind in ipairs(kinds) do
+    fields[i] = kind .. ' ' .. (OF_ROOMS[kind] and here or sender)
   end
   for i, till in ipairs(redis.call('HMGET', KEYS[4], unpack(fields))) do
-    if till and tonumber(string.match(till, '^%S+')) > ms / 1000 then return kinds[i] end
+    if holds(till) then return kinds[i] end
   end
+  if is_archived and kinds.of_room then return 'archived' end
 end
 
 local function whole(number) return string.format('%.0f', number) end

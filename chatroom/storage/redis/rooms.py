@@ -1,16 +1,15 @@
 """Rooms, as fields of a hash, in one slot, ``{c}``."""
 
+import math
+import time
 from dataclasses import replace
 
 from chatroom.errors import Conflict, Lookalike, NameTaken
 from chatroom.storage import codec
 from chatroom.storage.engine import Admit
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import (
-    Audit,
-    RoomRecord,
-)
-from chatroom.storage.redis import accounts
+from chatroom.storage.records import ARCHIVED, GONE_SECONDS, ROOM_DELETED, Audit, RoomRecord
+from chatroom.storage.redis import accounts, entries
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import decode_each, decoding
 from chatroom.storage.redis.transaction import NUMBERS, Act, Transaction
@@ -46,6 +45,7 @@ def save(
     saved = replace(room, version=room.version + 1)
     key = codec.room_key(vault, room.log)
     value = change.get(ROOMS, key.hex())
+    was_archived = False
     if room.version == 0:
         if value is not None:
             raise NameTaken(room.name)
@@ -65,10 +65,19 @@ def save(
         kept = codec.unseal_room(vault, key, version, sealed)
         if kept is not None and kept.name != room.name:
             _name(change, vault, room, kept.name)
+        # Of what does not open nobody can tell: it is said again.
+        was_archived = kept.is_archived if kept is not None else not saved.is_archived
     head = f"{saved.version} {number} ".encode()
     change.put(ROOMS, key.hex(), head + codec.seal_room(vault, saved, key))
+    if saved.is_archived != was_archived:
+        _bar(change, vault, saved, math.inf if saved.is_archived else 0)
     change.tell(Control(ControlKind.ROOM, "", saved))
     return saved
+
+
+def _bar(change: Transaction, vault: Vault, room: RoomRecord, until: float) -> None:
+    """Let nothing be said in a room that is archived, or again (0)."""
+    change.ban(ARCHIVED, entries.keys_of(vault, room.log).key, until)
 
 
 def _name(change: Transaction, vault: Vault, room: RoomRecord, before: str) -> None:
@@ -109,8 +118,8 @@ def _looks(vault: Vault, name: str) -> set[str]:
     return {key.hex() for key in codec.lookalike_keys(vault, codec.ROOMS, name)}
 
 
-def close(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
-    """See ``RoomStore.close``."""
+def delete(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
+    """See ``RoomStore.delete``."""
     key = codec.room_key(vault, room.log).hex()
     value = change.get(ROOMS, key)
     if value is None or _row((key.encode(), value))[2] != room.version:
@@ -118,6 +127,11 @@ def close(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
     change.remove(ROOMS, key)
     name = codec.room_key(vault, room.name).hex()
     _forget_name(change, key, name, _looks(vault, room.name))
+    keys = entries.keys_of(vault, room.log)
+    if room.is_archived:
+        _bar(change, vault, room, 0)
+    change.ban(ROOM_DELETED, keys.key, time.time() + GONE_SECONDS)
+    change.drop(keys)
     change.tell(events.of_closed_room(room))
     return True
 
@@ -142,5 +156,5 @@ class RoomStore:
     ) -> RoomRecord:
         return self._act(act, lambda change: save(change, self._vault, room, admit), by)
 
-    def close(self, room: RoomRecord) -> bool:
-        return self._act(None, lambda change: close(change, self._vault, room))
+    def delete(self, room: RoomRecord, by: Asker | None = None, act: Audit | None = None) -> bool:
+        return self._act(act, lambda change: delete(change, self._vault, room), by)

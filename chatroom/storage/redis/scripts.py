@@ -43,11 +43,12 @@ end
 return found
 """
 
-# KEYS: head, keys of the bucket, dropped logs. ARGV: key of the log, epoch that was known, fresh
-# epoch, seq that was shown. Answers the epoch that holds now and the last seq that was still there;
-# -1: the log was dropped on purpose, and counts from 1 when it is written to again.
+# KEYS: head, keys of the bucket, dropped logs, banned. ARGV: key of the log, epoch that was known,
+# fresh epoch, seq that was shown. Answers the epoch that holds now and the last seq that was still
+# there; -1: the log was dropped on purpose, and counts from 1 when it is written to again.
 FORK = """
-if redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[2] then
+local is_deleted = redis.call('HEXISTS', KEYS[4], 'roomdeleted ' .. ARGV[1]) == 1
+if is_deleted or redis.call('HGET', KEYS[3], ARGV[1]) == ARGV[2] then
   return {redis.call('HGET', KEYS[1], 'epoch') or '', -1}
 end
 local h = redis.call('HMGET', KEYS[1], 'epoch', 'counting', 'last')

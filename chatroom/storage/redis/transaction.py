@@ -15,10 +15,11 @@ from chatroom.errors import StoreError, Unconfirmed
 from chatroom.sentences import DEEDS
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Audit
-from chatroom.storage.redis import post_bans, scripts
+from chatroom.storage.redis import dropping, post_bans, scripts
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.cluster import Command
 from chatroom.storage.redis.control_events import control_command
+from chatroom.storage.redis.entries import Keys
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
 
@@ -40,6 +41,7 @@ class Transaction:
         self.writes: list[Command] = []
         self._written: dict[tuple[str, str], bytes | None] = {}
         self._bans: dict[str, bytes] = {}
+        self._drops: dict[str, bytes] = {}
         self._at_last: list[Control] = []
 
     def get(self, key: str, name: str) -> bytes | None:
@@ -96,6 +98,20 @@ class Transaction:
         self.do("HSET", post_bans.PENDING, field, self._bans[field])
         return True
 
+    def drop(self, keys: Keys) -> None:
+        """Let a log be deleted as a whole behind this change, when no post gets in any more."""
+        self._drops[keys.key] = keys.bucket.encode()
+        self.do("HSET", dropping.PENDING, keys.key, keys.bucket)
+
+    def words(self) -> list[object]:
+        """Return what the script is told: what was read, and what is to be written."""
+        words: list[object] = [len(self.read)]
+        for (key, name), value in self.read.items():
+            words += [key, name, int(value is not None), value if value is not None else b""]
+        for command in self.writes:
+            words += [len(command), *command]
+        return words
+
     def commit(self) -> bytes | None:
         """Write, if all that was read holds; return the id of the control event, or ``None``.
 
@@ -104,19 +120,15 @@ class Transaction:
         :raises StoreError: it was not written.
         :raises Unconfirmed: it was, and not all of it has been done; or nobody knows.
         """
-        arguments: list[object] = [len(self.read)]
-        keys = {key for key, _ in self.read}
-        for (key, name), value in self.read.items():
-            arguments += [key, name, int(value is not None), value if value is not None else b""]
-        for words in self.writes:
-            arguments += [len(words), *words]
-            keys.add(str(words[1]))
-        is_done, *told = self.store.eval_script(scripts.COMMIT, sorted(keys), arguments)
+        keys = {key for key, _ in self.read} | {str(words[1]) for words in self.writes}
+        is_done, *told = self.store.eval_script(scripts.COMMIT, sorted(keys), self.words())
         if not is_done:
             return None
         try:
             if self._bans:
                 post_bans.propagate(self.store, self._bans)
+            if self._drops:
+                dropping.finish(self.store, self._drops)
             if self._at_last:
                 told = [tell_all(self.store, self.vault, self._at_last)]
         except StoreError as error:
@@ -135,25 +147,26 @@ def tell_all(store: Store, vault: Vault, events: Iterable[Control]) -> bytes:
     return telling.commit() or b""
 
 
-class BanPropagator:
-    """Tells all buckets what others have left pending. One thread."""
+class Pending:
+    """Finishes what others have left pending: bans, and logs that go. One thread."""
 
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
         self._vault = vault
-        self._seen: dict[str, bytes] = {}
+        self._bans: dict[str, bytes] = {}
+        self._drops: dict[str, bytes] = {}
 
     def look(self) -> None:
-        """Tell what was pending at the last look already.
+        """Do what was pending at the last look already.
 
         :raises StoreError: the store cannot be used.
         """
-        pending = post_bans.pending(self._store)
-        stays = {field: one for field, one in pending.items() if self._seen.get(field) == one}
-        self._seen = pending
-        if stays:
-            post_bans.propagate(self._store, stays)
-            ended = (field.split(" ") for field, one in stays.items() if post_bans.is_over(one))
+        bans, drops = post_bans.pending(self._store), dropping.pending(self._store)
+        old_bans, self._bans = _same(self._bans, bans), bans
+        old_drops, self._drops = _same(self._drops, drops), drops
+        if old_bans:
+            post_bans.propagate(self._store, old_bans)
+            ended = (field.split(" ") for field, one in old_bans.items() if post_bans.is_over(one))
             lifted = [
                 Control(ControlKind(kind), target, lifted=True)
                 for kind, target in ended
@@ -161,6 +174,12 @@ class BanPropagator:
             ]
             if lifted:
                 tell_all(self._store, self._vault, lifted)
+        if old_drops:  # behind the bans, so that no post makes the log anew
+            dropping.finish(self._store, old_drops)
+
+
+def _same(before: dict[str, bytes], now: dict[str, bytes]) -> dict[str, bytes]:
+    return {field: one for field, one in now.items() if before.get(field) == one}
 
 
 def pause(attempt: int) -> None:

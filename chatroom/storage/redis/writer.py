@@ -22,7 +22,7 @@ from chatroom.storage.redis.control_events import Controls
 from chatroom.storage.redis.delivery import Delivery
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
-from chatroom.storage.redis.transaction import BanPropagator
+from chatroom.storage.redis.transaction import Pending
 from chatroom.storage.rules.receipts import Outcome, Receipt
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Writer:
         self._wake_presence = presence.wake
         self._appending = Appending(store, vault, logs, instance_id)
         self._controls = Controls(store, vault)
-        self._bans = BanPropagator(store, vault)
+        self._pending = Pending(store, vault)
         self._delivery = Delivery(store, vault, logs, self._appending, presence.is_here)
         # Guarded by the queue's lock, up to _passing.
         self._changed_logs: set[str] = set()
@@ -293,6 +293,6 @@ class Writer:
                 return
         try:
             self._delivery.look()
-            self._bans.look()
+            self._pending.look()
         except StoreError as error:
             self._appending.failed(error)

@@ -116,5 +116,6 @@ def of_account(saved: Account, before: Account | None) -> Control:
 
 def of_closed_room(room: RoomRecord) -> Control:
     """Return the control event of a room that is no more."""
-    over = replace(room, version=room.version + 1, invited=(), is_closed=True)
-    return Control(ControlKind.ROOM, "", over)
+    # Without what may be long: nobody looks it up any more.
+    short = replace(room, invited=(), moderators=(), rules="")
+    return Control(ControlKind.ROOM, "", replace(short, version=room.version + 1, is_closed=True))

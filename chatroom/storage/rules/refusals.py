@@ -5,12 +5,17 @@ from chatroom.sentences import DEEDS
 from chatroom.storage.records import (
     ACTION,
     ANNOUNCE,
+    ARCHIVED,
     BAN,
     CLOSED,
     DELETED,
     KICK,
     MUTE,
+    OF_ROOMS,
     PRIVATE,
+    ROOM_BAN,
+    ROOM_DELETED,
+    ROOM_MUTE,
     TEXT,
     sequenced_id,
 )
@@ -18,28 +23,42 @@ from chatroom.storage.rules.receipts import Receipt
 
 
 def refusing_kinds(receipt: Receipt) -> tuple[str, ...]:
-    """Return the kinds of sanction with which nobody may say this, and ``DELETED``."""
-    if receipt.post.kind not in _SAID:
-        return ()
-    return _OUT if receipt.terms.despite_mute else _SILENT
+    """Return what forbids somebody to say this: kinds of sanctions, ``DELETED``, ``ARCHIVED``."""
+    kind = receipt.post.kind
+    if kind == PRIVATE:
+        return _OUT if receipt.terms.despite_mute else _SILENT
+    return _IN_ROOM if kind in _SAID_IN_ROOMS else ()
 
 
 NO_ACCOUNT = Refusal(Code.NO_SUCH_USER, "That person no longer has an account, so it was not sent.")
-_SAID = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE})
+_SAID_IN_ROOMS = frozenset({TEXT, ACTION, ANNOUNCE})
 _OUT = (KICK, BAN, DELETED)
 _SILENT = (KICK, BAN, DELETED, MUTE)
+_IN_ROOM = (*_SILENT, ROOM_BAN, ROOM_MUTE, ARCHIVED)
+_ROOM_ID = "room_id"
 _REFUSALS = {
     kind: Refusal(code, f"You were {DEEDS[kind]}; that was not sent.")
     for kind, code in ((KICK, Code.KICKED), (BAN, Code.BANNED), (MUTE, Code.MUTED))
 } | {
     DELETED: Refusal(Code.DELETED, "Your account was deleted; that was not sent."),
     CLOSED: NO_ACCOUNT,
+    ROOM_BAN: Refusal(Code.BANNED, "You were banned from this room; that was not sent."),
+    ROOM_MUTE: Refusal(Code.MUTED, "You were muted in this room; that was not sent."),
+    ARCHIVED: Refusal(
+        Code.ARCHIVED, "This room is archived: everybody may read it, and that was not sent."
+    ),
+    ROOM_DELETED: Refusal(Code.NO_SUCH_ROOM, "That room was deleted, so that was not sent."),
 }
+_ABOUT_ROOMS = OF_ROOMS | {ARCHIVED, ROOM_DELETED}
 
 
-def refusal_of(kind: str) -> Refusal:
-    """Return the refusal of a post whose sender is under this sanction, or is gone."""
-    return _REFUSALS[kind]
+def refusal_of(kind: str, log: str = "") -> Refusal:
+    """Return the refusal of a post whose sender is under this sanction, or is gone.
+
+    :param log: of the post; programs are told it if it is about that room alone.
+    """
+    refusal = _REFUSALS[kind]
+    return refusal._replace(fields=((_ROOM_ID, log),)) if kind in _ABOUT_ROOMS else refusal
 
 
 def unless_kept(error: UserError, cid: str) -> Refusal:

@@ -15,6 +15,7 @@ from chatroom.storage.rules import departure, events
 from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.sqlite import (
+    bars,
     control_events,
     departed,
     invites,
@@ -141,7 +142,6 @@ def _kept(connection: sqlite3.Connection, vault: Vault, account_id: str) -> Acco
 class AccountStore:
     """The role ``accounts``; see ``engine.AccountStore``.
 
-    :param close_log: lets no post into a log any more, inside the caller's transaction.
     :param wipe: lets nothing of what was deleted stay in the files.
     """
 
@@ -149,13 +149,11 @@ class AccountStore:
         self,
         store: Store,
         act: Act,
-        close_log: Callable[[sqlite3.Connection, str], object],
         wipe: Callable[[], object],
     ) -> None:
         self._store = store
         self._vault = store.vault
         self._act = act
-        self._close_log = close_log
         self._wipe = wipe
 
     def load(self, name: str) -> Account | None:
@@ -196,7 +194,7 @@ class AccountStore:
                 departed.save(db, self._vault, departure.with_sanctions(left, held))
             delete(db, self._vault, account)
             if box:
-                self._close_log(db, box)
+                bars.close(db, self._vault, box)
 
         self._act(act, job)
         self._wipe()

@@ -47,8 +47,8 @@ class SqliteEngine:
         self.audit = AuditTrail(store)
         act = self.audit.act
         self.logs = LogStore(store, posts, writer.followed, logs, wipe)
-        self.accounts = AccountStore(store, act, logs.close, wipe)
-        self.rooms = RoomStore(store, act)
+        self.accounts = AccountStore(store, act, wipe)
+        self.rooms = RoomStore(store, act, logs, wipe)
         self.read_states = ReadStates(store)
         self.tickets = TicketStore(store)
         self.invites = InviteStore(store, act)

@@ -22,7 +22,7 @@ class Fates:
         self, vault: Vault, copy_log: Callable[[sqlite3.Connection, str], int | None]
     ) -> None:
         self._sessions = Sessions(vault)
-        self._bans = PostBans()
+        self._bans = PostBans(vault)
         self._copy_log = copy_log
         # What was decided of copies in this transaction, whichever log comes first.
         self._copies: dict[Receipt, Verdict | Refusal] = {}
@@ -31,6 +31,10 @@ class Fates:
         """Look who may not post, before any post of this transaction."""
         self._copies.clear()
         self._bans.look(db)
+
+    def is_deleted(self, log: str) -> bool:
+        """Tell whether a room was deleted."""
+        return self._bans.is_deleted(log)
 
     def of(self, db: sqlite3.Connection, log_id: int, receipt: Receipt) -> Verdict | Refusal:
         """Decide what becomes of a post; a number is spent by what is kept alone."""

@@ -127,16 +127,10 @@ class History:
         while self._writing(lambda db: _delete_oldest(db, log.id)) == DROP_BATCH:
             pass
         try:
-            self._writing(lambda db: self._drop(db, log.id, name))
+            self._writing(lambda db: self._logs.drop(db, name))
         except BaseException:
             self._logs.keep(name)
             raise
-
-    def _drop(self, db: sqlite3.Connection, log_id: int, name: str) -> None:
-        self._logs.dropping(name)
-        of_logs = ("segments", "numbers", "epochs")
-        for table, column in (*((one, "log") for one in of_logs), ("logs", "id")):
-            db.execute(f"DELETE FROM {table} WHERE {column}=?", (log_id,))
 
     def _log(self, name: str) -> Log | None:
         return self._reading(lambda db: self._logs.find(db, name))

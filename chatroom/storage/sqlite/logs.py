@@ -4,7 +4,6 @@ import logging
 import secrets
 import sqlite3
 import threading
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
@@ -12,12 +11,12 @@ from typing import NamedTuple, Protocol, TypeVar
 from chatroom.errors import Damaged, Refusal
 from chatroom.storage import segments
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import GONE_SECONDS, KEPT, Post, Span
-from chatroom.storage.rules.belief import WALL
+from chatroom.storage.records import KEPT, ROOM_DELETED, Post, Span
 from chatroom.storage.rules.epochs import Epochs, name_posts, name_ref
 from chatroom.storage.rules.numbers import Verdict
 from chatroom.storage.rules.receipts import Receipt
-from chatroom.storage.rules.refusals import NO_ACCOUNT
+from chatroom.storage.rules.refusals import NO_ACCOUNT, refusal_of
+from chatroom.storage.sqlite import bars
 from chatroom.storage.sqlite import epochs as epoch_rows
 from chatroom.storage.sqlite.fates import Fates
 
@@ -137,24 +136,6 @@ class Logs:
                 log.is_begun = True
             return log
 
-    def close(self, db: sqlite3.Connection, name: str) -> None:
-        """Let a log take no posts once it was dropped; inside the engine's transaction."""
-        query = "DELETE FROM meta WHERE key LIKE 'closed %' AND value < ?"
-        db.execute(query, (WALL.surely_over() - GONE_SECONDS,))
-        closed = (self._closed_key(name), time.time())
-        db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", closed)
-
-    def is_closed(self, db: sqlite3.Connection, name: str) -> bool:
-        """Tell whether a log was closed and dropped; inside the engine's transaction."""
-        if name in self._logs:
-            return False
-        query = "SELECT EXISTS (SELECT 1 FROM meta WHERE key=?)"
-        (is_closed,) = db.execute(query, (self._closed_key(name),)).fetchone()
-        return bool(is_closed) and self.find(db, name) is None
-
-    def _closed_key(self, name: str) -> str:
-        return f"closed {self._key(name).hex()}"
-
     def _key(self, name: str) -> bytes:
         return self._vault.index("log " + name)
 
@@ -181,8 +162,8 @@ class Logs:
 
         :returns: the log, unless it is closed; what it refuses, by why, or (``None``) has already.
         """
-        if self.is_closed(db, name):
-            return None, {NO_ACCOUNT: [one for one in receipts if one.post.kind in KEPT]}
+        if (why := self._refusal(db, name)) is not None:
+            return None, {why: [one for one in receipts if one.post.kind in KEPT]}
         log = self.make(db, name)
         kept: list[Post] = []
         gone: dict[Refusal | None, list[Receipt]] = {}
@@ -207,9 +188,17 @@ class Logs:
         self._fates.save(db)
         return log, gone
 
+    def _refusal(self, db: sqlite3.Connection, name: str) -> Refusal | None:
+        """Return why a log takes no posts any more, from anybody."""
+        if self._fates.is_deleted(name):
+            return refusal_of(ROOM_DELETED, name)
+        if name in self._logs or not bars.is_closed(db, self._vault, name):
+            return None
+        return NO_ACCOUNT if self.find(db, name) is None else None
+
     def _copy_log(self, db: sqlite3.Connection, name: str) -> int | None:
-        """Return the id of the log of a copy; ``None`` when it is closed."""
-        return None if self.is_closed(db, name) else self.make(db, name).id
+        """Return the id of the log of a copy; ``None`` when it takes no posts."""
+        return None if self._refusal(db, name) else self.make(db, name).id
 
     def write(self, db: sqlite3.Connection, log_id: int, posts: list[Post], packed: bytes) -> None:
         """Write one segment inside a transaction."""
@@ -377,6 +366,16 @@ class Logs:
                 log.first = max(log.first, gone + 1)
                 while log.recent and log.recent[0].seq <= gone:
                     log.recent.popleft()
+
+    def drop(self, db: sqlite3.Connection, name: str) -> None:
+        """Delete a whole log inside the engine's transaction; see :meth:`dropping`."""
+        log = self.find(db, name)
+        if log is None:
+            return
+        self.dropping(name)
+        of_logs = ("segments", "numbers", "epochs")
+        for table, column in (*((one, "log") for one in of_logs), ("logs", "id")):
+            db.execute(f"DELETE FROM {table} WHERE {column}=?", (log.id,))
 
     def dropping(self, name: str) -> None:
         """Forget a log that the engine's transaction deletes.

@@ -2,24 +2,35 @@
 
 import sqlite3
 import time
+from functools import lru_cache
 
 from chatroom.errors import Refusal
-from chatroom.storage.records import BAN, DELETED, KICK, MUTE
+from chatroom.storage import codec
+from chatroom.storage.keys.vault import Vault
+from chatroom.storage.records import ARCHIVED, BAN, DELETED, KICK, MUTE
+from chatroom.storage.rules.events import ControlKind
 from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.refusals import refusal_of, refusing_kinds
+from chatroom.storage.sqlite import bars
+from chatroom.storage.sqlite.bars import Bars
 
 _KINDS = (KICK, BAN, MUTE)
+_MARKS = 4096
+"""Logs whose marks memory keeps."""
 
 
 class PostBans:
-    """Kicks, bans and mutes of accounts, brought up to date in every transaction that keeps posts.
+    """Kicks, bans and mutes, and rooms that are archived or deleted.
 
+    They are brought up to date in every transaction that keeps posts.
     So nothing that had passed a check, or was waiting in a queue, is kept behind a sanction or the
     end of the account, whoever has written that: this process or another one. The engine's thread
     only.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, vault: Vault) -> None:
+        self._mark = lru_cache(_MARKS)(lambda log: codec.log_mark(vault, log))
+        self._bars = Bars()
         self._seen = -1
         """The last control event that was looked at; -1: everything is read."""
         self._until: dict[str, dict[str, float]] = {}
@@ -38,9 +49,12 @@ class PostBans:
                     self._until.pop(target, None)
                     self._read(db, " AND target=?", target)
                 self._gone.update(target for _, kind, target in changed if kind == DELETED)
+                if any(kind == ControlKind.ROOM for _, kind, _ in changed):
+                    self._bars = bars.load(db)
                 self._seen = changed[-1][0]
                 return
         (self._seen,) = db.execute("SELECT coalesce(max(seq), 0) FROM controls").fetchone()
+        self._bars = bars.load(db)
         self._until.clear()
         self._read(db, "")
         gone = db.execute("SELECT account FROM controls WHERE kind=?", (DELETED,))
@@ -50,17 +64,24 @@ class PostBans:
         """Read everything anew: the transaction failed."""
         self._seen = -1
 
+    def is_deleted(self, log: str) -> bool:
+        """Tell whether a room was deleted."""
+        return bool(self._bars.deleted) and self._mark(log) in self._bars.deleted
+
     def refusal(self, receipt: Receipt) -> Refusal | None:
         """Return why a post may not be kept."""
-        sender_id = receipt.post.sender_id
+        sender_id, log = receipt.post.sender_id, receipt.post.log
         if sender_id in self._gone and DELETED in refusing_kinds(receipt):
-            return refusal_of(DELETED)
+            return refusal_of(DELETED, log)
         bans = self._until.get(sender_id)
         if bans is not None:
             now = time.time()
             for kind in refusing_kinds(receipt):
                 if bans.get(kind, 0.0) > now:
-                    return refusal_of(kind)
+                    return refusal_of(kind, log)
+        archived = self._bars.archived
+        if archived and self._mark(log) in archived and ARCHIVED in refusing_kinds(receipt):
+            return refusal_of(ARCHIVED, log)
         return None
 
     def _read(self, db: sqlite3.Connection, which: str, *target: str) -> None:

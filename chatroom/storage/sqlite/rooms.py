@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 from chatroom.errors import Conflict, NameTaken
@@ -13,7 +14,8 @@ from chatroom.storage.records import Audit, RoomRecord
 from chatroom.storage.rules import events
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
-from chatroom.storage.sqlite import control_events, lookalikes
+from chatroom.storage.sqlite import bars, control_events, lookalikes
+from chatroom.storage.sqlite.logs import Logs
 from chatroom.storage.sqlite.store import Act, Store
 
 _log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ def save(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> RoomRecord:
         db.execute(query, (name_key, saved.version, sealed, key))
         if kept is not None and kept.name != room.name:
             lookalikes.rename(db, vault, codec.ROOMS, kept.name, room.name)
+    bars.archive(db, vault, room.log, room.is_archived)
     control_events.tell(db, vault, Control(ControlKind.ROOM, "", saved))
     return saved
 
@@ -64,24 +67,32 @@ def _kept(db: sqlite3.Connection, vault: Vault, key: bytes, room: RoomRecord) ->
     return codec.unseal_room(vault, key, *row)
 
 
-def close(db: sqlite3.Connection, vault: Vault, room: RoomRecord) -> bool:
-    """Delete a room inside the caller's transaction; see the engine."""
+def delete(db: sqlite3.Connection, vault: Vault, logs: Logs, room: RoomRecord) -> bool:
+    """Delete a room with its log inside the caller's transaction; see the engine."""
     key = codec.room_key(vault, room.log)
     gone = db.execute("DELETE FROM rooms WHERE key=? AND version=?", (key, room.version))
     if gone.rowcount != 1:
         return False
     lookalikes.release(db, vault, codec.ROOMS, room.name)
+    bars.delete(db, vault, room.log)
+    logs.drop(db, room.log)
     control_events.tell(db, vault, events.of_closed_room(room))
     return True
 
 
 class RoomStore:
-    """The role ``rooms``; see ``engine.RoomStore``."""
+    """The role ``rooms``; see ``engine.RoomStore``.
 
-    def __init__(self, store: Store, act: Act) -> None:
+    :param logs: what memory knows of them.
+    :param wipe: lets nothing of what was deleted stay in the files.
+    """
+
+    def __init__(self, store: Store, act: Act, logs: Logs, wipe: Callable[[], object]) -> None:
         self._store = store
         self._vault = store.vault
         self._act = act
+        self._logs = logs
+        self._wipe = wipe
         # Held while a room is made, outermost; only the server makes any, so no other process can.
         self._making_lock = threading.Lock()
 
@@ -104,5 +115,12 @@ class RoomStore:
             admit(self.load_all())
             return self._act(act, job, by)
 
-    def close(self, room: RoomRecord) -> bool:
-        return self._store.write(lambda db: close(db, self._vault, room))
+    def delete(self, room: RoomRecord, by: Asker | None = None, act: Audit | None = None) -> bool:
+        try:
+            is_gone = self._act(act, lambda db: delete(db, self._vault, self._logs, room), by)
+        except BaseException:
+            self._logs.keep(room.log)
+            raise
+        if is_gone:
+            self._wipe()
+        return is_gone

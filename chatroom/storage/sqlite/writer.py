@@ -14,6 +14,7 @@ from chatroom.storage import codec
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.post_queue import ANNOUNCE_SECONDS, PostQueue
+from chatroom.storage.records import RoomRecord
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.rules.receipts import Outcome, Receipt
 from chatroom.storage.sqlite import schema
@@ -240,6 +241,8 @@ class Writer:
                 control = codec.unseal_control(self._vault, word, subject, sealed)
                 if control.kind is ControlKind.PURGE:
                     self._logs.forget_recent()
+                elif isinstance(control.carried, RoomRecord) and control.carried.is_closed:
+                    self._logs.dropping(control.carried.log)  # another process may have done it
                 self._controlled(control)
                 self._control_cursor = seq
         except Exception:

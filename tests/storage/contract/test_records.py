@@ -188,10 +188,10 @@ def test_a_room_is_closed_if_it_is_as_it_was_and_its_name_is_free_then(running: 
     now = engine.rooms.save(replace(old, owner=""))
     while running.controls.get(timeout=PATIENCE).carried != now:
         pass
-    assert not engine.rooms.close(old)
+    assert not engine.rooms.delete(old)
     assert engine.rooms.load_all() == [now]
-    assert engine.rooms.close(now)
-    assert not engine.rooms.close(now)
+    assert engine.rooms.delete(now)
+    assert not engine.rooms.delete(now)
     assert engine.rooms.load_all() == []
     told = running.controls.get(timeout=PATIENCE).carried
     assert isinstance(told, RoomRecord)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot
 
-from chatroom.storage.records import BAN, KEPT, Post, Sanction
-from chatroom.storage.redis import entries, post_bans
+from chatroom.errors import Code
+from chatroom.storage.records import BAN, KEPT, Post, RoomRecord, Sanction
+from chatroom.storage.redis import dropping, entries, post_bans, rooms, scripts
 from chatroom.storage.redis.engine import RedisEngine
 from chatroom.storage.redis.transaction import Transaction
 from tests.harness import PATIENCE
@@ -101,6 +102,33 @@ def test_a_ban_holds_in_the_rooms_of_all_primaries_from_its_confirmation_on(
         here.engine.logs.append(post("again", room))
     here.settle()
     assert [said(here, room) for room in ROOMS] == [[(1, "again")]] * len(ROOMS)
+
+
+def test_a_room_that_a_dead_node_has_half_deleted_goes_with_its_log(
+    cluster: RedisCluster, node: Callable[..., Running]
+) -> None:
+    there = node(cluster.fresh())
+    engine, store = there.engine, there.engine._store
+    room = engine.rooms.save(RoomRecord("den", "id-ann", id="!den"))
+    engine.logs.append(post("before", room.log))
+    there.settle()
+    keys = engine._logs.keys(room.log)
+    # A node that has written its change and then ends leaves this.
+    half = Transaction(store, engine._vault)
+    assert rooms.delete(half, engine._vault, room)
+    assert store.eval_script(scripts.COMMIT, ["{c}:rooms"], half.words())[0] == 1
+
+    def is_gone() -> bool:
+        with store.client() as client:
+            return not client.exists(dropping.PENDING) and not client.exists(*keys.all)
+
+    wait_until(is_gone)
+    receipt = engine.logs.append(post("late", room.log))
+    there.settle()
+    assert receipt.result.code == Code.NO_SUCH_ROOM
+    with store.client() as client:
+        assert not client.exists(*keys.all)
+        assert not client.sismember(entries.logs_of(keys.bucket), keys.key)
 
 
 def test_what_a_dead_node_owes_is_paid_by_another_one(
