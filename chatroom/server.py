@@ -96,6 +96,7 @@ class Server:
                 directory=rooms.directory,
                 memberships=rooms.memberships,
                 ownership=rooms.ownership,
+                talks=rooms.talks,
                 busy=rooms.busy,
                 presence=rooms.presence,
                 read_marks=rooms.read_marks,

@@ -21,11 +21,11 @@ A line that begins with `/` is a command; `//` at its start sends one slash. `/h
 begin, `/help all` what you may use, `/help COMMAND` explains one, and Tab completes them with what
 belongs behind.
 
-Words in capitals stand for something: `USER` is the name of an account, `ROOM` of a room (with its
-`#` or without), `TEXT` and `WORDS` take the rest of the line. What stands in `[…]` may be left out,
-`|` means *one of these*. A length of time is one number with `s`, `m`, `h` or `d`: `45m`, `2h`. An
-`ID` stands in front of a message in `/history`; a `DATE` is `2026-11-23`, `09:30`, `today` or
-`yesterday`.
+Words in capitals stand for something: `USER` is the name of an account (`USER...` are one or more),
+`ROOM` of a room (with its `#` or without), `TEXT` and `WORDS` take the rest of the line. What
+stands in `[…]` may be left out, `|` means *one of these*. A length of time is one number with `s`,
+`m`, `h` or `d`: `45m`, `2h`. An `ID` stands in front of a message in `/history`; a `DATE` is
+`2026-11-23`, `09:30`, `today` or `yesterday`.
 
 This page is made from the table of commands by `make docs`.
 """

@@ -15,7 +15,11 @@ _REASON_LONGEST = 200
 ECHO_LONGEST = 40
 """Characters of what was typed that a refusal repeats."""
 _REST = frozenset({"TEXT", "WORDS", "reason"})
+USERS = "USER..."
+"""One or more accounts."""
+_USERS_MOST = 100
 _NAMES = {
+    USERS: "users",
     "N": "number",
     "NUMBER": "number",
     "0|1": "grant",
@@ -48,7 +52,7 @@ def read(usage: str, form: str, rest: str, accounts: Accounts) -> list[Any]:
         word = token.strip("[]")
         # Any white space separates; the rest of the line keeps what is inside it.
         before = rest
-        given, rest = (rest, "") if word in _REST else first_word(rest)
+        given, rest = (rest, "") if word in _REST or word == USERS else first_word(rest)
         # Digits are the [N] that may follow; @20 is somebody.
         may_be_number = token[0] == "[" and "[N]" in tokens[i + 1 :]
         is_number = may_be_number and given.isascii() and given.isdigit()
@@ -123,6 +127,8 @@ def _as_text(name: str, word: str, given: Any) -> str:
     """Return what a program gives as it would be typed. :raises UserError: of another type."""
     if given is True and word in _FLAGS:
         return word
+    if word == USERS and isinstance(given, list) and all(isinstance(one, str) for one in given):
+        given = " ".join("-".join(one.split()) for one in given)  # each is one name
     is_number = isinstance(given, int) and not isinstance(given, bool)
     if is_number and is_length(word):
         return f"{given}s"
@@ -156,6 +162,11 @@ def first_word(line: str) -> tuple[str, str]:
 def _value(form: str, word: str, given: str, accounts: Accounts) -> Any:
     if word == "USER":
         return accounts.find(given.removeprefix("@"))
+    if word == USERS:
+        words = dict.fromkeys(one.removeprefix("@") for one in given.split())
+        if len(words) > _USERS_MOST:
+            raise UserError(f"These are too many names. Type {form}", Code.LIMIT)
+        return list({one.id: one for one in map(accounts.find, words)}.values())
     if word == "USER|ADDRESS/PREFIX":
         # What looks like an address is one: who has an old account of such a name is @NAME.
         is_range = "/" in given or address_of(given) is not None

@@ -43,10 +43,11 @@ class Command:
 
     name: str
     usage: str
-    """``USER`` (an account), ``ROOM`` (with its ``#`` or without), ``45m`` (a length of time),
-    ``0|1`` and ``private`` (a choice), any other word (a text). ``[…]`` may be missing; a last
-    ``TEXT``, ``WORDS`` or ``[reason]`` takes the rest of the line. ``[from USER]`` is a clause at
-    the end of the line, and ``N``, ``ID`` and ``DATE`` are read by ``grammar``."""
+    """``USER`` (an account), ``USER...`` (one or more, to the end of the line), ``ROOM`` (with its
+    ``#`` or without), ``45m`` (a length of time), ``0|1`` and ``private`` (a choice), any other
+    word (a text). ``[…]`` may be missing; a last ``TEXT``, ``WORDS`` or ``[reason]`` takes the rest
+    of the line. ``[from USER]`` is a clause at the end of the line, and ``N``, ``ID`` and ``DATE``
+    are read by ``grammar``."""
     summary: str
     handler: Handler
     family: Family

@@ -1,5 +1,7 @@
 """Commands about rooms: joining, leaving, looking around, and what owners may do."""
 
+from collections.abc import Sequence
+
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row
 from chatroom.commands.registry import Context, Muted, Needs, Registry
@@ -123,12 +125,12 @@ def add_to(registry: Registry) -> None:
         context.reply(f"{account.name} was removed from #{room.name} and {may}.")
 
 
-def talk_in(context: Context, text: str) -> None:
+def talk_in(context: Context, text: str, rows: Sequence[Row] = ()) -> None:
     """Tell a session where its typed lines go from now on."""
     member = context.member
     member.query = ""
     member.outbox.offer(member.face.control("room", text, **member.room.fields))
-    context.reply("")  # a program waits for its >result
+    context.answer(Answer("", rows))  # a program waits for its >result
 
 
 def here(room: Room) -> str:

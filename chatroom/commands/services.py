@@ -22,6 +22,7 @@ from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.read_marks import ReadMarks
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.roster import Roster
+from chatroom.rooms.talks import Talks
 from chatroom.storage.engine import AuditTrail, LogStore, Nodes
 
 
@@ -42,6 +43,7 @@ class Services:
     directory: Directory
     memberships: Memberships
     ownership: Ownership
+    talks: Talks
     busy: Busy
     presence: RemotePresence
     read_marks: ReadMarks

@@ -15,6 +15,7 @@ from chatroom.commands import (
     rooms,
     sanctions,
     sessions,
+    talk,
     talking,
     undo,
     unread,
@@ -25,7 +26,7 @@ from chatroom.commands.registry import Family, Registry
 _FAMILIES = {
     Family("talking", "say something, to one or to all; be busy, leave"): (help_pages, talking),
     Family("people", "who is here, and whom you do not want to hear"): (people, room_info, whois),
-    Family("chatrooms", "find rooms, join and leave them, have your own"): (rooms,),
+    Family("chatrooms", "find rooms, join and leave them, have your own"): (rooms, talk),
     Family("reading", "read back, search, take back what you said"): (history, unread),
     Family("account", "your password, your sessions, your data"): (own, own_data, sessions),
     Family("moderation", "grants, kicks, bans, mutes, announcements, restart"): (

@@ -20,6 +20,7 @@ from chatroom.rooms.readers import Readers
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.rooms.roster import Roster
+from chatroom.rooms.talks import Talks
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import RoomRecord
@@ -34,6 +35,7 @@ class Assembly:
     roster: Roster
     memberships: Memberships
     ownership: Ownership
+    talks: Talks
     busy: Busy
     presence: RemotePresence
     read_marks: ReadMarks
@@ -85,6 +87,7 @@ def assemble(
     calm = comings.CALM_SECONDS if rates else 0.0
     memberships = Memberships(logs, roster, read_states, scheduler, calm)
     ownership = Ownership(engine.controls, roster, catalogue, read_states, memberships)
+    talks = Talks(roster, catalogue, memberships, ownership.follow)
     tickets = Tickets(engine.tickets, engine.accounts, engine.sanctions)
     control_events = ControlHandler(
         accounts=engine.accounts,
@@ -120,6 +123,7 @@ def assemble(
         roster=roster,
         memberships=memberships,
         ownership=ownership,
+        talks=talks,
         busy=busy,
         presence=presence,
         read_marks=read_marks,

@@ -90,10 +90,13 @@ class Catalogue:
         self._logs.unfollow(mailbox.log)
         self._roster.by_log.pop(mailbox.log, None)
 
-    def create(self, name: str, owner: Account, private: bool, by: Asker) -> Room:
+    def create(
+        self, name: str, owner: Account, private: bool, by: Asker, invited: tuple[str, ...] = ()
+    ) -> Room:
         """Make a new room; it is durable when this returns.
 
         :param by: the owner, who may be sent out or muted meanwhile.
+        :param invited: account ids.
         :raises UserError: the name is not allowed or taken, or there are too many rooms.
         :raises StoreError: it could not be written.
         """
@@ -110,7 +113,13 @@ class Catalogue:
             if is_taken:
                 raise NameTaken(name)
             saved = self._store.save(
-                RoomRecord(name, owner.id, private=private, id=new_room_id(), created=time.time()),
+                RoomRecord(
+                    *(name, owner.id),
+                    private=private,
+                    invited=invited,
+                    id=new_room_id(),
+                    created=time.time(),
+                ),
                 partial(self._admit, owner.id),
                 by,
             )

@@ -37,6 +37,7 @@ EVERYBODY = (
     "rooms",
     "search",
     "sessions",
+    "talk",
     "topic",
     "unignore",
     "uninvite",

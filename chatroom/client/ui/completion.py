@@ -63,7 +63,10 @@ class Names(Completer):
         if first in _OWN:
             return _OWN[first] if len(words) == 2 else ()
         usage = self._usages.get(first.removeprefix("/"), []) if first.startswith("/") else []
-        token = usage[len(words) - 2].strip("[]") if 0 <= len(words) - 2 < len(usage) else ""
+        at = len(words) - 2
+        if usage and usage[-1].endswith("..."):  # as often as one likes
+            at = min(at, len(usage) - 1)
+        token = usage[at].strip("[]") if 0 <= at < len(usage) else ""
         if token == "command":
             return sorted({*self._usages, *self._families})
         if "USER" in token:
