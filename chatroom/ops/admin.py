@@ -23,7 +23,7 @@ from chatroom.ops import rooms
 from chatroom.sentences import GRANT_WORDS, minute, table
 from chatroom.storage.engine import LOOK_SECONDS, Engine
 from chatroom.storage.keys import export, legacy_import, rotation, vault
-from chatroom.storage.records import NORMAL, OPERATOR, SUPERUSER, Account, Actor
+from chatroom.storage.records import NORMAL, OPERATOR, SUPERUSER, Account, Actor, RoomRecord
 from chatroom.text import (
     PASSWORD_LONGEST,
     check_new_password,
@@ -83,7 +83,8 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     command = add("free-name", "free a reserved name; its new owner inherits nothing")
     command.add_argument("user", metavar="NAME")
     add("list-users", "list all accounts")
-    rooms.add_words(add("rooms", "list all rooms, private ones, too, or give one an owner"))
+    what = "list all rooms, private ones, too; give one an owner, or delete one"
+    rooms.add_words(add("rooms", what))
     command = add("migrate", "move everything into Redis or Valkey; the server must be stopped")
     command.add_argument("--to", metavar="URL", required=True, help="as --engine takes it")
     command = add("audit", "print what superusers and operators did, the newest last")
@@ -251,6 +252,9 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
         case "rooms" if arguments.deed == rooms.OWN:
             account = _find(accounts, arguments.user)
             _show(rooms.give(engine, arguments.room, account))
+        case "rooms" if arguments.deed == rooms.DELETE:
+            ask = (lambda _: None) if arguments.yes else _confirm_room
+            _show(rooms.delete(engine, arguments.room, ask))
         case "rooms":
             _show(rooms.list_all(accounts, engine, arguments.json))
         case "audit":
@@ -288,15 +292,27 @@ def _find(accounts: Accounts, name: str) -> Account:
 
 
 def _confirm(account: Account) -> None:
+    _ask_for(
+        f"This erases {escape(account.name)} for good, and all its messages in the rooms.",
+        *("user name", account.name),
+    )
+
+
+def _confirm_room(room: RoomRecord) -> None:
+    _ask_for(
+        f"This deletes #{escape(room.name)} for good, and all that was said there.",
+        *("name of the room", room.name),
+    )
+
+
+def _ask_for(what: str, thing: str, name: str) -> None:
+    """Go on only with who types a name. :raises UserError: it was another one, or nothing."""
     try:
-        typed = input(
-            f"This erases {escape(account.name)} for good, and all its messages in the rooms. "
-            "Type the user name to confirm: "
-        )
+        typed = input(f"{what} Type the {thing} to confirm: ")
     except EOFError:
         typed = ""
-    if typed.strip() != account.name:
-        raise UserError("That is not the user name; nothing was deleted.")
+    if typed.strip() != name:
+        raise UserError(f"That is not the {thing}; nothing was deleted.")
 
 
 def _wait_until_seen() -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,22 +10,29 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.answers import when
 from chatroom.errors import Code, Conflict, Damaged, UserError
 from chatroom.names import fold, room_name
+from chatroom.rooms.record_changes import written_down
 from chatroom.rooms.room import LOBBY
 from chatroom.sentences import minute, table
 from chatroom.storage.engine import Engine
-from chatroom.storage.records import OPERATOR, Account, RoomRecord
+from chatroom.storage.records import OPERATOR, ROOM_NAME, Account, RoomRecord
 from chatroom.text import escape
 
-OWN = "own"
-DEEDS = (OWN,)
+OWN, DELETE = "own", "delete"
 
 
 def add_words(command: argparse.ArgumentParser) -> None:
     """Add what stands behind ``rooms``: nothing, or what is done with one room."""
-    command.add_argument("deed", metavar="own", nargs="?", choices=DEEDS, help="give it an owner")
+    command.add_argument(
+        "deed",
+        metavar="own|delete",
+        nargs="?",
+        choices=(OWN, DELETE),
+        help="give it an owner, or delete it for good; without it all rooms are listed",
+    )
     command.add_argument("room", metavar="ROOM", nargs="?", help="its name or its id")
     command.add_argument("user", metavar="USER", nargs="?", help="who owns it from now on")
     command.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
+    command.add_argument("--yes", action="store_true", help="do not ask before it is deleted")
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -36,6 +43,8 @@ def check(arguments: argparse.Namespace) -> None:
         raise UserError(f"The name of a room is missing behind {arguments.deed}.")
     if arguments.deed == OWN and arguments.user is None:
         raise UserError("The name of who owns it from now on is missing.")
+    if arguments.deed == DELETE and arguments.user is not None:
+        raise UserError(f"'{escape(arguments.user)}' is too much behind delete.")
     if arguments.json:
         raise UserError("--json is for the list of rooms alone; take it away.")
 
@@ -79,13 +88,31 @@ def give(engine: Engine, name: str, account: Account) -> str:
             invited=tuple(sorted(invited)) if record.private else record.invited,
             moderators=tuple(one for one in record.moderators if one != account.id),
         )
-        what = "a private room" if record.private else f"#{record.name}"
-        act = OPERATOR.did(f"made {account.name} the owner of {what}", account.id)
+        did = f"made {account.name} the owner of {ROOM_NAME}"
+        act = OPERATOR.did(did, account.id, room=record.log, deed="transfer")
         try:
-            engine.rooms.save(changed, act=replace(act, room=record.log))
+            engine.rooms.save(changed, act=written_down(act, record, changed))
         except Conflict:  # somebody else was faster: look again
             continue
         return f"{account.name} owns #{record.name} now."
+
+
+def delete(engine: Engine, name: str, confirm: Callable[[RoomRecord], object]) -> str:
+    """Delete a room for good, with all that was said there. Return a sentence that says so.
+
+    :param name: of the room, or its id.
+    :param confirm: is asked first, once; raises what ends it.
+    :raises UserError: there is no such room, or it is the lobby.
+    """
+    record = find(_load(engine), name)
+    if record.log == LOBBY:
+        raise UserError("The lobby cannot be deleted.")
+    confirm(record)
+    while True:
+        what = "a private room" if record.private else f"#{record.name}"
+        if engine.rooms.delete(record, act=OPERATOR.did(f"deleted {what}", room=record.log)):
+            return f"#{record.name} is deleted, and all that was said there."
+        record = find(_load(engine), record.log)  # somebody has changed it meanwhile
 
 
 def find(records: Sequence[RoomRecord], name: str) -> RoomRecord:
