@@ -71,6 +71,8 @@ class Code(StrEnum):
     """The account has a new password: log in with it."""
     SESSION_ENDED = "session-ended"
     """Another session of the same account has ended this one."""
+    REPEATED = "repeated"
+    """It was done before, and is not done twice."""
     CHANGED = "changed"
     """It is not as it was any more, so it cannot be taken back."""
     TOO_LONG = "too-long"

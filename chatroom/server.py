@@ -100,6 +100,7 @@ class Server:
                 busy=rooms.busy,
                 presence=rooms.presence,
                 read_marks=rooms.read_marks,
+                reports=rooms.reports,
                 control_events=rooms.control_events,
                 lookups=rooms.lookups,
                 erasure=Erasure(engine.logs, engine.rooms, controls, self.accounts, engine.settle),

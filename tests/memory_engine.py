@@ -250,8 +250,8 @@ class Accounts:
 
         self._store.change(job, act)
 
-    def superusers(self) -> int:
-        return sum(one.grant == SUPERUSER for one in self.load_all())
+    def superusers(self) -> list[Account]:
+        return [one for one in self.load_all() if one.grant == SUPERUSER]
 
     def is_last_superuser(self, account_id: str) -> bool:
         with self._store.kept.lock:

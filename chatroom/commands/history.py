@@ -138,7 +138,7 @@ def add_to(registry: Registry) -> None:
                     which = located(context, which)
             room = room_of(which, room, context.person.logs, services.logs)
         log = room.log
-        post = _own_last(context, room) if which is None else _find(services.logs, room, which)
+        post = _own_last(context, room) if which is None else standing(services.logs, room, which)
         if room.is_mailbox:
             private.delete(context, post)
             return
@@ -222,12 +222,12 @@ def _words(text: str) -> tuple[str, ...]:
 # -- one message -----------------------------------------------------------------------------
 
 
-def _find(logs: LogStore, room: Room, which: Id) -> Post:
-    """Return the message with this id. :raises UserError: there is none that can be removed."""
+def standing(logs: LogStore, room: Room, which: Id) -> Post:
+    """Return the message with this id. :raises UserError: there is none that still stands."""
     seq = seq_of(which, room, logs)
     found = find(logs, room, seq)
     if found is None:
-        raise UserError(f"Message {seq} is damaged; there is no text to remove.")
+        raise UserError(f"Message {seq} is damaged: it has no text any more.")
     if found.kind == REMOVED:
         raise UserError(f"Message {label(found) or seq} is removed already.", Code.NO_SUCH_MESSAGE)
     return found

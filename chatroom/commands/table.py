@@ -11,6 +11,7 @@ from chatroom.commands import (
     own,
     own_data,
     people,
+    reporting,
     room_info,
     rooms,
     sanctions,
@@ -25,7 +26,12 @@ from chatroom.commands.registry import Family, Registry
 
 _FAMILIES = {
     Family("talking", "say something, to one or to all; be busy, leave"): (help_pages, talking),
-    Family("people", "who is here, and whom you do not want to hear"): (people, room_info, whois),
+    Family("people", "who is here, and whom you do not want to hear"): (
+        people,
+        room_info,
+        whois,
+        reporting,
+    ),
     Family("chatrooms", "find rooms, join and leave them, have your own"): (rooms, talk),
     Family("reading", "read back, search, take back what you said"): (history, unread),
     Family("account", "your password, your sessions, your data"): (own, own_data, sessions),

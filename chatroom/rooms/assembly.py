@@ -18,6 +18,7 @@ from chatroom.rooms.read_marks import ReadMarks
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.readers import Readers
 from chatroom.rooms.remote_presence import RemotePresence
+from chatroom.rooms.reports import Reports
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.talks import Talks
@@ -39,6 +40,7 @@ class Assembly:
     busy: Busy
     presence: RemotePresence
     read_marks: ReadMarks
+    reports: Reports
     control_events: ControlHandler
     directory: Directory
     lookups: Lookups
@@ -103,6 +105,7 @@ def assemble(
     who = limits.here_mentions if limits else OWNERS
     catalogue.let_call_all(Callers(who, roster, presence).may_call_all)
     read_marks = ReadMarks(logs, roster, read_states, presence, engine.controls)
+    reports = Reports(logs, engine.controls, engine.audit, engine.accounts, presence)
     directory = Directory(
         logs=logs,
         roster=roster,
@@ -127,6 +130,7 @@ def assemble(
         busy=busy,
         presence=presence,
         read_marks=read_marks,
+        reports=reports,
         control_events=control_events,
         directory=directory,
         lookups=lookups,

@@ -20,6 +20,7 @@ from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
+from chatroom.rooms.reports import report_fields, report_sentence
 from chatroom.rooms.room import Member
 from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import AccountStore, SanctionStore
@@ -31,7 +32,7 @@ from chatroom.storage.records import (
     RoomRecord,
     Sanction,
 )
-from chatroom.storage.rules.events import Control, ControlKind, Kept, Standing
+from chatroom.storage.rules.events import Control, ControlKind, Kept, Report, Standing
 
 _log = logging.getLogger(__name__)
 
@@ -139,6 +140,8 @@ class ControlHandler:
             self._tell([person], control.word, mute_sentence(carried), **mute_fields(carried))
         elif kind in BLOCKS_LOGIN and isinstance(carried, Sanction):
             self._send_out(person, carried)
+        elif isinstance(carried, Report):
+            self._tell([person], control.word, report_sentence(carried), **report_fields(carried))
         elif isinstance(carried, Standing):
             if kind is not ControlKind.IGNORES:
                 self._take_standing(person, carried)

@@ -24,7 +24,7 @@ from chatroom.storage.records import (
 )
 from chatroom.storage.rules import read_states
 from chatroom.storage.rules.departure import Departed
-from chatroom.storage.rules.events import Carried, Control, Kept, Standing
+from chatroom.storage.rules.events import Carried, Control, Kept, Report, Standing
 
 _log = logging.getLogger(__name__)
 
@@ -281,6 +281,7 @@ _CARRIED: dict[str, type[Carried]] = {
     "standing": Standing,
     "room": RoomRecord,
     "kept": Kept,
+    "report": Report,
 }
 
 

@@ -32,6 +32,7 @@ EVERYBODY = (
     "query",
     "remove",
     "reply",
+    "report",
     "room",
     "roominfo",
     "rooms",

@@ -328,3 +328,15 @@ def test_nodes_are_for_superusers(cluster: Cluster) -> None:
     assert "is for superusers only" in bob.answer_to("/nodes")
     rows = re.findall(r"(?m)^[0-9a-f]{8}.* well$", ann.answer_to("/nodes"))
     assert len(rows) == 2
+
+
+def test_a_report_reaches_who_is_at_another_node(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    boss = one.join_superuser("boss")
+    rude, witness = two.join("rude"), two.join("witness")
+    until(lambda: "boss" in here(witness))
+    rude.send("pills for all")
+    witness.until("rude: pills for all")
+    number = re.findall(r"\[(\d+)\][^\n]*pills for all", witness.answer_to("/history"))[0]
+    witness.send(f"/report {number} spam")
+    boss.until(f"witness reports message {number} of rude in #lobby: pills for all (spam)")

@@ -180,8 +180,8 @@ class AccountStore(Protocol):
         :raises LastSuperuser: nobody would be left who may administer the room.
         """
 
-    def superusers(self) -> int:
-        """Return the number of superusers."""
+    def superusers(self) -> list[Account]:
+        """Return the superusers whose accounts open."""
 
     def is_last_superuser(self, account_id: str) -> bool:
         """Tell whether nobody else may administer the room.

@@ -83,11 +83,11 @@ def load_all(store: Store, vault: Vault) -> Iterator[Account]:
             _log.error("account damaged id=%s reason=%s", account_id.decode(), error)
 
 
-def superusers(store: Store, vault: Vault) -> int:
+def superusers(store: Store, vault: Vault) -> list[Account]:
     """See ``AccountStore.superusers``; the sealed record decides, not the index."""
     with store.client() as client:
         value = client.hget(INDEX, "superusers")
-    count = 0
+    found = []
     with decoding("the list of superusers"):
         ids: list[str] = list(map(str, json.loads(value or b"[]")))
     for account_id in ids:
@@ -96,8 +96,9 @@ def superusers(store: Store, vault: Vault) -> int:
         except Damaged as error:
             _log.error("account damaged id=%s reason=%s", account_id, error)
             continue
-        count += account is not None and account.grant == SUPERUSER
-    return count
+        if account is not None and account.grant == SUPERUSER:
+            found.append(account)
+    return found
 
 
 def save(
@@ -275,7 +276,7 @@ class AccountStore:
 
         self._act(act, job)
 
-    def superusers(self) -> int:
+    def superusers(self) -> list[Account]:
         return superusers(self._store, self._vault)
 
     def is_last_superuser(self, account_id: str) -> bool:

@@ -27,6 +27,8 @@ class ControlKind(StrEnum):
     """A log has lost what was shown."""
     SESSIONS = "sessions"
     """Some of an account's sessions are about to go on with another ``password_id``."""
+    REPORT = "report"
+    """Somebody has reported a message; the subject is one of those who are to know."""
     MISSED = "anew"
     """Events were missed: everything is to be looked up."""
     KICK = records.KICK
@@ -59,12 +61,32 @@ class Kept:
     """When they began, in seconds since the epoch; see ``SessionInfo``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A message that somebody has reported, as one of those who are to know sees it."""
+
+    by: str
+    """Name of who has reported it."""
+    user: str
+    """Name of who has said it."""
+    text: str
+    """Of the message; the begin of a long one."""
+    reason: str
+    room: str = ""
+    """Name of its room; empty: it is private, or in a private room where the reader is not."""
+    room_id: str = ""
+    id: str = ""
+    """Of the message; empty with ``room``: the reader cannot look it up."""
+    is_private: bool = False
+    """It is a private message."""
+
+
 def standing_of(account: Account) -> Standing:
     """Return what of an account every server has to know."""
     return Standing(account.name, account.grant, account.version, account.password_id)
 
 
-Carried = Sanction | Standing | RoomRecord | Kept
+Carried = Sanction | Standing | RoomRecord | Kept | Report
 
 
 @dataclass(frozen=True, slots=True)

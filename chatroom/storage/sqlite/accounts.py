@@ -51,10 +51,10 @@ def load_all(connection: sqlite3.Connection, vault: Vault, where: str = "") -> I
             _log.error("account damaged id=%s reason=%s", row[0], error)
 
 
-def superusers(connection: sqlite3.Connection, vault: Vault) -> int:
-    """Return how many accounts are superusers; the sealed record decides, not the index."""
+def superusers(connection: sqlite3.Connection, vault: Vault) -> list[Account]:
+    """Return the accounts that are superusers; the sealed record decides, not the index."""
     found = load_all(connection, vault, "WHERE superuser=1")
-    return sum(account.grant == SUPERUSER for account in found)
+    return [account for account in found if account.grant == SUPERUSER]
 
 
 def save(connection: sqlite3.Connection, vault: Vault, account: Account) -> Account:
@@ -199,7 +199,7 @@ class AccountStore:
         self._act(act, job)
         self._wipe()
 
-    def superusers(self) -> int:
+    def superusers(self) -> list[Account]:
         return self._store.read(lambda db: superusers(db, self._vault))
 
     def is_last_superuser(self, account_id: str) -> bool:
