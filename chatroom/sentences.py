@@ -106,7 +106,14 @@ def indented(text: str) -> str:
 
 GRANT_WORDS = ("superuser", "normal user")
 """What the grants 0 and 1 are called."""
-DEEDS = {"kick": "kicked", "ban": "banned", "mute": "muted", "lockdown": "locked out"}
+DEEDS = {
+    "kick": "kicked",
+    "ban": "banned",
+    "mute": "muted",
+    "lockdown": "locked out",
+    "roomban": "banned from a room",
+    "roommute": "muted in a room",
+}
 """What was done to somebody, by the kind of sanction."""
 WELCOME = "Welcome"
 """The word by which scripts on the plain face know that they are in; programs have a field."""

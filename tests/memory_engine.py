@@ -36,7 +36,6 @@ from chatroom.storage.records import (
     DELETED,
     KEPT,
     KICK,
-    MUTE,
     REMOVED,
     ROOM_DELETED,
     SUPERUSER,
@@ -236,7 +235,8 @@ class Accounts:
             if _is_last(kept, account.id):
                 raise LastSuperuser(account.name)
             if left is not None:
-                kept.departed.append(departure.with_sanctions(left, _valid(kept, account.id)))
+                held = [one for one in _valid(kept, account.id) if not one.room]
+                kept.departed.append(departure.with_sanctions(left, held))
             kept.accounts.pop(account.id, None)
             kept.gone.add(account.id)
             kept.read_states.pop(account.id, None)
@@ -332,6 +332,8 @@ class Rooms:
                 return False
             del kept.rooms[key]
             kept.deleted.add(room.log)
+            of_others = [one for one in kept.sanctions.items() if one[1].room != room.log]
+            kept.sanctions = dict(of_others)
             kept.logs.pop(room.log, None)
             kept.controls.append(events.of_closed_room(room))
             return True
@@ -430,14 +432,30 @@ class Sanctions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def save(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
+    @staticmethod
+    def _check_room(kept: Kept, of: RoomRecord | None) -> None:
+        room = kept.rooms.get(fold(of.log)) if of is not None else None
+        if of is not None and (room.version if room else 0) != of.version:
+            raise Conflict(f"The room {of.name} was changed meanwhile.")
+
+    def save(
+        self,
+        sanction: Sanction,
+        act: Audit | None = None,
+        by: Asker | None = None,
+        of: RoomRecord | None = None,
+        is_new: bool = False,
+    ) -> Sanction:
         def job(kept: Kept) -> Sanction:
+            self._check_room(kept, of)
             if act is not None and sanction.is_of_account:
                 askers.check_target(kept.accounts.get(sanction.target))
-            like = (sanction.kind, sanction.target)
-            old = [n for n, one in kept.sanctions.items() if (one.kind, one.target) == like]
-            for number in old:
-                del kept.sanctions[number]
+            like = (sanction.kind, sanction.target, sanction.room)
+            for number, one in list(kept.sanctions.items()):
+                if (one.kind, one.target, one.room) == like:
+                    if is_new and one.until >= time.time():
+                        raise Conflict(f"There is a {sanction.kind} already.")
+                    del kept.sanctions[number]
             if sanction.kind in BLOCKS_LOGIN:
                 _revoke(kept, sanction.target)
             numbered = replace(sanction, number=kept.number())
@@ -445,22 +463,31 @@ class Sanctions:
             kept.controls.append(Control(ControlKind(sanction.kind), sanction.target, numbered))
             return numbered
 
-        return self._store.change(job, act)
+        return self._store.change(job, act, by)
 
-    def lift(self, number: int, act: Audit | None = None) -> bool:
+    def lift(
+        self,
+        number: int,
+        act: Audit | None = None,
+        by: Asker | None = None,
+        of: RoomRecord | None = None,
+    ) -> bool:
         def job(kept: Kept) -> bool:
+            self._check_room(kept, of)
             one = kept.sanctions.get(number)
             if one is None or one.until < time.time():
                 return False
             del kept.sanctions[number]
-            kept.controls.append(Control(ControlKind(one.kind), one.target, lifted=True))
+            carried = one if one.room else None
+            kept.controls.append(Control(ControlKind(one.kind), one.target, carried, lifted=True))
             return True
 
-        return self._store.change(job, act)
+        return self._store.change(job, act, by)
 
-    def load(self, target: str | None = None) -> list[Sanction]:
+    def load(self, target: str | None = None, room: str | None = None) -> list[Sanction]:
         with self._store.kept.lock:
-            return sorted(_valid(self._store.kept, target), key=lambda one: one.number)
+            found = sorted(_valid(self._store.kept, target), key=lambda one: one.number)
+            return [one for one in found if room is None or one.room == room]
 
 
 class AuditTrail:
@@ -610,7 +637,7 @@ class Logs:
         sender_id, log, kinds = receipt.post.sender_id, receipt.post.log, refusing_kinds(receipt)
         if sender_id in self._kept.gone and DELETED in kinds:
             return refusal_of(DELETED, log)
-        held = {one.kind for one in _valid(self._kept, sender_id)} & {KICK, BAN, MUTE}
+        held = {one.kind for one in _valid(self._kept, sender_id) if one.room in ("", log)}
         room = self._kept.rooms.get(fold(log))
         if room is not None and room.is_archived:
             held.add(ARCHIVED)

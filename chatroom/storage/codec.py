@@ -190,17 +190,33 @@ def unseal_audit(vault: Vault, number: int, sealed: bytes) -> Audit | None:
         return None
 
 
+IN_ROOM = "@"
+"""Parts the account from the room in what a store has as the target of a sanction of a room."""
+
+
+def sanction_target(vault: Vault, sanction: Sanction) -> str:
+    """Return what a store has as the target of a sanction: a room stands in it as its mark only."""
+    room = f"{IN_ROOM}{log_mark(vault, sanction.room)}" if sanction.room else ""
+    return sanction.target + room
+
+
+def is_of_target(stored: str, target: str) -> bool:
+    """Tell whether what a store has is about a target, everywhere or in a room."""
+    return stored == target or (bool(target) and stored.startswith(target + IN_ROOM))
+
+
 def seal_sanction(vault: Vault, sanction: Sanction) -> bytes:
     """Return a sanction sealed for its kind, target and end."""
-    plain = json.dumps(
-        {
-            "name": sanction.name,
-            "by": sanction.by,
-            "reason": sanction.reason,
-            "since": sanction.since,
-        }
-    )
-    return vault.seal(plain.encode(), f"{sanction.kind} {sanction.target} {sanction.until}")
+    fields = {
+        "name": sanction.name,
+        "by": sanction.by,
+        "reason": sanction.reason,
+        "since": sanction.since,
+    }
+    if sanction.room:
+        fields["room"] = sanction.room
+    target = sanction_target(vault, sanction)
+    return vault.seal(json.dumps(fields).encode(), f"{sanction.kind} {target} {sanction.until}")
 
 
 def unseal_sanction(
@@ -208,14 +224,20 @@ def unseal_sanction(
 ) -> Sanction:
     """Return a sanction; also a damaged one, which is logged.
 
-    It still holds: whoever damages the record must not get back in by that.
+    It still holds: whoever damages the record must not get back in by that. Of a sanction of a
+    room the posts are refused then; of which one nobody can tell: ``?``.
+
+    :param target: as :func:`sanction_target` has it.
     """
+    account_id, in_room, _ = target.partition(IN_ROOM)
     try:
         fields = json.loads(vault.unseal(sealed, f"{kind} {target} {until}"))
     except Damaged as error:
         _log.error("%s damaged target=%s reason=%s", kind, target, error)
         fields = {"name": "?", "by": "?", "reason": "the record is damaged", "since": 0.0}
-    return Sanction(kind=kind, target=target, until=until, number=number, **fields)
+        if in_room:
+            fields["room"] = "?"
+    return Sanction(kind=kind, target=account_id, until=until, number=number, **fields)
 
 
 PEOPLE, ROOMS = "look", "room look"

@@ -301,25 +301,51 @@ class InviteStore(Protocol):
 
 
 class SanctionStore(Protocol):
-    """Kicks, bans, mutes and the lockdown. A damaged one holds all the same.
+    """Kicks, bans, mutes, the lockdown, and bans and mutes of rooms. A damaged one holds all the
+    same; those of a room go with it.
 
     From the moment in which one is saved the store takes no post against it, at any node.
     """
 
-    def save(self, sanction: Sanction, act: Audit | None = None) -> Sanction:
-        """Keep a kick, ban, mute or lockdown and return it with its number; then as
-        ``AccountStore.save``.
+    def save(
+        self,
+        sanction: Sanction,
+        act: Audit | None = None,
+        by: Asker | None = None,
+        of: RoomRecord | None = None,
+        is_new: bool = False,
+    ) -> Sanction:
+        """Keep a sanction and return it with its number; then as ``AccountStore.save``.
 
-        It takes the place of an older one of the same kind and target.
+        It takes the place of an older one of the same kind, target and room.
 
+        :param by: as of ``RoomStore.save``.
+        :param of: the room that it is of, which must still be as it was loaded: so whoever may do
+            this in the room still may.
+        :param is_new: there must be none yet whose place it would take.
         :raises UserError: with an ``act``: the account has been deleted.
+        :raises Conflict: the room was changed meanwhile, or there is one.
         """
 
-    def lift(self, number: int, act: Audit | None = None) -> bool:
-        """Take a sanction back; False when there was none that still held."""
+    def lift(
+        self,
+        number: int,
+        act: Audit | None = None,
+        by: Asker | None = None,
+        of: RoomRecord | None = None,
+    ) -> bool:
+        """Take a sanction back; False when there was none that still held.
 
-    def load(self, target: str | None = None) -> list[Sanction]:
-        """Return the sanctions that still hold, oldest first; of one target, or all."""
+        :param by: and ``of``, as of :meth:`save`.
+        :raises Conflict: the room was changed meanwhile.
+        """
+
+    def load(self, target: str | None = None, room: str | None = None) -> list[Sanction]:
+        """Return the sanctions that still hold, oldest first.
+
+        :param target: only those of this one, of all rooms too; ``None``: of all.
+        :param room: only those of the room with this id; empty: only those of the whole server.
+        """
 
 
 class AuditTrail(Protocol):

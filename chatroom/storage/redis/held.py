@@ -10,10 +10,12 @@ ACCOUNTS = "{c}:accounts"
 """Account id → version, number, 1 for a superuser, and what is sealed."""
 INDEX = "{c}:index"
 """``superusers`` → ids of those who may be one; the sealed record decides."""
+ROOMS = "{c}:rooms"
+"""Keyed hash of a room's id → version, number, and what is sealed."""
 SANCTIONS = "{c}:sanctions"
 """Number → kind, target, end, and what is sealed."""
 SANCTION_OF = "{c}:sanction_of"
-"""Kind and target → number."""
+"""Kind and target → number; of a sanction of a room as ``codec.sanction_target`` has it."""
 
 
 def split(number: bytes, value: bytes) -> tuple[int, str, str, float, bytes]:
@@ -21,6 +23,13 @@ def split(number: bytes, value: bytes) -> tuple[int, str, str, float, bytes]:
     with decoding("a kick, ban or mute"):
         kind, target, until, sealed = value.split(b" ", 3)
         return int(number), kind.decode(), target.decode(), float(until), sealed
+
+
+def split_room(found: tuple[bytes, bytes]) -> tuple[int, bytes, int, bytes]:
+    """Return number, key, version and seal of a room. :raises Damaged: it is none."""
+    with decoding("a room"):
+        version, number, sealed = found[1].split(b" ", 2)
+        return int(number), bytes.fromhex(found[0].decode()), int(version), sealed
 
 
 def is_shut_out(change: Transaction, account_id: str) -> bool:

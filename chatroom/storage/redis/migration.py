@@ -98,7 +98,7 @@ def move(
         vault = store.open(data_dir, is_moving_in=True)
         with store.client() as client:
             if not client.hexists(META, MOVING):
-                if client.exists(held.ACCOUNTS, rooms.ROOMS, NUMBERS):
+                if client.exists(held.ACCOUNTS, held.ROOMS, NUMBERS):
                     raise StoreError(
                         f"The store {store.name} is not empty: name another one, or empty it."
                     )

@@ -9,16 +9,15 @@ from chatroom.storage import codec
 from chatroom.storage.engine import Admit
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ARCHIVED, GONE_SECONDS, ROOM_DELETED, Audit, RoomRecord
-from chatroom.storage.redis import accounts, entries
+from chatroom.storage.redis import accounts, entries, sanctions
 from chatroom.storage.redis.client import Store
-from chatroom.storage.redis.entries import decode_each, decoding
+from chatroom.storage.redis.entries import decode_each
+from chatroom.storage.redis.held import ROOMS, split_room
 from chatroom.storage.redis.transaction import NUMBERS, Act, Transaction
 from chatroom.storage.rules import events
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
 
-ROOMS = "{c}:rooms"
-"""Keyed hash of a room's id → version, number, and what is sealed."""
 NAMES = "{c}:room_names"
 """Keyed hash of a folded name → that of the id; not of a name that is the id itself."""
 
@@ -27,15 +26,9 @@ def load_all(store: Store, vault: Vault) -> list[RoomRecord]:
     """See ``RoomStore.load_all``."""
     with store.client() as client:
         found = client.hgetall(ROOMS)
-    rows = sorted(decode_each(found.items(), _row))
+    rows = sorted(decode_each(found.items(), split_room))
     opened = (codec.unseal_room(vault, *row[1:]) for row in rows)
     return [room for room in opened if room is not None]
-
-
-def _row(found: tuple[bytes, bytes]) -> tuple[int, bytes, int, bytes]:
-    with decoding("a room"):
-        version, number, sealed = found[1].split(b" ", 2)
-        return int(number), bytes.fromhex(found[0].decode()), int(version), sealed
 
 
 def save(
@@ -59,7 +52,7 @@ def save(
     else:
         if value is None:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
-        number, _, version, sealed = _row((key.hex().encode(), value))
+        number, _, version, sealed = split_room((key.hex().encode(), value))
         if version != room.version:
             raise Conflict(f"The room {room.name} was changed meanwhile.")
         kept = codec.unseal_room(vault, key, version, sealed)
@@ -122,12 +115,13 @@ def delete(change: Transaction, vault: Vault, room: RoomRecord) -> bool:
     """See ``RoomStore.delete``."""
     key = codec.room_key(vault, room.log).hex()
     value = change.get(ROOMS, key)
-    if value is None or _row((key.encode(), value))[2] != room.version:
+    if value is None or split_room((key.encode(), value))[2] != room.version:
         return False
     change.remove(ROOMS, key)
     name = codec.room_key(vault, room.name).hex()
     _forget_name(change, key, name, _looks(vault, room.name))
     keys = entries.keys_of(vault, room.log)
+    sanctions.forget_room(change, vault, room.log)
     if room.is_archived:
         _bar(change, vault, room, 0)
     change.ban(ROOM_DELETED, keys.key, time.time() + GONE_SECONDS)

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from chatroom.errors import StoreError, Unconfirmed
 from chatroom.sentences import DEEDS
+from chatroom.storage.codec import IN_ROOM
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Audit
 from chatroom.storage.redis import dropping, post_bans, scripts
@@ -168,7 +169,7 @@ class Pending:
             post_bans.propagate(self._store, old_bans)
             ended = (field.split(" ") for field, one in old_bans.items() if post_bans.is_over(one))
             lifted = [
-                Control(ControlKind(kind), target, lifted=True)
+                Control(ControlKind(kind), target.partition(IN_ROOM)[0], lifted=True)
                 for kind, target in ended
                 if kind in DEEDS
             ]

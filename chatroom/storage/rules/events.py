@@ -35,6 +35,8 @@ class ControlKind(StrEnum):
     BAN = records.BAN
     MUTE = records.MUTE
     LOCKDOWN = records.LOCKDOWN
+    ROOM_BAN = records.ROOM_BAN
+    ROOM_MUTE = records.ROOM_MUTE
 
 
 _LIFTED = "un"
@@ -98,7 +100,8 @@ class Control:
     """What it is about: an account id; the target of a sanction; the log that has forked; empty
     for a room, and for ``MISSED``."""
     carried: Carried | None = field(default=None, compare=False)
-    """What it is about, as it was saved; ``None``: it is to be looked up, if it matters."""
+    """What it is about, as it was saved; ``None``: it is to be looked up, if it matters. Of a
+    sanction of a room also when it was lifted."""
     lifted: bool = False
     """Of a sanction: it holds no more."""
 

@@ -113,7 +113,7 @@ def delete(connection: sqlite3.Connection, vault: Vault, account: Account) -> No
     if is_last_superuser(connection, account.id):
         raise LastSuperuser(account.name)
     connection.execute("DELETE FROM accounts WHERE id=?", (account.id,))
-    connection.execute("DELETE FROM sanctions WHERE target=?", (account.id,))
+    sanctions.forget(connection, account.id)
     connection.execute("DELETE FROM places WHERE account=?", (account.id,))
     lookalikes.forget(connection, account.id)
     tickets.revoke(connection, account.id)
@@ -190,7 +190,7 @@ class AccountStore:
     ) -> None:
         def job(db: sqlite3.Connection) -> None:
             if left is not None:
-                held = sanctions.load(db, self._vault, account.id)
+                held = sanctions.load(db, self._vault, account.id, "")
                 departed.save(db, self._vault, departure.with_sanctions(left, held))
             delete(db, self._vault, account)
             if box:

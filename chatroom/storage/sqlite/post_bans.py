@@ -7,14 +7,14 @@ from functools import lru_cache
 from chatroom.errors import Refusal
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import ARCHIVED, BAN, DELETED, KICK, MUTE
+from chatroom.storage.records import ARCHIVED, BAN, DELETED, KICK, MUTE, OF_ROOMS
 from chatroom.storage.rules.events import ControlKind
 from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.refusals import refusal_of, refusing_kinds
 from chatroom.storage.sqlite import bars
 from chatroom.storage.sqlite.bars import Bars
 
-_KINDS = (KICK, BAN, MUTE)
+_KINDS = (KICK, BAN, MUTE, *OF_ROOMS)
 _MARKS = 4096
 """Logs whose marks memory keeps."""
 
@@ -34,6 +34,7 @@ class PostBans:
         self._seen = -1
         """The last control event that was looked at; -1: everything is read."""
         self._until: dict[str, dict[str, float]] = {}
+        """By account: when each kind ends; of a room the kind and its mark."""
         self._gone: set[str] = set()  # no account id is used again
 
     def look(self, db: sqlite3.Connection) -> None:
@@ -47,7 +48,8 @@ class PostBans:
             if changed[0][0] == self._seen + 1:  # else some were deleted before they were seen
                 for target in {target for _, _, target in changed}:
                     self._until.pop(target, None)
-                    self._read(db, " AND target=?", target)
+                    of_target = " AND (target=? OR (target > ? || '@' AND target < ? || 'A'))"
+                    self._read(db, of_target, target, target, target)
                 self._gone.update(target for _, kind, target in changed if kind == DELETED)
                 if any(kind == ControlKind.ROOM for _, kind, _ in changed):
                     self._bars = bars.load(db)
@@ -77,7 +79,8 @@ class PostBans:
         if bans is not None:
             now = time.time()
             for kind in refusing_kinds(receipt):
-                if bans.get(kind, 0.0) > now:
+                at = f"{kind} {self._mark(log)}" if kind in OF_ROOMS else kind
+                if bans.get(at, 0.0) > now:
                     return refusal_of(kind, log)
         archived = self._bars.archived
         if archived and self._mark(log) in archived and ARCHIVED in refusing_kinds(receipt):
@@ -85,6 +88,7 @@ class PostBans:
         return None
 
     def _read(self, db: sqlite3.Connection, which: str, *target: str) -> None:
-        query = f"SELECT kind, target, until FROM sanctions WHERE kind IN (?,?,?){which}"
-        for kind, account_id, until in db.execute(query, (*_KINDS, *target)):
-            self._until.setdefault(account_id, {})[kind] = until
+        query = f"SELECT kind, target, until FROM sanctions WHERE kind IN (?,?,?,?,?){which}"
+        for kind, stored, until in db.execute(query, (*_KINDS, *target)):
+            account_id, _, mark = stored.partition(codec.IN_ROOM)
+            self._until.setdefault(account_id, {})[f"{kind} {mark}" if mark else kind] = until

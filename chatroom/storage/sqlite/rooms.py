@@ -14,7 +14,7 @@ from chatroom.storage.records import Audit, RoomRecord
 from chatroom.storage.rules import events
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
-from chatroom.storage.sqlite import bars, control_events, lookalikes
+from chatroom.storage.sqlite import bars, control_events, lookalikes, sanctions
 from chatroom.storage.sqlite.logs import Logs
 from chatroom.storage.sqlite.store import Act, Store
 
@@ -74,6 +74,7 @@ def delete(db: sqlite3.Connection, vault: Vault, logs: Logs, room: RoomRecord) -
     if gone.rowcount != 1:
         return False
     lookalikes.release(db, vault, codec.ROOMS, room.name)
+    sanctions.forget_room(db, vault, room.log)
     bars.delete(db, vault, room.log)
     logs.drop(db, room.log)
     control_events.tell(db, vault, events.of_closed_room(room))
