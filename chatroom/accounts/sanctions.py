@@ -11,7 +11,7 @@ from typing import Any
 from chatroom.addresses import Range, address_of, range_of
 from chatroom.answer_texts import muted_text
 from chatroom.answers import when
-from chatroom.errors import Code, StoreError, UserError
+from chatroom.errors import Code, Conflict, StoreError, UserError
 from chatroom.sentences import DEEDS, SERVER, before_login, duration
 from chatroom.storage.engine import SanctionStore
 from chatroom.storage.records import (
@@ -234,16 +234,20 @@ class Sanctions:
         left = was.until - time.time()
         if left <= 0:
             raise UserError(f"Nothing was undone: the time of that {was.kind} is over by now.")
-        if self.holding(was) is not None:
-            whom = f" of {was.name}" if was.target else ""
-            raise UserError(f"Nothing was undone: another {was.kind}{whom} holds by now.")
         act = f"imposed the {was.kind} of {was.name} again" if was.target else _ACTS[was.kind]
         whom_id = was.target if was.is_of_account else ""
         entry = by.did(act, whom_id, was.reason, was.room, was.kind, after=to_plain(was))
-        return self._impose(was, left, entry)
+        try:
+            return self._impose(was, left, entry, is_new=True)
+        except Conflict:
+            whom = f" of {was.name}" if was.target else ""
+            text = f"Nothing was undone: another {was.kind}{whom} holds by now."
+            raise UserError(text, Code.CHANGED) from None
 
-    def _impose(self, new: Sanction, seconds: float, entry: Audit) -> Sanction:
-        sanction = self._store.save(new, entry)
+    def _impose(
+        self, new: Sanction, seconds: float, entry: Audit, is_new: bool = False
+    ) -> Sanction:
+        sanction = self._store.save(new, entry, is_new=is_new)
         self._settle(_SHOWN_SECONDS)
         who = f"target={new.target or '-'} seconds={seconds:.0f} by={entry.by}"
         # The reason is sealed in the audit trail, and stands nowhere in clear.

@@ -135,8 +135,9 @@ def test_of_two_who_take_back_the_same_at_once_one_is_told(room: ServerProcess, 
     programs = [room.program_peer(f"both{i}") for i in range(4)]
     for i in range(len(programs)):
         boss.answer_to(f"/changegrant both{i} 0")
-    for line in ("/ban urs 1h", "/changegrant urs 0"):
-        boss.answer_to(line)
+    for lines in (["/ban urs 1h"], ["/ban urs 1h", "/unban urs"], ["/changegrant urs 0"]):
+        for line in lines:
+            boss.answer_to(line)
         number = last_number(boss)
         together = threading.Barrier(len(programs))
 
