@@ -23,6 +23,17 @@ def address_of(text: str) -> Address | None:
     return mapped or found
 
 
+def range_around(text: str) -> Range | None:
+    """Return whom an address stands for: an IPv4 address itself, of an IPv6 address its /64.
+
+    A subscriber has a /64 of IPv6 at least (RFC 6177). ``None``: it is no address.
+    """
+    ip = address_of(text)
+    if ip is None:
+        return None
+    return ipaddress.ip_network((ip, 32 if ip.version == 4 else 64), strict=False)
+
+
 def range_of(text: str) -> Range:
     """Return a range such as ``192.0.2.0/24``; bits behind the prefix do not count.
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from chatroom import room_texts
+from chatroom import room_texts, sanction_texts
 from chatroom.answers import Row
 from chatroom.cells import cell as _cell
 from chatroom.cells import minute as _minute
 from chatroom.cells import seconds_of as seconds_of
 from chatroom.cells import table_of as _table
 from chatroom.cells import until_of as _until
-from chatroom.sentences import DEEDS, GRANT_WORDS, Clock, duration
+from chatroom.sentences import GRANT_WORDS, Clock, duration
 from chatroom.text import clean_line, escape
 
 
@@ -79,35 +79,6 @@ def text_of(command: str, rows: Sequence[Row], clock: Clock) -> str:
     return make(rows, clock) if make is not None and rows else ""
 
 
-def _bans(rows: Sequence[Row], clock: Clock) -> str:
-    lines = [
-        (
-            row["number"],
-            row["range"] or row["user"],
-            row["by"],
-            _minute(row, "since", clock),
-            _minute(row, "until", clock),
-            row["reason"] or "-",
-        )
-        for row in rows
-    ]
-    return _table(("N", "who", "banned by", "when", "until", "reason"), lines)
-
-
-def _kicks(rows: Sequence[Row], clock: Clock) -> str:
-    lines = [
-        (
-            row["user"],
-            row["by"],
-            _minute(row, "since", clock),
-            _minute(row, "until", clock),
-            row["reason"] or "-",
-        )
-        for row in rows
-    ]
-    return _table(("user", "kicked by", "when", "until", "reason"), lines)
-
-
 def _audit(rows: Sequence[Row], clock: Clock) -> str:
     lines = [
         (
@@ -165,7 +136,9 @@ def _whois(rows: Sequence[Row], clock: Clock) -> str:
         lines.append(made)
         if row["sessions"]:
             lines.append(_sessions(row["sessions"], clock))
-        lines += [_sanction(one, clock) for one in row["sanctions"]]
+        lines += [sanction_texts.sanction(one, clock) for one in row["sanctions"]]
+        if row.get("bans"):  # older servers gave none
+            lines.append(_cell(f"To ban: {', '.join(row['bans'])}"))
     return "\n".join(lines)
 
 
@@ -210,20 +183,14 @@ def _unread(rows: Sequence[Row], _clock: Clock) -> str:
     return _table(("where", "unread", "mentions"), lines)
 
 
-def _sanction(row: Row, clock: Clock) -> str:
-    why = f": {row['reason']}" if row["reason"] else ""
-    number = f" (number {row['number']})" if row["kind"] == "ban" else ""
-    deed = f"{DEEDS[row['kind']].capitalize()} by {row['by']} {_minute(row, 'since', clock)}"
-    return _cell(f"{deed}, until {_minute(row, 'until', clock)}{number}{why}")
-
-
 _MADE: Mapping[str, Callable[[Sequence[Row], Clock], str]] = {
     "audit": _audit,
-    "bans": _bans,
+    "bans": sanction_texts.bans,
     "invite-codes": _invites,
     "nodes": _nodes,
     "unread": _unread,
-    "viewkickusers": _kicks,
+    "viewkickusers": sanction_texts.kicks,
+    "sanctions": sanction_texts.sanctions,
     "sessions": _own_sessions,
     "who": room_texts.who,
     "members": room_texts.members,

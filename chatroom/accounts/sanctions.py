@@ -269,14 +269,6 @@ class Sanctions:
             raise UserError(f"That {kind} has already ended.")
         _log.info("%s lifted target=%s by=%s", kind, target or "-", by.name)
 
-    def lift_of(self, kind: str, account: Account, by: Actor, otherwise: str) -> None:
-        """Take back a sanction of somebody. :raises UserError: ``otherwise``, there is none."""
-        for sanction in self._store.load(account.id):
-            if sanction.kind == kind:
-                self.lift(sanction, by)
-                return
-        raise UserError(otherwise)
-
     def set_lockdown(self, is_on: bool, by: Actor) -> None:
         """Begin or end a lockdown. :raises UserError: it is so already."""
         now = next((one for one in self._store.load("") if one.kind == LOCKDOWN), None)

@@ -9,6 +9,7 @@ from chatroom.addresses import address_of
 from chatroom.commands.grammar import VALUES, clauses_of, cut_clauses, is_length, length
 from chatroom.errors import Code, UserError
 from chatroom.names import room_name
+from chatroom.storage.records import Account
 from chatroom.text import can_be_seen, clean_line
 
 _REASON_LONGEST = 200
@@ -26,13 +27,18 @@ _NAMES = {
     "on|off": "state",
     "USER|ADDRESS/PREFIX": "user",
     "NUMBER|USER|ADDRESS/PREFIX": "user",
+    "NUMBER|USER": "user",
+    "USER|#ROOM": "of",
     "--dry": "dry",
 }
 """Names of arguments, by their word of the usage line, where it is not the word itself."""
 _FLAGS = frozenset({"private", "--dry"})
 """Words that are typed as they stand; a program gives ``true``."""
 _NUMBERS = frozenset(
-    {"N", "NUMBER", "NUMBER|USER|ADDRESS/PREFIX", "NUMBER|others", "ID", "DATE|ID", "0|1"}
+    {
+        *("N", "NUMBER", "NUMBER|USER", "NUMBER|USER|ADDRESS/PREFIX", "NUMBER|others"),
+        *("ID", "DATE|ID", "0|1"),
+    }
 )
 """Words for which a program may give a number."""
 
@@ -159,6 +165,17 @@ def first_word(line: str) -> tuple[str, str]:
     return (words[0] if words else ""), (words[1] if len(words) > 1 else "")
 
 
+def _user_or_room(given: str, accounts: Accounts) -> Account | str:
+    """Return somebody, or else the name of a room: a bare word is a person first."""
+    if not given.startswith("#"):
+        try:
+            return accounts.find(given.removeprefix("@"))
+        except UserError:
+            if given.startswith("@"):
+                raise
+    return room_name(given)
+
+
 def _value(form: str, word: str, given: str, accounts: Accounts) -> Any:
     if word == "USER":
         return accounts.find(given.removeprefix("@"))
@@ -171,10 +188,12 @@ def _value(form: str, word: str, given: str, accounts: Accounts) -> Any:
         # What looks like an address is one: who has an old account of such a name is @NAME.
         is_range = "/" in given or address_of(given) is not None
         return _value(form, "ADDRESS/PREFIX" if is_range else "USER", given, accounts)
-    if word == "NUMBER|USER|ADDRESS/PREFIX":
+    if word.startswith("NUMBER|USER"):
         is_number = given.removeprefix("#").isascii() and given.removeprefix("#").isdigit()
-        other = "NUMBER" if is_number else "USER|ADDRESS/PREFIX"
+        other = "NUMBER" if is_number else word.removeprefix("NUMBER|")
         return _value(form, other, given, accounts)
+    if word == "USER|#ROOM":
+        return _user_or_room(given, accounts)
     if word == "ROOM":
         return room_name(given)
     if is_length(word):

@@ -9,7 +9,7 @@ from chatroom.answers import Answer
 from chatroom.commands.erasure import Purgeable
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
-from chatroom.commands.sanctions import in_force, sanction_row
+from chatroom.commands.sanction_list import find, in_force, rows_of, today_of
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.sentences import GRANT_WORDS, SERVER, duration
 from chatroom.storage.records import ANNOUNCE, KICK, SUPERUSER, Account
@@ -46,16 +46,16 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("viewkickusers", "", "who was kicked, by whom, why, until when", SUPERUSER)
     def view_kicks(context: Context) -> Answer:
-        rows = list(map(sanction_row, in_force(context, KICK)))
+        rows = rows_of(context, in_force(context, KICK))
         return Answer(text_of("viewkickusers", rows, SERVER) or "Nobody is kicked just now.", rows)
 
     @registry.command(
-        "unkickuser", "USER", "let somebody who was kicked come back at once", SUPERUSER
+        "unkickuser", "NUMBER|USER", "let somebody who was kicked come back at once", SUPERUSER
     )
-    def unkick_user(context: Context, account: Account) -> None:
-        otherwise = f"{account.name} is not kicked. See /viewkickusers."
-        context.services.sanctions.lift_of(KICK, account, context.actor, otherwise)
-        context.reply(f"{account.name} may log in again.")
+    def unkick_user(context: Context, which: int | Account) -> None:
+        one = find(context, KICK, which, "not kicked. See /viewkickusers.", "viewkickusers")
+        context.services.sanctions.lift(one, context.actor)
+        context.reply(f"{today_of(context, one)} may log in again.")
 
     @registry.command(
         "purge",

@@ -1,16 +1,15 @@
 """Commands of superusers that keep somebody out or quiet: bans, mutes, the lockdown."""
 
-import contextlib
 import math
-from dataclasses import replace
 
 from chatroom.addresses import Range, address_of
 from chatroom.answer_texts import text_of
-from chatroom.answers import Answer, Row, when
+from chatroom.answers import Answer
 from chatroom.commands.registry import Context, Registry
-from chatroom.errors import Code, Damaged, UserError
+from chatroom.commands.sanction_list import find, in_force, rows_of, today_of
+from chatroom.errors import UserError
 from chatroom.sentences import SERVER, duration
-from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account, Sanction
+from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account
 
 _MUTE_SECONDS = 1800.0
 
@@ -36,7 +35,7 @@ def add_to(registry: Registry) -> None:
 
     @registry.command("bans", "", "who is banned, by whom, why, until when", SUPERUSER)
     def view_bans(context: Context) -> Answer:
-        rows = list(map(sanction_row, in_force(context, BAN)))
+        rows = rows_of(context, in_force(context, BAN))
         return Answer(text_of("bans", rows, SERVER) or "Nobody is banned.", rows)
 
     @registry.command(
@@ -46,16 +45,9 @@ def add_to(registry: Registry) -> None:
         SUPERUSER,
     )
     def unban(context: Context, which: int | Account | Range) -> None:
-        target = which.id if isinstance(which, Account) else str(which)
-        for one in context.services.sanctions.all():
-            if one.kind == BAN and (one.number == which or one.target == target):
-                context.services.sanctions.lift(one, context.actor)
-                context.reply(f"Ban {one.number} of {one.name} is lifted.")
-                return
-        if isinstance(which, int):
-            raise UserError(f"There is no ban {which}. See /bans.", Code.NO_SUCH_NUMBER)
-        name = which.name if isinstance(which, Account) else which
-        raise UserError(f"{name} is not banned. See /bans.")
+        one = find(context, BAN, which, "not banned. See /bans.", "bans")
+        context.services.sanctions.lift(one, context.actor)
+        context.reply(f"Ban {one.number} of {today_of(context, one)} is lifted.")
 
     @registry.command(
         "mute", "USER [30m|forever] [reason]", "let somebody read but not write", SUPERUSER
@@ -69,11 +61,13 @@ def add_to(registry: Registry) -> None:
         end = "until you type /unmute" if math.isinf(length) else f"for {duration(length)}"
         context.reply(f"{account.name} may read but not write {end}.")
 
-    @registry.command("unmute", "USER", "let somebody write again", SUPERUSER)
-    def unmute(context: Context, account: Account) -> None:
-        otherwise = f"{account.name} is not muted."
-        context.services.sanctions.lift_of(MUTE, account, context.actor, otherwise)
-        context.reply(f"{account.name} may write again.")
+    @registry.command(
+        "unmute", "NUMBER|USER", "let somebody write again; see /sanctions for numbers", SUPERUSER
+    )
+    def unmute(context: Context, which: int | Account) -> None:
+        one = find(context, MUTE, which, "not muted.", "sanctions")
+        context.services.sanctions.lift(one, context.actor)
+        context.reply(f"{today_of(context, one)} may write again.")
 
     @registry.command(
         "lockdown", "on|off", "stop new logins; people who are logged in stay", SUPERUSER
@@ -82,37 +76,6 @@ def add_to(registry: Registry) -> None:
         """Superusers and people with a ticket still get in."""
         context.services.sanctions.set_lockdown(state == "on", context.actor)
         context.reply(f"The lockdown is {state}.")
-
-
-def in_force(context: Context, kind: str) -> list[Sanction]:
-    """Return the sanctions of a kind that hold, oldest first, people by the names of today."""
-    return [
-        one if (account := _account_of(context, one)) is None else replace(one, name=account.name)
-        for one in context.services.sanctions.all()
-        if one.kind == kind
-    ]
-
-
-def _account_of(context: Context, sanction: Sanction) -> Account | None:
-    if sanction.is_range:
-        return None
-    with contextlib.suppress(Damaged):  # nor does it matter for what is in force
-        return context.services.accounts.find_by_id(sanction.target)
-    return None
-
-
-def sanction_row(one: Sanction) -> Row:
-    """Return a sanction as programs get it."""
-    return {
-        "number": one.number,
-        "kind": one.kind,
-        "by": one.by,
-        "reason": one.reason,
-        "user": "" if one.is_range else one.name,
-        "range": one.target if one.is_range else "",
-        "since": when(one.since),
-        "until": when(one.until),
-    }
 
 
 def refuse_own(context: Context, whom: Account | Range) -> None:

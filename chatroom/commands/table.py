@@ -14,6 +14,7 @@ from chatroom.commands import (
     reporting,
     room_info,
     rooms,
+    sanction_list,
     sanctions,
     sessions,
     talk,
@@ -37,7 +38,7 @@ _FAMILIES = {
     Family("account", "your password, your sessions, your data"): (own, own_data, sessions),
     Family("moderation", "grants, kicks, bans, mutes, announcements, restart"): (
         moderation,
-        sanctions,
+        *(sanctions, sanction_list),
     ),
     Family("server", "what the operator tells you; invitations, the audit trail, servers"): (
         *(motd, invites),

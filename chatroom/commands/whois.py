@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatroom.accounts.sanctions import Sanctions
-from chatroom.addresses import address_of, range_of
+from chatroom.addresses import address_of, range_around, range_of
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Registry
-from chatroom.commands.sanctions import sanction_row
+from chatroom.commands.sanction_list import rows_of
 from chatroom.sentences import SERVER
 from chatroom.storage.records import Account, Presence, Sanction
 
@@ -33,7 +33,9 @@ def add_to(registry: Registry) -> None:
             names = {record.log: record.name for record, _ in visible}
             imposed = _sanctions(services.sanctions, account, found)
             row |= {"created": when(account.created), "sessions": _session_rows(found, names)}
-            row["sanctions"] = list(map(sanction_row, imposed))
+            row["sanctions"] = rows_of(context, imposed)
+            if account.id != context.account.id:
+                row["bans"] = _to_ban(account, found)
         return Answer(text_of("whois", [row], SERVER), [row])
 
 
@@ -46,6 +48,17 @@ def _session_rows(found: Presence | None, names: Mapping[str, str]) -> list[Row]
             "room": names.get(seat.room, ""),
         }
         for seat in (found.seats if found is not None else ())
+    ]
+
+
+def _to_ban(account: Account, found: Presence | None) -> list[str]:
+    """Return what is typed to ban somebody, and the addresses that the sessions come from."""
+    is_like_range = "/" in account.name or address_of(account.name) is not None
+    seats = found.seats if found is not None else ()
+    networks = filter(None, (range_around(seat.address) for seat in seats))
+    return [
+        f"/ban {'@' if is_like_range else ''}{account.name}",
+        *(f"/ban {network}" for network in dict.fromkeys(networks)),
     ]
 
 

@@ -49,6 +49,7 @@ LINES = {
     "revoke-code": "/revoke-code 99",
     "room": "/room lobby",
     "search": "/search tea",
+    "talk": "/talk bob",
     "unban": "/unban 99",
     "announce": "/announce hear",
     "kickuser": "/kickuser carl late",
