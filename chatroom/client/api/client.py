@@ -198,7 +198,7 @@ class Client(Commands):
     @property
     def joined(self) -> frozenset[str] | None:
         """The rooms that the person is in, as of the last login; None: the server does not say."""
-        return self._session.conversation.rooms
+        return self._session.conversation.whereabouts.rooms
 
     @property
     def end(self) -> End | None:

@@ -25,6 +25,7 @@ from chatroom.client.conversation.actions import (
 )
 from chatroom.client.conversation.login import Login
 from chatroom.client.conversation.states import TRANSITIONS, Event, State, Tried
+from chatroom.client.conversation.whereabouts import Whereabouts
 from chatroom.client.credentials import Credentials
 from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import KICKED, NOT_LOGGED_IN, OK, UNREACHABLE, End
@@ -63,12 +64,6 @@ class Conversation:
         self.prompt: Prompt | None = None
         self.user = ""
         """The name that the server knows this person by."""
-        self.room = ""
-        """Where typed lines go; empty when the server has not said."""
-        self.query = ""
-        """For whom alone they are instead; empty: for the room."""
-        self.rooms: frozenset[str] | None = None
-        """Where the person is, as of the last login; None: older servers do not say."""
         self.features: frozenset[str] = frozenset()
         """What the server can, as it says itself; older ones say nothing."""
         self.was_in = False
@@ -80,11 +75,11 @@ class Conversation:
         """When the server confirmed something last."""
         self.has_news = False
         """Something has come that may be waited for; who tells of it takes this back."""
+        cursors = cursors or Cursors()
+        self.whereabouts = Whereabouts(begins_in, cursors)
         self._where = where
-        self._begins_in = begins_in
-        self._cursors = cursors or Cursors()
         self._clock = clock
-        self._login = Login(credentials, self._cursors)
+        self._login = Login(credentials, cursors)
         self._put_off: Why | None = None  # the server has ended the login, and may be asked again
         self._takers: dict[str, Callable[[Said], Iterator[Action]]] = {
             PLAIN: self._plain,
@@ -147,14 +142,10 @@ class Conversation:
         """
         if not self._turn(Event.WELCOME):
             return []
-        room = login.room
         self.credentials.accepted(login.user)
         self.prompt = None
         self.awaited.end()
-        if self._begins_in and room:
-            room = self.room if self.was_in else self._begins_in
-            room = room if self.rooms is None or room in self.rooms else "lobby"
-        self.room = room
+        self.whereabouts.let_in(login.room, self.was_in)
         self.was_in = True
         return self.pending.all()
 
@@ -235,6 +226,16 @@ class Conversation:
     # -- how it stands -----------------------------------------------------------------------------
 
     @property
+    def room(self) -> str:
+        """Where typed lines go; empty when the server has not said."""
+        return self.whereabouts.room
+
+    @property
+    def query(self) -> str:
+        """For whom alone they are instead; empty: for the room."""
+        return self.whereabouts.query
+
+    @property
     def is_open(self) -> bool:
         """Lines may be typed, whether they can be sent just now or not."""
         return self.was_in or self.state is State.PLAIN
@@ -295,30 +296,21 @@ class Conversation:
 
     def _welcome(self, said: Said) -> Iterator[Action]:
         yield Show(said)
-        if (rooms := texts_of(said.fields, "rooms")) is not None:
-            self.rooms = rooms
         self.user = text_of(said.fields, "user")
         yield LoggedIn(self.user)
         if self._login.tried is Tried.TICKET and not self.was_in and not self.credentials.is_given:
             # Hurried fingers would type it into the room.
             yield Tell(f"Welcome back, {self.user}: this machine keeps your ticket, no password.")
-        room = text_of(said.fields, "room")
-        if self.was_in and room != self.room and not self._begins_in:
-            yield Tell(f"You talk in #{room} now.")
-        yield SendAgain(self.user, room)
+        yield from self.whereabouts.welcome(said, self.was_in)
+        yield SendAgain(self.user, text_of(said.fields, "room"))
 
     def _left(self, said: Said) -> Iterator[Action]:
-        """The person is in a room no more; lines that went there go to the lobby."""
-        room = text_of(said.fields, "room")
-        self._cursors.forget(room)
-        if self.room == room:
-            self.room = "lobby"
+        self.whereabouts.left(said)
         yield Show(said)
 
     def _message(self, said: Said) -> Iterator[Action]:
         sent = None
-        if "re" not in said.fields:  # what was asked for says nothing of what was shown
-            self._cursors.note(said.fields.get("room"), said.fields.get("id"))
+        self.whereabouts.heard(said)
         if "cid" in said.fields and text_of(said.fields, "from") == self.user:
             sent = self._settled(self.pending.settle(said.fields["cid"]))
         yield Show(said, sent)
@@ -350,8 +342,7 @@ class Conversation:
             # Of older servers these commands have no other answer.
             sent = self._settled(self.pending.settle_first("busy", "free"))
         elif do in ("room", "query"):
-            self.room = text_of(said.fields, "room")
-            self.query = text_of(said.fields, "user")
+            self.whereabouts.moved(said)
         elif do == "rename":
             self.user = text_of(said.fields, "user")
             self.credentials.accepted(self.user)
