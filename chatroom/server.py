@@ -97,6 +97,7 @@ class Server:
                 memberships=rooms.memberships,
                 ownership=rooms.ownership,
                 talks=rooms.talks,
+                invitations=rooms.invitations,
                 busy=rooms.busy,
                 presence=rooms.presence,
                 read_marks=rooms.read_marks,

@@ -200,6 +200,15 @@ class ServerProcess:
         peer.until_event("prompt", ask="account")
         return peer
 
+    def device(self, name: str) -> "Peer":
+        """Return an events connection that is logged in, its account made when there is none."""
+        peer = self.program_start()
+        peer.send_event("login", name=name, password=PASSWORD)
+        if "here" not in peer.until('"kind":"here"', '"command":"login"'):
+            peer.close()
+            return self.program_peer(name)
+        return peer
+
     def program_peer(self, name: str) -> "Peer":
         """Return an events connection that is logged in, its account made by this."""
         peer = self.program_start()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from chatroom.answers import Answer
+from chatroom.rooms.roles import Role
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
 
 Handler = Callable[..., Answer | None]
@@ -15,8 +16,17 @@ class Needs(Enum):
 
     NOTHING = "nothing"
     OWNER = "to be the owner of the room where one talks"
-    OWNER_TO_CHANGE = "the same, when an argument is given; without one it only shows something"
+    MODERATOR = "to be its owner or one of its moderators"
+    MODERATOR_TO_CHANGE = "the same, when an argument is given; without one it only shows something"
     ROOM_CREATOR = "to be one who may make rooms, as the setting room_creators says"
+
+
+ROLES = {
+    Needs.OWNER: Role.OWNER,
+    Needs.MODERATOR: Role.MODERATOR,
+    Needs.MODERATOR_TO_CHANGE: Role.MODERATOR,
+}
+"""What some take to be in the room where one talks."""
 
 
 class Muted(Enum):
@@ -55,6 +65,8 @@ class Command:
     """The weakest grant that may use it."""
     others: int = SUPERUSER
     """The weakest grant that may use it on what is somebody else's; see ``Context.is_others``."""
+    runners_too: bool = False
+    """Who runs a room may use it there, too, on what is somebody else's."""
     needs: Needs = Needs.NOTHING
     muted: Muted = Muted.MAY
     """What somebody who is muted may do with it."""

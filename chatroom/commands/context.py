@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from chatroom.accounts.sanctions import muted
 from chatroom.answers import Answer
-from chatroom.commands.command import Command, Muted
+from chatroom.commands.command import ROLES, Command, Muted
 from chatroom.commands.services import Services
 from chatroom.errors import Code, UserError
 from chatroom.rooms.person import Person
+from chatroom.rooms.roles import Role, Runner, runs
 from chatroom.rooms.room import Member, Room
-from chatroom.storage.records import SUPERUSER, Account, Actor
+from chatroom.rooms.voice import check_voice
+from chatroom.storage.records import ANNOUNCE, SUPERUSER, Account, Actor
 from chatroom.storage.rules.receipts import Receipt
 
 
@@ -75,11 +76,16 @@ class Context:
         """Who asks, for the audit trail."""
         return Actor(self.account.name, self.account.id, self.member.address)
 
+    @property
+    def runner(self) -> Runner:
+        """Who asks, for what is done in a room by who runs it, as the command's row says."""
+        assert self.row is not None
+        needs = ROLES.get(self.row.needs, Role.MODERATOR)
+        return Runner(self.actor, self.account.grant == SUPERUSER, needs)
+
     def check_voice(self) -> None:
         """Refuse what somebody says who is muted. :raises UserError: says until when."""
-        mute = self.services.sanctions.mute_of(self.account.id)
-        if mute is not None:
-            raise muted(mute)
+        check_voice(self.services.sanctions, self.person)
 
     def check_recipient(self, account: Account) -> None:
         """Refuse a private message of somebody who is muted, as the command's row says.
@@ -106,14 +112,17 @@ class Context:
         """
         self.dialogue.answer(self.command, answer, self.cid, self.is_named, self.account.name)
 
-    def is_others(self, owner_id: str) -> bool:
-        """Tell whether something is somebody else's.
+    def is_others(self, owner_id: str, room: Room) -> bool:
+        """Tell whether something in a room is somebody else's.
 
         :param owner_id: account id of who owns it.
         :raises UserError: it is, and the command's row allows that to stronger grants only.
         """
         if owner_id == self.account.id:
             return False
+        assert self.row is not None
+        if self.row.runners_too and runs(self.account, room.record):
+            return True
         if not self.may_see(owner_id):
             self.check_own(owner_id)
         return True
@@ -136,8 +145,11 @@ class Context:
     def post(self, room: Room, kind: str, text: str) -> Receipt:
         """Post to a room in the name of who typed the command: the line that comes back answers.
 
+        :raises UserError: it may not be said there.
         :raises StoreError: the server stops.
         """
+        if kind != ANNOUNCE:
+            check_voice(self.services.sanctions, self.person, room)
         return room.post(kind, self.account, text, self.cid, self.member)
 
     def refuse(self, text: str, code: Code = Code.REFUSED, **fields: Any) -> None:

@@ -136,7 +136,7 @@ class Erasure:
             try:
                 for room in self._rooms.load_all():
                     if (changed := change(room)) != room:
-                        self._rooms.save(changed)
+                        self._rooms.save(replace(changed, by="", by_id="", whom=""))
                         number += 1
                 return number
             except Conflict:  # somebody else was faster: look again

@@ -20,6 +20,7 @@ _DAY = re.compile(
 )
 _LIKE_A_LENGTH = re.compile(r"[-+]?\d[\d.,]{0,15}\w{0,7}\Z")
 _FOREVER = "forever"
+_OFF = "off"
 OTHERS = "others"
 _ID = re.compile(r"#?(?:([0-9a-f]{8})-)?(\d{1,15})\Z", re.ASCII)
 _DATES = "Take 2026-11-22, 21:15, 2026-11-22 21:15, today or yesterday"
@@ -156,7 +157,7 @@ def is_length(word: str) -> bool:
 def length(word: str, text: str, may_be_reason: bool = False) -> float | None:
     """Return a length of time in seconds; ``None``: it is none, but the next word of the line.
 
-    :param word: of the usage line; where it holds ``forever``, that is infinite.
+    :param word: of the usage line; where it holds ``forever``, that is infinite, and ``off`` is 0.
     :param may_be_reason: a reason may stand in its place.
     :raises UserError: it is too long or no time at all, or it was meant as a length, it seems: a
         slip must not become a reason.
@@ -164,6 +165,8 @@ def length(word: str, text: str, may_be_reason: bool = False) -> float | None:
     may_be_forever = _FOREVER in word.split("|")
     if text.lower() == _FOREVER and may_be_forever:
         return math.inf
+    if text.lower() == _OFF and _OFF in word.split("|"):
+        return 0.0
     seconds = seconds_of(text)
     if seconds == 0:
         raise UserError("That is no time at all. Take a length such as 30m, 2h or 7d.", Code.USAGE)

@@ -19,7 +19,7 @@ from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
     PRIVATE,
     REMOVED,
-    SUPERUSER,
+    ROOM_NAME,
     Account,
     Post,
     SearchQuery,
@@ -123,11 +123,11 @@ def add_to(registry: Registry) -> None:
         "delete",
         "[ID]",
         "remove a message of yours, the last one without ID",
-        others=SUPERUSER,
+        runners_too=True,
         cost=5,
     )
     def delete(context: Context, which: Id | None) -> None:
-        """Gone for good, private ones in both mailboxes. Superusers remove any of a room."""
+        """Gone for good, private ones in both mailboxes. Who runs a room removes any there."""
         member, services = context.member, context.services
         room = member.room
         if which is None and member.query:
@@ -142,15 +142,16 @@ def add_to(registry: Registry) -> None:
         if room.is_mailbox:
             private.delete(context, post)
             return
-        where = "a private room" if room.record.private else f"#{room.name}"
-        what = f"message {post.seq} of {post.sender} in {where}"
-        is_others = context.is_others(post.sender_id)
+        what = f"message {post.seq} of {post.sender} in {ROOM_NAME}"
+        is_others = context.is_others(post.sender_id, room)
+        by, actor = context.runner.asker(room.record), context.actor
         if is_others:
-            services.audit.write(context.actor.did(f"removed {what}", post.sender_id))
+            entry = actor.did(f"removed {what}", post.sender_id, room=log)
+            services.audit.write(entry, by)
         if not services.logs.erase(log, post.sender_id, post.seq):
             if is_others:  # somebody else was faster: the trail is to say who has done it
                 act = f"did not remove {what}: it was gone already"
-                services.audit.write(context.actor.did(act, post.sender_id))
+                services.audit.write(actor.did(act, post.sender_id, room=log), by)
             raise UserError(f"Message {post.seq} is removed already.", Code.NO_SUCH_MESSAGE)
         room.post(REMOVED, context.account, "", origin=member, ref=post.seq)
         context.reply(f"Message {post.seq} is removed for good.")

@@ -12,9 +12,9 @@ from typing import Any
 
 from chatroom.accounts.rates import cost_of
 from chatroom.commands.arguments import ECHO_LONGEST, first_word, read, read_named
+from chatroom.commands.command import ROLES, Handler
 from chatroom.commands.command import Command as Command
 from chatroom.commands.command import Family as Family
-from chatroom.commands.command import Handler
 from chatroom.commands.command import Muted as Muted
 from chatroom.commands.command import Needs as Needs
 from chatroom.commands.context import Context as Context
@@ -67,6 +67,7 @@ class Registry:
         summary: str,
         grant: int = NORMAL,
         others: int = SUPERUSER,
+        runners_too: bool = False,
         needs: Needs = Needs.NOTHING,
         muted: Muted = Muted.MAY,
         cost: float = 1.0,
@@ -80,7 +81,7 @@ class Registry:
 
         def enter(handler: Handler) -> Handler:
             family = self._family
-            columns = (grant, others, needs, muted, cost, aliases, is_basic)
+            columns = (grant, others, runners_too, needs, muted, cost, aliases, is_basic)
             command = Command(name, usage, summary, handler, family, *columns)
             for word in (name, *aliases):
                 if word in self._words:
@@ -190,14 +191,9 @@ def _check_creator(command: Command, context: Context) -> None:
 
 
 def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
-    room = context.member.room
-    is_asked = command.needs is Needs.OWNER or any(value is not None for value in values)
-    if command.needs in (Needs.NOTHING, Needs.ROOM_CREATOR) or not is_asked:
-        return
-    if not context.services.ownership.rules(context.account, room):
-        raise UserError(
-            f"In #{room.name} /{command.name} is for the owner of the room only.", Code.NOT_ALLOWED
-        )
+    is_to_change = command.needs is Needs.MODERATOR_TO_CHANGE
+    if command.needs in ROLES and (not is_to_change or any(value is not None for value in values)):
+        context.runner.check(context.member.room.record, f"/{command.name}")
 
 
 def _check_muted(command: Command, context: Context, values: list[Any]) -> None:

@@ -9,8 +9,8 @@ from chatroom.commands.people import presence_row
 from chatroom.commands.registry import Context, Registry
 from chatroom.commands.services import Services
 from chatroom.errors import Damaged
+from chatroom.rooms.roles import role_word, runs
 from chatroom.rooms.room import Room
-from chatroom.rooms.roster import role_in
 from chatroom.sentences import SERVER
 from chatroom.storage.rules.presence import Presence
 
@@ -50,7 +50,7 @@ def add_to(registry: Registry) -> None:
             found = services.memberships.members(room)
             record = room.record
             rows = [_member_row(services, room, one) for one in found[:MEMBERS_SHOWN]]
-            if services.ownership.rules(context.account, room):
+            if runs(context.account, record):
                 invited = [one for one in record.invited if one not in {*found}]
                 rows += [_member_row(services, room, one, is_member=False) for one in invited]
         rows = [row for row in rows if row["user"]]
@@ -100,7 +100,7 @@ def _who_row(context: Context, room: Room, one: Presence) -> Row:
         **presence_row(one),
         "since": when(one.since),
         "away": not one.seats,
-        "role": role_in(room.record, one.account_id),
+        "role": role_word(room.record, one.account_id),
         "muted": context.services.sanctions.mute_of(one.account_id) is not None,
     }
 
@@ -112,7 +112,7 @@ def _member_row(
         "user": _name(services, account_id),
         "member": is_member,
         "here": services.presence.presence(account_id) is not None,
-        "role": role_in(room.record, account_id),
+        "role": role_word(room.record, account_id),
     }
 
 

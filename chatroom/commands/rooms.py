@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row
 from chatroom.commands.registry import Context, Muted, Needs, Registry
+from chatroom.rooms.roles import role_word
 from chatroom.rooms.room import Room
-from chatroom.rooms.roster import role_in
 from chatroom.sentences import SERVER
 from chatroom.storage.records import Account, RoomRecord
 
@@ -47,6 +47,8 @@ def add_to(registry: Registry) -> None:
         """With people, what is unread, and the topic. Only its members see a private room."""
         services = context.services
         unread = {r.log: n for r, n in services.read_marks.unread(context.person).items()}
+        if not context.member.face.is_for_programs:  # where one talks, what was shown is read
+            unread.pop(context.member.room.log, None)
         rows = [
             _row(context, record, number, unread.get(record.log, 0))
             for record, number in services.memberships.visible(context.account.id)
@@ -56,8 +58,8 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "topic",
         "[TEXT]",
-        "what this room is about; its owner sets it",
-        needs=Needs.OWNER_TO_CHANGE,
+        "what this room is about; who runs it sets it",
+        needs=Needs.MODERATOR_TO_CHANGE,
         muted=Muted.MAY_LOOK,
         cost=5,
     )
@@ -69,7 +71,7 @@ def add_to(registry: Registry) -> None:
             context.reply(f"#{room.name}: {topic}" if topic else f"#{room.name} has no topic.")
             return
         new = "" if text == "-" else text
-        context.services.ownership.set_topic(room, new, context.actor)
+        context.services.ownership.set_topic(room, new, context.runner)
         context.reply("")  # everybody in the room is told, the owner, too
 
     @registry.command(
@@ -91,14 +93,14 @@ def add_to(registry: Registry) -> None:
         "invite",
         "USER",
         "let somebody join this private room",
-        needs=Needs.OWNER,
+        needs=Needs.MODERATOR,
         muted=Muted.MAY_LOOK,
         cost=5,
     )
     def invite(context: Context, account: Account) -> None:
         """The room is the one where you talk."""
         room, services = context.member.room, context.services
-        was_told = services.ownership.invite(room, account, context.actor)
+        was_told = services.invitations.invite(room, account, context.runner)
         if was_told or services.presence.presence(account.id):
             context.reply(f"{account.name} can join #{room.name} now and was told so.")
         else:
@@ -108,19 +110,21 @@ def add_to(registry: Registry) -> None:
         "uninvite",
         "USER",
         "withdraw an invitation; whoever is in the room is removed",
-        needs=Needs.OWNER,
+        needs=Needs.MODERATOR,
         cost=5,
     )
     def uninvite(context: Context, account: Account) -> None:
         room = context.member.room
-        context.services.ownership.uninvite(room, account, context.actor)
+        context.services.invitations.uninvite(room, account, context.runner)
         context.reply(f"{account.name} can no longer join #{room.name}.")
 
-    @registry.command("remove", "USER", "remove somebody from this room", needs=Needs.OWNER, cost=5)
+    @registry.command(
+        "remove", "USER", "remove somebody from this room", needs=Needs.MODERATOR, cost=5
+    )
     def remove(context: Context, account: Account) -> None:
         """They may come back, but not into a private room."""
         room = context.member.room
-        context.services.ownership.remove(room, account, context.actor)
+        context.services.invitations.remove(room, account, context.runner)
         may = "may not come back" if room.record.private else "may come back"
         context.reply(f"{account.name} was removed from #{room.name} and {may}.")
 
@@ -149,7 +153,7 @@ def _row(context: Context, record: RoomRecord, number: int, unread: int) -> Row:
         "topic": record.topic,
         "private": record.private,
         "archived": record.is_archived,
-        "role": role_in(record, context.account.id),
+        "role": role_word(record, context.account.id),
         "owner": record.owner == context.account.id,
         "joined": any(room.log == record.log for room in context.person.rooms),
         "current": record.log == context.member.room.log,

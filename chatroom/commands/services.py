@@ -16,6 +16,7 @@ from chatroom.motd import Motd
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.directory import Directory
+from chatroom.rooms.invitations import Invitations
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.ownership import Ownership
@@ -45,6 +46,7 @@ class Services:
     memberships: Memberships
     ownership: Ownership
     talks: Talks
+    invitations: Invitations
     busy: Busy
     presence: RemotePresence
     read_marks: ReadMarks

@@ -14,6 +14,7 @@ from chatroom.commands import (
     reporting,
     room_info,
     rooms,
+    running,
     sanction_list,
     sanctions,
     sessions,
@@ -33,7 +34,7 @@ _FAMILIES = {
         whois,
         reporting,
     ),
-    Family("chatrooms", "find rooms, join and leave them, have your own"): (rooms, talk),
+    Family("chatrooms", "find rooms, join and leave them, have your own"): (rooms, talk, running),
     Family("reading", "read back, search, take back what you said"): (history, unread),
     Family("account", "your password, your sessions, your data"): (own, own_data, sessions),
     Family("moderation", "grants, kicks, bans, mutes, announcements, restart"): (

@@ -11,6 +11,7 @@ from chatroom.rooms.callers import OWNERS, Callers
 from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.directory import AWAY_SECONDS, Directory
+from chatroom.rooms.invitations import Invitations
 from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.ownership import Ownership
@@ -37,6 +38,7 @@ class Assembly:
     memberships: Memberships
     ownership: Ownership
     talks: Talks
+    invitations: Invitations
     busy: Busy
     presence: RemotePresence
     read_marks: ReadMarks
@@ -88,8 +90,9 @@ def assemble(
     busy = Busy(logs, scheduler, roster, read_states, readers.run)
     calm = comings.CALM_SECONDS if rates else 0.0
     memberships = Memberships(logs, roster, read_states, scheduler, calm)
-    ownership = Ownership(engine.controls, roster, catalogue, read_states, memberships)
+    ownership = Ownership(roster, catalogue, memberships)
     talks = Talks(roster, catalogue, memberships, ownership.follow)
+    invitations = Invitations(engine.controls, roster, ownership, read_states, memberships)
     tickets = Tickets(engine.tickets, engine.accounts, engine.sanctions)
     control_events = ControlHandler(
         accounts=engine.accounts,
@@ -127,6 +130,7 @@ def assemble(
         memberships=memberships,
         ownership=ownership,
         talks=talks,
+        invitations=invitations,
         busy=busy,
         presence=presence,
         read_marks=read_marks,

@@ -68,9 +68,8 @@ class Catalogue:
         self._audit = audit
         self._roster = roster
         self._most = most
-        self.own: set[RoomRecord] = set()
-        """Records that are being saved here: who does it tells of them better than their event."""
         self._may_call_all = roster.lobby.may_call_all
+        self._gone: set[str] = set()  # ids of rooms that were deleted: no room gets them again
         self._looked_at = -_LOOK_SECONDS  # when unused rooms were looked for (monotonic)
 
     def let_call_all(self, may_call_all: Callable[[Room, str], bool]) -> None:
@@ -92,7 +91,7 @@ class Catalogue:
 
     def create(
         self, name: str, owner: Account, private: bool, by: Asker, invited: tuple[str, ...] = ()
-    ) -> Room:
+    ) -> Taken:
         """Make a new room; it is durable when this returns.
 
         :param by: the owner, who may be sent out or muted meanwhile.
@@ -119,6 +118,8 @@ class Catalogue:
                     invited=invited,
                     id=new_room_id(),
                     created=time.time(),
+                    by=owner.name,
+                    by_id=owner.id,
                 ),
                 partial(self._admit, owner.id),
                 by,
@@ -130,7 +131,7 @@ class Catalogue:
                 f"The name {name} is taken. Choose another one.", Code.NAME_TAKEN
             ) from None
         try:
-            return self.take(saved).room
+            return self.take(saved)
         except StoreError:  # its event lets it be opened later
             raise UserError(
                 f"#{name} is yours now, but cannot be opened yet. Type /join {name} in a moment.",
@@ -142,6 +143,12 @@ class Catalogue:
         with self._roster.lock:
             before, self._looked_at = self._looked_at, time.monotonic()
             return self._looked_at - before > _LOOK_SECONDS
+
+    def check_may_own(self, account_id: str) -> None:
+        """Refuse another room for who owns enough. :raises UserError: says so."""
+        if sum(record.owner == account_id for record in self._roster.records()) >= ROOMS_EACH:
+            text = f"That person owns {ROOMS_EACH} rooms already; nobody can have more."
+            raise UserError(text, Code.LIMIT)
 
     def _admit(self, owner_id: str, rooms: Sequence[RoomRecord]) -> None:
         """Refuse a new room where there are enough already. :raises UserError: there are."""
@@ -160,31 +167,55 @@ class Catalogue:
         change: Callable[[RoomRecord], RoomRecord],
         by: Asker,
         act: Audit | None = None,
-    ) -> list[str]:
+    ) -> Taken:
         """Save a change of a room; load it again when somebody else was faster.
 
         :param change: makes the new record of the current one.
         :param by: who has to be allowed to do it when it is saved.
         :param act: goes into the audit trail with it, also when the record stays as it was.
-        :returns: the account ids of those inside who may not be there any more.
+        :returns: what that means; nothing, for who has heard of it before by its event.
         :raises StoreError: it could not be written; nothing was changed.
         """
         while True:
             record = room.record
+            if record.is_closed:
+                raise UserError(f"#{room.name} is deleted.", Code.NO_SUCH_ROOM)
             changed = change(record)
             if changed == record:
                 if act is not None:
                     self._audit.write(act, by)
-                return []
-            saved = replace(changed, version=record.version + 1)
-            self.own.add(saved)
+                return Taken(room, record, [])
             try:
                 entry = act and written_down(act, record, changed)
-                return self.take(self._store.save(changed, by=by, act=entry)).gone
+                return self.take(self._store.save(changed, by=by, act=entry))
+            except NameTaken:
+                raise
             except Conflict:
-                self.load()
-            finally:
-                self.own.discard(saved)
+                self._load_again(room)
+
+    def delete(
+        self, room: Room, change: Callable[[RoomRecord], RoomRecord], by: Asker, act: Audit
+    ) -> Taken | None:
+        """Delete a room for good, with its log.
+
+        :param change: makes of its record what its end is told with.
+        :param by: as of :meth:`change`, and so is ``act``.
+        :returns: what that means; ``None``: its event was here before.
+        :raises UserError: it is deleted already.
+        """
+        while True:
+            record = room.record
+            if record.is_closed:
+                raise UserError(f"#{room.name} is deleted already.", Code.NO_SUCH_ROOM)
+            last = change(record)
+            if self._store.delete(last, by, act):
+                return self.drop(last)
+            self._load_again(room)
+
+    def _load_again(self, room: Room) -> None:
+        """Look how a room is now. :raises UserError: it is deleted."""
+        if all(taken.room is not room for taken in self.load()):
+            raise UserError(f"#{room.name} is deleted already.", Code.NO_SUCH_ROOM)
 
     def load(self) -> list[Taken]:
         """Bring all rooms up to what the store says."""
@@ -208,6 +239,7 @@ class Catalogue:
                 return None
             before, room.record = room.record, replace(record, is_closed=True)
             self._locked_drop(room)
+            self._gone.add(room.log)
             return Taken(room, before, list(room.people))
 
     def close_unused(self) -> None:
@@ -256,11 +288,14 @@ class Catalogue:
             if room is None:
                 room = Room(record, self._logs)
                 room.may_call_all = self._may_call_all
-                self._roster.by_log[record.log] = self._roster.by_name[fold(record.name)] = room
-            elif record.version > room.record.version:
+                if record.log in self._gone:  # what was read before it was deleted
+                    self._logs.unfollow(record.log)
+                    return Taken(room, None, [])
+                self._roster.locked_add(room)
+            elif before is not None and record.version > before.version:
                 room.record = record
-            if before is None or before.name != room.name or before.former != room.record.former:
-                self._roster.locked_index()
+                if (record.name, record.former) != (before.name, before.former):
+                    self._roster.locked_index()
             if not room.record.private:
                 return Taken(room, before, [])
             gone = [one for one in room.people if not may_enter(room.record, one)]

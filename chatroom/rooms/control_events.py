@@ -156,8 +156,6 @@ class ControlHandler:
         elif record.is_closed:
             if (taken := self._catalogue.drop(record)) is not None:
                 self._ownership.follow(taken)
-        elif record in self._catalogue.own:
-            pass
         elif self._roster.of_log(record.log) is not None:
             self._ownership.follow(self._catalogue.take(record))
         else:  # to open it takes a look at its log

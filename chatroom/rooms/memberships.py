@@ -200,15 +200,19 @@ class Memberships:
             others = kept.difference(here, self._roster.people)
         return [*here, *sorted(one for one in others if may_enter(record, one))]
 
-    def send_out(self, room: Room, account_id: str, text: str) -> bool:
-        """Take somebody who is here out of a room; False: is not in it here. Waits for nothing."""
+    def send_out(self, room: Room, account_id: str, say: Callable[[Member], bytes]) -> bool:
+        """Take somebody who is here out of a room; False: is not in it here. Waits for nothing.
+
+        :param say: renders what tells of it, for each session.
+        """
         with self._roster.lock:
             person = self._roster.people.get(account_id)
             if person is None or room not in person.rooms:
                 return False
             self._locked_take_out(person, room)
             self._read_states.locked_keep(person)
-        tell(person.members, "left", text, room)
+        for member in person.members:
+            member.outbox.offer(say(member))
         return True
 
     def _locked_follow(

@@ -1,79 +1,78 @@
-"""What owners do in their rooms, and what a changed room means for those inside."""
+"""What is done in a room by who runs it, and what a changed room means for those inside."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 
-from chatroom.errors import Code, StoreError, UserError
+from chatroom.errors import Code, Lookalike, NameTaken, UserError
+from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.catalogue import Catalogue, Taken
 from chatroom.rooms.memberships import Memberships, tell
 from chatroom.rooms.person import Person
-from chatroom.rooms.read_state import ReadStateStore
+from chatroom.rooms.roles import Role, Runner, role_of
 from chatroom.rooms.room import LOBBY, Member, Room
+from chatroom.rooms.room_news import News, news
 from chatroom.rooms.roster import Roster
-from chatroom.storage.engine import ControlEvents
-from chatroom.storage.records import (
-    LEAVE,
-    SUPERUSER,
-    Account,
-    Actor,
-    Audit,
-    RoomRecord,
-)
+from chatroom.sentences import duration
+from chatroom.storage.records import FORMER_NAMES, ROOM_NAME, Account, Audit, RoomRecord
 from chatroom.storage.rules.askers import Asker
-from chatroom.storage.rules.events import Control, ControlKind
 
 TOPIC_LONGEST = 200
+MODERATORS = 50
+"""Moderators that a room may have."""
+NO_DELETION = "The lobby cannot be deleted."
+Change = Callable[[RoomRecord], RoomRecord]
 
 
 class Ownership:
-    """What an owner may do in a room. Any thread may call the methods; most wait for the store.
+    """Changes rooms for who runs them. Any thread may call the methods; most wait for the store.
 
-    :param controls: tells other nodes who was removed.
+    Each change is durable, told to those inside and in force at this server when it returns.
+
     :param roster: who is here.
     :param catalogue: makes and changes the rooms.
-    :param read_states: knows and changes who is in which room without being here.
     :param memberships: lets people join, and sends them out.
     """
 
-    def __init__(
-        self,
-        controls: ControlEvents,
-        roster: Roster,
-        catalogue: Catalogue,
-        read_states: ReadStateStore,
-        memberships: Memberships,
-    ) -> None:
-        self._controls = controls
+    def __init__(self, roster: Roster, catalogue: Catalogue, memberships: Memberships) -> None:
         self._roster = roster
         self._catalogue = catalogue
-        self._read_states = read_states
         self._memberships = memberships
-
-    @staticmethod
-    def rules(account: Account, room: Room) -> bool:
-        """Tell whether an account may do in a room what its owner may."""
-        return account.grant == SUPERUSER or room.record.owner == account.id
 
     def create(self, person: Person, member: Member, name: str, private: bool) -> Room:
         """Make a room and join it. :raises UserError: see ``Catalogue.create``."""
         by = Asker(person.account.id, member.address, speaks=True)
-        self._catalogue.create(name, person.account, private, by)
+        self.follow(self._catalogue.create(name, person.account, private, by))
         return self._memberships.join(person, member, name)
 
-    @staticmethod
-    def _act(room: Room, by: Actor, act: str, whom_id: str = "") -> Audit | None:
-        """Return what is written down of a superuser in somebody else's room.
+    def change(
+        self,
+        room: Room,
+        by: Runner,
+        change: Change,
+        act: Audit | None,
+        whom: str = "",
+        speaks: bool = False,
+    ) -> None:
+        """Change what is kept of a room, and tell those inside.
 
-        The name of a private room is not: who reads the trail may not be in it.
+        :param change: makes the new record of the current one, perhaps several times.
+        :param act: goes into the audit trail.
+        :param whom: name of whom it is about.
+        :param speaks: as of ``Asker``.
+        :raises UserError: who does it may not, or not any more.
         """
-        record = room.record
-        if record.owner == by.id:
-            return None
-        return by.did(f"{act} {'a private room' if record.private else f'#{room.name}'}", whom_id)
 
-    def set_topic(self, room: Room, topic: str, by: Actor) -> None:
+        def checked(record: RoomRecord) -> RoomRecord:
+            by.check(record)
+            changed = change(record)
+            if changed == record:
+                return record
+            return replace(changed, by=by.actor.name, by_id=by.actor.id, whom=whom)
+
+        self.follow(self._catalogue.change(room, checked, by.asker(room.record, speaks), act))
+
+    def set_topic(self, room: Room, topic: str, by: Runner) -> None:
         """Give a room another topic; an empty one takes it away.
 
         :param topic: at most 200 characters.
@@ -81,132 +80,213 @@ class Ownership:
         """
         if len(topic) > TOPIC_LONGEST:
             raise UserError(f"A topic has at most {TOPIC_LONGEST} characters.", Code.TOO_LONG)
-        act = self._act(room, by, "changed the topic of")
-        change = partial(replace, topic=topic, topic_by=by.id, topic_at=time.time())
-        asker = Asker(by.id, by.origin, act is not None, speaks=True)
-        others = self._catalogue.change(room, change, asker, act)
-        self._dismiss(room, others)
-        text = f"{by.name} has set the topic of #{room.name}: {topic}"
-        if not topic:
-            text = f"{by.name} has removed the topic of #{room.name}."
-        self._tell_inside(room, "topic", text, by.id)
 
-    def invite(self, room: Room, account: Account, by: Actor) -> bool:
-        """Let somebody into a private room; True when that person is here and was told.
+        def change(record: RoomRecord) -> RoomRecord:
+            return replace(record, topic=topic, topic_by=by.actor.id, topic_at=time.time())
 
-        :raises UserError: the room is public, or the person may come in already.
+        act = by.actor.did(f"changed the topic of {ROOM_NAME}", room=room.log, deed="topic")
+        self.change(room, by, change, act, speaks=True)
+
+    def rename(self, room: Room, name: str, by: Runner) -> None:
+        """Give a room another name; the old one leads to it until another room has it.
+
+        :raises UserError: the name is not allowed or taken, or it is the lobby.
         """
-        record = room.record
-        if not record.private:
-            raise UserError(f"#{room.name} is open to everybody: /join {room.name} is enough.")
-        if account.id == record.owner or account.id in record.invited:
-            raise UserError(f"{account.name} can already join #{room.name}.")
+        check_not_lobby(room, "The lobby keeps its name.")
+        if name == room.name:
+            raise UserError(f"#{room.name} is called so already.")
+        if fold(name) != fold(room.name):
+            check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
 
-        def change(current: RoomRecord) -> RoomRecord:
-            invited = {*current.invited, account.id}
-            return current if invited == {*current.invited} else _invited(current, invited)
+        def change(record: RoomRecord) -> RoomRecord:
+            old = [one for one in record.former if fold(one) not in (fold(name), fold(record.name))]
+            former = (*old, record.name)[-FORMER_NAMES:] if fold(name) != fold(record.name) else old
+            return replace(record, name=name, id=record.log, former=tuple(former))
 
-        act = self._act(room, by, f"invited {account.name} to", account.id)
-        self._catalogue.change(room, change, Asker(by.id, by.origin, act is not None, True), act)
-        person = self._roster.people.get(account.id)
-        members = person.members if person else ()
-        text = f"{by.name} invites you: /join {room.name}"
-        tell(members, "invited", text, room, by.id)
-        return bool(members)
-
-    def uninvite(self, room: Room, account: Account, by: Actor) -> None:
-        """Take an invitation back; who is inside has to go.
-
-        :raises UserError: the person was not invited.
-        """
-        if account.id not in room.record.invited:
-            raise UserError(f"{account.name} is not invited to #{room.name}.")
-        act = self._act(room, by, f"took back the invitation of {account.name} to", account.id)
-        others = self._catalogue.change(
-            room, lambda r: _without(r, account.id), Asker(by.id, by.origin, act is not None), act
-        )
-        self._dismiss(room, others)
-
-    def remove(self, room: Room, account: Account, by: Actor) -> None:
-        """Take somebody out of a room, and the invitation with it.
-
-        :raises UserError: the person is not in the room, owns it, or it is the lobby.
-        """
-        if room.log == LOBBY:
-            raise UserError("Nobody can be removed from the lobby. See /kickuser.")
-        if account.id == by.id:
-            raise UserError("You cannot remove yourself. /leave leaves the room.")
-        if account.id == room.record.owner:
-            raise UserError(f"{account.name} owns #{room.name} and stays.")
-        was_invited = account.id in room.record.invited
-        if not was_invited and account.id not in room.people:
-            kept = self._read_states.load(account.id)
-            if kept is None or room.log not in kept.cursors:
-                raise UserError(f"{account.name} is not in #{room.name}.", Code.NOT_INSIDE)
-        # The invitation first: else the person could come back in before it is taken.
-        act = self._act(room, by, f"removed {account.name} from", account.id)
-        others = self._catalogue.change(
-            room, lambda r: _without(r, account.id), Asker(by.id, by.origin, act is not None), act
-        )
-        text = f"{by.name} has removed you from #{room.name}."
-        is_out = self._memberships.send_out(room, account.id, text)
-        if is_out:
-            self._read_states.save()
-        elif self._take_out_elsewhere(room, account):
-            is_out = True
-            with self._roster.lock:
-                room.people.pop(account.id, None)
-                self._memberships.locked_announce(room, LEAVE, account.id, account.name)
-            self._controls.publish(Control(ControlKind.MEMBERSHIPS, account.id))
-        self._dismiss(room, (one for one in others if one != account.id))
-        if not is_out and not was_invited:
-            raise UserError(f"{account.name} is not in #{room.name}.", Code.NOT_INSIDE)
-
-    def _take_out_elsewhere(self, room: Room, account: Account) -> bool:
-        """Take somebody out of a room who is at another node, or nowhere."""
+        act = by.actor.did(f"renamed {ROOM_NAME}", room=room.log, deed="rename")
         try:
-            return self._read_states.take_out(account.id, room.log)
-        except StoreError:
+            self.change(room, by, change, act, speaks=True)
+        except Lookalike:
+            raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
+        except NameTaken:
             raise UserError(
-                f"{account.name} may still be in #{room.name}: the store did not answer. Type "
-                f"/remove {account.name} again.",
-                Code.UNCONFIRMED,
+                f"The name {name} is taken. Choose another one.", Code.NAME_TAKEN
             ) from None
 
+    def set_private(self, room: Room, is_private: bool, by: Runner) -> None:
+        """Let only who is invited join a room, or everybody; who is a member of it stays one.
+
+        :raises UserError: it is so already, or it is the lobby.
+        """
+        check_not_lobby(room, "The lobby is open to everybody.")
+        if room.record.private == is_private:
+            how = "private" if is_private else "open to everybody"
+            raise UserError(f"#{room.name} is {how} already.")
+        members = self._memberships.members(room) if is_private else []
+
+        def change(record: RoomRecord) -> RoomRecord:
+            invited = {*record.invited, *record.moderators, *members} - {record.owner}
+            return replace(record, private=is_private, invited=tuple(sorted(invited)))
+
+        deed = "private" if is_private else "public"
+        act = by.actor.did(f"made {ROOM_NAME} {deed}", room=room.log, deed=deed)
+        self.change(room, by, change, act)
+
+    def set_archived(self, room: Room, is_archived: bool, by: Runner) -> None:
+        """Let nobody write in a room any more, or let them again.
+
+        :raises UserError: it is so already, or it is the lobby.
+        """
+        check_not_lobby(room, "The lobby cannot be archived.")
+        deed = "archive" if is_archived else "unarchive"
+        if room.record.is_archived == is_archived:
+            raise UserError(f"#{room.name} is {'' if is_archived else 'not '}archived already.")
+        act = by.actor.did(f"{deed}d {ROOM_NAME}", room=room.log, deed=deed)
+        self.change(room, by, lambda record: replace(record, is_archived=is_archived), act)
+
+    def set_slow(self, room: Room, seconds: float, by: Runner) -> None:
+        """Let everybody but who runs a room write there once in so many seconds; 0: as they like.
+
+        :param seconds: at most ``voice.SLOW_LONGEST``.
+        """
+        pace = f"to one message in {duration(seconds)}" if seconds else "no more"
+        act = by.actor.did(f"slowed {ROOM_NAME} {pace}", room=room.log, deed="slow")
+        self.change(room, by, lambda record: replace(record, slow=seconds), act)
+
+    def transfer(self, room: Room, account: Account, by: Runner) -> None:
+        """Make somebody the owner of a room; who was it stays in it.
+
+        :raises UserError: that one owns it already or has enough rooms, or it is the lobby.
+        """
+        check_not_lobby(room, "Nobody owns the lobby.")
+        if room.record.owner == account.id:
+            raise UserError(f"{account.name} owns #{room.name} already.")
+        self._catalogue.check_may_own(account.id)
+
+        def change(record: RoomRecord) -> RoomRecord:
+            invited = {*record.invited, record.owner} - {account.id, ""}
+            moderators = tuple(one for one in record.moderators if one != account.id)
+            kept = tuple(sorted(invited)) if record.private else record.invited
+            return replace(record, owner=account.id, moderators=moderators, invited=kept)
+
+        act = f"handed {ROOM_NAME} over to {account.name}"
+        entry = by.actor.did(act, account.id, room=room.log, deed="transfer")
+        self.change(room, by, change, entry, account.name)
+
+    def set_moderator(self, room: Room, account: Account, is_one: bool, by: Runner) -> None:
+        """Make somebody a moderator of a room, or none any more.
+
+        :raises UserError: it is so already, or there are enough.
+        """
+        role = role_of(room.record, account.id)
+        if role is Role.OWNER and is_one:
+            raise UserError(f"{account.name} owns #{room.name}, and may do more than a moderator.")
+        if (role is Role.MODERATOR) == is_one:
+            how = "a moderator" if is_one else "no moderator"
+            raise UserError(f"{account.name} is {how} of #{room.name} already.")
+
+        def change(record: RoomRecord) -> RoomRecord:
+            moderators = tuple(one for one in record.moderators if one != account.id)
+            if not is_one:
+                return replace(record, moderators=moderators)
+            if len(moderators) >= MODERATORS:
+                text = f"A room has at most {MODERATORS} moderators."
+                raise UserError(text, Code.LIMIT)
+            kept = record.invited
+            if record.private:  # who moderates a private room may be in it
+                kept = tuple(sorted({*kept, account.id}))
+            return replace(record, moderators=(*moderators, account.id), invited=kept)
+
+        what = "a moderator" if is_one else "no moderator any more"
+        deed = "moderator" if is_one else "unmoderator"
+        act = f"made {account.name} {what} of {ROOM_NAME}"
+        entry = by.actor.did(act, account.id, room=room.log, deed=deed)
+        self.change(room, by, change, entry, account.name)
+
+    def delete(self, room: Room, by: Runner) -> None:
+        """Delete a room for good, with all that was said there; those inside are told.
+
+        :raises UserError: it is the lobby, or is deleted already.
+        """
+        check_not_lobby(room, NO_DELETION)
+        what = "a private room" if room.record.private else f"#{room.name}"
+        act = by.actor.did(f"deleted {what}", room=room.log)
+
+        def checked(record: RoomRecord) -> RoomRecord:
+            by.check(record)
+            return replace(record, by=by.actor.name, by_id=by.actor.id, whom="")
+
+        taken = self._catalogue.delete(room, checked, by.asker(room.record), act)
+        if taken is not None:
+            self.follow(taken)
+
+    # -- what it means for those inside --------------------------------------------------------
+
     def follow(self, taken: Taken) -> None:
-        """Tell who is here, and send out who has to go, when a room was changed elsewhere."""
+        """Tell who is inside, and send out who has to go, when a room was changed.
+
+        At every server, also at the one where that was done; of one change once.
+        """
         room, before, gone = taken
-        topic = room.record.topic
-        if room.record.is_closed:
-            text = f"#{room.name} was closed: nobody owns it any more. You have left it."
-            for account_id in gone:
-                self._memberships.send_out(room, account_id, text)
+        record = room.record
+        if record.is_closed:
+            self._send_all_out(room, gone)
             return
-        if before is not None and before.topic != topic:
-            is_now = f"has another topic now: {topic}" if topic else "has no topic any more."
-            self._tell_inside(room, "topic", f"#{room.name} {is_now}", room.record.owner)
-        for account_id in {*room.record.invited} - {*(before.invited if before else ())}:
+        if before is not None:
+            for one in news(before, record):
+                self._tell_inside(room, one)
+        new = {*record.invited} - {*(before.invited if before else ())} - {*room.people}
+        for account_id in new if record.private else ():
             person = self._roster.people.get(account_id)
-            text = f"You are invited: /join {room.name}"
-            tell(person.members if person else (), "invited", text, room, room.record.owner)
+            text = f"{record.by} invites you: /join {room.name}"
+            text = text if record.by else f"You are invited: /join {room.name}"
+            tell(person.members if person else (), "invited", text, room, record.by_id)
         self._dismiss(room, gone)
 
-    def _tell_inside(self, room: Room, kind: str, text: str, by_id: str) -> None:
+    def _tell_inside(self, room: Room, one: News) -> None:
         with self._roster.lock:
             inside = self._roster.locked_inside(room)
             members = [member for person in inside for member in person.members]
-        tell(members, kind, text, room, by_id)
+        by_id = room.record.by_id if one.is_said else ""
+        for member in members:
+            if by_id not in member.ignores:
+                face = member.face
+                say = face.control if one.is_control else face.notice
+                member.outbox.offer(say(one.kind, one.text, **room.fields, **one.fields))
+
+    def _send_all_out(self, room: Room, account_ids: Iterable[str]) -> None:
+        by = room.record.by
+        text = f"#{room.name} was closed: nobody owns it any more."
+        text = f"{by} has deleted #{room.name} for good." if by else text
+        fields = {**room.fields, **({"by": by} if by else {})}
+
+        def say(member: Member) -> bytes:
+            return member.face.control("roomgone", text, **fields)
+
+        for account_id in account_ids:
+            self._memberships.send_out(room, account_id, say)
 
     def _dismiss(self, room: Room, account_ids: Iterable[str]) -> None:
         """Take those out who may not be in a room any more."""
+        by, whom = room.record.by, room.record.whom
         for account_id in account_ids:
-            text = f"You may not be in #{room.name} any more, and have left it."
-            self._memberships.send_out(room, account_id, text)
+            person = self._roster.people.get(account_id)
+            is_meant = person is not None and whom == person.account.name
+            self._memberships.send_out(room, account_id, removed(room, by if is_meant else ""))
 
 
-def _without(record: RoomRecord, account_id: str) -> RoomRecord:
-    return _invited(record, {*record.invited} - {account_id})
+def removed(room: Room, by: str) -> Callable[[Member], bytes]:
+    """Return what tells somebody to be in a room no more.
+
+    :param by: name of who has done that; empty: it follows from something else.
+    """
+    text = f"You may not be in #{room.name} any more, and have left it."
+    text = f"{by} has removed you from #{room.name}." if by else text
+    fields = {**room.fields, **({"by": by} if by else {})}
+    return lambda member: member.face.notice("left", text, **fields)
 
 
-def _invited(record: RoomRecord, invited: set[str]) -> RoomRecord:
-    return replace(record, invited=tuple(sorted(invited)))
+def check_not_lobby(room: Room, text: str) -> None:
+    """Refuse what cannot be done to the first room. :raises UserError: the text."""
+    if room.log == LOBBY:
+        raise UserError(text, Code.NOT_ALLOWED)

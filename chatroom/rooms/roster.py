@@ -13,13 +13,6 @@ def may_enter(record: RoomRecord, account_id: str) -> bool:
     return not record.private or account_id == record.owner or account_id in record.invited
 
 
-def role_in(record: RoomRecord, account_id: str) -> str:
-    """Return what somebody is in a room, in a word; empty: nothing particular."""
-    if account_id == record.owner:
-        return "owner"
-    return "moderator" if account_id in record.moderators else ""
-
-
 class Roster:
     """The tables of people and of rooms, and the lock that guards them.
 
@@ -65,6 +58,12 @@ class Roster:
             if room is not None and not room.is_mailbox and may_enter(room.record, account_id):
                 return room
         return None
+
+    def locked_add(self, room: Room) -> None:
+        """Let a room be found that was not known here."""
+        assert self.lock.locked()
+        self.by_log[room.log] = self.by_name[fold(room.name)] = room
+        self.by_former |= {fold(name): room for name in room.record.former}
 
     def locked_index(self) -> None:
         """Let the rooms be found by the names that they have now, and had before."""

@@ -83,7 +83,9 @@ class Talks:
         invited = tuple(sorted(people.keys() - {owner.id}))
         for name in names_for(people.values()):
             try:
-                return self._catalogue.create(name, owner, True, by, invited), True
+                taken = self._catalogue.create(name, owner, True, by, invited)
+                self._follow(taken)
+                return taken.room, True
             except UserError as error:
                 if error.code is not Code.NAME_TAKEN:
                     raise

@@ -21,6 +21,7 @@ from chatroom.rooms.catch_up import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import Member, Room
+from chatroom.rooms.voice import check_voice
 from chatroom.sentences import WELCOME
 from chatroom.session.access import RESUME, Resumption
 from chatroom.session.dialogue import Dialogue
@@ -259,8 +260,10 @@ def _post(services: Services, person: Person, member: Member, said: Input) -> No
             if (found := services.roster.room_named(said.room, account.id)) is None:
                 raise
             room = found
-    if (mute := services.sanctions.mute_of(account.id)) is not None:
-        refusal = unless_kept(muted(mute), said.cid)
+    try:
+        check_voice(services.sanctions, person, room)
+    except UserError as error:
+        refusal = unless_kept(error, said.cid)
     terms = ORDINARY if refusal is None else Terms(refusal=refusal)
     room.post(TEXT, account, said.text, said.cid, member, terms)
 
@@ -357,7 +360,9 @@ def _talk(
                     _post_private(services, dialogue, person, member, said)
                 else:
                     _post(services, person, member, said)
-            except (StoreError, UserError) as error:
+            except UserError as error:
+                dialogue.refuse(str(error), said.cid, code=error.code, **error.fields)
+            except StoreError as error:
                 dialogue.refuse(str(error), said.cid, code=error.code)
         elif kind == COMMAND:
             context = Context(services, person, member, dialogue, said.cid)

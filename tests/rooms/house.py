@@ -8,9 +8,10 @@ from typing import Any
 
 from chatroom.rooms.assembly import assemble
 from chatroom.rooms.person import Person
+from chatroom.rooms.roles import Role, Runner
 from chatroom.rooms.room import LOBBY, Member
 from chatroom.session.faces import EVENTS
-from chatroom.storage.records import NORMAL, TEXT, Account, Actor, Post
+from chatroom.storage.records import NORMAL, SUPERUSER, TEXT, Account, Actor, Post
 from tests.harness import PATIENCE
 from tests.memory_engine import MemoryEngine
 
@@ -102,6 +103,11 @@ class House:
     def actor(self, name: str) -> Actor:
         """Return somebody as the audit trail knows who does something."""
         return Actor(name, self.accounts[name].id, "127.0.0.1")
+
+    def runner(self, name: str, needs: Role = Role.OWNER) -> Runner:
+        """Return somebody as who runs a room."""
+        is_superuser = self.accounts[name].grant == SUPERUSER
+        return Runner(self.actor(name), is_superuser, needs)
 
     def say(self, name: str, *texts: str, room: str = LOBBY) -> None:
         """Post, and wait until it is delivered."""

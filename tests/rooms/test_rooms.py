@@ -151,10 +151,10 @@ def test_rooms_shows_name_people_marks_and_topic(room: ServerProcess) -> None:
         ("/create a/b", "A name has 1 to 32 letters, digits, '_', '-' or '.'."),
         ("/create admin", "That name is reserved. Choose another one."),
         ("/create x secret", "'secret' must be private. Type /create ROOM [private]"),
-        ("/topic mine now", "In #lobby /topic is for the owner of the room only."),
-        ("/invite boss", "In #lobby /invite is for the owner of the room only."),
-        ("/uninvite boss", "In #lobby /uninvite is for the owner of the room only."),
-        ("/remove boss", "In #lobby /remove is for the owner of the room only."),
+        ("/topic mine now", "In #lobby /topic is for its owner and its moderators only."),
+        ("/invite boss", "In #lobby /invite is for its owner and its moderators only."),
+        ("/uninvite boss", "In #lobby /uninvite is for its owner and its moderators only."),
+        ("/remove boss", "In #lobby /remove is for its owner and its moderators only."),
         ("/reply hello", "Nobody has written to you yet. Type /messageto USER TEXT"),
         ("/mail 501", "'501' must be a number from 1 to 500. Type /mail [N]"),
     ],
@@ -175,7 +175,7 @@ def test_what_owners_may_do_is_refused_to_everybody_else_and_allowed_to_superuse
     for line in ("/topic x", "/invite boss", "/uninvite lea", "/remove lea"):
         word = line.split()[0]
         answer = mia.answer_to(line)
-        assert answer.startswith(f"In #court {word} is for the owner of the room only.\n")
+        assert answer.startswith(f"In #court {word} is for its owner and its moderators only.\n")
     enter(boss, "court")
     boss.send("/topic order")
     mia.until("boss has set the topic of #court: order")

@@ -11,8 +11,9 @@ def test_a_private_room_exists_for_its_owner_and_who_is_invited_alone(house: Hou
     bob, _, _ = house.come("bob")
     house.come("eve")
     roster, ownership = house.rooms.roster, house.rooms.ownership
+    invitations = house.rooms.invitations
     den = ownership.create(house.person("ann"), ann, "Den", private=True)
-    ownership.invite(den, house.accounts["bob"], house.actor("ann"))
+    invitations.invite(den, house.accounts["bob"], house.runner("ann"))
 
     def seen(account_id: str) -> list[str]:
         return [room.name for room in roster.seen_by(account_id)]
@@ -22,7 +23,7 @@ def test_a_private_room_exists_for_its_owner_and_who_is_invited_alone(house: Hou
     eve = house.accounts["eve"].id
     assert seen(eve) == [LOBBY]
     assert roster.room_named("den", eve) is None
-    ownership.uninvite(den, house.accounts["bob"], house.actor("ann"))
+    invitations.uninvite(den, house.accounts["bob"], house.runner("ann"))
     assert roster.room_named("den", bob.account_id) is None
 
 
