@@ -72,6 +72,7 @@ class Registry:
         muted: Muted = Muted.MAY,
         cost: float = 1.0,
         aliases: tuple[str, ...] = (),
+        takes_lines: bool = False,
         is_basic: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Enter the decorated function as the handler of ``/name``.
@@ -81,7 +82,10 @@ class Registry:
 
         def enter(handler: Handler) -> Handler:
             family = self._family
-            columns = (grant, others, runners_too, needs, muted, cost, aliases, is_basic)
+            columns = (
+                *(grant, others, runners_too, needs, muted, cost, aliases),
+                *(takes_lines, is_basic),
+            )
             command = Command(name, usage, summary, handler, family, *columns)
             for word in (name, *aliases):
                 if word in self._words:
@@ -145,7 +149,7 @@ class Registry:
             context.row = command
             accounts = context.services.accounts
             if args is not None:
-                values = read_named(command.usage, args, accounts)
+                values = read_named(command.usage, args, accounts, command.takes_lines)
             else:
                 values = read(command.usage, command.form, rest, accounts)
             _check_creator(command, context)

@@ -18,6 +18,8 @@ from chatroom.storage.records import FORMER_NAMES, ROOM_NAME, Account, Audit, Ro
 from chatroom.storage.rules.askers import Asker
 
 TOPIC_LONGEST = 200
+RULES_LONGEST = 2000
+RULES_LINES = 50
 MODERATORS = 50
 """Moderators that a room may have."""
 NO_DELETION = "The lobby cannot be deleted."
@@ -86,6 +88,18 @@ class Ownership:
 
         act = by.actor.did(f"changed the topic of {ROOM_NAME}", room=room.log, deed="topic")
         self.change(room, by, change, act, speaks=True)
+
+    def set_rules(self, room: Room, rules: str, by: Runner) -> None:
+        """Give a room other rules; an empty text takes them away.
+
+        :param rules: at most 2,000 characters, in at most 50 lines.
+        :raises UserError: they are too long.
+        """
+        if len(rules) > RULES_LONGEST or rules.count("\n") >= RULES_LINES:
+            text = f"Rules have at most {RULES_LONGEST} characters, in at most {RULES_LINES} lines."
+            raise UserError(text, Code.TOO_LONG)
+        act = by.actor.did(f"changed the rules of {ROOM_NAME}", room=room.log, deed="rules")
+        self.change(room, by, lambda record: replace(record, rules=rules), act, speaks=True)
 
     def rename(self, room: Room, name: str, by: Runner) -> None:
         """Give a room another name; the old one leads to it until another room has it.

@@ -42,6 +42,7 @@ EVERYBODY = (
     "room",
     "roominfo",
     "rooms",
+    "rules",
     "search",
     "sessions",
     "slow",
