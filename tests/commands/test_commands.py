@@ -9,6 +9,7 @@ from tests.harness import PASSWORD, Peer, ServerProcess
 
 EVERYBODY = (
     "archive",
+    "audit",
     "busy",
     "changepassword",
     "claim",
@@ -50,6 +51,7 @@ EVERYBODY = (
     "topic",
     "transfer",
     "unarchive",
+    "undo",
     "unignore",
     "uninvite",
     "unmoderator",
@@ -60,7 +62,6 @@ EVERYBODY = (
 )
 SUPERUSERS = (
     "announce",
-    "audit",
     "ban",
     "bans",
     "changegrant",
@@ -77,7 +78,6 @@ SUPERUSERS = (
     "revoke-code",
     "sanctions",
     "unban",
-    "undo",
     "unkickuser",
     "unmute",
     "viewkickusers",

@@ -295,7 +295,7 @@ def test_a_mute_a_grant_and_a_lockdown_hold_at_all_nodes(cluster: Cluster) -> No
     bob.until("You may write again.")
     ann.answer_to("/changegrant bob 0")
     bob.until("You are a superuser now.")
-    assert "is for superusers only" not in bob.answer_to("/audit")
+    assert "is for superusers only" not in bob.answer_to("/nodes")
     bob.answer_to("/lockdown on")
     newcomer = one.peer()
     newcomer.send("y", "dan", PASSWORD, PASSWORD)
