@@ -43,7 +43,7 @@ class Family:
     """Commands that belong together: people look for them in one place."""
 
     name: str
-    """No command's name, nor an alias."""
+    """A command may have it, too: ``/help rooms`` is the family, ``/help /rooms`` the command."""
     summary: str
 
 
