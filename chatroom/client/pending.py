@@ -80,10 +80,11 @@ def _is_one_word(name: str) -> bool:
 
 def same_room(one: str, other: str) -> bool:
     """Tell whether two names mean one room, as far as a client can: the server decides."""
-    return one == other or _plain(one) == _plain(other)
+    return one == other or plain(one) == plain(other)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return what is the same for all ways to write one name."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
@@ -108,7 +109,7 @@ class Sent:
     is_held: bool = False
     """It could not be sent when it was typed, and is sent with the next login."""
     room: str = ""
-    """Where a message goes; empty when the server has named no room."""
+    """Where a message goes: id or name; empty when the server has named no room."""
     to: str = ""
     """For whom alone a message is, on a server that takes that; empty: it is for a room."""
     args: Mapping[str, object] | None = None

@@ -24,8 +24,8 @@ from chatroom.client.conversation.actions import (
     Show,
     Tell,
 )
+from chatroom.client.conversation.cursors import Cursors, Marks
 from chatroom.client.credentials import Credentials
-from chatroom.client.cursors import Cursors, Marks
 from chatroom.client.exit_codes import FAILED, OK, UNDELIVERED, CannotWrite, End
 from chatroom.client.reconnect import Connect, Reconnector, connect_at_first
 from chatroom.client.render import Renderer
@@ -94,7 +94,7 @@ class Receiver:
                         if session.end is not None:
                             break
                         if self._marks is not None:
-                            self._marks.hear(said)
+                            self._marks.hear(said, self._conversation.whereabouts.names)
                     self._tell_what_was_read()
                 except Disconnected as reason:
                     self._lost(str(reason), reason)
@@ -176,8 +176,8 @@ class Receiver:
         conversation = self._conversation
         if self._marks is None or "read" not in conversation.features or not conversation.was_in:
             return
-        for fields in self._marks.due(conversation.room):
-            self._do(Send("read", fields))
+        for room, last in self._marks.due(conversation.whereabouts.room):
+            self._do(Send("read", {"room": conversation.whereabouts.told(room), "id": last}))
 
     def _show(self, action: Show) -> None:
         said, sent = action.said, action.sent

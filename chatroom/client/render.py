@@ -120,7 +120,8 @@ class Renderer:
     def _message(self, fields: dict[str, Any], user: str, room: str) -> str:
         is_old = fields.get("old") is True
         if fields.get("seq") and "re" not in fields:  # what was asked for is shown again
-            key = tuple(str(fields.get(k)) for k in ("id", "room", "seq", "time", "from"))
+            where = fields.get("room_id") or fields.get("room")  # it may be called otherwise now
+            key = (where, *(str(fields.get(k)) for k in ("id", "seq", "time", "from")))
             if key in self._seen:
                 if is_old:
                     return ""

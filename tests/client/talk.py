@@ -9,8 +9,8 @@ from chatroom.client.conversation.actions import (
     Send,
     SendAgain,
 )
+from chatroom.client.conversation.cursors import Cursors
 from chatroom.client.credentials import Credentials
-from chatroom.client.cursors import Cursors
 from chatroom.client.pending import Sent
 from chatroom.client.said import Said, Why
 from chatroom.errors import Code

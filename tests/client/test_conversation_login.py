@@ -16,8 +16,8 @@ from chatroom.client.conversation.actions import (
     Show,
     Tell,
 )
+from chatroom.client.conversation.cursors import Cursors
 from chatroom.client.credentials import KeptTicket
-from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import NOT_LOGGED_IN, End
 from chatroom.client.said import Why
 from chatroom.errors import Code
@@ -41,7 +41,7 @@ def test_a_person_is_asked_question_by_question() -> None:
     assert answer(talk, "secret word") == ("login", line)
     assert kinds(talk.let_in(rooms=["lobby", "dev", 3])) == [Show, LoggedIn, SendAgain]
     assert (talk.it.state, talk.it.user, talk.it.room) == (State.TALKING, "ann", "lobby")
-    assert talk.it.whereabouts.rooms == frozenset({"lobby", "dev"})
+    assert talk.it.whereabouts.joined == {"lobby": "lobby", "dev": "dev"}
 
 
 def test_who_has_given_a_password_logs_in_by_one_line() -> None:

@@ -154,7 +154,7 @@ def test_no_letter_is_lost_where_the_locale_knows_ascii_only(
 
 def test_completion_works_in_a_window_of_few_rows(ann: Typist) -> None:
     ann.resize(5, 60)
-    ann.type("/un\t")
+    ann.type("/uni\t")
     ann.waits_for(lambda rows: any("/unignore" in row for row in rows))
     assert "too small" not in ann.raw
 

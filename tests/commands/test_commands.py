@@ -9,7 +9,6 @@ from tests.harness import PASSWORD, Peer, ServerProcess
 
 EVERYBODY = (
     "archive",
-    "audit",
     "busy",
     "changepassword",
     "claim",
@@ -43,7 +42,6 @@ EVERYBODY = (
     "room",
     "roominfo",
     "rooms",
-    "rules",
     "search",
     "sessions",
     "slow",
@@ -51,7 +49,6 @@ EVERYBODY = (
     "topic",
     "transfer",
     "unarchive",
-    "undo",
     "unignore",
     "uninvite",
     "unmoderator",
@@ -62,6 +59,7 @@ EVERYBODY = (
 )
 SUPERUSERS = (
     "announce",
+    "audit",
     "ban",
     "bans",
     "changegrant",
@@ -78,6 +76,7 @@ SUPERUSERS = (
     "revoke-code",
     "sanctions",
     "unban",
+    "undo",
     "unkickuser",
     "unmute",
     "viewkickusers",

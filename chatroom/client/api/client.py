@@ -10,8 +10,8 @@ from chatroom.client.api.commands import Commands
 from chatroom.client.api.records import Message
 from chatroom.client.api.requests import Requests
 from chatroom.client.conversation import Prompt
+from chatroom.client.conversation.cursors import Cursors
 from chatroom.client.credentials import Credentials, kept_ticket
-from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import NOT_LOGGED_IN, OK, UNREACHABLE, End, Ended
 from chatroom.client.invitation import PORT, read_address
 from chatroom.client.kept_files import known_hosts
@@ -198,7 +198,8 @@ class Client(Commands):
     @property
     def joined(self) -> frozenset[str] | None:
         """The rooms that the person is in, as of the last login; None: the server does not say."""
-        return self._session.conversation.whereabouts.rooms
+        joined = self._session.conversation.whereabouts.joined
+        return None if joined is None else frozenset(joined)
 
     @property
     def end(self) -> End | None:

@@ -20,7 +20,7 @@ from chatroom.client.cli.options import (
     port_number,
 )
 from chatroom.client.cli.profiles import BELLS
-from chatroom.client.cursors import Marks
+from chatroom.client.conversation.cursors import Marks
 from chatroom.client.exit_codes import INTERRUPTED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, End
 from chatroom.client.receiver import Receiver, open_session
 from chatroom.client.session import PATIENCE_SECONDS

@@ -1,6 +1,6 @@
 """How a conversation gets in: what is answered without asking, and what follows on a refusal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from chatroom.client.conversation.actions import (
     Action,
@@ -12,9 +12,9 @@ from chatroom.client.conversation.actions import (
     Send,
     Show,
 )
+from chatroom.client.conversation.cursors import Cursors
 from chatroom.client.conversation.states import REFUSALS, Then, Tried
 from chatroom.client.credentials import Credentials
-from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import NOT_LOGGED_IN, End
 from chatroom.client.said import Said, lines_of, why
 
@@ -27,12 +27,16 @@ class Login:
 
     :param credentials: who logs in.
     :param cursors: what was heard before, for a login with a ticket.
+    :param told: returns how a room is told to this server.
     """
 
-    def __init__(self, credentials: Credentials, cursors: Cursors) -> None:
+    def __init__(
+        self, credentials: Credentials, cursors: Cursors, told: Callable[[str], str]
+    ) -> None:
         self.tried = Tried.NOTHING
         self._credentials = credentials
         self._cursors = cursors
+        self._told = told
 
     def begin(self) -> None:
         """A connection has said hello; nothing was tried on it."""
@@ -47,7 +51,7 @@ class Login:
         if ask in _ONE_LINE_FOR:
             if ticket := self._credentials.ticket:
                 self.tried = Tried.TICKET
-                return Send("resume", self._cursors.resume(ticket, room, line_bytes))
+                return Send("resume", self._cursors.resume(ticket, room, line_bytes, self._told))
             if login := self._credentials.login():
                 self.tried = Tried.KNOWN_PASSWORD
                 return Send("login", login)

@@ -23,11 +23,11 @@ from chatroom.client.conversation.actions import (
     Show,
     Tell,
 )
+from chatroom.client.conversation.cursors import Cursors
 from chatroom.client.conversation.login import Login
 from chatroom.client.conversation.states import TRANSITIONS, Event, State, Tried
 from chatroom.client.conversation.whereabouts import Whereabouts
 from chatroom.client.credentials import Credentials
-from chatroom.client.cursors import Cursors
 from chatroom.client.exit_codes import KICKED, NOT_LOGGED_IN, OK, UNREACHABLE, End
 from chatroom.client.pending import LINE_BYTES, Awaited, Pending, Sent
 from chatroom.client.said import PLAIN, Said, Why, lines_of, text_of, texts_of, why
@@ -79,7 +79,7 @@ class Conversation:
         self.whereabouts = Whereabouts(begins_in, cursors)
         self._where = where
         self._clock = clock
-        self._login = Login(credentials, cursors)
+        self._login = Login(credentials, cursors, self.whereabouts.told)
         self._put_off: Why | None = None  # the server has ended the login, and may be asked again
         self._takers: dict[str, Callable[[Said], Iterator[Action]]] = {
             PLAIN: self._plain,
@@ -103,6 +103,7 @@ class Conversation:
         What follows on a line that is shown is so known only when it was shown. Words that are not
         known are for later clients.
         """
+        self.whereabouts.hear(said)
         taker = self._takers.get(said.word)
         return taker(said) if taker is not None else iter(())
 
@@ -147,7 +148,10 @@ class Conversation:
         self.awaited.end()
         self.whereabouts.let_in(login.room, self.was_in)
         self.was_in = True
-        return self.pending.all()
+        waiting = self.pending.all()
+        for sent in waiting:
+            sent.room = self.whereabouts.told(sent.room)
+        return waiting
 
     def sent_again(self) -> None:
         """All that :meth:`let_in` has returned was sent."""
@@ -186,7 +190,8 @@ class Conversation:
         :raises UserError: it is too long, or too many are held.
         """
         sent = self.pending.new(text, False, number)
-        sent.room, sent.to = room or self.room, to or ("" if room else self.query)
+        sent.room = self.whereabouts.told(room or self.whereabouts.room)
+        sent.to = to or ("" if room else self.query)
         self.pending.check(sent)
         sent.is_held = self.state is not State.TALKING
         if sent.is_held and len(self.pending) >= _HELD_MOST:
@@ -221,14 +226,15 @@ class Conversation:
 
     def why_too_long(self, text: str, is_command: bool) -> str:
         """Return the sentence that sending this would be refused with; empty: it fits."""
-        return self.pending.why_too_long(self.pending.draft(text, is_command, self.room))
+        room = self.whereabouts.told(self.whereabouts.room)
+        return self.pending.why_too_long(self.pending.draft(text, is_command, room))
 
     # -- how it stands -----------------------------------------------------------------------------
 
     @property
     def room(self) -> str:
-        """Where typed lines go; empty when the server has not said."""
-        return self.whereabouts.room
+        """What the room is called where typed lines go; empty when the server has not said."""
+        return self.whereabouts.room_name
 
     @property
     def query(self) -> str:
@@ -261,6 +267,7 @@ class Conversation:
         most = said.fields.get("line_bytes")
         self.pending.line_bytes = most if type(most) is int and most > 0 else LINE_BYTES
         self.features = texts_of(said.fields, "features") or frozenset()
+        self.whereabouts.hello(self.features)
         yield Show(said)
 
     def _prompt(self, said: Said) -> Iterator[Action]:
@@ -268,7 +275,7 @@ class Conversation:
             text_of(said.fields, "ask"), lines_of(said.fields), said.fields.get("secret") is True
         )
         if self.state is State.LOGGING_IN:
-            if line := self._login.line(prompt.ask, self.room, self.pending.line_bytes):
+            if line := self._login.line(prompt.ask, self.whereabouts.room, self.pending.line_bytes):
                 yield line
                 return
             if end := self._login.unanswerable(prompt):
@@ -288,8 +295,6 @@ class Conversation:
         kind = said.fields.get("kind")
         if kind == "welcome":
             return self._welcome(said)
-        if kind == "left":
-            return self._left(said)
         if kind == "error" and self.state is State.LOGGING_IN:
             return self._login.refused(said)
         return self._show(said)
@@ -302,15 +307,10 @@ class Conversation:
             # Hurried fingers would type it into the room.
             yield Tell(f"Welcome back, {self.user}: this machine keeps your ticket, no password.")
         yield from self.whereabouts.welcome(said, self.was_in)
-        yield SendAgain(self.user, text_of(said.fields, "room"))
-
-    def _left(self, said: Said) -> Iterator[Action]:
-        self.whereabouts.left(said)
-        yield Show(said)
+        yield SendAgain(self.user, self.whereabouts.names.key(said.fields))
 
     def _message(self, said: Said) -> Iterator[Action]:
         sent = None
-        self.whereabouts.heard(said)
         if "cid" in said.fields and text_of(said.fields, "from") == self.user:
             sent = self._settled(self.pending.settle(said.fields["cid"]))
         yield Show(said, sent)
@@ -341,8 +341,6 @@ class Conversation:
         if do in ("busy", "free") and "answers" not in self.features:
             # Of older servers these commands have no other answer.
             sent = self._settled(self.pending.settle_first("busy", "free"))
-        elif do in ("room", "query"):
-            self.whereabouts.moved(said)
         elif do == "rename":
             self.user = text_of(said.fields, "user")
             self.credentials.accepted(self.user)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from chatroom.client.conversation.actions import Action, Tell
-from chatroom.client.cursors import Cursors
+from chatroom.client.conversation.cursors import Cursors
+from chatroom.client.conversation.room_names import RoomNames, has_left
 from chatroom.client.said import Said, text_of, texts_of
 
 _LOBBY = "lobby"
@@ -12,19 +13,67 @@ _LOBBY = "lobby"
 class Whereabouts:
     """Follows what the server says of rooms. Guarded by its conversation's owner.
 
+    A room is kept by its id, so that it may be renamed meanwhile; by its name, where the server is
+    older and tells no ids.
+
     :param begins_in: where the first lines go; empty: where the account has talked last.
     :param cursors: what was heard before.
     """
 
     def __init__(self, begins_in: str, cursors: Cursors) -> None:
+        self.names = RoomNames()
         self.room = ""
         """Where typed lines go; empty when the server has not said."""
         self.query = ""
         """For whom alone they are instead; empty: for the room."""
-        self.rooms: frozenset[str] | None = None
-        """Where the person is, as of the last login; None: older servers do not say."""
+        self._joined: frozenset[str] | None = None
+        self._takes_ids = False
         self._begins_in = begins_in
         self._cursors = cursors
+
+    @property
+    def room_name(self) -> str:
+        """What the room is called where typed lines go."""
+        return self.names.name(self.room)
+
+    @property
+    def joined(self) -> dict[str, str] | None:
+        """Return the rooms that the person is in, as of the last login, by their names of now.
+
+        None: older servers do not say. Those names lead to the ids; to the names again, where the
+        server tells none.
+        """
+        if self._joined is None:
+            return None
+        return {self.names.name(room): room for room in self._joined}
+
+    def told(self, room: str) -> str:
+        """Return how a room is told to this server, given its id or a name."""
+        key = self.names.key_of(room)
+        return key if self._takes_ids else self.names.name(key)
+
+    def hello(self, features: frozenset[str]) -> None:
+        """Another server may speak now."""
+        self._takes_ids = "room-ids" in features
+
+    def hear(self, said: Said) -> None:
+        """Learn from whatever the server says, before anything else is done with it."""
+        self.names.hear(said)
+        fields, do = said.fields, said.fields.get("do") if said.word == "control" else None
+        if said.word == "message":
+            if room_id := text_of(fields, "room_id"):
+                fields["room"] = self.names.name(room_id)  # it may have been on its way
+            if "re" not in fields:  # what was asked for says nothing of what was shown
+                self._cursors.note(self.names.key(fields), fields.get("id"))
+        elif has_left(said):
+            self._left(self.names.key(fields))
+        elif do in ("room", "query"):
+            self.room, self.query = self.names.key(fields), text_of(fields, "user")
+            if self._joined is not None and self.room:
+                self._joined |= {self.room}
+        elif do == "renameroom":  # perhaps its id is told for the first time
+            self.room = self.names.key_of(self.room)
+            self._cursors.rekey(self.names.key_of)
 
     def welcome(self, said: Said, was_in: bool) -> Iterator[Action]:
         """Yield what the person is to be told, who was let in.
@@ -32,10 +81,13 @@ class Whereabouts:
         :param was_in: not for the first time.
         """
         if (rooms := texts_of(said.fields, "rooms")) is not None:
-            self.rooms = rooms
-        room = text_of(said.fields, "room")
-        if was_in and room != self.room and not self._begins_in:
-            yield Tell(f"You talk in #{room} now.")
+            self._joined = frozenset(map(self.names.key_of, rooms))
+        self._cursors.rekey(self.names.key_of)
+        for was, now in self.names.renamed:
+            yield Tell(f"#{was} is called #{now} now.")
+        room = self.names.key(said.fields)
+        if was_in and room != self.names.key_of(self.room) and not self._begins_in:
+            yield Tell(f"You talk in #{self.names.name(room)} now.")
 
     def let_in(self, room: str, was_in: bool) -> None:
         """Lines go out from now on.
@@ -43,24 +95,17 @@ class Whereabouts:
         :param room: where the server says that they go.
         :param was_in: not for the first time.
         """
+        room = self.names.key_of(room)
         if self._begins_in and room:
-            room = self.room if was_in else self._begins_in
-            room = room if self.rooms is None or room in self.rooms else _LOBBY
+            room = self.names.key_of(self.room if was_in else self._begins_in)
+            room = room if self._joined is None or room in self._joined else _LOBBY
         self.room = room
 
-    def moved(self, said: Said) -> None:
-        """Typed lines go elsewhere."""
-        self.room = text_of(said.fields, "room")
-        self.query = text_of(said.fields, "user")
-
-    def left(self, said: Said) -> None:
+    def _left(self, room: str) -> None:
         """The person is in a room no more; lines that went there go to the lobby."""
-        room = text_of(said.fields, "room")
         self._cursors.forget(room)
+        self.names.forget(room)
+        if self._joined is not None:
+            self._joined -= {room}
         if self.room == room:
             self.room = _LOBBY
-
-    def heard(self, said: Said) -> None:
-        """A message has come. What was asked for says nothing of what was shown."""
-        if "re" not in said.fields:
-            self._cursors.note(said.fields.get("room"), said.fields.get("id"))

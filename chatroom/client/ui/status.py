@@ -3,11 +3,14 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from chatroom.client.cursors import seq_of
+from chatroom.client.conversation.cursors import seq_of
+from chatroom.client.conversation.room_names import RoomNames, has_left
 from chatroom.client.said import Said, text_of
 from chatroom.protocol import ACTION, TEXT
+from chatroom.text import clean_line
 
 _ROOMS_SHOWN = 3
 
@@ -18,11 +21,12 @@ class Status:
     def __init__(self) -> None:
         # Guards the counts; nothing is taken under it.
         self._counting = threading.Lock()
-        self._unread: Counter[str] = Counter()
+        self._unread: Counter[str] = Counter()  # by the ids of rooms, as all that follows
         self._kept: Counter[str] | None = None  # as the server said last; older ones do not
         self._last: dict[str, int] = {}  # the seq of the newest message, by room
         self._is_busy = False
         self._was_in = self._is_coming_back = False
+        self._names = RoomNames()
 
     def hear(self, said: Said, room: str, own: str) -> None:
         """Learn from something that the server has said.
@@ -31,13 +35,16 @@ class Status:
         :param own: the name of who reads: what they said elsewhere is not unread.
         """
         fields, kind = said.fields, said.fields.get("kind")
+        self._names.hear(said)
         if said.word == "message" and "re" not in fields:
-            self._message(fields, room, own)
+            self._message(fields, self._names.key_of(room), own)
         elif said.word == "read":
-            self._read(text_of(fields, "room"), text_of(fields, "id"))
+            self._read(self._names.key(fields), text_of(fields, "id"))
         elif said.word == "notice" and kind == "welcome":
             self._is_busy = False  # the server says so anew, if it still holds lines back
             self._is_coming_back, self._was_in = self._was_in, True
+            with self._counting:  # ids that are told for the first time
+                self._unread = self._by_id(self._unread)
             if isinstance(fields.get("unread"), dict):
                 self._take(fields["unread"])
         elif said.word == "notice" and kind == "resumed":
@@ -50,9 +57,10 @@ class Status:
             self._is_busy = self._is_busy and fields.get("code", "refused") != "refused"
         elif said.word == "control" and fields.get("do") in ("busy", "free"):
             self._is_busy = fields.get("do") == "busy"
-        elif said.word == "notice" and kind == "left":
+        elif has_left(said):
             with self._counting:
-                self._unread.pop(text_of(fields, "room"), None)
+                self._unread.pop(self._names.key(fields), None)
+            self._names.forget(self._names.key(fields))
 
     def _take(self, unread: dict[str, Any]) -> None:
         """Learn the numbers of the server.
@@ -60,7 +68,7 @@ class Status:
         Who comes back counts what was missed, without own lines; what another device has read
         meanwhile is not among those of the server.
         """
-        self._kept = Counter({k: n for k, n in unread.items() if type(n) is int and n > 0})
+        self._kept = self._by_id({k: n for k, n in unread.items() if type(n) is int and n > 0})
         if not self._is_coming_back:
             with self._counting:
                 self._unread = +self._kept
@@ -68,13 +76,16 @@ class Status:
     def _message(self, fields: dict[str, Any], room: str, own: str) -> None:
         # Old lines are unread ones, too, where they were missed during a loss.
         is_new = fields.get("old") is not True or self._is_coming_back
-        other = text_of(fields, "room")
+        other = self._names.key(fields)
         is_said = fields.get("kind") in (TEXT, ACTION) and text_of(fields, "from") != own
         with self._counting:
             self._last[other] = seq_of(text_of(fields, "id"))
             if is_new and is_said and other and other != room:
                 self._unread[other] += 1
         self._is_coming_back = self._is_coming_back and fields.get("old") is True
+
+    def _by_id(self, numbers: Mapping[str, int]) -> Counter[str]:
+        return Counter({self._names.key_of(room): number for room, number in numbers.items()})
 
     def _read(self, room: str, message_id: str) -> None:
         """Another device of the person has read a room."""
@@ -90,9 +101,9 @@ class Status:
         :param retry_at: when the next connection is tried (monotonic); None: there is one.
         """
         with self._counting:
-            self._unread.pop(room, None)
+            self._unread.pop(self._names.key_of(room), None)
             most = (+self._unread).most_common(_ROOMS_SHOWN)
-        parts = [f"#{name} {number}" for name, number in most]
+        parts = [f"#{clean_line(self._names.name(one))} {number}" for one, number in most]
         if self._is_busy:
             parts.append("busy")
         if on_the_way:

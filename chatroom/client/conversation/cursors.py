@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from chatroom.client.conversation.room_names import RoomNames, has_left
 from chatroom.client.said import Said, text_of, texts_of
 from chatroom.protocol import encode
 
@@ -11,7 +12,10 @@ _MARK_SECONDS = 2.0
 
 
 class Cursors:
-    """The id that came last, by room; empty for private messages. The receiving thread only."""
+    """The id that came last, by room; empty for private messages. The receiving thread only.
+
+    A room stands under its id; under a name as long as the server has told no id.
+    """
 
     def __init__(self) -> None:
         self._last: dict[str, str] = {}
@@ -26,20 +30,29 @@ class Cursors:
             message_id = before
         self._last[room] = message_id  # at the end: the order tells what came last
 
+    def rekey(self, key_of: Callable[[str], str]) -> None:
+        """Take over what stands under names; :param key_of: returns the id, once it is known."""
+        before, self._last = self._last, {}
+        for room, message_id in before.items():
+            self.note(key_of(room), message_id)
+
     def forget(self, room: str) -> None:
         """The person is in a room no more."""
         self._last.pop(room, None)
 
-    def resume(self, ticket: str, room: str, line_bytes: int) -> dict[str, object]:
+    def resume(
+        self, ticket: str, room: str, line_bytes: int, told: Callable[[str], str]
+    ) -> dict[str, object]:
         """Return the fields of a ``>resume`` line.
 
         :param room: where typed lines go; empty: where the account has talked last.
+        :param told: returns how a room is told to this server.
         :param line_bytes: longest line; what does not fit is left out, the quietest room first.
         """
-        cursors = dict(self._last)
+        cursors = {told(key): last for key, last in self._last.items()}
         fields: dict[str, object] = {"ticket": ticket, "cursors": cursors}
         if room:
-            fields["room"] = room
+            fields["room"] = told(room)
         while cursors and len(encode("resume", fields)) > line_bytes:
             del cursors[next(iter(cursors))]
         return fields
@@ -60,23 +73,25 @@ class Marks:
         self._is_pause = False
         self._next = 0.0  # when the next ones are told (monotonic)
 
-    def hear(self, said: Said) -> None:
-        """Something that the server has said was shown."""
+    def hear(self, said: Said, names: RoomNames) -> None:
+        """Something that the server has said was shown; :param names: have heard it before."""
         fields = said.fields
         if said.word == "message" and "re" not in fields and text_of(fields, "id"):
-            self._shown[text_of(fields, "room")] = text_of(fields, "id")
-        elif said.word == "notice" and fields.get("kind") == "left":
+            self._shown[names.key(fields)] = text_of(fields, "id")
+        elif has_left(said):
             for marks in (self._shown, self._told):
-                marks.pop(text_of(fields, "room"), None)
+                marks.pop(names.key(fields), None)
         elif said.word == "notice" and fields.get("kind") == "welcome":
-            rooms = (texts_of(fields, "rooms") or frozenset()) | {""}
-            self._told = {room: last for room, last in self._told.items() if room in rooms}
+            rooms = {names.key_of(room) for room in texts_of(fields, "rooms") or ()} | {""}
+            self._shown = {names.key_of(room): last for room, last in self._shown.items()}
+            told = {names.key_of(room): last for room, last in self._told.items()}
+            self._told = {room: last for room, last in told.items() if room in rooms}
             self._is_back = True
         # A ping tells that all is quiet, a control where the person talks now.
         self._is_pause = self._is_pause or said.word in ("ping", "control")
 
-    def due(self, room: str) -> list[dict[str, object]]:
-        """Return the fields of the ``>read`` lines to be sent now.
+    def due(self, room: str) -> list[tuple[str, str]]:
+        """Return what is to be told now: rooms, and up to where they were read.
 
         :param room: where the person talks.
         """
@@ -90,7 +105,7 @@ class Marks:
         if self._is_back:
             found = self._told
         self._is_back = self._is_pause = False
-        return [{"room": one, "id": message_id} for one, message_id in found.items()]
+        return list(found.items())
 
 
 def seq_of(message_id: str) -> int:
