@@ -196,6 +196,7 @@ _MADE: Mapping[str, Callable[[Sequence[Row], Clock], str]] = {
     "members": room_texts.members,
     "roominfo": room_texts.room_info,
     "rooms": room_texts.rooms,
+    "rules": room_texts.rules,
     "whois": _whois,
 }
 

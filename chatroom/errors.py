@@ -18,6 +18,7 @@
     │   │   ├── Lookalike    one exists that looks like it
     │   │   └── NameReserved it was given up lately
     │   ├── InviteSpent      the invitation was used up or has run out
+    │   ├── NotAsLeft        it was changed since the act that is to be taken back
     │   └── LastSuperuser    the change would leave the room without a superuser
     └── Disconnected         the connection has ended; its ``EndReason`` says why
 
@@ -212,6 +213,10 @@ class Lookalike(NameTaken):
 
 class InviteSpent(Conflict):
     """The invitation is no longer valid."""
+
+
+class NotAsLeft(Conflict):
+    """It was changed since the act that is to be taken back; nothing was done."""
 
 
 class LastSuperuser(Conflict):

@@ -62,12 +62,21 @@ def room_info(rows: Sequence[Row], clock: Clock) -> str:
         f"Messages kept: {row['messages']}",
     ]
     text = "\n".join(map(cell, lines))
-    return f"{text}\n{rules(row['rules'])}" if row["rules"] else text
+    return f"{text}\n{rules_text('Rules:', row['rules'])}" if row["rules"] else text
 
 
-def rules(text: str) -> str:
-    """Return the rules of a room, of one or more lines: none looks like a message."""
-    return indented(f"Rules:\n{clean_text(text)}")
+def rules_text(head: str, rules: str) -> str:
+    """Return the rules of a room, of one or more lines, under a heading: none looks like a message.
+
+    What heads them is a line.
+    """
+    return indented(f"{head}\n{clean_text(rules)}")
+
+
+def rules(rows: Sequence[Row], _clock: Clock) -> str:
+    """Return the rules of one room."""
+    (row,) = rows
+    return rules_text(cell(f"Rules of #{row['room']}:"), row["rules"]) if row["rules"] else ""
 
 
 def rooms(rows: Sequence[Row], _clock: Clock) -> str:

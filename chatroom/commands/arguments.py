@@ -1,6 +1,6 @@
 """What was typed behind a command, read by its usage line. Any thread."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from chatroom.commands.grammar import VALUES, clauses_of, cut_clauses, is_length
 from chatroom.errors import Code, UserError
 from chatroom.names import room_name
 from chatroom.storage.records import Account
-from chatroom.text import can_be_seen, clean_line
+from chatroom.text import can_be_seen, clean_line, clean_text
 
 _REASON_LONGEST = 200
 ECHO_LONGEST = 40
@@ -99,9 +99,12 @@ def names(usage: str) -> dict[str, str]:
     return found
 
 
-def read_named(usage: str, args: Mapping[str, Any], accounts: Accounts) -> list[Any]:
+def read_named(
+    usage: str, args: Mapping[str, Any], accounts: Accounts, takes_lines: bool = False
+) -> list[Any]:
     """Like :func:`read`, for arguments that a program gives by their names.
 
+    :param takes_lines: its text may have several lines.
     :raises UserError: with the ``field`` that is wrong.
     """
     known = names(usage)
@@ -118,7 +121,8 @@ def read_named(usage: str, args: Mapping[str, Any], accounts: Accounts) -> list[
             values.append(None)
             continue
         word = token.strip("[]")
-        text = _as_text(name, word, given)
+        clean = clean_text if takes_lines and word in _REST else clean_line
+        text = _as_text(name, word, given, clean)
         try:
             moment = _utc(text) if "DATE" in word else None
             values.append(_value("it anew", word, text, accounts) if moment is None else moment)
@@ -129,7 +133,7 @@ def read_named(usage: str, args: Mapping[str, Any], accounts: Accounts) -> list[
     return values
 
 
-def _as_text(name: str, word: str, given: Any) -> str:
+def _as_text(name: str, word: str, given: Any, clean: Callable[[str], str]) -> str:
     """Return what a program gives as it would be typed. :raises UserError: of another type."""
     if given is True and word in _FLAGS:
         return word
@@ -140,7 +144,7 @@ def _as_text(name: str, word: str, given: Any) -> str:
         return f"{given}s"
     if not (isinstance(given, str) or (is_number and word in _NUMBERS)):
         raise _wrong(name, f"The argument '{name}' is of another type than it should be.")
-    text = clean_line(str(given)).strip()
+    text = clean(str(given)).strip()
     if not text:
         raise _wrong(name, f"The argument '{name}' is empty.")
     return text

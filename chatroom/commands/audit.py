@@ -1,12 +1,14 @@
 """The audit trail: what superusers and operators did, and who runs a room in it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
-from chatroom.commands.registry import Context, Registry
+from chatroom.commands.registry import Context, Needs, Registry
+from chatroom.rooms.reports import DEED as REPORT
 from chatroom.sentences import SERVER
-from chatroom.storage.records import ROOM_NAME, SUPERUSER, Account, Audit, RoomRecord
+from chatroom.storage.records import ROOM_NAME, Account, Audit, RoomRecord
 
 AUDIT_SHOWN = 20
 """Entries that are shown when no number is given."""
@@ -20,37 +22,54 @@ def add_to(registry: Registry) -> None:
     @registry.command(
         "audit",
         "[USER] [N] [in ROOM]",
-        "what superusers did recently, or what concerns USER",
-        SUPERUSER,
+        "what was done lately: in this room, superusers: everywhere",
+        needs=Needs.MODERATOR,
     )
     def view_audit(
         context: Context, account: Account | None, number: int | None, name: str | None
     ) -> Answer:
-        """The last entries, or N of them."""
-        services = context.services
-        room = services.memberships.find(context.person, name).log if name is not None else ""
+        """The last entries, or N of them. /undo takes some back."""
+        services, is_all = context.services, context.may_see("")
+        room = "" if is_all else context.member.room.log
+        if name is not None:
+            room = services.memberships.find(context.person, name).log
         found = services.audit.load(number or AUDIT_SHOWN, account, room)
         seen = services.roster.seen_by(context.account.id)
-        rows = rows_of(found, services.roster.records(), {one.log for one in seen})
+        rows = rows_of(
+            (one for one in found if not _is_hidden(one, context.account.id)),
+            services.roster.records(),
+            {one.log for one in seen},
+            is_all,
+        )
         return Answer(audit_text(rows), rows, is_long=True)
 
 
+def _is_hidden(entry: Audit, reader: str) -> bool:
+    """Tell whether somebody is not to know of an entry: it is a report of what that one said."""
+    return entry.deed == REPORT and entry.whom_id == reader
+
+
 def rows_of(
-    entries: Iterable[Audit], rooms: Iterable[RoomRecord], seen: set[str] | None = None
-) -> list[Row]:
+    entries: Iterable[Audit],
+    rooms: Iterable[RoomRecord],
+    seen: set[str] | None = None,
+    with_addresses: bool = True,
+) -> Sequence[Row]:
     """Return entries as programs get them.
 
     :param rooms: that there are.
     :param seen: ids of those whose names may be told; ``None``: all.
+    :param with_addresses: it may be told from where it was done.
     """
     there = {record.log: record.name for record in rooms}
     names = {log: name for log, name in there.items() if seen is None or log in seen}
     places = {"": ""} | dict.fromkeys(there, _HIDDEN)
     places |= {log: f"#{name}" for log, name in names.items()}
-    return [_row(entry, names, places) for entry in entries]
+    rows = [_row(entry, names, places) for entry in entries]
+    return rows if with_addresses else [row | {"from": ""} for row in rows]
 
 
-def _row(entry: Audit, names: Mapping[str, str], places: Mapping[str, str]) -> Row:
+def _row(entry: Audit, names: Mapping[str, str], places: Mapping[str, str]) -> dict[str, Any]:
     return {
         "number": entry.number,
         "time": when(entry.time),

@@ -43,7 +43,7 @@ class Family:
     """Commands that belong together: people look for them in one place."""
 
     name: str
-    """No command's name, nor an alias."""
+    """A command may have it, too: ``/help rooms`` is the family, ``/help /rooms`` the command."""
     summary: str
 
 
@@ -66,7 +66,7 @@ class Command:
     others: int = SUPERUSER
     """The weakest grant that may use it on what is somebody else's; see ``Context.is_others``."""
     runners_too: bool = False
-    """Who runs a room may use it there, too, on what is somebody else's."""
+    """Who runs a room may use it there, too, on what is somebody else's, or is shown more."""
     needs: Needs = Needs.NOTHING
     muted: Muted = Muted.MAY
     """What somebody who is muted may do with it."""
@@ -74,6 +74,8 @@ class Command:
     """What it takes of the person's rate, in lines: by its work, and by whom it is told to."""
     aliases: tuple[str, ...] = ()
     """Other words for it, as people of other chats type them."""
+    takes_lines: bool = False
+    """A program may give its text several lines."""
     is_basic: bool = False
     """Whoever is new is shown it first."""
 

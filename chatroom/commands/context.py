@@ -112,6 +112,11 @@ class Context:
         """
         self.dialogue.answer(self.command, answer, self.cid, self.is_named, self.account.name)
 
+    def runs_too(self, room: Room) -> bool:
+        """Tell whether the command's row allows more to who runs a room, and who asks does."""
+        assert self.row is not None
+        return self.row.runners_too and runs(self.account, room.record)
+
     def is_others(self, owner_id: str, room: Room) -> bool:
         """Tell whether something in a room is somebody else's.
 
@@ -120,8 +125,7 @@ class Context:
         """
         if owner_id == self.account.id:
             return False
-        assert self.row is not None
-        if self.row.runners_too and runs(self.account, room.record):
+        if self.runs_too(room):
             return True
         if not self.may_see(owner_id):
             self.check_own(owner_id)

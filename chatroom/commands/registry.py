@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from chatroom.accounts.rates import cost_of
-from chatroom.commands.arguments import ECHO_LONGEST, first_word, read, read_named
+from chatroom.commands.arguments import ECHO_LONGEST, first_word, names, read, read_named
 from chatroom.commands.command import ROLES, Handler
 from chatroom.commands.command import Command as Command
 from chatroom.commands.command import Family as Family
@@ -21,6 +21,7 @@ from chatroom.commands.context import Context as Context
 from chatroom.commands.context import Dialogue as Dialogue
 from chatroom.config import SUPERUSERS
 from chatroom.errors import Code, Disconnected, EndReason, StoreError, Unconfirmed, UserError
+from chatroom.rooms.room import Room
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
 
 _log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Registry:
         muted: Muted = Muted.MAY,
         cost: float = 1.0,
         aliases: tuple[str, ...] = (),
+        takes_lines: bool = False,
         is_basic: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Enter the decorated function as the handler of ``/name``.
@@ -81,7 +83,10 @@ class Registry:
 
         def enter(handler: Handler) -> Handler:
             family = self._family
-            columns = (grant, others, runners_too, needs, muted, cost, aliases, is_basic)
+            columns = (
+                *(grant, others, runners_too, needs, muted, cost, aliases),
+                *(takes_lines, is_basic),
+            )
             command = Command(name, usage, summary, handler, family, *columns)
             for word in (name, *aliases):
                 if word in self._words:
@@ -145,7 +150,7 @@ class Registry:
             context.row = command
             accounts = context.services.accounts
             if args is not None:
-                values = read_named(command.usage, args, accounts)
+                values = read_named(command.usage, args, accounts, command.takes_lines)
             else:
                 values = read(command.usage, command.form, rest, accounts)
             _check_creator(command, context)
@@ -193,7 +198,16 @@ def _check_creator(command: Command, context: Context) -> None:
 def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
     is_to_change = command.needs is Needs.MODERATOR_TO_CHANGE
     if command.needs in ROLES and (not is_to_change or any(value is not None for value in values)):
-        context.runner.check(context.member.room.record, f"/{command.name}")
+        room = _room_meant(command, context, values)
+        context.runner.check(room.record, f"/{command.name}")
+
+
+def _room_meant(command: Command, context: Context, values: list[Any]) -> Room:
+    """Return the room that a command is about: the one that is named, else where one talks."""
+    given = dict(zip(names(command.usage), values, strict=True)).get("room")
+    if given is None:
+        return context.member.room
+    return context.services.memberships.find(context.person, given)
 
 
 def _check_muted(command: Command, context: Context, values: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Who is in a room, and what there is to know of it: /who, /members, /roominfo."""
+"""Who is in a room, and what there is to know of it: /who, /members, /roominfo, /rules."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.people import presence_row
-from chatroom.commands.registry import Context, Registry
+from chatroom.commands.registry import Context, Muted, Needs, Registry
 from chatroom.commands.services import Services
 from chatroom.errors import Damaged
-from chatroom.rooms.roles import role_word, runs
+from chatroom.rooms.roles import role_word
 from chatroom.rooms.room import Room
 from chatroom.sentences import SERVER
 from chatroom.storage.rules.presence import Presence
@@ -41,7 +41,11 @@ def add_to(registry: Registry) -> None:
         return Answer(text, rows, {**room.fields, "head": head})
 
     @registry.command(
-        "members", "[ROOM]", "who has joined the room where you talk, or another one", cost=20
+        "members",
+        "[ROOM]",
+        "who has joined the room where you talk, or another one",
+        runners_too=True,
+        cost=20,
     )
     def members(context: Context, name: str | None) -> Answer:
         """Also who is not here now. Who runs the room sees who is invited, too."""
@@ -50,7 +54,7 @@ def add_to(registry: Registry) -> None:
             found = services.memberships.members(room)
             record = room.record
             rows = [_member_row(services, room, one) for one in found[:MEMBERS_SHOWN]]
-            if runs(context.account, record):
+            if context.runs_too(room):
                 invited = [one for one in record.invited if one not in {*found}]
                 rows += [_member_row(services, room, one, is_member=False) for one in invited]
         rows = [row for row in rows if row["user"]]
@@ -87,6 +91,26 @@ def add_to(registry: Registry) -> None:
             "rules": record.rules,
         }
         return Answer(text_of("roominfo", [row], SERVER), [row])
+
+    @registry.command(
+        "rules",
+        "[TEXT]",
+        "the rules of this room; who runs it sets them",
+        needs=Needs.MODERATOR_TO_CHANGE,
+        muted=Muted.MAY_LOOK,
+        cost=5,
+        takes_lines=True,
+    )
+    def rules(context: Context, text: str | None) -> Answer:
+        """Who joins is shown them. A - as the text takes them away."""
+        room = context.member.room
+        if text is not None:
+            new = "" if text == "-" else text
+            context.services.ownership.set_rules(room, new, context.runner)
+            return Answer()  # everybody in the room is told, who asks, too
+        row = {**room.fields, "rules": room.record.rules}
+        text = text_of("rules", [row], SERVER)
+        return Answer(text or f"#{room.name} has no rules.", [row])
 
 
 def _room(context: Context, name: str | None) -> Room:

@@ -34,7 +34,7 @@ _FAMILIES = {
         whois,
         reporting,
     ),
-    Family("chatrooms", "find rooms, join and leave them, have your own"): (rooms, talk, running),
+    Family("rooms", "find rooms, join and leave them, have your own"): (rooms, talk, running),
     Family("reading", "read back, search, take back what you said"): (history, unread),
     Family("account", "your password, your sessions, your data"): (own, own_data, sessions),
     Family("moderation", "grants, kicks, bans, mutes, announcements, restart"): (

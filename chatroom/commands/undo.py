@@ -1,21 +1,30 @@
 """/undo: takes back what stands in the audit trail, if things still are as that act left them."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from chatroom.accounts.sanctions import from_plain
 from chatroom.addresses import range_of
-from chatroom.commands.registry import Context, Registry
+from chatroom.commands.registry import Context, Needs, Registry
 from chatroom.commands.sanctions import refuse_own
-from chatroom.errors import Code, UserError
+from chatroom.errors import Code, NotAsLeft, UserError
+from chatroom.rooms.roles import Role, Runner
+from chatroom.rooms.roster import may_enter
 from chatroom.sentences import GRANT_WORDS
-from chatroom.storage.records import SUPERUSER, Actor, Audit
+from chatroom.storage.records import SUPERUSER, Audit
 from chatroom.storage.rules.audit import Deed, taken_back
 
 _LOOKED_AT = 500
 """Newest entries of the trail among which an /undo without a number looks for one's own."""
 
-TakeBack = Callable[[Context, Audit, Actor], str]
-"""Takes an entry back; returns what is so now, as a sentence. The actor is who asks."""
+
+class How(NamedTuple):
+    """How entries of a kind are taken back."""
+
+    take_back: Callable[[Context, Audit, Runner], str]
+    """Does it; returns what is so now, as a sentence."""
+    needs: Role | None
+    """What it takes to be in the room of the entry; ``None``: a superuser."""
 
 
 def add_to(registry: Registry) -> None:
@@ -25,42 +34,57 @@ def add_to(registry: Registry) -> None:
         "undo",
         "[NUMBER]",
         "take back entry NUMBER of /audit, or what you did last",
-        SUPERUSER,
+        needs=Needs.MODERATOR,
         cost=20,
     )
     def undo(context: Context, number: int | None) -> None:
         """Only if all is as it left it. /purge and deletions are final."""
-        entry = _own_last(context) if number is None else _find(context, number)
-        actor = context.actor._replace(of=entry.number)
-        done = _HOW[entry.deed](context, entry, actor)
+        within = "" if context.may_see("") else context.member.room.log
+        entry = _own_last(context, within) if number is None else _find(context, number, within)
+        how, actor = _HOW[entry.deed], context.actor._replace(of=entry.number)
+        by = Runner(actor, context.account.grant == SUPERUSER, how.needs or Role.OWNER)
+        done = how.take_back(context, entry, by)
         context.reply(f"Entry {entry.number} is taken back: {done}", number=entry.number)
 
 
-def _own_last(context: Context) -> Audit:
+def _own_last(context: Context, within: str) -> Audit:
+    """Return what who asks did last, of what can be taken back.
+
+    :param within: id of the room that it has to be of; empty: of any, or none.
+    :raises UserError: there is nothing.
+    """
     newest = context.services.audit.load(_LOOKED_AT)
     gone = taken_back(newest)
     for entry in reversed(newest):
         is_own = entry.by_id == context.account.id and not entry.of
-        if is_own and entry.deed in _HOW and entry.number not in gone:
+        if is_own and _may_be(entry, within) and entry.number not in gone:
             return entry
     raise UserError(
         "You have done nothing lately that can be taken back. See /audit.", Code.NO_SUCH_NUMBER
     )
 
 
-def _find(context: Context, number: int) -> Audit:
+def _may_be(entry: Audit, within: str) -> bool:
+    how = _HOW.get(entry.deed)
+    return how is not None and (not within or (entry.room == within and how.needs is not None))
+
+
+def _find(context: Context, number: int, within: str) -> Audit:
     """Return an entry that can be taken back. :raises UserError: it cannot be."""
-    trail = context.services.audit
-    entry = trail.find(number)
-    if entry is None:
-        raise UserError(f"There is no entry {number}. See /audit.", Code.NO_SUCH_NUMBER)
-    if entry.deed not in _HOW:
+    entry = context.services.audit.find(number)
+    if entry is None or within not in ("", entry.room):
+        where = f" of #{context.member.room.name}" if within else ""
+        raise UserError(f"There is no entry {number}{where}. See /audit.", Code.NO_SUCH_NUMBER)
+    if not _may_be(entry, within):
         raise UserError(
             f"Entry {number} cannot be taken back. /purge and deletions are final. What can be: "
             "bans, mutes, kicks and what lifted them, grants, changes of rooms."
         )
     if (by := taken_back(_newer(context, entry)).get(number)) is not None:
-        raise UserError(f"Entry {number} is taken back already, by entry {by.number} of {by.by}.")
+        raise UserError(
+            f"Entry {number} is taken back already, by entry {by.number} of {by.by}.",
+            Code.REPEATED,
+        )
     return entry
 
 
@@ -81,22 +105,22 @@ def _changed_since(
     )
 
 
-def _lift(context: Context, entry: Audit, by: Actor) -> str:
+def _lift(context: Context, entry: Audit, by: Runner) -> str:
     sanctions, was = context.services.sanctions, from_plain(entry.after)
     holding = sanctions.holding(was)
     if holding is None or (holding.since, holding.until) != (was.since, was.until):
         raise _changed_since(context, entry, _is_about(entry.after))
-    sanctions.lift(holding, by)
+    sanctions.lift(holding, by.actor)
     return f"the {was.kind} of {was.name} is lifted." if was.target else "the lockdown is off."
 
 
-def _impose_again(context: Context, entry: Audit, by: Actor) -> str:
+def _impose_again(context: Context, entry: Audit, by: Runner) -> str:
     sanctions, was = context.services.sanctions, from_plain(entry.before)
     if sanctions.holding(was) is not None:
         raise _changed_since(context, entry, _is_about(entry.before))
     if was.is_range:
         refuse_own(context, range_of(was.target))
-    again = sanctions.impose_again(was, by)
+    again = sanctions.impose_again(was, by.actor)
     if not was.target:
         return "the lockdown is on."
     return f"the {was.kind} of {was.name} holds again, as number {again.number}."
@@ -114,7 +138,7 @@ def _is_about(fields: Mapping[str, object]) -> Callable[[Audit], bool]:
     return is_about
 
 
-def _restore_grant(context: Context, entry: Audit, by: Actor) -> str:
+def _restore_grant(context: Context, entry: Audit, by: Runner) -> str:
     accounts = context.services.accounts
     account = accounts.find_by_id(entry.whom_id)
     if account is None:
@@ -125,13 +149,55 @@ def _restore_grant(context: Context, entry: Audit, by: Actor) -> str:
             return one.deed == Deed.GRANT and one.whom_id == entry.whom_id
 
         raise _changed_since(context, entry, is_of_same)
-    accounts.set_grant(account, entry.before, by)
+    accounts.set_grant(account, entry.before, by.actor)
     return f"{account.name} is a {GRANT_WORDS[entry.before]} now."
 
 
-_SANCTIONS: Mapping[str, TakeBack] = {
-    **dict.fromkeys((Deed.BAN, Deed.KICK, Deed.MUTE, Deed.LOCKDOWN), _lift),
-    Deed.LIFT: _impose_again,
+def _restore_room(context: Context, entry: Audit, by: Runner) -> str:
+    services = context.services
+    room = services.roster.of_log(entry.room)
+    if room is None or room.record.is_closed:
+        raise UserError("Nothing was undone: that room is deleted.", Code.NO_SUCH_ROOM)
+    if not may_enter(room.record, context.account.id):
+        text = f"Entry {entry.number} is of a private room that you may not join."
+        raise UserError(text, Code.NOT_ALLOWED)
+    by.check(room.record)
+    people = {one: services.accounts.find_by_id(one) for one in _people_of(entry)}
+    if None in people.values():
+        raise UserError("Nothing was undone: that account is gone.", Code.NO_SUCH_USER)
+    whom = people.get(entry.before.get("owner", entry.whom_id))
+    try:
+        services.ownership.take_back(room, entry, by, whom.name if whom is not None else "")
+    except NotAsLeft:
+
+        def is_of_same(one: Audit) -> bool:
+            is_there = one.room == entry.room and one.deed in _OF_ROOMS
+            return is_there and not {*one.after}.isdisjoint(entry.after)
+
+        raise _changed_since(context, entry, is_of_same) from None
+    return f"#{room.name} is as it was before."
+
+
+def _people_of(entry: Audit) -> set[str]:
+    """Return the account ids of whom a change of a room was about, and who owned it before."""
+    return {entry.whom_id, entry.before.get("owner", "")} - {""}
+
+
+_SANCTIONS = (Deed.BAN, Deed.KICK, Deed.MUTE, Deed.LOCKDOWN, Deed.LIFT)
+_OF_ROOMS: Mapping[str, How] = {
+    **dict.fromkeys((Deed.TOPIC, Deed.SLOW), How(_restore_room, Role.MODERATOR)),
+    **dict.fromkeys(
+        (
+            *(Deed.RENAME, Deed.ARCHIVE, Deed.UNARCHIVE, Deed.PRIVATE, Deed.PUBLIC),
+            *(Deed.MODERATOR, Deed.UNMODERATOR, Deed.TRANSFER),
+        ),
+        How(_restore_room, Role.OWNER),
+    ),
 }
-_HOW: Mapping[str, TakeBack] = {**_SANCTIONS, Deed.GRANT: _restore_grant}
+_HOW: Mapping[str, How] = {
+    **dict.fromkeys(_SANCTIONS, How(_lift, None)),
+    Deed.LIFT: How(_impose_again, None),
+    Deed.GRANT: How(_restore_grant, None),
+    **_OF_ROOMS,
+}
 """How each deed is taken back."""

@@ -87,6 +87,9 @@ def give(engine: Engine, name: str, account: Account) -> str:
             owner=account.id,
             invited=tuple(sorted(invited)) if record.private else record.invited,
             moderators=tuple(one for one in record.moderators if one != account.id),
+            by=OPERATOR.name,
+            by_id=OPERATOR.id,
+            whom=account.name,
         )
         did = f"made {account.name} the owner of {ROOM_NAME}"
         act = OPERATOR.did(did, account.id, room=record.log, deed="transfer")
@@ -110,7 +113,8 @@ def delete(engine: Engine, name: str, confirm: Callable[[RoomRecord], object]) -
     confirm(record)
     while True:
         what = "a private room" if record.private else f"#{record.name}"
-        if engine.rooms.delete(record, act=OPERATOR.did(f"deleted {what}", room=record.log)):
+        last = replace(record, by=OPERATOR.name, by_id=OPERATOR.id, whom="")
+        if engine.rooms.delete(last, act=OPERATOR.did(f"deleted {what}", room=record.log)):
             return f"#{record.name} is deleted, and all that was said there."
         record = find(_load(engine), record.log)  # somebody has changed it meanwhile
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from chatroom.errors import Code, StoreError, UserError
+from chatroom.room_texts import rules_text
 from chatroom.rooms.catch_up import last_lines
 from chatroom.rooms.comings import Comings
 from chatroom.rooms.person import Person
@@ -99,6 +100,9 @@ class Memberships:
                 shown = member.face.notice("gap", text, **room.fields)
             finally:
                 member.outbox.fill(slot, shown)
+            if rules := room.record.rules:
+                text = rules_text(f"Rules of #{room.name}:", rules)
+                member.outbox.offer(member.face.notice("rules", text, **room.fields, rules=rules))
             self._read_states.keep(person)
         return room
 

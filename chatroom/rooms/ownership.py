@@ -1,14 +1,16 @@
 """What is done in a room by who runs it, and what a changed room means for those inside."""
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from chatroom.errors import Code, Lookalike, NameTaken, UserError
+from chatroom.errors import Code, Lookalike, NameTaken, NotAsLeft, UserError
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.catalogue import Catalogue, Taken
 from chatroom.rooms.memberships import Memberships, tell
 from chatroom.rooms.person import Person
+from chatroom.rooms.record_changes import is_as_left, taken_back
 from chatroom.rooms.roles import Role, Runner, role_of
 from chatroom.rooms.room import LOBBY, Member, Room
 from chatroom.rooms.room_news import News, news
@@ -18,8 +20,11 @@ from chatroom.storage.records import FORMER_NAMES, ROOM_NAME, Account, Audit, Ro
 from chatroom.storage.rules.askers import Asker
 
 TOPIC_LONGEST = 200
+RULES_LONGEST = 2000
+RULES_LINES = 50
 MODERATORS = 50
 """Moderators that a room may have."""
+_BACK = "took back: "
 NO_DELETION = "The lobby cannot be deleted."
 Change = Callable[[RoomRecord], RoomRecord]
 
@@ -87,6 +92,18 @@ class Ownership:
         act = by.actor.did(f"changed the topic of {ROOM_NAME}", room=room.log, deed="topic")
         self.change(room, by, change, act, speaks=True)
 
+    def set_rules(self, room: Room, rules: str, by: Runner) -> None:
+        """Give a room other rules; an empty text takes them away.
+
+        :param rules: at most 2,000 characters, in at most 50 lines.
+        :raises UserError: they are too long.
+        """
+        if len(rules) > RULES_LONGEST or rules.count("\n") >= RULES_LINES:
+            text = f"Rules have at most {RULES_LONGEST} characters, in at most {RULES_LINES} lines."
+            raise UserError(text, Code.TOO_LONG)
+        act = by.actor.did(f"changed the rules of {ROOM_NAME}", room=room.log, deed="rules")
+        self.change(room, by, lambda record: replace(record, rules=rules), act, speaks=True)
+
     def rename(self, room: Room, name: str, by: Runner) -> None:
         """Give a room another name; the old one leads to it until another room has it.
 
@@ -104,14 +121,8 @@ class Ownership:
             return replace(record, name=name, id=record.log, former=tuple(former))
 
         act = by.actor.did(f"renamed {ROOM_NAME}", room=room.log, deed="rename")
-        try:
+        with _naming(f"The name {name} is taken. Choose another one."):
             self.change(room, by, change, act, speaks=True)
-        except Lookalike:
-            raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
-        except NameTaken:
-            raise UserError(
-                f"The name {name} is taken. Choose another one.", Code.NAME_TAKEN
-            ) from None
 
     def set_private(self, room: Room, is_private: bool, by: Runner) -> None:
         """Let only who is invited join a room, or everybody; who is a member of it stays one.
@@ -203,6 +214,27 @@ class Ownership:
         entry = by.actor.did(act, account.id, room=room.log, deed=deed)
         self.change(room, by, change, entry, account.name)
 
+    def take_back(self, room: Room, done: Audit, by: Runner, whom: str) -> None:
+        """Let a room be as it was before an act that has changed it; nothing else of it changes.
+
+        :param done: the act, as it is written down.
+        :param whom: name of whom it was done to; empty: nobody.
+        :raises NotAsLeft: what it has changed was changed again.
+        :raises UserError: another room has its name by now; and as of :meth:`change`.
+        """
+
+        def change(record: RoomRecord) -> RoomRecord:
+            if not is_as_left(record, done):
+                raise NotAsLeft(done.deed)
+            return taken_back(record, done)
+
+        if owner := (done.before or {}).get("owner"):
+            self._catalogue.check_may_own(owner)
+        act = done.act.removeprefix(_BACK) if done.of else _BACK + done.act
+        entry = by.actor.did(act, done.whom_id, room=room.log, deed=done.deed)
+        with _naming("Nothing was undone: another room has that name by now."):
+            self.change(room, by, change, entry, whom, speaks=True)
+
     def delete(self, room: Room, by: Runner) -> None:
         """Delete a room for good, with all that was said there; those inside are told.
 
@@ -290,3 +322,17 @@ def check_not_lobby(room: Room, text: str) -> None:
     """Refuse what cannot be done to the first room. :raises UserError: the text."""
     if room.log == LOBBY:
         raise UserError(text, Code.NOT_ALLOWED)
+
+
+@contextlib.contextmanager
+def _naming(taken: str) -> Iterator[None]:
+    """Say for people why a room cannot have a name.
+
+    :param taken: what they are told when another one has it.
+    """
+    try:
+        yield
+    except Lookalike:
+        raise UserError(LOOKS_LIKE, Code.NAME_TAKEN) from None
+    except NameTaken:
+        raise UserError(taken, Code.NAME_TAKEN) from None

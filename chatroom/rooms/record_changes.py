@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from chatroom.names import fold
 from chatroom.storage.records import FORMER_NAMES, Audit, RoomRecord
 
 _FIELDS = (
@@ -58,7 +59,9 @@ def taken_back(record: RoomRecord, act: Audit) -> RoomRecord:
             stay = (one for one in getattr(record, name) if one not in became[name])
             fields[name] = (*stay, *value)
     if "name" in fields:
-        former = [one for one in (*record.former, record.name) if one != fields["name"]]
+        gone = (fold(fields["name"]), fold(record.name))
+        former = [one for one in record.former if fold(one) not in gone]
+        former += [record.name] if gone[0] != gone[1] else []
         fields["former"] = tuple(former[-FORMER_NAMES:])
     if "invited" in fields:
         fields["invited"] = tuple(sorted(fields["invited"]))

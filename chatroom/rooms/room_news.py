@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatroom.room_texts import rules_text
 from chatroom.sentences import duration
 from chatroom.storage.records import RoomRecord
 
@@ -36,6 +37,12 @@ def news(before: RoomRecord, now: RoomRecord) -> Iterator[News]:
             has = f"{by} has set the topic of {name}" if by else f"{name} has another topic now"
             text = f"{has}: {now.topic}"
         yield News("topic", text, {"topic": now.topic, **who}, is_said=True)
+    if before.rules != now.rules:
+        text = f"{by} has removed the rules of {name}." if by else f"{name} has no rules any more."
+        if now.rules:
+            has = f"{by} has changed the rules of {name}" if by else f"{name} has other rules now"
+            text = rules_text(f"{has}:", now.rules)
+        yield News("rules", text, {"rules": now.rules, **who}, is_said=True)
     if before.private != now.private:
         what = "private: only who is invited can join" if now.private else "open to everybody"
         made = f"{by} has made {name} {what}." if by else f"{name} is {what} now."

@@ -1,5 +1,7 @@
 """/audit: what was done, by its number, person and room."""
 
+import re
+
 from tests.harness import Peer, ServerProcess
 
 
@@ -26,3 +28,53 @@ def test_entries_have_numbers_and_are_found_by_room(room: ServerProcess, boss: P
     assert f"{first + 1}" in boss.answer_to("/audit 2")
     assert "There is no room called 'nowhere'" in boss.answer_to("/audit in nowhere")
     boss.answer_to("/changegrant audits 1")
+
+
+def test_who_runs_a_room_reads_what_was_done_there_and_nothing_else(
+    room: ServerProcess, boss: Peer
+) -> None:
+    owner, helper, guest = (room.join(f"aud-{one}") for one in ("owner", "helper", "guest"))
+    owner.answer_to("/create aud-room")
+    for one in (helper, guest):
+        one.answer_to("/join aud-room")
+    owner.answer_to("/moderator aud-helper")
+    boss.answer_to("/mute aud-guest 1m")
+    boss.answer_to("/unmute aud-guest")
+    for one in (owner, helper):
+        trail = one.answer_to("/audit")
+        assert "made aud-helper a moderator of #aud-room" in trail
+        assert "mute" not in trail
+        assert "127.0.0.1" not in trail
+        assert "made aud-helper" in one.answer_to("/audit aud-helper 5")
+    assert "127.0.0.1" in boss.answer_to("/audit in aud-room")
+    refused = "In #aud-room /audit is for its owner and its moderators only."
+    assert refused in guest.answer_to("/audit")
+    for one in (owner, helper, guest):
+        one.answer_to("/room lobby")
+    assert refused in guest.answer_to("/audit in aud-room")
+    assert "made aud-helper" in helper.answer_to("/audit in aud-room")
+    assert "In #lobby /audit is for its owner" in helper.answer_to("/audit")
+    program = room.program_peer("aud-program")
+    program.send_event("command", name="audit", args={"room": "aud-room"}, cid="r1")
+    assert program.until_event("result", cid="r1")["code"] == "not-allowed"
+    program.send_event("command", name="audit", args={"room": "aud-nowhere"}, cid="r2")
+    assert program.until_event("result", cid="r2")["code"] == "no-such-room"
+
+
+def test_nobody_reads_who_has_reported_oneself(room: ServerProcess, boss: Peer) -> None:
+    owner, helper = room.join("rep-owner"), room.join("rep-helper")
+    witness = room.join("rep-witness")
+    owner.answer_to("/create rep-room")
+    helper.answer_to("/join rep-room")
+    witness.answer_to("/join rep-room")
+    owner.answer_to("/moderator rep-helper")
+    helper.send("I rule here")
+    witness.until("rep-helper: I rule here")
+    number = re.findall(r"\[(\d+)\][^\n]*I rule here", witness.answer_to("/history"))[0]
+    witness.answer_to(f"/report {number} bossy")
+    entry = f"reported message {number} of rep-helper in #rep-room: bossy"
+    for one in (owner, boss):
+        assert entry in one.answer_to("/audit in rep-room")
+    trail = helper.answer_to("/audit")
+    assert "made rep-helper a moderator" in trail
+    assert "reported" not in trail

@@ -9,6 +9,7 @@ from tests.harness import PASSWORD, Peer, ServerProcess
 
 EVERYBODY = (
     "archive",
+    "audit",
     "busy",
     "changepassword",
     "claim",
@@ -42,6 +43,7 @@ EVERYBODY = (
     "room",
     "roominfo",
     "rooms",
+    "rules",
     "search",
     "sessions",
     "slow",
@@ -49,6 +51,7 @@ EVERYBODY = (
     "topic",
     "transfer",
     "unarchive",
+    "undo",
     "unignore",
     "uninvite",
     "unmoderator",
@@ -59,7 +62,6 @@ EVERYBODY = (
 )
 SUPERUSERS = (
     "announce",
-    "audit",
     "ban",
     "bans",
     "changegrant",
@@ -76,7 +78,6 @@ SUPERUSERS = (
     "revoke-code",
     "sanctions",
     "unban",
-    "undo",
     "unkickuser",
     "unmute",
     "viewkickusers",

@@ -25,7 +25,7 @@ def test_who_is_new_sees_eight_commands_and_the_families(room: ServerProcess) ->
     assert "/history   " in first  # without what may be left out
     families = [form.split()[1] for form in forms(more)]
     assert families == [
-        *("talking", "people", "chatrooms", "reading", "account", "server", "all", "COMMAND")
+        *("talking", "people", "rooms", "reading", "account", "server", "all", "COMMAND")
     ]
     assert "Any other line is a message; // at its start sends one slash." in more
 
@@ -42,7 +42,7 @@ def test_a_family_of_superusers_is_not_there_for_others(room: ServerProcess, bos
     answer = room.join("ann").answer_to("/help moderation")
     assert answer.startswith("There is no command /moderation.")
     assert "mute" in words(boss.answer_to("/help Moderation"))
-    assert "rooms" in words(boss.answer_to("/help chatrooms"))
+    assert "rooms" in words(boss.answer_to("/help rooms"))
 
 
 def test_programs_get_rows_of_what_is_shown(room: ServerProcess) -> None:

@@ -49,7 +49,7 @@ def test_every_word_means_one_command() -> None:
     words = [word for command in TABLE.all() for word in (command.name, *command.aliases)]
     assert len(words) == len(set(words))
     assert not {f"/{word}" for word in words}.intersection(own)
-    assert not set(words).intersection(TABLE.families, ["all"])
+    assert "all" not in words
     assert {command.family for command in TABLE.all()} == set(TABLE.families.values())
     registry = Registry()
     registry.command("one", "", "", aliases=("two",))(lambda context: None)

@@ -102,8 +102,8 @@ def test_nothing_is_undone_that_is_not_as_it_was_left(room: ServerProcess, boss:
     boss.answer_to("/changegrant uta 1")
     told = boss.answer_to(f"/undo {granted}")
     assert f"since entry {granted}, by entry {granted + 1} of boss" in told
-    program = room.program_peer("undoer")
-    boss.answer_to("/changegrant undoer 0")
+    program = room.program_peer("u-program")
+    boss.answer_to("/changegrant u-program 0")
     program.until_event("control", do="changegrant")
     program.send_event("command", name="undo", args={"number": granted}, cid="u1")
     assert program.until_event("result", cid="u1")["code"] == "changed"
@@ -115,7 +115,7 @@ def test_nothing_is_undone_that_is_not_as_it_was_left(room: ServerProcess, boss:
     done = program.until_event("result", cid="u4")
     assert done["ok"]
     assert done["number"] == last_number(boss) - 1
-    boss.answer_to("/changegrant undoer 1")
+    boss.answer_to("/changegrant u-program 1")
 
 
 def test_purges_and_what_never_was_cannot_be_taken_back(room: ServerProcess, boss: Peer) -> None:
@@ -127,7 +127,7 @@ def test_purges_and_what_never_was_cannot_be_taken_back(room: ServerProcess, bos
     assert "There is no entry 99999. See /audit." in boss.answer_to("/undo 99999")
     assert "There is no entry 0. See /audit." in boss.answer_to("/undo 0")
     plain = room.join("ugo")
-    assert "/undo is for superusers only." in plain.answer_to("/undo 1")
+    assert "In #lobby /undo is for its owner and its moderators only." in plain.answer_to("/undo")
 
 
 def test_of_two_who_take_back_the_same_at_once_one_is_told(room: ServerProcess, boss: Peer) -> None:
@@ -135,7 +135,12 @@ def test_of_two_who_take_back_the_same_at_once_one_is_told(room: ServerProcess, 
     programs = [room.program_peer(f"both{i}") for i in range(4)]
     for i in range(len(programs)):
         boss.answer_to(f"/changegrant both{i} 0")
-    for lines in (["/ban urs 1h"], ["/ban urs 1h", "/unban urs"], ["/changegrant urs 0"]):
+    for lines in (
+        ["/ban urs 1h"],
+        ["/ban urs 1h", "/unban urs"],
+        ["/changegrant urs 0"],
+        ["/create urs-room", "/slow 5s"],
+    ):
         for line in lines:
             boss.answer_to(line)
         number = last_number(boss)
@@ -152,4 +157,120 @@ def test_of_two_who_take_back_the_same_at_once_one_is_told(room: ServerProcess, 
             thread.join()
         results = [one.until_event("result", cid=f"b{number}") for one in programs]
         assert [one["ok"] for one in results].count(True) == 1
-        assert boss.answer_to("/audit urs").count(f"(undoing {number})") == 1
+        assert boss.answer_to("/audit 100").count(f"(undoing {number})") == 1
+
+
+# -- rooms -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "done", "told"),
+    [
+        ("/renameroom NEW", "has renamed #", "undoer has renamed #NEW: it is called ROOM now."),
+        ("/topic another one", "the topic of", "undoer has set the topic of ROOM: the first one"),
+        ("/private", "private: only who is invited", "undoer has made ROOM open to everybody."),
+        ("/archive", "can be read only", "undoer has unarchived ROOM: it can be written to again."),
+        (
+            "/slow 10s",
+            "one message in 10s",
+            "In ROOM everybody writes as before from now on (undoer).",
+        ),
+        (
+            "/moderator GUEST",
+            "a moderator of",
+            "GUEST is no moderator of ROOM any more, by undoer.",
+        ),
+        (
+            "/transfer GUEST",
+            "belongs to guest-transfer now",
+            "ROOM belongs to undoer now, by undoer.",
+        ),
+    ],
+)
+def test_an_owner_takes_back_what_was_done_in_the_room_and_all_inside_hear_it(
+    room: ServerProcess, boss: Peer, line: str, done: str, told: str
+) -> None:
+    word = line.split()[0][1:]
+    name, other = f"u-{word}", f"v-{word}"
+    owner, guest = room.join("undoer"), room.join(f"guest-{word}")
+
+    def filled(text: str) -> str:
+        text = text.replace("ROOM", f"#{name}").replace("NEW", other)
+        return text.replace("GUEST", f"guest-{word}")
+
+    owner.answer_to(f"/create {name}")
+    owner.answer_to("/topic the first one")
+    guest.answer_to(f"/join {name}")
+    owner.send(filled(line))
+    guest.until(done)
+    if word == "transfer":  # it is the new one's to take back, or a superuser's
+        assert "is for its owner and its moderators only" in owner.answer_to("/undo")
+        number = last_number(boss)
+        assert f"Entry {number} is taken back: #{name} is as it was" in guest.answer_to(
+            f"/undo {number}"
+        )
+        owner.until(f"#{name} belongs to undoer now, by guest-{word}.")
+    else:
+        assert "is taken back: #" + name + " is as it was before." in unarchived(owner, "/undo")
+        guest.until(filled(told))
+    about = boss.answer_to(f"/roominfo {name}")
+    for wanted in ("undoer", "the first one"):
+        assert wanted in about
+
+
+def unarchived(peer: Peer, line: str) -> str:
+    """Return the answer to a line that is given where nobody can write, and then can."""
+    peer.send(line)
+    return peer.until("is as it was before.")
+
+
+def test_a_room_change_is_undone_once_and_only_if_it_still_is_so(
+    room: ServerProcess, boss: Peer
+) -> None:
+    owner, helper = room.join("w-owner"), room.join("w-helper")
+    owner.answer_to("/create w-room")
+    helper.answer_to("/join w-room")
+    owner.answer_to("/moderator w-helper")
+    owner.answer_to("/slow 20s")
+    owner.answer_to("/renameroom w-other")
+    owner.answer_to("/topic one")
+    trail = owner.answer_to("/audit in w-other")
+    numbers = {
+        act.split()[0]: number
+        for number, act in re.findall(r"(?m)^ *(\d+) +\d{4}-\S+ \S+ +w-owner +- +(.*)$", trail)
+    }
+    assert numbers.keys() == {"made", "slowed", "renamed", "changed"}
+    assert "127.0.0.1" not in trail  # where superusers sit is none of their business
+    # A moderator takes back what a moderator may do, and nothing else.
+    refused = helper.answer_to(f"/undo {numbers['renamed']}")
+    assert "In #w-other that is for its owner only." in refused
+    assert "is as it was before." in helper.answer_to(f"/undo {numbers['slowed']}")
+    assert "is taken back already, by entry" in owner.answer_to(f"/undo {numbers['slowed']}")
+    helper.answer_to("/topic two")
+    told = owner.answer_to(f"/undo {numbers['changed']}")
+    assert re.search(rf"changed since entry {numbers['changed']}, by entry \d+ of w-helper\.", told)
+    # Another room has taken the old name meanwhile.
+    owner.answer_to("/create w-room")
+    owner.answer_to("/room w-other")
+    told = owner.answer_to(f"/undo {numbers['renamed']}")
+    assert "Nothing was undone: another room has that name by now." in told
+    # What is of another room, or of none, is not there for them.
+    boss.answer_to("/mute w-helper 1m")
+    elsewhere = last_number(boss)
+    assert f"There is no entry {elsewhere} of #w-other." in owner.answer_to(f"/undo {elsewhere}")
+    boss.answer_to("/unmute w-helper")
+
+
+def test_a_superuser_undoes_nothing_in_a_private_room_from_outside(
+    room: ServerProcess, boss: Peer
+) -> None:
+    owner = room.join("x-owner")
+    owner.answer_to("/create x-den private")
+    owner.answer_to("/slow 10s")
+    number = last_number(boss)
+    assert "slowed a private room to one message in 10s" in boss.answer_to("/audit 1")
+    told = boss.answer_to(f"/undo {number}")
+    assert f"Entry {number} is of a private room that you may not join." in told
+    owner.answer_to("/invite boss")
+    assert f"Entry {number} is taken back: #x-den is as it was" in boss.answer_to(f"/undo {number}")
+    owner.until("as before from now on (boss).")

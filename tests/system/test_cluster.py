@@ -295,7 +295,7 @@ def test_a_mute_a_grant_and_a_lockdown_hold_at_all_nodes(cluster: Cluster) -> No
     bob.until("You may write again.")
     ann.answer_to("/changegrant bob 0")
     bob.until("You are a superuser now.")
-    assert "is for superusers only" not in bob.answer_to("/audit")
+    assert "is for superusers only" not in bob.answer_to("/nodes")
     bob.answer_to("/lockdown on")
     newcomer = one.peer()
     newcomer.send("y", "dan", PASSWORD, PASSWORD)
@@ -340,3 +340,30 @@ def test_a_report_reaches_who_is_at_another_node(cluster: Cluster) -> None:
     number = re.findall(r"\[(\d+)\][^\n]*pills for all", witness.answer_to("/history"))[0]
     witness.send(f"/report {number} spam")
     boss.until(f"witness reports message {number} of rude in #lobby: pills for all (spam)")
+
+
+# -- rooms ------------------------------------------------------------------------------------
+
+
+def test_who_is_in_a_room_and_its_rules_are_the_same_at_all_nodes(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    ann, bob, carl = one.join("ann"), two.join("bob"), two.join("carl")
+    ann.answer_to("/create den private")
+    for name in ("bob", "carl"):
+        ann.answer_to(f"/invite {name}")
+    for peer in (bob, carl):
+        peer.until("invites you: /join den")
+        peer.answer_to("/join den")
+    ann.answer_to("/rules Be kind.")
+    bob.until("ann has changed the rules of #den:")
+    bob.until("    Be kind.")
+    carl.send("/disconnect")
+    carl.until_end()
+
+    def tells(peer: Peer) -> bool:
+        lines = re.findall(r"(?m)^(\w+) +(\S+) +((?:not )?here)$", peer.answer_to("/members"))
+        expected = {("ann", "owner", "here"), ("bob", "-", "here"), ("carl", "-", "not here")}
+        return {*lines} == expected and "Here now: 2; members: 3" in peer.answer_to("/roominfo")
+
+    until(lambda: tells(ann))
+    until(lambda: tells(bob))
