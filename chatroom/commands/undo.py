@@ -66,7 +66,9 @@ def _own_last(context: Context, within: str) -> Audit:
 
 def _may_be(entry: Audit, within: str) -> bool:
     how = _HOW.get(entry.deed)
-    return how is not None and (not within or (entry.room == within and how.needs is not None))
+    if how is None or entry.after is entry.before is None:  # as where nothing was changed by it
+        return False
+    return not within or (entry.room == within and how.needs is not None)
 
 
 def _find(context: Context, number: int, within: str) -> Audit:
@@ -172,7 +174,7 @@ def _restore_room(context: Context, entry: Audit, by: Runner) -> str:
 
         def is_of_same(one: Audit) -> bool:
             is_there = one.room == entry.room and one.deed in _OF_ROOMS
-            return is_there and not {*one.after}.isdisjoint(entry.after)
+            return is_there and not {*(one.after or ())}.isdisjoint(entry.after)
 
         raise _changed_since(context, entry, is_of_same) from None
     return f"#{room.name} is as it was before."
@@ -185,7 +187,7 @@ def _people_of(entry: Audit) -> set[str]:
 
 _SANCTIONS = (Deed.BAN, Deed.KICK, Deed.MUTE, Deed.LOCKDOWN, Deed.LIFT)
 _OF_ROOMS: Mapping[str, How] = {
-    **dict.fromkeys((Deed.TOPIC, Deed.SLOW), How(_restore_room, Role.MODERATOR)),
+    **dict.fromkeys((Deed.TOPIC, Deed.RULES, Deed.SLOW), How(_restore_room, Role.MODERATOR)),
     **dict.fromkeys(
         (
             *(Deed.RENAME, Deed.ARCHIVE, Deed.UNARCHIVE, Deed.PRIVATE, Deed.PUBLIC),

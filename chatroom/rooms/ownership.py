@@ -25,6 +25,8 @@ RULES_LINES = 50
 MODERATORS = 50
 """Moderators that a room may have."""
 _BACK = "took back: "
+_WORDS = frozenset({"name", "topic", "rules"})
+"""What of a record is somebody's own words: a mute forbids to change it."""
 NO_DELETION = "The lobby cannot be deleted."
 Change = Callable[[RoomRecord], RoomRecord]
 
@@ -233,7 +235,8 @@ class Ownership:
         act = done.act.removeprefix(_BACK) if done.of else _BACK + done.act
         entry = by.actor.did(act, done.whom_id, room=room.log, deed=done.deed)
         with _naming("Nothing was undone: another room has that name by now."):
-            self.change(room, by, change, entry, whom, speaks=True)
+            is_said = not _WORDS.isdisjoint(done.before or ())
+            self.change(room, by, change, entry, whom, is_said)
 
     def delete(self, room: Room, by: Runner) -> None:
         """Delete a room for good, with all that was said there; those inside are told.

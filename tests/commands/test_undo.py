@@ -261,6 +261,23 @@ def test_a_room_change_is_undone_once_and_only_if_it_still_is_so(
     boss.answer_to("/unmute w-helper")
 
 
+def test_rules_are_taken_back_and_what_changed_nothing_is_not(
+    room: ServerProcess, boss: Peer
+) -> None:
+    owner = room.join("y-owner")
+    owner.answer_to("/create y-room")
+    owner.answer_to("/rules be kind")
+    owner.answer_to("/rules be quiet")
+    assert "#y-room is as it was before." in owner.answer_to("/undo")
+    assert "be kind" in owner.answer_to("/rules")
+    owner.answer_to("/slow off")  # it is so already
+    number = last_number(boss)
+    told = owner.answer_to(f"/undo {number}")
+    assert f"Entry {number} cannot be taken back." in told
+    assert "#y-room is as it was before." in owner.answer_to("/undo")
+    assert "be kind" not in owner.answer_to("/rules")
+
+
 def test_a_superuser_undoes_nothing_in_a_private_room_from_outside(
     room: ServerProcess, boss: Peer
 ) -> None:

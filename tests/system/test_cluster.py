@@ -367,3 +367,21 @@ def test_who_is_in_a_room_and_its_rules_are_the_same_at_all_nodes(cluster: Clust
 
     until(lambda: tells(ann))
     until(lambda: tells(bob))
+
+
+def test_what_was_done_at_one_node_is_taken_back_at_another(cluster: Cluster) -> None:
+    one, two = cluster.nodes
+    boss, guest = one.join_superuser("boss"), one.join("guest")
+    there = two.join("boss")
+    boss.answer_to("/create court")
+    boss.answer_to("/slow 10s")
+    guest.answer_to("/join court")
+    until(lambda: "court" in there.answer_to("/rooms"))
+    there.answer_to("/join court")
+    boss.answer_to("/mute guest 1h")
+    guest.until("You were muted by boss.")
+    assert "the mute of guest is lifted." in there.answer_to("/undo")
+    guest.until("You may write again.")
+    assert "#court is as it was before." in there.answer_to("/undo")
+    guest.until("In #court everybody writes as before from now on (boss).")
+    assert "You have done nothing lately that can be taken back." in boss.answer_to("/undo")

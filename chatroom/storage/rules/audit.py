@@ -29,6 +29,7 @@ class Deed(StrEnum):
     GRANT = "changegrant"
     RENAME = "rename"
     TOPIC = "topic"
+    RULES = "rules"
     SLOW = "slow"
     ARCHIVE = "archive"
     UNARCHIVE = "unarchive"
