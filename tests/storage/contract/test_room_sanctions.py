@@ -1,10 +1,12 @@
 """Bans and mutes of one room: they hold there and nowhere else, at every node, and go with it."""
 
 import math
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,3 +210,22 @@ def test_a_deletion_and_a_ban_at_once_leave_no_ban_of_a_room_that_is_gone(
             assert engine.rooms.delete(room)
             imposing.result(PATIENCE)
     assert engine.sanctions.load() == engine.rooms.load_all() == []
+
+
+@pytest.mark.sqlite
+def test_a_damaged_one_refuses_what_it_did_and_is_shown(
+    running: Running, den: RoomRecord, folder: Path, start: Callable[[], Running]
+) -> None:
+    kept = impose(running.engine, ROOM_MUTE, den.log)
+    running.engine.close()
+    with sqlite3.connect(folder / "chatroom.db") as db:
+        assert den.log not in str(db.execute("SELECT kind, target FROM sanctions").fetchall())
+        db.execute("UPDATE sanctions SET sealed=x'00'")
+    db.close()
+    again = start()
+    assert say(again, den.log) == Code.MUTED
+    (shown,) = again.engine.sanctions.load("id-ann")
+    assert (shown.number, shown.kind, shown.target) == (kept.number, ROOM_MUTE, "id-ann")
+    assert shown.room not in ("", den.log)
+    assert again.engine.sanctions.lift(shown.number)
+    assert say(again, den.log) == ""

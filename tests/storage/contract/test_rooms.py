@@ -218,3 +218,22 @@ def test_nothing_is_said_in_an_archived_room_until_it_is_not_any_more(
     assert engine.rooms.delete(den)
     again = engine.rooms.save(replace(new("den", "!again"), is_archived=True))
     assert say(running, said("at once", again)) == Code.ARCHIVED
+
+
+@pytest.mark.sqlite
+def test_a_room_that_another_process_deletes_takes_no_posts_here(
+    running: Running, start: Callable[[], Running]
+) -> None:
+    engine, operator = running.engine, start().engine
+    den, dev = (engine.rooms.save(new(name)) for name in ("den", "dev"))
+    for room in (den, dev):
+        engine.logs.follow(room.log)
+        assert say(running, said("hello", room)) == ""
+    for room, change in ((den, operator.rooms.delete), (dev, operator.rooms.save)):
+        change(replace(room, is_archived=room is dev))
+    assert say(running, said("late", den)) == Code.NO_SUCH_ROOM
+    assert say(running, said("late", dev)) == Code.ARCHIVED
+    told = [running.controls.get(timeout=PATIENCE).carried for _ in range(4)]
+    assert [room.is_closed for room in told if isinstance(room, RoomRecord)][2:] == [True, False]
+    assert (engine.logs.span(den.log).last, engine.logs.read(den.log, 0, 9, 9)) == (0, [])
+    assert engine.logs.span(dev.log).last == 1
