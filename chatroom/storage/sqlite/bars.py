@@ -5,19 +5,11 @@ SQL in; no thread, no lock. All of it inside the caller's transaction.
 
 import sqlite3
 import time
-from typing import NamedTuple
 
 from chatroom.storage import codec
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import ARCHIVED, CLOSED, GONE_SECONDS, ROOM_DELETED
 from chatroom.storage.rules.belief import WALL
-
-
-class Bars(NamedTuple):
-    """Marks of logs: see ``codec.log_mark``."""
-
-    archived: frozenset[str] = frozenset()
-    deleted: frozenset[str] = frozenset()
 
 
 def close(db: sqlite3.Connection, vault: Vault, name: str) -> None:
@@ -47,9 +39,9 @@ def archive(db: sqlite3.Connection, vault: Vault, room_id: str, is_archived: boo
         db.execute("DELETE FROM meta WHERE key=?", (key,))
 
 
-def load(db: sqlite3.Connection) -> Bars:
-    """Return which rooms are archived or deleted."""
-    return Bars(*(frozenset(_marks(db, kind)) for kind in (ARCHIVED, ROOM_DELETED)))
+def load(db: sqlite3.Connection) -> tuple[frozenset[str], frozenset[str]]:
+    """Return which rooms are archived, and which are deleted: their ``codec.log_mark``."""
+    return frozenset(_marks(db, ARCHIVED)), frozenset(_marks(db, ROOM_DELETED))
 
 
 def _marks(db: sqlite3.Connection, kind: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from chatroom.storage import segments
 from chatroom.storage.records import REMOVED, Post, SearchQuery
 from chatroom.storage.rules.search import Search
+from chatroom.storage.sqlite import dropping
 from chatroom.storage.sqlite.logs import MARK_BYTES, SELECT, Log, Logs, Reading, Row
 
 BATCH = 32
@@ -17,8 +18,6 @@ BATCH = 32
 _ENDLESS = 1 << 62
 _LOOK_PAST = 32
 """Segments in a row that are older than what is looked for; behind them nothing is looked for."""
-DROP_BATCH = 200
-"""Segments that are deleted in one transaction."""
 _T = TypeVar("_T")
 _Emptied = tuple[Row, bytes, list[Post]]
 """A segment, its new sealed bytes, and the posts in them that were emptied."""
@@ -121,16 +120,13 @@ class History:
 
     def drop(self, name: str) -> None:
         """See ``LogStore.drop``."""
-        log = self._log(name)
-        if log is None:
-            return
-        while self._writing(lambda db: _delete_oldest(db, log.id)) == DROP_BATCH:
-            pass
         try:
             self._writing(lambda db: self._logs.drop(db, name))
         except BaseException:
             self._logs.keep(name)
             raise
+        while self._writing(dropping.go_on):
+            pass
 
     def _log(self, name: str) -> Log | None:
         return self._reading(lambda db: self._logs.find(db, name))
@@ -194,11 +190,3 @@ def _swap_all(emptied: list[_Emptied], db: sqlite3.Connection) -> list[bool]:
         == 1
         for row, sealed, _ in emptied
     ]
-
-
-def _delete_oldest(db: sqlite3.Connection, log_id: int) -> int:
-    return db.execute(
-        "DELETE FROM segments WHERE log=? AND last IN "
-        "(SELECT last FROM segments WHERE log=? ORDER BY last LIMIT ?)",
-        (log_id, log_id, DROP_BATCH),
-    ).rowcount

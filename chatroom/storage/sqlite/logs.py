@@ -16,7 +16,7 @@ from chatroom.storage.rules.epochs import Epochs, name_posts, name_ref
 from chatroom.storage.rules.numbers import Verdict
 from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.refusals import NO_ACCOUNT, refusal_of
-from chatroom.storage.sqlite import bars
+from chatroom.storage.sqlite import bars, dropping
 from chatroom.storage.sqlite import epochs as epoch_rows
 from chatroom.storage.sqlite.fates import Fates
 
@@ -368,14 +368,10 @@ class Logs:
                     log.recent.popleft()
 
     def drop(self, db: sqlite3.Connection, name: str) -> None:
-        """Delete a whole log inside the engine's transaction; see :meth:`dropping`."""
-        log = self.find(db, name)
-        if log is None:
-            return
-        self.dropping(name)
-        of_logs = ("segments", "numbers", "epochs")
-        for table, column in (*((one, "log") for one in of_logs), ("logs", "id")):
-            db.execute(f"DELETE FROM {table} WHERE {column}=?", (log.id,))
+        """Delete a log inside the engine's transaction; see :meth:`dropping` and the module."""
+        if (log := self.find(db, name)) is not None:
+            self.dropping(name)
+            dropping.drop(db, log.id)
 
     def dropping(self, name: str) -> None:
         """Forget a log that the engine's transaction deletes.

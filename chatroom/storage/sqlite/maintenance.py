@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chatroom.errors import StoreError
 from chatroom.storage.rules.belief import WALL
-from chatroom.storage.sqlite import schema
+from chatroom.storage.sqlite import dropping, schema
 from chatroom.storage.sqlite.compaction import Compaction
 from chatroom.storage.sqlite.history import Writing
 from chatroom.storage.sqlite.logs import Logs
@@ -44,6 +44,7 @@ class Upkeep:
         self._db = schema.connect(file, durability)
         self._db.execute("PRAGMA busy_timeout=200")  # a checkpoint that must wait comes later
         self._logs = logs
+        self._writing = writing
         self._wal = WriteAhead(self._db, file, durability == "power")
         self._stopping = threading.Event()
         self._share = SHARE
@@ -74,6 +75,9 @@ class Upkeep:
         """
         self._share = share
         try:
+            while not self._stopping.is_set() and dropping.is_pending(self._db):
+                self._writing(dropping.go_on)
+                self.wipe()
             if time.monotonic() >= self._next_retention:
                 self._next_retention = time.monotonic() + RETENTION_SECONDS
                 self.expire(WALL.surely_over())

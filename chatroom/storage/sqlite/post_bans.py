@@ -12,7 +12,6 @@ from chatroom.storage.rules.events import ControlKind
 from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.refusals import refusal_of, refusing_kinds
 from chatroom.storage.sqlite import bars
-from chatroom.storage.sqlite.bars import Bars
 
 _KINDS = (KICK, BAN, MUTE, *OF_ROOMS)
 _MARKS = 4096
@@ -30,7 +29,8 @@ class PostBans:
 
     def __init__(self, vault: Vault) -> None:
         self._mark = lru_cache(_MARKS)(lambda log: codec.log_mark(vault, log))
-        self._bars = Bars()
+        self._archived: frozenset[str] = frozenset()
+        self._deleted: frozenset[str] = frozenset()
         self._seen = -1
         """The last control event that was looked at; -1: everything is read."""
         self._until: dict[str, dict[str, float]] = {}
@@ -52,11 +52,11 @@ class PostBans:
                     self._read(db, of_target, target, target, target)
                 self._gone.update(target for _, kind, target in changed if kind == DELETED)
                 if any(kind == ControlKind.ROOM for _, kind, _ in changed):
-                    self._bars = bars.load(db)
+                    self._archived, self._deleted = bars.load(db)
                 self._seen = changed[-1][0]
                 return
         (self._seen,) = db.execute("SELECT coalesce(max(seq), 0) FROM controls").fetchone()
-        self._bars = bars.load(db)
+        self._archived, self._deleted = bars.load(db)
         self._until.clear()
         self._read(db, "")
         gone = db.execute("SELECT account FROM controls WHERE kind=?", (DELETED,))
@@ -68,7 +68,7 @@ class PostBans:
 
     def is_deleted(self, log: str) -> bool:
         """Tell whether a room was deleted."""
-        return bool(self._bars.deleted) and self._mark(log) in self._bars.deleted
+        return bool(self._deleted) and self._mark(log) in self._deleted
 
     def refusal(self, receipt: Receipt) -> Refusal | None:
         """Return why a post may not be kept."""
@@ -82,9 +82,8 @@ class PostBans:
                 at = f"{kind} {self._mark(log)}" if kind in OF_ROOMS else kind
                 if bans.get(at, 0.0) > now:
                     return refusal_of(kind, log)
-        archived = self._bars.archived
-        if archived and self._mark(log) in archived and ARCHIVED in refusing_kinds(receipt):
-            return refusal_of(ARCHIVED, log)
+        if self._archived and self._mark(log) in self._archived:
+            return refusal_of(ARCHIVED, log) if ARCHIVED in refusing_kinds(receipt) else None
         return None
 
     def _read(self, db: sqlite3.Connection, which: str, *target: str) -> None:

@@ -14,7 +14,7 @@ from chatroom.storage.records import Audit, RoomRecord
 from chatroom.storage.rules import events
 from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.events import Control, ControlKind
-from chatroom.storage.sqlite import bars, control_events, lookalikes, sanctions
+from chatroom.storage.sqlite import bars, control_events, dropping, lookalikes, sanctions
 from chatroom.storage.sqlite.logs import Logs
 from chatroom.storage.sqlite.store import Act, Store
 
@@ -123,5 +123,7 @@ class RoomStore:
             self._logs.keep(room.log)
             raise
         if is_gone:
+            while self._store.write(dropping.go_on):
+                pass
             self._wipe()
         return is_gone

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chatroom.storage.records import Post, SearchQuery, Ticket
-from chatroom.storage.sqlite import SqliteEngine
+from chatroom.storage.sqlite import SqliteEngine, dropping
 from chatroom.storage.sqlite.compaction import (
     FULL_POSTS,
     MIDDLE_LEAST,
@@ -318,3 +318,24 @@ def test_tickets_that_have_run_out_go(running: Running) -> None:
     with closing(sqlite3.connect(engine.upkeep._file)) as db:
         found = db.execute("SELECT account FROM tickets ORDER BY account").fetchall()
     assert found == [("id-boss",), ("id-dora",)]
+
+
+def test_what_is_left_of_a_long_log_that_was_deleted_goes_after_the_next_start(
+    folder: Path, start: Callable[[], Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start()
+    for number in range(6):
+        running.engine.logs.append(post(f"line {number}", "!den"))
+        running.settle()
+    running.engine.close()
+    monkeypatch.setattr(dropping, "BATCH", 2)
+    db = sqlite3.connect(folder / "chatroom.db")
+    with db:  # a program that ends behind the first step leaves this
+        dropping.drop(db, db.execute("SELECT id FROM logs").fetchone()[0])
+    assert db.execute("SELECT count(*) FROM segments").fetchone() == (4,)
+    engine = start().engine
+    assert engine.logs.span("!den").last == 0
+    engine.upkeep.look(time.time())
+    assert db.execute("SELECT count(*) FROM segments").fetchone() == (0,)
+    assert not dropping.is_pending(db)
+    db.close()
