@@ -127,7 +127,16 @@ def test_rooms_are_records(robot: Client, own_room: str) -> None:
         False,
     )
     assert found[own_room].people == 1
-    assert found["lobby"].owner is False
+    assert (found[own_room].role, found[own_room].archived) == ("owner", False)
+    assert (found["lobby"].owner, found["lobby"].role) == (False, "")
+
+
+def test_rooms_tell_what_is_unread(robot: Client, ann: Peer, own_room: str) -> None:
+    ann.send(f"/join {own_room}", "one", "two")
+    ann.until("ann: two")
+    ann.send("/room lobby")
+    ann.until("You talk in #lobby now")
+    assert {room.name: room.unread for room in robot.rooms()}[own_room] == 2
 
 
 def test_who_is_there_is_told_in_records(robot: Client, ann: Peer, own_room: str) -> None:
@@ -142,7 +151,7 @@ def test_who_is_there_is_told_in_records(robot: Client, ann: Peer, own_room: str
         assert moment is not None
         assert abs(datetime.now(UTC) - moment) < timedelta(minutes=5)
     robot.command(f"/room {own_room}")
-    assert [person.name for person in robot.who()] == ["robot"]
+    assert [(person.name, person.role) for person in robot.who()] == [("robot", "owner")]
     with pytest.raises(NotDelivered) as raised:
         robot.who("nowhere")
     assert raised.value.code == "no-such-room"

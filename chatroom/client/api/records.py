@@ -168,6 +168,12 @@ class Room:
     owner: bool
     """It is one's own."""
     joined: bool
+    role: str = ""
+    """What one is there: ``owner``, ``moderator``, or nothing particular; older servers do not say,
+    and so it is with all below."""
+    archived: bool = False
+    """It can be read only."""
+    unread: int = 0
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Room":
@@ -179,6 +185,9 @@ class Room:
             private=row.get("private") is True,
             owner=row.get("owner") is True,
             joined=row.get("joined") is True,
+            role=text_of(row, "role"),
+            archived=row.get("archived") is True,
+            unread=_number(row, "unread"),
         )
 
 
@@ -197,6 +206,13 @@ class Person:
     """When the person did something last, in UTC; None: it is not known."""
     since: datetime | None
     """Since when the person is here."""
+    role: str = ""
+    """In the room: ``owner``, ``moderator``, or nothing particular; older servers do not say, and
+    so it is with all below."""
+    muted: bool = False
+    """The person may read there and not write."""
+    away: bool = False
+    """The person has lost the connection a moment ago."""
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Person":
@@ -209,6 +225,9 @@ class Person:
             reason=text_of(row, "reason"),
             active=_moment(row, "active"),
             since=_moment(row, "since"),
+            role=text_of(row, "role"),
+            muted=row.get("muted") is True,
+            away=row.get("away") is True,
         )
 
 
