@@ -55,8 +55,8 @@ from chatroom.storage.records import (
     sequenced_id,
 )
 from chatroom.storage.rules import askers, departure, events, read_states
+from chatroom.storage.rules import audit as audit_rules
 from chatroom.storage.rules.askers import Asker, superuser
-from chatroom.storage.rules.audit import is_wanted
 from chatroom.storage.rules.departure import Departed
 from chatroom.storage.rules.epochs import Epochs, name_posts, name_ref
 from chatroom.storage.rules.events import Control, ControlKind
@@ -498,7 +498,8 @@ class AuditTrail:
         self._store.change(lambda kept: None, entry, by)
 
     def load(self, most: int, account: Account | None = None, room: str = "") -> list[Audit]:
-        found = [one for one in self._store.kept.audit if is_wanted(one, account, room)]
+        newest = self._store.kept.audit[-audit_rules.LOOKED_AT if room else 0 :]
+        found = [one for one in newest if audit_rules.is_wanted(one, account, room)]
         return found[-most:] if most else []
 
     def find(self, number: int) -> Audit | None:

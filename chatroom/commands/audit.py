@@ -5,6 +5,7 @@ from typing import Any
 
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
+from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import Context, Needs, Registry
 from chatroom.rooms.reports import DEED as REPORT
 from chatroom.sentences import SERVER
@@ -24,6 +25,7 @@ def add_to(registry: Registry) -> None:
         "[USER] [N] [in ROOM]",
         "what was done lately: in this room, superusers: everywhere",
         needs=Needs.MODERATOR,
+        cost=20,
     )
     def view_audit(
         context: Context, account: Account | None, number: int | None, name: str | None
@@ -33,7 +35,8 @@ def add_to(registry: Registry) -> None:
         room = "" if is_all else context.member.room.log
         if name is not None:
             room = services.memberships.find(context.person, name).log
-        found = services.audit.load(number or AUDIT_SHOWN, account, room)
+        with one_at_a_time(context):
+            found = services.audit.load(number or AUDIT_SHOWN, account, room)
         seen = services.roster.seen_by(context.account.id)
         rows = rows_of(
             (one for one in found if not _is_hidden(one, context.account.id)),

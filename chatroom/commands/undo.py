@@ -12,7 +12,7 @@ from chatroom.rooms.roles import Role, Runner
 from chatroom.rooms.roster import may_enter
 from chatroom.sentences import GRANT_WORDS
 from chatroom.storage.records import SUPERUSER, Audit
-from chatroom.storage.rules.audit import Deed, taken_back
+from chatroom.storage.rules.audit import LOOKED_AT, Deed, taken_back
 
 _LOOKED_AT = 500
 """Newest entries of the trail among which an /undo without a number looks for one's own."""
@@ -73,10 +73,13 @@ def _may_be(entry: Audit, within: str) -> bool:
 
 def _find(context: Context, number: int, within: str) -> Audit:
     """Return an entry that can be taken back. :raises UserError: it cannot be."""
-    entry = context.services.audit.find(number)
+    last = _last(context)
+    entry = context.services.audit.find(number) if last - LOOKED_AT < number <= last else None
     if entry is None or within not in ("", entry.room):
         where = f" of #{context.member.room.name}" if within else ""
-        raise UserError(f"There is no entry {number}{where}. See /audit.", Code.NO_SUCH_NUMBER)
+        old = "" if number > last - LOOKED_AT else " that is so old"
+        text = f"There is no entry {number}{where}{old}. See /audit."
+        raise UserError(text, Code.NO_SUCH_NUMBER)
     if not _may_be(entry, within):
         raise UserError(
             f"Entry {number} cannot be taken back. /purge and deletions are final. What can be: "
@@ -90,10 +93,14 @@ def _find(context: Context, number: int, within: str) -> Audit:
     return entry
 
 
+def _last(context: Context) -> int:
+    """Return the number of the newest entry; 0: there is none."""
+    return max((entry.number for entry in context.services.audit.load(1)), default=0)
+
+
 def _newer(context: Context, entry: Audit) -> list[Audit]:
-    trail = context.services.audit
-    last = trail.load(1)[-1].number
-    return [one for one in trail.load(last - entry.number) if one.number > entry.number]
+    found = context.services.audit.load(_last(context) - entry.number)
+    return [one for one in found if one.number > entry.number]
 
 
 def _changed_since(

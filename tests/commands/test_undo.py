@@ -126,6 +126,7 @@ def test_purges_and_what_never_was_cannot_be_taken_back(room: ServerProcess, bos
     assert f"Entry {number} cannot be taken back. /purge and deletions are final." in told
     assert "There is no entry 99999. See /audit." in boss.answer_to("/undo 99999")
     assert "There is no entry 0. See /audit." in boss.answer_to("/undo 0")
+    assert "There is no entry 999999999999999." in boss.answer_to("/undo 999999999999999")
     plain = room.join("ugo")
     assert "In #lobby /undo is for its owner and its moderators only." in plain.answer_to("/undo")
 

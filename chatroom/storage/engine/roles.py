@@ -363,7 +363,8 @@ class AuditTrail(Protocol):
         """Return the newest ``most`` entries of the audit trail, oldest first.
 
         :param account: only what this one did, or what was done to it.
-        :param room: id of the one room that is wanted; empty: all.
+        :param room: id of the one room that is wanted, of which those are found that are among the
+            newest ``rules.audit.LOOKED_AT`` of all; empty: all.
         """
 
     def find(self, number: int) -> Audit | None:

@@ -68,7 +68,8 @@ def _newest_first(store: Store) -> Iterator[tuple[int, bytes]]:
 
 def load(store: Store, vault: Vault, most: int, account: Account | None, room: str) -> list[Audit]:
     """See ``AuditTrail.load``."""
-    opened = (codec.unseal_audit(vault, *row) for row in _newest_first(store))
+    rows = islice(_newest_first(store), audit_rules.LOOKED_AT if room else None)
+    opened = (codec.unseal_audit(vault, *row) for row in rows)
     wanted = (one for one in opened if one and audit_rules.is_wanted(one, account, room))
     return list(islice(wanted, most))[::-1]
 

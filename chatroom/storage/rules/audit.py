@@ -14,6 +14,10 @@ from chatroom.storage.records import (
     Audit,
 )
 
+LOOKED_AT = 10_000
+"""Newest entries among which those of a room are looked for, and that can be taken back: nobody who
+runs a room may keep the store busy with all there ever was."""
+
 
 class Deed(StrEnum):
     """What can be taken back of what is written down: ``Audit.deed``."""

@@ -46,7 +46,9 @@ def load(
 ) -> list[Audit]:
     """Return the newest entries that open, oldest first; see ``AuditTrail.load``."""
     entries: list[Audit] = []
-    for seq, sealed in db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC"):
+    looked_at = audit_rules.LOOKED_AT if room else -1  # SQLite: no limit
+    newest = db.execute("SELECT seq, sealed FROM audit ORDER BY seq DESC LIMIT ?", (looked_at,))
+    for seq, sealed in newest:
         if len(entries) == most:
             break
         entry = codec.unseal_audit(vault, seq, sealed)

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from chatroom.storage.records import OPERATOR, Actor
+from chatroom.storage.rules import audit as audit_rules
 from tests.storage.contract.conftest import account
 
 
@@ -34,3 +37,13 @@ def test_entries_are_found_by_who_where_and_number(engine: Any) -> None:
 def test_what_takes_an_entry_back_names_it(engine: Any) -> None:
     engine.audit.write(OPERATOR._replace(of=7).did("took it back"))
     assert engine.audit.load(1)[0].of == 7
+
+
+def test_of_a_room_only_the_newest_entries_of_all_are_looked_at(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_rules, "LOOKED_AT", 3)
+    for room in ("!dev", "!dev", "!ops", "!ops"):
+        engine.audit.write(OPERATOR.did("did it", room=room))
+    assert len(engine.audit.load(9, room="!dev")) == 1
+    assert len(engine.audit.load(9)) == 4
