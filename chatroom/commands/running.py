@@ -70,7 +70,7 @@ def add_to(registry: Registry) -> None:
         """You stay in it. Superusers give a room without an owner one so."""
         room = context.member.room
         context.services.ownership.transfer(room, account, context.runner)
-        context.reply(f"#{room.name} belongs to {account.name} now.")
+        context.reply("")
 
     @registry.command(
         "moderator", "USER", "let somebody help you to run this room", needs=Needs.OWNER, cost=5
@@ -79,7 +79,7 @@ def add_to(registry: Registry) -> None:
         """For its topic and its pace, invitations, removals, bans and mutes there."""
         room = context.member.room
         context.services.ownership.set_moderator(room, account, True, context.runner)
-        context.reply(f"{account.name} is a moderator of #{room.name} now.")
+        context.reply("")
 
     @registry.command(
         "unmoderator", "USER", "let somebody no longer run this room", needs=Needs.OWNER, cost=5
@@ -87,7 +87,7 @@ def add_to(registry: Registry) -> None:
     def unmoderator(context: Context, account: Account) -> None:
         room = context.member.room
         context.services.ownership.set_moderator(room, account, False, context.runner)
-        context.reply(f"{account.name} is no longer a moderator of #{room.name}.")
+        context.reply("")
 
     @registry.command(
         "deleteroom", "", "delete this room with all that was said", needs=Needs.OWNER, cost=5

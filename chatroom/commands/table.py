@@ -29,12 +29,11 @@ from chatroom.commands.registry import Family, Registry
 _FAMILIES = {
     Family("talking", "say something, to one or to all; be busy, leave"): (help_pages, talking),
     Family("people", "who is here, and whom you do not want to hear"): (
-        people,
-        room_info,
-        whois,
-        reporting,
+        *(people, whois, reporting),
     ),
-    Family("rooms", "find rooms, join and leave them, have your own"): (rooms, talk, running),
+    Family("rooms", "find rooms, join and leave them, see who is in, run your own"): (
+        *(rooms, room_info, talk, running),
+    ),
     Family("reading", "read back, search, take back what you said"): (history, unread),
     Family("account", "your password, your sessions, your data"): (own, own_data, sessions),
     Family("moderation", "grants, kicks, bans, mutes, announcements, restart"): (

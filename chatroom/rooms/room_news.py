@@ -52,9 +52,11 @@ def news(before: RoomRecord, now: RoomRecord) -> Iterator[News]:
         done = "archived" if now.is_archived else "unarchived"
         yield News(done, f"{by} has {done} {name}: it {what}." if by else f"{name} {what}.", who)
     if before.slow != now.slow:
-        pace = f"one message in {duration(now.slow)} each" if now.slow else "as before"
-        text = f"In {name} everybody writes {pace} from now on"
-        yield News("slow", f"{text} ({by})." if by else f"{text}.", {"seconds": now.slow, **who})
+        pace = (
+            f"one message in {duration(now.slow)} from each" if now.slow else "as fast as you like"
+        )
+        text = f"{by} has changed the pace of {name}: {pace}." if by else f"{name}: {pace} now."
+        yield News("slow", text, {"seconds": now.slow, **who})
     yield from _roles(before, now, name, who)
 
 
@@ -68,7 +70,7 @@ def _roles(
         if not now.owner:
             text = f"{name} has no owner any more."
         elif by and whom:
-            text = f"{name} belongs to {whom} now, by {by}."
+            text = f"{by} has handed {name} over to {whom}."
         yield News("owner", text, fields)
     elif {*now.moderators} - {*before.moderators}:
         text = f"{name} has another moderator now. See /roominfo."
@@ -78,5 +80,5 @@ def _roles(
     elif {*before.moderators} - {*now.moderators}:
         text = f"{name} has a moderator less now. See /roominfo."
         if by and whom:
-            text = f"{whom} is no moderator of {name} any more, by {by}."
+            text = f"{by} has made {whom} no longer a moderator of {name}."
         yield News("unmoderator", text, fields)
