@@ -98,10 +98,9 @@ def cluster(tmp_path: Path, redis_server: RedisServer) -> Iterator[Cluster]:
     nodes.close()
 
 
-@pytest.mark.sqlite  # names its engine itself
-def test_two_who_type_it_at_the_same_moment_at_two_nodes_have_one_room(cluster: Cluster) -> None:
-    names = [f"n{number}" for number in range(4)]
-    peers = [cluster.nodes[number % 2].program_peer(name) for number, name in enumerate(names)]
+def have_one_room(servers: list[ServerProcess], names: list[str]) -> None:
+    """Let all these people type it for all of them at the same moment."""
+    peers = [servers[at % len(servers)].program_peer(name) for at, name in enumerate(names)]
     together = threading.Barrier(len(peers))
     found: list[str] = []
 
@@ -117,3 +116,12 @@ def test_two_who_type_it_at_the_same_moment_at_two_nodes_have_one_room(cluster: 
         thread.join(PATIENCE)
     assert len(found) == len(names)
     assert len(set(found)) == 1
+
+
+def test_all_who_type_it_at_the_same_moment_have_one_room(room: ServerProcess) -> None:
+    have_one_room([room], [f"m{number}" for number in range(8)])
+
+
+@pytest.mark.sqlite  # names its engine itself
+def test_so_they_have_at_two_nodes(cluster: Cluster) -> None:
+    have_one_room(cluster.nodes, [f"n{number}" for number in range(4)])
