@@ -24,7 +24,6 @@ RULES_LONGEST = 2000
 RULES_LINES = 50
 MODERATORS = 50
 """Moderators that a room may have."""
-_BACK = "took back: "
 _WORDS = frozenset({"name", "topic", "rules"})
 """What of a record is somebody's own words: a mute forbids to change it."""
 NO_DELETION = "The lobby cannot be deleted."
@@ -232,7 +231,7 @@ class Ownership:
 
         if owner := (done.before or {}).get("owner"):
             self._catalogue.check_may_own(owner)
-        act = done.act.removeprefix(_BACK) if done.of else _BACK + done.act
+        act = f"let {ROOM_NAME} be as it was"
         entry = by.actor.did(act, done.whom_id, room=room.log, deed=done.deed)
         with _naming("Nothing was undone: another room has that name by now."):
             is_said = not _WORDS.isdisjoint(done.before or ())

@@ -291,4 +291,5 @@ def test_a_superuser_undoes_nothing_in_a_private_room_from_outside(
     assert f"Entry {number} is of a private room that you may not join." in told
     owner.answer_to("/invite boss")
     assert f"Entry {number} is taken back: #x-den is as it was" in boss.answer_to(f"/undo {number}")
+    assert f"let #x-den be as it was (undoing {number})" in boss.answer_to("/audit 5")
     owner.until("as before from now on (boss).")
