@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from chatroom.client.api import Answer as Answer
     from chatroom.client.api import Client as Client
+    from chatroom.client.api import Event as Event
     from chatroom.client.api import Message as Message
     from chatroom.client.api import NotDelivered as NotDelivered
     from chatroom.client.api import Page as Page
@@ -31,6 +32,7 @@ _LIBRARY = (
     "Answer",
     "Client",
     "Ended",
+    "Event",
     "Message",
     "NotDelivered",
     "Page",

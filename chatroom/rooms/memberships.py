@@ -244,12 +244,16 @@ class Memberships:
         return tell_members
 
 
-def tell(members: Iterable[Member], kind: str, text: str, room: Room, by_id: str = "") -> None:
+def tell(
+    members: Iterable[Member], kind: str, text: str, room: Room, by_id: str = "", by: str = ""
+) -> None:
     """Say a sentence about a room to sessions.
 
     :param by_id: account id of whose doing it is: who ignores that person is not told.
+    :param by: that person's name; empty: it is not told.
     """
+    fields = {**room.fields, **({"by": by} if by else {})}
     for member in members:
         if by_id in member.ignores:
             continue
-        member.outbox.offer(member.face.notice(kind, text, **room.fields))
+        member.outbox.offer(member.face.notice(kind, text, **fields))

@@ -274,7 +274,8 @@ class Ownership:
             person = self._roster.people.get(account_id)
             text = f"{record.by} invites you: /join {room.name}"
             text = text if record.by else f"You are invited: /join {room.name}"
-            tell(person.members if person else (), "invited", text, room, record.by_id)
+            members = person.members if person else ()
+            tell(members, "invited", text, room, record.by_id, record.by)
         self._dismiss(room, gone)
 
     def _tell_inside(self, room: Room, one: News) -> None:

@@ -106,4 +106,4 @@ class Talks:
             person = self._roster.person(one.id)
             if person is not None and one.id not in room.people:
                 text = f"{by.name} invites you: /join {room.name}"
-                tell(person.members, "invited", text, room, by.id)
+                tell(person.members, "invited", text, room, by.id, by.name)

@@ -6,6 +6,7 @@
 
 from chatroom.client.api.client import Client as Client
 from chatroom.client.api.records import Answer as Answer
+from chatroom.client.api.records import Event as Event
 from chatroom.client.api.records import Message as Message
 from chatroom.client.api.records import NotDelivered as NotDelivered
 from chatroom.client.api.records import Page as Page

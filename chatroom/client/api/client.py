@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from chatroom.client.api.commands import Commands
-from chatroom.client.api.records import Message
+from chatroom.client.api.records import Event, Message
 from chatroom.client.api.requests import Requests
 from chatroom.client.conversation import Prompt
 from chatroom.client.conversation.cursors import Cursors
@@ -69,7 +69,7 @@ class Client(Commands):
         self._receives = receives
         # Guards what is below; taken under no other lock, and none is taken under it.
         self._news = threading.Condition()
-        self._queue: deque[Message] = deque()
+        self._queue: deque[Message | Event] = deque()
         self._is_over = False
         if endpoint is None:
             host, said = read_address(host)
@@ -149,12 +149,22 @@ class Client(Commands):
         return answer.messages[0].id if answer.messages else ""
 
     def receive(self, seconds: float | None = None) -> Message | None:
-        """Return the next message; None when none came in time.
+        """Return the next message, and drop what :class:`Event` came before it.
 
         :param seconds: how long to wait; None: until the visit is over.
+        :returns: None when none came in time.
         :raises Ended: the visit is over, and all that had come was returned before.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
+        while isinstance(found := self._take(deadline), Event):
+            pass
+        return found
+
+    def receive_any(self, seconds: float | None = None) -> Message | Event | None:
+        """Return what comes next, messages and events in their order; else as :meth:`receive`."""
+        return self._take(None if seconds is None else time.monotonic() + seconds)
+
+    def _take(self, deadline: float | None) -> Message | Event | None:
         with self._news:
             while not self._queue and not self._ended():
                 left = 0.5 if deadline is None else min(0.5, deadline - time.monotonic())
@@ -163,25 +173,32 @@ class Client(Commands):
                 self._news.wait(left)
             if not self._queue:
                 raise Ended(self._session.end or End(OK))
-            message = self._queue.popleft()
+            found = self._queue.popleft()
             if len(self._queue) <= QUEUE_MOST // 2:
                 self._news.notify_all()
-            return message
+            return found
 
     def __iter__(self) -> Iterator[Message]:
         """Yield messages until the visit is over.
 
         :raises Ended: it was ended by the server or the network.
         """
+        return (found for found in self.follow() if isinstance(found, Message))
+
+    def follow(self) -> Iterator[Message | Event]:
+        """Yield messages and events, in their order, until the visit is over.
+
+        :raises Ended: it was ended by the server or the network.
+        """
         while True:
             try:
-                message = self.receive()
+                found = self.receive_any()
             except Ended as ended:
                 if ended.end.code == OK or self._is_over:
                     return
                 raise
-            if message is not None:
-                yield message
+            if found is not None:
+                yield found
 
     def close(self) -> None:
         """Say goodbye and hang up; any number of times."""
@@ -197,9 +214,18 @@ class Client(Commands):
 
     @property
     def joined(self) -> frozenset[str] | None:
-        """The rooms that the person is in, as of the last login; None: the server does not say."""
+        """The rooms that the person is in, by their names of now; None: the server does not say.
+
+        What another session of the account has joined meanwhile is missing until the next login.
+        """
         joined = self._session.conversation.whereabouts.joined
         return None if joined is None else frozenset(joined)
+
+    @property
+    def room_ids(self) -> dict[str, str]:
+        """The ids of those rooms, by their names of now; an older server tells none."""
+        joined = self._session.conversation.whereabouts.joined or {}
+        return joined if "room-ids" in self._session.conversation.features else {}
 
     @property
     def end(self) -> End | None:
@@ -218,12 +244,15 @@ class Client(Commands):
         """Queue a message or an answer; wait when too many are there already."""
         fields = said.fields
         self._requests.heard(said, sent)
-        if said.word == "message" and text and "re" not in fields:
-            self._queue_message(fields, fields.get("old") is True)
-        elif said.word == "control" and self._is_over:
-            pass  # the answer to our own goodbye
-        elif said.word == "control" or fields.get("kind") in ("gap", "error", "slow", "left"):
-            self._tell(text.rstrip("\n"))
+        if said.word == "message":
+            if text and "re" not in fields:
+                self._queue_message(fields, fields.get("old") is True)
+        elif said.word in ("notice", "control") and fields.get("kind") != "history":
+            if self._receives:
+                self._put(Event.of(fields))
+            is_told = fields.get("kind") in ("gap", "error", "slow", "left")
+            if is_told or (said.word == "control" and not self._is_over):  # else: our own goodbye
+                self._tell(text.rstrip("\n"))
 
     def tell(self, sentence: str) -> None:
         """Say something about the connection."""
@@ -250,7 +279,10 @@ class Client(Commands):
         # The lines of the first login come before was_back; later ones were missed by this program.
         if not self._receives or (is_old and self._bot and not self._receiver.was_back):
             return
-        message = Message.of(fields)
+        self._put(Message.of(fields))
+
+    def _put(self, found: Message | Event) -> None:
+        """Keep it for the program."""
         with self._news:
             while (
                 len(self._queue) >= QUEUE_MOST
@@ -258,7 +290,7 @@ class Client(Commands):
                 and not self._ended()
             ):
                 self._news.wait(0.5)
-            self._queue.append(message)
+            self._queue.append(found)
             self._news.notify_all()
 
     def _ended(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from chatroom.client.api.records import Answer, NotDelivered, Page, Person, Room, Unread
 from chatroom.client.api.requests import Requests
 from chatroom.client.pending import Sent
+from chatroom.client.said import text_of
 from chatroom.client.session import Session
 from chatroom.errors import Code
 from chatroom.protocol import CID_LONGEST
@@ -58,7 +59,7 @@ class Commands:
         :param around: id of a message; it stands in the middle.
         :raises NotDelivered, Ended: as :meth:`command` does.
         """
-        where = None if with_ is not None else room or self._session.room or None
+        where = None if with_ is not None else room or self._talks_in
         start = {"before": before, "from": from_, "around": around}
         return self._page("history", number=number, room=where, **{"with": with_}, **start)
 
@@ -102,7 +103,7 @@ class Commands:
         :param room: None: where the visit talks.
         :raises NotDelivered, Ended: as :meth:`command` does.
         """
-        answer = self._named("who", room=room or self._session.room or None)
+        answer = self._named("who", room=room or self._talks_in)
         return tuple(Person.of(row) for row in answer.rows)
 
     def rooms(self) -> tuple[Room, ...]:
@@ -111,6 +112,22 @@ class Commands:
         :raises NotDelivered, Ended: as :meth:`command` does.
         """
         return tuple(Room.of(row) for row in self._named("rooms").rows)
+
+    def room_id(self, room: str) -> str:
+        """Return the id of a room, which stays when it is renamed.
+
+        :param room: its name, one that it had before, or the id itself.
+        :returns: empty: the server is older, and tells no ids.
+        :raises NotDelivered, Ended: as :meth:`command` does, also when there is no such room.
+        """
+        conversation = self._session.conversation
+        if "room-ids" not in conversation.features:
+            return ""
+        key = conversation.whereabouts.names.key_of(room.strip().removeprefix("#"))
+        if key in (conversation.whereabouts.joined or {}).values():
+            return key
+        rows = self._named("roominfo", room=room).rows
+        return text_of(rows[0], "room_id") if rows else ""
 
     def unread(self) -> tuple[Unread, ...]:
         """Return in which rooms, and from whom, something is unread, at whatever device.
@@ -145,6 +162,11 @@ class Commands:
         :raises Ended: the visit is over.
         """
         return self._requests.export(lambda: self._give("/export"))
+
+    @property
+    def _talks_in(self) -> str | None:
+        whereabouts = self._session.conversation.whereabouts
+        return whereabouts.told(whereabouts.room) or None
 
     def _page(self, name: str, **args: object) -> Page:
         return Page.of(self._named(name, **args))

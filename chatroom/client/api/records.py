@@ -42,7 +42,7 @@ class Message:
     """Names it for good: ``/delete``, ``/context`` and ``/history before`` take it. Empty for
     comings and goings."""
     room: str
-    """Empty for a private message."""
+    """What its room is called now; empty for a private message."""
     kind: str
     sender: str
     to: str
@@ -59,6 +59,8 @@ class Message:
     """Names a private message for both people: one id for the two mailboxes."""
     mentions: bool = False
     """Its text mentions who reads it, by name or all by ``@here``; see ``Client.name``."""
+    room_id: str = ""
+    """Names its room for good; empty also when an older server tells no ids."""
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "Message":
@@ -76,6 +78,7 @@ class Message:
             seq=_number(fields, "seq"),
             private_id=text_of(fields, "private_id"),
             mentions=fields.get("mentions") is True,
+            room_id=text_of(fields, "room_id"),
         )
 
     @property
@@ -86,6 +89,42 @@ class Message:
     def record(self) -> dict[str, object]:
         """Return the fields of its JSON line."""
         return {"v": RECORD_VERSION, "type": "message", **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the server tells besides messages: of a room, or of the visit."""
+
+    kind: str
+    """The ``kind`` of a ``>notice`` or the ``do`` of a ``>control`` (docs/protocol.md). There may
+    be others than you know."""
+    room: str = ""
+    """What the room that it is about is called now; empty: it is about none."""
+    room_id: str = ""
+    """Names that room for good."""
+    by: str = ""
+    """Who has done it; empty: that is not told."""
+    user: str = ""
+    """Whom it is about; empty: all who are told, or nobody."""
+    text: str = ""
+    """For people. Decide nothing by it."""
+    fields: dict[str, Any] = field(default_factory=dict)
+    """All that the server says, such as ``was`` of ``renameroom`` and ``topic`` of ``topic``."""
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> "Event":
+        """Return what a ``>notice`` or a ``>control`` says."""
+        kind = text_of(fields, "kind") or text_of(fields, "do")
+        room, room_id, by, user = (
+            text_of(fields, key) for key in ("room", "room_id", "by", "user")
+        )
+        return cls(kind, room, room_id, by, user, lines_of(fields), fields)
+
+    def record(self) -> dict[str, object]:
+        """Return the fields of its JSON line."""
+        first = {"v": RECORD_VERSION, "type": "event", "kind": self.kind}
+        own = (*first, "do")
+        return {**first, **{key: value for key, value in self.fields.items() if key not in own}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +178,13 @@ class Page:
     last: str = ""
     more: bool = False
     """There is more in the direction that was asked for."""
+    room_id: str = ""
 
     @classmethod
     def of(cls, answer: Answer) -> "Page":
         """Return the page that a command was answered with."""
-        room = text_of(answer.fields, "room")
-        return cls(answer.messages, room, answer.first, answer.last, answer.more)
+        room, room_id = text_of(answer.fields, "room"), text_of(answer.fields, "room_id")
+        return cls(answer.messages, room, answer.first, answer.last, answer.more, room_id)
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self.messages)
@@ -174,6 +214,8 @@ class Room:
     archived: bool = False
     """It can be read only."""
     unread: int = 0
+    room_id: str = ""
+    """Names it for good."""
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Room":
@@ -188,6 +230,7 @@ class Room:
             role=text_of(row, "role"),
             archived=row.get("archived") is True,
             unread=_number(row, "unread"),
+            room_id=text_of(row, "room_id"),
         )
 
 
@@ -242,13 +285,13 @@ class Unread:
     number: int
     mentions: int | None = None
     """How many of them mention who asks; None: they are too many to be looked at."""
+    room_id: str = ""
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Unread":
         """Return what a row of ``unread`` says."""
-        return cls(
-            text_of(row, "room"), text_of(row, "user"), _number(row, "unread"), _mentions(row)
-        )
+        room, user, room_id = (text_of(row, key) for key in ("room", "user", "room_id"))
+        return cls(room, user, _number(row, "unread"), _mentions(row), room_id)
 
 
 def _mentions(row: dict[str, Any]) -> int | None:

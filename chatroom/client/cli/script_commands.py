@@ -8,10 +8,10 @@ import re
 import time
 from collections.abc import Sequence
 
-from chatroom.client.api import Client, NotDelivered
+from chatroom.client.api import Client, Event, Message, NotDelivered
 from chatroom.client.cli import read_commands
 from chatroom.client.cli.script_flags import client_of, read_flags
-from chatroom.client.cli.script_output import write_message
+from chatroom.client.cli.script_output import write_json, write_message
 from chatroom.client.exit_codes import FAILED, INTERRUPTED, OK, TIMED_OUT, UNREACHABLE, USAGE, Ended
 from chatroom.client.pending import check_sendable, read_room, same_room
 from chatroom.client.ui.screen import Screen
@@ -72,9 +72,13 @@ def _tail(flags: argparse.Namespace, screen: Screen) -> int:
     with client_of(flags, screen, since=since) as client:
         room = _room(flags, client)
         screen.tell(f"Listening as {client.name}.")
-        for message in client:
-            if room is None or same_room(message.room, room):
-                write_message(message, flags.json)
+        for found in client.follow():
+            if room is not None and not _is_from(room, found):
+                continue
+            if isinstance(found, Message):
+                write_message(found, flags.json)
+            elif flags.events:
+                write_json(found.record())
         return client.end.code if client.end else OK
 
 
@@ -90,7 +94,9 @@ def _wait(flags: argparse.Namespace, screen: Screen) -> int:
 
 
 def _room(flags: argparse.Namespace, client: Client) -> str | None:
-    """Return the room of ``--room``, which is joined now; None: none is named.
+    """Return the id of the room of ``--room``, which is joined now; None: none is named.
+
+    An older server tells none: there it is the name.
 
     :raises NotDelivered: it is not joined, and cannot be.
     """
@@ -99,9 +105,24 @@ def _room(flags: argparse.Namespace, client: Client) -> str | None:
     room = read_room(flags.room)
     if flags.join:
         client.command(f"/join {room}")
-    elif client.joined is not None and not any(same_room(room, one) for one in client.joined):
+    try:
+        room_id = client.room_id(room)
+    except NotDelivered:  # there is none that may be seen
+        room_id = ""
+    is_inside = room_id in client.room_ids.values() or any(
+        same_room(room, one) for one in client.joined or ()
+    )
+    if not flags.join and client.joined is not None and not is_inside:
         raise NotDelivered(_why_outside(client, room), Code.NOT_INSIDE)
-    return room
+    return room_id or room
+
+
+def _is_from(room: str, found: Message | Event) -> bool:
+    """Tell whether something was said in a room, or is about it; it may be renamed meanwhile.
+
+    :param room: its id; its name, where the server tells no ids.
+    """
+    return found.room_id == room or same_room(found.room, room)
 
 
 def _why_outside(client: Client, room: str) -> str:
@@ -129,7 +150,7 @@ def _wait_until(deadline: float | None, flags: argparse.Namespace, screen: Scree
                 return TIMED_OUT
             if message.old or message.sender.lower() == client.name.lower():
                 continue
-            if room is not None and not same_room(message.room, room):
+            if room is not None and not _is_from(room, message):
                 continue
             is_said = message.kind in (TEXT, ACTION, PRIVATE, ANNOUNCE)
             found = message.mentions or message.kind == PRIVATE

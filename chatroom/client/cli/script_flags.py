@@ -70,6 +70,8 @@ def read_flags(words: Sequence[str]) -> argparse.Namespace:
     _split_where(flags)
     if getattr(flags, "join", False) and flags.room is None:
         raise UserError("--join needs --room: which room is to be joined?")
+    if getattr(flags, "events", False) and not flags.json:
+        raise UserError("--events needs --json: an event has no line of text.")
     return flags
 
 
@@ -90,6 +92,7 @@ def _own_flags(parser: argparse.ArgumentParser, do: str) -> None:
             type=_id_or_time,
             help="begin behind this message, or at this time (2026-11-22T21:15:00Z)",
         )
+        add("--events", action="store_true", help="with --json: what is done to rooms, too")
     if do == "wait":
         group = parser.add_mutually_exclusive_group(required=True)
         group.add_argument(

@@ -36,6 +36,10 @@ class Cursors:
         for room, message_id in before.items():
             self.note(key_of(room), message_id)
 
+    def keep(self, rooms: frozenset[str]) -> None:
+        """Forget all but these."""
+        self._last = {room: last for room, last in self._last.items() if room in rooms}
+
     def forget(self, room: str) -> None:
         """The person is in a room no more."""
         self._last.pop(room, None)

@@ -83,6 +83,8 @@ class Whereabouts:
         if (rooms := texts_of(said.fields, "rooms")) is not None:
             self._joined = frozenset(map(self.names.key_of, rooms))
         self._cursors.rekey(self.names.key_of)
+        if self._joined is not None and "room_ids" in said.fields:  # all of them are known now
+            self._cursors.keep(self._joined | {""})
         for was, now in self.names.renamed:
             yield Tell(f"#{was} is called #{now} now.")
         room = self.names.key(said.fields)
