@@ -11,7 +11,7 @@ from chatroom.client.said import Said, text_of
 from chatroom.text import clean_line
 
 _NAMES_MOST = 5000
-_CLAUSE = re.compile(r"\[([a-z]+) ([A-Z|]+)\]")
+_CLAUSE = re.compile(r"\[([a-z]+)\s([A-Z|]+)\]")
 """May stand at the end of a command, in any order."""
 _OWN = {
     "/bell": ("off", "mentions", "all"),
