@@ -35,7 +35,7 @@ class Muted(Enum):
     MAY = "may be used"
     MAY_LOOK = "may be used without an argument only: it says something to others"
     WITHOUT_TEXT = "may be used without the text at its end: others see it"
-    TO_SUPERUSERS = "may be used to write to superusers only; see Context.check_recipient"
+    TO_SUPERUSERS = "may be used to write to superusers only; see private.send"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from chatroom.answers import Answer
-from chatroom.commands.command import ROLES, Command, Muted
+from chatroom.commands.command import ROLES, Command
 from chatroom.commands.services import Services
 from chatroom.errors import Code, UserError
 from chatroom.rooms.person import Person
@@ -86,15 +86,6 @@ class Context:
     def check_voice(self) -> None:
         """Refuse what somebody says who is muted. :raises UserError: says until when."""
         check_voice(self.services.sanctions, self.person)
-
-    def check_recipient(self, account: Account) -> None:
-        """Refuse a private message of somebody who is muted, as the command's row says.
-
-        :raises UserError: says until when.
-        """
-        assert self.row is not None
-        if self.row.muted is Muted.TO_SUPERUSERS and account.grant != SUPERUSER:
-            self.check_voice()
 
     @property
     def account(self) -> Account:

@@ -1,14 +1,73 @@
-"""Private messages in the commands that read back and remove: found by their id, and with whom."""
+"""Private messages: sent, and in the commands that read back and remove them."""
+
+from typing import NamedTuple
 
 from chatroom.accounts.accounts import Accounts
 from chatroom.commands.grammar import Id
 from chatroom.commands.pages import Wanted
-from chatroom.commands.registry import Context
+from chatroom.commands.registry import KEPT_SECONDS, Context
+from chatroom.commands.services import Services
 from chatroom.errors import Code, UserError
 from chatroom.names import fold
 from chatroom.rooms import private_messages
-from chatroom.storage.records import Account, Post
+from chatroom.rooms.person import FREE, Person
+from chatroom.rooms.room import Member
+from chatroom.rooms.voice import check_voice
+from chatroom.storage.records import SUPERUSER, Account, Post, Presence
 from chatroom.storage.rules.private_ids import private_id
+from chatroom.storage.rules.receipts import Outcome
+from chatroom.storage.rules.refusals import unless_kept
+
+
+class Sent(NamedTuple):
+    """A private message that was sent."""
+
+    sentence: str
+    """What its sender is told of who does not see it yet; empty: sees it."""
+    private_id: str
+
+
+def send(
+    services: Services,
+    person: Person,
+    member: Member,
+    to: Account,
+    text: str,
+    cid: str,
+    is_awaited: bool = False,
+) -> Sent | None:
+    """Send a private message, typed or posted. Superusers hear also who is muted.
+
+    What may not be said is refused, unless it was kept before. Who does not see it yet is told of
+    only when the message is kept; what cannot be kept is told by who could not keep it.
+
+    :param cid: the sender's own client id of it; may be empty.
+    :param is_awaited: wait in any case until it is kept.
+    :returns: ``None``: it is not kept, or that takes longer.
+    :raises UserError: it may not be said, and nobody knows such a message again.
+    """
+    refusal = None
+    try:
+        if to.grant != SUPERUSER:
+            check_voice(services.sanctions, person)
+    except UserError as error:
+        refusal = unless_kept(error, cid)
+    recipient, receipt = services.directory.send_private(person, to, text, cid, member, refusal)
+    if refusal is not None:
+        return None
+    sentence = _not_seen_yet(to, recipient, person.account.id)
+    is_awaited = is_awaited or bool(sentence)
+    if is_awaited and receipt.wait(KEPT_SECONDS) is not Outcome.COMMITTED:
+        return None
+    return Sent(sentence, receipt.post.private_id)
+
+
+def _not_seen_yet(account: Account, recipient: Presence | None, sender_id: str) -> str:
+    if recipient is None:
+        return f"{account.name} is offline; your message will be delivered."
+    if recipient.state != FREE and account.id != sender_id:
+        return f"{account.name} is {recipient.state} and will see it when free again."
+    return ""
 
 
 def located(context: Context, which: Id) -> Id:

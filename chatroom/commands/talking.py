@@ -3,18 +3,17 @@
 import logging
 
 from chatroom.answers import Answer
+from chatroom.commands import private
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.commands.rooms import here, talk_in
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.protocol import ALIASES
 from chatroom.rooms.catch_up import PAGE_CHARACTERS, newest
-from chatroom.rooms.person import FREE
 from chatroom.rooms.post_lines import mail_line
 from chatroom.sentences import duration
-from chatroom.storage.records import ACTION, Account, Presence
+from chatroom.storage.records import ACTION, Account
 from chatroom.storage.rules.receipts import Outcome
-from chatroom.storage.rules.refusals import unless_kept
 
 _log = logging.getLogger(__name__)
 
@@ -150,33 +149,12 @@ def add_to(registry: Registry) -> None:
 
 
 def _send(context: Context, account: Account, text: str) -> None:
-    refusal = None
-    try:
-        context.check_recipient(account)
-    except UserError as error:
-        refusal = unless_kept(error, context.cid)
-    directory = context.services.directory
-    recipient, receipt = directory.send_private(
-        context.person, account, text, context.cid, context.member, refusal
-    )
-    if refusal is not None:
-        return  # what has become of it is told by who looks whether it was kept before
-    sentence = away_sentence(account, recipient, context.account.id)
     # A line is answered by its message that comes back; a program that names the command waits for
-    # the result. What is offline is said only when the message is kept. What cannot be kept is told
-    # by who could not keep it.
-    is_awaited = recipient is None or context.is_named
-    if is_awaited and receipt.wait(KEPT_SECONDS) is not Outcome.COMMITTED:
-        return
-    if sentence or context.is_named:
-        row = {"user": account.name, "private_id": receipt.post.private_id}
-        context.answer(Answer(sentence, [row]))
-
-
-def away_sentence(account: Account, recipient: Presence | None, sender_id: str) -> str:
-    """Return what who writes to somebody is told who does not see it yet; empty: sees it."""
-    if recipient is None:
-        return f"{account.name} is offline; your message will be delivered."
-    if recipient.state != FREE and account.id != sender_id:
-        return f"{account.name} is {recipient.state} and will see it when free again."
-    return ""
+    # the result.
+    sent = private.send(
+        *(context.services, context.person, context.member, account, text, context.cid),
+        is_awaited=context.is_named,
+    )
+    if sent is not None and (sent.sentence or context.is_named):
+        row = {"user": account.name, "private_id": sent.private_id}
+        context.answer(Answer(sent.sentence, [row]))

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
 
 from chatroom.accounts.rates import cost_of
-from chatroom.accounts.sanctions import muted
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
+from chatroom.commands import private
 from chatroom.commands.grammar import message_id
 from chatroom.commands.pages import seq_of
-from chatroom.commands.registry import KEPT_SECONDS, Context, Registry
+from chatroom.commands.registry import Context, Registry
 from chatroom.commands.services import Services
-from chatroom.commands.talking import away_sentence
 from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
@@ -29,7 +28,7 @@ from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, READ,
 from chatroom.session.flood import Flood
 from chatroom.session.login import Login, LoginRefused
 from chatroom.storage.records import SUPERUSER, TEXT, Account
-from chatroom.storage.rules.receipts import ORDINARY, Outcome, Terms
+from chatroom.storage.rules.receipts import ORDINARY, Terms
 from chatroom.storage.rules.refusals import unless_kept
 
 _log = logging.getLogger(__name__)
@@ -271,20 +270,11 @@ def _post(services: Services, person: Person, member: Member, said: Input) -> No
 def _post_private(
     services: Services, dialogue: Dialogue, person: Person, member: Member, said: Input
 ) -> None:
-    """Send a private message; as :func:`_post` else. :raises UserError: there is nobody so called.
-
-    Superusers hear also who is muted.
-    """
-    to, refusal = _recipient(services, member, said), None
-    mute = services.sanctions.mute_of(person.account.id)
-    if mute is not None and to.grant != SUPERUSER:
-        refusal = unless_kept(muted(mute), said.cid)
-    recipient, receipt = services.directory.send_private(
-        person, to, said.text, said.cid, member, refusal
-    )
-    sentence = away_sentence(to, recipient, person.account.id)
-    if sentence and refusal is None and receipt.wait(KEPT_SECONDS) is Outcome.COMMITTED:
-        dialogue.tell("away", sentence, user=to.name)
+    """Send a private message; as :func:`_post` else. :raises UserError: nobody is called so."""
+    to = _recipient(services, member, said)
+    sent = private.send(services, person, member, to, said.text, said.cid)
+    if sent is not None and sent.sentence:
+        dialogue.tell("away", sent.sentence, user=to.name)
 
 
 def _recipient(services: Services, member: Member, said: Input) -> Account:
