@@ -9,6 +9,7 @@ from chatroom.rooms.comings import Comings
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import LOBBY, Member, Room
+from chatroom.rooms.room_ids import ID_MARK
 from chatroom.rooms.roster import Roster, may_enter
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import LogStore
@@ -66,6 +67,8 @@ class Memberships:
 
     def _locked_find(self, person: Person, name: str) -> Room:
         room = self._roster.locked_find(name, person.account.id)
+        if room is None and name.startswith(ID_MARK):  # what was queued for it, most likely
+            raise UserError("That room is not there any more. See /rooms.", Code.NO_SUCH_ROOM)
         if room is None:
             raise UserError(
                 f"There is no room called '{name[:40]}'. See /rooms.", Code.NO_SUCH_ROOM

@@ -56,6 +56,18 @@ def until(client: Client, kind: str) -> Event:
             return found
 
 
+def delete(room: ServerProcess, name: str) -> None:
+    """Let olivia delete a room of hers, which asks a question."""
+    peer = room.device("olivia")
+    peer.send_event("command", line=f"/room {name}", cid="r")
+    assert peer.until_event("result", cid="r")["ok"]
+    peer.send_event("command", line="/deleteroom", cid="d")
+    peer.until_event("prompt", ask="confirm-room")
+    peer.send_event("answer", text=name)
+    assert peer.until_event("result", cid="d")["ok"]
+    peer.close()
+
+
 def said(client: Client, text: str) -> Message:
     """Return the next message with a text."""
     while True:
@@ -163,6 +175,37 @@ def test_a_line_that_was_sent_without_a_connection_arrives_in_the_renamed_room(
     assert robot.joined is not None and "barn" in robot.joined and "shed" not in robot.joined
 
 
+def test_a_line_that_was_sent_without_a_connection_into_a_room_that_is_gone_is_refused(
+    room: ServerProcess, login: Login, network: Partition
+) -> None:
+    lost = threading.Event()
+    olivia = login("olivia")
+    robot = login("robot", port=network.address[1], tell=lambda _: lost.set())
+    olivia.command("/create tent")
+    robot.command("/join tent")
+    lost.clear()
+    network.refuse()
+    network.drop()
+    assert lost.wait(PATIENCE)
+    refused: list[NotDelivered] = []
+
+    def send() -> None:
+        try:
+            robot.send("too late")
+        except NotDelivered as why:
+            refused.append(why)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    delete(room, "tent")
+    olivia.command("/create tent")  # nothing that was meant for the old one may get there
+    network.heal()
+    sending.join(PATIENCE)
+    assert [why.code for why in refused] == ["no-such-room"]
+    assert "!" not in str(refused[0])
+    assert robot.joined is not None and "tent" not in robot.joined
+
+
 # -- scripts and people ----------------------------------------------------------------------------
 
 
@@ -203,6 +246,25 @@ def test_a_script_goes_on_in_a_room_that_is_renamed(login: Login, shell: Shell) 
         assert said(olivia, f"by {name}").room == "plant"
         history = shell.run("history", *where, "--room", name, password=PASSWORD)
         assert "olivia: done" in history[1]
+
+
+def test_a_script_ends_with_the_room_that_it_is_about(
+    room: ServerProcess, login: Login, shell: Shell
+) -> None:
+    olivia, where = login("olivia"), ("127.0.0.1", str(shell.port), "--name", "robot", "--join")
+    olivia.command("/create hut")
+    here = (*where, "--room", "hut", "--json", "--bot")
+    scripts = [
+        shell.start("wait", *here, "--match", "^done$", password=PASSWORD),
+        shell.start("tail", *here, "--events", password=PASSWORD),
+    ]
+    for script in scripts:
+        listening(script)
+    delete(room, "hut")
+    (nothing, why), (rows, _) = [script.communicate(timeout=PATIENCE) for script in scripts]
+    assert [script.returncode for script in scripts] == [5, 5]
+    assert (nothing, why.strip()) == ("", "olivia has deleted #hut for good.")
+    assert json.loads(rows.splitlines()[-1])["kind"] == "roomgone"
 
 
 def test_events_of_a_script_are_json(shell: Shell) -> None:

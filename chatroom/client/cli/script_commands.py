@@ -12,7 +12,17 @@ from chatroom.client.api import Client, Event, Message, NotDelivered
 from chatroom.client.cli import read_commands
 from chatroom.client.cli.script_flags import client_of, read_flags
 from chatroom.client.cli.script_output import write_json, write_message
-from chatroom.client.exit_codes import FAILED, INTERRUPTED, OK, TIMED_OUT, UNREACHABLE, USAGE, Ended
+from chatroom.client.exit_codes import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    TIMED_OUT,
+    UNDELIVERED,
+    UNREACHABLE,
+    USAGE,
+    End,
+    Ended,
+)
 from chatroom.client.pending import check_sendable, read_room, same_room
 from chatroom.client.ui.screen import Screen
 from chatroom.errors import Code, UserError
@@ -79,6 +89,8 @@ def _tail(flags: argparse.Namespace, screen: Screen) -> int:
                 write_message(found, flags.json)
             elif flags.events:
                 write_json(found.record())
+            if room is not None:
+                _check_there(found)
         return client.end.code if client.end else OK
 
 
@@ -125,6 +137,12 @@ def _is_from(room: str, found: Message | Event) -> bool:
     return found.room_id == room or same_room(found.room, room)
 
 
+def _check_there(found: Message | Event) -> None:
+    """End a visit for the sake of one room with it. :raises Ended: it was deleted, as is told."""
+    if isinstance(found, Event) and found.kind == "roomgone":
+        raise Ended(End(UNDELIVERED))
+
+
 def _why_outside(client: Client, room: str) -> str:
     """Return what is to be done about a room that is not joined."""
     try:
@@ -145,12 +163,16 @@ def _wait_until(deadline: float | None, flags: argparse.Namespace, screen: Scree
         screen.tell(f"Listening as {client.name}.")
         while True:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            message = client.receive(left)
+            message = client.receive_any(left)
             if message is None:
                 return TIMED_OUT
-            if message.old or message.sender.lower() == client.name.lower():
+            if room is not None:
+                if not _is_from(room, message):
+                    continue
+                _check_there(message)
+            if isinstance(message, Event) or message.old:
                 continue
-            if room is not None and not _is_from(room, message):
+            if message.sender.lower() == client.name.lower():
                 continue
             is_said = message.kind in (TEXT, ACTION, PRIVATE, ANNOUNCE)
             found = message.mentions or message.kind == PRIVATE
