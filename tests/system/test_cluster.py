@@ -383,5 +383,5 @@ def test_what_was_done_at_one_node_is_taken_back_at_another(cluster: Cluster) ->
     assert "the mute of guest is lifted." in there.answer_to("/undo")
     guest.until("You may write again.")
     assert "#court is as it was before." in there.answer_to("/undo")
-    guest.until("In #court everybody writes as before from now on (boss).")
+    guest.until("boss has changed the pace of #court: as fast as you like.")
     assert "You have done nothing lately that can be taken back." in boss.answer_to("/undo")
