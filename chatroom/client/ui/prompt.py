@@ -116,9 +116,9 @@ leaves.
         if text and sent is not None and said.fields.get("commands") is not None:
             text = f"{text.rstrip()}\n{self._own_help}"
         if text:
-            self._open_prompt.put(DisplayItem(said, text))
             if said.word != "export":
                 self._links.hear(text)
+            self._open_prompt.put(DisplayItem(said, text))
         elif said.word == "read":
             self._open_prompt.redraw()
         if self._bell.rings(said, self._own):

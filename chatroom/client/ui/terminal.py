@@ -106,12 +106,12 @@ class Terminal:
         self._hear(said, sent)
         if text and said.fields.get("commands") is not None:
             text = f"{text.rstrip()}\n{self._own_help}"
+        export = said.word == "export"  # for programs
+        if not export:
+            self._links.hear(text)  # first: who has seen one may type /open at once
         if text:
-            export = said.word == "export"  # for programs
             self._begin_row()
             self._screen.write(text if export else fold(text, self._screen.columns))
-        if said.word != "export":
-            self._links.hear(text)
         if self._bell.rings(said, self._own):
             self._screen.ring(self._notifier.notify(said))
 
