@@ -259,6 +259,9 @@ def notice_text(fields: Mapping[str, Any], clock: Clock) -> str:
         since = seconds_of(fields["since"])
         numbers = int(fields["number"]), int(fields["shown"])
         return missed_text(*numbers, clean_line(fields["room"]), since, clock)
+    for kind in sanction_texts.OF_ROOMS & {fields.get("sanction"), fields.get("kind")}:
+        if "until" in fields:
+            return sanction_texts.of_room_text(kind, fields, clock)
     if "mute" in (fields.get("kind"), fields.get("sanction")) and "until" in fields:
         by, reason = clean_line(fields["by"]), clean_line(fields["reason"])
         return muted_text(by, reason, _until(fields["until"]), clock)

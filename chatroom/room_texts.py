@@ -97,5 +97,5 @@ def rooms(rows: Sequence[Row], _clock: Clock) -> str:
 def _marks(row: Row) -> str:
     where = "talking" if row["current"] else "joined" if row["joined"] else ""
     role = "yours" if row["owner"] else row.get("role", "")
-    others = [word for word in ("private", "archived") if row.get(word)]
+    others = [word for word in ("private", "archived", "banned") if row.get(word)]
     return ", ".join(filter(None, (where, role, *others)))

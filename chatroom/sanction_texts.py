@@ -1,12 +1,17 @@
 """The texts of answers about sanctions, made of their rows."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from chatroom.answers import Row
-from chatroom.cells import cell, minute, table_of
+from chatroom.cells import cell, minute, table_of, until_of
 from chatroom.sentences import DEEDS, Clock
+from chatroom.text import clean_line
 
 _OF_ROOMS = {"roomban": "banned from", "roommute": "muted in"}
+OF_ROOMS = frozenset(_OF_ROOMS)
+"""Kinds of sanctions that are of one room."""
 
 
 def bans(rows: Sequence[Row], clock: Clock) -> str:
@@ -48,6 +53,35 @@ def sanction(row: Row, clock: Clock) -> str:
     deed = f"{_OF_ROOMS[row['kind']]} {where}" if where else DEEDS[row["kind"]]
     when = f"{minute(row, 'since', clock)}, until {minute(row, 'until', clock)}"
     return cell(f"{deed[0].upper()}{deed[1:]} by {row['by']} {when}{number}{why}")
+
+
+def lifted(row: Row) -> str:
+    """Return what holds no more when a sanction is lifted, as it follows a colon."""
+    if not _whom(row):
+        return "the lockdown is off"
+    what = {"roomban": "the ban of {} from {}", "roommute": "the mute of {} in {}"}.get(row["kind"])
+    return what.format(_whom(row), _where(row)) if what else f"the {row['kind']} of {_whom(row)}"
+
+
+def of_room_text(kind: str, fields: Mapping[str, Any], clock: Clock) -> str:
+    """Return what is told of a sanction of a room to whom it is of; or, with ``user``, to others.
+
+    :raises LookupError, TypeError, ValueError: its fields are not as they should be.
+    """
+    room, by = f"#{clean_line(fields['room'])}", clean_line(fields["by"])
+    until = until_of(fields["until"])
+    reason = clean_line(fields["reason"])
+    why = f": {reason}" if reason else ""
+    deed = f"{_OF_ROOMS[kind]} {room}"
+    if "user" in fields:
+        end = "for good" if math.isinf(until) else f"until {clock.minute(until)}"
+        return f"{clean_line(fields['user'])} was {deed} by {by}, {end}{why}."
+    if kind == "roomban":
+        may = "not come back"
+        may = may if math.isinf(until) else f"come back from {clock.minute(until)} on"
+        return f"You were {deed} by {by}{why}. You may {may}."
+    end = "who runs it lifts that" if math.isinf(until) else clock.minute(until)
+    return f"You were {deed} by {by}{why}. You may read, but not write there, until {end}."
 
 
 def _whom(row: Row) -> str:

@@ -15,7 +15,6 @@ from chatroom import log_files as logs
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
 from chatroom.accounts.passwords import Passwords
-from chatroom.accounts.sanctions import Sanctions
 from chatroom.accounts.sessions import Sessions
 from chatroom.accounts.throttles import Throttles
 from chatroom.cli import Flags
@@ -79,7 +78,6 @@ class Server:
             self.accounts = Accounts(
                 engine.accounts, engine.sanctions, self._passwords, throttles, settings.reserve_days
             )
-            self._sanctions = Sanctions(engine.sanctions, engine.settle)
             rooms = self._rooms = assemble(engine, settings.rooms, limits=settings)
             controls = engine.controls
             self.services = Services(
@@ -90,7 +88,7 @@ class Server:
                 accounts=self.accounts,
                 tickets=rooms.tickets,
                 invites=Invites(engine.invites, settings.registration),
-                sanctions=self._sanctions,
+                sanctions=rooms.sanctions,
                 sessions=Sessions(self.accounts, controls),
                 roster=rooms.roster,
                 directory=rooms.directory,
@@ -98,6 +96,7 @@ class Server:
                 ownership=rooms.ownership,
                 talks=rooms.talks,
                 invitations=rooms.invitations,
+                room_sanctions=rooms.room_sanctions,
                 busy=rooms.busy,
                 presence=rooms.presence,
                 read_marks=rooms.read_marks,
@@ -118,7 +117,7 @@ class Server:
                 *(settings.unauthenticated, settings.unauthenticated_per_address),
                 retries=throttles.retries,
             )
-            self._admission = Admission(limits, settings.login_seconds, self._sanctions.refusal)
+            self._admission = Admission(limits, settings.login_seconds, rooms.sanctions.refusal)
             self.listener = Listener(
                 port.open_listener(settings.host, settings.port),
                 # Not a partial: a call through C would cost each connection's thread more stack.
@@ -142,7 +141,7 @@ class Server:
         """Start all threads; connections are accepted when this returns."""
         rooms, directory = self._rooms, self._rooms.directory
         controls = Controls(
-            *(self._sanctions, rooms.control_events, rooms.lookups),
+            *(rooms.sanctions, rooms.control_events, rooms.lookups),
             self._admission.disconnect_banned,
         )
         self.engine.start(directory.committed, controls.controlled, directory.returned)

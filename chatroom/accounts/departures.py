@@ -82,10 +82,11 @@ class Departures:
         :returns: what was imposed, for :meth:`take_back` if it is not saved.
         """
         now = time.time()
-        longest: dict[str, Sanction] = {}
+        longest: dict[tuple[str, str], Sanction] = {}
         for one in (sanction for departed in found for sanction in departed.sanctions):
-            if one.until > max(now, longest[one.kind].until if one.kind in longest else 0.0):
-                longest[one.kind] = one
+            of = (one.kind, one.room)
+            if one.until > max(now, longest[of].until if of in longest else 0.0):
+                longest[of] = one
         imposed = []
         for one in longest.values():
             fresh = replace(one, target=account.id, name=account.name, number=0)

@@ -4,26 +4,30 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from chatroom.accounts.sanction_sentences import shut_out_sentence
 from chatroom.addresses import Range, address_of, range_of
-from chatroom.answer_texts import muted_text
-from chatroom.answers import when
 from chatroom.errors import Code, Conflict, StoreError, UserError
-from chatroom.sentences import DEEDS, SERVER, before_login, duration
+from chatroom.sentences import DEEDS, duration
 from chatroom.storage.engine import SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
-    KICK,
     LOCKDOWN,
     MUTE,
+    OF_ROOMS,
+    ROOM_BAN,
+    ROOM_MUTE,
+    ROOM_NAME,
     Account,
     Actor,
     Audit,
+    RoomRecord,
     Sanction,
 )
+from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.audit import Deed
 from chatroom.storage.rules.events import Control, ControlKind
 
@@ -32,47 +36,18 @@ _log = logging.getLogger(__name__)
 CLOSED = "The room is closed: new logins are not allowed right now. Try again later."
 UNSURE = "This server cannot check bans and mutes right now. Try again in a moment."
 _ACTS = {**DEEDS, LOCKDOWN: "began a lockdown"}
+_ROOM_ACTS = {ROOM_BAN: "banned {} from", ROOM_MUTE: "muted {} in"}
+_ROOM_LIFTS = {ROOM_BAN: "took back the ban of {} from", ROOM_MUTE: "took back the mute of {} in"}
 
 
 _SHOWN_SECONDS = 2.0
 """Longest wait for what was said before a sanction."""
 
 
-def shut_out(store: SanctionStore, account_id: str) -> Sanction | None:
-    """Return what keeps somebody out, the longest if there are several."""
-    found = [one for one in store.load(account_id) if one.kind in BLOCKS_LOGIN]
-    return max(found, key=lambda one: one.until, default=None)
-
-
-def shut_out_sentence(sanction: Sanction) -> str:
-    """Return what somebody is told who is kept out."""
-    said = before_login(sanction.sentence)
-    if math.isinf(sanction.until):
-        return f"{said}. You may not come back."
-    left = max(1.0, sanction.until - time.time())
-    if left > 60:  # who comes back after what was said is not too early
-        left = math.ceil(left / 60) * 60
-    return f"{said}. You may come back in {duration(left)}."
-
-
-def shut_out_code(sanction: Sanction) -> Code:
-    """Return for programs what :func:`shut_out_sentence` says to people."""
-    return Code.KICKED if sanction.kind == KICK else Code.BANNED
-
-
-def mute_sentence(mute: Sanction) -> str:
-    """Return what a muted person is told who wants to say something."""
-    return muted_text(mute.by, mute.reason, mute.until, SERVER)
-
-
-def mute_fields(mute: Sanction) -> dict[str, Any]:
-    """Return for programs what :func:`mute_sentence` says to people."""
-    return {"sanction": MUTE, "by": mute.by, "reason": mute.reason, "until": when(mute.until)}
-
-
-def muted(mute: Sanction) -> UserError:
-    """Return why a muted person may not say something."""
-    return UserError(mute_sentence(mute), Code.MUTED, **mute_fields(mute))
+def longest(found: Iterable[Sanction]) -> Sanction | None:
+    """Return which of these keeps somebody out for longest; ``None``: none does."""
+    kept_out = (one for one in found if one.kind in BLOCKS_LOGIN)
+    return max(kept_out, key=lambda one: one.until, default=None)
 
 
 def to_plain(sanction: Sanction) -> dict[str, Any]:
@@ -85,6 +60,14 @@ def to_plain(sanction: Sanction) -> dict[str, Any]:
 def from_plain(plain: Any) -> Sanction:
     """Return what :func:`to_plain` was given, without its number."""
     return Sanction(**plain | {"until": math.inf if plain["until"] is None else plain["until"]})
+
+
+_OfRooms = Mapping[tuple[str, str, str], Sanction]
+"""Bans and mutes of rooms, by kind, account id and room id."""
+
+
+def _of_rooms(found: Iterable[Sanction]) -> _OfRooms:
+    return {(one.kind, one.target, one.room): one for one in found if one.kind in OF_ROOMS}
 
 
 class Sanctions:
@@ -107,6 +90,7 @@ class Sanctions:
         self._is_sure = False
         self._ranges: tuple[tuple[Range, Sanction], ...] = ()
         self._mutes: dict[str, Sanction] = {}
+        self._of_rooms: _OfRooms = {}
         self._lockdown: Sanction | None = None
         self.load()
 
@@ -134,13 +118,42 @@ class Sanctions:
         mute = self._mutes.get(account_id)
         return mute if mute is not None and mute.until > time.time() else None
 
-    def all(self, target: str | None = None) -> list[Sanction]:
-        """Return the sanctions that hold, oldest first; of one target, or all. From the store."""
-        return self._store.load(target)
+    def room_ban_of(self, account_id: str, room_id: str) -> Sanction | None:
+        """Return what keeps somebody out of a room, as far as it is known here. Reads no store.
+
+        Where somebody comes in it is looked up before: see :meth:`look_up`.
+        """
+        return self._of_room(ROOM_BAN, account_id, room_id)
+
+    def room_mute_of(self, account_id: str, room_id: str) -> Sanction | None:
+        """Return the mute of somebody in a room, if it still holds. Reads no store."""
+        return self._of_room(ROOM_MUTE, account_id, room_id)
+
+    def _of_room(self, kind: str, account_id: str, room_id: str) -> Sanction | None:
+        found = self._of_rooms.get((kind, account_id, room_id))
+        return found if found is not None and found.until > time.time() else None
+
+    def all(self, target: str | None = None, room: str | None = None) -> list[Sanction]:
+        """Return the sanctions that hold, oldest first, from the store; see its ``load``."""
+        return self._store.load(target, room)
+
+    def look_up(self, account_id: str) -> list[Sanction]:
+        """Return what holds of somebody, and know by heart what of it is of rooms.
+
+        What another server has imposed counts from here on, also when its event is late.
+        """
+        while True:
+            followed = self._followed
+            found = self._store.load(account_id)
+            with self._lock:
+                if followed == self._followed:  # else what was read may be older than the event
+                    if news := _of_rooms(found):
+                        self._of_rooms = {**self._of_rooms, **news}
+                    return found
 
     def shut_out(self, account_id: str) -> Sanction | None:
-        """Return what keeps somebody out; see :func:`shut_out`."""
-        return shut_out(self._store, account_id)
+        """Return what keeps somebody out of the server; then as :meth:`look_up`."""
+        return longest(self.look_up(account_id))
 
     @property
     def is_locked_down(self) -> bool:
@@ -160,7 +173,9 @@ class Sanctions:
             return True
         with self._lock:
             self._followed += 1
-            if not control.lifted and isinstance(control.carried, Sanction):
+            if kind in OF_ROOMS:
+                self._locked_follow_room(control)
+            elif not control.lifted and isinstance(control.carried, Sanction):
                 self._locked_take(control.carried)
             elif not control.lifted:
                 self._is_sure = False
@@ -171,6 +186,15 @@ class Sanctions:
             else:
                 self._ranges = tuple(one for one in self._ranges if one[1].target != target)
             return self._is_sure
+
+    def _locked_follow_room(self, control: Control) -> None:
+        one = control.carried
+        if not isinstance(one, Sanction):
+            self._is_sure = False
+            return
+        key = (one.kind, one.target, one.room)
+        others = {k: v for k, v in self._of_rooms.items() if k != key}
+        self._of_rooms = others if control.lifted else {**others, key: one}
 
     def doubt(self) -> None:
         """Trust nothing that is known by heart until :meth:`load` has succeeded."""
@@ -191,6 +215,7 @@ class Sanctions:
                 closed = [one for one in found if one.kind == LOCKDOWN]
                 self._mutes = {one.target: one for one in found if one.kind == MUTE}
                 self._ranges = tuple((range_of(one.target), one) for one in found if one.is_range)
+                self._of_rooms = _of_rooms(found)
                 self._lockdown = closed[-1] if closed else None
                 self._is_sure = True
                 return
@@ -226,6 +251,30 @@ class Sanctions:
         entry = by.did(act, whom_id, reason, deed=kind, after=to_plain(new))
         return self._impose(new, seconds, entry)
 
+    def impose_in(
+        self,
+        room: RoomRecord,
+        kind: str,
+        account: Account,
+        by: Actor,
+        reason: str,
+        seconds: float,
+        asker: Asker,
+    ) -> Sanction:
+        """Impose a sanction of one room; otherwise as :meth:`impose`.
+
+        :param kind: ``ROOM_BAN`` or ``ROOM_MUTE``.
+        :param asker: who has to be allowed to do it when it is saved.
+        :raises Conflict: the room was changed meanwhile: look again who may do what there.
+        """
+        now = time.time()
+        length = "forever" if math.isinf(seconds) else f"for {duration(seconds)}"
+        act = f"{_ROOM_ACTS[kind].format(account.name)} {ROOM_NAME} {length}"
+        times = (now, now + seconds)
+        new = Sanction(kind, account.id, account.name, by.name, reason, *times, room=room.log)
+        entry = by.did(act, account.id, reason, room.log, kind, after=to_plain(new))
+        return self._impose(new, seconds, entry, asker=asker, of=room)
+
     def impose_again(self, was: Sanction, by: Actor) -> Sanction:
         """Impose what was lifted, for the rest of its time; otherwise as :meth:`impose`.
 
@@ -245,9 +294,15 @@ class Sanctions:
             raise UserError(text, Code.CHANGED) from None
 
     def _impose(
-        self, new: Sanction, seconds: float, entry: Audit, is_new: bool = False
+        self,
+        new: Sanction,
+        seconds: float,
+        entry: Audit,
+        is_new: bool = False,
+        asker: Asker | None = None,
+        of: RoomRecord | None = None,
     ) -> Sanction:
-        sanction = self._store.save(new, entry, is_new=is_new)
+        sanction = self._store.save(new, entry, asker, of, is_new)
         self._settle(_SHOWN_SECONDS)
         who = f"target={new.target or '-'} seconds={seconds:.0f} by={entry.by}"
         # The reason is sealed in the audit trail, and stands nowhere in clear.
@@ -259,13 +314,27 @@ class Sanctions:
         of = (one.kind, one.room)
         return next((s for s in self._store.load(one.target) if (s.kind, s.room) == of), None)
 
-    def lift(self, sanction: Sanction, by: Actor) -> None:
-        """Take a sanction back. :raises UserError: it is over already."""
+    def lift(
+        self,
+        sanction: Sanction,
+        by: Actor,
+        asker: Asker | None = None,
+        of: RoomRecord | None = None,
+    ) -> None:
+        """Take a sanction back.
+
+        :param asker: of a room: who has to be allowed to do it when it is saved; else a superuser.
+        :param of: the room, as of :meth:`impose_in`.
+        :raises UserError: it is over already.
+        :raises Conflict: the room was changed meanwhile.
+        """
         kind, target = sanction.kind, sanction.target
         act = f"took back the {kind} of {sanction.name}" if target else "ended the lockdown"
+        if kind in _ROOM_LIFTS:
+            act = f"{_ROOM_LIFTS[kind].format(sanction.name)} {ROOM_NAME}"
         whom_id = target if sanction.is_of_account else ""
         entry = by.did(act, whom_id, "", sanction.room, Deed.LIFT, to_plain(sanction))
-        if not self._store.lift(sanction.number, entry):
+        if not self._store.lift(sanction.number, entry, asker, of):
             raise UserError(f"That {kind} has already ended.")
         _log.info("%s lifted target=%s by=%s", kind, target or "-", by.name)
 

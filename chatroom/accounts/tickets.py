@@ -11,10 +11,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chatroom.accounts.sanctions import shut_out
+from chatroom.accounts.sanctions import Sanctions
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.log_files import FEW
-from chatroom.storage.engine import AccountStore, SanctionStore, TicketStore
+from chatroom.storage.engine import AccountStore, TicketStore
 from chatroom.storage.records import USED_SECONDS, Account, Sanction, Ticket
 
 _log = logging.getLogger(__name__)
@@ -33,9 +33,7 @@ class Tickets:
     :param sanctions: who may not come back.
     """
 
-    def __init__(
-        self, store: TicketStore, accounts: AccountStore, sanctions: SanctionStore
-    ) -> None:
+    def __init__(self, store: TicketStore, accounts: AccountStore, sanctions: Sanctions) -> None:
         self._store = store
         self._accounts = accounts
         self._sanctions = sanctions
@@ -84,7 +82,7 @@ class Tickets:
         # comes from here on takes this one with it.
         current = self._accounts.load_by_id(account_id)
         is_same = current is not None and current.password_id == password_id
-        if not is_same or shut_out(self._sanctions, account_id) is not None:
+        if not is_same or self._sanctions.shut_out(account_id) is not None:
             self._store.revoke(account_id)
             return False
         return True
@@ -102,7 +100,7 @@ class Tickets:
             raise UserError(
                 "That ticket is invalid or has expired. Log in with your password.", Code.TICKET
             )
-        return account, shut_out(self._sanctions, account.id)
+        return account, self._sanctions.shut_out(account.id)
 
 
 def digest_of(ticket: str) -> bytes:

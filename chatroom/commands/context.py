@@ -10,7 +10,7 @@ from chatroom.errors import Code, UserError
 from chatroom.rooms.person import Person
 from chatroom.rooms.roles import Role, Runner, runs
 from chatroom.rooms.room import Member, Room
-from chatroom.rooms.voice import check_voice
+from chatroom.rooms.voice import check_unmuted, check_voice
 from chatroom.storage.records import ANNOUNCE, SUPERUSER, Account, Actor
 from chatroom.storage.rules.receipts import Receipt
 
@@ -83,9 +83,26 @@ class Context:
         needs = ROLES.get(self.row.needs, Role.MODERATOR)
         return Runner(self.actor, self.account.grant == SUPERUSER, needs)
 
-    def check_voice(self) -> None:
-        """Refuse what somebody says who is muted. :raises UserError: says until when."""
-        check_voice(self.services.sanctions, self.person)
+    def check_voice(self, room: Room | None = None) -> None:
+        """Refuse what somebody says who is muted.
+
+        :param room: where it goes; ``None``: nowhere in particular.
+        :raises UserError: says until when.
+        """
+        check_unmuted(self.services.sanctions, self.person, room)
+
+    def room_named(self, name: str, may_be_user: bool = False) -> Room:
+        """Return a room by its name.
+
+        :param may_be_user: a name of somebody could have stood there, too.
+        :raises UserError: there is none for who asks.
+        """
+        if may_be_user and self.services.roster.room_named(name, self.account.id) is None:
+            raise UserError(
+                f"There is nobody and no room called '{name[:40]}'. See /viewusers and /rooms.",
+                Code.NO_SUCH_ROOM,
+            )
+        return self.services.memberships.find(self.person, name)
 
     @property
     def account(self) -> Account:
@@ -132,10 +149,15 @@ class Context:
                 f"That is not yours; /{self.command} only works on your own.", Code.NOT_ALLOWED
             )
 
+    @property
+    def sees_all(self) -> bool:
+        """True when the row allows who asks to use the command on what is others'."""
+        assert self.row is not None
+        return self.account.grant <= self.row.others
+
     def may_see(self, owner_id: str) -> bool:
         """Tell whether what is somebody's is one's own, or of others whom the row allows."""
-        assert self.row is not None
-        return owner_id == self.account.id or self.account.grant <= self.row.others
+        return owner_id == self.account.id or self.sees_all
 
     def post(self, room: Room, kind: str, text: str) -> Receipt:
         """Post to a room in the name of who typed the command: the line that comes back answers.

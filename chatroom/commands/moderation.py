@@ -50,7 +50,10 @@ def add_to(registry: Registry) -> None:
         return Answer(text_of("viewkickusers", rows, SERVER) or "Nobody is kicked just now.", rows)
 
     @registry.command(
-        "unkickuser", "NUMBER|USER", "let somebody who was kicked come back at once", SUPERUSER
+        "unkickuser",
+        "NUMBER|USER",
+        "let somebody who was kicked come back at once; see /sanctions",
+        SUPERUSER,
     )
     def unkick_user(context: Context, which: int | Account) -> None:
         one = find(context, KICK, which, "not kicked. See /viewkickusers.", "viewkickusers")

@@ -116,9 +116,9 @@ class Registry:
             raise UserError(_ELSEWHERE[name], Code.NO_SUCH_COMMAND)
         if command is None:
             name = name[:ECHO_LONGEST]
-            names = [c.name for c in self.allowed(account)]
-            near = [_HABITS[name]] if _HABITS.get(name) in names else []
-            near = near or difflib.get_close_matches(name, names, 3, 0.5)
+            allowed = [c.name for c in self.allowed(account)]
+            near = [_HABITS[name]] if _HABITS.get(name) in allowed else []
+            near = near or difflib.get_close_matches(name, allowed, 3, 0.5)
             hint = f" Did you mean {' or '.join('/' + n for n in near)}?" if near else ""
             raise UserError(
                 f"There is no command /{name}.{hint} See /help all.",
@@ -198,19 +198,19 @@ def _check_creator(command: Command, context: Context) -> None:
 def _check_needs(command: Command, context: Context, values: list[Any]) -> None:
     is_to_change = command.needs is Needs.MODERATOR_TO_CHANGE
     if command.needs in ROLES and (not is_to_change or any(value is not None for value in values)):
-        room = _room_meant(command, context, values)
-        context.runner.check(room.record, f"/{command.name}")
+        context.runner.check(_room_meant(command, context, values).record, f"/{command.name}")
 
 
 def _room_meant(command: Command, context: Context, values: list[Any]) -> Room:
-    """Return the room that a command is about: the one that is named, else where one talks."""
-    given = dict(zip(names(command.usage), values, strict=True)).get("room")
-    if given is None:
-        return context.member.room
-    return context.services.memberships.find(context.person, given)
+    """Return the room that a command is about: the one that is named, or where one talks."""
+    for token, value in zip(names(command.usage).values(), values, strict=True):
+        if "ROOM" in token and isinstance(value, str):
+            return context.room_named(value, "USER" in token)
+    return context.member.room
 
 
 def _check_muted(command: Command, context: Context, values: list[Any]) -> None:
     spoken = values if command.muted is Muted.MAY_LOOK else values[-1:]
     if command.muted in (Muted.MAY_LOOK, Muted.WITHOUT_TEXT) and any(v is not None for v in spoken):
-        context.check_voice()
+        # What takes a role in the room where one talks goes there.
+        context.check_voice(context.member.room if command.needs in ROLES else None)

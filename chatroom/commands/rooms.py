@@ -145,13 +145,15 @@ def here(room: Room) -> str:
 
 
 def _row(context: Context, record: RoomRecord, number: int, unread: int) -> Row:
+    ban = context.services.sanctions.room_ban_of(context.account.id, record.log)
     return {
         "room": record.name,
         "room_id": record.log,
         "people": number,
         "unread": unread,
-        "topic": record.topic,
+        "topic": "" if ban is not None else record.topic,
         "private": record.private,
+        "banned": ban is not None,
         "archived": record.is_archived,
         "role": role_word(record, context.account.id),
         "owner": record.owner == context.account.id,

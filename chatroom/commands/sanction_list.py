@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from chatroom.addresses import Range
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
-from chatroom.commands.registry import Context, Registry
+from chatroom.commands.registry import Context, Needs, Registry
 from chatroom.errors import Code, Damaged, UserError
 from chatroom.rooms.room import Room
+from chatroom.sanction_texts import lifted
 from chatroom.sentences import SERVER
-from chatroom.storage.records import OF_ROOMS, SUPERUSER, Account, Sanction
+from chatroom.storage.records import SUPERUSER, Account, Sanction
 
 
 def add_to(registry: Registry) -> None:
@@ -20,67 +21,81 @@ def add_to(registry: Registry) -> None:
         "sanctions",
         "[USER|#ROOM]",
         "every kick, ban and mute that holds, and what lifts it",
-        SUPERUSER,
+        others=SUPERUSER,
+        needs=Needs.MODERATOR,
         cost=5,
     )
     def sanctions(context: Context, of: Account | str | None) -> Answer:
-        """Of one person or one room, or all; with the lockdown."""
-        room = _room(context, of) if isinstance(of, str) else None
+        """Of one person or one room. Who runs a room sees what is of it."""
+        room = context.room_named(of, may_be_user=True) if isinstance(of, str) else None
         account = of if isinstance(of, Account) else None
         rows = rows_of(context, _within_reach(context, account, room))
         whom = f"{account.name} is under none." if account is not None else "There are none."
         return Answer(text_of("sanctions", rows, SERVER) or whom, rows)
 
-    @registry.command("lift", "NUMBER", "lift any of /sanctions, by its number", SUPERUSER, cost=5)
+    @registry.command(
+        "lift",
+        "NUMBER",
+        "lift any of /sanctions, by its number",
+        others=SUPERUSER,
+        needs=Needs.MODERATOR,
+        cost=5,
+    )
     def lift(context: Context, number: int) -> None:
-        found = [one for one in _within_reach(context) if one.number == number]
-        if not found:
+        services = context.services
+        one = next((one for one in _within_reach(context) if one.number == number), None)
+        if one is None:
             raise UserError(f"There is no number {number}. See /sanctions.", Code.NO_SUCH_NUMBER)
-        (row,) = rows_of(context, found)
+        (row,) = rows_of(context, [one])
         if not row["lift"]:
             raise UserError("That is of a private room; it is lifted from there.", Code.NOT_ALLOWED)
-        context.services.sanctions.lift(found[0], context.actor)
-        whom = row["range"] or row["user"]
-        text = f"Number {number} is lifted: the {row['kind']} of {whom}."
-        if not whom:
-            text = f"Number {number} is lifted: the lockdown is off."
+        room = services.roster.of_log(one.room) if one.room else None
+        if room is not None:
+            services.room_sanctions.lift(room, one, context.runner)
+        else:
+            services.sanctions.lift(one, context.actor)
+        text = f"Number {number} is lifted: {lifted(row)}."
         context.reply(text, number=number, kind=row["kind"])
-
-
-def _room(context: Context, name: str) -> Room:
-    found = context.services.roster.room_named(name, context.account.id)
-    if found is None:
-        raise UserError(
-            f"There is nobody and no room called '{name[:40]}'. See /viewusers and /rooms.",
-            Code.NO_SUCH_ROOM,
-        )
-    return found
 
 
 def _within_reach(
     context: Context, account: Account | None = None, room: Room | None = None
 ) -> list[Sanction]:
-    """Return what holds, oldest first; of an account and of a room, if they are given."""
-    found = context.services.sanctions.all(account.id if account is not None else None)
-    return found if room is None else [one for one in found if one.room == room.log]
+    """Return what holds, oldest first; of an account and of a room, if they are given.
+
+    Who is no superuser gets what is of the room where that one talks.
+    """
+    target = account.id if account is not None else None
+    if room is None and not context.sees_all:
+        room = context.member.room
+    return context.services.sanctions.all(target, None if room is None else room.log)
 
 
-def in_force(context: Context, kind: str) -> list[Sanction]:
-    """Return what holds of a kind, oldest first."""
-    return [one for one in context.services.sanctions.all() if one.kind == kind]
+def in_force(context: Context, kind: str, room: str = "") -> list[Sanction]:
+    """Return what holds of a kind, oldest first.
+
+    :param room: id of the room that it is of; empty: of the whole server.
+    """
+    return [one for one in context.services.sanctions.all(room=room) if one.kind == kind]
 
 
 def find(
-    context: Context, kind: str, which: int | Account | Range, otherwise: str, list_name: str
+    context: Context,
+    kind: str,
+    which: int | Account | Range,
+    otherwise: str,
+    list_name: str,
+    room: str = "",
 ) -> Sanction:
     """Return a sanction by its number, or by whom it is of.
 
     :param otherwise: that somebody is under none, as a sentence without the name.
     :param list_name: the command that lists them.
+    :param room: as of :func:`in_force`.
     :raises UserError: there is none.
     """
     target = which.id if isinstance(which, Account) else str(which)
-    for one in in_force(context, kind):
+    for one in in_force(context, kind, room):
         if one.number == which or (one.target == target and not isinstance(which, int)):
             return one
     if isinstance(which, int):
@@ -95,8 +110,17 @@ def rows_of(context: Context, sanctions: Sequence[Sanction]) -> list[Row]:
 
     Of a room that who asks cannot see there is no name, and nothing that lifts it.
     """
-    seen = {room.log: room for room in context.services.roster.seen_by(context.account.id)}
-    return [_row(one, today_of(context, one), seen.get(one.room)) for one in sanctions]
+    roster = context.services.roster
+    seen = {room.log: room for room in roster.seen_by(context.account.id)}
+    return [
+        _row(
+            one,
+            today_of(context, one),
+            seen.get(one.room),
+            one.room not in seen and roster.of_log(one.room) is not None,
+        )
+        for one in sanctions
+    ]
 
 
 def today_of(context: Context, sanction: Sanction) -> str:
@@ -108,8 +132,7 @@ def today_of(context: Context, sanction: Sanction) -> str:
     return sanction.name
 
 
-def _row(one: Sanction, name: str, room: Room | None) -> Row:
-    is_hidden = one.kind in OF_ROOMS and room is None
+def _row(one: Sanction, name: str, room: Room | None, is_hidden: bool) -> Row:
     return {
         "number": one.number,
         "kind": one.kind,

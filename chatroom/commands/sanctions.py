@@ -33,7 +33,9 @@ def add_to(registry: Registry) -> None:
         end = "" if math.isinf(length) else f" for {duration(length)}"
         context.reply(f"{made.name} is banned{end}. /unban {made.number} lifts it.")
 
-    @registry.command("bans", "", "who is banned, by whom, why, until when", SUPERUSER)
+    @registry.command(
+        "bans", "", "who is banned, by whom, why, until when; /sanctions lists all", SUPERUSER
+    )
     def view_bans(context: Context) -> Answer:
         rows = rows_of(context, in_force(context, BAN))
         return Answer(text_of("bans", rows, SERVER) or "Nobody is banned.", rows)

@@ -23,6 +23,7 @@ from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.read_marks import ReadMarks
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.reports import Reports
+from chatroom.rooms.room_sanctions import RoomSanctions
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.talks import Talks
 from chatroom.storage.engine import AuditTrail, LogStore, Nodes
@@ -47,6 +48,7 @@ class Services:
     ownership: Ownership
     talks: Talks
     invitations: Invitations
+    room_sanctions: RoomSanctions
     busy: Busy
     presence: RemotePresence
     read_marks: ReadMarks

@@ -13,6 +13,7 @@ from chatroom.commands import (
     people,
     reporting,
     room_info,
+    room_sanctions,
     rooms,
     running,
     sanction_list,
@@ -32,13 +33,14 @@ _FAMILIES = {
         *(people, whois, reporting),
     ),
     Family("rooms", "find rooms, join and leave them, see who is in, run your own"): (
-        *(rooms, room_info, talk, running),
+        *(rooms, room_info, talk),
+        *(running, room_sanctions, sanction_list),
     ),
     Family("reading", "read back, search, take back what you said"): (history, unread),
     Family("account", "your password, your sessions, your data"): (own, own_data, sessions),
     Family("moderation", "grants, kicks, bans, mutes, announcements, restart"): (
         moderation,
-        *(sanctions, sanction_list),
+        sanctions,
     ),
     Family("server", "what the operator tells you; invitations, the audit trail, servers"): (
         *(motd, invites),

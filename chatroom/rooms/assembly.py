@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chatroom.accounts.rates import Rates, rates_for
+from chatroom.accounts.sanctions import Sanctions
 from chatroom.accounts.tickets import Tickets
 from chatroom.config import Settings
 from chatroom.rooms import comings
@@ -21,6 +22,7 @@ from chatroom.rooms.readers import Readers
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.reports import Reports
 from chatroom.rooms.room import LOBBY, Room
+from chatroom.rooms.room_sanctions import RoomSanctions
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.talks import Talks
 from chatroom.rooms.timers import Scheduler
@@ -39,6 +41,8 @@ class Assembly:
     ownership: Ownership
     talks: Talks
     invitations: Invitations
+    sanctions: Sanctions
+    room_sanctions: RoomSanctions
     busy: Busy
     presence: RemotePresence
     read_marks: ReadMarks
@@ -79,21 +83,27 @@ def assemble(
     :param rooms: number of rooms that people may create; 0 = no limit.
     :param away_seconds: time to come back after a lost connection without being announced.
     :param limits: how much people may do; ``None``: as much as they like.
-    :raises StoreError: the rooms cannot be read.
+    :raises StoreError: the rooms or the sanctions cannot be read.
     """
     rates = rates_for(limits) if limits else None
     logs = engine.logs
-    roster = Roster(Room(RoomRecord(LOBBY, ""), logs))
+    sanctions = Sanctions(engine.sanctions, engine.settle)
+    roster = Roster(Room(RoomRecord(LOBBY, ""), logs), sanctions.room_ban_of)
     scheduler, readers, lookups = Scheduler(), Readers(), Lookups()
     catalogue = Catalogue(logs, engine.rooms, engine.audit, roster, rooms)
     read_states = ReadStateStore(engine.read_states, scheduler, roster)
     busy = Busy(logs, scheduler, roster, read_states, readers.run)
     calm = comings.CALM_SECONDS if rates else 0.0
-    memberships = Memberships(logs, roster, read_states, scheduler, calm)
+    memberships = Memberships(logs, roster, read_states, scheduler, sanctions.look_up, calm)
     ownership = Ownership(roster, catalogue, memberships)
     talks = Talks(roster, catalogue, memberships, ownership.follow)
-    invitations = Invitations(engine.controls, roster, ownership, read_states, memberships)
-    tickets = Tickets(engine.tickets, engine.accounts, engine.sanctions)
+    invitations = Invitations(
+        *(engine.controls, roster, ownership, read_states, memberships), sanctions.look_up
+    )
+    room_sanctions = RoomSanctions(
+        sanctions, roster, catalogue, ownership, invitations, memberships
+    )
+    tickets = Tickets(engine.tickets, engine.accounts, sanctions)
     control_events = ControlHandler(
         accounts=engine.accounts,
         sanctions=engine.sanctions,
@@ -103,6 +113,7 @@ def assemble(
         catalogue=catalogue,
         read_states=read_states,
         ownership=ownership,
+        room_sanctions=room_sanctions,
     )
     presence = RemotePresence(roster, memberships, read_states)
     who = limits.here_mentions if limits else OWNERS
@@ -131,6 +142,8 @@ def assemble(
         ownership=ownership,
         talks=talks,
         invitations=invitations,
+        sanctions=sanctions,
+        room_sanctions=room_sanctions,
         busy=busy,
         presence=presence,
         read_marks=read_marks,

@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from chatroom.accounts.sanctions import (
+from chatroom.accounts.sanction_sentences import (
     mute_fields,
     mute_sentence,
-    shut_out,
     shut_out_code,
     shut_out_sentence,
 )
+from chatroom.accounts.sanctions import longest
 from chatroom.accounts.tickets import Tickets, digest_of
 from chatroom.errors import Code, Damaged
 from chatroom.rooms.catalogue import Catalogue
@@ -22,10 +22,12 @@ from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.reports import report_fields, report_sentence
 from chatroom.rooms.room import Member
+from chatroom.rooms.room_sanctions import RoomSanctions
 from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import AccountStore, SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
+    OF_ROOMS,
     SESSIONS_ENDED,
     SUPERUSER,
     Account,
@@ -60,6 +62,7 @@ class ControlHandler:
     :param catalogue: changes the rooms.
     :param read_states: follows what other nodes have saved.
     :param ownership: tells those inside of a changed room, and sends out who may not be there.
+    :param room_sanctions: the same for who was banned or muted in one.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class ControlHandler:
         catalogue: Catalogue,
         read_states: ReadStateStore,
         ownership: Ownership,
+        room_sanctions: RoomSanctions,
     ) -> None:
         self._accounts = accounts
         self._sanctions = sanctions
@@ -81,6 +85,7 @@ class ControlHandler:
         self._catalogue = catalogue
         self._read_states = read_states
         self._ownership = ownership
+        self._room_sanctions = room_sanctions
         self.count = 0
         """Number of account changes that were seen."""
         # The last changes by account, the oldest first; those before _forgotten are not known.
@@ -126,6 +131,8 @@ class ControlHandler:
             if isinstance(carried, Standing):  # else nobody needs to know the name
                 text = f"A superuser has removed what {carried.name} said recently."
                 self._tell(everybody, control.word, text)
+        elif kind in OF_ROOMS and isinstance(carried, Sanction):
+            self._room_sanctions.follow(carried, control.lifted)
         elif (person := self._roster.people.get(subject)) is not None:
             self._follow(person, control)
 
@@ -214,8 +221,10 @@ class ControlHandler:
             _log.error("account damaged id=%s reason=%s", account_id, error)
             self._end(person, "Your account cannot be read. Tell the operator.", Code.REFUSED)
             return
-        sanction = shut_out(self._sanctions, account_id)
-        if sanction is not None:
+        found = self._sanctions.load(account_id)
+        for one in found:
+            self._room_sanctions.send_out(one)
+        if (sanction := longest(found)) is not None:
             self._send_out(person, sanction)
         elif account is None:
             self._end_deleted(person)

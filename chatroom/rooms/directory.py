@@ -17,7 +17,7 @@ from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.readers import Readers
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import LOBBY, Member, mailbox_of
-from chatroom.rooms.roster import Roster, may_enter
+from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
@@ -178,6 +178,7 @@ class Directory:
             before = person.read_state()
         else:
             before = None  # the other sessions hold it back until the person is free
+        self._memberships.locked_send_out_banned(person)
         person.members = (*person.members, member)
         member.name = person.account.name
         member.password_id = account.password_id
@@ -198,7 +199,7 @@ class Directory:
             room = self._roster.of_log(log)
             if room is None or room.is_mailbox or room is self._roster.lobby:
                 continue
-            if may_enter(room.record, account.id):
+            if self._roster.may_be_in(room, account.id):
                 person.rooms = (*person.rooms, room)
         for room in person.logs:
             # Also what a log has lost that was read: what comes then is unread.

@@ -1,5 +1,6 @@
 """Who is let into a private room, and who is taken out of any."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from chatroom.errors import Code, StoreError, UserError
@@ -25,6 +26,7 @@ class Invitations:
     :param ownership: changes the rooms.
     :param read_states: knows and changes who is in which room without being here.
     :param memberships: sends people out.
+    :param look_up: as of ``Memberships``.
     """
 
     def __init__(
@@ -34,7 +36,9 @@ class Invitations:
         ownership: Ownership,
         read_states: ReadStateStore,
         memberships: Memberships,
+        look_up: Callable[[str], object],
     ) -> None:
+        self._look_up = look_up
         self._controls = controls
         self._roster = roster
         self._ownership = ownership
@@ -44,9 +48,15 @@ class Invitations:
     def invite(self, room: Room, account: Account, by: Runner) -> bool:
         """Let somebody into a private room; True when that person is here and was told.
 
-        :raises UserError: the room is public, or the person may come in already.
+        :raises UserError: the room is public, or the person may come in already, or is banned.
         """
         record = room.record
+        self._look_up(account.id)
+        if self._roster.room_ban_of(account.id, room.log) is not None:
+            text = (
+                f"{account.name} is banned from #{room.name}. /unroomban {account.name} lifts it."
+            )
+            raise UserError(text, Code.BANNED, user=account.name, **room.fields)
         if not record.private:
             raise UserError(f"#{room.name} is open to everybody: /join {room.name} is enough.")
         if account.id == record.owner or account.id in record.invited:

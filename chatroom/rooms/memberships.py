@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from chatroom.accounts.sanction_sentences import of_room
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.room_texts import rules_text
 from chatroom.rooms.catch_up import last_lines
@@ -10,7 +11,7 @@ from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import LOBBY, Member, Room
 from chatroom.rooms.room_ids import ID_MARK
-from chatroom.rooms.roster import Roster, may_enter
+from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
@@ -29,6 +30,7 @@ class Memberships:
     :param roster: who is here; its lock guards the rooms of each person.
     :param read_states: saves where people are.
     :param scheduler: tells of comings and goings later.
+    :param look_up: looks in the store who is banned from which room; see ``Sanctions.look_up``.
     :param calm_seconds: see ``Comings``.
     """
 
@@ -38,8 +40,10 @@ class Memberships:
         roster: Roster,
         read_states: ReadStateStore,
         scheduler: Scheduler,
+        look_up: Callable[[str], object],
         calm_seconds: float,
     ) -> None:
+        self._look_up = look_up
         self._logs = logs
         self._roster = roster
         self._read_states = read_states
@@ -73,13 +77,17 @@ class Memberships:
             raise UserError(
                 f"There is no room called '{name[:40]}'. See /rooms.", Code.NO_SUCH_ROOM
             )
+        if (ban := self._roster.room_ban_of(person.account.id, room.log)) is not None:
+            raise of_room(ban, room.fields)
         return room
 
     def join(self, person: Person, member: Member, name: str) -> Room:
         """Let a person be in a room, and a session talk there; it sees the last messages.
 
-        :raises UserError: there is no such room for this person.
+        :raises UserError: there is no such room for this person, or the person is banned from it.
+        :raises StoreError: nobody can tell just now.
         """
+        self._look_up(person.account.id)  # another server may have banned the person just now
         slot = None
         upto = 0
         with self._roster.lock:
@@ -203,24 +211,36 @@ class Memberships:
         self._read_states.save()  # also of who has left a moment ago
         kept = set(self._read_states.members(room.log))
         with self._roster.lock:
-            here, record = list(room.people), room.record
+            here = list(room.people)
             others = kept.difference(here, self._roster.people)
-        return [*here, *sorted(one for one in others if may_enter(record, one))]
+        return [*here, *sorted(one for one in others if self._roster.may_be_in(room, one))]
 
-    def send_out(self, room: Room, account_id: str, say: Callable[[Member], bytes]) -> bool:
+    def send_out(
+        self, room: Room, account_id: str, say: Callable[[Member], bytes], is_told: bool = True
+    ) -> bool:
         """Take somebody who is here out of a room; False: is not in it here. Waits for nothing.
 
         :param say: renders what tells of it, for each session.
+        :param is_told: tell those inside that the person has left.
         """
         with self._roster.lock:
             person = self._roster.people.get(account_id)
             if person is None or room not in person.rooms:
                 return False
-            self._locked_take_out(person, room)
+            self._locked_take_out(person, room, is_told)
             self._read_states.locked_keep(person)
         for member in person.members:
             member.outbox.offer(say(member))
         return True
+
+    def locked_send_out_banned(self, person: Person) -> None:
+        """Take somebody out of the rooms that a ban keeps that person out of; tells nobody.
+
+        For who comes in when another server has banned the person, and its event is late.
+        """
+        for room in person.rooms:
+            if not self._roster.may_be_in(room, person.account.id):
+                self._locked_take_out(person, room, is_told=False)
 
     def _locked_follow(
         self, person: Person, joined: set[str], left: set[str]
@@ -230,7 +250,7 @@ class Memberships:
         Whoever was first has announced it.
         """
         for room in filter(None, map(self._roster.of_log, joined)):
-            if room in person.logs or not may_enter(room.record, person.account.id):
+            if room in person.logs or not self._roster.may_be_in(room, person.account.id):
                 continue
             person.rooms = (*person.rooms, room)
             room.people[person.account.id] = None

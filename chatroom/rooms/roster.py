@@ -1,11 +1,15 @@
 """Who is here, and which rooms there are: the tables that the parts of ``rooms`` share."""
 
 import threading
+from collections.abc import Callable
 
 from chatroom.names import fold, room_name
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import LOBBY, Room
-from chatroom.storage.records import RoomRecord
+from chatroom.storage.records import RoomRecord, Sanction
+
+RoomBanOf = Callable[[str, str], Sanction | None]
+"""Returns what keeps somebody out of a room, by account id and room id, without waiting."""
 
 
 def may_enter(record: RoomRecord, account_id: str) -> bool:
@@ -24,10 +28,12 @@ class Roster:
     all others without it.
 
     :param lobby: the first room.
+    :param room_ban_of: who is banned from which room.
     """
 
-    def __init__(self, lobby: Room) -> None:
+    def __init__(self, lobby: Room, room_ban_of: RoomBanOf = lambda *_: None) -> None:
         self.lock = threading.Lock()
+        self.room_ban_of = room_ban_of
         self.lobby = lobby
         self.people: dict[str, Person] = {}
         """Who is here, at this node, by account id."""
@@ -46,6 +52,16 @@ class Roster:
         """Return the room or mailbox that shows a log."""
         return self.by_log.get(log)
 
+    def sees(self, room: Room, account_id: str) -> bool:
+        """Tell whether a room exists for somebody: who is banned from a private one sees none."""
+        if not may_enter(room.record, account_id):
+            return False
+        return not (room.record.private and self.room_ban_of(account_id, room.log))
+
+    def may_be_in(self, room: Room, account_id: str) -> bool:
+        """Tell whether somebody may be in a room."""
+        return may_enter(room.record, account_id) and not self.room_ban_of(account_id, room.log)
+
     def locked_find(self, name: str, account_id: str) -> Room | None:
         """Return a room, if it exists for this account.
 
@@ -55,7 +71,7 @@ class Roster:
         assert self.lock.locked()
         folded = fold(name)
         for room in (self.by_name.get(folded), self.by_log.get(name), self.by_former.get(folded)):
-            if room is not None and not room.is_mailbox and may_enter(room.record, account_id):
+            if room is not None and not room.is_mailbox and self.sees(room, account_id):
                 return room
         return None
 
@@ -100,4 +116,4 @@ class Roster:
     def seen_by(self, account_id: str) -> list[Room]:
         """Return all rooms that exist for an account, oldest first."""
         with self.lock:
-            return [r for r in self.by_name.values() if may_enter(r.record, account_id)]
+            return [room for room in self.by_name.values() if self.sees(room, account_id)]

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Mapping
 
-from chatroom.accounts.sanctions import Sanctions, muted
+from chatroom.accounts.sanction_sentences import muted, of_room
+from chatroom.accounts.sanctions import Sanctions
 from chatroom.errors import Code, UserError
 from chatroom.rooms.person import Person
 from chatroom.rooms.roles import runs
@@ -23,11 +24,10 @@ def check_voice(sanctions: Sanctions, person: Person, room: Room | None = None) 
     :raises UserError: says why, and until when.
     :raises StoreError: nobody knows just now.
     """
-    account = person.account
-    if (mute := sanctions.mute_of(account.id)) is not None:
-        raise muted(mute)
+    check_unmuted(sanctions, person, room)
     if room is None:
         return
+    account = person.account
     record = room.record
     if record.is_archived:
         text = f"#{record.name} is archived: it can be read, and nobody can write there."
@@ -42,6 +42,18 @@ def check_voice(sanctions: Sanctions, person: Person, room: Room | None = None) 
             )
             raise UserError(text, Code.TOO_FAST, wait=round(wait, 1), **room.fields)
         person.spoke = {**_lately(person.spoke, now), room.log: now}
+
+
+def check_unmuted(sanctions: Sanctions, person: Person, room: Room | None = None) -> None:
+    """Refuse what somebody says who is muted, everywhere or in a room.
+
+    The parameter and the errors are as of :func:`check_voice`.
+    """
+    account_id = person.account.id
+    if (mute := sanctions.mute_of(account_id)) is not None:
+        raise muted(mute)
+    if room is not None and (mute := sanctions.room_mute_of(account_id, room.log)) is not None:
+        raise of_room(mute, room.fields)
 
 
 def _lately(spoke: Mapping[str, float], now: float) -> dict[str, float]:

@@ -6,7 +6,8 @@ from typing import NamedTuple, TypeVar
 
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.reset_codes import is_reset_code
-from chatroom.accounts.sanctions import CLOSED, shut_out_code, shut_out_sentence
+from chatroom.accounts.sanction_sentences import shut_out_code, shut_out_sentence
+from chatroom.accounts.sanctions import CLOSED
 from chatroom.accounts.throttles import WRONG_ANSWERS, Caller
 from chatroom.commands.services import Services
 from chatroom.errors import ChatroomError, Code, StoreError, UserError

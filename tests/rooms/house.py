@@ -12,6 +12,7 @@ from chatroom.rooms.roles import Role, Runner
 from chatroom.rooms.room import LOBBY, Member
 from chatroom.session.faces import EVENTS
 from chatroom.storage.records import NORMAL, SUPERUSER, TEXT, Account, Actor, Post
+from chatroom.storage.rules.events import Control
 from tests.harness import PATIENCE
 from tests.memory_engine import MemoryEngine
 
@@ -72,11 +73,13 @@ class House:
         self.engine = MemoryEngine(folder)
         self.rooms = assemble(self.engine, away_seconds=away_seconds)
         self.directory = self.rooms.directory
-        self.engine.start(
-            self.directory.committed, self.rooms.control_events.controlled, self.directory.returned
-        )
+        self.engine.start(self.directory.committed, self._controlled, self.directory.returned)
         self.rooms.start()
         self.accounts: dict[str, Account] = {}
+
+    def _controlled(self, control: Control) -> None:
+        self.rooms.sanctions.controlled(control)
+        self.rooms.control_events.controlled(control)
 
     def register(self, name: str, grant: int = NORMAL) -> Account:
         """Make an account."""

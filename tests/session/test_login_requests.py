@@ -68,7 +68,7 @@ class House:
             Throttles(3, 0),
         )
         self.sanctions = Sanctions(self.engine.sanctions, self.engine.settle)
-        self.tickets = Tickets(self.engine.tickets, self.engine.accounts, self.engine.sanctions)
+        self.tickets = Tickets(self.engine.tickets, self.engine.accounts, self.sanctions)
         self.services = SimpleNamespace(
             accounts=self.accounts,
             tickets=self.tickets,

@@ -1,0 +1,193 @@
+"""Bans and mutes of one room, by who runs it, and what they mean for those inside."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from chatroom.accounts.sanction_sentences import of_room_fields
+from chatroom.accounts.sanctions import Sanctions
+from chatroom.errors import Code, Conflict, UserError
+from chatroom.rooms.catalogue import Catalogue
+from chatroom.rooms.invitations import Invitations, without
+from chatroom.rooms.memberships import Memberships
+from chatroom.rooms.ownership import Ownership
+from chatroom.rooms.person import Person
+from chatroom.rooms.roles import Runner, runs
+from chatroom.rooms.room import LOBBY, Member, Room
+from chatroom.rooms.roster import Roster, may_enter
+from chatroom.sanction_texts import of_room_text
+from chatroom.sentences import SERVER
+from chatroom.storage.records import LEAVE, ROOM_BAN, Account, RoomRecord, Sanction
+
+_T = TypeVar("_T")
+_TRIES = 20
+"""How often a room may be changed by others before one gives up."""
+
+
+class RoomSanctions:
+    """Keeps people out of a room, or quiet there. Any thread may call the methods.
+
+    :meth:`follow` waits for nothing; the others wait for the store.
+
+    :param sanctions: keeps them, and knows them by heart.
+    :param roster: who is here.
+    :param catalogue: knows when a room was changed elsewhere.
+    :param ownership: changes the rooms.
+    :param invitations: takes people out wherever they are.
+    :param memberships: takes out who is here.
+    """
+
+    def __init__(
+        self,
+        sanctions: Sanctions,
+        roster: Roster,
+        catalogue: Catalogue,
+        ownership: Ownership,
+        invitations: Invitations,
+        memberships: Memberships,
+    ) -> None:
+        self._sanctions = sanctions
+        self._roster = roster
+        self._catalogue = catalogue
+        self._ownership = ownership
+        self._invitations = invitations
+        self._memberships = memberships
+
+    def impose(
+        self, kind: str, room: Room, account: Account, by: Runner, reason: str, seconds: float
+    ) -> Sanction:
+        """Ban somebody from a room, or mute the person there; in force when this returns.
+
+        Who is banned is taken out of it, and the invitation and the role go, too.
+
+        :param kind: ``ROOM_BAN`` or ``ROOM_MUTE``.
+        :param seconds: for how long; infinite: until it is lifted.
+        :raises UserError: that is not allowed.
+        """
+        what = "ban" if kind == ROOM_BAN else "mute"
+        if account.id == by.actor.id:
+            raise UserError(f"You cannot {what} yourself.")
+        if kind == ROOM_BAN and room.log == LOBBY:
+            raise UserError("Nobody can be banned from the lobby. See /ban.", Code.NOT_ALLOWED)
+
+        def save(record: RoomRecord) -> Sanction:
+            if account.id == record.owner:
+                text = f"{account.name} owns #{record.name}: you cannot do that."
+                raise UserError(text, Code.NOT_ALLOWED)
+            by.check_over(record, account)
+            how = (by.actor, reason, seconds, by.asker(record))
+            return self._sanctions.impose_in(record, kind, account, *how)
+
+        was_inside = account.id in room.people
+        made = self._as_it_is(room, by, save)
+        if kind == ROOM_BAN:
+            self._expel(room, account, by, was_inside)
+        return made
+
+    def lift(self, room: Room, one: Sanction, by: Runner) -> None:
+        """Take a ban or a mute of a room back. :raises UserError: it is over already."""
+        self._as_it_is(
+            room, by, lambda record: self._sanctions.lift(one, by.actor, by.asker(record), record)
+        )
+
+    def _as_it_is(self, room: Room, by: Runner, save: Callable[[RoomRecord], _T]) -> _T:
+        """Save something that is right for the room as it is, whoever else changes it."""
+        for _ in range(_TRIES):
+            record = room.record
+            if record.is_closed:
+                break
+            by.check(record)
+            try:
+                return save(record)
+            except Conflict:
+                self._catalogue.load()
+                if room.record == record:  # it is not there any more
+                    break
+        raise UserError(f"#{room.name} was changed meanwhile. Try again.", Code.CHANGED)
+
+    def _expel(self, room: Room, account: Account, by: Runner, was_inside: bool) -> None:
+        """Let somebody who was banned be in a room no more, nor be let in when the ban is over."""
+
+        def change(record: RoomRecord) -> RoomRecord:
+            others = tuple(one for one in record.moderators if one != account.id)
+            kept = without(record, account.id)
+            return kept if others == kept.moderators else replace(kept, moderators=others)
+
+        self._ownership.change(room, by, change, None, account.name)
+        is_told = False
+        with contextlib.suppress(UserError):  # the ban holds all the same
+            is_told = self._invitations.take_out(room, account, by.actor.name)
+        if was_inside and not is_told:
+            with self._roster.lock:
+                room.people.pop(account.id, None)
+                self._memberships.locked_announce(room, LEAVE, account.id, account.name)
+
+    # -- what it means for those inside --------------------------------------------------------
+
+    def follow(self, one: Sanction, is_lifted: bool) -> None:
+        """Tell whom a sanction of a room is of, and who runs it; take out who is banned.
+
+        At every server, by the control event.
+        """
+        room = self._roster.of_log(one.room)
+        if room is None:
+            return
+        person = self._roster.person(one.target)
+        name = person.account.name if person is not None else one.name
+        if is_lifted:
+            self._tell_lifted(room, one, person)
+        else:
+            self._tell_imposed(room, one, person)
+        self._tell_runners(room, one, name, is_lifted)
+
+    def send_out(self, one: Sanction) -> bool:
+        """Take who is banned out of the room, if that one is here; False: was not in it."""
+        room = self._roster.of_log(one.room)
+        if room is None or one.kind != ROOM_BAN:
+            return False
+        fields = of_room_fields(one, room.fields, sanction=one.kind)
+        text = of_room_text(one.kind, fields, SERVER)
+        say = _notice("left", text, fields)
+        return self._memberships.send_out(room, one.target, say, is_told=False)
+
+    def _tell_imposed(self, room: Room, one: Sanction, person: Person | None) -> None:
+        is_out = self.send_out(one)
+        # Who has never known of a private room does not learn of it by being banned there.
+        if person is None or is_out or not may_enter(room.record, one.target):
+            return
+        fields = of_room_fields(one, room.fields)
+        _tell(person, _notice(one.kind, of_room_text(one.kind, fields, SERVER), fields))
+
+    @staticmethod
+    def _tell_lifted(room: Room, one: Sanction, person: Person | None) -> None:
+        if person is None or not may_enter(room.record, one.target):
+            return
+        text = f"You may write in #{room.name} again."
+        if one.kind == ROOM_BAN:
+            text = f"You may come back to #{room.name}: /join {room.name}"
+        _tell(person, _notice(f"un{one.kind}", text, of_room_fields(one, room.fields)))
+
+    def _tell_runners(self, room: Room, one: Sanction, name: str, is_lifted: bool) -> None:
+        fields = of_room_fields(one, room.fields, user=name, number=one.number)
+        text = of_room_text(one.kind, fields, SERVER)
+        if is_lifted:
+            what = "ban" if one.kind == ROOM_BAN else "mute"
+            text = f"The {what} of {name} in #{room.name} is lifted."
+        say = _notice(f"un{one.kind}" if is_lifted else one.kind, text, fields)
+        with self._roster.lock:
+            inside = self._roster.locked_inside(room)
+        for person in inside:
+            is_answered = not is_lifted and person.account.name == one.by
+            is_meant = person.account.id == one.target
+            if not (is_meant or is_answered) and runs(person.account, room.record):
+                _tell(person, say)
+
+
+def _notice(kind: str, text: str, fields: dict[str, Any]) -> Callable[[Member], bytes]:
+    return lambda member: member.face.notice(kind, text, **fields)
+
+
+def _tell(person: Person, say: Callable[[Member], bytes]) -> None:
+    for member in person.members:
+        member.outbox.offer(say(member))
