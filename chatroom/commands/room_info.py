@@ -120,12 +120,14 @@ def _room(context: Context, name: str | None) -> Room:
 
 
 def _who_row(context: Context, room: Room, one: Presence) -> Row:
+    sanctions, account_id = context.services.sanctions, one.account_id
+    mute = sanctions.mute_of(account_id) or sanctions.room_mute_of(account_id, room.log)
     return {
         **presence_row(one),
         "since": when(one.since),
         "away": not one.seats,
-        "role": role_word(room.record, one.account_id),
-        "muted": context.services.sanctions.mute_of(one.account_id) is not None,
+        "role": role_word(room.record, account_id),
+        "muted": mute is not None,
     }
 
 

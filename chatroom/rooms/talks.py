@@ -58,7 +58,7 @@ class Talks:
         if len(people) > PEOPLE_MOST:
             text = f"That is for at most {PEOPLE_MOST} people, you among them. See /create."
             raise UserError(text, Code.LIMIT)
-        room = self._find(people.keys())
+        room = self._find(people.keys(), account.id)
         is_new = False
         if room is None:
             room, is_new = self._make(account, people, by)
@@ -66,8 +66,11 @@ class Talks:
             self._invite_again(room, account, others)
         return self._memberships.join(person, member, room.log), is_new
 
-    def _find(self, account_ids: AbstractSet[str]) -> Room | None:
-        """Return the room of exactly these people that can be written to; the oldest one."""
+    def _find(self, account_ids: AbstractSet[str], by_id: str) -> Room | None:
+        """Return the room of exactly these people that can be written to; the oldest one.
+
+        :param by_id: account id of who has to be allowed there.
+        """
         with self._roster.lock:
             found = [
                 room
@@ -76,6 +79,7 @@ class Talks:
                 and not room.record.is_archived
                 and len(room.record.invited) <= PEOPLE_MOST
                 and {room.record.owner, *room.record.invited} - {""} == account_ids
+                and self._roster.may_be_in(room, by_id)
             ]
         return min(found, key=lambda room: (room.record.created, room.log), default=None)
 
@@ -92,7 +96,7 @@ class Talks:
             if not self._is_known(name):  # made at another node a moment ago
                 for taken in self._catalogue.load():
                     self._follow(taken)
-            if (room := self._find(people.keys())) is not None:
+            if (room := self._find(people.keys(), owner.id)) is not None:
                 return room, False
         raise UserError("All names for such a room are taken. See /create.", Code.NAME_TAKEN)
 
@@ -104,6 +108,7 @@ class Talks:
         """Tell those of them who are here and have left the room."""
         for one in others:
             person = self._roster.person(one.id)
-            if person is not None and one.id not in room.people:
+            may_come = one.id not in room.people and self._roster.may_be_in(room, one.id)
+            if person is not None and may_come:
                 text = f"{by.name} invites you: /join {room.name}"
                 tell(person.members, "invited", text, room, by.id, by.name)

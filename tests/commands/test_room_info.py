@@ -37,6 +37,16 @@ def test_who_tells_who_runs_the_room_who_is_busy_and_who_is_muted(
     boss.answer_to("/unmute bob")
 
 
+def test_who_is_muted_in_a_room_is_so_there_alone(room: ServerProcess) -> None:
+    pia, quin = room.join("pia"), room.join("quin")
+    pia.answer_to("/create stage")
+    quin.answer_to("/join stage")
+    pia.answer_to("/roommute quin 1h")
+    program = room.program_peer("rita")
+    assert rows_of(ask(program, "who", {"room": "stage"}))["quin"]["muted"] is True
+    assert rows_of(ask(program, "who", {"room": "lobby"}))["quin"]["muted"] is False
+
+
 def test_who_has_lost_the_connection_is_away(room: ServerProcess) -> None:
     carl = room.join("carl")
     room.add_user("dora")

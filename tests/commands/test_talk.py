@@ -64,6 +64,15 @@ def test_who_has_left_is_invited_again(room: ServerProcess) -> None:
     leo.until("kim invites you: /join kim-leo")
 
 
+def test_who_was_banned_from_such_a_room_gets_another_one(room: ServerProcess) -> None:
+    nora, otto = room.join("nora"), room.join("otto")
+    nora.answer_to("/talk otto")
+    otto.answer_to("/join nora-otto")
+    nora.answer_to("/roomban otto")
+    assert "You talk in #nora-otto-2 now" in otto.answer_to("/talk nora")
+    assert "You talk in #nora-otto-2 now" in nora.answer_to("/talk otto")
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
