@@ -275,20 +275,32 @@ class Sanctions:
         entry = by.did(act, account.id, reason, room.log, kind, after=to_plain(new))
         return self._impose(new, seconds, entry, asker=asker, of=room)
 
-    def impose_again(self, was: Sanction, by: Actor) -> Sanction:
+    def impose_again(
+        self,
+        was: Sanction,
+        by: Actor,
+        asker: Asker | None = None,
+        of: RoomRecord | None = None,
+    ) -> Sanction:
         """Impose what was lifted, for the rest of its time; otherwise as :meth:`impose`.
 
+        :param asker: and ``of``, as of :meth:`lift`.
         :raises UserError: there is none left, or another one of its kind holds by now.
+        :raises Conflict: the room was changed meanwhile.
         """
         left = was.until - time.time()
         if left <= 0:
             raise UserError(f"Nothing was undone: the time of that {was.kind} is over by now.")
         act = f"imposed the {was.kind} of {was.name} again" if was.target else _ACTS[was.kind]
+        if was.kind in _ROOM_ACTS:
+            act = f"{_ROOM_ACTS[was.kind].format(was.name)} {ROOM_NAME} again"
         whom_id = was.target if was.is_of_account else ""
         entry = by.did(act, whom_id, was.reason, was.room, was.kind, after=to_plain(was))
         try:
-            return self._impose(was, left, entry, is_new=True)
+            return self._impose(was, left, entry, True, asker, of)
         except Conflict:
+            if of is not None and self.holding(was) is None:
+                raise
             whom = f" of {was.name}" if was.target else ""
             text = f"Nothing was undone: another {was.kind}{whom} holds by now."
             raise UserError(text, Code.CHANGED) from None

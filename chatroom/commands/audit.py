@@ -31,7 +31,7 @@ def add_to(registry: Registry) -> None:
         context: Context, account: Account | None, number: int | None, name: str | None
     ) -> Answer:
         """The last entries, or N of them. /undo takes some back."""
-        services, is_all = context.services, context.may_see("")
+        services, is_all = context.services, context.sees_all
         room = "" if is_all else context.member.room.log
         if name is not None:
             room = services.memberships.find(context.person, name).log

@@ -9,11 +9,14 @@ from chatroom.commands.registry import Context, Needs, Registry
 from chatroom.commands.sanctions import refuse_own
 from chatroom.errors import Code, NotAsLeft, UserError
 from chatroom.rooms.roles import Role, Runner
+from chatroom.rooms.room import Room
 from chatroom.rooms.roster import may_enter
 from chatroom.sentences import GRANT_WORDS
-from chatroom.storage.records import SUPERUSER, Audit
+from chatroom.storage.records import ROOM_BAN, ROOM_MUTE, SUPERUSER, Audit, Sanction
 from chatroom.storage.rules.audit import LOOKED_AT, Deed, taken_back
 
+_NO_ACCOUNT = "Nothing was undone: that account is gone."
+_IN_ROOMS = {ROOM_BAN: "the ban", ROOM_MUTE: "the mute"}
 _LOOKED_AT = 500
 """Newest entries of the trail among which an /undo without a number looks for one's own."""
 
@@ -39,7 +42,7 @@ def add_to(registry: Registry) -> None:
     )
     def undo(context: Context, number: int | None) -> None:
         """Only if all is as it left it. /purge and deletions are final."""
-        within = "" if context.may_see("") else context.member.room.log
+        within = "" if context.sees_all else context.member.room.log
         entry = _own_last(context, within) if number is None else _find(context, number, within)
         how, actor = _HOW[entry.deed], context.actor._replace(of=entry.number)
         by = Runner(actor, context.account.grant == SUPERUSER, how.needs or Role.OWNER)
@@ -119,6 +122,10 @@ def _lift(context: Context, entry: Audit, by: Runner) -> str:
     holding = sanctions.holding(was)
     if holding is None or (holding.since, holding.until) != (was.since, was.until):
         raise _changed_since(context, entry, _is_about(entry.after))
+    if was.room:
+        room = _room_of(context, entry)
+        context.services.room_sanctions.lift(room, holding, by)
+        return f"{_IN_ROOMS[was.kind]} of {was.name} in #{room.name} is lifted."
     sanctions.lift(holding, by.actor)
     return f"the {was.kind} of {was.name} is lifted." if was.target else "the lockdown is off."
 
@@ -127,12 +134,35 @@ def _impose_again(context: Context, entry: Audit, by: Runner) -> str:
     sanctions, was = context.services.sanctions, from_plain(entry.before)
     if sanctions.holding(was) is not None:
         raise _changed_since(context, entry, _is_about(entry.before))
+    if was.room:
+        return _impose_again_in(context, entry, was, by)
     if was.is_range:
         refuse_own(context, range_of(was.target))
     again = sanctions.impose_again(was, by.actor)
     if not was.target:
         return "the lockdown is on."
     return f"the {was.kind} of {was.name} holds again, as number {again.number}."
+
+
+def _impose_again_in(context: Context, entry: Audit, was: Sanction, by: Runner) -> str:
+    room, services = _room_of(context, entry), context.services
+    account = services.accounts.find_by_id(was.target)
+    if account is None:
+        raise UserError(_NO_ACCOUNT, Code.NO_SUCH_USER)
+    again = services.room_sanctions.impose_again(room, was, account, by)
+    what = f"{_IN_ROOMS[was.kind]} of {was.name} in #{room.name}"
+    return f"{what} holds again, as number {again.number}."
+
+
+def _room_of(context: Context, entry: Audit) -> Room:
+    """Return the room of an entry. :raises UserError: it is gone, or not there for who asks."""
+    room = context.services.roster.of_log(entry.room)
+    if room is None or room.record.is_closed:
+        raise UserError("Nothing was undone: that room is deleted.", Code.NO_SUCH_ROOM)
+    if not may_enter(room.record, context.account.id):
+        text = f"Entry {entry.number} is of a private room that you may not join."
+        raise UserError(text, Code.NOT_ALLOWED)
+    return room
 
 
 def _is_about(fields: Mapping[str, object]) -> Callable[[Audit], bool]:
@@ -151,7 +181,7 @@ def _restore_grant(context: Context, entry: Audit, by: Runner) -> str:
     accounts = context.services.accounts
     account = accounts.find_by_id(entry.whom_id)
     if account is None:
-        raise UserError("Nothing was undone: that account is gone.", Code.NO_SUCH_USER)
+        raise UserError(_NO_ACCOUNT, Code.NO_SUCH_USER)
     if account.grant != entry.after:
 
         def is_of_same(one: Audit) -> bool:
@@ -163,17 +193,11 @@ def _restore_grant(context: Context, entry: Audit, by: Runner) -> str:
 
 
 def _restore_room(context: Context, entry: Audit, by: Runner) -> str:
-    services = context.services
-    room = services.roster.of_log(entry.room)
-    if room is None or room.record.is_closed:
-        raise UserError("Nothing was undone: that room is deleted.", Code.NO_SUCH_ROOM)
-    if not may_enter(room.record, context.account.id):
-        text = f"Entry {entry.number} is of a private room that you may not join."
-        raise UserError(text, Code.NOT_ALLOWED)
+    room, services = _room_of(context, entry), context.services
     by.check(room.record)
     people = {one: services.accounts.find_by_id(one) for one in _people_of(entry)}
     if None in people.values():
-        raise UserError("Nothing was undone: that account is gone.", Code.NO_SUCH_USER)
+        raise UserError(_NO_ACCOUNT, Code.NO_SUCH_USER)
     whom = people.get(entry.before.get("owner", entry.whom_id))
     try:
         services.ownership.take_back(room, entry, by, whom.name if whom is not None else "")
@@ -192,7 +216,9 @@ def _people_of(entry: Audit) -> set[str]:
     return {entry.whom_id, entry.before.get("owner", "")} - {""}
 
 
-_SANCTIONS = (Deed.BAN, Deed.KICK, Deed.MUTE, Deed.LOCKDOWN, Deed.LIFT)
+_EVERYWHERE = (Deed.BAN, Deed.KICK, Deed.MUTE, Deed.LOCKDOWN)
+_IN_ONE_ROOM = (Deed.ROOM_BAN, Deed.ROOM_MUTE)
+_SANCTIONS = (*_EVERYWHERE, *_IN_ONE_ROOM, Deed.LIFT)
 _OF_ROOMS: Mapping[str, How] = {
     **dict.fromkeys((Deed.TOPIC, Deed.RULES, Deed.SLOW), How(_restore_room, Role.MODERATOR)),
     **dict.fromkeys(
@@ -204,8 +230,9 @@ _OF_ROOMS: Mapping[str, How] = {
     ),
 }
 _HOW: Mapping[str, How] = {
-    **dict.fromkeys(_SANCTIONS, How(_lift, None)),
-    Deed.LIFT: How(_impose_again, None),
+    **dict.fromkeys(_EVERYWHERE, How(_lift, None)),
+    **dict.fromkeys(_IN_ONE_ROOM, How(_lift, Role.MODERATOR)),
+    Deed.LIFT: How(_impose_again, Role.MODERATOR),
     Deed.GRANT: How(_restore_grant, None),
     **_OF_ROOMS,
 }

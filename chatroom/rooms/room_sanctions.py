@@ -65,22 +65,47 @@ class RoomSanctions:
         :param seconds: for how long; infinite: until it is lifted.
         :raises UserError: that is not allowed.
         """
+
+        def save(record: RoomRecord) -> Sanction:
+            how = (by.actor, reason, seconds, by.asker(record))
+            return self._sanctions.impose_in(record, kind, account, *how)
+
+        return self._impose(kind, room, account, by, save)
+
+    def impose_again(self, room: Room, was: Sanction, account: Account, by: Runner) -> Sanction:
+        """Impose what was lifted, for the rest of its time; otherwise as :meth:`impose`.
+
+        :param account: of whom it is.
+        """
+
+        def save(record: RoomRecord) -> Sanction:
+            return self._sanctions.impose_again(was, by.actor, by.asker(record), record)
+
+        return self._impose(was.kind, room, account, by, save)
+
+    def _impose(
+        self,
+        kind: str,
+        room: Room,
+        account: Account,
+        by: Runner,
+        save: Callable[[RoomRecord], Sanction],
+    ) -> Sanction:
         what = "ban" if kind == ROOM_BAN else "mute"
         if account.id == by.actor.id:
             raise UserError(f"You cannot {what} yourself.")
         if kind == ROOM_BAN and room.log == LOBBY:
             raise UserError("Nobody can be banned from the lobby. See /ban.", Code.NOT_ALLOWED)
 
-        def save(record: RoomRecord) -> Sanction:
+        def checked(record: RoomRecord) -> Sanction:
             if account.id == record.owner:
                 text = f"{account.name} owns #{record.name}: you cannot do that."
                 raise UserError(text, Code.NOT_ALLOWED)
             by.check_over(record, account)
-            how = (by.actor, reason, seconds, by.asker(record))
-            return self._sanctions.impose_in(record, kind, account, *how)
+            return save(record)
 
         was_inside = account.id in room.people
-        made = self._as_it_is(room, by, save)
+        made = self._as_it_is(room, by, checked)
         if kind == ROOM_BAN:
             self._expel(room, account, by, was_inside)
         return made

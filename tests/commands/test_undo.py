@@ -141,6 +141,8 @@ def test_of_two_who_take_back_the_same_at_once_one_is_told(room: ServerProcess, 
         ["/ban urs 1h", "/unban urs"],
         ["/changegrant urs 0"],
         ["/create urs-room", "/slow 5s"],
+        ["/roommute urs 1h"],
+        ["/roommute urs 1h", "/unroommute urs"],
     ):
         for line in lines:
             boss.answer_to(line)
@@ -293,3 +295,36 @@ def test_a_superuser_undoes_nothing_in_a_private_room_from_outside(
     assert f"Entry {number} is taken back: #x-den is as it was" in boss.answer_to(f"/undo {number}")
     assert f"let #x-den be as it was (undoing {number})" in boss.answer_to("/audit 5")
     owner.until("boss has changed the pace of #x-den: as fast as you like.")
+
+
+def test_bans_and_mutes_of_a_room_are_taken_back_by_who_runs_it(
+    room: ServerProcess, boss: Peer
+) -> None:
+    owner, helper, rude = (room.join(f"z-{one}") for one in ("owner", "helper", "rude"))
+    owner.answer_to("/create z-room")
+    for one in (helper, rude):
+        one.answer_to("/join z-room")
+    owner.answer_to("/moderator z-helper")
+    helper.answer_to("/roommute z-rude 1h loud")
+    muted = last_number(boss)
+    assert "the mute of z-rude in #z-room is lifted." in owner.answer_to(f"/undo {muted}")
+    rude.until("You may write in #z-room again.")
+    told = helper.answer_to(f"/undo {muted + 1}")
+    assert "the mute of z-rude in #z-room holds again, as number" in told
+    assert "loud" in helper.answer_to("/sanctions")
+    owner.answer_to("/unroommute z-rude")
+    helper.answer_to("/roomban z-rude 1h rude")
+    banned = last_number(boss)
+    assert "the ban of z-rude in #z-room is lifted." in helper.answer_to("/undo")
+    rude.answer_to("/join z-room")
+    assert "the ban of z-rude in #z-room holds again" in owner.answer_to(f"/undo {banned + 1}")
+    rude.until("#z-room")
+    assert "banned" in rude.answer_to("/join z-room")
+    # What is of the whole server is not theirs.
+    boss.answer_to("/mute z-rude 1m")
+    assert "There is no entry" in owner.answer_to(f"/undo {last_number(boss)}")
+    boss.answer_to("/unmute z-rude")
+    # Nor is anything of it a superuser's from outside, once it is private.
+    owner.answer_to("/private")
+    told = boss.answer_to(f"/undo {banned}")
+    assert f"Entry {banned} is of a private room that you may not join." in told
