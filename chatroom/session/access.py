@@ -83,23 +83,28 @@ def _cursor(text: str) -> Cursor | None:
 class Resumption:
     """Where a client goes on that comes back. The connection's thread only.
 
-    :param cursors: as the client has given them.
+    :param cursors: logs, and how far the client has heard them; of one that it has under several
+        names, because its room was renamed, the last place counts.
     :param account_id: whose mailbox the cursor without a room means.
     :param logs: knows the epoch of each log.
     """
 
-    def __init__(self, cursors: dict[str, Cursor], account_id: str, logs: LogStore) -> None:
+    def __init__(
+        self, cursors: Iterable[tuple[str, Cursor]], account_id: str, logs: LogStore
+    ) -> None:
         self.cursors: dict[str, int] = {}
         """The place that was shown last, by log, as far as it means anything here."""
         self._forked: list[str] = []
-        for log, cursor in cursors.items():
+        for log, cursor in cursors:
             name = log or mailbox_of(account_id)
             if isinstance(cursor, float):
-                self.cursors[name] = logs.seq_before(name, cursor)
+                place = logs.seq_before(name, cursor)
             elif logs.knows(name, *cursor):
-                self.cursors[name] = cursor[1]
+                place = cursor[1]
             else:
                 self._forked.append(log)
+                continue
+            self.cursors[name] = max(place, self.cursors.get(name, 0))
 
     def gaps(self, member: Member, joined: Iterable[Room]) -> bytes:
         """Return what is told of the cursors that mean nothing here.

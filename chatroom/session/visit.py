@@ -137,7 +137,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     resumption = None
     if request.cursors is not None:
         named = services.roster.log_named
-        cursors = {named(name, account.id): one for name, one in request.cursors.items()}
+        cursors = [(named(name, account.id), one) for name, one in request.cursors.items()]
         resumption = Resumption(cursors, account.id, services.logs)
     # Who comes back has seen it.
     motd = services.motd.text() if request.word != RESUME else ""

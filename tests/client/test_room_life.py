@@ -306,8 +306,7 @@ def test_an_older_client_goes_on_by_names_alone(room: ServerProcess, login: Logi
     olivia.command("renameroom", new="vault")
     missed = olivia.send("missed", room="vault")
     again = room.program_start()
-    cursors = {"cellar": seen}
-    again.send_event("resume", ticket=ticket, cursors=cursors, room="cellar")
+    again.send_event("resume", ticket=ticket, cursors={"cellar": seen}, room="cellar")
     assert again.until_event("notice", kind="welcome")["room"] == "vault"
     assert again.until_event("message", old=True)["id"] == missed
     again.until_event("notice", kind="resumed")
@@ -316,7 +315,14 @@ def test_an_older_client_goes_on_by_names_alone(room: ServerProcess, login: Logi
     again.send_event("read", room="cellar", id=missed, cid="r")
     again.send_event("command", line="/history in cellar", cid="h")
     assert again.until_event("result", cid="h")["room"] == "vault"
-    again.close()
+    again.vanish()
+    last = olivia.send("last", room="vault")
+    for cursors in ({"cellar": seen, "vault": missed}, {"vault": missed, "cellar": seen}):
+        again = room.program_start()  # it has heard of the room under two names
+        again.send_event("resume", ticket=ticket, cursors=cursors, room="vault")
+        assert again.until_event("message", old=True)["text"] == "queued"
+        assert again.until_event("message", old=True)["id"] == last
+        again.vanish()
 
 
 def _ticket(peer: Peer, room: ServerProcess) -> str:
