@@ -36,7 +36,7 @@ def test_an_operator_gives_a_room_another_owner(server: ServerProcess) -> None:
     assert (done.returncode, done.stdout) == (0, "bob owns #cave now.\n")
     done = server.operate("rooms", "own", "cave", "bob")
     assert (done.returncode, done.stdout) == (0, "bob owns #cave already.\n")
-    ann.until("#cave belongs to bob now, by operator.")
+    ann.until("operator has handed #cave over to bob.")
     assert "You talk in #cave now" in bob.answer_to("/join cave")
     bob.answer_to("/topic mine")
     assert "You talk in #cave now" in ann.answer_to("/room cave")
