@@ -103,6 +103,18 @@ def test_a_program_follows_the_life_of_a_room(login: Login) -> None:
     olivia.command("unarchive")
     olivia.command("/slow 10s")
     assert until(robot, "slow").fields["seconds"] == 10
+    for command, kind in (("/roommute robot 10m", "roommute"), ("/unroommute robot", "unroommute")):
+        olivia.command(command)
+        told = until(robot, kind)
+        assert (told.room, told.room_id) == ("orchard", room_id)
+    olivia.command("/roomban robot 10m too loud")
+    left = until(robot, "left")
+    assert (left.room_id, left.by, left.fields["sanction"]) == (room_id, "olivia", "roomban")
+    assert robot.joined is not None and "orchard" not in robot.joined
+    olivia.command("/unroomban robot")
+    olivia.command("invite", user="robot")
+    until(robot, "invited")
+    robot.command("join", room=room_id)
     olivia.command("moderator", user="robot")
     assert until(robot, "moderator").user == "robot"
     olivia.command("transfer", user="robot")
