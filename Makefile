@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run client client-zipapp docs captures test test-redis soak check bench bench-login clean
+.PHONY: run client client-zipapp dist docs captures test test-redis soak check bench bench-login clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)
@@ -13,6 +13,14 @@ client: .venv/run.stamp
 
 client-zipapp: .venv/run.stamp
 	$(BIN)/python packaging/client_zipapp.py chatroom-client.pyz
+
+# The wheels of the project and of the stand-in, for pip, pipx and uv: see docs/operating.md.
+dist: .venv/run.stamp
+	@rm -rf dist build
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist \
+		. ./packaging/pycrypto
+	@rm -rf build chatroom.egg-info packaging/pycrypto/build packaging/pycrypto/*.egg-info
+	@ls dist
 
 docs: .venv/run.stamp
 	$(BIN)/python packaging/commands_page.py
@@ -56,4 +64,4 @@ bench-login: .venv/run.stamp
 	$(BIN)/python -m benchmarks.login $(ARGS)
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

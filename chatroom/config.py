@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chatroom import places
 from chatroom.addresses import Range, range_of
 from chatroom.errors import SettingError, UserError
 from chatroom.sentences import WELCOME
@@ -264,6 +265,10 @@ class Settings:
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+_DEFAULTS = {field.name: field.default for field in _FIELDS.values()} | {
+    "data_dir": places.data_dir(),
+    "log_dir": places.log_dir(),
+}
 
 
 WHERE = ("data_dir", "engine", "config")
@@ -282,7 +287,7 @@ def add_flags(parser: "argparse._ActionsContainer", shown: Container[str] | None
     for field in _FIELDS.values():
         is_switch = isinstance(field.default, bool)
         is_empty = field.default in ("", None, ())
-        default = "no" if is_switch else "none" if is_empty else field.default
+        default = "no" if is_switch else "none" if is_empty else _DEFAULTS.get(field.name)
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,
@@ -326,6 +331,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
             values[name] = _parse(field, key, environ[key])
         elif name in in_file:
             values[name] = _parse(field, f"{name} in {file}", in_file[name])
+    values.setdefault("data_dir", places.data_dir(environ))
+    values.setdefault("log_dir", places.log_dir(environ))
     return Settings(**values)
 
 

@@ -1,6 +1,5 @@
 """The composition root: builds the parts, starts and stops them in order, names the engine."""
 
-import argparse
 import contextlib
 import logging
 import os
@@ -10,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from chatroom import config
+from chatroom import config, places
 from chatroom import log_files as logs
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
@@ -31,6 +30,8 @@ from chatroom.net.listener import Listener
 from chatroom.net.tls import LOOK_SECONDS
 from chatroom.ops import admin as operator
 from chatroom.ops import outage
+from chatroom.ops.command_line import operate
+from chatroom.ops.notify import ALIVE, READY, STOPPING, notify, reloading, watchdog_seconds
 from chatroom.ops.rehearsal import CHECK_FLAG, check, need_redis, rehearse, tls_of
 from chatroom.rooms.assembly import assemble
 from chatroom.rooms.room import mailbox_of
@@ -152,9 +153,16 @@ class Server:
     def wait(self) -> None:
         """Wait until somebody wants a stop or a restart; look at the certificate meanwhile."""
         self.tls.look()
-        while not select.select([self._wait_fd], [], [], LOOK_SECONDS)[0]:
-            self.tls.look()
-            logs.tell_spared()
+        alive = watchdog_seconds()
+        turn = min(LOOK_SECONDS, alive or LOOK_SECONDS)
+        looked = time.monotonic()
+        while not select.select([self._wait_fd], [], [], turn)[0]:
+            if alive:
+                notify(ALIVE)
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                looked = time.monotonic()
+                self.tls.look()
+                logs.tell_spared()
 
     def catch_signals(self) -> None:
         """Let SIGTERM, SIGINT and SIGHUP stop the server; the main thread only."""
@@ -245,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = config.load(vars(arguments))
         if arguments.command:
-            return _operate(arguments, settings)
+            return operate(arguments, settings, open_engine, _migrate)
         return _check(settings) if arguments.check else _serve(settings)
     except SettingError as error:
         print(escape(str(error)), file=sys.stderr)
@@ -303,46 +311,6 @@ def _migrate(url: str, settings: config.Settings) -> int:
     return 0
 
 
-def _operate(arguments: argparse.Namespace, settings: config.Settings) -> int:
-    is_new = not has_room(settings.data_dir)
-    where = settings.data_dir.absolute()
-    operator.check(arguments, where if is_new else None)
-    status = _carry_out(arguments, settings)
-    if is_new and arguments.command not in operator.KEY_COMMANDS:  # these have said it
-        print(escape(f"This is a new room: {where} was made."))
-    return status
-
-
-def _carry_out(arguments: argparse.Namespace, settings: config.Settings) -> int:
-    logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
-    if arguments.command == "fingerprint":
-        print(tls_of(settings).fingerprint)
-        return 0
-    if arguments.command in operator.KEY_COMMANDS:
-        return operator.change_keys(arguments, settings.data_dir)
-    if arguments.command == "migrate":
-        return _migrate(arguments.to, settings)
-    with contextlib.ExitStack() as parts:
-        engine = open_engine(settings)
-        parts.callback(engine.close)
-        passwords = Passwords(settings.scrypt_n, 0)
-        parts.callback(passwords.close)
-        engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
-        accounts = Accounts(
-            *(engine.accounts, engine.sanctions, passwords), reserve_days=settings.reserve_days
-        )
-        if arguments.command in operator.INVITE_COMMANDS:
-            host = port.outward_address(settings.public_host or settings.host)
-            tls = tls_of(settings)
-            return operator.invite(
-                arguments,
-                Invites(engine.invites, settings.registration),
-                accounts,
-                lambda code: link(host, settings.port, code, tls.fingerprint),
-            )
-        return operator.run(arguments, accounts, engine)
-
-
 def _serve(settings: config.Settings) -> int:
     logs.open_log(settings.log_dir, "chatroom_server.log", console=True)
     for warning in config.unknown_names():
@@ -355,8 +323,13 @@ def _serve(settings: config.Settings) -> int:
     server.start()
     try:
         _announce(server)
+        notify(READY, f"STATUS=Listening on {server.listener.address}")
         server.wait()
     finally:
+        if server.is_restarting:
+            reloading()
+        else:
+            notify(STOPPING)
         server.stop()
     if server.is_restarting:
         _log.info("restarts")
@@ -372,6 +345,8 @@ def _serve(settings: config.Settings) -> int:
 def _announce(server: Server) -> None:
     code = server.accounts.offer_claim()
     try:
+        if not places.is_checkout():
+            print(f"Data in {server.services.settings.data_dir}", flush=True)
         print(f"Listening on {server.listener.address}", flush=True)
         print(f"Fingerprint {server.tls.fingerprint}", flush=True)
         if code:

@@ -12,6 +12,7 @@ _log = logging.getLogger(__name__)
 
 LISTEN_FD = "CHATROOM_LISTEN_FD"
 """Environment name under which a restart hands over the listening socket."""
+_FIRST_GIVEN = 3
 _BACKLOG = 4096
 _ADVICE = {
     errno.EADDRINUSE: "Choose another port with --port, or stop what uses it.",
@@ -39,11 +40,11 @@ def admissible(connections: int, file_limit: int) -> int:
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """Return a listening socket; the one that a restart handed over, if there is one.
+    """Return a listening socket: that which a restart handed over, or the manager of services.
 
     :raises StartError: the address cannot be listened on.
     """
-    inherited = os.environ.pop(LISTEN_FD, "")
+    inherited = os.environ.pop(LISTEN_FD, "") or _activated()
     if inherited.isdigit():
         try:
             sock = socket.socket(fileno=int(inherited))
@@ -53,6 +54,20 @@ def open_listener(host: str, port: int) -> socket.socket:
         except OSError:
             _log.warning("inherited socket unusable fd=%s", inherited)
     return _listen(host, port)
+
+
+def _activated() -> str:
+    """Return the socket that systemd gives (sd_listen_fds(3)); empty: it gives none.
+
+    Taken once: what this program starts, also itself anew, is not meant.
+    """
+    names = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+    process, number, _ = (os.environ.pop(name, "") for name in names)
+    if process != str(os.getpid()) or not number.isdigit() or number == "0":
+        return ""
+    if number != "1":
+        _log.warning("only the first of %s sockets that were given is listened on", number)
+    return str(_FIRST_GIVEN)
 
 
 def check_host(host: str) -> None:

@@ -1,0 +1,72 @@
+"""The operator's sub-commands: what each needs, opened for it."""
+
+import argparse
+import contextlib
+from collections.abc import Callable
+
+from chatroom import log_files as logs
+from chatroom.accounts.accounts import Accounts
+from chatroom.accounts.invites import Invites, link
+from chatroom.accounts.passwords import Passwords
+from chatroom.config import Settings
+from chatroom.net import sockets as port
+from chatroom.ops import admin as operator
+from chatroom.ops.rehearsal import tls_of
+from chatroom.storage.engine import Engine
+from chatroom.storage.sqlite.opening import has_room
+from chatroom.text import escape
+
+
+def operate(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    open_engine: Callable[[Settings], Engine],
+    migrate: Callable[[str, Settings], int],
+) -> int:
+    """Carry out a sub-command; return its exit status.
+
+    :param open_engine: opens the engine that the settings name.
+    :param migrate: moves everything to the engine at an address.
+    """
+    is_new = not has_room(settings.data_dir)
+    where = settings.data_dir.absolute()
+    operator.check(arguments, where if is_new else None)
+    status = _carry_out(arguments, settings, open_engine, migrate)
+    if is_new and arguments.command not in operator.KEY_COMMANDS:  # these have said it
+        print(escape(f"This is a new room: {where} was made."))
+    return status
+
+
+def _carry_out(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    open_engine: Callable[[Settings], Engine],
+    migrate: Callable[[str, Settings], int],
+) -> int:
+    logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
+    if arguments.command == "fingerprint":
+        print(tls_of(settings).fingerprint)
+        return 0
+    if arguments.command in operator.KEY_COMMANDS:
+        return operator.change_keys(arguments, settings.data_dir)
+    if arguments.command == "migrate":
+        return migrate(arguments.to, settings)
+    with contextlib.ExitStack() as parts:
+        engine = open_engine(settings)
+        parts.callback(engine.close)
+        passwords = Passwords(settings.scrypt_n, 0)
+        parts.callback(passwords.close)
+        engine.start(lambda *_: None, lambda *_: None, lambda *_: None)
+        accounts = Accounts(
+            *(engine.accounts, engine.sanctions, passwords), reserve_days=settings.reserve_days
+        )
+        if arguments.command in operator.INVITE_COMMANDS:
+            host = port.outward_address(settings.public_host or settings.host)
+            tls = tls_of(settings)
+            return operator.invite(
+                arguments,
+                Invites(engine.invites, settings.registration),
+                accounts,
+                lambda code: link(host, settings.port, code, tls.fingerprint),
+            )
+        return operator.run(arguments, accounts, engine)
