@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run client client-zipapp dist docs captures test test-redis soak check bench bench-login clean
+.PHONY: run client client-zipapp dist deb docs captures test test-redis soak check bench bench-login clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)
@@ -21,6 +21,9 @@ dist: .venv/run.stamp
 		. ./packaging/pycrypto
 	@rm -rf build chatroom.egg-info packaging/pycrypto/build packaging/pycrypto/*.egg-info
 	@ls dist
+
+deb: dist
+	packaging/deb/build
 
 docs: .venv/run.stamp
 	$(BIN)/python packaging/commands_page.py
