@@ -7,19 +7,17 @@ the environment's ``CHATROOM_LOGIN_SECONDS`` and the TOML key ``login_seconds``.
 import argparse
 import dataclasses
 import difflib
-import ipaddress
 import os
 import tomllib
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chatroom import places
-from chatroom.addresses import Range, range_of
-from chatroom.errors import SettingError, UserError
-from chatroom.sentences import WELCOME
-from chatroom.text import clean_line
+from chatroom import setting_kinds as kinds
+from chatroom.addresses import Range
+from chatroom.errors import SettingError
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
 # Names with our prefix that are not settings: the client's password, the master secret, the one
@@ -37,109 +35,7 @@ OTHER_NAMES = frozenset(
 )
 
 
-def _whole(least: int, most: int) -> tuple[str, Callable[[str], Any]]:
-    def parse(text: str) -> int:
-        value = int(text)
-        if not least <= value <= most:
-            raise ValueError
-        return value
-
-    return f"a whole number from {least} to {most}", parse
-
-
-def _number(least: float, most: float) -> tuple[str, Callable[[str], Any]]:
-    def parse(text: str) -> float:
-        value = float(text)
-        if not least <= value <= most:  # false for nan, too
-            raise ValueError
-        return value
-
-    return f"a number from {least:g} to {most:g}", parse
-
-
-def _power_of_two(least: int, most: int) -> tuple[str, Callable[[str], Any]]:
-    def parse(text: str) -> int:
-        value = int(text)
-        if not least <= value <= most or value & (value - 1):
-            raise ValueError
-        return value
-
-    return f"a power of two from {least} to {most}", parse
-
-
-def _choice(*words: str) -> tuple[str, Callable[[str], Any]]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError
-        return text
-
-    return "one of " + ", ".join(words), parse
-
-
-def _path() -> tuple[str, Callable[[str], Any]]:
-    def parse(text: str) -> Path:
-        if not text or "\0" in text:
-            raise ValueError
-        return Path(text)
-
-    return "a path", parse
-
-
-def _yes_or_no() -> tuple[str, Callable[[str], Any]]:
-    def parse(text: str) -> bool:
-        word = text.lower()
-        if word not in ("yes", "no", "true", "false", "1", "0"):
-            raise ValueError
-        return word in ("yes", "true", "1")
-
-    return "yes or no", parse
-
-
-def _room_name(text: str) -> str:
-    # That word tells scripts that the login went well, so the greeting before it may not say it.
-    is_clean = clean_line(text) == text and "\t" not in text
-    if not 1 <= len(text) <= 60 or not is_clean or WELCOME.lower() in text.lower():
-        raise ValueError
-    return text
-
-
-def _host(text: str) -> str:
-    if not text.isprintable() or not text or any(c.isspace() for c in text):
-        raise ValueError
-    return text
-
-
-_ENGINES = (
-    *("redis://", "rediss://", "unix://"),
-    *("redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"),
-)
-
-
-def is_engine(text: str) -> bool:
-    """Tell whether a text looks like the address of an engine."""
-    return text.startswith(_ENGINES) and not any(c.isspace() for c in text)
-
-
-def _engine(text: str) -> str:
-    if text and not is_engine(text):
-        raise ValueError
-    return text
-
-
-def _ranges() -> tuple[str, Callable[[str], Any]]:
-    def parse(text: str) -> tuple[Range, ...]:
-        try:
-            found = tuple(range_of(one.strip()) for one in text.split(",")) if text else ()
-        except UserError:
-            raise ValueError from None
-        for one in text.split(",") if text else ():
-            ipaddress.ip_network(one.strip())  # refuses bits behind the prefix: a slip trusts many
-        return found
-
-    return "ranges of addresses such as 192.0.2.7/32,2001:db8::/64", parse
-
-
-def _setting(default: Any, kind: tuple[str, Callable[[str], Any]], text: str) -> Any:
+def _setting(default: Any, kind: kinds.Kind, text: str) -> Any:
     return dataclasses.field(
         default=default, metadata={"allowed": kind[0], "parse": kind[1], "help": text}
     )
@@ -155,112 +51,120 @@ class Settings:
     """Everything that an operator may choose. Any thread may read it."""
 
     host: str = _setting(
-        "0.0.0.0", ("a host name or an IP address", _host), "address to listen on; :: is IPv4 too"
+        "0.0.0.0",
+        ("a host name or an IP address", kinds.host),
+        "address to listen on; :: is IPv4 too",
     )
     proxy_from: tuple[Range, ...] = _setting(
         (),
-        _ranges(),
+        kinds.ranges(),
         "ranges of load balancers: connections from there must begin with a PROXY header, which "
         "tells the real address",
     )
     public_host: str = _setting(
-        "", ("a host name or an IP address", _host), "address for people, told in invitations"
+        "", ("a host name or an IP address", kinds.host), "address for people, told in invitations"
     )
-    port: int = _setting(9797, _whole(0, 65535), "TCP port; 0 picks a free one")
-    data_dir: Path = _setting(Path("data"), _path(), "folder of the store and its keys")
-    log_dir: Path = _setting(Path("logs"), _path(), "folder of the log files")
+    port: int = _setting(9797, kinds.whole(0, 65535), "TCP port; 0 picks a free one")
+    data_dir: Path = _setting(Path("data"), kinds.path(), "folder of the store and its keys")
+    log_dir: Path = _setting(Path("logs"), kinds.path(), "folder of the log files")
     name: str = _setting(
         "Chatroom",
-        ("1 to 60 printable characters without the word 'welcome'", _room_name),
+        ("1 to 60 printable characters without the word 'welcome'", kinds.room_name),
         "name of the room, for the greeting",
     )
     motd_file: Path | None = _setting(
-        None, _path(), "text file that is shown after the login and by /motd"
+        None, kinds.path(), "text file that is shown after the login and by /motd"
     )
     scrypt_n: int = _setting(
-        32768, _power_of_two(2, 2**20), "cost of a password hash; below 16384 is warned about"
+        32768, kinds.power_of_two(2, 2**20), "cost of a password hash; below 16384 is warned about"
     )
     login_seconds: float = _setting(
-        120.0, _number(0.1, 86400), "seconds a connection has for its whole login"
+        120.0, kinds.number(0.1, 86400), "seconds a connection has for its whole login"
     )
     login_queue: int = _setting(
-        32, _whole(0, _MANY), "logins that may wait for a password hash; 0 = no limit"
+        32, kinds.whole(0, _MANY), "logins that may wait for a password hash; 0 = no limit"
     )
-    line_bytes: int = _setting(8192, _whole(256, 1048576), "longest line in bytes")
+    line_bytes: int = _setting(8192, kinds.whole(256, 1048576), "longest line in bytes")
     message_rate: float = _setting(
         10.0,
-        _number(0, 1e6),
+        kinds.number(0, 1e6),
         "lines a second and person, after a burst of 50; 0 = no limits for one person",
     )
     message_lines: int = _setting(
-        100, _whole(0, _MANY), "lines of a message; 0 = no limit, as without message_rate"
+        100, kinds.whole(0, _MANY), "lines of a message; 0 = no limit, as without message_rate"
     )
     outbox_bytes: int = _setting(
-        1048576, _whole(65536, _MANY), "bytes that may wait for one slow reader"
+        1048576, kinds.whole(65536, _MANY), "bytes that may wait for one slow reader"
     )
-    connections: int = _setting(10000, _whole(1, _MANY), "connections in all")
+    connections: int = _setting(10000, kinds.whole(1, _MANY), "connections in all")
     connections_per_address: int = _setting(
-        100, _whole(0, _MANY), "connections of one address; 0 = no limit"
+        100, kinds.whole(0, _MANY), "connections of one address; 0 = no limit"
     )
     kick_minutes: float = _setting(
-        5.0, _number(0.001, 525600), "minutes that somebody who was kicked stays out"
+        5.0, kinds.number(0.001, 525600), "minutes that somebody who was kicked stays out"
     )
-    rooms: int = _setting(1000, _whole(0, _MANY), "rooms that people may create; 0 = no limit")
-    room_creators: str = _setting("all", _choice("all", SUPERUSERS), "who may create rooms")
+    rooms: int = _setting(1000, kinds.whole(0, _MANY), "rooms that people may create; 0 = no limit")
+    room_creators: str = _setting("all", kinds.choice("all", SUPERUSERS), "who may create rooms")
     durability: str = _setting(
         "power",
-        _choice("power", "crash", "none"),
+        kinds.choice("power", "crash", "none"),
         "what shown messages survive: a power cut, a crash of the program, or neither",
     )
     engine: str = _setting(
         "",
-        ("an address such as redis://HOST:PORT/0 or redis+sentinel://HOST,HOST/NAME", _engine),
+        ("an address such as redis://HOST:PORT/0 or redis+sentinel://HOST,HOST/NAME", kinds.engine),
         "Redis or Valkey for several servers; without it, SQLite for this one",
     )
     engine_replicas: int = _setting(
-        0, _whole(0, 100), "replicas of the engine that must have what is confirmed"
+        0, kinds.whole(0, 100), "replicas of the engine that must have what is confirmed"
     )
     engine_user: str = _setting("", ("a name", str), "user of the engine")
     engine_password_file: Path | None = _setting(
-        None, _path(), "file with its password, instead of CHATROOM_ENGINE_PASSWORD"
+        None, kinds.path(), "file with its password, instead of CHATROOM_ENGINE_PASSWORD"
     )
-    keep_days: int = _setting(365, _whole(0, 36500), "days that messages are kept; 0 = for ever")
+    keep_days: int = _setting(
+        365, kinds.whole(0, 36500), "days that messages are kept; 0 = for ever"
+    )
     keep_mb: int = _setting(
-        1024, _whole(0, _MANY), "the oldest messages go while the store is larger; 0 = no limit"
+        1024,
+        kinds.whole(0, _MANY),
+        "the oldest messages go while the store is larger; 0 = no limit",
     )
     allow_plain: bool = _setting(
-        False, _yes_or_no(), "let unencrypted connections in from other machines, too"
+        False, kinds.yes_or_no(), "let unencrypted connections in from other machines, too"
     )
     tls_certificate: Path | None = _setting(
-        None, _path(), "PEM file of an own certificate with its chain, instead of data/tls/cert.pem"
+        None,
+        kinds.path(),
+        "PEM file of an own certificate with its chain, instead of data/tls/cert.pem",
     )
-    tls_key: Path | None = _setting(None, _path(), "PEM file of its key")
+    tls_key: Path | None = _setting(None, kinds.path(), "PEM file of its key")
     login_rate: float = _setting(
         3.0,
-        _number(0, _MANY),
+        kinds.number(0, _MANY),
         "failed logins a minute of an address and of a name, after some free ones; 0 = no limit",
     )
     registrations_per_address: int = _setting(
-        100, _whole(0, _MANY), "new accounts an hour; ten times as many in all; 0 = no limit"
+        100, kinds.whole(0, _MANY), "new accounts an hour; ten times as many in all; 0 = no limit"
     )
     reserve_days: int = _setting(
-        30, _whole(0, 3650), "days that nobody else gets a name that was given up; 0 = none"
+        30, kinds.whole(0, 3650), "days that nobody else gets a name that was given up; 0 = none"
     )
     registration: str = _setting(
         "open",
-        _choice("open", "invite", "closed"),
+        kinds.choice("open", "invite", "closed"),
         "who may make an account: everybody, who has an invitation, or nobody",
     )
     here_mentions: str = _setting(
         "owners",
-        _choice("everybody", "owners", "nobody"),
+        kinds.choice("everybody", "owners", "nobody"),
         "who may mention all who are in a room by @here; owners: also superusers",
     )
     unauthenticated: int = _setting(
-        100, _whole(0, _MANY), "connections that are not logged in; 0 = no limit"
+        100, kinds.whole(0, _MANY), "connections that are not logged in; 0 = no limit"
     )
     unauthenticated_per_address: int = _setting(
-        64, _whole(0, _MANY), "the same of one address; 0 = no limit"
+        64, kinds.whole(0, _MANY), "the same of one address; 0 = no limit"
     )
 
 

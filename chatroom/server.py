@@ -37,6 +37,7 @@ from chatroom.rooms.assembly import assemble
 from chatroom.rooms.room import mailbox_of
 from chatroom.session.controls import Controls
 from chatroom.session.visit import serve
+from chatroom.setting_kinds import is_engine
 from chatroom.storage.engine import Engine
 from chatroom.storage.keys.data_dir import hold_server_lock, server_lock
 from chatroom.storage.sqlite import SqliteEngine
@@ -297,7 +298,7 @@ def _migrate(url: str, settings: config.Settings) -> int:
     need_redis()
     from chatroom.storage.redis.migration import move
 
-    if not config.is_engine(url):
+    if not is_engine(url):
         raise UserError(f"--to is an address such as redis://HOST:PORT/0, not '{url}'.")
     data_dir = settings.data_dir
     with (

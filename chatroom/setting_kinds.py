@@ -1,0 +1,118 @@
+"""Kinds of settings: what is allowed, in words, and what makes a value of a text. Pure; any thread.
+
+Each ``parse`` raises ``ValueError`` for what is not allowed.
+"""
+
+import ipaddress
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chatroom.addresses import Range, range_of
+from chatroom.errors import UserError
+from chatroom.sentences import WELCOME
+from chatroom.text import clean_line
+
+Kind = tuple[str, Callable[[str], Any]]
+
+
+def whole(least: int, most: int) -> Kind:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise ValueError
+        return value
+
+    return f"a whole number from {least} to {most}", parse
+
+
+def number(least: float, most: float) -> Kind:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not least <= value <= most:  # false for nan, too
+            raise ValueError
+        return value
+
+    return f"a number from {least:g} to {most:g}", parse
+
+
+def power_of_two(least: int, most: int) -> Kind:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most or value & (value - 1):
+            raise ValueError
+        return value
+
+    return f"a power of two from {least} to {most}", parse
+
+
+def choice(*words: str) -> Kind:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return "one of " + ", ".join(words), parse
+
+
+def path() -> Kind:
+    def parse(text: str) -> Path:
+        if not text or "\0" in text:
+            raise ValueError
+        return Path(text)
+
+    return "a path", parse
+
+
+def yes_or_no() -> Kind:
+    def parse(text: str) -> bool:
+        word = text.lower()
+        if word not in ("yes", "no", "true", "false", "1", "0"):
+            raise ValueError
+        return word in ("yes", "true", "1")
+
+    return "yes or no", parse
+
+
+def room_name(text: str) -> str:
+    # That word tells scripts that the login went well, so the greeting before it may not say it.
+    is_clean = clean_line(text) == text and "\t" not in text
+    if not 1 <= len(text) <= 60 or not is_clean or WELCOME.lower() in text.lower():
+        raise ValueError
+    return text
+
+
+def host(text: str) -> str:
+    if not text.isprintable() or not text or any(c.isspace() for c in text):
+        raise ValueError
+    return text
+
+
+_ENGINES = (
+    *("redis://", "rediss://", "unix://"),
+    *("redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"),
+)
+
+
+def is_engine(text: str) -> bool:
+    """Tell whether a text looks like the address of an engine."""
+    return text.startswith(_ENGINES) and not any(c.isspace() for c in text)
+
+
+def engine(text: str) -> str:
+    if text and not is_engine(text):
+        raise ValueError
+    return text
+
+
+def ranges() -> Kind:
+    def parse(text: str) -> tuple[Range, ...]:
+        try:
+            found = tuple(range_of(one.strip()) for one in text.split(",")) if text else ()
+        except UserError:
+            raise ValueError from None
+        for one in text.split(",") if text else ():
+            ipaddress.ip_network(one.strip())  # refuses bits behind the prefix: a slip trusts many
+        return found
+
+    return "ranges of addresses such as 192.0.2.7/32,2001:db8::/64", parse
