@@ -235,7 +235,7 @@ class Accounts:
             if _is_last(kept, account.id):
                 raise LastSuperuser(account.name)
             if left is not None:
-                held = [one for one in _valid(kept, account.id) if not one.room]
+                held = _valid(kept, account.id)
                 kept.departed.append(departure.with_sanctions(left, held))
             kept.accounts.pop(account.id, None)
             kept.gone.add(account.id)

@@ -130,6 +130,8 @@ class Sanctions:
         return self._of_room(ROOM_MUTE, account_id, room_id)
 
     def _of_room(self, kind: str, account_id: str, room_id: str) -> Sanction | None:
+        if not self._of_rooms:
+            return None
         found = self._of_rooms.get((kind, account_id, room_id))
         return found if found is not None and found.until > time.time() else None
 
@@ -169,6 +171,8 @@ class Sanctions:
             heard, until :meth:`load` has succeeded.
         """
         kind, target = control.kind, control.subject
+        if isinstance(control.carried, RoomRecord) and control.carried.is_closed:
+            self._forget_room(control.carried.log)
         if kind not in _ACTS and kind is not ControlKind.MISSED:
             return True
         with self._lock:
@@ -186,6 +190,10 @@ class Sanctions:
             else:
                 self._ranges = tuple(one for one in self._ranges if one[1].target != target)
             return self._is_sure
+
+    def _forget_room(self, room_id: str) -> None:
+        with self._lock:
+            self._of_rooms = {k: v for k, v in self._of_rooms.items() if v.room != room_id}
 
     def _locked_follow_room(self, control: Control) -> None:
         one = control.carried

@@ -108,18 +108,20 @@ def find(
 def rows_of(context: Context, sanctions: Sequence[Sanction]) -> list[Row]:
     """Return sanctions as programs get them: with the names of today, as far as who asks sees them.
 
-    Of a room that who asks cannot see there is no name, and nothing that lifts it.
+    Of a room that who asks cannot see there is no name, and nothing that lifts it; superusers alone
+    learn that there is something.
     """
     roster = context.services.roster
     seen = {room.log: room for room in roster.seen_by(context.account.id)}
-    return [
-        _row(
-            one,
-            today_of(context, one),
-            seen.get(one.room),
-            one.room not in seen and roster.of_log(one.room) is not None,
-        )
+    hidden = {
+        one.room
         for one in sanctions
+        if one.room not in seen and roster.of_log(one.room) is not None
+    }
+    return [
+        _row(one, today_of(context, one), seen.get(one.room), one.room in hidden)
+        for one in sanctions
+        if context.sees_all or one.room not in hidden
     ]
 
 

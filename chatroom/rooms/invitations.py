@@ -52,11 +52,7 @@ class Invitations:
         """
         record = room.record
         self._look_up(account.id)
-        if self._roster.room_ban_of(account.id, room.log) is not None:
-            text = (
-                f"{account.name} is banned from #{room.name}. /unroomban {account.name} lifts it."
-            )
-            raise UserError(text, Code.BANNED, user=account.name, **room.fields)
+        self._ownership.check_not_banned(room, account)
         if not record.private:
             raise UserError(f"#{room.name} is open to everybody: /join {room.name} is enough.")
         if account.id == record.owner or account.id in record.invited:

@@ -173,6 +173,7 @@ class Ownership:
         check_not_lobby(room, "Nobody owns the lobby.")
         if room.record.owner == account.id:
             raise UserError(f"{account.name} owns #{room.name} already.")
+        self.check_not_banned(room, account)
         self._catalogue.check_may_own(account.id)
 
         def change(record: RoomRecord) -> RoomRecord:
@@ -191,6 +192,8 @@ class Ownership:
         :raises UserError: it is so already, or there are enough.
         """
         role = role_of(room.record, account.id)
+        if is_one:
+            self.check_not_banned(room, account)
         if role is Role.OWNER and is_one:
             raise UserError(f"{account.name} owns #{room.name}, and may do more than a moderator.")
         if (role is Role.MODERATOR) == is_one:
@@ -236,6 +239,13 @@ class Ownership:
         with _naming("Nothing was undone: another room has that name by now."):
             is_said = not _WORDS.isdisjoint(done.before or ())
             self.change(room, by, change, entry, whom, is_said)
+
+    def check_not_banned(self, room: Room, account: Account) -> None:
+        """Refuse to give a part in a room to who is banned from it. :raises UserError: it is so."""
+        if self._roster.room_ban_of(account.id, room.log) is not None:
+            name = account.name
+            text = f"{name} is banned from #{room.name}. /unroomban {name} lifts it."
+            raise UserError(text, Code.BANNED, user=account.name, **room.fields)
 
     def delete(self, room: Room, by: Runner) -> None:
         """Delete a room for good, with all that was said there; those inside are told.

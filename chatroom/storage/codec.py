@@ -273,7 +273,9 @@ def seal_departed(vault: Vault, one: Departed) -> bytes:
             "reserved_until": one.reserved_until,
             "ignored_by": one.ignored_by,
             "sanctions": [
-                [s.kind, s.name, s.by, s.reason, s.since, s.until] for s in one.sanctions
+                # Of what is of a room also which one; older versions had none.
+                [s.kind, s.name, s.by, s.reason, s.since, s.until, *filter(None, (s.room,))]
+                for s in one.sanctions
             ],
         }
     )
@@ -288,8 +290,8 @@ def unseal_departed(vault: Vault, account_id: str, until: float, sealed: bytes) 
         return Departed(account_id, "?", "", 0.0, until, until)
     fields["ignored_by"] = tuple(fields["ignored_by"])
     fields["sanctions"] = tuple(
-        Sanction(kind, account_id, name, by, reason, since, end)
-        for kind, name, by, reason, since, end in fields["sanctions"]
+        Sanction(kind, account_id, name, by, reason, since, end, room="".join(room))
+        for kind, name, by, reason, since, end, *room in fields["sanctions"]
     )
     return Departed(account_id=account_id, until=until, **fields)
 

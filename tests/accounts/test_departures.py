@@ -105,6 +105,20 @@ def test_a_kick_holds_for_who_makes_the_account_anew(start_server: StartServer) 
     assert newcomer.is_closed()
 
 
+def test_a_ban_of_each_room_holds_for_who_makes_the_account_anew(start_server: StartServer) -> None:
+    server = start_server(reserve_days=0)
+    owner, pest = server.join("owner"), server.join("pest")
+    for name in ("den", "cellar"):
+        owner.answer_to(f"/create {name}")
+        assert "is banned from" in owner.answer_to("/roomban pest 1h spam")
+    deletes(pest, "pest")
+    again = server.join("another")
+    for name in ("den", "cellar"):
+        assert f"You were banned from #{name} by owner: spam." in again.answer_to(f"/join {name}")
+    assert "may join #cellar again" in owner.answer_to("/unroomban another")
+    assert "You talk in #cellar now" in again.answer_to("/join cellar")
+
+
 def test_the_operator_ends_what_those_behind_one_address_inherit(
     start_server: StartServer,
 ) -> None:

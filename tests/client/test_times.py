@@ -163,6 +163,8 @@ def test_every_time_on_the_screen_is_the_readers(server: ServerProcess, tmp_path
             ("/whois bob", "Muted by boss"),
             ("/who", "In #lobby: 2"),
             ("/bans", "192.0.2.0/24"),
+            ("/roommute bob 2h louder", "may read but not write in #lobby"),
+            ("/sanctions", "lift it with"),
             ("/viewkickusers", "kicked by"),
             ("/invite-codes", "uses left"),
             ("/audit", "did what"),
@@ -197,6 +199,12 @@ def test_whoever_is_muted_reads_until_when_in_the_own_zone(
         tokyo.sees(f"{until:%I:}")
         tokyo.type("may I?\r")
         tokyo.sees("You were muted by boss: shouting. You may read, but not write, until")
+        tokyo.sees(f"{until:%I:}")
+        boss.answer_to("/unmute bob")
+        boss.send("/roommute bob 1h still")
+        tokyo.sees(
+            "You were muted in #lobby by boss: still. You may read, but not write there, until"
+        )
         tokyo.sees(f"{until:%I:}")
     finally:
         tokyo.close()

@@ -164,6 +164,7 @@ WAYS: dict[str, Callable[[Case], str]] = {
     "own sessions": asks("/sessions"),
     "report": asks("/report {id} why"),
     "delete": asks("/delete {id}"),
+    "own sanctions": asks("/whois vic"),
     "sanctions there": asks("/sanctions #{room}"),
     "mention": asks("/unread"),
     "export": asks("/export"),
@@ -197,6 +198,7 @@ def check(near: ServerProcess, far: ServerProcess, act: str, is_private: bool) -
         assert SECRET not in told, f"{name}: {told}"
         if is_private and name not in NAMING:
             assert case.room not in told, f"{name}: {told}"
+            assert name == "export" or "private room" not in told, f"{name}: {told}"
     if is_private:
         for line in NAMED:
             hidden, missing = (case.ask(line.format(name)) for name in (case.room, NOWHERE))

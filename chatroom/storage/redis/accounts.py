@@ -265,7 +265,7 @@ class AccountStore:
     ) -> None:
         def job(change: Transaction) -> None:
             if left is not None:
-                held = sanctions.load(self._store, self._vault, account.id, "")
+                held = sanctions.load(self._store, self._vault, account.id)
                 departed.save(change, self._vault, departure.with_sanctions(left, held))
             sanctions.forget(change, account.id)
             delete(change, account)

@@ -190,7 +190,7 @@ class AccountStore:
     ) -> None:
         def job(db: sqlite3.Connection) -> None:
             if left is not None:
-                held = sanctions.load(db, self._vault, account.id, "")
+                held = sanctions.load(db, self._vault, account.id)
                 departed.save(db, self._vault, departure.with_sanctions(left, held))
             delete(db, self._vault, account)
             if box:
