@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.cluster import Cluster
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
+from tests.redis_server import RedisServer
 
 _numbers = iter(range(1000))
 
@@ -187,3 +190,32 @@ def test_room_sanctions_that_were_confirmed_survive_kill_9(start_server: StartSe
     wim.send("/room club", "hello")
     wim.until("You were muted in #club by owner.")
     assert "roomban" in owner.answer_to("/sanctions #club")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, redis_server: RedisServer) -> Iterator[Cluster]:
+    """Two servers on one store."""
+    nodes = Cluster(tmp_path, [redis_server.fresh()] * 2)
+    yield nodes
+    nodes.close()
+
+
+@pytest.mark.sqlite  # it names its engine itself
+@pytest.mark.parametrize("act", ["/roommute vic", "/roomban vic"])
+def test_what_is_imposed_at_one_server_holds_at_the_other_from_its_confirmation_on(
+    cluster: Cluster, act: str
+) -> None:
+    near, far = cluster.nodes
+    owner, vic = near.join("owner"), far.join("vic")
+    owner.answer_to("/create club")
+    while "You talk in #club now" not in vic.answer_to("/join club"):
+        pass  # the other server may not have heard of the room yet
+    with vic.flooding(b"spam\n" * 20):
+        owner.until("vic: spam")
+        owner.send(act)
+        owner.until("/lift ")
+        owner.send("from here on")
+        owner.until("owner: from here on")
+        owner.send("up to here")
+        told = owner.until("owner: up to here").splitlines()
+        assert not [line for line in told if "vic: spam" in line and "#lobby" not in line]
