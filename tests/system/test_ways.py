@@ -107,7 +107,7 @@ def second_session(case: Case) -> str:
     peer = case.far.join("vic")
     told = peer.seen + peer.answer_to("/unread")
     peer.close()
-    return told
+    return told + case.told_programs("command", line="/rooms", cid="r")
 
 
 def resume(case: Case) -> str:
@@ -165,6 +165,7 @@ WAYS: dict[str, Callable[[Case], str]] = {
     "report": asks("/report {id} why"),
     "delete": asks("/delete {id}"),
     "own sanctions": asks("/whois vic"),
+    "audit there": asks("/audit in {room}"),
     "sanctions there": asks("/sanctions #{room}"),
     "mention": asks("/unread"),
     "export": asks("/export"),
@@ -173,12 +174,12 @@ WAYS: dict[str, Callable[[Case], str]] = {
 }
 NAMING = {
     *("join", "search there", "history there", "who", "members", "room info", "talk there"),
-    *("leave", "sanctions there", "post", "read mark", "resume ticket and cursor"),
+    *("leave", "sanctions there", "audit there", "post", "read mark", "resume ticket and cursor"),
 }
 """Ways on which the person names the room: it is repeated in the refusal."""
 NAMED = (
     *("/join {}", "/who {}", "/members {}", "/history in {}", "/search a in {}", "/room {}"),
-    *("/leave {}", "/roominfo {}", "/sanctions #{}"),
+    *("/leave {}", "/roominfo {}", "/sanctions #{}", "/audit in {}"),
 )
 SANCTIONS = [
     ("/roomban vic 2h spam", False),
