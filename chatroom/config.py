@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chatroom import places
+from chatroom import log_forms, places
 from chatroom import setting_kinds as kinds
 from chatroom.addresses import Range
 from chatroom.errors import SettingError
+from chatroom.log_files import STANDARD_ERROR
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
 # Names with our prefix that are not settings: the client's password, the master secret, the one
@@ -35,10 +36,9 @@ OTHER_NAMES = frozenset(
 )
 
 
-def _setting(default: Any, kind: kinds.Kind, text: str) -> Any:
-    return dataclasses.field(
-        default=default, metadata={"allowed": kind[0], "parse": kind[1], "help": text}
-    )
+def _setting(default: Any, kind: kinds.Kind, text: str, reloadable: bool = False) -> Any:
+    columns = {"allowed": kind[0], "parse": kind[1], "help": text, "reloadable": reloadable}
+    return dataclasses.field(default=default, metadata=columns)
 
 
 _MANY = 10**9
@@ -66,7 +66,15 @@ class Settings:
     )
     port: int = _setting(9797, kinds.whole(0, 65535), "TCP port; 0 picks a free one")
     data_dir: Path = _setting(Path("data"), kinds.path(), "folder of the store and its keys")
-    log_dir: Path = _setting(Path("logs"), kinds.path(), "folder of the log files")
+    log_dir: Path = _setting(
+        Path("logs"), kinds.path(), "folder of the log files; - is standard error only"
+    )
+    log_format: str = _setting(
+        log_forms.TEXT, kinds.choice(log_forms.TEXT, log_forms.JSON), "form of the log's lines"
+    )
+    log_level: str = _setting(
+        "info", kinds.choice("debug", "info", "warning", "error"), "what is logged at least", True
+    )
     name: str = _setting(
         "Chatroom",
         ("1 to 60 printable characters without the word 'welcome'", kinds.room_name),
@@ -236,7 +244,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
         elif name in in_file:
             values[name] = _parse(field, f"{name} in {file}", in_file[name])
     values.setdefault("data_dir", places.data_dir(environ))
-    values.setdefault("log_dir", places.log_dir(environ))
+    values.setdefault(
+        "log_dir", STANDARD_ERROR if log_forms.is_journal(environ) else places.log_dir(environ)
+    )
     return Settings(**values)
 
 

@@ -7,9 +7,11 @@ import threading
 import time
 from pathlib import Path
 
+from chatroom import log_forms
 from chatroom.errors import StartError
-from chatroom.text import escape
 
+STANDARD_ERROR = Path("-")
+"""In place of a folder: everything goes to standard error."""
 _FILE_BYTES = 5 * 1024 * 1024
 _FILES = 5
 FEW = {"few": ""}
@@ -18,23 +20,6 @@ _MINUTE = 60.0
 _FEW_STRANGERS = 60
 _FEW_OF_ONE = 10
 _KINDS_MOST = 10_000
-
-
-class _OneLine(logging.Formatter):
-    """Escapes what would break the line; a traceback becomes part of its one line."""
-
-    converter = staticmethod(time.gmtime)
-
-    def format(self, record: logging.LogRecord) -> str:
-        return escape(super().format(record))
-
-
-class _Short(_OneLine):
-    """The console's form: no traceback, that one is in the file."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        record = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
-        return super().format(record)
 
 
 class _Sparing(logging.Filter):
@@ -100,14 +85,52 @@ def _free(key: tuple[str, str]) -> int:
     return _FEW_OF_ONE if key[1] else _FEW_STRANGERS
 
 
-def open_log(log_dir: Path, file: str, console: bool) -> None:
+def open_log(
+    log_dir: Path, file: str, console: bool, form: str = log_forms.TEXT, level: str = "info"
+) -> None:
     """Send the program's events to ``log_dir/file``, and in short form to standard error.
 
+    Each once: nothing goes to standard error where that is the journal, unless it is all there is.
+
+    :param log_dir: ``STANDARD_ERROR``: there is no file.
+    :param console: this is the server: who started it looks on.
+    :param form: ``text`` or ``json``.
+    :param level: see :func:`set_level`.
     :raises StartError: the file cannot be written.
     """
+    set_level(level)
     root = logging.getLogger("chatroom")
-    root.setLevel(logging.INFO)
     root.propagate = False
+    # A full disk must not end a session: what cannot be logged is dropped, without a traceback.
+    logging.raiseExceptions = False
+    is_journal = log_forms.is_journal()
+    if log_dir == STANDARD_ERROR:
+        to_console = logging.StreamHandler()
+        to_console.setFormatter(log_forms.alone(form, is_journal))
+        if not console:  # a sub-command says itself what it has done
+            to_console.setLevel(logging.WARNING)
+        targets: list[logging.Handler] = [to_console]
+    else:
+        targets = [_file_handler(log_dir, file, form)]
+        if console and not is_journal:
+            to_console = logging.StreamHandler()
+            to_console.setFormatter(log_forms.on_console())
+            targets.append(to_console)
+    sparing = _Sparing(*targets)
+    for target in targets:
+        target.addFilter(sparing)
+    root.handlers = targets
+
+
+def set_level(level: str) -> None:
+    """Write down what is at least as grave.
+
+    :param level: ``debug``, ``info``, ``warning`` or ``error``.
+    """
+    logging.getLogger("chatroom").setLevel(level.upper())
+
+
+def _file_handler(log_dir: Path, file: str, form: str) -> logging.Handler:
     try:
         log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         to_file = logging.handlers.RotatingFileHandler(
@@ -119,18 +142,8 @@ def open_log(log_dir: Path, file: str, console: bool) -> None:
             "--log-dir."
         ) from None
     os.chmod(to_file.baseFilename, 0o600)
-    to_file.setFormatter(_OneLine("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
-    # A full disk must not end a session: what cannot be logged is dropped, without a traceback.
-    logging.raiseExceptions = False
-    targets: list[logging.Handler] = [to_file]
-    if console:
-        to_console = logging.StreamHandler()
-        to_console.setFormatter(_Short("%(asctime)s %(message)s", "%H:%M:%S"))
-        targets.append(to_console)
-    sparing = _Sparing(*targets)
-    for target in targets:
-        target.addFilter(sparing)
-    root.handlers = targets
+    to_file.setFormatter(log_forms.in_file(form))
+    return to_file
 
 
 def tell_spared(is_last: bool = False) -> None:

@@ -313,7 +313,9 @@ def _migrate(url: str, settings: config.Settings) -> int:
 
 
 def _serve(settings: config.Settings) -> int:
-    logs.open_log(settings.log_dir, "chatroom_server.log", console=True)
+    logs.open_log(
+        *(settings.log_dir, "chatroom_server.log", True), settings.log_format, settings.log_level
+    )
     for warning in config.unknown_names():
         _log.warning(warning)
     is_new = not has_room(settings.data_dir)

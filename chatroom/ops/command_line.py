@@ -43,7 +43,9 @@ def _carry_out(
     open_engine: Callable[[Settings], Engine],
     migrate: Callable[[str, Settings], int],
 ) -> int:
-    logs.open_log(settings.log_dir, "chatroom_server.log", console=False)
+    logs.open_log(
+        *(settings.log_dir, "chatroom_server.log", False), settings.log_format, settings.log_level
+    )
     if arguments.command == "fingerprint":
         print(tls_of(settings).fingerprint)
         return 0
