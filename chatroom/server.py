@@ -144,7 +144,7 @@ class Server:
         rooms, directory = self._rooms, self._rooms.directory
         controls = Controls(
             *(rooms.sanctions, rooms.control_events, rooms.lookups),
-            self._admission.disconnect_banned,
+            *(self._admission.disconnect_banned, self.engine.controls.confirm),
         )
         self.engine.start(directory.committed, controls.controlled, directory.returned)
         rooms.start()

@@ -526,6 +526,9 @@ class ControlEvents:
     def publish(self, control: Control) -> None:
         self._store.change(lambda kept: kept.controls.append(control))
 
+    def confirm(self, control: Control) -> None:
+        pass
+
 
 class Logs:
     """The logs, of which one engine hands out what it has appended itself."""

@@ -34,7 +34,7 @@ from chatroom.storage.records import (
     RoomRecord,
     Sanction,
 )
-from chatroom.storage.rules.events import Control, ControlKind, Kept, Report, Standing
+from chatroom.storage.rules.events import Control, ControlKind, Kept, Report, Standing, TakenOut
 
 _log = logging.getLogger(__name__)
 
@@ -103,6 +103,8 @@ class ControlHandler:
             self._follow_room(carried if isinstance(carried, RoomRecord) else None)
             return
         if kind is ControlKind.MEMBERSHIPS:
+            if isinstance(carried, TakenOut):
+                self._follow_removal(subject, carried)
             self._read_states.look_soon(subject)
             return
         if kind is ControlKind.SESSIONS:
@@ -171,6 +173,10 @@ class ControlHandler:
 
     def _open_room(self, record: RoomRecord) -> None:
         self._ownership.follow(self._catalogue.take(record))
+
+    def _follow_removal(self, account_id: str, out: TakenOut) -> None:
+        if (room := self._roster.of_log(out.room_id)) is not None:
+            self._ownership.follow_removal(room, account_id, out.by)
 
     def _tell_of_fork(self, log: str) -> None:
         room = self._roster.of_log(log)

@@ -12,7 +12,7 @@ from chatroom.rooms.room import LOBBY, Room
 from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import ControlEvents
 from chatroom.storage.records import LEAVE, ROOM_NAME, Account, RoomRecord
-from chatroom.storage.rules.events import Control, ControlKind
+from chatroom.storage.rules.events import Control, ControlKind, TakenOut
 
 INVITED = 1000
 """People whom a room may have invited."""
@@ -113,23 +113,28 @@ class Invitations:
         :param by: name of who does it.
         :raises UserError: the store did not answer, so that is not sure.
         """
-        if self._memberships.send_out(room, account.id, removed(room, by)):
-            self._read_states.save()
-            return True
         try:
-            is_out = self._read_states.take_out(account.id, room.log)
+            if is_out := self._memberships.send_out(room, account.id, removed(room, by)):
+                self._read_states.save()
+            else:
+                is_out = self._read_states.take_out(account.id, room.log)
+                self._tell_left(room, account, is_out)
+            if is_out:  # there may be sessions at other servers
+                out = TakenOut(room.log, by)
+                self._controls.publish(Control(ControlKind.MEMBERSHIPS, account.id, out))
         except StoreError:
             raise UserError(
                 f"{account.name} may still be in #{room.name}: the store did not answer. Do that "
                 "again.",
                 Code.UNCONFIRMED,
             ) from None
+        return is_out
+
+    def _tell_left(self, room: Room, account: Account, is_out: bool) -> None:
         if is_out:
             with self._roster.lock:
                 room.people.pop(account.id, None)
                 self._memberships.locked_announce(room, LEAVE, account.id, account.name)
-            self._controls.publish(Control(ControlKind.MEMBERSHIPS, account.id))
-        return is_out
 
 
 def without(record: RoomRecord, account_id: str) -> RoomRecord:

@@ -299,6 +299,13 @@ class Ownership:
                 say = face.control if one.is_control else face.notice
                 member.outbox.offer(say(one.kind, one.text, **room.fields, **one.fields))
 
+    def follow_removal(self, room: Room, account_id: str, by: str) -> None:
+        """Send somebody out of a room who was taken out of it at another server.
+
+        :param by: name of who has done that.
+        """
+        self._memberships.send_out(room, account_id, removed(room, by), is_told=False)
+
     def _send_all_out(self, room: Room, account_ids: Iterable[str]) -> None:
         by = room.record.by
         text = f"#{room.name} was closed: nobody owns it any more."

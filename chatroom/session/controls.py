@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.rooms.control_events import ControlHandler
@@ -18,6 +19,7 @@ class Controls:
     :param events: brings who is here up to what was changed.
     :param lookups: looks up what is not known.
     :param disconnect_banned: ends the connections of banned addresses.
+    :param confirm: tells other servers that this one has acted upon an event.
     """
 
     def __init__(
@@ -26,11 +28,13 @@ class Controls:
         events: ControlHandler,
         lookups: Lookups,
         disconnect_banned: Callable[[], object],
+        confirm: Callable[[Control], object],
     ) -> None:
         self._sanctions = sanctions
         self._events = events
         self._lookups = lookups
         self._disconnect_banned = disconnect_banned
+        self._confirm = confirm
 
     def controlled(self, control: Control) -> None:
         """Act upon an event; the engine's thread only. Reads no store."""
@@ -46,6 +50,9 @@ class Controls:
             is_sure = False
         if not is_sure:
             self._lookups.want(EVERYTHING, self._look_anew, is_urgent=True)
+        if control.is_in_force:  # behind what has to be looked up for it
+            job = partial(self._confirm, control)
+            self._lookups.want(f"confirm {control.at.decode()}", job)
 
     def _look_anew(self) -> None:
         self._sanctions.load()

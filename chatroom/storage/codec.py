@@ -24,7 +24,7 @@ from chatroom.storage.records import (
 )
 from chatroom.storage.rules import read_states
 from chatroom.storage.rules.departure import Departed
-from chatroom.storage.rules.events import Carried, Control, Kept, Report, Standing
+from chatroom.storage.rules.events import Carried, Control, Kept, Report, Standing, TakenOut
 
 _log = logging.getLogger(__name__)
 
@@ -306,6 +306,7 @@ _CARRIED: dict[str, type[Carried]] = {
     "room": RoomRecord,
     "kept": Kept,
     "report": Report,
+    "taken_out": TakenOut,
 }
 
 

@@ -386,3 +386,9 @@ class ControlEvents(Protocol):
 
     def publish(self, control: Control) -> None:
         """Give all servers of this store a control event that goes with no record."""
+
+    def confirm(self, control: Control) -> None:
+        """Say that this server has acted upon an event, and those before it.
+
+        Of one that ``is_in_force`` every living server must say so: who has changed it waits.
+        """

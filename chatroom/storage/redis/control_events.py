@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from chatroom.errors import Unconfirmed
 from chatroom.storage import codec
@@ -37,9 +38,9 @@ class Controls:
         with store.client() as client:
             newest = client.xrevrange(STREAM, count=1)
             # Each node stands at an event, so that it sees when that one is gone.
-            self._cursor = newest[0][0] if newest else client.xadd(STREAM, {"k": "begin"})
+            self._cursor: bytes = newest[0][0] if newest else client.xadd(STREAM, {"k": "begin"})
         self._moved = threading.Condition()
-        self._done = _order(self._cursor)
+        self._done = order(self._cursor)
 
     def new(self) -> Iterator[tuple[bytes, Control]]:
         """Return id and event of those after the last one that was handed out.
@@ -57,19 +58,26 @@ class Controls:
                     is_gone = len(found) > _AT_ONCE
                 newest = client.xrevrange(STREAM, count=1) if is_gone else []
             if is_gone:
-                yield newest[0][0] if newest else _NONE, Control(ControlKind.MISSED, "")
+                at = newest[0][0] if newest else _NONE
+                yield at, Control(ControlKind.MISSED, "", at=at)
                 continue
             for at, fields in found if self._cursor == _NONE else found[1:]:
                 word, subject = _text(fields, b"k"), _text(fields, b"a")
-                yield at, codec.unseal_control(self._vault, word, subject, fields.get(b"b"))
+                control = codec.unseal_control(self._vault, word, subject, fields.get(b"b"))
+                yield at, replace(control, at=at)
             if len(found) <= _AT_ONCE:
                 return
+
+    @property
+    def cursor(self) -> bytes:
+        """The id of the last one that was handed out; at the start, of the newest one."""
+        return self._cursor
 
     def handed_out(self, at: bytes) -> None:
         """Note that an event was handed out; the engine's thread only."""
         with self._moved:
             self._cursor = at
-            self._done = _order(at)
+            self._done = order(at)
             self._moved.notify_all()
 
     def wait_for(self, at: bytes) -> None:
@@ -78,7 +86,7 @@ class Controls:
         :raises Unconfirmed: it takes too long: it is kept, and not in force here yet.
         """
         with self._moved:
-            if not self._moved.wait_for(lambda: self._done >= _order(at), _WAIT_SECONDS):
+            if not self._moved.wait_for(lambda: self._done >= order(at), _WAIT_SECONDS):
                 raise Unconfirmed("This node has not heard of its own change yet.")
 
 
@@ -86,7 +94,8 @@ def _text(fields: dict[bytes, bytes], name: bytes) -> str:
     return fields.get(name, b"").decode(errors="replace")
 
 
-def _order(at: bytes) -> tuple[int, int]:
+def order(at: bytes) -> tuple[int, int]:
+    """Return what tells of two event ids which one is later. :raises ValueError: it is none."""
     ms, _, number = at.partition(b"-")
     return int(ms), int(number)
 
@@ -95,10 +104,15 @@ class ControlEvents:
     """The role ``controls``; see ``engine.ControlEvents``.
 
     :param tell: tells all nodes of it in a change of its own.
+    :param confirm: says that this node has acted upon the event with this id.
     """
 
-    def __init__(self, tell: Callable[[Control], None]) -> None:
+    def __init__(self, tell: Callable[[Control], None], confirm: Callable[[bytes], None]) -> None:
         self._tell = tell
+        self._confirm = confirm
 
     def publish(self, control: Control) -> None:
         self._tell(control)
+
+    def confirm(self, control: Control) -> None:
+        self._confirm(control.at)

@@ -10,6 +10,7 @@ from chatroom.storage.redis.accounts import AccountStore
 from chatroom.storage.redis.audit import AuditTrail
 from chatroom.storage.redis.client import Store, node_id
 from chatroom.storage.redis.control_events import ControlEvents
+from chatroom.storage.redis.heard import Heard
 from chatroom.storage.redis.invites import InviteStore
 from chatroom.storage.redis.log_store import LogStore
 from chatroom.storage.redis.logs import Logs
@@ -62,11 +63,15 @@ class RedisEngine:
         self._logs = Logs(self._store, self._vault)
         instance_id = f"{self.node}.{secrets.token_hex(4)}"
         self._presence = PresenceKeeper(self._store, self._vault, self.node, instance_id)
+        self._heard = Heard(self._store, instance_id)
         posts = PostQueue()
         self._writer = Writer(
-            posts, self._store, self._vault, self._logs, instance_id, self._presence
+            *(posts, self._store, self._vault, self._logs, instance_id),
+            *(self._presence, self._heard),
         )
-        self._subscriber = Subscriber(self._store, instance_id, self._writer, self._presence.wake)
+        self._subscriber = Subscriber(
+            *(self._store, instance_id, self._writer, self._presence.wake, self._heard.note)
+        )
         changes = Transactions(self._store, self._vault, self._writer.hand_out)
         self._is_kept_up = keep is not None
         self.retention = Retention(self._store, keep or Keep())
@@ -80,7 +85,9 @@ class RedisEngine:
         self.tickets = TicketStore(store, vault, act)
         self.invites = InviteStore(store, vault, act)
         self.sanctions = SanctionStore(store, vault, act)
-        self.controls = ControlEvents(lambda one: act(None, lambda change: change.tell(one)))
+        self.controls = ControlEvents(
+            lambda one: act(None, lambda change: change.tell(one)), self._heard.say
+        )
         self.nodes = Nodes(self._presence)
         self.close_intake = posts.close_intake
         self.settle = posts.settle
@@ -93,6 +100,7 @@ class RedisEngine:
         if self._is_kept_up and not self._store.replicas:
             _log.warning(WARNING)
         self._presence.tell_once()  # before any thread: a store that refuses ends the start here
+        self._heard.say(self._writer.heard_upto)
         self._writer.start(committed, controlled, returned)
         self._subscriber.start()
         self._presence.start()

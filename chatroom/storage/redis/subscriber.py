@@ -20,6 +20,8 @@ from chatroom.storage.redis.cluster import FAILURES
 CONTROL_CHANNEL = "{c}:bell"
 PRESENCE = "here"
 """What is said on the control channel when somebody came or went."""
+HEARD = "heard"
+"""Begin of what is said on the control channel when a node has acted upon an event."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 _LISTEN_SECONDS = 1.0
@@ -55,6 +57,7 @@ class Subscriber:
     :param instance_id: of this start of the node: its own news are no news.
     :param wakeups: who is told.
     :param wake_presence: is called when somebody came or went at another node; must not block.
+    :param hear: is told what another node has said of how far it is; must not block.
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class Subscriber:
         instance_id: str,
         wakeups: Wakeups,
         wake_presence: Callable[[], None],
+        hear: Callable[[str], None],
     ) -> None:
         self._store = store
         self._instance_id = instance_id.encode()
         self._own_channel = f"{{c}}:bell:{instance_id}"
         self._wakeups = wakeups
         self._wake_presence = wake_presence
+        self._note_heard = hear
         self._failures = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="subscriber")
@@ -126,6 +131,8 @@ class Subscriber:
         if message["channel"] == CONTROL_CHANNEL.encode():
             if data == PRESENCE.encode():
                 self._wake_presence()
+            elif isinstance(data, bytes) and data.startswith(HEARD.encode()):
+                self._note_heard(_text(data))
             else:
                 self._wakeups.on_controls()
         elif isinstance(data, bytes):

@@ -44,6 +44,8 @@ class Transaction:
         self._bans: dict[str, bytes] = {}
         self._drops: dict[str, bytes] = {}
         self._at_last: list[Control] = []
+        self.is_in_force = False
+        """One of its events is, as ``Control.is_in_force`` says."""
 
     def get(self, key: str, name: str) -> bytes | None:
         """Return a field of a hash, as this change leaves it."""
@@ -76,10 +78,12 @@ class Transaction:
 
     def tell(self, control: Control) -> None:
         """Tell all nodes of the change."""
+        self.is_in_force = self.is_in_force or control.is_in_force
         self.writes.append(control_command(self.vault, control))
 
     def tell_at_last(self, control: Control) -> None:
         """Tell all nodes of the change when nobody refuses any more whom it lets through again."""
+        self.is_in_force = self.is_in_force or control.is_in_force
         self._at_last.append(control)
 
     def ban(self, kind: str, target: str, until: float) -> bool:
@@ -199,10 +203,11 @@ class Act(Protocol):
 class Transactions:
     """Runs changes. Any thread may call it.
 
-    :param hand_out: waits until a control event, by its id, was handed out here.
+    :param hand_out: waits until a control event, by its id, was handed out here; when it is in
+        force, at all nodes that live.
     """
 
-    def __init__(self, store: Store, vault: Vault, hand_out: Callable[[bytes], None]) -> None:
+    def __init__(self, store: Store, vault: Vault, hand_out: Callable[[bytes, bool], None]) -> None:
         self._store = store
         self._vault = vault
         self._hand_out = hand_out
@@ -225,23 +230,23 @@ class Transactions:
             self._first -= comes_first
             self._is_taken = True
         try:
-            told, done = self._attempts(job)
+            told, is_in_force, done = self._attempts(job)
         finally:
             with self._turn:
                 self._is_taken = False
                 self._turn.notify_all()
         if told:
-            self._hand_out(told)
+            self._hand_out(told, is_in_force)
         return done
 
-    def _attempts(self, job: Callable[[Transaction], _T]) -> tuple[bytes, _T]:
+    def _attempts(self, job: Callable[[Transaction], _T]) -> tuple[bytes, bool, _T]:
         for attempt in range(ATTEMPTS):
             change = Transaction(self._store, self._vault)
             done = job(change)
             if not change.writes:
-                return b"", done
+                return b"", False, done
             told = change.commit()
             if told is not None:
-                return told, done
+                return told, change.is_in_force, done
             pause(attempt)
         raise StoreError(CROWDED)

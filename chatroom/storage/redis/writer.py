@@ -20,6 +20,7 @@ from chatroom.storage.redis.append import BATCH, CHANGED, UNKNOWN, Appending, Re
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.control_events import Controls
 from chatroom.storage.redis.delivery import Delivery
+from chatroom.storage.redis.heard import Heard
 from chatroom.storage.redis.logs import Logs
 from chatroom.storage.redis.presence import PresenceKeeper
 from chatroom.storage.redis.transaction import Pending
@@ -34,6 +35,7 @@ class Writer:
     :param queue: of the posts; its lock guards what other nodes have told, too.
     :param instance_id: of this start of the node.
     :param presence: is told that somebody came or went, and knows who is here.
+    :param heard: waits for the other nodes.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class Writer:
         logs: Logs,
         instance_id: str,
         presence: PresenceKeeper,
+        heard: Heard,
     ) -> None:
         self._queue = queue
         self._logs = logs
         self._vault = vault
         self._wake_presence = presence.wake
         self._appending = Appending(store, vault, logs, instance_id)
+        self._heard = heard
         self._controls = Controls(store, vault)
         self._pending = Pending(store, vault)
         self._delivery = Delivery(store, vault, logs, self._appending, presence.is_here)
@@ -75,12 +79,22 @@ class Writer:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def hand_out(self, control_id: bytes) -> None:
-        """Wait until a control event was handed out here; not in the engine's thread."""
+    @property
+    def heard_upto(self) -> bytes:
+        """The id of the last control event that counts here; before the start."""
+        return self._controls.cursor
+
+    def hand_out(self, control_id: bytes, is_in_force: bool) -> None:
+        """Wait until a control event was handed out here; not in the engine's thread.
+
+        :param is_in_force: and until all nodes that live have acted upon it.
+        """
         if self._thread.ident is None or threading.current_thread() is self._thread:
             return
         self.on_controls()
         self._controls.wait_for(control_id)
+        if is_in_force:
+            self._heard.wait_for(control_id)
 
     # -- what the subscriber hears --------------------------------------------------------------
 

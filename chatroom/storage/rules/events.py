@@ -83,12 +83,28 @@ class Report:
     """It is a private message."""
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """Somebody was taken out of a room, and may come back if it is open."""
+
+    room_id: str
+    by: str
+    """Name of who has done that."""
+
+
 def standing_of(account: Account) -> Standing:
     """Return what of an account every server has to know."""
     return Standing(account.name, account.grant, account.version, account.password_id)
 
 
-Carried = Sanction | Standing | RoomRecord | Kept | Report
+Carried = Sanction | Standing | RoomRecord | Kept | Report | TakenOut
+_IN_FORCE = frozenset(
+    {
+        *(ControlKind.ROOM, ControlKind.ROOM_BAN, ControlKind.ROOM_MUTE),
+        *(ControlKind.KICK, ControlKind.BAN, ControlKind.MUTE, ControlKind.LOCKDOWN),
+        ControlKind.MISSED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +120,21 @@ class Control:
     sanction of a room also when it was lifted."""
     lifted: bool = False
     """Of a sanction: it holds no more."""
+    at: bytes = field(default=b"", compare=False)
+    """Where it stands in the store, as ``ControlEvents.confirm`` wants it; set by the engine."""
 
     @property
     def word(self) -> str:
         """Kind and ``lifted`` in one word: what a store keeps, and what a face is told."""
         return _LIFTED + self.kind if self.lifted else self.kind.value
+
+    @property
+    def is_in_force(self) -> bool:
+        """Tell whether it must hold at all servers when who has changed it is told so."""
+        carried = self.carried
+        if isinstance(carried, RoomRecord) and carried.is_closed and not carried.by:
+            return False  # unused: nobody has asked for it
+        return self.kind in _IN_FORCE or isinstance(carried, TakenOut)
 
     @classmethod
     def of_word(cls, word: str, subject: str, carried: Carried | None = None) -> Self:

@@ -28,3 +28,6 @@ class ControlEvents:
 
     def publish(self, control: Control) -> None:
         self._store.write(lambda db: tell(db, self._store.vault, control))
+
+    def confirm(self, control: Control) -> None:
+        """Nobody waits for it: there is one server."""
