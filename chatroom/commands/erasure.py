@@ -9,6 +9,7 @@ from typing import NamedTuple
 from chatroom.accounts.accounts import Accounts
 from chatroom.errors import Conflict
 from chatroom.rooms.room import LOBBY, mailbox_of
+from chatroom.rooms.roster import may_enter
 from chatroom.storage.engine import ControlEvents, LogStore, RoomStore
 from chatroom.storage.records import Account, Actor, RoomRecord, SearchQuery
 from chatroom.storage.rules.events import Control, ControlKind, standing_of
@@ -155,8 +156,12 @@ def _without(account_id: str, room: RoomRecord) -> RoomRecord:
 
 
 def handed_on(room: RoomRecord) -> RoomRecord:
-    """Return a room whose owner goes: who has been a moderator for longest owns it, or nobody."""
-    owner, *others = room.moderators or ("",)
+    """Return a room whose owner goes: who has been a moderator for longest owns it, or nobody.
+
+    Who may not even be in a private room does not get it.
+    """
+    here = [one for one in room.moderators if may_enter(room, one)]
+    owner, *others = here or ("",)
     return replace(room, owner=owner, moderators=tuple(others))
 
 

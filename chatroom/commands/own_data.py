@@ -67,9 +67,9 @@ def _confirm_name(name: str, questions: Questions) -> None:
     typed = questions.answer(
         "confirm-name",
         f"This erases for good: the account {name}, all its messages in all rooms and "
-        "its mailbox. What you wrote to others stays in their mailboxes, and your rooms stay "
-        "without an owner; those where nobody else has written are closed. Type your user "
-        "name to confirm:",
+        "its mailbox. What you wrote to others stays in their mailboxes. Each of your rooms goes "
+        "to who has been its moderator for longest, or stays without an owner; those without one "
+        "where nobody else has written are closed. Type your user name to confirm:",
     )
     if typed.strip() != name:
         raise UserError("That is not your user name.")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row
 from chatroom.commands.registry import Context, Muted, Needs, Registry
+from chatroom.errors import Code, UserError
 from chatroom.rooms.roles import role_word
 from chatroom.rooms.room import Room
 from chatroom.sentences import SERVER
@@ -84,6 +85,9 @@ def add_to(registry: Registry) -> None:
     )
     def create(context: Context, name: str, private: str | None) -> None:
         """You own it. Nobody but its members learns that a private room exists."""
+        if name.lower() == "private" and private is None:
+            text = "Name the room, too, such as /create den private"
+            raise UserError(text, Code.USAGE)
         ownership = context.services.ownership
         room = ownership.create(context.person, context.member, name, private is not None)
         more = "Let people in with /invite USER." if private else "Everybody may /join it."

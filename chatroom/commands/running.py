@@ -4,6 +4,7 @@ from chatroom.commands.own import Questions
 from chatroom.commands.registry import Context, Needs, Registry
 from chatroom.commands.rooms import talk_in
 from chatroom.errors import Code, UserError
+from chatroom.names import fold, room_name
 from chatroom.rooms.ownership import NO_DELETION, check_not_lobby
 from chatroom.rooms.room import Room
 from chatroom.rooms.voice import SLOW_LONGEST
@@ -110,5 +111,5 @@ def _confirm(room: Room, questions: Questions) -> None:
         f"This deletes #{room.name} for good, with all messages, for everybody. Type the name of "
         "the room to confirm:",
     )
-    if typed.strip().removeprefix("#") != room.name:
+    if fold(room_name(typed.strip())) != fold(room.name):
         raise UserError("That is not the name of this room.")

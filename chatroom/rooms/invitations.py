@@ -138,8 +138,9 @@ class Invitations:
 
 
 def without(record: RoomRecord, account_id: str) -> RoomRecord:
-    """Return a room without the invitation of somebody."""
-    return _invited(record, {*record.invited} - {account_id})
+    """Return a room without somebody's invitation, and without the role."""
+    moderators = tuple(one for one in record.moderators if one != account_id)
+    return _invited(replace(record, moderators=moderators), {*record.invited} - {account_id})
 
 
 def _invited(record: RoomRecord, invited: set[str]) -> RoomRecord:

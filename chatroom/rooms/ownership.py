@@ -174,6 +174,9 @@ class Ownership:
         if room.record.owner == account.id:
             raise UserError(f"{account.name} owns #{room.name} already.")
         self.check_not_banned(room, account)
+        if account.id not in self._memberships.members(room) and account.id != by.actor.id:
+            text = f"{account.name} has not joined #{room.name}: only a member can get it."
+            raise UserError(text, Code.NOT_INSIDE)
         self._catalogue.check_may_own(account.id)
 
         def change(record: RoomRecord) -> RoomRecord:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from chatroom.answer_texts import busy_text
@@ -13,7 +12,6 @@ from chatroom.sentences import SERVER
 from chatroom.storage.records import Account, Presence, ReadState, SessionInfo
 
 FREE = "free"
-_NOWHERE: Mapping[str, float] = {}
 
 
 class Person:
@@ -40,7 +38,6 @@ class Person:
         "reading_back",
         "room",
         "rooms",
-        "spoke",
         "taken_until",
     )
 
@@ -55,8 +52,6 @@ class Person:
         self.marks: dict[str, int] = {}
         """The seq up to which this person has read, by log; changed under the roster's lock. Of a
         log that is missing everything is read."""
-        self.spoke: Mapping[str, float] = _NOWHERE
-        """When (monotonic) something was said last in rooms that are slowed, by log."""
         self.first_cursors: dict[str, int] = {}
         """What was taken when the visit began, or when a session ended that was not the last."""
         self.first_seen = time.time()

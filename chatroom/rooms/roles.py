@@ -61,8 +61,7 @@ class Runner(NamedTuple):
         :raises UserError: says so.
         """
         own = role_of(record, self.actor.id)
-        is_above = own is Role.OWNER and account.grant != SUPERUSER
-        if self.is_superuser or is_above:
+        if self.is_superuser or own is Role.OWNER:
             return
         if account.grant == SUPERUSER or role_of(record, account.id) <= own:
             what = "a superuser" if account.grant == SUPERUSER else "one who runs this room, too"

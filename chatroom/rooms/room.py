@@ -18,6 +18,7 @@ from chatroom.storage.records import ANNOUNCE, KEPT, MENTIONS, Account, Post, Ro
 from chatroom.storage.rules.receipts import ORDINARY, Origin, Receipt, Terms
 
 LOBBY = "lobby"
+_NOBODY: Mapping[str, float] = {}
 
 
 def mailbox_of(account_id: str) -> str:
@@ -154,6 +155,8 @@ class Room:
         """Account ids of the people here who have joined; under the roster's lock."""
         self.may_call_all: Callable[[Room, str], bool] = _nobody
         """Tells whether who has this account id may mention all who are here, by ``@here``."""
+        self.spoke: Mapping[str, float] = _NOBODY
+        """When (monotonic) somebody has said something last, by account id; see ``voice``."""
         self._logs = logs
         # The room's lock, second of roster → room → stripe. Guards everything below.
         # Delivery takes it once a round, for a snapshot, and holds no lock while it sends.

@@ -41,7 +41,7 @@ class Roster:
         """Rooms, and the mailboxes of those who are here, by log."""
         self.by_name: dict[str, Room] = {fold(LOBBY): lobby}
         """Rooms by their folded name, oldest first."""
-        self.by_former: dict[str, Room] = {}
+        self.by_former: dict[str, tuple[Room, ...]] = {}
         """Rooms by the folded names that they had before."""
 
     def person(self, account_id: str) -> Person | None:
@@ -70,7 +70,8 @@ class Roster:
         """
         assert self.lock.locked()
         folded = fold(name)
-        for room in (self.by_name.get(folded), self.by_log.get(name), self.by_former.get(folded)):
+        former = self.by_former.get(folded, ())
+        for room in (self.by_name.get(folded), self.by_log.get(name), *former):
             if room is not None and not room.is_mailbox and self.sees(room, account_id):
                 return room
         return None
@@ -79,14 +80,20 @@ class Roster:
         """Let a room be found that was not known here."""
         assert self.lock.locked()
         self.by_log[room.log] = self.by_name[fold(room.name)] = room
-        self.by_former |= {fold(name): room for name in room.record.former}
+        self._locked_add_former(room)
+
+    def _locked_add_former(self, room: Room) -> None:
+        for name in map(fold, room.record.former):
+            self.by_former[name] = (*self.by_former.get(name, ()), room)
 
     def locked_index(self) -> None:
         """Let the rooms be found by the names that they have now, and had before."""
         assert self.lock.locked()
         rooms = [room for room in self.by_log.values() if not room.is_mailbox]
         self.by_name = {fold(room.name): room for room in rooms}
-        self.by_former = {fold(name): room for room in rooms for name in room.record.former}
+        self.by_former = {}
+        for room in rooms:
+            self._locked_add_former(room)
 
     def locked_inside(self, room: Room) -> list[Person]:
         """Return the people in a room who are here."""

@@ -1,7 +1,7 @@
 """Who may say something where; the one place that tells. Any thread."""
 
+import threading
 import time
-from collections.abc import Mapping
 
 from chatroom.accounts.sanction_sentences import muted, of_room
 from chatroom.accounts.sanctions import Sanctions
@@ -11,6 +11,8 @@ from chatroom.rooms.roles import runs
 from chatroom.rooms.room import Room
 from chatroom.sentences import duration
 
+_KNOWN = 1000
+_pace_lock = threading.Lock()  # guards Room.spoke, of all rooms; innermost
 SLOW_LONGEST = 3600.0
 """Longest time between two messages of one person, in seconds."""
 
@@ -33,15 +35,26 @@ def check_voice(sanctions: Sanctions, person: Person, room: Room | None = None) 
         text = f"#{record.name} is archived: it can be read, and nobody can write there."
         raise UserError(text, Code.ARCHIVED, **room.fields)
     if record.slow and not runs(account, record):
-        now = time.monotonic()
-        wait = person.spoke.get(room.log, now - record.slow) + record.slow - now
+        wait = _take_turn(room, account.id, record.slow)
         if wait > 0:
             text = (
                 f"#{record.name} is slowed to one message in {duration(record.slow)}; that was "
                 f"not sent. Send it again in {duration(max(1.0, wait))}."
             )
             raise UserError(text, Code.TOO_FAST, wait=round(wait, 1), **room.fields)
-        person.spoke = {**_lately(person.spoke, now), room.log: now}
+
+
+def _take_turn(room: Room, account_id: str, slow: float) -> float:
+    """Return how long somebody has to wait in a slowed room; 0: says something now."""
+    now = time.monotonic()
+    with _pace_lock:
+        wait = room.spoke.get(account_id, now - slow) + slow - now
+        if wait <= 0:
+            others = room.spoke
+            if len(others) >= _KNOWN:  # who need not wait any more is forgotten
+                others = {one: when for one, when in others.items() if when > now - slow}
+            room.spoke = {**others, account_id: now}
+    return max(0.0, wait)
 
 
 def check_unmuted(sanctions: Sanctions, person: Person, room: Room | None = None) -> None:
@@ -54,8 +67,3 @@ def check_unmuted(sanctions: Sanctions, person: Person, room: Room | None = None
         raise muted(mute)
     if room is not None and (mute := sanctions.room_mute_of(account_id, room.log)) is not None:
         raise of_room(mute, room.fields)
-
-
-def _lately(spoke: Mapping[str, float], now: float) -> dict[str, float]:
-    """Return without what no room asks for any more."""
-    return {log: when for log, when in spoke.items() if now - when < SLOW_LONGEST}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Peer, ServerProcess
+from tests.harness import PASSWORD, Peer, ServerProcess
 
 
 def gave(peer: Peer, line: str) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def test_a_room_whose_owner_has_gone_belongs_to_the_longest_serving_moderator(
         done(peer, "/join inherited")
     goes.answer_to("/moderator otto")
     goes.answer_to("/moderator thea")
-    goes.send("/deleteaccount", "correct horse", "goes")
+    goes.send("/deleteaccount", PASSWORD, "goes")
     third.until_event("notice", kind="owner")
     (row,) = done(third, "/roominfo inherited")["rows"]
     assert (row["owner"], row["moderators"]) == ("otto", ["thea"])
@@ -216,3 +216,78 @@ def test_a_room_whose_owner_has_gone_belongs_to_the_longest_serving_moderator(
 def test_the_lobby_stays_what_it_is(room: ServerProcess, boss: Peer) -> None:
     for line in ("/renameroom x", "/private", "/archive", "/transfer boss", "/deleteroom"):
         assert "lobby" in boss.answer_to(line).lower()
+
+
+def test_who_is_removed_is_no_moderator_any_more_and_inherits_nothing(room: ServerProcess) -> None:
+    goes, mia, bob = room.join("goer"), room.device("mia"), room.device("bobby")
+    goes.answer_to("/create legacy private")
+    for name, peer in (("mia", mia), ("bobby", bob)):
+        goes.answer_to(f"/invite {name}")
+        done(peer, "/join legacy")
+        goes.answer_to(f"/moderator {name}")
+    goes.answer_to("/remove mia")
+    (row,) = done(bob, "/roominfo legacy")["rows"]
+    assert row["moderators"] == ["bobby"]
+    goes.send("/deleteaccount", PASSWORD, "goer")
+    bob.until_event("notice", kind="owner")
+    assert refused(mia, "/join legacy") == "no-such-room"
+    (row,) = done(bob, "/roominfo legacy")["rows"]
+    assert row["owner"] == "bobby"
+
+
+def test_a_room_is_handed_over_to_its_members_only_and_to_nobody_who_is_banned(
+    room: ServerProcess, owner: Peer, other: Peer
+) -> None:
+    both_in(owner, other, "gift")
+    room.device("bystander")
+    assert refused(owner, "/transfer bystander") == "not-inside"
+    done(owner, "/roomban otto")
+    for line in ("/transfer otto", "/moderator otto"):
+        assert refused(owner, line) == "banned"
+    done(owner, "/unroomban otto")
+    done(other, "/join gift")
+    done(owner, "/transfer otto")
+
+
+def test_the_owner_gets_a_superuser_out_of_a_private_room(
+    room: ServerProcess, boss: Peer, owner: Peer
+) -> None:
+    done(owner, "/create study private")
+    done(owner, "/invite boss")
+    boss.answer_to("/join study")
+    done(owner, "/remove boss")
+    assert "no room called 'study'" in boss.answer_to("/room study")
+
+
+def test_the_pace_of_a_room_holds_also_for_who_logs_in_again(
+    room: ServerProcess, owner: Peer
+) -> None:
+    done(owner, "/create paced")
+    done(owner, "/slow 1h")
+    first = room.device("hasty")
+    done(first, "/join paced")
+    posted(first, "one", "paced")
+    first.close()
+    again = room.device("hasty")
+    assert not_posted(again, "two", "paced")["code"] == "too-fast"
+
+
+def test_a_former_name_leads_to_the_room_that_one_may_enter(
+    room: ServerProcess, owner: Peer, other: Peer
+) -> None:
+    done(owner, "/create team")
+    done(owner, "/renameroom team2")
+    done(other, "/create team private")
+    done(other, "/renameroom hidden-x")
+    third = room.device("thea")
+    done(third, "/join team")
+    assert posted(third, "found", "team")["room"] == "team2"
+
+
+def test_a_room_cannot_be_called_private_by_a_slip(owner: Peer) -> None:
+    assert refused(owner, "/create private") == "usage"
+    done(owner, "/create private private")
+    owner.send_event("command", line="/deleteroom", cid="d")
+    owner.until_event("prompt", ask="confirm-room")
+    owner.send_event("answer", text="#PRIVATE")  # case does not count, as everywhere
+    assert owner.until_event("result", cid="d")["ok"]
