@@ -11,7 +11,7 @@ from chatroom.errors import Conflict
 from chatroom.rooms.room import LOBBY, mailbox_of
 from chatroom.rooms.roster import may_enter
 from chatroom.storage.engine import ControlEvents, LogStore, RoomStore
-from chatroom.storage.records import Account, Actor, RoomRecord, SearchQuery
+from chatroom.storage.records import ROOM_NAME, Account, Actor, RoomRecord, SearchQuery
 from chatroom.storage.rules.events import Control, ControlKind, standing_of
 
 _SETTLE_SECONDS = 3.0
@@ -119,7 +119,7 @@ class Erasure:
         for log in logs:
             self._logs.erase(log, account.id)
         self._logs.drop(box)
-        self._change_rooms(partial(_without, account.id))
+        self._change_rooms(partial(_without, account.id), by)
         self._accounts.delete(account, by, box, network)
         ended()
         for log in logs:
@@ -130,18 +130,35 @@ class Erasure:
     def _room_logs(self) -> list[str]:
         return [LOBBY, *(room.log for room in self._rooms.load_all() if room.log != LOBBY)]
 
-    def _change_rooms(self, change: Callable[[RoomRecord], RoomRecord]) -> int:
-        """Change what is kept of rooms; return how many of them were changed."""
+    def _change_rooms(
+        self, change: Callable[[RoomRecord], RoomRecord], by: Actor | None = None
+    ) -> int:
+        """Change what is kept of rooms; return how many of them were changed.
+
+        :param by: for whom a room that another one owns now is written down.
+        """
         number = 0
         while True:
             try:
                 for room in self._rooms.load_all():
                     if (changed := change(room)) != room:
-                        self._rooms.save(replace(changed, by="", by_id="", whom=""))
+                        whom, act = self._heir(room, changed), None
+                        if by is not None and whom:
+                            what = f"left {ROOM_NAME} to {whom}, who has helped to run it"
+                            act = by.did(what, changed.owner, room=room.log)
+                        told = replace(changed, by="", by_id="", whom=whom)
+                        self._rooms.save(told, act=act)
                         number += 1
                 return number
             except Conflict:  # somebody else was faster: look again
                 continue
+
+    def _heir(self, before: RoomRecord, after: RoomRecord) -> str:
+        """Return the name of who owns a room now and did not before; empty: nobody does."""
+        if after.owner in ("", before.owner):
+            return ""
+        account = self._accounts.find_by_id(after.owner)
+        return account.name if account is not None else ""
 
 
 def _without(account_id: str, room: RoomRecord) -> RoomRecord:

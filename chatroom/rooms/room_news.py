@@ -69,8 +69,8 @@ def _roles(
         text = f"{name} has another owner now. See /roominfo."
         if not now.owner:
             text = f"{name} has no owner any more."
-        elif by and whom:
-            text = f"{by} has handed {name} over to {whom}."
+        elif whom:
+            text = f"{by} has handed {name} over to {whom}." if by else f"{name} is {whom}'s now."
         yield News("owner", text, fields)
     elif {*now.moderators} - {*before.moderators}:
         text = f"{name} has another moderator now. See /roominfo."

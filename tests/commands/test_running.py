@@ -207,10 +207,12 @@ def test_a_room_whose_owner_has_gone_belongs_to_the_longest_serving_moderator(
     goes.answer_to("/moderator otto")
     goes.answer_to("/moderator thea")
     goes.send("/deleteaccount", PASSWORD, "goes")
-    third.until_event("notice", kind="owner")
+    assert third.until_event("notice", kind="owner")["user"] == "otto"
     (row,) = done(third, "/roominfo inherited")["rows"]
     assert (row["owner"], row["moderators"]) == ("otto", ["thea"])
     done(other, "/topic mine now")
+    acts = [row["act"] for row in done(other, "/audit")["rows"]]
+    assert "left #inherited to otto, who has helped to run it" in acts
 
 
 def test_the_lobby_stays_what_it_is(room: ServerProcess, boss: Peer) -> None:
