@@ -33,6 +33,7 @@ from chatroom.ops import outage
 from chatroom.ops.command_line import operate
 from chatroom.ops.notify import ALIVE, READY, STOPPING, notify, reloading, watchdog_seconds
 from chatroom.ops.rehearsal import CHECK_FLAG, check, need_redis, rehearse, tls_of
+from chatroom.ops.wellness import Wellness
 from chatroom.rooms.assembly import assemble
 from chatroom.rooms.room import mailbox_of
 from chatroom.session.controls import Controls
@@ -113,6 +114,7 @@ class Server:
                 rehearse=rehearse,
                 restart=self._restart,
             )
+            self.wellness = Wellness(engine, self.services.stopping)
             registry = table.build()
             limits = ConnectionLimits(
                 *(most, settings.connections_per_address),
@@ -152,18 +154,30 @@ class Server:
         self.listener.start()
 
     def wait(self) -> None:
-        """Wait until somebody wants a stop or a restart; look at the certificate meanwhile."""
+        """Wait until somebody wants a stop or a restart; look at the certificate meanwhile.
+
+        A manager of services is told that the server is alive as long as it is.
+        """
         self.tls.look()
         alive = watchdog_seconds()
         turn = min(LOOK_SECONDS, alive or LOOK_SECONDS)
         looked = time.monotonic()
+        stuck = ""
         while not select.select([self._wait_fd], [], [], turn)[0]:
             if alive:
-                notify(ALIVE)
+                stuck = self._tell_alive(stuck)
             if time.monotonic() - looked >= LOOK_SECONDS:
                 looked = time.monotonic()
                 self.tls.look()
                 logs.tell_spared()
+
+    def _tell_alive(self, stuck: str) -> str:
+        found = self.wellness.alive()
+        if not found:
+            notify(ALIVE)
+        elif not stuck:
+            _log.error("thread stands still name=%s; the watchdog is not told of life", found)
+        return found
 
     def catch_signals(self) -> None:
         """Let SIGTERM, SIGINT and SIGHUP stop the server; the main thread only."""

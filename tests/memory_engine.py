@@ -676,6 +676,7 @@ class MemoryEngine:
         self.audit, self.nodes = AuditTrail(store), Nodes()
         self.controls = ControlEvents(store)
         self.close_intake, self.settle = self._queue.close_intake, self._queue.settle
+        self.queued = self._queue.queued
         self._cursor = len(self.kept.controls)
         self._handed_out = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="engine")
@@ -685,6 +686,9 @@ class MemoryEngine:
         self._queue.returned = returned
         self._store.hand_out = self._wait_handed_out
         self._thread.start()
+
+    def check_writes(self, seconds: float) -> bool:
+        return True
 
     def give_up(self) -> None:
         pass

@@ -11,6 +11,7 @@ import hmac
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 from Crypto.Protocol.KDF import scrypt
 from precis_i18n.factory import get_profile
 
+from chatroom.counts import COUNTS
 from chatroom.errors import Code, UserError
 
 _R = 8
@@ -132,7 +134,7 @@ class Passwords:
     def hash(self, password: str) -> dict[str, Any]:
         """Return the record of a new password: scheme, parameters, salt, hash. Only in a job."""
         salt = os.urandom(_SALT)
-        return _record(self._n, salt, _derive(prepared(password), salt, self._n, _R, _P))
+        return _record(self._n, salt, self._timed(prepared(password), salt, self._n, _R, _P))
 
     def check(self, password: str, record: dict[str, Any] | None) -> bool:
         """Tell whether ``record`` is that of ``password``; without a record take the same time.
@@ -144,7 +146,7 @@ class Passwords:
         against = record or self._dummy
         if len(password.encode("utf-8", "surrogatepass")) > LONGEST:
             password = ""  # too long to be anybody's; an empty one is nobody's either
-        derived = _derive(
+        derived = self._timed(
             password, base64.b64decode(against["salt"]), against["n"], against["r"], against["p"]
         )
         right = hmac.compare_digest(derived, base64.b64decode(against["hash"]))
@@ -153,6 +155,18 @@ class Passwords:
     def is_outdated(self, record: dict[str, Any]) -> bool:
         """Tell whether the record was made with other parameters than today's."""
         return (record["n"], record["r"], record["p"]) != (self._n, _R, _P)
+
+    def _timed(self, password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+        begun = time.perf_counter()
+        derived = _derive(password, salt, n, r, p)
+        with self._lock:
+            COUNTS.hashing.note(time.perf_counter() - begun)
+        return derived
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a free thread."""
+        return len(self._waiting)
 
     def close(self) -> None:
         """End the threads; who waits gets ``CancelledError``. Idempotent."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from chatroom.errors import ChatroomError, Code, Disconnected, EndReason
 from chatroom.net.connection import Connection
-from chatroom.net.limits import CROWDED, NOT_YET, ConnectionLimits, network_of
+from chatroom.net.limits import CROWDED, NOT_YET, WORDS, ConnectionLimits, network_of
 from chatroom.net.outbox import Stripe
 from chatroom.protocol import encode
 
@@ -31,6 +31,11 @@ class NotAdmitted(ChatroomError):
     def why(self) -> str:
         """For the log; of a ban not the reason that was given."""
         return EndReason.BANNED.value if self.is_banned else str(self)
+
+    @property
+    def word(self) -> str:
+        """As it is counted."""
+        return "banned" if self.is_banned else WORDS.get(str(self), "busy")
 
     def farewell(self) -> bytes:
         """Return what the peer gets: the sentence, and the same for programs.

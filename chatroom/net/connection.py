@@ -8,6 +8,7 @@ import termios
 import time
 from typing import Protocol
 
+from chatroom.counts import COUNTS
 from chatroom.errors import Disconnected, EndReason
 from chatroom.net.outbox import Flusher, Outbox, Stripe
 from chatroom.net.proxy import NoHeader, read_origin
@@ -173,6 +174,7 @@ class Connection:
                 tls.handshakes.release()
         elif not allows_plain:
             if first:
+                COUNTS.refused.add("plain")
                 self.outbox.finish(_PLAIN_REFUSED)
                 raise Disconnected("plain text")
             raise Disconnected(reason=EndReason.LEFT)
@@ -190,15 +192,20 @@ class Connection:
                 self._sock.settimeout(max(0.001, deadline - time.monotonic()))
                 heard = self._sock.recv(_READ_MORE)
                 if not heard:
+                    COUNTS.handshakes.add("failed")
                     raise Disconnected("left in the handshake")
         except TimeoutError:
+            COUNTS.handshakes.add("slow")
             raise Disconnected("handshake too slow") from None
         except ssl.SSLError as error:
             self.outbox.offer(tunnel.last_words())
+            COUNTS.handshakes.add("untrusted" if error.reason in _NOT_TRUSTED else "failed")
             kind = OnlyLooked if error.reason in _NOT_TRUSTED else Disconnected
             raise kind(f"handshake failed: {error.reason}") from None
         except OSError as error:
+            COUNTS.handshakes.add("failed")
             raise Disconnected(error.strerror or "") from None
+        COUNTS.handshakes.add("ok")
         self.outbox.attach_tls(tunnel)
         self._tunnel = tunnel
         self._early = self._unseal(b"")
@@ -273,6 +280,11 @@ class Connection:
         """Look whether others have ended this connection. :raises Disconnected: they have."""
         if self.ended_by is not None:
             raise Disconnected(reason=self.ended_by)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """It speaks TLS."""
+        return self._tunnel is not None
 
     @property
     def is_crowded(self) -> bool:

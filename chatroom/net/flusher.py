@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 
+from chatroom.counts import COUNTS, TURN_SECONDS
 from chatroom.net.outbox import Outbox
 
 _log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Flusher:
         self._lock = threading.Lock()
         self._new: list[Outbox] = []
         self._closing = False
+        self.behind = 0
+        """Connections that have not taken all that was sent to them."""
         self._thread = threading.Thread(target=self._run, name="flusher")
 
     def start(self) -> None:
@@ -65,7 +68,8 @@ class Flusher:
     def _run(self) -> None:
         watched: dict[int, Outbox] = {}
         while True:
-            events = self._selector.select()
+            events = self._selector.select(TURN_SECONDS)
+            COUNTS.turn("flusher")
             for key, _ in events:
                 if key.data is None:
                     self._drain_wakes()
@@ -77,6 +81,7 @@ class Flusher:
                 new, self._new = self._new, []
             for outbox in new:
                 self._begin(watched, outbox)
+            self.behind = len(watched)
 
     def _drain_wakes(self) -> None:
         try:

@@ -12,6 +12,14 @@ LOGGING_IN_FROM_ADDRESS = (
     "Too many connections from your address are not logged in. Log in with one of them first."
 )
 BUSY = "The server is too busy just now. Try again in a minute."
+WORDS = {
+    FULL: "full",
+    FROM_ADDRESS: "address",
+    LOGGING_IN_FROM_ADDRESS: "address",
+    CROWDED: "crowded",
+    BUSY: "busy",
+}
+"""How each of them is counted."""
 NOT_YET = ""
 """The network of a connection whose load balancer has not told yet where it comes from."""
 _CROWDED_FROM = 0.5

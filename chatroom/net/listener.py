@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 from chatroom.addresses import Range
+from chatroom.counts import COUNTS, TURN_SECONDS
 from chatroom.errors import Disconnected
 from chatroom.log_files import FEW
 from chatroom.net.admission import Admission, NotAdmitted
@@ -117,7 +118,9 @@ class Listener:
             selector.register(self._inside, selectors.EVENT_READ)
             complained = False
             while not self._stopping.is_set():
-                selector.select(self._admission.expire())
+                left = self._admission.expire()
+                selector.select(TURN_SECONDS if left is None else min(left, TURN_SECONDS))
+                COUNTS.turn("accept")
                 try:
                     while not self._stopping.is_set():
                         sock, peer = self._sock.accept()
@@ -154,6 +157,7 @@ class Listener:
 
         try:
             connection = self._admission.admit(address, network, connect)
+            COUNTS.accepted.add("connection")
         except NotAdmitted as refused:
             self._refuse(sock, address, refused)
             return
@@ -165,6 +169,7 @@ class Listener:
             self._refuse(sock, address, NotAdmitted(BUSY))
 
     def _refuse(self, sock: socket.socket, address: str, refused: NotAdmitted) -> None:
+        COUNTS.refused.add(refused.word)
         _log.warning("refused address=%s reason=%s", address, refused.why, extra=FEW)
         with sock:
             sock.setblocking(False)
@@ -194,6 +199,7 @@ class Listener:
         except OnlyLooked:
             pass
         except Disconnected as reason:
+            COUNTS.ended(reason.reason)
             _log.info("not served address=%s reason=%s", connection.address, reason, extra=FEW)
         except Exception:
             _log.exception("session failed address=%s", connection.address, extra=FEW)
@@ -212,5 +218,6 @@ class Listener:
         try:
             self._admission.resolve_proxied(connection, address)
         except NotAdmitted as refused:
+            COUNTS.refused.add(refused.word)
             connection.outbox.finish(refused.farewell())
             raise Disconnected(refused.why) from None

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from chatroom.counts import COUNTS
 from chatroom.errors import Refusal
 from chatroom.names import HERE, calls_all, plain, words_of
 from chatroom.rooms.face import Face, Outbox, Stripe
@@ -137,7 +138,8 @@ class Member:
 
 Sessions = tuple[Member, ...]
 """Those of one person; replaced, never changed."""
-Snapshot = tuple[tuple[Face, tuple[Callable[[bytes], None], ...]], ...]
+Snapshot = tuple[tuple[Face, int, tuple[Callable[[bytes], None], ...]], ...]
+"""For each face how many sessions have it, and what offers to all of them."""
 
 
 class Room:
@@ -308,10 +310,12 @@ class Room:
         if not posts:
             return
         names = self.names
-        for face, offers in snapshot:
+        for face, sessions, offers in snapshot:
             chunk = face.messages(posts, names)
             for offer in offers:
                 offer(chunk)
+            COUNTS.deliveries += sessions * len(posts)
+            COUNTS.delivered_bytes += sessions * len(chunk)
         for member, face in filtered:
             if seen := member.seen(posts):
                 member.outbox.offer(face.messages(seen, names, reader=member.name))
@@ -382,8 +386,8 @@ class Room:
                 outbox = member.outbox
                 faces.setdefault(face, {}).setdefault(outbox.stripe, []).append(outbox)
         snapshot = tuple(
-            (face, tuple(stripe.walk(outboxes) for stripe, outboxes in stripes.items()))
-            for face, stripes in faces.items()
+            (face, sum(map(len, one.values())), tuple(at.walk(boxes) for at, boxes in one.items()))
+            for face, one in faces.items()
         )
         return snapshot, tuple(filtered), named
 

@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from chatroom.counts import COUNTS, TURN_SECONDS
+
 _log = logging.getLogger(__name__)
 
 _TIDY = 64
@@ -84,16 +86,16 @@ class Scheduler:
         """Wait for the next job that is due; ``None`` at the stop."""
         with self._changed:
             while not self._is_stopping:
+                COUNTS.turn("scheduler")
                 if not self._heap:
-                    self._changed.wait()
+                    self._changed.wait(TURN_SECONDS)
                     continue
                 due, _, alarm = self._heap[0]
                 if alarm.job is None:
                     heapq.heappop(self._heap)
                     self._cancelled -= 1
                 elif (left := due - time.monotonic()) > 0:
-                    # A wait longer than the platform's longest is an error (threading.TIMEOUT_MAX).
-                    self._changed.wait(min(left, 3600.0))
+                    self._changed.wait(min(left, TURN_SECONDS))
                 else:
                     heapq.heappop(self._heap)
                     job, alarm.job = alarm.job, None

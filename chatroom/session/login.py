@@ -10,6 +10,7 @@ from chatroom.accounts.sanction_sentences import shut_out_code, shut_out_sentenc
 from chatroom.accounts.sanctions import CLOSED
 from chatroom.accounts.throttles import WRONG_ANSWERS, Caller
 from chatroom.commands.services import Services
+from chatroom.counts import COUNTS
 from chatroom.errors import ChatroomError, Code, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.names import log_name
@@ -22,6 +23,9 @@ from chatroom.text import check_new_password
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+# How tries are counted.
+_WAYS = {LOGIN: "password", REGISTER: "register", RESUME: "ticket"}
+_RESULTS = {Code.WRONG_PASSWORD: "wrong", Code.TICKET: "wrong", Code.THROTTLED: "delayed"}
 _UNKNOWN = "Unknown name or wrong password. Try again."
 
 
@@ -182,13 +186,23 @@ class Login:
 
     def _try(self, request: LoginRequest) -> Account | None:
         """Return the account that a request is granted; None: refused, and may be tried again."""
+        way, result = _WAYS[request.word], "refused"
         try:
-            return self._authenticate(request)
+            account = self._authenticate(request)
+            result = "ok"
+            return account
         except TooManyLogins as error:
+            result = "busy"
             self._services.accounts.retries.note(self._connection.network)
             self._tell(error, request)
+        except LoginRefused:
+            result = "kept_out"
+            raise
         except UserError as error:
+            result = _RESULTS.get(error.code, result)
             self._again(error, request)
+        finally:
+            COUNTS.logins.add((way, result))
         return None
 
     def _authenticate(self, request: LoginRequest) -> Account:

@@ -12,6 +12,7 @@ from chatroom.commands.grammar import message_id
 from chatroom.commands.pages import seq_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.commands.services import Services
+from chatroom.counts import COUNTS
 from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
@@ -108,6 +109,7 @@ _FAREWELLS = {
 
 def _say_farewell(dialogue: Dialogue, services: Services, reason: EndReason) -> None:
     ended_by = dialogue.connection.ended_by
+    COUNTS.ended(ended_by or reason)
     if ended_by is EndReason.BANNED:
         sentence = services.sanctions.refusal(dialogue.connection.address)
         _say_goodbye(dialogue, "kick", sentence or "Your address was banned.", Code.BANNED)
@@ -351,6 +353,7 @@ def _talk(
                 else:
                     _post(services, person, member, said)
             except UserError as error:
+                COUNTS.refused_posts.add(error.code)
                 dialogue.refuse(str(error), said.cid, code=error.code, **error.fields)
             except StoreError as error:
                 dialogue.refuse(str(error), said.cid, code=error.code)

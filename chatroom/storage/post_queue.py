@@ -4,6 +4,7 @@ import logging
 import threading
 from dataclasses import replace
 
+from chatroom.counts import COUNTS
 from chatroom.errors import Refusal, StoreError
 from chatroom.storage.engine import Returned
 from chatroom.storage.records import KEPT, Post
@@ -68,6 +69,10 @@ class PostQueue:
             self.barriers.append(barrier)
             self.wake()
         return barrier.wait(seconds)
+
+    def queued(self) -> int:
+        """See ``Engine.queued``."""
+        return len(self.receipts)
 
     def append(
         self, post: Post, origin: Origin | None = None, terms: Terms = ORDINARY
@@ -139,6 +144,8 @@ class PostQueue:
             return
         for receipt in receipts:
             receipt.post.seq = 0
+        if refusal is not None:
+            COUNTS.refused_posts.add(refusal.code, len(receipts))
         Receipt.settle(receipts, refusal or Outcome.REPEATED)
         try:
             self.returned(receipts, refusal)

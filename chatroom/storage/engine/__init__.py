@@ -116,6 +116,18 @@ class Engine(Protocol):
     def settle(self, seconds: float) -> bool:
         """Wait until all that was appended so far is committed and delivered; False: too slow."""
 
+    def queued(self) -> int:
+        """Return how many posts wait to be committed."""
+
+    def check_writes(self, seconds: float) -> bool:
+        """Tell whether the store keeps what is written now: by a small write, if it must.
+
+        Not in the engine's thread.
+
+        :param seconds: longest wait; without an answer by then it does not.
+        :raises StoreError: the engine is closed.
+        """
+
     def give_up(self) -> None:
         """Wait for no answer of the store any more: whatever does fails now, and all that comes.
 

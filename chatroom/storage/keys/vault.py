@@ -23,6 +23,7 @@ from pathlib import Path
 from Crypto.Cipher import ChaCha20_Poly1305
 
 from chatroom import private
+from chatroom.counts import COUNTS
 from chatroom.errors import Damaged, VaultError
 from chatroom.storage.keys.simplecrypt_fix import simplecrypt
 
@@ -67,12 +68,14 @@ class Vault:
         key = self._keys.get(int.from_bytes(sealed[:_HEAD], "big"))
         head = _HEAD + _NONCE + _TAG
         if key is None or len(sealed) < head:
+            COUNTS.damaged.add("record")
             raise Damaged(f"The record {context} is damaged or was sealed by another keyring.")
         cipher = ChaCha20_Poly1305.new(key=key, nonce=sealed[_HEAD : _HEAD + _NONCE])
         cipher.update(context.encode())
         try:
             return cipher.decrypt_and_verify(sealed[head:], sealed[_HEAD + _NONCE : head])
         except ValueError:
+            COUNTS.damaged.add("record")
             raise Damaged(f"The record {context} was changed or moved; it does not open.") from None
 
     def index(self, folded_name: str) -> bytes:

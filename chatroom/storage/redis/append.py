@@ -6,6 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from chatroom.counts import COUNTS
 from chatroom.errors import Code, Refusal, StoreError, Unconfirmed
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import Post, sequenced_id
@@ -80,6 +81,8 @@ class Appending:
         """Note that the store does not answer: the next attempt comes after a pause."""
         if not self._failures:
             _log.error("store away reason=%s; nothing is accepted until it answers again", error)
+        COUNTS.is_failing = True
+        COUNTS.store_errors.add("store")
         self._failures += 1
         self._again = time.monotonic() + self._backoff.compute(min(self._failures, 10))
 
@@ -88,6 +91,7 @@ class Appending:
         if self._failures:
             self._failures = 0
             self._again = 0.0
+            COUNTS.is_failing = False
             _log.warning("store answers again")
 
     def append(self, receipts: list[Receipt]) -> Result:
@@ -155,6 +159,7 @@ class Appending:
         self, result: Result, receipts: list[Receipt], answer: object, lack: Unconfirmed | None
     ) -> None:
         if not isinstance(answer, list):
+            COUNTS.store_errors.add("store")
             if not self._is_refused:
                 self._is_refused = True
                 _log.error("store write failed reason=%s; nothing is kept until it writes", answer)

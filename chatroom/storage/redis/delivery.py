@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from chatroom.counts import COUNTS
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.engine import Committed, Controlled
 from chatroom.storage.keys.vault import Vault
@@ -54,6 +55,7 @@ class Delivery:
         for receipt in receipts:
             groups.setdefault(receipt.post.log, []).append(receipt)
         for name, group in groups.items():
+            COUNTS.posts["private" if name[0] == "@" else "room"] += len(group)
             followed = self._logs.followed(name)
             if followed is not None:
                 self._deliver_group(followed, group)
@@ -273,6 +275,7 @@ class Delivery:
             followed.delivered, followed.mark = 0, None
             self._logs.blocks.forget(followed.name)
             return
+        COUNTS.forks += 1
         _log.error(
             "history forked log=%s shown=%d kept=%d: the store lost messages that were shown",
             entries.mark(self._vault, followed.name),

@@ -4,6 +4,7 @@ import logging
 import secrets
 from pathlib import Path
 
+from chatroom.counts import COUNTS
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.post_queue import PostQueue
 from chatroom.storage.redis.accounts import AccountStore
@@ -91,6 +92,7 @@ class RedisEngine:
         self.nodes = Nodes(self._presence)
         self.close_intake = posts.close_intake
         self.settle = posts.settle
+        self.queued = posts.queued
         # What whoever only writes and reads logs needs, without the roles.
         self.follow = self.logs.follow
         self.append = self.logs.append
@@ -107,6 +109,9 @@ class RedisEngine:
         if self._is_kept_up:
             self.retention.start()
             self._logs.blocks.start(self._logs.make_blocks)
+
+    def check_writes(self, seconds: float) -> bool:
+        return self._presence.check(seconds) and not COUNTS.is_failing
 
     def give_up(self) -> None:
         self._store.give_up()

@@ -28,6 +28,8 @@ NODES = "{c}:nodes"
 """Instance id → when it was heard, number of changes of its people, and what is sealed of it."""
 ROUND_SECONDS = 1.5
 _REST_SECONDS = 0.2  # between two rounds, whoever comes and goes
+FRESH_SECONDS = 0.5
+"""A round that began so lately shows how the store is."""
 HEARTBEAT_SECONDS = 4.0
 DEAD_SECONDS = 5.0
 """How long the heartbeat must have been missing, as one node sees it that has answers itself."""
@@ -70,6 +72,9 @@ class PresenceKeeper:
         self.nodes: list[Node] = []
         self._stopping = threading.Event()
         self._woken = threading.Event()
+        # The round that ended last, guarded by itself: when it began (monotonic), how it went.
+        self._ended = threading.Condition()
+        self._begun, self._is_well = 0.0, True
         self._thread = threading.Thread(target=self._go_on, name="presence")
 
     def tell_once(self) -> None:
@@ -94,6 +99,20 @@ class PresenceKeeper:
             if self._is_known and not self._others:
                 self._take_leave()
 
+    def check(self, seconds: float) -> bool:
+        """Tell whether the store takes what it is told now; see ``Engine.check_writes``."""
+        now = time.monotonic()
+        with self._ended:
+            if self._is_well and now - self._begun < FRESH_SECONDS:
+                return True
+            self.wake()
+            return self._ended.wait_for(lambda: self._begun >= now, seconds) and self._is_well
+
+    def _note(self, begun: float, is_well: bool) -> None:
+        with self._ended:
+            self._begun, self._is_well = begun, is_well
+            self._ended.notify_all()
+
     def is_here(self, account_id: str) -> bool:
         """Tell whether somebody is at this node. Any thread."""
         return self.watcher is not None and self.watcher.is_here(account_id)
@@ -107,9 +126,12 @@ class PresenceKeeper:
         while not self._stopping.wait(_REST_SECONDS):
             self._woken.wait(jitter(ROUND_SECONDS))
             self._woken.clear()
+            begun = time.monotonic()
+            is_well = False
             try:
                 self._round(self.watcher)
                 self._is_waiting = False
+                is_well = True
             except StoreError as error:
                 if not self._is_waiting:
                     self._is_waiting = True
@@ -118,6 +140,7 @@ class PresenceKeeper:
                     other.missing_since = 0.0  # nobody is dead because the store was away
             except Exception:
                 _log.exception("presence failed")
+            self._note(begun, is_well)
 
     def _round(self, watcher: Watcher) -> None:
         begun = time.monotonic()

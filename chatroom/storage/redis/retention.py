@@ -2,9 +2,11 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from itertools import takewhile
 
+from chatroom.counts import COUNTS
 from chatroom.errors import Damaged, StoreError
 from chatroom.storage.redis import departed, entries, post_bans, scripts
 from chatroom.storage.redis.client import BUCKETS, Store
@@ -50,6 +52,7 @@ class Retention:
         while not self._stopping.wait(WAKE_SECONDS):
             try:
                 self.expire(WALL.surely_over())
+                COUNTS.kept_up = time.time()
             except StoreError as error:
                 _log.error("upkeep waits reason=%s", error)
             except Exception:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from chatroom.counts import COUNTS
 from chatroom.errors import StoreError
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
 from chatroom.storage.keys.vault import Vault
@@ -153,6 +154,7 @@ class Writer:
                 step()
             except Exception:
                 _log.exception("engine round failed")
+            COUNTS.turn("engine")  # each may wait for a store that does not answer
         if receipts:
             self._round_ended = time.monotonic()
         for barrier in barriers:
@@ -165,7 +167,7 @@ class Writer:
         wait for each other.
         """
         assert self._queue.lock.locked()
-        now = time.monotonic()
+        now = COUNTS.turned["engine"] = time.monotonic()
         if self._has_news():
             return 0.0
         until = self._next_look
@@ -209,11 +211,13 @@ class Writer:
         now = int(time.time() * 1000) / 1000
         for receipt in receipts:
             receipt.post.time = now
+        begun = time.perf_counter()
         try:
             result = self._append_kept(kept) if kept else Result()
         except Exception:
             _log.exception("append failed")
             result = Result(refused={UNKNOWN: kept})
+        committed = time.perf_counter()
         self._queue.give_back(result.repeated, None)
         for refusal, refused in result.refused.items():
             self._queue.give_back(refused, refusal)
@@ -232,6 +236,9 @@ class Writer:
             self._wake_presence()
         self._delivery.deliver_own(delivered)
         Receipt.settle((one for one in passing if one.terms.is_remote_only), Outcome.COMMITTED)
+        COUNTS.rounds += 1
+        COUNTS.commit.note(committed - begun)
+        COUNTS.deliver.note(time.perf_counter() - committed)
         self._appending.acknowledge({one.post.log: one.post.seq for one in result.kept})
 
     def _append_kept(self, kept: list[Receipt]) -> Result:

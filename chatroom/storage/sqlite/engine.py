@@ -57,6 +57,8 @@ class SqliteEngine:
         self.nodes = Nodes()
         self.close_intake = posts.close_intake
         self.settle = posts.settle
+        self.check_writes = writer.check_writes
+        self.queued = posts.queued
         # What a program that fills a store needs, without the roles.
         self.save_account = self.accounts.save
         self.save_room = self.rooms.save

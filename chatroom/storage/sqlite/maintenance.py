@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+from chatroom.counts import COUNTS
 from chatroom.errors import StoreError
 from chatroom.storage.rules.belief import WALL
 from chatroom.storage.sqlite import dropping, schema
@@ -123,6 +124,7 @@ class Upkeep:
                     self._must_empty = False
                     self._wal.empty()
                 is_failing = False
+                COUNTS.kept_up = time.time()
             except (StoreError, sqlite3.Error) as error:  # full or damaged: tried again later
                 if not is_failing:
                     _log.error("upkeep waits reason=%s", error)

@@ -26,6 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from chatroom.counts import COUNTS
 from chatroom.errors import ChatroomError, Code, Refusal, StoreError
 from chatroom.storage.records import KEPT
 from chatroom.storage.rules.receipts import Receipt
@@ -128,8 +129,9 @@ class Commits:
             self.db.execute("COMMIT")
         except Exception as error:
             return self._fail(jobs, groups, error)
+        COUNTS.written = time.monotonic()
         if self._is_failing:
-            self._is_failing = False
+            self._is_failing = COUNTS.is_failing = False
             _log.warning("store writes again")
         self._logs.trim()
         if result.repeated or result.refused:
@@ -158,8 +160,9 @@ class Commits:
         )
 
     def _fail(self, jobs: list[Job], groups: dict[str, list[Receipt]], error: Exception) -> Result:
+        COUNTS.store_errors.add("store")
         if not self._is_failing:
-            self._is_failing = True
+            self._is_failing = COUNTS.is_failing = True
             _log.error("store write failed reason=%s; nothing is kept until it writes again", error)
         self._logs.failed()
         if self._broken is None and not isinstance(error, StoreError):

@@ -5,10 +5,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TypeVar
 
+from chatroom.counts import COUNTS
 from chatroom.errors import StoreError
 from chatroom.storage import codec
 from chatroom.storage.engine import LOOK_SECONDS, Committed, Controlled, Returned
@@ -28,6 +29,8 @@ COLLECT_FROM = 8
 _COLLECT_STEP = 0.00005
 _COLLECT_PATIENCE = 4  # steps without a new post
 _ANNOUNCE_ROUNDS = 10  # in a large room the pause of comings and goings is longer
+FRESH_SECONDS = 0.5
+"""What was written so lately shows that the store writes."""
 STEP_SECONDS = 2.0
 """The clock may go back so far without a message's time being less than the one before."""
 
@@ -81,6 +84,7 @@ class Writer:
         self._is_blind = False
         # Callers whose changes are kept, and whose control events are not handed out yet.
         self._unsettled: list[Callable[[], None]] = []
+        self._check: Future[None] | None = None  # of the last look whether it writes
 
     def start(self, committed: Committed, controlled: Controlled, returned: Returned) -> None:
         """Start the thread; see ``Engine.start``."""
@@ -98,13 +102,25 @@ class Writer:
 
     def write(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run a job in the next transaction; return when it is durable and handed out."""
+        return self._submit(job).result()
+
+    def check_writes(self, seconds: float) -> bool:
+        """See ``Engine.check_writes``."""
+        if not COUNTS.is_failing and time.monotonic() - COUNTS.written < FRESH_SECONDS:
+            return True
+        if self._check is None or self._check.done():  # else one that waits will do
+            self._check = self._submit(_write_mark)
+        wait([self._check], seconds)
+        return self._check.done() and self._check.exception() is None
+
+    def _submit(self, job: Callable[[sqlite3.Connection], _T]) -> "Future[_T]":
         future: Future[_T] = Future()
         with self._queue.lock:
             if self._queue.is_closing:
                 raise StoreError("The store is closed.")
             self._jobs.append((job, future))
             self._queue.wake()
-        return future.result()
+        return future
 
     def _run(self) -> None:
         while True:
@@ -175,9 +191,13 @@ class Writer:
         for refusal, refused in result.refused.items():
             self._queue.give_back(refused, refusal)
         if receipts:
+            committed = time.perf_counter()
             self._deliver(groups, result.logs)
             self._round_ended = time.perf_counter()
             self._round_took = self._round_ended - started
+            COUNTS.rounds += 1
+            COUNTS.commit.note(committed - started)
+            COUNTS.deliver.note(self._round_ended - committed)
             self._burst = max(len(receipts), self._burst - self._burst // 8)
         for barrier in barriers:
             barrier.set()
@@ -203,7 +223,7 @@ class Writer:
 
     def _look_if_due(self) -> None:
         """Notice what other processes (the operator's commands) have changed."""
-        now = time.monotonic()
+        now = COUNTS.turned["engine"] = time.monotonic()
         if now < self._next_look:
             return
         self._next_look = now + LOOK_SECONDS
@@ -265,6 +285,7 @@ class Writer:
     def _deliver(self, groups: dict[str, list[Receipt]], logs: dict[str, Log]) -> None:
         for name, receipts in groups.items():
             posts = [receipt.post for receipt in receipts]
+            COUNTS.posts["private" if name[0] == "@" else "room"] += len(posts)
             if name in logs:
                 self._logs.added(name, logs[name], posts, name in self.followed)
             # Looked at after they are known: who follows the log only now has either counted
@@ -275,3 +296,7 @@ class Writer:
                 except Exception:
                     _log.exception("delivery failed")
             Receipt.settle(receipts, Outcome.COMMITTED)
+
+
+def _write_mark(db: sqlite3.Connection) -> None:
+    db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('looked', ?)", (time.time(),))
