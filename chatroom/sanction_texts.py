@@ -78,7 +78,10 @@ def of_room_text(kind: str, fields: Mapping[str, Any], clock: Clock) -> str:
         return f"{clean_line(fields['user'])} was {deed} by {by}, {end}{why}."
     if kind == "roomban":
         may = "not come back"
-        may = may if math.isinf(until) else f"come back from {clock.minute(until)} on"
+        if not math.isinf(until):
+            may = f"come back from {clock.minute(until)} on"
+            if fields.get("private") is True:
+                may = f"be invited again from {clock.minute(until)} on"
         return f"You were {deed} by {by}{why}. You may {may}."
     end = "who runs it lifts that" if math.isinf(until) else clock.minute(until)
     return f"You were {deed} by {by}{why}. You may read, but not write there, until {end}."

@@ -268,20 +268,27 @@ class Sanctions:
         reason: str,
         seconds: float,
         asker: Asker,
+        by_moderator: bool = False,
+        is_new: bool = False,
     ) -> Sanction:
         """Impose a sanction of one room; otherwise as :meth:`impose`.
 
         :param kind: ``ROOM_BAN`` or ``ROOM_MUTE``.
         :param asker: who has to be allowed to do it when it is saved.
+        :param by_moderator: it is a moderator who imposes it.
+        :param is_new: it may not take the place of another one.
         :raises Conflict: the room was changed meanwhile: look again who may do what there.
         """
         now = time.time()
         length = "forever" if math.isinf(seconds) else f"for {duration(seconds)}"
         act = f"{_ROOM_ACTS[kind].format(account.name)} {ROOM_NAME} {length}"
         times = (now, now + seconds)
-        new = Sanction(kind, account.id, account.name, by.name, reason, *times, room=room.log)
+        whom = (account.id, account.name)
+        new = Sanction(
+            *(kind, *whom, by.name, reason, *times), room=room.log, by_moderator=by_moderator
+        )
         entry = by.did(act, account.id, reason, room.log, kind, after=to_plain(new))
-        return self._impose(new, seconds, entry, asker=asker, of=room)
+        return self._impose(new, seconds, entry, is_new, asker, room)
 
     def impose_again(
         self,

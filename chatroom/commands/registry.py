@@ -31,6 +31,7 @@ KEPT_SECONDS = 20.0
 _HABITS = {
     **dict.fromkeys(("pm", "query", "tell", "whisper"), "messageto"),
     **dict.fromkeys(("users", "here"), "viewusers"),
+    **dict.fromkeys(("roombans", "roommutes", "mutes", "banlist"), "sanctions"),
     **dict.fromkeys(("passwd", "password"), "changepassword"),
     "channels": "rooms",
     "dnd": "busy",

@@ -54,6 +54,7 @@ def add_to(registry: Registry) -> None:
         "NUMBER|USER",
         "let somebody who was banned come back to this room",
         needs=Needs.MODERATOR,
+        aliases=("roomunban",),
         cost=5,
     )
     def room_unban(context: Context, which: int | Account) -> None:
@@ -66,6 +67,7 @@ def add_to(registry: Registry) -> None:
         "NUMBER|USER",
         "let somebody write in this room again",
         needs=Needs.MODERATOR,
+        aliases=("roomunmute",),
         cost=5,
     )
     def room_unmute(context: Context, which: int | Account) -> None:

@@ -9,6 +9,7 @@ from chatroom.answers import Answer, Row, when
 from chatroom.commands.registry import Context, Needs, Registry
 from chatroom.errors import Code, Damaged, UserError
 from chatroom.rooms.room import Room
+from chatroom.rooms.room_sanctions import may_lift
 from chatroom.sanction_texts import lifted
 from chatroom.sentences import SERVER
 from chatroom.storage.records import SUPERUSER, Account, Sanction
@@ -47,9 +48,9 @@ def add_to(registry: Registry) -> None:
         if one is None:
             raise UserError(f"There is no number {number}. See /sanctions.", Code.NO_SUCH_NUMBER)
         (row,) = rows_of(context, [one])
-        if not row["lift"]:
-            raise UserError("That is of a private room; it is lifted from there.", Code.NOT_ALLOWED)
         room = services.roster.of_log(one.room) if one.room else None
+        if room is not None and not row["room"]:
+            raise UserError("That is of a private room; it is lifted from there.", Code.NOT_ALLOWED)
         if room is not None:
             services.room_sanctions.lift(room, one, context.runner)
         else:
@@ -119,7 +120,7 @@ def rows_of(context: Context, sanctions: Sequence[Sanction]) -> list[Row]:
         if one.room not in seen and roster.of_log(one.room) is not None
     }
     return [
-        _row(one, today_of(context, one), seen.get(one.room), one.room in hidden)
+        _row(context, one, seen.get(one.room))
         for one in sanctions
         if context.sees_all or one.room not in hidden
     ]
@@ -134,17 +135,26 @@ def today_of(context: Context, sanction: Sanction) -> str:
     return sanction.name
 
 
-def _row(one: Sanction, name: str, room: Room | None, is_hidden: bool) -> Row:
+def _row(context: Context, one: Sanction, room: Room | None) -> Row:
+    """Return one of these.
+
+    :param room: that it is of, if who asks sees it.
+    """
+    can_lift = context.sees_all
+    if room is not None:
+        can_lift = may_lift(room.record, one, context.runner)
+    elif one.room:  # a room that is gone, or is not seen
+        can_lift = can_lift and context.services.roster.of_log(one.room) is None
     return {
         "number": one.number,
         "kind": one.kind,
         "by": one.by,
         "reason": one.reason,
-        "user": name if one.is_of_account else "",
+        "user": today_of(context, one) if one.is_of_account else "",
         "range": one.target if one.is_range else "",
         "room": room.name if room is not None else "",
         "room_id": room.log if room is not None else "",
         "since": when(one.since),
         "until": when(one.until),
-        "lift": "" if is_hidden else f"/lift {one.number}",
+        "lift": f"/lift {one.number}" if can_lift else "",
     }

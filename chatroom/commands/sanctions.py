@@ -12,6 +12,7 @@ from chatroom.sentences import SERVER, duration
 from chatroom.storage.records import BAN, MUTE, SUPERUSER, Account
 
 _MUTE_SECONDS = 1800.0
+_IN_ROOMS = "What holds in one room alone stands in /sanctions; /lift lifts it."
 
 
 def add_to(registry: Registry) -> None:
@@ -47,7 +48,7 @@ def add_to(registry: Registry) -> None:
         SUPERUSER,
     )
     def unban(context: Context, which: int | Account | Range) -> None:
-        one = find(context, BAN, which, "not banned. See /bans.", "bans")
+        one = find(context, BAN, which, f"not banned. See /bans. {_IN_ROOMS}", "bans")
         context.services.sanctions.lift(one, context.actor)
         context.reply(f"Ban {one.number} of {today_of(context, one)} is lifted.")
 
@@ -67,7 +68,7 @@ def add_to(registry: Registry) -> None:
         "unmute", "NUMBER|USER", "let somebody write again; see /sanctions for numbers", SUPERUSER
     )
     def unmute(context: Context, which: int | Account) -> None:
-        one = find(context, MUTE, which, "not muted.", "sanctions")
+        one = find(context, MUTE, which, f"not muted. {_IN_ROOMS}", "sanctions")
         context.services.sanctions.lift(one, context.actor)
         context.reply(f"{today_of(context, one)} may write again.")
 

@@ -13,7 +13,7 @@ from chatroom.rooms.invitations import Invitations, without
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.person import Person
-from chatroom.rooms.roles import Runner, runs
+from chatroom.rooms.roles import Role, Runner, role_of, runs
 from chatroom.rooms.room import LOBBY, Member, Room
 from chatroom.rooms.roster import Roster, may_enter
 from chatroom.sanction_texts import of_room_text
@@ -67,8 +67,14 @@ class RoomSanctions:
         """
 
         def save(record: RoomRecord) -> Sanction:
-            how = (by.actor, reason, seconds, by.asker(record))
-            return self._sanctions.impose_in(record, kind, account, *how)
+            is_moderator = _is_only_moderator(record, by)
+            held = [one for one in self._sanctions.all(account.id, room.log) if one.kind == kind]
+            for one in held:
+                _check_liftable(record, one, by)
+            how = (by.actor, reason, seconds, by.asker(record), is_moderator)
+            # What is above a moderator is not to be replaced by what comes in between.
+            is_new = is_moderator and not held
+            return self._sanctions.impose_in(record, kind, account, *how, is_new)
 
         return self._impose(kind, room, account, by, save)
 
@@ -111,10 +117,17 @@ class RoomSanctions:
         return made
 
     def lift(self, room: Room, one: Sanction, by: Runner) -> None:
-        """Take a ban or a mute of a room back. :raises UserError: it is over already."""
-        self._as_it_is(
-            room, by, lambda record: self._sanctions.lift(one, by.actor, by.asker(record), record)
-        )
+        """Take a ban or a mute of a room back.
+
+        :raises UserError: it is over already, or a moderator asks: it is of that one, or somebody
+            above has imposed it.
+        """
+
+        def save(record: RoomRecord) -> None:
+            _check_liftable(record, one, by)
+            self._sanctions.lift(one, by.actor, by.asker(record), record)
+
+        self._as_it_is(room, by, save)
 
     def _as_it_is(self, room: Room, by: Runner, save: Callable[[RoomRecord], _T]) -> _T:
         """Save something that is right for the room as it is, whoever else changes it."""
@@ -171,7 +184,7 @@ class RoomSanctions:
         room = self._roster.of_log(one.room)
         if room is None or one.kind != ROOM_BAN:
             return False
-        fields = of_room_fields(one, room.fields, sanction=one.kind)
+        fields = of_room_fields(one, room.fields, sanction=one.kind, private=room.record.private)
         text = of_room_text(one.kind, fields, SERVER)
         say = _notice("left", text, fields)
         return self._memberships.send_out(room, one.target, say, is_told=False)
@@ -181,7 +194,7 @@ class RoomSanctions:
         # Who has never known of a private room does not learn of it by being banned there.
         if person is None or is_out or not may_enter(room.record, one.target):
             return
-        fields = of_room_fields(one, room.fields)
+        fields = of_room_fields(one, room.fields, private=room.record.private)
         _tell(person, _notice(one.kind, of_room_text(one.kind, fields, SERVER), fields))
 
     @staticmethod
@@ -207,6 +220,23 @@ class RoomSanctions:
             is_meant = person.account.id == one.target
             if not (is_meant or is_answered) and runs(person.account, room.record):
                 _tell(person, say)
+
+
+def _is_only_moderator(record: RoomRecord, by: Runner) -> bool:
+    return not by.is_superuser and role_of(record, by.actor.id) is not Role.OWNER
+
+
+def may_lift(record: RoomRecord, one: Sanction, by: Runner) -> bool:
+    """Tell whether who runs a room may lift something: a moderator what moderators have imposed on
+    others."""
+    return not _is_only_moderator(record, by) or (one.by_moderator and one.target != by.actor.id)
+
+
+def _check_liftable(record: RoomRecord, one: Sanction, by: Runner) -> None:
+    """Refuse what may not be lifted. :raises UserError: says who may."""
+    if not may_lift(record, one, by):
+        text = f"{one.by} has imposed that: here only the owner and superusers lift it."
+        raise UserError(text, Code.NOT_ALLOWED)
 
 
 def _notice(kind: str, text: str, fields: dict[str, Any]) -> Callable[[Member], bytes]:

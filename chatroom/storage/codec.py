@@ -8,7 +8,7 @@ makes older stores unreadable: tests/data has one.
 import json
 import logging
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chatroom.errors import Damaged
 from chatroom.names import fold, skeletons
@@ -207,7 +207,7 @@ def is_of_target(stored: str, target: str) -> bool:
 
 def seal_sanction(vault: Vault, sanction: Sanction) -> bytes:
     """Return a sanction sealed for its kind, target and end."""
-    fields = {
+    fields: dict[str, Any] = {
         "name": sanction.name,
         "by": sanction.by,
         "reason": sanction.reason,
@@ -215,6 +215,8 @@ def seal_sanction(vault: Vault, sanction: Sanction) -> bytes:
     }
     if sanction.room:
         fields["room"] = sanction.room
+    if sanction.by_moderator:
+        fields["by_moderator"] = True
     target = sanction_target(vault, sanction)
     return vault.seal(json.dumps(fields).encode(), f"{sanction.kind} {target} {sanction.until}")
 

@@ -363,6 +363,8 @@ class Sanction:
     """Set by the engine, never used again."""
     room: str = ""
     """Id of the room that it is of; empty: of the whole server."""
+    by_moderator: bool = False
+    """A moderator of that room has imposed it: others of them may lift it."""
 
     @property
     def sentence(self) -> str:

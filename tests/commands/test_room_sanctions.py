@@ -97,9 +97,9 @@ def test_a_room_ban_is_told_with_fields_and_lifted_by_its_number(
     refused = banned.until_event("result", cid="j")
     assert (refused["code"], refused["room"], refused["sanction"]) == ("banned", name, "roomban")
     assert refused["until"].startswith("20")
-    listed = helper.answer_to("/sanctions")
+    listed = owner.answer_to("/sanctions")
     assert re.search(rf"(?m)^{number} +roomban +{who} +#{name} .* /lift {number} +spam", listed)
-    told = helper.answer_to(f"/lift {number}")
+    told = owner.answer_to(f"/lift {number}")
     assert f"Number {number} is lifted: the ban of {who} from #{name}." in told
     vic.until(f"You may come back to #{name}")
     assert watching.until_event("notice", kind="unroomban")["user"] == who
@@ -136,6 +136,72 @@ def test_who_may_ban_whom(
     listed = boss.answer_to(f"/sanctions vic{number}")
     lift = re.findall(r"/lift \d+", listed)[0]
     assert "is lifted" in boss.answer_to(lift)
+
+
+def test_moderators_lift_what_moderators_imposed_on_others_alone(
+    room: ServerProcess, boss: Peer, club: tuple[str, Peer, Peer, Peer]
+) -> None:
+    name, owner, helper, _ = club
+    number = name.removeprefix("club")
+    other = room.join(f"other{number}")
+    other.answer_to(f"/join {name}")
+    owner.answer_to(f"/moderator other{number}")
+    above = "here only the owner and superusers lift it."
+
+    # What the owner has imposed, on others and on a moderator.
+    owner.answer_to(f"/roommute vic{number} forever")
+    assert above in helper.answer_to(f"/unroommute vic{number}")
+    listed = helper.answer_to("/sanctions")
+    assert "/lift" not in listed
+    lifted = re.findall(r"(?m)^(\d+) +roommute ", listed)[0]
+    assert above in helper.answer_to(f"/lift {lifted}")
+    entry = re.findall(r"(?m)^(\d+) .* muted vic", helper.answer_to("/audit 1"))[0]
+    assert above in helper.answer_to(f"/undo {entry}")
+    # Nor is it replaced by a shorter one.
+    assert above in helper.answer_to(f"/roommute vic{number} 1s")
+    assert "again" in owner.answer_to(f"/unroommute vic{number}")
+
+    # A superuser counts as one who is above; another moderator does not.
+    boss.answer_to(f"/join {name}")
+    boss.answer_to(f"/roommute vic{number} 1h")
+    assert above in helper.answer_to(f"/unroommute vic{number}")
+    assert "again" in boss.answer_to(f"/unroommute vic{number}")
+    boss.answer_to(f"/leave {name}")
+    other.answer_to(f"/roommute vic{number} 1h")
+    assert "/lift" in helper.answer_to("/sanctions")
+    assert "may read but not write" in helper.answer_to(f"/roommute vic{number} 2h")
+    assert f"may write in #{name} again." in helper.answer_to(f"/unroommute vic{number}")
+    owner.answer_to(f"/roommute helper{number} 1h")
+    helper.send(f"/unroommute helper{number}")
+    helper.until(above)
+    owner.answer_to(f"/unroommute helper{number}")
+
+
+def test_a_ban_from_a_private_room_says_that_a_new_invitation_is_needed(
+    club: tuple[str, Peer, Peer, Peer],
+) -> None:
+    name, owner, _, vic = club
+    number = name.removeprefix("club")
+    owner.answer_to(f"/create attic{number} private")
+    owner.answer_to(f"/invite vic{number}")
+    vic.answer_to(f"/join attic{number}")
+    owner.answer_to(f"/roomban vic{number} 2h")
+    assert "You may be invited again from 20" in vic.until("You were banned from #attic")
+
+
+def test_near_misses_lead_to_the_words_that_there_are(
+    boss: Peer, club: tuple[str, Peer, Peer, Peer]
+) -> None:
+    name, owner, _, _ = club
+    who = name.replace("club", "vic")
+    assert "Did you mean /sanctions?" in owner.answer_to("/roombans")
+    owner.answer_to(f"/roommute {who} 1h")
+    assert f"{who} is not muted. What holds in one room alone stands in /sanctions" in (
+        boss.answer_to(f"/unmute {who}")
+    )
+    assert "again" in owner.answer_to(f"/roomunmute {who}")
+    owner.answer_to(f"/roomban {who} 1h")
+    assert "again" in owner.answer_to(f"/roomunban {who}")
 
 
 def test_who_runs_a_room_sees_and_lifts_what_is_of_that_room_alone(
