@@ -31,8 +31,11 @@ from chatroom.net.tls import LOOK_SECONDS
 from chatroom.ops import admin as operator
 from chatroom.ops import outage
 from chatroom.ops.command_line import operate
+from chatroom.ops.control_socket import ControlSocket, NoServer, Verb
 from chatroom.ops.notify import ALIVE, READY, STOPPING, notify, reloading, watchdog_seconds
 from chatroom.ops.rehearsal import CHECK_FLAG, check, need_redis, rehearse, tls_of
+from chatroom.ops.running import NO_SERVER
+from chatroom.ops.verbs import verbs
 from chatroom.ops.wellness import Wellness
 from chatroom.rooms.assembly import assemble
 from chatroom.rooms.room import mailbox_of
@@ -135,6 +138,7 @@ class Server:
                 settings.proxy_from,
             )
             undo.pop_all()
+        self._operator = ControlSocket(settings.data_dir, self._verbs())
         self.services.motd.text()  # the log says now what is wrong with it
         if most < settings.connections:
             _log.warning("connections capped at=%d by the limit of open files", most)
@@ -152,6 +156,10 @@ class Server:
         rooms.start()
         self._flusher.start()
         self.listener.start()
+        self._operator.start()
+
+    def _verbs(self) -> dict[str, Verb]:
+        return verbs(self.services, lambda: [self.listener.address], self.want_stop)
 
     def wait(self) -> None:
         """Wait until somebody wants a stop or a restart; look at the certificate meanwhile.
@@ -225,6 +233,7 @@ class Server:
         self._rooms.directory.be_quiet()
         self.listener.stop_accepting()
         self.services.stopping.set()
+        self._operator.close()
         for connection in self._admission.connections():
             connection.outbox.stop_reading()
         self._passwords.close()
@@ -275,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except (StartError, UserError) as error:
         print(escape(str(error)), file=sys.stderr)
-        return 1
+        return NO_SERVER if isinstance(error, NoServer) else 1
     except KeyboardInterrupt:
         return 130
 

@@ -19,7 +19,7 @@ from chatroom.commands.invites import invite_table
 from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import Damaged, StartError, UserError
 from chatroom.names import check_name
-from chatroom.ops import rooms
+from chatroom.ops import rooms, running
 from chatroom.sentences import GRANT_WORDS, minute, table
 from chatroom.storage.engine import LOOK_SECONDS, Engine
 from chatroom.storage.keys import export, legacy_import, rotation, vault
@@ -117,6 +117,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=f"read the passphrase there; without it {_PASSPHRASE} holds it, or it is asked for",
     )
+    running.add_words(add)
     for name, command in commands.choices.items():  # behind its own ones
         shown = (*config.WHERE, *_NEEDED.get(name, ()))
         config.add_flags(command.add_argument_group("settings of the server"), shown)

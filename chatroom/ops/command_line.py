@@ -11,6 +11,7 @@ from chatroom.accounts.passwords import Passwords
 from chatroom.config import Settings
 from chatroom.net import sockets as port
 from chatroom.ops import admin as operator
+from chatroom.ops import running
 from chatroom.ops.rehearsal import tls_of
 from chatroom.storage.engine import Engine
 from chatroom.storage.sqlite.opening import has_room
@@ -28,6 +29,8 @@ def operate(
     :param open_engine: opens the engine that the settings name.
     :param migrate: moves everything to the engine at an address.
     """
+    if arguments.command in running.COMMANDS:
+        return running.run(arguments, settings.data_dir)
     is_new = not has_room(settings.data_dir)
     where = settings.data_dir.absolute()
     operator.check(arguments, where if is_new else None)
