@@ -22,8 +22,8 @@ from chatroom.log_files import STANDARD_ERROR
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
 # Names with our prefix that are not settings: the client's password, the master secret, the one
-# for `rewrap`, the passphrase of an exported keyring, the listening socket that a restart hands to
-# its successor, the engine's password.
+# for `rewrap`, the passphrase of an exported keyring, the listening socket, the lock and the state
+# that a restart hands to its successor, the engine's password.
 OTHER_NAMES = frozenset(
     {
         "CHATROOM_PASSWORD",
@@ -31,6 +31,8 @@ OTHER_NAMES = frozenset(
         "CHATROOM_NEW_MASTER_SECRET",
         "CHATROOM_KEYRING_PASSPHRASE",
         "CHATROOM_LISTEN_FD",
+        "CHATROOM_LOCK_FD",
+        "CHATROOM_STATE_FD",
         "CHATROOM_ENGINE_PASSWORD",
     }
 )

@@ -3,8 +3,6 @@
 import contextlib
 import logging
 import os
-import select
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -29,21 +27,22 @@ from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
 from chatroom.net.tls import LOOK_SECONDS
 from chatroom.ops import admin as operator
-from chatroom.ops import outage
+from chatroom.ops import hand_over, outage
 from chatroom.ops.command_line import operate
 from chatroom.ops.control_socket import ControlSocket, NoServer, Verb
 from chatroom.ops.notify import ALIVE, READY, STOPPING, notify, reloading, watchdog_seconds
-from chatroom.ops.rehearsal import CHECK_FLAG, check, need_redis, rehearse, tls_of
+from chatroom.ops.rehearsal import CHECK_FLAG, check, need_redis, rehearse, rehearse_aside, tls_of
 from chatroom.ops.running import NO_SERVER
 from chatroom.ops.verbs import verbs
 from chatroom.ops.wellness import Wellness
+from chatroom.ops.wishes import Wish, Wishes, hold_all, hold_restarts
 from chatroom.rooms.assembly import assemble
 from chatroom.rooms.room import mailbox_of
 from chatroom.session.controls import Controls
 from chatroom.session.visit import serve
 from chatroom.setting_kinds import is_engine
 from chatroom.storage.engine import Engine
-from chatroom.storage.keys.data_dir import hold_server_lock, server_lock
+from chatroom.storage.keys.data_dir import hand_over_lock, hold_server_lock, server_lock
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.sqlite.opening import has_room
 from chatroom.storage.upkeep import Keep
@@ -60,19 +59,17 @@ class Server:
     """The running chat room.
 
     :param settings: everything that can be chosen.
+    :param state: what a restart has handed over; empty: this is an ordinary start.
     :raises StartError: it cannot start; the sentence says why.
     """
 
-    def __init__(self, settings: config.Settings) -> None:
-        # Not an Event: a signal's handler runs in the thread that waits, between any two of its
-        # steps, and would wait for a lock that this same thread holds.
-        self._wait_fd, self._wish_fd = os.pipe()
-        os.set_blocking(self._wish_fd, False)
-        self._is_stop_wanted = False
+    def __init__(self, settings: config.Settings, state: hand_over.State | None = None) -> None:
+        self.wishes = Wishes()
+        self._handed_over: hand_over.State = {}
         most = port.admissible(settings.connections, port.raise_file_limit())
         with contextlib.ExitStack() as undo:
-            held = hold_server_lock(settings.data_dir)
-            undo.callback(os.close, held)
+            self._lock_fd = hold_server_lock(settings.data_dir)
+            undo.callback(os.close, self._lock_fd)
             self.tls = tls_of(settings)
             engine = self.engine = open_engine(settings, Keep(settings.keep_days, settings.keep_mb))
             undo.callback(engine.close)
@@ -137,6 +134,13 @@ class Server:
                 settings.outbox_bytes,
                 settings.proxy_from,
             )
+            self._parts: dict[str, hand_over.Part] = {
+                "throttles": throttles,
+                "people": rooms.successors,
+            }
+            if rooms.rates is not None:
+                self._parts["rates"] = rooms.rates
+            hand_over.use(state or {}, self._parts)
             undo.pop_all()
         self._operator = ControlSocket(settings.data_dir, self._verbs())
         self.services.motd.text()  # the log says now what is wrong with it
@@ -159,7 +163,7 @@ class Server:
         self._operator.start()
 
     def _verbs(self) -> dict[str, Verb]:
-        return verbs(self.services, lambda: [self.listener.address], self.want_stop)
+        return verbs(self.services, lambda: [self.listener.address], self.wishes.stop)
 
     def wait(self) -> None:
         """Wait until somebody wants a stop or a restart; look at the certificate meanwhile.
@@ -171,7 +175,12 @@ class Server:
         turn = min(LOOK_SECONDS, alive or LOOK_SECONDS)
         looked = time.monotonic()
         stuck = ""
-        while not select.select([self._wait_fd], [], [], turn)[0]:
+        while True:
+            wish = self.wishes.wait(turn)
+            if wish is Wish.STOP:
+                return
+            if wish is Wish.RESTART:
+                rehearse_aside(self.services.stopping, lambda: self._restart("signal"))
             if alive:
                 stuck = self._tell_alive(stuck)
             if time.monotonic() - looked >= LOOK_SECONDS:
@@ -187,29 +196,10 @@ class Server:
             _log.error("thread stands still name=%s; the watchdog is not told of life", found)
         return found
 
-    def catch_signals(self) -> None:
-        """Let SIGTERM, SIGINT and SIGHUP stop the server; the main thread only."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: self.want_stop())
-        # The kernel may hand a signal to any thread, and then nothing interrupts the one that
-        # waits: the interpreter itself writes here, whichever thread it is (signal.set_wakeup_fd).
-        signal.set_wakeup_fd(self._wish_fd, warn_on_full_buffer=False)
-
-    def want_stop(self) -> None:
-        """Let :meth:`wait` return; may be called from a signal handler, any number of times."""
-        self._is_stop_wanted = True
-        self._wish()
-
-    def _wish(self) -> None:
-        try:
-            os.write(self._wish_fd, b"!")
-        except BlockingIOError:
-            pass  # there are wishes enough
-
     @property
     def is_restarting(self) -> bool:
         """True when the stop is one half of a restart. A signal always wins over a restart."""
-        return self.services.restarting.is_set() and not self._is_stop_wanted
+        return self.services.restarting.is_set() and not self.wishes.is_stop_wanted
 
     def stop(self) -> None:
         """Stop within ``STOP_SECONDS``. Idempotent.
@@ -228,7 +218,7 @@ class Server:
 
     def _stop(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS
-        if self._is_stop_wanted:
+        if self.wishes.is_stop_wanted:
             self.services.restarting.clear()
         self._rooms.directory.be_quiet()
         self.listener.stop_accepting()
@@ -239,6 +229,8 @@ class Server:
         self._passwords.close()
         self.engine.close_intake()
         self.engine.settle(max(0.0, deadline - time.monotonic()) / 2)
+        if self.is_restarting:  # before anybody leaves
+            self._handed_over = {name: part.hand_over() for name, part in self._parts.items()}
         self.services.settled.set()
         if not self._admission.wait_empty(max(0.0, deadline - time.monotonic())):
             _log.warning("connections left at the stop: %d", len(self._admission.connections()))
@@ -253,9 +245,24 @@ class Server:
         return link(host, number, code, self.tls.fingerprint)
 
     def _restart(self, by: str) -> None:
-        _log.info("restart wanted by=%s", by)
-        self.services.restarting.set()
-        self._wish()
+        if not self.services.stopping.is_set():
+            _log.info("restart wanted by=%s", by)
+            self.services.restarting.set()
+            self.wishes.now()
+
+    def exec_again(self) -> None:
+        """Turn into the program as it is now on the disk, after :meth:`stop`.
+
+        A signal that comes from here on waits for the successor.
+
+        :raises StartError: it cannot be run.
+        """
+        hold_all()
+        if not self.is_restarting:
+            return
+        hand_over_lock(self._lock_fd)
+        self.listener.hand_over()
+        hand_over.exec_again(self._handed_over)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -341,11 +348,12 @@ def _serve(settings: config.Settings) -> int:
     )
     for warning in config.unknown_names():
         _log.warning(warning)
-    is_new = not has_room(settings.data_dir)
-    server = Server(settings) if is_new else outage.wait_out(lambda: Server(settings))
+    hold_restarts()
+    is_new, state = not has_room(settings.data_dir), hand_over.take()
+    server = Server(settings) if is_new else outage.wait_out(lambda: Server(settings, state))
     if is_new:
         _log.info("a new room was made data_dir=%s", settings.data_dir.absolute())
-    server.catch_signals()
+    server.wishes.catch_signals()
     server.start()
     try:
         _announce(server)
@@ -360,8 +368,7 @@ def _serve(settings: config.Settings) -> int:
     if server.is_restarting:
         _log.info("restarts")
         logs.close_log()
-        server.listener.hand_over()
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        server.exec_again()
     server.listener.close()
     _log.info("stopped")
     logs.close_log()

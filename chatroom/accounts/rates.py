@@ -64,6 +64,19 @@ class Rates:
             own = self._debt(account_id)
             return Rate(self._lock, own, self._debt("/" + network), self.rate, self._people)
 
+    def hand_over(self) -> dict[str, float]:
+        """Return what is taken ahead, in seconds, for :meth:`take_over` of a successor."""
+        now = time.monotonic()
+        with self._lock:
+            return {key: one.due - now for key, one in self._debts.items() if one.due > now}
+
+    def take_over(self, ahead: dict[str, float]) -> None:
+        """Go on with what a predecessor's :meth:`hand_over` has returned."""
+        now = time.monotonic()
+        with self._lock:
+            for key, seconds in ahead.items():
+                self._debt(key).due = now + seconds
+
     def _debt(self, key: str) -> _Debt:
         debt = self._debts.setdefault(key, _Debt())
         self._debts.move_to_end(key)

@@ -39,3 +39,16 @@ class Retries:
         with self._lock:
             turned_away = self._turned_away.get(network, -math.inf)
         return self._clock() - turned_away < _REMEMBERED_SECONDS
+
+    def hand_over(self) -> dict[str, float]:
+        """Return how many seconds ago each was turned away, for :meth:`take_over`."""
+        now = self._clock()
+        with self._lock:
+            ages = {network: now - moment for network, moment in self._turned_away.items()}
+        return {network: age for network, age in ages.items() if age < _REMEMBERED_SECONDS}
+
+    def take_over(self, ages: dict[str, float]) -> None:
+        """Go on with what a predecessor's :meth:`hand_over` has returned."""
+        now = self._clock()
+        with self._lock:
+            self._turned_away |= {network: now - age for network, age in ages.items()}

@@ -16,7 +16,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.retries import Retries
@@ -233,6 +233,38 @@ class Throttles:
                 self._due.move_to_end(key)
             if len(self._due) > _MOST_KEPT:
                 self._due.popitem(last=False)
+
+    def hand_over(self) -> dict[str, Any]:
+        """Return in plain JSON what is remembered, for :meth:`take_over` of a successor.
+
+        Moments are told as seconds from now. What is under way ends with this process.
+        """
+        with self._lock:
+            now = self._clock()
+            failed = [
+                [*key, one.failures, one.until - now, now - one.last]
+                for key, one in self._tallies.items()
+                if one.failures and now - one.last < _FORGET_SECONDS
+            ]
+            due = {address: moment - now for address, moment in self._due.items() if moment > now}
+            proven = [list(pair) for pair in self._proven]
+        return {
+            "failed": failed,
+            "proven": proven,
+            "registrations": due,
+            "retries": self.retries.hand_over(),
+        }
+
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Go on with what a predecessor's :meth:`hand_over` has returned."""
+        with self._lock:
+            now = self._clock()
+            for address, name, failures, left, age in state["failed"]:
+                tally = self._tally((address, name), now)
+                tally.failures, tally.until, tally.last = int(failures), now + left, now - age
+            self._proven |= dict.fromkeys((address, name) for address, name in state["proven"])
+            self._due |= {address: now + left for address, left in state["registrations"].items()}
+        self.retries.take_over(state["retries"])
 
     def _failures(self, key: tuple[str, str]) -> int:
         tally = self._tallies.get(key)

@@ -100,7 +100,7 @@ class Listener:
         self._thread.join()
 
     def hand_over(self) -> None:
-        """Keep the listening socket open across an ``exec`` for :func:`.port.open_listener`."""
+        """Keep the listening socket open across an ``exec`` for :func:`.sockets.open_listener`."""
         self._sock.set_inheritable(True)
         os.environ[LISTEN_FD] = str(self._sock.fileno())
 

@@ -1,12 +1,14 @@
 """Before a start or a restart: would the program start with today's files and settings?"""
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from importlib import import_module
 
 from chatroom import startup
@@ -15,7 +17,10 @@ from chatroom.errors import StartError, StoreAway
 from chatroom.motd import Motd
 from chatroom.net.sockets import check_host
 from chatroom.net.tls import Tls
+from chatroom.storage.sqlite.opening import check_version, has_room
 from chatroom.text import escape
+
+_log = logging.getLogger(__name__)
 
 CHECK_FLAG = "--check"
 CHECK_SECONDS = 20.0
@@ -51,6 +56,8 @@ def check(settings: Settings) -> str:
     if settings.engine:
         need_redis()
         check_store(settings)
+    elif has_room(settings.data_dir):
+        check_version(settings.data_dir)
     check_host(settings.host)
     if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
         tls_of(settings)
@@ -103,3 +110,15 @@ def rehearse(stopping: threading.Event) -> str:
         lines = told.read().decode("utf-8", "replace").strip().splitlines()
     last = escape(lines[-1])[:_SENTENCE_LONGEST] if lines else ""
     return last or f"The check ended with status {process.returncode}."
+
+
+def rehearse_aside(stopping: threading.Event, restart: Callable[[], None]) -> None:
+    """Restart if the program would come up; in a thread of its own, and returns at once."""
+
+    def run() -> None:
+        if reason := rehearse(stopping):
+            _log.warning("restart refused by=signal reason=%s", reason)
+        else:
+            restart()
+
+    threading.Thread(target=run, name="rehearsal").start()

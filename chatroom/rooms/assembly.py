@@ -24,6 +24,7 @@ from chatroom.rooms.reports import Reports
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.rooms.room_sanctions import RoomSanctions
 from chatroom.rooms.roster import Roster
+from chatroom.rooms.successors import Successors
 from chatroom.rooms.talks import Talks
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import Engine
@@ -56,6 +57,8 @@ class Assembly:
     read_states: ReadStateStore
     scheduler: Scheduler
     readers: Readers
+    successors: Successors
+    """Hands over who is here, at a restart."""
 
     def start(self) -> None:
         """Start the threads; nobody may come in before. The engine runs."""
@@ -156,4 +159,5 @@ def assemble(
         read_states=read_states,
         scheduler=scheduler,
         readers=readers,
+        successors=Successors(roster, directory, engine.accounts, sanctions),
     )

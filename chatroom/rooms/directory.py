@@ -81,7 +81,7 @@ class Directory:
         self._lookups = lookups
         self._scheduler = scheduler
         self._readers = readers
-        self._away_seconds = away_seconds
+        self.away_seconds = away_seconds
         self._is_quiet = False
 
     def committed(self, log: str, posts: list[Post], receipts: Sequence[Receipt]) -> None:
@@ -170,6 +170,8 @@ class Directory:
         elif not person.members:
             before = person.left
             person.taken_until = 0.0
+            if cursors is not None:  # a connection has come back, and nobody has typed
+                member.last_active = min(member.last_active, person.last_active)
             if person.away_timer is not None:
                 self._scheduler.cancel(person.away_timer)
                 person.away_timer = None
@@ -190,7 +192,9 @@ class Directory:
             member.cursors = shown
         return person, before, ranges
 
-    def _locked_admit(self, account: Account, state: ReadState) -> Person:
+    def _locked_admit(
+        self, account: Account, state: ReadState, is_announced: bool = True
+    ) -> Person:
         mailbox = self._catalogue.locked_open_mailbox(mailbox_of(account.id))
         person = self._roster.people[account.id] = Person(account, self._roster.lobby, mailbox)
         known = {log: p for log, p in state.cursors.items() if self._roster.of_log(log)}
@@ -209,7 +213,7 @@ class Directory:
             room.people[account.id] = None
             if room.log == state.room:
                 person.room = room
-            if account.id not in self._presence.people:
+            if is_announced and account.id not in self._presence.people:
                 self._memberships.locked_announce(room, JOIN, account.id, account.name)
         self._busy.locked_go_on(person, state)
         return person
@@ -244,6 +248,7 @@ class Directory:
                 return
             person.note_read(member)
             state = person.read_state()
+            person.last_active = max(person.last_active, member.last_active)
             if len(person.members) == 1:
                 person.left = state
                 if is_goodbye and person.busy is not None:
@@ -261,12 +266,25 @@ class Directory:
                 return
             self._read_states.locked_keep(person)
             if is_away and not self._is_quiet:
-                person.away_until = time.monotonic() + self._away_seconds
-                person.away_timer = self._scheduler.after(
-                    self._away_seconds, partial(self._stay_away, person)
-                )
+                self._locked_wait_for(person, self.away_seconds)
             else:
                 self._locked_go(person)
+
+    def bring_back(self, account: Account, seconds: float, last_active: float) -> None:
+        """Let somebody be here who was when the server restarted, as after a lost connection.
+
+        :param seconds: time to come back without being announced.
+        :param last_active: when something was typed last (monotonic).
+        """
+        state = self._read_state_of(account)
+        with self._roster.lock:
+            person = self._locked_admit(account, state, is_announced=False)
+            person.left, person.last_active = state, last_active
+            self._locked_wait_for(person, seconds)
+
+    def _locked_wait_for(self, person: Person, seconds: float) -> None:
+        person.away_until = time.monotonic() + seconds
+        person.away_timer = self._scheduler.after(seconds, partial(self._stay_away, person))
 
     def _stay_away(self, person: Person) -> None:
         with self._roster.lock:

@@ -31,6 +31,7 @@ class Person:
         "first_cursors",
         "first_seen",
         "is_deleted",
+        "last_active",
         "left",
         "mailbox",
         "marks",
@@ -70,6 +71,8 @@ class Person:
         self.away_timer: Timer | None = None
         self.left: ReadState | None = None
         """Where the last session was when it ended."""
+        self.last_active = time.monotonic()
+        """When somebody typed last in a session that has ended (monotonic)."""
         self.is_deleted = False
         """The account is gone: nothing is kept any more."""
 
@@ -147,7 +150,8 @@ class Person:
     def idle_seconds(self) -> float:
         """Return the time since somebody typed in any session of this person."""
         now = time.monotonic()
-        return max(0.0, now - max((member.last_active for member in self.members), default=now))
+        typed = (member.last_active for member in self.members)
+        return max(0.0, now - max(typed, default=self.last_active))
 
     def presence(self) -> Presence:
         """Return what other nodes are told of this person."""

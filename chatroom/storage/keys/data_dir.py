@@ -10,16 +10,27 @@ from chatroom.errors import StoreError
 
 SERVER_FILE = "server.lock"
 OPENING_FILE = "open.lock"
+LOCK_FD = "CHATROOM_LOCK_FD"
+"""Environment name under which a restart hands over the lock of the server."""
 
 
 def hold_server_lock(data_dir: Path) -> int:
     """Take the data directory for this process; return the descriptor that holds it.
 
-    The kernel lets go of it when the process ends, however it ends, and at an ``exec``.
+    The kernel lets go of it when the process ends, however it ends; at an ``exec``, too, unless it
+    is handed over. Then the successor holds it from its first moment on.
 
     :raises StoreError: another server uses it, or it cannot be written.
     """
     fd = _open(data_dir, SERVER_FILE)
+    inherited = os.environ.pop(LOCK_FD, "")
+    if inherited.isdigit():
+        with contextlib.suppress(OSError):
+            is_same = os.path.samestat(os.fstat(int(inherited)), os.fstat(fd))
+            os.close(fd if is_same else int(inherited))
+            if is_same:
+                fd = int(inherited)
+                os.set_inheritable(fd, False)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -29,6 +40,12 @@ def hold_server_lock(data_dir: Path) -> int:
             "another one with --data-dir."
         ) from None
     return fd
+
+
+def hand_over_lock(fd: int) -> None:
+    """Keep what :func:`hold_server_lock` has returned across an ``exec``."""
+    os.set_inheritable(fd, True)
+    os.environ[LOCK_FD] = str(fd)
 
 
 @contextlib.contextmanager

@@ -36,6 +36,15 @@ def has_room(data_dir: Path) -> bool:
     return False
 
 
+def check_version(data_dir: Path) -> None:
+    """Look whether this program is new enough for the store in a data directory.
+
+    Nothing is opened, and a server may run. :raises StoreError: it is too old.
+    """
+    if (data_dir / STORE_FILE).exists():
+        schema.check_version(data_dir / STORE_FILE)
+
+
 def open_store(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.Connection]:
     """Open vault and store together, one process at a time, so that both are made only once."""
     with opening_lock(data_dir):

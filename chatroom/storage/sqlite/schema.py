@@ -161,6 +161,7 @@ _STEPS = (
     """,
 )
 VERSION = len(_STEPS)
+_VERSION_AT = 60  # where a file has `user_version` (https://www.sqlite.org/fileformat.html)
 _CHECKED_WHOLE = 64 * 1024 * 1024
 """Bytes up to which a store is looked at as a whole when it is opened."""
 _CHECKED = (
@@ -212,10 +213,7 @@ def prepare(connection: sqlite3.Connection, file: Path) -> None:
     """
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StoreError(
-                f"{file} was made by a newer version of this program: start that one instead."
-            )
+        _refuse_newer(version, file)
         for number in range(version, VERSION):
             connection.executescript(
                 f"BEGIN IMMEDIATE; {_STEPS[number]} PRAGMA user_version={number + 1}; COMMIT;"
@@ -234,6 +232,26 @@ def prepare(connection: sqlite3.Connection, file: Path) -> None:
                     raise sqlite3.DatabaseError(verdict.splitlines()[-1])
     except sqlite3.Error as error:
         raise to_store_error(file, error) from None
+
+
+def _refuse_newer(version: int, file: Path) -> None:
+    if version > VERSION:
+        raise StoreError(
+            f"{file} was made by a newer version of this program: start that one instead."
+        )
+
+
+def check_version(file: Path) -> None:
+    """Look whether this program is new enough for a store; it is not opened, and may be in use.
+
+    :raises StoreError: it is too old, or the file cannot be read.
+    """
+    try:
+        with file.open("rb") as store:
+            store.seek(_VERSION_AT)
+            _refuse_newer(int.from_bytes(store.read(4), "big"), file)
+    except OSError as error:
+        raise StoreError(f"The store {file} cannot be read: {error.strerror}.") from None
 
 
 def to_store_error(file: Path, error: sqlite3.Error) -> StoreError:
