@@ -10,7 +10,7 @@ from tests.harness import Peer
 
 OWNER, MODERATOR, MEMBER = range(3)
 WORDS = ("owner", "moderator", "")
-Undo = Callable[["Place"], None]
+Undo = Callable[["Place"], object]
 _texts = itertools.count(1)
 
 
@@ -29,8 +29,9 @@ class Place:
     former: list[str] = field(default_factory=list)
     moderators: set[str] = field(default_factory=set)
     invited: set[str] = field(default_factory=set)
-    banned: set[str] = field(default_factory=set)
-    muted: set[str] = field(default_factory=set)
+    banned: dict[str, bool] = field(default_factory=dict)
+    """Who is, and whether a moderator has done that; and of ``muted``."""
+    muted: dict[str, bool] = field(default_factory=dict)
     private: bool = False
     archived: bool = False
     log: list[str] = field(default_factory=list)
@@ -156,29 +157,39 @@ class Place:
 
     def impose(self, who: str, whom: str, kind: str) -> bool:
         """Ban somebody from it (``ban``), or ``mute`` that one there."""
+        held = self.held(kind)
         if self.role(who) > MODERATOR or who == whom or not self.is_above(who, whom):
             return False
-        self._impose(whom, kind)
-        self.last = who, lambda place: place.held(kind).discard(whom)
+        if whom in held and not self._may_lift(who, whom, kind):
+            return False
+        self._impose(whom, kind, self.role(who) == MODERATOR)
+        self.last = who, lambda place: place.held(kind).pop(whom)
         return True
 
-    def held(self, kind: str) -> set[str]:
+    def held(self, kind: str) -> dict[str, bool]:
         """Return who is banned from it (``ban``), or muted there (``mute``)."""
         return self.banned if kind == "ban" else self.muted
 
-    def _impose(self, whom: str, kind: str) -> None:
-        self.held(kind).add(whom)
+    def _impose(self, whom: str, kind: str, by_moderator: bool) -> None:
+        self.held(kind)[whom] = by_moderator
         if kind == "ban":
             self._let_go(whom)
+
+    def _may_lift(self, who: str, whom: str, kind: str) -> bool:
+        is_right = self.held(kind)[whom] and who != whom
+        return self.role(who) == OWNER or (self.role(who) == MODERATOR and is_right)
 
     def _let_go(self, whom: str) -> None:
         self.invited, self.moderators = self.invited - {whom}, self.moderators - {whom}
 
     def lift(self, who: str, whom: str, kind: str) -> bool:
-        if self.role(who) > MODERATOR or whom not in self.held(kind):
+        held = self.held(kind)
+        if whom not in held or not self._may_lift(who, whom, kind):
             return False
-        self.held(kind).discard(whom)
-        self.last = who, lambda place: place._impose(whom, kind)
+        by_moderator = held.pop(whom)
+        self.last = None
+        if who != whom and self.is_above(who, whom):
+            self.last = who, lambda place: place._impose(whom, kind, by_moderator)
         return True
 
     def undo(self, who: str) -> None:

@@ -250,7 +250,7 @@ class Rooms(RuleBasedStateMachine):
 
     @rule(by=runners, room=others, whom=people, kind=kinds)
     def lift(self, by: str, room: str, whom: str, kind: str) -> None:
-        held = self.places[room].held(kind) if room in self.places else set()
+        held = self.places[room].held(kind) if room in self.places else {}
         one = min(held, default=whom)
         line = f"/unroom{kind} {self.people[one].name}"
         self.act(by, room, line, lambda place, who: place.lift(who, one, kind))
