@@ -62,9 +62,13 @@ class Settings:
         kinds.ranges(),
         "ranges of load balancers: connections from there must begin with a PROXY header, which "
         "tells the real address",
+        reloadable=True,
     )
     public_host: str = _setting(
-        "", ("a host name or an IP address", kinds.host), "address for people, told in invitations"
+        "",
+        ("a host name or an IP address", kinds.host),
+        "address for people, told in invitations",
+        reloadable=True,
     )
     port: int = _setting(9797, kinds.whole(0, 65535), "TCP port; 0 picks a free one")
     data_dir: Path = _setting(Path("data"), kinds.path(), "folder of the store and its keys")
@@ -75,15 +79,19 @@ class Settings:
         log_forms.TEXT, kinds.choice(log_forms.TEXT, log_forms.JSON), "form of the log's lines"
     )
     log_level: str = _setting(
-        "info", kinds.choice("debug", "info", "warning", "error"), "what is logged at least", True
+        "info",
+        kinds.choice("debug", "info", "warning", "error"),
+        "what is logged at least",
+        reloadable=True,
     )
     name: str = _setting(
         "Chatroom",
         ("1 to 60 printable characters without the word 'welcome'", kinds.room_name),
         "name of the room, for the greeting",
+        reloadable=True,
     )
     motd_file: Path | None = _setting(
-        None, kinds.path(), "text file that is shown after the login and by /motd"
+        None, kinds.path(), "text file that is shown after the login and by /motd", reloadable=True
     )
     scrypt_n: int = _setting(
         32768, kinds.power_of_two(2, 2**20), "cost of a password hash; below 16384 is warned about"
@@ -99,22 +107,33 @@ class Settings:
         10.0,
         kinds.number(0, 1e6),
         "lines a second and person, after a burst of 50; 0 = no limits for one person",
+        reloadable=True,
     )
     message_lines: int = _setting(
-        100, kinds.whole(0, _MANY), "lines of a message; 0 = no limit, as without message_rate"
+        100,
+        kinds.whole(0, _MANY),
+        "lines of a message; 0 = no limit, as without message_rate",
+        reloadable=True,
     )
     outbox_bytes: int = _setting(
         1048576, kinds.whole(65536, _MANY), "bytes that may wait for one slow reader"
     )
-    connections: int = _setting(10000, kinds.whole(1, _MANY), "connections in all")
+    connections: int = _setting(10000, kinds.whole(1, _MANY), "connections in all", reloadable=True)
     connections_per_address: int = _setting(
-        100, kinds.whole(0, _MANY), "connections of one address; 0 = no limit"
+        100, kinds.whole(0, _MANY), "connections of one address; 0 = no limit", reloadable=True
     )
     kick_minutes: float = _setting(
-        5.0, kinds.number(0.001, 525600), "minutes that somebody who was kicked stays out"
+        5.0,
+        kinds.number(0.001, 525600),
+        "minutes that somebody who was kicked stays out",
+        reloadable=True,
     )
-    rooms: int = _setting(1000, kinds.whole(0, _MANY), "rooms that people may create; 0 = no limit")
-    room_creators: str = _setting("all", kinds.choice("all", SUPERUSERS), "who may create rooms")
+    rooms: int = _setting(
+        1000, kinds.whole(0, _MANY), "rooms that people may create; 0 = no limit", reloadable=True
+    )
+    room_creators: str = _setting(
+        "all", kinds.choice("all", SUPERUSERS), "who may create rooms", reloadable=True
+    )
     durability: str = _setting(
         "power",
         kinds.choice("power", "crash", "none"),
@@ -133,48 +152,65 @@ class Settings:
         None, kinds.path(), "file with its password, instead of CHATROOM_ENGINE_PASSWORD"
     )
     keep_days: int = _setting(
-        365, kinds.whole(0, 36500), "days that messages are kept; 0 = for ever"
+        365, kinds.whole(0, 36500), "days that messages are kept; 0 = for ever", reloadable=True
     )
     keep_mb: int = _setting(
         1024,
         kinds.whole(0, _MANY),
         "the oldest messages go while the store is larger; 0 = no limit",
+        reloadable=True,
     )
     allow_plain: bool = _setting(
-        False, kinds.yes_or_no(), "let unencrypted connections in from other machines, too"
+        False,
+        kinds.yes_or_no(),
+        "let unencrypted connections in from other machines, too",
+        reloadable=True,
     )
     tls_certificate: Path | None = _setting(
         None,
         kinds.path(),
         "PEM file of an own certificate with its chain, instead of data/tls/cert.pem",
+        reloadable=True,
     )
-    tls_key: Path | None = _setting(None, kinds.path(), "PEM file of its key")
+    tls_key: Path | None = _setting(None, kinds.path(), "PEM file of its key", reloadable=True)
     login_rate: float = _setting(
         3.0,
         kinds.number(0, _MANY),
         "failed logins a minute of an address and of a name, after some free ones; 0 = no limit",
+        reloadable=True,
     )
     registrations_per_address: int = _setting(
-        100, kinds.whole(0, _MANY), "new accounts an hour; ten times as many in all; 0 = no limit"
+        100,
+        kinds.whole(0, _MANY),
+        "new accounts an hour; ten times as many in all; 0 = no limit",
+        reloadable=True,
     )
     reserve_days: int = _setting(
-        30, kinds.whole(0, 3650), "days that nobody else gets a name that was given up; 0 = none"
+        30,
+        kinds.whole(0, 3650),
+        "days that nobody else gets a name that was given up; 0 = none",
+        reloadable=True,
     )
     registration: str = _setting(
         "open",
         kinds.choice("open", "invite", "closed"),
         "who may make an account: everybody, who has an invitation, or nobody",
+        reloadable=True,
     )
     here_mentions: str = _setting(
         "owners",
         kinds.choice("everybody", "owners", "nobody"),
         "who may mention all who are in a room by @here; owners: also superusers",
+        reloadable=True,
     )
     unauthenticated: int = _setting(
-        100, kinds.whole(0, _MANY), "connections that are not logged in; 0 = no limit"
+        100,
+        kinds.whole(0, _MANY),
+        "connections that are not logged in; 0 = no limit",
+        reloadable=True,
     )
     unauthenticated_per_address: int = _setting(
-        64, kinds.whole(0, _MANY), "the same of one address; 0 = no limit"
+        64, kinds.whole(0, _MANY), "the same of one address; 0 = no limit", reloadable=True
     )
 
 

@@ -27,11 +27,11 @@ class _Read(NamedTuple):
 class Motd:
     """Reads the file again when it has changed. Any thread may call the methods; they read a disk.
 
-    :param file: the setting ``motd_file``; ``None``: there is no such text.
+    :param file: the setting ``motd_file``; ``None``: there is no such text. May be replaced.
     """
 
     def __init__(self, file: Path | None) -> None:
-        self._file = file
+        self.file = file
         # Guards what was found last; no file is looked at under it.
         self._lock = threading.Lock()
         self._found = _Read(None, "")
@@ -57,17 +57,17 @@ class Motd:
 
     def _look(self) -> _Read | None:
         """Return what the file holds now, ``None``: there is none. It is read if it has changed."""
-        if self._file is None:
+        if self.file is None:
             return None
         with self._lock:
             known = self._found
         stamp: object = None
         try:
-            stamp = _stamp(self._file.stat())
+            stamp = _stamp(self.file.stat())
             if stamp == known.stamp:
                 return known
             # Nothing that is opened here may keep who logs in waiting, as a pipe would.
-            fd = os.open(self._file, os.O_RDONLY | os.O_NONBLOCK)
+            fd = os.open(self.file, os.O_RDONLY | os.O_NONBLOCK)
             try:
                 found = os.fstat(fd)
                 stamp = _stamp(found)
@@ -91,7 +91,7 @@ class Motd:
         return _Read(stamp, text if text.strip() else "")
 
     def _wrong(self, stamp: object, why: str) -> _Read:
-        sentence = f"motd_file is '{self._file}'; {why}. Nothing is shown after the login."
+        sentence = f"motd_file is '{self.file}'; {why}. Nothing is shown after the login."
         return _Read(stamp, "", escape(sentence))
 
 

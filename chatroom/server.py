@@ -137,9 +137,8 @@ class Server:
             self._parts: dict[str, hand_over.Part] = {
                 "throttles": throttles,
                 "people": rooms.successors,
+                "rates": rooms.rates,
             }
-            if rooms.rates is not None:
-                self._parts["rates"] = rooms.rates
             hand_over.use(state or {}, self._parts)
             undo.pop_all()
         self._operator = ControlSocket(settings.data_dir, self._verbs())

@@ -57,7 +57,7 @@ class Accounts:
         reserve_days: int = 0,
     ) -> None:
         self._store = store
-        self._departures = Departures(store, sanctions, reserve_days)
+        self.departures = Departures(store, sanctions, reserve_days)
         self._passwords = passwords
         self.throttles = throttles or Throttles(0, 0)
         self.retries = self.throttles.retries
@@ -134,19 +134,19 @@ class Accounts:
         account = Account(
             id=secrets.token_hex(16), name=name, grant=grant, password=hashed, created=time.time()
         )
-        found = self._departures.find(name, address)
-        imposed = self._departures.impose(account, found)
+        found = self.departures.find(name, address)
+        imposed = self.departures.impose(account, found)
         try:
             act = by.did(f"made the account {name}", account.id) if by is not None else None
             saved = self._store.save(account, invite, act)
         except Exception as error:
-            self._departures.take_back(imposed)
+            self.departures.take_back(imposed)
             if isinstance(error, NameTaken):
                 raise refused_name(error) from None
             if isinstance(error, InviteSpent):
                 raise spent() from None
             raise
-        self._departures.be_ignored(saved, found)
+        self.departures.be_ignored(saved, found)
         return saved
 
     def log_in(
@@ -268,7 +268,7 @@ class Accounts:
         if name == account.name:
             raise UserError(f"{name} is called that already.")
         act = by.did(f"renamed {account.name} to {name}", account.id)
-        left = self._departures.of_renamed(account) if fold(name) != fold(account.name) else None
+        left = self.departures.of_renamed(account) if fold(name) != fold(account.name) else None
         try:
             self._change(account.id, lambda current: replace(current, name=name), act, left)
         except NameTaken as error:
@@ -314,7 +314,7 @@ class Accounts:
         :raises StoreError: it could not be written; nothing was changed.
         """
         act = f"deleted the account {account.name}"
-        left = self._departures.of_deleted(account, network)
+        left = self.departures.of_deleted(account, network)
         while True:
             current = self._store.load_by_id(account.id)
             if current is None:

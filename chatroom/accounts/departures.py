@@ -41,12 +41,13 @@ class Departures:
     :param accounts: keeps it.
     :param sanctions: keeps what is inherited.
     :param reserve_days: days for which nobody else gets a name that was given up; 0: none.
+        May be replaced at any time.
     """
 
     def __init__(self, accounts: AccountStore, sanctions: SanctionStore, reserve_days: int) -> None:
         self._accounts = accounts
         self._sanctions = sanctions
-        self._reserve_seconds = reserve_days * _DAY
+        self.reserve_days = reserve_days
 
     def of_deleted(self, account: Account, network: str) -> Departed:
         """Return what is to be remembered of an account that is deleted; the engine adds more.
@@ -58,11 +59,11 @@ class Departures:
 
     def of_renamed(self, account: Account) -> Departed | None:
         """Return what is to be remembered of a name that is changed; ``None``: nothing."""
-        return self._departed(account, "", ()) if self._reserve_seconds else None
+        return self._departed(account, "", ()) if self.reserve_days else None
 
     def _departed(self, account: Account, network: str, ignored_by: tuple[str, ...]) -> Departed:
         now = time.time()
-        reserved = now + self._reserve_seconds if self._reserve_seconds else 0.0
+        reserved = now + self.reserve_days * _DAY if self.reserve_days else 0.0
         until = max(reserved, now + NEARBY_SECONDS)
         return Departed(
             account.id, account.name, network, now, reserved, until, ignored_by=ignored_by

@@ -33,21 +33,21 @@ class Invites:
     """The door for new accounts. Any thread may call the methods; they wait for the disk.
 
     :param store: keeps the invitations.
-    :param registration: ``open``, ``invite`` or ``closed``.
+    :param registration: ``open``, ``invite`` or ``closed``; may be replaced at any time.
     """
 
     def __init__(self, store: InviteStore, registration: str) -> None:
         self._store = store
-        self._registration = registration
+        self.registration = registration
 
     @property
     def is_needed(self) -> bool:
         """A new account needs an invitation."""
-        return self._registration == BY_INVITE
+        return self.registration == BY_INVITE
 
     def check_door(self) -> None:
         """:raises UserError: nobody may make an account."""
-        if self._registration == CLOSED:
+        if self.registration == CLOSED:
             raise UserError(_CLOSED_SENTENCE, Code.NOT_ALLOWED)
 
     def admit(self, code: str) -> bytes:

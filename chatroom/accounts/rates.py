@@ -41,16 +41,20 @@ class _Debt:
 class Rates:
     """The rates of accounts and addresses, in bounded memory. Any thread may call the methods.
 
-    :param rate: lines a second of one account, above 0.
+    The public fields may be replaced at any time; they count from the next line on.
+
+    :param rate: lines a second of one account; 0: nobody is limited.
     :param people: accounts of one address that may use all of theirs at once; 0 = no limit.
+    :param lines: lines of one message; 0 = no limit.
 
     A virtual-scheduling leaky bucket (ITU-T I.371, GCRA): what is taken moves the due time on, and
     that may be ahead of the clock by a burst.
     """
 
-    def __init__(self, rate: float, people: float) -> None:
+    def __init__(self, rate: float, people: float, lines: int = 0) -> None:
         self.rate = rate
-        self._people = people
+        self.people = people
+        self.lines = lines
         # Guards the table and all debts; nothing is taken under it.
         self._lock = threading.Lock()
         self._debts: OrderedDict[str, _Debt] = OrderedDict()
@@ -61,8 +65,14 @@ class Rates:
         :param network: what counts as one address.
         """
         with self._lock:
-            own = self._debt(account_id)
-            return Rate(self._lock, own, self._debt("/" + network), self.rate, self._people)
+            return Rate(self, self._debt(account_id), self._debt("/" + network), self._lock)
+
+    def go_by(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        rate = settings.message_rate
+        self.people = settings.connections_per_address / _SHARE
+        self.lines = settings.message_lines if rate else 0
+        self.rate = rate
 
     def hand_over(self) -> dict[str, float]:
         """Return what is taken ahead, in seconds, for :meth:`take_over` of a successor."""
@@ -85,37 +95,29 @@ class Rates:
         return debt
 
 
-def rates_for(settings: Settings) -> Rates | None:
-    """Return the rates for these settings; ``None``: nobody is limited."""
-    rate = settings.message_rate
-    return Rates(rate, settings.connections_per_address / _SHARE) if rate else None
-
-
 class Rate:
     """What a visit takes its lines from; made by :class:`Rates`. Any thread."""
 
-    __slots__ = ("_address", "_lock", "_own", "_people", "_rate")
+    __slots__ = ("_address", "_lock", "_own", "_rates")
 
-    def __init__(
-        self, lock: threading.Lock, own: _Debt, address: _Debt, rate: float, people: float
-    ) -> None:
-        self._lock = lock
+    def __init__(self, rates: Rates, own: _Debt, address: _Debt, lock: threading.Lock) -> None:
+        self._rates = rates
         self._own = own
         self._address = address
-        self._rate = rate
-        self._people = people
+        self._lock = lock
 
     def take(self, cost: float = 1.0) -> float:
         """Count what is asked for; return the seconds to wait before it is done.
 
         :param cost: in lines. What is dear is done as soon as a line would be; then it is paid for.
         """
-        rate, now = self._rate, time.monotonic()
+        rate, share, now = self._rates.rate, self._rates.people, time.monotonic()
+        if not rate:
+            return 0.0
         with self._lock:
             wait = _take(self._own, cost, rate, now)
-            if self._people:
+            if share:
                 # The burst is that of as many accounts, too.
-                share = self._people
                 wait = max(wait, _take(self._address, cost / share, rate, now, 1.0 / share))
         return wait
 

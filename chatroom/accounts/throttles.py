@@ -120,8 +120,7 @@ class Throttles:
     def __init__(
         self, rate: float, registrations: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._interval = 60.0 / rate if rate else 0.0
-        self._registrations = registrations
+        self.go_by(rate, registrations)
         self.retries = Retries(clock)
         """Who comes back, and has not failed, is not held up."""
         self._clock = clock
@@ -135,6 +134,11 @@ class Throttles:
         self._proven: OrderedDict[tuple[str, str], None] = OrderedDict()
         # When the next registration fits in evenly; ahead of the clock by an hour at most.
         self._due: OrderedDict[str, float] = OrderedDict()
+
+    def go_by(self, rate: float, registrations: int) -> None:
+        """Go by these from now on; what was counted stays."""
+        self._interval = 60.0 / rate if rate else 0.0
+        self._registrations = registrations
 
     def begin(self, caller: Caller, name: str) -> Attempt:
         """Let a try to log in go on; wait while too many like it are not decided.

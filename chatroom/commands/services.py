@@ -29,11 +29,12 @@ from chatroom.rooms.talks import Talks
 from chatroom.storage.engine import AuditTrail, LogStore, Nodes
 
 
-@dataclass(frozen=True)
+@dataclass
 class Services:
     """The parts of the server that sessions and commands use; built once by ``server``."""
 
     settings: Settings
+    """As they are now: replaced when they are read anew. Nothing else here ever is."""
     logs: LogStore
     audit: AuditTrail
     nodes: Nodes
@@ -57,8 +58,7 @@ class Services:
     lookups: Lookups
     erasure: Erasure
     motd: Motd
-    rates: Rates | None
-    """``None``: nobody's lines and commands are limited."""
+    rates: Rates
     settle: Callable[[float], bool]
     """Wait until what was posted so far is delivered: see ``engine.Engine.settle``."""
     invitation: Callable[[str], str]

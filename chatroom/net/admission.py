@@ -74,6 +74,11 @@ class Admission:
         """Many have not logged in."""
         return self._limits.is_crowded
 
+    def go_by(self, *limits: int) -> None:
+        """Go by these limits from now on. :param limits: as of ``ConnectionLimits.go_by``."""
+        with self._lock:
+            self._limits.go_by(*limits)
+
     def connections(self) -> list[Connection]:
         """Return the connections that are open now."""
         with self._lock:

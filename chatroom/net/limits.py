@@ -68,15 +68,21 @@ class ConnectionLimits:
         most_outside_of_address: int,
         retries: Retries,
     ) -> None:
-        self._most = most
-        self._most_of_address = most_of_address
-        self._most_outside = most_outside
-        self._most_outside_of_address = most_outside_of_address
+        self.go_by(most, most_of_address, most_outside, most_outside_of_address)
         self._number = 0
         self._outside = 0
         self._of_address: Counter[str] = Counter()
         self._outside_of_address: Counter[str] = Counter()
         self.retries = retries
+
+    def go_by(
+        self, most: int, most_of_address: int, most_outside: int, most_outside_of_address: int
+    ) -> None:
+        """Go by these from now on; who is inside stays."""
+        self._most = most
+        self._most_of_address = most_of_address
+        self._most_outside = most_outside
+        self._most_outside_of_address = most_outside_of_address
 
     @property
     def is_crowded(self) -> bool:

@@ -45,6 +45,8 @@ def _watch_the_wire(sock: socket.socket) -> None:
 class Listener:
     """The accept thread and the threads that it starts.
 
+    ``allows_plain`` and ``balancers`` may be replaced; they count for who connects from then on.
+
     :param sock: the listening socket, not blocking.
     :param serve: runs a connection's session in the connection's thread.
     :param tls: the server's certificate.
@@ -71,12 +73,12 @@ class Listener:
         self._sock = sock
         self._serve = serve
         self._tls = tls
-        self._allows_plain = allows_plain
+        self.allows_plain = allows_plain
         self._flusher = flusher
         self._admission = admission
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
-        self._balancers = balancers
+        self.balancers = balancers
         self._stopping = threading.Event()
         self._inside, self._outside = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="accept")
@@ -137,7 +139,7 @@ class Listener:
 
     def _admit(self, sock: socket.socket, address: str) -> None:
         address = address.removeprefix("::ffff:")
-        is_balanced = is_balancer(address, self._balancers)
+        is_balanced = is_balancer(address, self.balancers)
         network = NOT_YET if is_balanced else network_of(address)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -194,7 +196,7 @@ class Listener:
                 self._resolve_proxied(connection, origin or connection.address)
             address = connection.address.partition("%")[0]
             is_near = ipaddress.ip_address(address).is_loopback
-            connection.open(self._tls, self._allows_plain or is_near)
+            connection.open(self._tls, self.allows_plain or is_near)
             self._serve(connection)
         except OnlyLooked:
             pass

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chatroom.accounts.rates import Rates, rates_for
+from chatroom.accounts.rates import Rates
 from chatroom.accounts.sanctions import Sanctions
 from chatroom.accounts.tickets import Tickets
 from chatroom.config import Settings
@@ -52,8 +52,9 @@ class Assembly:
     directory: Directory
     lookups: Lookups
     tickets: Tickets
-    rates: Rates | None
-    """``None``: nobody's lines and commands are limited."""
+    rates: Rates
+    catalogue: Catalogue
+    callers: Callers
     read_states: ReadStateStore
     scheduler: Scheduler
     readers: Readers
@@ -65,6 +66,13 @@ class Assembly:
         self.scheduler.start()
         self.lookups.start()
         self.read_states.start()
+
+    def go_by(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        self.rates.go_by(settings)
+        self.memberships.set_calm(comings.CALM_SECONDS if settings.message_rate else 0.0)
+        self.catalogue.most = settings.rooms
+        self.callers.who = settings.here_mentions
 
     def stop(self) -> None:
         """Save where everybody is, and end the threads. The engine must still run. Idempotent."""
@@ -85,10 +93,10 @@ def assemble(
     :param engine: keeps the logs, the rooms, and where people are.
     :param rooms: number of rooms that people may create; 0 = no limit.
     :param away_seconds: time to come back after a lost connection without being announced.
-    :param limits: how much people may do; ``None``: as much as they like.
+    :param limits: what people may do; ``None``: as much as they like.
     :raises StoreError: the rooms or the sanctions cannot be read.
     """
-    rates = rates_for(limits) if limits else None
+    rates = Rates(0, 0)
     logs = engine.logs
     sanctions = Sanctions(engine.sanctions, engine.settle)
     roster = Roster(Room(RoomRecord(LOBBY, ""), logs), sanctions.room_ban_of)
@@ -96,8 +104,7 @@ def assemble(
     catalogue = Catalogue(logs, engine.rooms, engine.audit, roster, rooms)
     read_states = ReadStateStore(engine.read_states, scheduler, roster)
     busy = Busy(logs, scheduler, roster, read_states, readers.run)
-    calm = comings.CALM_SECONDS if rates else 0.0
-    memberships = Memberships(logs, roster, read_states, scheduler, sanctions.look_up, calm)
+    memberships = Memberships(logs, roster, read_states, scheduler, sanctions.look_up)
     ownership = Ownership(roster, catalogue, memberships)
     talks = Talks(roster, catalogue, memberships, ownership.follow)
     invitations = Invitations(
@@ -119,8 +126,8 @@ def assemble(
         room_sanctions=room_sanctions,
     )
     presence = RemotePresence(roster, memberships, read_states)
-    who = limits.here_mentions if limits else OWNERS
-    catalogue.let_call_all(Callers(who, roster, presence).may_call_all)
+    callers = Callers(OWNERS, roster, presence)
+    catalogue.let_call_all(callers.may_call_all)
     read_marks = ReadMarks(logs, roster, read_states, presence, engine.controls)
     reports = Reports(logs, engine.controls, engine.audit, engine.accounts, presence)
     directory = Directory(
@@ -139,7 +146,7 @@ def assemble(
     )
     engine.nodes.attach_presence(presence)
     catalogue.load()
-    return Assembly(
+    assembly = Assembly(
         roster=roster,
         memberships=memberships,
         ownership=ownership,
@@ -160,4 +167,9 @@ def assemble(
         scheduler=scheduler,
         readers=readers,
         successors=Successors(roster, directory, engine.accounts, sanctions),
+        catalogue=catalogue,
+        callers=callers,
     )
+    if limits:
+        assembly.go_by(limits)
+    return assembly

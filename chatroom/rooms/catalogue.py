@@ -54,7 +54,7 @@ class Catalogue:
     :param store: keeps their records.
     :param audit: what superusers do in rooms of others.
     :param roster: the tables of rooms.
-    :param most: rooms that people may create; 0 = no limit.
+    :param most: rooms that people may create; 0 = no limit. May be replaced at any time.
 
     Any thread may call the methods. Those that begin with ``locked_`` are called under the lock,
     all others without it.
@@ -67,7 +67,7 @@ class Catalogue:
         self._store = store
         self._audit = audit
         self._roster = roster
-        self._most = most
+        self.most = most
         self._may_call_all = roster.lobby.may_call_all
         self._gone: set[str] = set()  # ids of rooms that were deleted: no room gets them again
         self._looked_at = -_LOOK_SECONDS  # when unused rooms were looked for (monotonic)
@@ -104,7 +104,7 @@ class Catalogue:
         known = self._roster.records()
         if not is_taken:
             check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
-        if self._most and len(known) > self._most and self._may_look():
+        if self.most and len(known) > self.most and self._may_look():
             self.close_unused()
             known = self._store.load_all()
         self._admit(owner.id, known)
@@ -156,7 +156,7 @@ class Catalogue:
         number = sum(record.log != LOBBY for record in rooms)
         if own >= ROOMS_EACH:
             raise UserError(f"You have {own} rooms already; nobody can have more.", Code.LIMIT)
-        if self._most and number >= self._most:
+        if self.most and number >= self.most:
             raise UserError(
                 f"There are {number} rooms already; no more can be made here.", Code.LIMIT
             )

@@ -45,7 +45,7 @@ class Comings:
     :param scheduler: tells later.
     :param lock: the roster's; it guards the table.
     :param tell: tells it now.
-    :param calm_seconds: the time; 0: everything is told at once.
+    :param calm_seconds: the time; 0: everything is told at once. May be replaced at any time.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Comings:
         self._scheduler = scheduler
         self._lock = lock
         self._tell = tell
-        self._calm_seconds = calm_seconds
+        self.calm_seconds = calm_seconds
         # By room and account, what was told longest ago first; what is too old is dropped.
         self._told: OrderedDict[tuple[str, str], _Told] = OrderedDict()
         # Of rooms where a line waits: how many wait, and how often somebody has come since.
@@ -64,7 +64,7 @@ class Comings:
     def locked_tell(self, room: Room, kind: str, account_id: str, name: str) -> None:
         """Tell of a coming or going now, or later how it is then."""
         assert self._lock.locked()
-        if not self._calm_seconds:
+        if not self.calm_seconds:
             self._tell(room, kind, account_id, name)
             return
         now = time.monotonic()
@@ -85,7 +85,7 @@ class Comings:
             told.is_waiting = True
             told.joins = self._joins[room.log]
             self._waiting[room.log] += 1
-            left = told.time + self._calm_seconds - now
+            left = told.time + self.calm_seconds - now
             self._scheduler.after(left, partial(self._tell_how_it_is, room, account_id))
 
     def locked_forget(self, room: Room, account_id: str) -> None:
@@ -99,7 +99,7 @@ class Comings:
     def _drop(self, now: float) -> None:
         while self._told:
             key, told = next(iter(self._told.items()))
-            if told.is_waiting or now - told.time < self._calm_seconds:
+            if told.is_waiting or now - told.time < self.calm_seconds:
                 return
             del self._told[key]
 

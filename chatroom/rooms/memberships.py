@@ -31,7 +31,6 @@ class Memberships:
     :param read_states: saves where people are.
     :param scheduler: tells of comings and goings later.
     :param look_up: looks in the store who is banned from which room; see ``Sanctions.look_up``.
-    :param calm_seconds: see ``Comings``.
     """
 
     def __init__(
@@ -41,14 +40,17 @@ class Memberships:
         read_states: ReadStateStore,
         scheduler: Scheduler,
         look_up: Callable[[str], object],
-        calm_seconds: float,
     ) -> None:
         self._look_up = look_up
         self._logs = logs
         self._roster = roster
         self._read_states = read_states
-        self._comings = Comings(scheduler, roster.lock, self._append, calm_seconds)
+        self._comings = Comings(scheduler, roster.lock, self._append, 0.0)
         read_states.locked_follow = self._locked_follow
+
+    def set_calm(self, seconds: float) -> None:
+        """Let at most one line a room be told of somebody in so long; see ``Comings``."""
+        self._comings.calm_seconds = seconds
 
     def find(self, person: Person, name: str) -> Room:
         """Return a room that exists for a person. :raises UserError: there is none."""

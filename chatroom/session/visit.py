@@ -308,10 +308,9 @@ def _talk(
 ) -> None:
     """Handle line after line until the person leaves. :raises Disconnected: the peer has left."""
     read = dialogue.read
-    rates, most_lines = services.rates, services.settings.message_lines
-    rate = rates.of(member.account_id, dialogue.network) if rates else None
-    if rate:
-        rate.take()  # a visit costs a line, too
+    rates = services.rates
+    rate = rates.of(member.account_id, dialogue.network)
+    rate.take()  # a visit costs a line, too
     flood = Flood(dialogue)
     prolong_at = time.monotonic() + FRESH_SECONDS
     looked = 0.0
@@ -324,7 +323,7 @@ def _talk(
             member.look_at_taken()
             services.read_marks.note(person, member)
         # Superusers are not limited.
-        if rates and rate and person.account.grant != SUPERUSER:
+        if rates.rate and person.account.grant != SUPERUSER:
             is_command = kind == COMMAND
             delay = rate.take(
                 registry.cost(said.text, said.args) if is_command else cost_of(said.text)
@@ -346,8 +345,8 @@ def _talk(
         if kind == POST:
             try:
                 services.lookups.check(person.account.id)
-                if rates and most_lines and said.text.count("\n") >= most_lines:
-                    raise UserError(_too_many_lines(most_lines), Code.TOO_LONG)
+                if rates.lines and said.text.count("\n") >= rates.lines:
+                    raise UserError(_too_many_lines(rates.lines), Code.TOO_LONG)
                 if said.to or (member.query and not said.room):
                     _post_private(services, dialogue, person, member, said)
                 else:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Keep:
-    """How much is kept."""
+    """How much is kept. Whoever made it may change it; the upkeep looks at each turn."""
 
     days: int = 365
     """Messages older than this are deleted; 0 keeps them for ever."""

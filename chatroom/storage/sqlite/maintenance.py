@@ -50,7 +50,7 @@ class Upkeep:
         self._stopping = threading.Event()
         self._share = SHARE
         self._compaction = Compaction(self._db, logs, writing, self._rest)
-        self._retention = Retention(self._db, logs, writing, self._rest, keep.days, keep.megabytes)
+        self._retention = Retention(self._db, logs, writing, self._rest, keep)
         self._next_retention = 0.0
         self._moved = 0  # segments that were written when the log was last moved
         self._must_empty = False

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from chatroom.storage.sqlite.history import Writing
 from chatroom.storage.sqlite.logs import Logs
+from chatroom.storage.upkeep import Keep
 
 DELETE_BATCH = 200
 """Segments that one transaction deletes."""
@@ -29,8 +30,7 @@ class Retention:
 
     :param db: a connection of its own, for reading.
     :param rest: called after each step with the ``time.thread_time()`` of its start; False: stop.
-    :param days: what is older goes; 0: nothing does.
-    :param megabytes: while the store holds more (2^20 bytes), the oldest goes; 0: no limit.
+    :param keep: how much; looked at anew each time.
     """
 
     def __init__(
@@ -39,15 +39,13 @@ class Retention:
         logs: Logs,
         writing: Writing,
         rest: Callable[[float], bool],
-        days: int,
-        megabytes: int,
+        keep: Keep,
     ) -> None:
         self._db = db
         self._logs = logs
         self._writing = writing
         self._rest = rest
-        self._days = days
-        self._most_bytes = megabytes * 1024 * 1024
+        self._keep = keep
 
     def run(self, now: float) -> None:
         """Delete what is too old at ``now`` (seconds since the epoch), or too much.
@@ -61,8 +59,9 @@ class Retention:
 
     def _delete_posts(self, now: float) -> bool:
         """Delete segments, the oldest of all logs first; False: the stop came."""
-        oldest = now - self._days * _DAY if self._days else 0.0
-        excess = self._used() - self._most_bytes if self._most_bytes else 0
+        days, most_bytes = self._keep.days, self._keep.megabytes * 1024 * 1024
+        oldest = now - days * _DAY if days else 0.0
+        excess = self._used() - most_bytes if most_bytes else 0
         began = time.thread_time()
         heads: list[_Head] = []
         for (log,) in self._db.execute("SELECT id FROM logs").fetchall():
