@@ -83,6 +83,14 @@ def clean_text(text: str) -> str:
     return _ODD_IN_TEXT.sub(_without_harm, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def one_line(text: str) -> str:
+    """Return a text that may have several lines as one, without what harms: each break is a blank.
+
+    Any thread.
+    """
+    return clean_line(" ".join(filter(None, text.splitlines())))
+
+
 def can_be_seen(text: str) -> bool:
     """Tell whether anything of a text shows: not only white space and fillers. Any thread."""
     return _SEEN.search(text) is not None

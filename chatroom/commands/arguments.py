@@ -10,7 +10,7 @@ from chatroom.commands.grammar import VALUES, clauses_of, cut_clauses, is_length
 from chatroom.errors import Code, UserError
 from chatroom.names import room_name
 from chatroom.storage.records import Account
-from chatroom.text import can_be_seen, clean_line, clean_text
+from chatroom.text import can_be_seen, clean_line, clean_text, one_line
 
 _REASON_LONGEST = 200
 ECHO_LONGEST = 40
@@ -121,7 +121,7 @@ def read_named(
             values.append(None)
             continue
         word = token.strip("[]")
-        clean = clean_text if takes_lines and word in _REST else clean_line
+        clean = clean_text if takes_lines else one_line
         text = _as_text(name, word, given, clean)
         try:
             moment = _utc(text) if "DATE" in word else None
@@ -138,13 +138,19 @@ def _as_text(name: str, word: str, given: Any, clean: Callable[[str], str]) -> s
     if given is True and word in _FLAGS:
         return word
     if word == USERS and isinstance(given, list) and all(isinstance(one, str) for one in given):
-        given = " ".join("-".join(one.split()) for one in given)  # each is one name
+        if any(len(one.split()) > 1 for one in given):  # each is one name
+            raise _unfit(name, Code.BAD_NAME)
+        given = " ".join(given)
     is_number = isinstance(given, int) and not isinstance(given, bool)
     if is_number and is_length(word):
         return f"{given}s"
     if not (isinstance(given, str) or (is_number and word in _NUMBERS)):
         raise _wrong(name, f"The argument '{name}' is of another type than it should be.")
-    text = clean(str(given)).strip()
+    text = str(given).strip()
+    if word in _REST:
+        text = clean(text).strip()
+    elif clean_line(text) != text:  # without what harms, it may be the name of something else
+        raise _unfit(name, Code.BAD_NAME if _is_name(word) else Code.USAGE)
     if not text:
         raise _wrong(name, f"The argument '{name}' is empty.")
     return text
@@ -157,6 +163,15 @@ def _utc(text: str) -> float | None:
     except ValueError:
         return None
     return moment.timestamp() if moment.tzinfo is not None else None
+
+
+def _is_name(word: str) -> bool:
+    return word in ("ROOM", "NEW") or "USER" in word
+
+
+def _unfit(name: str, code: Code) -> UserError:
+    text = f"The argument '{name[:ECHO_LONGEST]}' has characters that may not stand there."
+    return UserError(text, code, field=name[:ECHO_LONGEST])
 
 
 def _wrong(name: str, sentence: str) -> UserError:

@@ -16,7 +16,7 @@ from chatroom.rooms import post_lines
 from chatroom.session.access import WORDS, LoginRequest, read_access
 from chatroom.storage.records import TEXT, Post
 from chatroom.storage.rules.private_ids import private_id
-from chatroom.text import can_be_seen, clean_line, clean_text
+from chatroom.text import can_be_seen, clean_line, clean_text, one_line
 
 POST, COMMAND, ANSWER, ACCESS, READ, NOTHING = (
     *("post", "command", "answer", "access", "read", "nothing"),
@@ -198,7 +198,7 @@ class EventsFace:
                 raise UserError('A >command has a "line", or a "name" with "args", an object.')
             return Input(COMMAND, clean_line(text_field(word, fields, "name")), cid, args=args)
         if word == "command":
-            return Input(COMMAND, clean_line(text_field(word, fields, "line")), cid)
+            return Input(COMMAND, one_line(text_field(word, fields, "line")), cid)
         if word == "post":
             room, to = (text_field(word, fields, key) for key in ("room", "to"))
             if to and room:
