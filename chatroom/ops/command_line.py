@@ -2,6 +2,8 @@
 
 import argparse
 import contextlib
+import os
+import sys
 from collections.abc import Callable
 
 from chatroom import log_files as logs
@@ -24,11 +26,28 @@ def operate(
     open_engine: Callable[[Settings], Engine],
     migrate: Callable[[str, Settings], int],
 ) -> int:
-    """Carry out a sub-command; return its exit status.
+    """Carry out a sub-command; return its exit status. Who reads no further is no error.
 
     :param open_engine: opens the engine that the settings name.
     :param migrate: moves everything to the engine at an address.
     """
+    try:
+        status = _operate(arguments, settings, open_engine, migrate)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads on, as behind "| head"; nor may the interpreter's last flush fail (Python
+        # documentation, "Note on SIGPIPE").
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _operate(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    open_engine: Callable[[Settings], Engine],
+    migrate: Callable[[str, Settings], int],
+) -> int:
     if arguments.command in running.COMMANDS:
         return running.run(arguments, settings.data_dir)
     is_new = not has_room(settings.data_dir)

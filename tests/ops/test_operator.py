@@ -1,15 +1,18 @@
 """The operator's sub-commands, alone and beside a running server."""
 
+import os
 import re
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import simplecrypt
 
 from chatroom.storage.keys import legacy_import as legacy
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, STRETCH, ServerProcess, run_server
+from tests.harness import PASSWORD, PATIENCE, STRETCH, ServerProcess, run_server
 
 SOON = 2.0 * STRETCH
 
@@ -295,3 +298,20 @@ def test_a_record_that_holds_the_separator_by_chance_is_imported() -> None:
     accounts, problems = legacy.read(b"+$&$&+".join([sealed, unlucky, sealed]), "p")
     assert [a.name for a in accounts] == ["ann", "bob", "ann"]
     assert problems == []
+
+
+@pytest.mark.parametrize("command", ["list-users", "rooms", "audit"])
+def test_nobody_has_to_read_a_list_to_its_end(server: ServerProcess, command: str) -> None:
+    server.add_user("ann", superuser=True)
+    ends = os.pipe()
+    os.close(ends[0])  # as "| head" does, at the latest
+    with os.fdopen(ends[1], "wb") as nobody_reads:
+        done = subprocess.run(
+            server.command(command),
+            env=server.environment(),
+            stdout=nobody_reads,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
