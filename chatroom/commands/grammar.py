@@ -169,15 +169,22 @@ def length(word: str, text: str, may_be_reason: bool = False) -> float | None:
         return 0.0
     seconds = seconds_of(text)
     if seconds == 0:
-        raise UserError("That is no time at all. Take a length such as 30m, 2h or 7d.", Code.USAGE)
+        text = f"That is no time at all. Take a length such as {_lengths(word)}."
+        raise UserError(text, Code.USAGE)
     if seconds is None and (text.lower() == _FOREVER or _LIKE_A_LENGTH.match(text)):
-        lengths = "30m, 2h, 7d or forever" if may_be_forever else "30m, 2h or 7d"
         is_number = may_be_reason and text.lower() != _FOREVER
         end = "; a reason cannot begin with a number." if is_number else "."
-        raise UserError(
-            f"'{text[:40]}' is not a length of time. Take one such as {lengths}{end}", Code.USAGE
-        )
+        what = f"'{text[:40]}' is not a length of time. Take one such as {_lengths(word)}"
+        raise UserError(f"{what}{end}", Code.USAGE)
     return seconds
+
+
+def _lengths(word: str) -> str:
+    """Return what may be typed for a word of a usage line that stands for a length of time."""
+    first, *more = word.split("|")
+    lengths = ["10s", "1m", "1h"] if (seconds_of(first) or 0) < 60 else ["30m", "2h", "7d"]
+    *front, last = [*lengths, *(one for one in more if one in (_FOREVER, _OFF))]
+    return f"{', '.join(front)} or {last}"
 
 
 VALUES: dict[str, Callable[[str], Any]] = {

@@ -200,8 +200,9 @@ class Ownership:
         if role is Role.OWNER and is_one:
             raise UserError(f"{account.name} owns #{room.name}, and may do more than a moderator.")
         if (role is Role.MODERATOR) == is_one:
-            how = "a moderator" if is_one else "no moderator"
-            raise UserError(f"{account.name} is {how} of #{room.name} already.")
+            text = f"{account.name} is not a moderator of #{room.name}."
+            text = f"{account.name} is a moderator of #{room.name} already." if is_one else text
+            raise UserError(text)
 
         def change(record: RoomRecord) -> RoomRecord:
             moderators = tuple(one for one in record.moderators if one != account.id)

@@ -1,6 +1,7 @@
 """Numbers, dates, ids and clauses, as people type them."""
 
 import math
+import re
 import time
 
 import pytest
@@ -140,3 +141,19 @@ def test_a_length_of_time_is_read_alike_wherever_one_may_stand(word: str) -> Non
     else:
         with pytest.raises(UserError, match="is not a length of time"):
             length(word, "forever")
+
+
+@pytest.mark.parametrize(
+    ("word", "lengths"),
+    [
+        ("45m", "30m, 2h or 7d"),
+        ("30m|forever", "30m, 2h, 7d or forever"),
+        ("2h|7d|forever", "30m, 2h, 7d or forever"),
+        ("10s|off", "10s, 1m, 1h or off"),
+    ],
+)
+def test_what_is_no_length_of_time_is_answered_with_those_that_fit(word: str, lengths: str) -> None:
+    with pytest.raises(UserError, match=f"Take one such as {re.escape(lengths)}\\."):
+        length(word, "10")
+    with pytest.raises(UserError, match=f"Take a length such as {re.escape(lengths)}\\."):
+        length(word, "0s")

@@ -98,6 +98,7 @@ def test_what_only_owners_may_is_refused_to_others(owner: Peer, other: Peer) -> 
     done(other, "/slow off")
     done(owner, "/unmoderator otto")
     assert refused(other, "/topic mine") == "not-allowed"
+    assert gave(owner, "/unmoderator otto")["text"] == "otto is not a moderator of #owned."
 
 
 def test_a_moderator_has_no_power_over_who_runs_the_room(
