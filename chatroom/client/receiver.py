@@ -165,8 +165,8 @@ class Receiver:
                 _log.info("logged in name=%s", user)
             case HoldOff(why):
                 self._reconnector.hold_off(why)
-            case Reconnect(reason, why, is_announced):
-                self._ahead = self._reconnector.run(reason, why, is_announced)
+            case Reconnect():
+                self._ahead = self._reconnector.run(action)
             case Finish(end):
                 session.finish(end)
             case Log(line):
@@ -191,7 +191,8 @@ class Receiver:
         if text and (head := self._renderer.take_head()):
             self.session.frontend.show(Said("notice", {"kind": "history"}), head, None)
         if text or sent or said.word == "read":
-            self.session.frontend.show(said, text, sent)
+            is_hidden = self._reconnector.hides(said)
+            self.session.frontend.show(said, "" if is_hidden else text, sent)
 
     def _send_again(self, action: SendAgain) -> None:
         session = self.session
@@ -235,12 +236,13 @@ def open_session(
     """
     seconds = HELLO_SECONDS if patience is None else min(HELLO_SECONDS, patience)
     until = float("inf") if patience is None else time.monotonic() + patience
-    endpoint.seconds = min(endpoint.seconds, max(0.1, seconds))
+    usual = min(endpoint.seconds, max(0.1, seconds))
 
-    def connect(must_be_events: bool = True) -> Connection:
-        return Connection(endpoint, seconds, must_be_events, takes_messages)
+    def connect(longest: float = float("inf"), must_be_events: bool = True) -> Connection:
+        endpoint.seconds = min(usual, longest)
+        return Connection(endpoint, min(seconds, longest), must_be_events, takes_messages)
 
-    first = connect_at_first(partial(connect, must_be_events), until, frontend.tell)
+    first = connect_at_first(partial(connect, must_be_events=must_be_events), until, frontend.tell)
     where = f"{endpoint.host} port {endpoint.port}"
     begins_in = "lobby" if must_be_events else ""
     conversation = Conversation(credentials, where, begins_in, cursors)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from chatroom.client.backoff import Backoff, Sleep
 from chatroom.client.connection import Connection, NotLetIn
+from chatroom.client.conversation.actions import Reconnect
 from chatroom.client.exit_codes import NOT_LOGGED_IN, UNREACHABLE, End
 from chatroom.client.said import Said, Why
 from chatroom.client.session import Session
@@ -19,6 +20,13 @@ _TOLD_SECONDS = 5.0
 """A pause from this length on is told."""
 _LONGEST_ON_LINE = 20.0
 """A longer wait is not spent on a connection, where the time for a login runs."""
+QUIET_SECONDS = 3.0
+"""Who is back so soon after a server that restarts is not told of it."""
+_AT_ONCE_SECONDS = 0.1
+"""The first try after its word comes within this, so that not all come at one moment."""
+_LAST = "resumed"
+_OF_A_RETURN = frozenset({"welcome", "here", _LAST, "busy"})
+"""What the server says to who comes back, each once; who is busy is told so behind the last."""
 _SLICE_SECONDS = 1.0
 _SLEPT_SECONDS = 5.0
 
@@ -27,7 +35,8 @@ _LASTED_SECONDS = 10.0
 _UNEXPLAINED = 3
 """Tries to get in where something else than a chat room seems to answer."""
 
-Connect = Callable[[], Connection]
+Connect = Callable[..., Connection]
+"""Opens a connection; takes the longest time for it in seconds, if it may not be the usual one."""
 
 
 def connect_at_first(connect: Connect, until: float, tell: Callable[[str], None]) -> Connection:
@@ -74,6 +83,9 @@ class Reconnector:
         self._where = where
         self._patience = patience
         self._backoff = Backoff()
+        self._untold: list[str] = []  # of a restart, while it is not a long one
+        self._is_quiet = False
+        self._hidden: frozenset[str] = frozenset()  # of a return that nobody shall notice
         self._was_told = False  # that it waits for its turn
         self._hold_off = 0.0  # the next pause is not shorter
         self._since: float | None = time.monotonic()  # since when nobody is in; None: in for long
@@ -107,26 +119,31 @@ class Reconnector:
             raise Disconnected("it is too busy just now")
         return self.rest(wait)
 
-    def run(self, reason: str, why: Why | None, is_announced: bool) -> list[Said]:
+    def hides(self, said: Said) -> bool:
+        """Tell whether something is only about a return that nobody shall notice."""
+        if not self._hidden:
+            return False
+        kind = said.fields.get("do" if said.word == "control" else "kind")
+        is_hidden = said.word in ("notice", "control") and kind in self._hidden
+        if is_hidden:
+            self._hidden -= {kind}
+        elif _LAST not in self._hidden:
+            self._hidden = frozenset()
+        return is_hidden
+
+    def run(self, lost: Reconnect) -> list[Said]:
         """Try until the server answers; return what it said first, nothing when the visit is over.
 
-        :param reason: why the connection was lost, for people.
-        :param why: the same from the server, when it did not let in.
-        :param is_announced: the server has said that it comes back.
+        :param lost: why there is no connection.
         """
         session = self._session
-        if is_announced:
-            session.frontend.tell("Reconnecting as soon as it is up ...")
-        elif why is not None:
-            session.frontend.tell(f"{why.sentence} Trying again ...")
-            self._hold_off = max(self._hold_off, why.wait)
-        elif not self._hold_off:
-            session.frontend.tell(
-                f"The connection to {self._where} is lost: {reason}. Trying again ..."
-            )
+        self._tell_of_loss(lost)
         self._note_loss()
+        first = random.uniform(0.0, _AT_ONCE_SECONDS) if self._is_quiet else None
         while True:
-            pause, held_off = self._backoff.next(), self._hold_off
+            self._end_quiet()
+            pause, held_off = self._backoff.next() if first is None else first, self._hold_off
+            first = None
             is_told = held_off > pause  # the server has said so, and so have we
             pause, self._hold_off = max(pause, held_off), 0.0
             left = self.until - time.monotonic()
@@ -138,7 +155,7 @@ class Reconnector:
             if not self.rest(min(pause, left)):
                 return []
             try:
-                connection = self._connect()
+                connection = self._connect(*self._longest())
             except NotTrusted as error:
                 _log.error("not trusted reason=%s", error)
                 session.finish(End(NOT_LOGGED_IN, str(error)))
@@ -153,6 +170,36 @@ class Reconnector:
         what = "did not come back" if session.was_in else "does not answer"
         session.finish(End(UNREACHABLE, f"{self._where} {what}; gave up."))
         return []
+
+    def _tell_of_loss(self, lost: Reconnect) -> None:
+        session, why = self._session, lost.why
+        self._is_quiet = bool(lost.sentence)
+        if lost.is_announced:
+            self._untold = [*filter(None, [lost.sentence]), "Reconnecting as soon as it is up ..."]
+            if self._is_quiet:
+                session.quiet_until = time.monotonic() + QUIET_SECONDS
+            self._end_quiet()
+        elif why is not None:
+            session.frontend.tell(f"{why.sentence} Trying again ...")
+            self._hold_off = max(self._hold_off, why.wait)
+        elif not self._hold_off:
+            session.frontend.tell(
+                f"The connection to {self._where} is lost: {lost.reason}. Trying again ..."
+            )
+
+    def _longest(self) -> tuple[float, ...]:
+        """Return how long a try may take, if not as long as usual: who waits is told in time."""
+        left = self._session.quiet_until - time.monotonic()
+        return (max(0.1, left),) if self._is_quiet else ()
+
+    def _end_quiet(self) -> None:
+        """Tell what was not told yet, once it takes long."""
+        if self._is_quiet and time.monotonic() < self._session.quiet_until:
+            return
+        self._is_quiet = False
+        untold, self._untold = self._untold, []
+        for sentence in untold:
+            self._session.frontend.tell(sentence)
 
     def _note_loss(self) -> None:
         now = time.monotonic()
@@ -182,7 +229,11 @@ class Reconnector:
             return None
         _log.info("connected again")
         self.was_back = True
-        session.frontend.tell("Connected again.")
+        self._end_quiet()
+        self._untold = []
+        self._hidden = _OF_A_RETURN if self._is_quiet else frozenset()
+        if not self._is_quiet:
+            session.frontend.tell("Connected again.")
         return heard
 
     def rest(self, seconds: float) -> bool:

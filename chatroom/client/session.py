@@ -78,6 +78,8 @@ class Session:
         self.end: End | None = None
         self.retry_at = 0.0
         """When the next connection is tried (monotonic), while there is none."""
+        self.quiet_until = 0.0
+        """Until when (monotonic) nobody is told that there is none."""
         self._leave_at_once = leave_at_once
         self._is_woken = False  # the frontend ends the read of the main thread by itself
 
@@ -306,6 +308,7 @@ class Session:
         with self.news:
             waiting = [sent.text for sent in self.conversation.pending.all() if not sent.is_command]
             is_down = self.conversation.state is State.DOWN
+            is_down = is_down and time.monotonic() >= self.quiet_until
             return waiting, self.retry_at if is_down else None
 
     # What a frontend may look at without the lock: each is one value, as of a moment ago.

@@ -337,8 +337,10 @@ def test_a_server_that_stops_is_waited_for(code: str) -> None:
 
 def test_a_restart_is_announced() -> None:
     talk = inside()
-    talk.hear("control", do="restart", text="The server restarts.")
-    assert talk.lose() == [Reconnect("gone", None, is_announced=True)]
+    assert talk.hear("control", do="restart", text="The server restarts.") == []
+    assert talk.lose() == [Reconnect("gone", None, True, "The server restarts.")]
+    talk.hear("hello", v=1)
+    assert talk.lose() == [Reconnect("gone", None, is_announced=False)]  # said once
 
 
 @pytest.mark.parametrize("code", [Code.REFUSED, Code.RESET, Code.SESSION_ENDED])

@@ -248,10 +248,11 @@ class Client(Commands):
             if text and "re" not in fields:
                 self._queue_message(fields, fields.get("old") is True)
         elif said.word in ("notice", "control") and fields.get("kind") != "history":
-            if self._receives:
+            if self._receives and text:
                 self._put(Event.of(fields))
             is_told = fields.get("kind") in ("gap", "error", "slow", "left")
-            if is_told or (said.word == "control" and not self._is_over):  # else: our own goodbye
+            # Of an own goodbye nothing is told, nor of a return that nobody shall notice.
+            if text and (is_told or (said.word == "control" and not self._is_over)):
                 self._tell(text.rstrip("\n"))
 
     def tell(self, sentence: str) -> None:

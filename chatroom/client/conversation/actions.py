@@ -111,6 +111,8 @@ class Reconnect:
     """The same from the server, which did not let in just now."""
     is_announced: bool
     """The server has said that it stops and comes back."""
+    sentence: str = ""
+    """What it has said of a restart, not shown yet: it should be back before anybody notices."""
 
 
 @dataclass(frozen=True, slots=True)

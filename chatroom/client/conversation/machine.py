@@ -69,6 +69,7 @@ class Conversation:
         self.was_in = False
         """The server has let this person in, at least once."""
         self.is_leaving = self._is_restarting = False
+        self._of_restart = ""  # what the server has said of it
         self.is_reading = False
         """A line is being read, and a question that comes now comes late."""
         self.last_settled = clock()
@@ -134,7 +135,8 @@ class Conversation:
             self.awaited.end()
             self.has_news = True
             is_announced, self._is_restarting = self._is_restarting, False
-            yield Reconnect(reason, away, is_announced)
+            sentence, self._of_restart = self._of_restart, ""
+            yield Reconnect(reason, away, is_announced, sentence)
 
     def let_in(self, login: SendAgain) -> list[Sent]:
         """Note that the person is in; return what was never confirmed, the oldest first.
@@ -338,6 +340,9 @@ class Conversation:
 
     def _control(self, said: Said) -> Iterator[Action]:
         do, sent = said.fields.get("do"), None
+        if do == "restart":
+            self._is_restarting, self._of_restart = True, lines_of(said.fields)
+            return
         if do in ("busy", "free") and "answers" not in self.features:
             # Of older servers these commands have no other answer.
             sent = self._settled(self.pending.settle_first("busy", "free"))
@@ -348,8 +353,6 @@ class Conversation:
         self._answered(sent)
         if do == "kick":
             yield Finish(End(KICKED))
-        elif do == "restart":
-            self._is_restarting = True
         elif do == "disconnect":
             yield from self._disconnected(why(said.fields))
 
