@@ -461,6 +461,9 @@ class Sanctions:
             numbered = replace(sanction, number=kept.number())
             kept.sanctions[numbered.number] = numbered
             kept.controls.append(Control(ControlKind(sanction.kind), sanction.target, numbered))
+            if of is not None and of.version and of != kept.rooms[fold(of.log)]:
+                kept.rooms[fold(of.log)] = room = replace(of, version=of.version + 1)
+                kept.controls.append(Control(ControlKind.ROOM, "", room))
             return numbered
 
         return self._store.change(job, act, by)

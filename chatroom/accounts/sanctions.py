@@ -273,6 +273,7 @@ class Sanctions:
     ) -> Sanction:
         """Impose a sanction of one room; otherwise as :meth:`impose`.
 
+        :param room: as it was loaded; what it becomes by this is saved in one step with it.
         :param kind: ``ROOM_BAN`` or ``ROOM_MUTE``.
         :param asker: who has to be allowed to do it when it is saved.
         :param by_moderator: it is a moderator who imposes it.

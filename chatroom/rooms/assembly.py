@@ -110,9 +110,7 @@ def assemble(
     invitations = Invitations(
         *(engine.controls, roster, ownership, read_states, memberships), sanctions.look_up
     )
-    room_sanctions = RoomSanctions(
-        sanctions, roster, catalogue, ownership, invitations, memberships
-    )
+    room_sanctions = RoomSanctions(sanctions, roster, catalogue, invitations, memberships)
     tickets = Tickets(engine.tickets, engine.accounts, sanctions)
     control_events = ControlHandler(
         accounts=engine.accounts,

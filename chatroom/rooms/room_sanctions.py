@@ -11,7 +11,6 @@ from chatroom.errors import Code, Conflict, UserError
 from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.invitations import Invitations, without
 from chatroom.rooms.memberships import Memberships
-from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.person import Person
 from chatroom.rooms.roles import Role, Runner, role_of, runs
 from chatroom.rooms.room import LOBBY, Member, Room
@@ -33,7 +32,6 @@ class RoomSanctions:
     :param sanctions: keeps them, and knows them by heart.
     :param roster: who is here.
     :param catalogue: knows when a room was changed elsewhere.
-    :param ownership: changes the rooms.
     :param invitations: takes people out wherever they are.
     :param memberships: takes out who is here.
     """
@@ -43,14 +41,12 @@ class RoomSanctions:
         sanctions: Sanctions,
         roster: Roster,
         catalogue: Catalogue,
-        ownership: Ownership,
         invitations: Invitations,
         memberships: Memberships,
     ) -> None:
         self._sanctions = sanctions
         self._roster = roster
         self._catalogue = catalogue
-        self._ownership = ownership
         self._invitations = invitations
         self._memberships = memberships
 
@@ -108,12 +104,12 @@ class RoomSanctions:
                 text = f"{account.name} owns #{record.name}: you cannot do that."
                 raise UserError(text, Code.NOT_ALLOWED)
             by.check_over(record, account)
-            return save(record)
+            return save(_expelled(record, account, by) if kind == ROOM_BAN else record)
 
         was_inside = account.id in room.people
         made = self._as_it_is(room, by, checked)
         if kind == ROOM_BAN:
-            self._expel(room, account, by, was_inside)
+            self._take_out(room, account, by, was_inside)
         return made
 
     def lift(self, room: Room, one: Sanction, by: Runner) -> None:
@@ -144,15 +140,8 @@ class RoomSanctions:
                     break
         raise UserError(f"#{room.name} was changed meanwhile. Try again.", Code.CHANGED)
 
-    def _expel(self, room: Room, account: Account, by: Runner, was_inside: bool) -> None:
-        """Let somebody who was banned be in a room no more, nor be let in when the ban is over."""
-
-        def change(record: RoomRecord) -> RoomRecord:
-            others = tuple(one for one in record.moderators if one != account.id)
-            kept = without(record, account.id)
-            return kept if others == kept.moderators else replace(kept, moderators=others)
-
-        self._ownership.change(room, by, change, None, account.name)
+    def _take_out(self, room: Room, account: Account, by: Runner, was_inside: bool) -> None:
+        """Let somebody who was banned be in a room no more, wherever that one is."""
         is_told = False
         with contextlib.suppress(UserError):  # the ban holds all the same
             is_told = self._invitations.take_out(room, account, by.actor.name)
@@ -220,6 +209,14 @@ class RoomSanctions:
             is_meant = person.account.id == one.target
             if not (is_meant or is_answered) and runs(person.account, room.record):
                 _tell(person, say)
+
+
+def _expelled(record: RoomRecord, account: Account, by: Runner) -> RoomRecord:
+    """Return a room into which somebody is not let back by a role or an invitation."""
+    kept = without(record, account.id)
+    if kept == record:
+        return record
+    return replace(kept, by=by.actor.name, by_id=by.actor.id, whom=account.name)
 
 
 def _is_only_moderator(record: RoomRecord, by: Runner) -> bool:

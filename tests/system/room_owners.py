@@ -141,11 +141,12 @@ class Owner:
         room = self.rooms[room_id]
         name = self.free_name()
         heir = self.names[room.owner == self.names[0]]
+        others = room.moderators - {PEST}  # with a ban the role ends
         acts: list[tuple[str, Kept | None]] = [
             (f"/renameroom {name}", room._replace(name=name)),
             (f"/transfer {heir}", room._replace(owner=heir)),
             *_switch("/{}moderator " + MODERATOR, room, "moderators", MODERATOR),
-            *_switch("/{}roomban " + PEST, room, "banned", PEST),
+            *_switch("/{}roomban " + PEST, room._replace(moderators=others), "banned", PEST),
             ("/public" if room.private else "/private", room._replace(private=not room.private)),
             (
                 "/unarchive" if room.archived else "/archive",
@@ -153,9 +154,14 @@ class Owner:
             ),
             ("/deleteroom", None),
         ]
+        if PEST not in room.banned:
+            acts += 2 * _switch("/{}moderator " + PEST, room, "moderators", PEST)
         line, after = self.dice.choice(acts)
         peer = self.peers[room.owner]
         done(peer, f"/join {room_id}")
+        if line == f"/transfer {heir}":  # who gets it is in it
+            command(peer, f"/invite {heir}")
+            done(self.peers[heir], f"/join {room_id}")
         self.doubt = Doubt(room_id, after)
         done(peer, line, "" if after else room.name)
         self.settle(after)

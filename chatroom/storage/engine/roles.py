@@ -321,7 +321,7 @@ class SanctionStore(Protocol):
 
         :param by: as of ``RoomStore.save``.
         :param of: the room that it is of, which must still be as it was loaded: so whoever may do
-            this in the room still may.
+            this in the room still may. What it becomes by this is saved with it.
         :param is_new: there must be none yet whose place it would take.
         :raises UserError: with an ``act``: the account has been deleted.
         :raises Conflict: the room was changed meanwhile, or there is one.

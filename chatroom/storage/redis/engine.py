@@ -7,6 +7,7 @@ from pathlib import Path
 from chatroom.counts import COUNTS
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.post_queue import PostQueue
+from chatroom.storage.redis import rooms
 from chatroom.storage.redis.accounts import AccountStore
 from chatroom.storage.redis.audit import AuditTrail
 from chatroom.storage.redis.client import Store, node_id
@@ -85,7 +86,7 @@ class RedisEngine:
         self.read_states = ReadStates(store, vault)
         self.tickets = TicketStore(store, vault, act)
         self.invites = InviteStore(store, vault, act)
-        self.sanctions = SanctionStore(store, vault, act)
+        self.sanctions = SanctionStore(store, vault, act, rooms.save)
         self.controls = ControlEvents(
             lambda one: act(None, lambda change: change.tell(one)), self._heard.say
         )

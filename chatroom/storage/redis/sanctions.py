@@ -26,6 +26,8 @@ from chatroom.storage.rules.askers import Asker
 from chatroom.storage.rules.belief import WALL
 from chatroom.storage.rules.events import Control, ControlKind
 
+SaveRoom = Callable[[Transaction, Vault, RoomRecord], object]
+
 RANGES = "ranges"
 """Field of the index that changes with each range of addresses that is banned or not any more."""
 
@@ -89,6 +91,15 @@ def _check_room(change: Transaction, vault: Vault, of: RoomRecord | None) -> Non
     version = split_room((key.encode(), value))[2] if value is not None else 0
     if version != of.version:
         raise Conflict(f"The room {of.name} was changed meanwhile.")
+
+
+def _room(change: Transaction, vault: Vault, of: RoomRecord) -> RoomRecord | None:
+    """Return a room as it is kept."""
+    key = codec.room_key(vault, of.log)
+    value = change.get(ROOMS, key.hex())
+    if value is None:
+        return None
+    return codec.unseal_room(vault, key, *split_room((key.hex().encode(), value))[2:])
 
 
 def lift(change: Transaction, vault: Vault, number: int, of: RoomRecord | None = None) -> bool:
@@ -157,9 +168,13 @@ def load(store: Store, vault: Vault, target: str | None, room: str | None = None
 
 
 class SanctionStore:
-    """The role ``sanctions``; see ``engine.SanctionStore``."""
+    """The role ``sanctions``; see ``engine.SanctionStore``.
 
-    def __init__(self, store: Store, vault: Vault, act: Act) -> None:
+    :param save_room: see ``rooms.save``.
+    """
+
+    def __init__(self, store: Store, vault: Vault, act: Act, save_room: SaveRoom) -> None:
+        self._save_room = save_room
         self._store = store
         self._vault = vault
         self._act = act
@@ -175,7 +190,10 @@ class SanctionStore:
         must_exist = act is not None  # else an account inherits it that is made just now
 
         def job(change: Transaction) -> Sanction:
-            return save(change, self._vault, sanction, must_exist, of, is_new)
+            saved = save(change, self._vault, sanction, must_exist, of, is_new)
+            if of is not None and of.version and of != _room(change, self._vault, of):
+                self._save_room(change, self._vault, of)
+            return saved
 
         return self._act(act, job, by)
 

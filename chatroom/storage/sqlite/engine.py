@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chatroom.storage.engine import Committed, Controlled, Returned
 from chatroom.storage.post_queue import PostQueue
+from chatroom.storage.sqlite import rooms
 from chatroom.storage.sqlite.accounts import AccountStore
 from chatroom.storage.sqlite.audit import AuditTrail
 from chatroom.storage.sqlite.control_events import ControlEvents
@@ -52,7 +53,7 @@ class SqliteEngine:
         self.read_states = ReadStates(store)
         self.tickets = TicketStore(store)
         self.invites = InviteStore(store, act)
-        self.sanctions = SanctionStore(store, act)
+        self.sanctions = SanctionStore(store, act, rooms.save)
         self.controls = ControlEvents(store)
         self.nodes = Nodes()
         self.close_intake = posts.close_intake

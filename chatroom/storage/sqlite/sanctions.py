@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from chatroom.errors import Conflict
@@ -19,6 +20,7 @@ from chatroom.storage.sqlite.store import Act, Store
 _log = logging.getLogger(__name__)
 
 
+SaveRoom = Callable[[sqlite3.Connection, Vault, RoomRecord], object]
 _OF_TARGET = "(target=?1 OR (target > ?1 || '@' AND target < ?1 || 'A'))"
 """Of an account also what it has in rooms: see ``codec.sanction_target``."""
 
@@ -57,6 +59,13 @@ def _check_room(db: sqlite3.Connection, vault: Vault, of: RoomRecord | None) -> 
     (version,) = db.execute(query, (codec.room_key(vault, of.log),)).fetchone() or (0,)
     if version != of.version:
         raise Conflict(f"The room {of.name} was changed meanwhile.")
+
+
+def _room(db: sqlite3.Connection, vault: Vault, of: RoomRecord) -> RoomRecord | None:
+    """Return a room as it is kept."""
+    key = codec.room_key(vault, of.log)
+    row = db.execute("SELECT version, sealed FROM rooms WHERE key=?", (key,)).fetchone()
+    return codec.unseal_room(vault, key, *row) if row is not None else None
 
 
 def lift(db: sqlite3.Connection, vault: Vault, number: int, of: RoomRecord | None = None) -> bool:
@@ -108,9 +117,13 @@ def load(
 
 
 class SanctionStore:
-    """The role ``sanctions``; see ``engine.SanctionStore``."""
+    """The role ``sanctions``; see ``engine.SanctionStore``.
 
-    def __init__(self, store: Store, act: Act) -> None:
+    :param save_room: see ``rooms.save``.
+    """
+
+    def __init__(self, store: Store, act: Act, save_room: SaveRoom) -> None:
+        self._save_room = save_room
         self._store = store
         self._vault = store.vault
         self._act = act
@@ -128,7 +141,10 @@ class SanctionStore:
             if act is not None and sanction.is_of_account:
                 there = db.execute("SELECT 1 FROM accounts WHERE id=?", (sanction.target,))
                 askers.check_target(there.fetchone())
-            return save(db, self._vault, sanction, of, is_new)
+            saved = save(db, self._vault, sanction, of, is_new)
+            if of is not None and of.version and of != _room(db, self._vault, of):
+                self._save_room(db, self._vault, of)
+            return saved
 
         return self._act(act, job, by)
 

@@ -168,6 +168,20 @@ def test_it_is_imposed_and_lifted_only_while_the_room_is_as_it_was(
     assert engine.sanctions.load() == []
 
 
+def test_what_a_room_becomes_by_it_is_saved_in_one_step_with_it(
+    engine: Any, den: RoomRecord
+) -> None:
+    before = engine.rooms.save(replace(den, moderators=("id-ann",)))
+    ban = Sanction(ROOM_BAN, "id-ann", "ann", "bob", "", time.time(), math.inf, room=den.log)
+    with pytest.raises(Conflict):
+        engine.sanctions.save(ban, of=replace(den, moderators=()))
+    assert (engine.rooms.load_all(), engine.sanctions.load()) == ([before], [])
+    after = replace(before, moderators=(), by="bob")
+    engine.sanctions.save(ban, of=after)
+    assert engine.rooms.load_all() == [replace(after, version=before.version + 1)]
+    assert [one.kind for one in engine.sanctions.load(room=den.log)] == [ROOM_BAN]
+
+
 @pytest.mark.parametrize("room", ["", "!den"])
 def test_of_two_new_ones_of_a_kind_one_is_kept(
     nodes: list[Running], den: RoomRecord, room: str
