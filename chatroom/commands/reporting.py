@@ -7,6 +7,7 @@ from chatroom.commands.pages import room_of
 from chatroom.commands.private import located
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import UserError
+from chatroom.rooms.room import Room
 
 
 def add_to(registry: Registry) -> None:
@@ -19,7 +20,7 @@ def add_to(registry: Registry) -> None:
         cost=10,
     )
     def report(context: Context, which: Id, reason: str | None) -> Answer:
-        """A private one to superusers alone. Its writer is not told."""
+        """A private one to superusers alone. Its writer is not told. Of who is muted: no reason."""
         services = context.services
         with one_at_a_time(context):
             which = located(context, which)
@@ -27,8 +28,21 @@ def add_to(registry: Registry) -> None:
             post = standing(services.logs, room, which)
         if post.sender_id == context.account.id:
             raise UserError("That is your own message. /delete removes it.")
-        told = services.reports.report(room, post, context.actor, reason or "")
+        is_heard = reason is None or _is_heard(context, room)
+        why = reason if reason is not None and is_heard else ""
+        told = services.reports.report(room, post, context.actor, why)
         to = "the superusers" if room.is_mailbox else f"those who run #{room.name}, and superusers"
         sentence = f"Thank you. It was told to {to}." if told else "Thank you. It is written down."
-        row = {"user": post.sender, "id": f"{post.epoch}-{post.seq}", "told": told}
+        if not is_heard:
+            sentence += " Your reason was left out: you are muted."
+        row = {"user": post.sender, "id": f"{post.epoch}-{post.seq}", "reason": why, "told": told}
         return Answer(sentence, [row | dict(room.fields)])
+
+
+def _is_heard(context: Context, room: Room) -> bool:
+    """Tell whether somebody may say something to those who run a room."""
+    try:
+        context.check_voice(None if room.is_mailbox else room)
+    except UserError:
+        return False
+    return True

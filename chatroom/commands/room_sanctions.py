@@ -2,7 +2,7 @@
 
 import math
 
-from chatroom.commands.registry import Context, Needs, Registry
+from chatroom.commands.registry import Context, Muted, Needs, Registry
 from chatroom.commands.sanction_list import find, today_of
 from chatroom.sentences import duration
 from chatroom.storage.records import ROOM_BAN, ROOM_MUTE, Account, Sanction
@@ -18,6 +18,7 @@ def add_to(registry: Registry) -> None:
         "USER [2h|7d|forever] [reason]",
         "ban somebody from this room",
         needs=Needs.MODERATOR,
+        muted=Muted.WITHOUT_TEXT,
         cost=5,
     )
     def room_ban(
@@ -36,6 +37,7 @@ def add_to(registry: Registry) -> None:
         "USER [30m|forever] [reason]",
         "let somebody read but not write in this room",
         needs=Needs.MODERATOR,
+        muted=Muted.WITHOUT_TEXT,
         cost=5,
     )
     def room_mute(

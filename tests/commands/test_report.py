@@ -147,3 +147,37 @@ def test_the_name_of_a_private_room_is_told_to_who_may_join_it(
     trail = boss.answer_to("/audit 1")
     shown = f"#{name}" if invited else "a private room"
     assert f"reported message {number} of {bad} in {shown}" in trail
+
+
+@pytest.mark.parametrize("line", ["/mute q-witness{n} 1h", "/roommute q-witness{n} 1h"])
+def test_by_the_reason_of_a_report_nobody_who_is_muted_says_anything(
+    room: ServerProcess, boss: Peer, line: str
+) -> None:
+    n = len(line)
+    owner = room.program_peer(f"q-owner{n}")
+    rude, witness = room.program_peer(f"q-rude{n}"), room.program_peer(f"q-witness{n}")
+    assert ask(owner, "create", room=f"q-pub{n}")["ok"]
+    for one in (rude, witness):
+        assert ask(one, "join", room=f"q-pub{n}")["ok"]
+    which = said(rude, "you all smell", f"q-pub{n}")
+    boss.answer_to(f"/join q-pub{n}")
+    boss.answer_to(line.format(n=n))
+    done = ask(witness, "report", id=which, reason="buy my soap")
+    assert (done["ok"], done["rows"][0]["reason"], done["rows"][0]["told"]) == (True, "", 2)
+    assert done["text"].endswith(" Your reason was left out: you are muted.")
+    told = owner.until_event("notice", kind="report")
+    assert (told["by"], told["message"], told["reason"]) == (f"q-witness{n}", "you all smell", "")
+    assert "soap" not in boss.answer_to(f"/audit q-rude{n}")
+    boss.answer_to("/room lobby")
+    boss.answer_to(f"/unmute q-witness{n}")
+
+
+def test_nor_by_that_of_a_ban_or_mute_of_a_room(room: ServerProcess, boss: Peer) -> None:
+    owner, rude = room.program_peer("v-owner"), room.program_peer("v-rude")
+    assert ask(owner, "create", room="v-pub")["ok"]
+    assert ask(rude, "join", room="v-pub")["ok"]
+    boss.answer_to("/mute v-owner 1h")
+    for name in ("roommute", "roomban"):
+        assert ask(owner, name, user="v-rude", reason="buy my soap")["code"] == "muted"
+        assert ask(owner, name, user="v-rude")["ok"]
+    boss.answer_to("/unmute v-owner")
