@@ -39,7 +39,7 @@ def add_to(registry: Registry) -> None:
             found = services.audit.load(number or AUDIT_SHOWN, account, room)
         seen = services.roster.seen_by(context.account.id)
         rows = rows_of(
-            (one for one in found if not _is_hidden(one, context.account.id)),
+            (one for one in found if not is_hidden(one, context.account.id)),
             services.roster.records(),
             {one.log for one in seen},
             is_all,
@@ -47,7 +47,7 @@ def add_to(registry: Registry) -> None:
         return Answer(audit_text(rows), rows, is_long=True)
 
 
-def _is_hidden(entry: Audit, reader: str) -> bool:
+def is_hidden(entry: Audit, reader: str) -> bool:
     """Tell whether somebody is not to know of an entry: it is a report of what that one said."""
     return entry.deed == REPORT and entry.whom_id == reader
 

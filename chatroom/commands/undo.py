@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from chatroom.accounts.sanctions import from_plain
 from chatroom.addresses import range_of
+from chatroom.commands.audit import is_hidden
 from chatroom.commands.registry import Context, Needs, Registry
 from chatroom.commands.sanctions import refuse_own
 from chatroom.errors import Code, NotAsLeft, UserError
@@ -78,7 +79,7 @@ def _find(context: Context, number: int, within: str) -> Audit:
     """Return an entry that can be taken back. :raises UserError: it cannot be."""
     last = _last(context)
     entry = context.services.audit.find(number) if last - LOOKED_AT < number <= last else None
-    if entry is None or within not in ("", entry.room):
+    if entry is None or within not in ("", entry.room) or is_hidden(entry, context.account.id):
         where = f" of #{context.member.room.name}" if within else ""
         old = "" if number > last - LOOKED_AT else " that is so old"
         text = f"There is no entry {number}{where}{old}. See /audit."

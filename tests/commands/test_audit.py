@@ -78,3 +78,9 @@ def test_nobody_reads_who_has_reported_oneself(room: ServerProcess, boss: Peer) 
     trail = helper.answer_to("/audit")
     assert "made rep-helper a moderator" in trail
     assert "reported" not in trail
+    # Nor is its number told apart from one that never was.
+    reported = int(re.findall(rf"(?m)^ *(\d+) .*{entry}", boss.answer_to("/audit in rep-room"))[0])
+    assert f"Entry {reported} cannot be taken back." in owner.answer_to(f"/undo {reported}")
+    for number in (reported, reported + 1):
+        told = helper.answer_to(f"/undo {number}")
+        assert f"There is no entry {number} of #rep-room. See /audit." in told
