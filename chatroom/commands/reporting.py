@@ -20,7 +20,7 @@ def add_to(registry: Registry) -> None:
         cost=10,
     )
     def report(context: Context, which: Id, reason: str | None) -> Answer:
-        """A private one to superusers alone. Its writer is not told. Of who is muted: no reason."""
+        """A private one to superusers alone. Its writer is not told."""
         services = context.services
         with one_at_a_time(context):
             which = located(context, which)
