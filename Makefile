@@ -59,7 +59,7 @@ bench: .venv/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: .venv/run.stamp requirements-dev.txt requirements-cluster.txt
+.venv/dev.stamp: .venv/run.stamp requirements-dev.txt requirements-cluster.txt requirements-metrics.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

@@ -160,6 +160,14 @@ class Settings:
         "the oldest messages go while the store is larger; 0 = no limit",
         reloadable=True,
     )
+    metrics: str = _setting(
+        "",
+        ("an address such as 127.0.0.1:9798 or unix:/run/chatroom/metrics", kinds.metrics_address),
+        "where /metrics, /healthz and /readyz are told over HTTP",
+    )
+    metrics_public: bool = _setting(
+        False, kinds.yes_or_no(), "let other machines ask there, or other users by a Unix socket"
+    )
     allow_plain: bool = _setting(
         False,
         kinds.yes_or_no(),

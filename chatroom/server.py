@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from chatroom import config, places
+from chatroom import config
 from chatroom import log_files as logs
 from chatroom.accounts.accounts import Accounts
-from chatroom.accounts.invites import OPEN, SENTENCES, Invites, link
+from chatroom.accounts.invites import Invites, link
 from chatroom.accounts.passwords import Passwords
 from chatroom.accounts.sessions import Sessions
 from chatroom.accounts.throttles import Throttles
@@ -28,11 +28,14 @@ from chatroom.net.listener import Listener
 from chatroom.net.tls import LOOK_SECONDS
 from chatroom.ops import admin as operator
 from chatroom.ops import hand_over, outage
+from chatroom.ops.announcement import announce
 from chatroom.ops.command_line import operate
 from chatroom.ops.control_socket import ControlSocket, NoServer, Verb
-from chatroom.ops.notify import ALIVE, READY, STOPPING, notify, reloading, watchdog_seconds
+from chatroom.ops.notify import READY, STOPPING, notify, reloading, watchdog_seconds
+from chatroom.ops.probes import Probes
 from chatroom.ops.rehearsal import CHECK_FLAG, check, need_redis, rehearse, rehearse_aside, tls_of
 from chatroom.ops.running import NO_SERVER
+from chatroom.ops.sources import Sources
 from chatroom.ops.verbs import verbs
 from chatroom.ops.wellness import Wellness
 from chatroom.ops.wishes import Wish, Wishes, hold_all, hold_restarts
@@ -140,6 +143,15 @@ class Server:
                 "rates": rooms.rates,
             }
             hand_over.use(state or {}, self._parts)
+            undo.callback(self.listener.close)
+            self.probes: Probes | None = None
+            if settings.metrics:
+                sources = Sources(
+                    *(settings.data_dir, bool(settings.engine), engine, self._admission),
+                    *(self._flusher, self.tls, self._passwords, rooms.roster),
+                )
+                address, is_public = settings.metrics, settings.metrics_public
+                self.probes = Probes(address, is_public, self.wellness, sources)
             undo.pop_all()
         self._operator = ControlSocket(settings.data_dir, self._verbs())
         self.services.motd.text()  # the log says now what is wrong with it
@@ -160,6 +172,8 @@ class Server:
         self._flusher.start()
         self.listener.start()
         self._operator.start()
+        if self.probes:
+            self.probes.start()
 
     def _verbs(self) -> dict[str, Verb]:
         return verbs(self.services, lambda: [self.listener.address], self.wishes.stop)
@@ -173,7 +187,6 @@ class Server:
         alive = watchdog_seconds()
         turn = min(LOOK_SECONDS, alive or LOOK_SECONDS)
         looked = time.monotonic()
-        stuck = ""
         while True:
             wish = self.wishes.wait(turn)
             if wish is Wish.STOP:
@@ -181,19 +194,11 @@ class Server:
             if wish is Wish.RESTART:
                 rehearse_aside(self.services.stopping, lambda: self._restart("signal"))
             if alive:
-                stuck = self._tell_alive(stuck)
+                self.wellness.tell_alive()
             if time.monotonic() - looked >= LOOK_SECONDS:
                 looked = time.monotonic()
                 self.tls.look()
                 logs.tell_spared()
-
-    def _tell_alive(self, stuck: str) -> str:
-        found = self.wellness.alive()
-        if not found:
-            notify(ALIVE)
-        elif not stuck:
-            _log.error("thread stands still name=%s; the watchdog is not told of life", found)
-        return found
 
     @property
     def is_restarting(self) -> bool:
@@ -233,6 +238,8 @@ class Server:
         self.services.settled.set()
         if not self._admission.wait_empty(max(0.0, deadline - time.monotonic())):
             _log.warning("connections left at the stop: %d", len(self._admission.connections()))
+        if self.probes:
+            self.probes.close()
         self._rooms.stop()
         self._flusher.close()
         self.engine.close()
@@ -355,8 +362,15 @@ def _serve(settings: config.Settings) -> int:
     server.wishes.catch_signals()
     server.start()
     try:
-        _announce(server)
-        notify(READY, f"STATUS=Listening on {server.listener.address}")
+        address = server.listener.address
+        announce(
+            settings,
+            address,
+            server.tls.fingerprint,
+            server.accounts.offer_claim(),
+            server.probes.address if server.probes else "",
+        )
+        notify(READY, f"STATUS=Listening on {address}")
         server.wait()
     finally:
         if server.is_restarting:
@@ -372,20 +386,3 @@ def _serve(settings: config.Settings) -> int:
     _log.info("stopped")
     logs.close_log()
     return 0
-
-
-def _announce(server: Server) -> None:
-    code = server.accounts.offer_claim()
-    try:
-        if not places.is_checkout():
-            print(f"Data in {server.services.settings.data_dir}", flush=True)
-        print(f"Listening on {server.listener.address}", flush=True)
-        print(f"Fingerprint {server.tls.fingerprint}", flush=True)
-        if code:
-            print(f"There is no superuser yet. Log in and type: /claim {code}", flush=True)
-        registration = server.services.settings.registration
-        if not code or registration != OPEN:
-            print(SENTENCES[registration], flush=True)
-    except OSError as error:
-        raise StartError(f"Standard output cannot be written: {error.strerror}.") from None
-    _log.info("started address=%s", server.listener.address)

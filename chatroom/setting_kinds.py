@@ -105,6 +105,15 @@ def engine(text: str) -> str:
     return text
 
 
+def metrics_address(text: str) -> str:
+    scheme, _, path = text.partition(":")
+    if scheme == "unix" and path and "\0" not in path:
+        return text
+    name, _, port = text.rpartition(":")
+    whole(0, 65535)[1](port)
+    return host(name) and text
+
+
 def ranges() -> Kind:
     def parse(text: str) -> tuple[Range, ...]:
         try:

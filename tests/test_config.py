@@ -108,6 +108,8 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
         "proxy_from": "192.0.2.7/32, 2001:db8::/64",
         "log_format": "json",
         "log_level": "error",
+        "metrics": "unix:/run/metrics",
+        "metrics_public": "true",
     }.get(name, "512")
     by_flag = config.load(flags(f"--{name.replace('_', '-')}", value), {})
     by_environment = config.load({}, {f"CHATROOM_{name.upper()}": value})

@@ -28,6 +28,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 def test_the_packages_are_the_same_however_the_project_is_installed() -> None:
     assert set(PROJECT["dependencies"]) == pins("requirements.txt")
     assert set(PROJECT["optional-dependencies"]["cluster"]) == pins("requirements-cluster.txt")
+    assert set(PROJECT["optional-dependencies"]["metrics"]) == pins("requirements-metrics.txt")
     assert set(PROJECT["optional-dependencies"]["dev"]) == pins("requirements-dev.txt")
 
 

@@ -58,6 +58,11 @@ class Tls:
         self._problem = self._complained = ""
         self._told = -math.inf
 
+    @property
+    def valid_until(self) -> float:
+        """The end of the certificate, in seconds since the epoch."""
+        return self._span[1]
+
     def tunnel(self) -> Tunnel:
         """Return the server's end of a new connection."""
         with self._lock:

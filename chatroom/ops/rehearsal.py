@@ -17,6 +17,7 @@ from chatroom.errors import StartError, StoreAway
 from chatroom.motd import Motd
 from chatroom.net.sockets import check_host
 from chatroom.net.tls import Tls
+from chatroom.ops.probes import check_metrics
 from chatroom.storage.sqlite.opening import check_version, has_room
 from chatroom.text import escape
 
@@ -59,6 +60,7 @@ def check(settings: Settings) -> str:
     elif has_room(settings.data_dir):
         check_version(settings.data_dir)
     check_host(settings.host)
+    check_metrics(settings.metrics, settings.metrics_public)
     if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
         tls_of(settings)
     return Motd(settings.motd_file).problem()

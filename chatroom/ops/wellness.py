@@ -4,13 +4,17 @@ The threads that everybody depends on never rest: each makes a turn every few se
 has nothing to do, and notes when (``counts``). One that has not for ``STUCK_SECONDS`` stands still.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
 
 from chatroom.counts import COUNTS
 from chatroom.errors import StoreError
+from chatroom.ops.notify import ALIVE, notify
 from chatroom.storage.engine import Engine
+
+_log = logging.getLogger(__name__)
 
 STUCK_SECONDS = 10.0
 WRITE_SECONDS = 0.7
@@ -46,10 +50,20 @@ class Wellness:
     def __init__(self, engine: Engine, stopping: threading.Event) -> None:
         self._engine = engine
         self._stopping = stopping
+        self._stuck = ""  # as the log knows it
 
     def alive(self) -> str:
         """Return one word that says what is wrong with the process; empty: it works."""
         return stuck(COUNTS.turned, time.monotonic())
+
+    def tell_alive(self) -> None:
+        """Tell the manager of services that the server is alive, if it is; the main thread."""
+        found = self.alive()
+        if not found:
+            notify(ALIVE)
+        elif found != self._stuck:
+            _log.error("thread stands still name=%s; the watchdog hears nothing of life", found)
+        self._stuck = found
 
     def ready(self) -> str:
         """Return one word that says why nobody should be sent here; empty: all is well.

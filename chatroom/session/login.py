@@ -186,23 +186,21 @@ class Login:
 
     def _try(self, request: LoginRequest) -> Account | None:
         """Return the account that a request is granted; None: refused, and may be tried again."""
-        way, result = _WAYS[request.word], "refused"
+        way = _WAYS[request.word]
         try:
             account = self._authenticate(request)
-            result = "ok"
+            COUNTS.logins.add((way, "ok"))
             return account
         except TooManyLogins as error:
-            result = "busy"
+            COUNTS.logins.add((way, "busy"))
             self._services.accounts.retries.note(self._connection.network)
             self._tell(error, request)
         except LoginRefused:
-            result = "kept_out"
+            COUNTS.logins.add((way, "kept_out"))
             raise
         except UserError as error:
-            result = _RESULTS.get(error.code, result)
+            COUNTS.logins.add((way, _RESULTS.get(error.code, "refused")))
             self._again(error, request)
-        finally:
-            COUNTS.logins.add((way, result))
         return None
 
     def _authenticate(self, request: LoginRequest) -> Account:
