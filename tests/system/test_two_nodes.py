@@ -5,11 +5,14 @@ Each row: what is done first, the act at one node, and what is asked once at the
 
 import itertools
 import json
+import signal
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
+from chatroom.storage.redis.heard import WAIT_SECONDS
 from tests.cluster import Cluster
 from tests.harness import Peer
 from tests.redis_server import RedisServer
@@ -203,3 +206,20 @@ def ask(cluster: Cluster, row: Row) -> None:
         assert (asked, code_of(result(peer, asked.line.format(**names)))) == (asked, asked.code)
     for peer in people:
         peer.close()
+
+
+def test_a_node_that_stands_still_holds_nobody_up_for_long(cluster: Cluster) -> None:
+    one, other = cluster.nodes
+    number = next(_numbers)
+    owner, guest = one.device(f"owner{number}"), other.device(f"guest{number}")
+    assert result(owner, f"/create room{number}")["ok"]
+    assert result(guest, f"/join room{number}")["ok"]
+    other.process.send_signal(signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        for topic in ("one", "two", "three"):
+            assert result(owner, f"/topic {topic}")["ok"]
+        assert time.monotonic() - begun < 2 * WAIT_SECONDS  # it is waited for once
+    finally:
+        other.process.send_signal(signal.SIGCONT)
+    guest.until(f"the topic of #room{number}: three")
