@@ -176,7 +176,8 @@ class Server:
             self.probes.start()
 
     def _verbs(self) -> dict[str, Verb]:
-        return verbs(self.services, lambda: [self.listener.address], self.wishes.stop)
+        told = verbs(self.services, lambda: [self.listener.address], self.wishes.stop)
+        return {**told, "health": self.wellness.answer}
 
     def wait(self) -> None:
         """Wait until somebody wants a stop or a restart; look at the certificate meanwhile.

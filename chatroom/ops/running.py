@@ -12,9 +12,11 @@ from typing import Any
 from chatroom.errors import UserError
 from chatroom.ops.control_socket import NoServer, ask
 
-COMMANDS = ("status", "sessions", "say", "stop", "restart")
+COMMANDS = ("status", "health", "sessions", "say", "stop", "restart")
 NO_SERVER = 3
 """Exit status: no server runs there."""
+_SECONDS = 30.0
+_HEALTH_SECONDS = 5.0  # who does not answer by then is not well
 _STOP_SECONDS = 30.0
 _RESTART_SECONDS = 60.0
 _LOOK_SECONDS = 0.1
@@ -24,6 +26,7 @@ def add_words(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """Add the sub-commands. :param add: makes one, of its name and what it is for."""
     words = {
         "status": "tell how the server that runs is: people, rooms, address, version",
+        "health": "tell whether all is well with the server that runs: exit status 0, or 1",
         "sessions": "list who is connected, from where, since when",
         "say": "say something to everybody, as an announcement",
         "stop": "stop the server that runs, and wait until it has ended",
@@ -44,7 +47,7 @@ def run(arguments: argparse.Namespace, data_dir: Path) -> int:
     """
     do = arguments.command
     fields = {"text": arguments.text} if do == "say" else {}
-    answer = ask(data_dir, do, **fields)
+    answer = ask(data_dir, do, **fields, seconds=_HEALTH_SECONDS if do == "health" else _SECONDS)
     if do == "stop":
         _wait_for_end(answer["pid"])
         answer["text"] = "The server has stopped."
@@ -54,7 +57,7 @@ def run(arguments: argparse.Namespace, data_dir: Path) -> int:
         seconds = time.monotonic() - began
         answer |= {"text": f"The server has restarted in {seconds:.1f} s.", "seconds": seconds}
     show(answer, arguments.json)
-    return 0
+    return 0 if answer.get("well", True) else 1
 
 
 def show(answer: dict[str, Any], is_for_programs: bool) -> None:

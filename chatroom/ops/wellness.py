@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from chatroom.counts import COUNTS
 from chatroom.errors import StoreError
@@ -55,6 +56,11 @@ class Wellness:
     def alive(self) -> str:
         """Return one word that says what is wrong with the process; empty: it works."""
         return stuck(COUNTS.turned, time.monotonic())
+
+    def answer(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the operator's socket says to ``health``."""
+        word = self.ready()
+        return {"well": not word, "why": word, "text": f"not well: {word}" if word else "well"}
 
     def tell_alive(self) -> None:
         """Tell the manager of services that the server is alive, if it is; the main thread."""

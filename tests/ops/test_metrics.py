@@ -114,6 +114,8 @@ def test_a_store_that_fails_is_told_within_a_second_and_so_is_its_return(
     assert time.monotonic() - begun < 1.0 * STRETCH
     assert ask(address, "/healthz") == (200, "ok\n")
     assert scrape(address)["chatroom_store_failing",] == 1
+    done = server.operate("health")
+    assert (done.returncode, done.stdout) == (1, "not well: store\n")
     server.disk.heal()
     deadline = time.monotonic() + PATIENCE
     while ask(address, "/readyz") != (200, "ok\n"):

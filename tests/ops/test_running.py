@@ -47,6 +47,15 @@ def test_the_status_of_the_running_server_is_told(server: ServerProcess) -> None
     assert [one["here"] for one in told["nodes"]] == [True]
 
 
+def test_a_server_that_is_well_says_so_by_its_exit_status(server: ServerProcess) -> None:
+    done = server.operate("health")
+    assert (done.returncode, done.stdout) == (0, "well\n")
+    told = json.loads(server.operate("health", "--json").stdout)
+    assert (told["well"], told["why"]) == (True, "")
+    server.stop()
+    assert server.operate("health").returncode == 3
+
+
 def test_who_is_connected_is_listed_with_address_and_room(server: ServerProcess) -> None:
     assert server.operate("sessions").stdout == "Nobody is connected.\n"
     ann = server.join("ann")
