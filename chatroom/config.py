@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -229,6 +230,8 @@ _DEFAULTS = {field.name: field.default for field in _FIELDS.values()} | {
 }
 
 
+RELOADABLE = frozenset(name for name, field in _FIELDS.items() if field.metadata["reloadable"])
+"""Settings that may change while the server runs."""
 WHERE = ("data_dir", "engine", "config")
 """Settings that say where a room is."""
 
@@ -294,6 +297,26 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
         "log_dir", STANDARD_ERROR if log_forms.is_journal(environ) else places.log_dir(environ)
     )
     return Settings(**values)
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """Return the settings as people write them; a password in an address is hidden."""
+    return {name: _shown(getattr(settings, name)) for name in _FIELDS}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    if value in ("", None):
+        return "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return _PASSWORD.sub(r"\1***@", str(value))
+
+
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
 
 
 def unknown_names(environ: Mapping[str, str] = os.environ) -> list[str]:

@@ -5,7 +5,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from chatroom import config
 from chatroom import log_files as logs
@@ -25,18 +26,19 @@ from chatroom.net.admission import Admission
 from chatroom.net.flusher import Flusher
 from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
-from chatroom.net.tls import LOOK_SECONDS
 from chatroom.ops import admin as operator
 from chatroom.ops import hand_over, outage
 from chatroom.ops.announcement import announce
 from chatroom.ops.command_line import operate
-from chatroom.ops.control_socket import ControlSocket, NoServer, Verb
-from chatroom.ops.notify import READY, STOPPING, notify, reloading, watchdog_seconds
+from chatroom.ops.control_socket import ControlSocket, NoServer
+from chatroom.ops.notify import READY, STOPPING, notify, reloading
 from chatroom.ops.probes import Probes
 from chatroom.ops.rehearsal import CHECK_FLAG, check, need_redis, rehearse, rehearse_aside, tls_of
+from chatroom.ops.reload import Reload
 from chatroom.ops.running import NO_SERVER
 from chatroom.ops.sources import Sources
 from chatroom.ops.verbs import verbs
+from chatroom.ops.waiting import wait_for_stop
 from chatroom.ops.wellness import Wellness
 from chatroom.ops.wishes import Wish, Wishes, hold_all, hold_restarts
 from chatroom.rooms.assembly import assemble
@@ -62,11 +64,17 @@ class Server:
     """The running chat room.
 
     :param settings: everything that can be chosen.
+    :param read: reads them anew.
     :param state: what a restart has handed over; empty: this is an ordinary start.
     :raises StartError: it cannot start; the sentence says why.
     """
 
-    def __init__(self, settings: config.Settings, state: hand_over.State | None = None) -> None:
+    def __init__(
+        self,
+        settings: config.Settings,
+        read: Callable[[], config.Settings],
+        state: hand_over.State | None = None,
+    ) -> None:
         self.wishes = Wishes()
         self._handed_over: hand_over.State = {}
         most = port.admissible(settings.connections, port.raise_file_limit())
@@ -74,7 +82,8 @@ class Server:
             self._lock_fd = hold_server_lock(settings.data_dir)
             undo.callback(os.close, self._lock_fd)
             self.tls = tls_of(settings)
-            engine = self.engine = open_engine(settings, Keep(settings.keep_days, settings.keep_mb))
+            keep = Keep(settings.keep_days, settings.keep_mb)
+            engine = self.engine = open_engine(settings, keep)
             undo.callback(engine.close)
             self._passwords = Passwords(settings.scrypt_n, settings.login_queue)
             undo.callback(self._passwords.close)
@@ -153,7 +162,15 @@ class Server:
                 address, is_public = settings.metrics, settings.metrics_public
                 self.probes = Probes(address, is_public, self.wellness, sources)
             undo.pop_all()
-        self._operator = ControlSocket(settings.data_dir, self._verbs())
+        self._reload = Reload(
+            *(read, self.services, throttles, rooms, keep, self.tls, self._admission),
+            self.listener,
+        )
+        answers = verbs(
+            self.services, lambda: [self.listener.address], self.wishes.stop, self._reload
+        )
+        answers["health"] = self.wellness.answer
+        self._operator = ControlSocket(settings.data_dir, answers)
         self.services.motd.text()  # the log says now what is wrong with it
         if most < settings.connections:
             _log.warning("connections capped at=%d by the limit of open files", most)
@@ -175,31 +192,18 @@ class Server:
         if self.probes:
             self.probes.start()
 
-    def _verbs(self) -> dict[str, Verb]:
-        told = verbs(self.services, lambda: [self.listener.address], self.wishes.stop)
-        return {**told, "health": self.wellness.answer}
-
     def wait(self) -> None:
-        """Wait until somebody wants a stop or a restart; look at the certificate meanwhile.
+        """Wait until somebody wants a stop or a restart."""
 
-        A manager of services is told that the server is alive as long as it is.
-        """
-        self.tls.look()
-        alive = watchdog_seconds()
-        turn = min(LOOK_SECONDS, alive or LOOK_SECONDS)
-        looked = time.monotonic()
-        while True:
-            wish = self.wishes.wait(turn)
-            if wish is Wish.STOP:
-                return
-            if wish is Wish.RESTART:
-                rehearse_aside(self.services.stopping, lambda: self._restart("signal"))
-            if alive:
-                self.wellness.tell_alive()
-            if time.monotonic() - looked >= LOOK_SECONDS:
-                looked = time.monotonic()
-                self.tls.look()
-                logs.tell_spared()
+        def reload_by_signal() -> None:
+            with contextlib.suppress(UserError):  # the log has it
+                self._reload("signal")
+
+        def restart_by_signal() -> None:
+            rehearse_aside(self.services.stopping, lambda: self._restart("signal"))
+
+        deeds = {Wish.RESTART: restart_by_signal, Wish.RELOAD: reload_by_signal}
+        wait_for_stop(self.wishes, self.tls, self.wellness, deeds)
 
     @property
     def is_restarting(self) -> bool:
@@ -289,10 +293,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     os.umask(0o077)
     try:
-        settings = config.load(vars(arguments))
+        read = partial(config.load, vars(arguments))
+        settings = read()
         if arguments.command:
             return operate(arguments, settings, open_engine, _migrate)
-        return _check(settings) if arguments.check else _serve(settings)
+        return _check(settings) if arguments.check else _serve(settings, read)
     except SettingError as error:
         print(escape(str(error)), file=sys.stderr)
         return 2
@@ -349,7 +354,7 @@ def _migrate(url: str, settings: config.Settings) -> int:
     return 0
 
 
-def _serve(settings: config.Settings) -> int:
+def _serve(settings: config.Settings, read: Callable[[], config.Settings]) -> int:
     logs.open_log(
         *(settings.log_dir, "chatroom_server.log", True), settings.log_format, settings.log_level
     )
@@ -357,7 +362,8 @@ def _serve(settings: config.Settings) -> int:
         _log.warning(warning)
     hold_restarts()
     is_new, state = not has_room(settings.data_dir), hand_over.take()
-    server = Server(settings) if is_new else outage.wait_out(lambda: Server(settings, state))
+    make = partial(Server, settings, read, state)
+    server = make() if is_new else outage.wait_out(make)
     if is_new:
         _log.info("a new room was made data_dir=%s", settings.data_dir.absolute())
     server.wishes.catch_signals()

@@ -69,6 +69,14 @@ class Tls:
             context = self._context
         return Tunnel(context, is_server=True)
 
+    def adopt(self, other: "Tls") -> None:
+        """Serve with key and certificate of another one from now on."""
+        with self._lock:
+            self._certificate, self._key = other._certificate, other._key
+            self._stamp, self._context, self._span = other._stamp, other._context, other._span
+            self.fingerprint = other.fingerprint
+        self._told = -math.inf
+
     def look(self) -> None:
         """Take a pair that was put there since, and tell the log of an end that is near.
 

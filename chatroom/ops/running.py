@@ -12,7 +12,7 @@ from typing import Any
 from chatroom.errors import UserError
 from chatroom.ops.control_socket import NoServer, ask
 
-COMMANDS = ("status", "health", "sessions", "say", "stop", "restart")
+COMMANDS = ("status", "health", "sessions", "say", "stop", "restart", "reload")
 NO_SERVER = 3
 """Exit status: no server runs there."""
 _SECONDS = 30.0
@@ -31,6 +31,7 @@ def add_words(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
         "say": "say something to everybody, as an announcement",
         "stop": "stop the server that runs, and wait until it has ended",
         "restart": "restart the server that runs, if it would start again",
+        "reload": "let the server that runs read its settings anew, as far as they may change then",
     }
     for name in COMMANDS:
         command = add(name, words[name])

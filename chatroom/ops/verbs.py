@@ -10,6 +10,7 @@ from chatroom.answers import when
 from chatroom.commands.services import Services
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.ops.control_socket import Verb
+from chatroom.ops.reload import Reload
 from chatroom.sentences import table
 from chatroom.storage.records import ANNOUNCE, OPERATOR, Post, SessionInfo
 from chatroom.storage.rules.receipts import ORDINARY, Outcome
@@ -24,11 +25,13 @@ def verbs(
     services: Services,
     addresses: Callable[[], Sequence[str]],
     want_stop: Callable[[], None],
+    reload: Reload,
 ) -> dict[str, Verb]:
     """Return what the operator's socket answers, by its word.
 
     :param addresses: where the server listens, the first one first.
     :param want_stop: lets the server stop.
+    :param reload: reads the settings anew.
     """
     started = time.time()
 
@@ -48,12 +51,17 @@ def verbs(
         services.restart(OPERATOR.name)
         return {"text": "The server restarts.", "started": started}
 
+    def reload_settings(_: _Asked) -> _Told:
+        found = reload(OPERATOR.name)
+        return {"text": found.text(), **found.fields()}
+
     return {
         "status": status,
         "sessions": lambda _: _sessions(services),
         "say": lambda asked: _say(services, asked),
         "stop": stop,
         "restart": restart,
+        "reload": reload_settings,
     }
 
 

@@ -15,7 +15,7 @@ from tests.harness import PASSWORD, PATIENCE, PROGRAM, STRETCH, Peer, ServerProc
 STOP_SECONDS = 5.0 * STRETCH
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_tells_everybody_and_frees_the_port(
     server: ServerProcess, number: signal.Signals
 ) -> None:
