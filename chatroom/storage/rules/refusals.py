@@ -25,9 +25,9 @@ from chatroom.storage.rules.receipts import Receipt
 def refusing_kinds(receipt: Receipt) -> tuple[str, ...]:
     """Return what forbids somebody to say this: kinds of sanctions, ``DELETED``, ``ARCHIVED``."""
     kind = receipt.post.kind
-    if kind == PRIVATE:
-        return _OUT if receipt.terms.despite_mute else _SILENT
-    return _IN_ROOM if kind in _SAID_IN_ROOMS else ()
+    if receipt.terms.despite_mute:
+        return _OUT
+    return _SILENT if kind == PRIVATE else _IN_ROOM if kind in _SAID_IN_ROOMS else ()
 
 
 NO_ACCOUNT = Refusal(Code.NO_SUCH_USER, "That person no longer has an account, so it was not sent.")
