@@ -19,7 +19,7 @@ from chatroom.commands.invites import invite_table
 from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import Damaged, StartError, UserError
 from chatroom.names import check_name
-from chatroom.ops import rooms, running
+from chatroom.ops import room_words, rooms, running, sanctions
 from chatroom.sentences import GRANT_WORDS, minute, table
 from chatroom.storage.engine import LOOK_SECONDS, Engine
 from chatroom.storage.keys import export, legacy_import, rotation, vault
@@ -117,7 +117,8 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=f"read the passphrase there; without it {_PASSPHRASE} holds it, or it is asked for",
     )
-    running.add_words(add)
+    for family in (running, sanctions, room_words):
+        family.add_words(add)
     for name, command in commands.choices.items():  # behind its own ones
         shown = (*config.WHERE, *_NEEDED.get(name, ()))
         config.add_flags(command.add_argument_group("settings of the server"), shown)
@@ -216,22 +217,22 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             accounts.register(arguments.user, password, grant, by=OPERATOR)
             _show(f"Made the account {arguments.user}.")
         case "grant":
-            account = _find(accounts, arguments.user)
+            account = rooms.account_named(accounts, arguments.user)
             accounts.set_grant(account, arguments.grant, OPERATOR)
             _show(f"{account.name} is a {GRANT_WORDS[arguments.grant]} now.")
         case "reset-password":
-            account = _find(accounts, arguments.user)
+            account = rooms.account_named(accounts, arguments.user)
             act = OPERATOR.did(f"set a new password for {account.name}", account.id)
             accounts.set_password(account.id, _new_password(arguments.password_stdin), act=act)
             _show(f"{account.name} has a new password. All sessions of {account.name} end.")
         case "reset-code":
-            account = _find(accounts, arguments.user)
+            account = rooms.account_named(accounts, arguments.user)
             _show(reset_sentence(account, accounts.issue_reset(account, OPERATOR)))
         case "rename-user":
-            accounts.rename(_find(accounts, arguments.user), arguments.new, OPERATOR)
+            accounts.rename(rooms.account_named(accounts, arguments.user), arguments.new, OPERATOR)
             _show(f"{arguments.user} is called {arguments.new} now.")
         case "delete-user":
-            account = _find(accounts, arguments.user)
+            account = rooms.account_named(accounts, arguments.user)
             if not arguments.yes:
                 _confirm(account)
             roles = (engine.logs, engine.rooms, engine.controls)
@@ -251,10 +252,10 @@ def run(arguments: argparse.Namespace, accounts: Accounts, engine: Engine) -> in
             ]
             _show(table(("user", "grant", "since", "last here", "id"), rows))
         case "rooms" if arguments.deed == rooms.OWN:
-            account = _find(accounts, arguments.user)
+            account = rooms.account_named(accounts, arguments.user)
             _show(rooms.give(engine, arguments.room, account))
         case "rooms" if arguments.deed == rooms.DELETE:
-            ask = (lambda _: None) if arguments.yes else _confirm_room
+            ask = (lambda _: None) if arguments.yes else confirm_room
             _show(rooms.delete(engine, arguments.room, ask))
         case "rooms":
             _show(rooms.list_all(accounts, engine, arguments.json))
@@ -286,12 +287,6 @@ def _last_here(engine: Engine, account: Account) -> str:
     return minute(places.seen) if places else "never"
 
 
-def _find(accounts: Accounts, name: str) -> Account:
-    if not accounts.is_taken(name):
-        raise UserError(f"There is no account '{escape(name)}'. See list-users.")
-    return accounts.find(name)
-
-
 def _confirm(account: Account) -> None:
     _ask_for(
         f"This erases {escape(account.name)} for good, and all its messages in the rooms.",
@@ -299,7 +294,7 @@ def _confirm(account: Account) -> None:
     )
 
 
-def _confirm_room(room: RoomRecord) -> None:
+def confirm_room(room: RoomRecord) -> None:
     _ask_for(
         f"This deletes #{escape(room.name)} for good, and all that was said there.",
         *("name of the room", room.name),
@@ -385,7 +380,7 @@ def _import_legacy(
     for problem in problems:
         _show(f"  not taken: {problem}")
     if superuser:
-        account = _find(accounts, superuser)
+        account = rooms.account_named(accounts, superuser)
         if account.grant != SUPERUSER:
             accounts.set_grant(account, SUPERUSER, Actor("import-legacy", "", "operator"))
             _show(f"{account.name} is a superuser now.")

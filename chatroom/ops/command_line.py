@@ -13,7 +13,7 @@ from chatroom.accounts.passwords import Passwords
 from chatroom.config import Settings
 from chatroom.net import sockets as port
 from chatroom.ops import admin as operator
-from chatroom.ops import running
+from chatroom.ops import room_words, running, sanctions
 from chatroom.ops.rehearsal import tls_of
 from chatroom.storage.engine import Engine
 from chatroom.storage.sqlite.opening import has_room
@@ -93,4 +93,8 @@ def _carry_out(
                 accounts,
                 lambda code: link(host, settings.port, code, tls.fingerprint),
             )
+        if arguments.command in sanctions.COMMANDS:
+            return sanctions.run(arguments, accounts, engine, settings.kick_minutes)
+        if arguments.command in room_words.COMMANDS:
+            return room_words.run(arguments, accounts, engine, operator.confirm_room)
         return operator.run(arguments, accounts, engine)

@@ -10,6 +10,7 @@ from chatroom.accounts.accounts import Accounts
 from chatroom.answers import when
 from chatroom.errors import Code, Conflict, Damaged, UserError
 from chatroom.names import fold, room_name
+from chatroom.rooms.ownership import naming, renamed
 from chatroom.rooms.record_changes import written_down
 from chatroom.rooms.room import LOBBY
 from chatroom.sentences import minute, table
@@ -51,7 +52,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 def list_all(accounts: Accounts, engine: Engine, is_for_programs: bool) -> str:
     """Return all rooms, one a line, oldest first."""
-    records = _load(engine)
+    records = load(engine)
     rows = [_row(record, accounts, engine) for record in records]
     if is_for_programs:
         return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
@@ -76,7 +77,7 @@ def give(engine: Engine, name: str, account: Account) -> str:
     :raises UserError: there is no such room, or it is the lobby.
     """
     while True:
-        record = find(_load(engine), name)
+        record = find(load(engine), name)
         if record.log == LOBBY:
             raise UserError("The lobby is everybody's; nobody can own it.")
         if record.owner == account.id:
@@ -100,6 +101,30 @@ def give(engine: Engine, name: str, account: Account) -> str:
         return f"{account.name} owns #{record.name} now."
 
 
+def rename(engine: Engine, name: str, new: str) -> str:
+    """Give a room another name; the old one leads to it. Return a sentence that says so.
+
+    :param name: of the room, or its id.
+    :raises UserError: there is no such room, it is the lobby, or the new name cannot be had.
+    """
+    new = room_name(new)
+    while True:
+        record = find(load(engine), name)
+        if record.log == LOBBY:
+            raise UserError("The lobby keeps its name.")
+        if new == record.name:
+            raise UserError(f"#{record.name} is called so already.")
+        changed = renamed(record, new)
+        changed = replace(changed, by=OPERATOR.name, by_id=OPERATOR.id, whom="")
+        act = OPERATOR.did(f"renamed {ROOM_NAME}", room=record.log, deed="rename")
+        try:
+            with naming(f"The name {new} is taken. Choose another one."):
+                engine.rooms.save(changed, act=written_down(act, record, changed))
+        except Conflict:  # somebody else was faster: look again
+            continue
+        return f"#{record.name} is called #{new} now."
+
+
 def delete(engine: Engine, name: str, confirm: Callable[[RoomRecord], object]) -> str:
     """Delete a room for good, with all that was said there. Return a sentence that says so.
 
@@ -107,7 +132,7 @@ def delete(engine: Engine, name: str, confirm: Callable[[RoomRecord], object]) -
     :param confirm: is asked first, once; raises what ends it.
     :raises UserError: there is no such room, or it is the lobby.
     """
-    record = find(_load(engine), name)
+    record = find(load(engine), name)
     if record.log == LOBBY:
         raise UserError("The lobby cannot be deleted.")
     confirm(record)
@@ -116,7 +141,14 @@ def delete(engine: Engine, name: str, confirm: Callable[[RoomRecord], object]) -
         last = replace(record, by=OPERATOR.name, by_id=OPERATOR.id, whom="")
         if engine.rooms.delete(last, act=OPERATOR.did(f"deleted {what}", room=record.log)):
             return f"#{record.name} is deleted, and all that was said there."
-        record = find(_load(engine), record.log)  # somebody has changed it meanwhile
+        record = find(load(engine), record.log)  # somebody has changed it meanwhile
+
+
+def account_named(accounts: Accounts, name: str) -> Account:
+    """Return an account by its name. :raises UserError: there is none."""
+    if not accounts.is_taken(name):
+        raise UserError(f"There is no account '{escape(name)}'. See list-users.")
+    return accounts.find(name)
 
 
 def find(records: Sequence[RoomRecord], name: str) -> RoomRecord:
@@ -137,7 +169,7 @@ def find(records: Sequence[RoomRecord], name: str) -> RoomRecord:
     )
 
 
-def _load(engine: Engine) -> list[RoomRecord]:
+def load(engine: Engine) -> list[RoomRecord]:
     """Return all rooms; the lobby first, of which nothing may be kept."""
     records = engine.rooms.load_all()
     lobby = next((one for one in records if one.log == LOBBY), RoomRecord(LOBBY, ""))

@@ -113,16 +113,13 @@ class Ownership:
         check_not_lobby(room, "The lobby keeps its name.")
         if name == room.name:
             raise UserError(f"#{room.name} is called so already.")
-        if fold(name) != fold(room.name):
-            check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
+        renamed(room.record, name)
 
         def change(record: RoomRecord) -> RoomRecord:
-            old = [one for one in record.former if fold(one) not in (fold(name), fold(record.name))]
-            former = (*old, record.name)[-FORMER_NAMES:] if fold(name) != fold(record.name) else old
-            return replace(record, name=name, id=record.log, former=tuple(former))
+            return renamed(record, name)
 
         act = by.actor.did(f"renamed {ROOM_NAME}", room=room.log, deed="rename")
-        with _naming(f"The name {name} is taken. Choose another one."):
+        with naming(f"The name {name} is taken. Choose another one."):
             self.change(room, by, change, act, speaks=True)
 
     def set_private(self, room: Room, is_private: bool, by: Runner) -> None:
@@ -240,7 +237,7 @@ class Ownership:
             self._catalogue.check_may_own(owner)
         act = f"let {ROOM_NAME} be as it was"
         entry = by.actor.did(act, done.whom_id, room=room.log, deed=done.deed)
-        with _naming("Nothing was undone: another room has that name by now."):
+        with naming("Nothing was undone: another room has that name by now."):
             is_said = not _WORDS.isdisjoint(done.before or ())
             self.change(room, by, change, entry, whom, is_said)
 
@@ -342,6 +339,16 @@ def removed(room: Room, by: str) -> Callable[[Member], bytes]:
     return lambda member: member.face.notice("left", text, **fields)
 
 
+def renamed(record: RoomRecord, name: str) -> RoomRecord:
+    """Return the record of a room with another name. :raises UserError: that is not allowed."""
+    if fold(name) == fold(record.name):
+        return replace(record, name=name, id=record.log)
+    check_name(name, RESERVED_FOR_ROOMS | {LOBBY})
+    old = [one for one in record.former if fold(one) not in (fold(name), fold(record.name))]
+    former = (*old, record.name)[-FORMER_NAMES:]
+    return replace(record, name=name, id=record.log, former=former)
+
+
 def check_not_lobby(room: Room, text: str) -> None:
     """Refuse what cannot be done to the first room. :raises UserError: the text."""
     if room.log == LOBBY:
@@ -349,7 +356,7 @@ def check_not_lobby(room: Room, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _naming(taken: str) -> Iterator[None]:
+def naming(taken: str) -> Iterator[None]:
     """Say for people why a room cannot have a name.
 
     :param taken: what they are told when another one has it.

@@ -103,25 +103,36 @@ SUB_COMMANDS = [
     ("add-user", "a b", "--password-stdin"),
     ("import-legacy", "missing", "--passphrase", "x"),
     ("keyring", "import", "missing"),
+    ("kick", "ann"),
+    ("ban", "ann"),
+    ("unban", "ann"),
+    ("lift", "1"),
+    ("sanctions",),
+    ("room", "delete", "cave", "--yes"),
+    ("export-room", "cave"),
 ]
+ASKING = [("status",), ("health",), ("sessions",), ("say", "hello"), ("stop",)]
+ASKING += [("restart",), ("reload",)]
 
 
 def test_a_sub_command_where_there_is_no_room_says_so_and_makes_nothing(tmp_path: Path) -> None:
     helped = run_server(tmp_path, "--help").stdout.partition("for the operator:")[2]
     known = set(re.findall(r"(?m)^    ([a-z-]+)", helped))
-    assert known == {words[0] for words in SUB_COMMANDS}
+    assert known == {words[0] for words in (*SUB_COMMANDS, *ASKING)}
 
     def run(words: tuple[str, ...]) -> None:
         done = run_server(tmp_path, *words, given=PASSWORD, keyring_passphrase="a long passphrase")
-        assert done.returncode == 1, words
+        assert done.returncode == (3 if words in ASKING else 1), words
         assert done.stdout == ""
         assert len(done.stderr.splitlines()) == 1, done.stderr
-        if words[0] not in ("add-user", "import-legacy") and words[1:2] != ("import",):
+        if words in ASKING:
+            assert f"No server runs on {tmp_path / 'data'}." in done.stderr
+        elif words[0] not in ("add-user", "import-legacy") and words[1:2] != ("import",):
             assert f"There is no room in {tmp_path / 'data'}." in done.stderr
             assert "--data-dir" in done.stderr
 
     with ThreadPoolExecutor(3) as pool:
-        assert len(list(pool.map(run, SUB_COMMANDS))) == len(SUB_COMMANDS)
+        assert list(pool.map(run, [*SUB_COMMANDS, *ASKING]))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -133,7 +144,7 @@ def test_who_makes_a_room_is_told_where(tmp_path: Path) -> None:
 
 
 def test_the_help_of_a_sub_command_is_about_itself(tmp_path: Path) -> None:
-    for words in SUB_COMMANDS:
+    for words in (*SUB_COMMANDS, *ASKING):
         told = run_server(tmp_path, words[0], "--help").stdout
         assert len(told.splitlines()) < 45, told
         assert "--data-dir" in told
