@@ -23,7 +23,7 @@ from chatroom.net.tls import Tls
 _log = logging.getLogger(__name__)
 
 _BACK_OFF = 0.2
-_STACK = 512 * 1024
+STACK = 512 * 1024
 _SEND_BUFFER = 128 * 1024
 # A vanished machine is noticed by probes that nobody answers, _UNACKNOWLEDGED_MS after the last
 # sign of life (tcp(7)); and when something was sent just before that, once as long after it.
@@ -91,7 +91,7 @@ class Listener:
 
     def start(self) -> None:
         """Start the accept thread."""
-        threading.stack_size(_STACK)
+        threading.stack_size(STACK)
         self._thread.start()
 
     def stop_accepting(self) -> None:

@@ -13,13 +13,13 @@ _log = logging.getLogger(__name__)
 LISTEN_FD = "CHATROOM_LISTEN_FD"
 """Environment name under which a restart hands over the listening socket."""
 _FIRST_GIVEN = 3
-_BACKLOG = 4096
+BACKLOG = 4096
 _ADVICE = {
     errno.EADDRINUSE: "Choose another port with --port, or stop what uses it.",
     errno.EADDRNOTAVAIL: "Give --host an address of this machine, or 0.0.0.0 for all of them.",
     errno.EACCES: "Ports below 1024 need special rights: choose another one with --port.",
 }
-_RESERVED_FILES = 64
+RESERVED_FILES = 64
 
 
 def raise_file_limit() -> int:
@@ -36,7 +36,7 @@ def raise_file_limit() -> int:
 
 def admissible(connections: int, file_limit: int) -> int:
     """Return how many of ``connections`` the limit of open files leaves room for."""
-    return max(1, min(connections, file_limit - _RESERVED_FILES))
+    return max(1, min(connections, file_limit - RESERVED_FILES))
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -92,7 +92,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(address)
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
         sock.setblocking(False)
     except OSError as error:
         sock.close()

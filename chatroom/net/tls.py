@@ -59,6 +59,16 @@ class Tls:
         self._told = -math.inf
 
     @property
+    def pem(self) -> bytes:
+        """The file of the certificate with its chain."""
+        return self._certificate.read_bytes()
+
+    @property
+    def valid_from(self) -> float:
+        """The beginning of the certificate, in seconds since the epoch."""
+        return self._span[0]
+
+    @property
     def valid_until(self) -> float:
         """The end of the certificate, in seconds since the epoch."""
         return self._span[1]

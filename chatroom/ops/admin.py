@@ -20,6 +20,7 @@ from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import Damaged, StartError, UserError
 from chatroom.names import check_name
 from chatroom.ops import room_words, rooms, running, sanctions
+from chatroom.ops.doctor import report as doctor
 from chatroom.sentences import GRANT_WORDS, minute, table
 from chatroom.storage.engine import LOOK_SECONDS, Engine
 from chatroom.storage.keys import export, legacy_import, rotation, vault
@@ -105,6 +106,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     add("invites", "list the valid invitations")
     command = add("revoke-invite", "withdraw an invitation")
     command.add_argument("number", metavar="N", type=whole, help="as invites shows it")
+    doctor.add_words(add(doctor.COMMAND, "look whether anything here is amiss, and say what to do"))
     add("fingerprint", "print the fingerprint of this server's certificate, as clients show it")
     add("rotate-keys", "seal with a new data key from now on; the server must be stopped")
     add("rewrap", "give the keyring a new master secret; the server must be stopped")

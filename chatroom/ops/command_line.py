@@ -14,6 +14,7 @@ from chatroom.config import Settings
 from chatroom.net import sockets as port
 from chatroom.ops import admin as operator
 from chatroom.ops import room_words, running, sanctions
+from chatroom.ops.doctor import report as doctor
 from chatroom.ops.rehearsal import tls_of
 from chatroom.storage.engine import Engine
 from chatroom.storage.sqlite.opening import has_room
@@ -50,6 +51,8 @@ def _operate(
 ) -> int:
     if arguments.command in running.COMMANDS:
         return running.run(arguments, settings.data_dir)
+    if arguments.command == doctor.COMMAND:
+        return doctor.run(arguments, settings)
     is_new = not has_room(settings.data_dir)
     where = settings.data_dir.absolute()
     operator.check(arguments, where if is_new else None)

@@ -136,12 +136,34 @@ def open_ring(data_dir: Path) -> tuple[Ring, str, str]:
         remove(fresh)
     if ring is not None and secret is not None:
         return ring, secret, source
+    raise VaultError(_closed(data_dir, secret, source))
+
+
+def look_at_ring(data_dir: Path) -> tuple[Ring, str]:
+    """Open the keyring as :func:`open_ring` does, and change nothing.
+
+    :returns: the keyring, and where its secret came from.
+    :raises VaultError: there is no secret, or it does not open the keyring.
+    """
+    keyring, fresh = data_dir / KEYRING_FILE, data_dir / FRESH_MASTER_FILE
+    secret, source = _master_secret(data_dir)
+    sealed = read_private(keyring)
+    ring = decode_ring(secret, sealed) if secret is not None else None
+    if ring is None and source == MASTER_FILE and os.path.lexists(fresh):
+        ring = decode_ring(_secret_of(fresh, read_private(fresh)), sealed)
+    if ring is not None:
+        return ring, source
+    raise VaultError(_closed(data_dir, secret, source))
+
+
+def _closed(data_dir: Path, secret: str | None, source: str) -> str:
+    keyring = data_dir / KEYRING_FILE
     if secret is None:
-        raise VaultError(
-            f"{master} is missing, so {keyring} cannot be opened: put it back from a backup, or "
-            f"give the secret in {MASTER_VARIABLE}."
+        return (
+            f"{data_dir / MASTER_FILE} is missing, so {keyring} cannot be opened: put it back from "
+            f"a backup, or give the secret in {MASTER_VARIABLE}."
         )
-    raise VaultError(
+    return (
         f"{keyring} does not open: it is damaged or belongs to another master secret than the one "
         f"from {source}; put both back from the same backup."
     )

@@ -70,15 +70,20 @@ def _open(data_dir: Path, file: Path, durability: str) -> tuple[Vault, sqlite3.C
         sealed = vault.seal(b"ok", _SEAL_CONTEXT)
         db.execute("INSERT INTO meta (key, value) VALUES ('seal', ?)", (sealed,))
     else:
-        _check_keyring(vault, seal[0], file)
+        check_seal(db, vault, file)
     _bring_lookalikes(db, vault)
     return vault, db
 
 
-def _check_keyring(vault: Vault, seal: bytes, file: Path) -> None:
-    """Refuse a keyring that opens, but is not the one that sealed this store."""
+def check_seal(db: sqlite3.Connection, vault: Vault, file: Path) -> None:
+    """Refuse a keyring that opens, but is not the one that sealed this store.
+
+    :raises StoreError: it is not that one.
+    """
+    seal = db.execute("SELECT value FROM meta WHERE key='seal'").fetchone()
     try:
-        vault.unseal(seal, _SEAL_CONTEXT)
+        if seal is not None:
+            vault.unseal(seal[0], _SEAL_CONTEXT)
     except Damaged:
         raise StoreError(
             f"The keyring does not belong to the store {file}: put both back from the same backup."

@@ -221,17 +221,26 @@ def prepare(connection: sqlite3.Connection, file: Path) -> None:
         if 0 < version < 2:
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             connection.execute("VACUUM")  # makes the pages that auto_vacuum needs
-        # Of a long history all but the segments: it would take seconds, and each of them is
-        # checked by its seal when it is read.
-        is_long = file.stat().st_size > _CHECKED_WHOLE
-        for check in (
-            [f"quick_check('{table}')" for table in _CHECKED] if is_long else ["quick_check"]
-        ):
-            for (verdict,) in connection.execute(f"PRAGMA {check}"):
-                if verdict != "ok":
-                    raise sqlite3.DatabaseError(verdict.splitlines()[-1])
+        check_pages(connection, file)
     except sqlite3.Error as error:
         raise to_store_error(file, error) from None
+
+
+def check_pages(connection: sqlite3.Connection, file: Path, is_whole: bool = False) -> None:
+    """Look whether the tables are whole; nothing is written.
+
+    :param is_whole: also the indexes and all of a long history, which may take minutes.
+    :raises sqlite3.Error: they are not.
+    """
+    # Of a long history all but the segments: it would take seconds, and each of them is
+    # checked by its seal when it is read.
+    checks = ["integrity_check" if is_whole else "quick_check"]
+    if not is_whole and file.stat().st_size > _CHECKED_WHOLE:
+        checks = [f"quick_check('{table}')" for table in _CHECKED]
+    for check in checks:
+        for (verdict,) in connection.execute(f"PRAGMA {check}"):
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict.splitlines()[-1])
 
 
 def _refuse_newer(version: int, file: Path) -> None:
@@ -252,6 +261,20 @@ def check_version(file: Path) -> None:
             _refuse_newer(int.from_bytes(store.read(4), "big"), file)
     except OSError as error:
         raise StoreError(f"The store {file} cannot be read: {error.strerror}.") from None
+
+
+def connect_to_read(file: Path) -> sqlite3.Connection:
+    """Open a store so that nothing can be written, and nothing is made beside it.
+
+    :raises StoreError: it cannot be opened.
+    """
+    # Without a write-ahead log nobody has it open: then nothing changes, and nothing is needed.
+    is_alone = not file.with_name(file.name + "-wal").exists()
+    where = f"{file.absolute().as_uri()}?mode=ro{'&immutable=1' if is_alone else ''}"
+    try:
+        return sqlite3.connect(where, uri=True, timeout=10.0, isolation_level=None)
+    except sqlite3.Error as error:
+        raise to_store_error(file, error) from None
 
 
 def to_store_error(file: Path, error: sqlite3.Error) -> StoreError:

@@ -1,0 +1,1 @@
+"""``doctor``: looks at everything that an operator can get wrong, and changes nothing."""
