@@ -42,6 +42,8 @@ def no_engine(folder: Path) -> str:
     return ""
 
 
+SOCKETS = shutil.ignore_patterns("*.sock")
+"""What nobody can copy of a data directory whose server runs, or was killed."""
 engine_of: Callable[[Path], str] = no_engine
 """Address of the store of a data directory; empty: it is in the directory itself."""
 made: Path | None = None

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.harness import ServerProcess
+from tests.harness import SOCKETS, ServerProcess
 
 WRITE, SYNC, TRUNCATE, RENAME, UNLINK = 1, 2, 4, 8, 16
 ANY = WRITE | SYNC | TRUNCATE | RENAME | UNLINK
@@ -72,7 +72,7 @@ class Disk:
         assert self.shadow is not None
         shutil.rmtree(self.shadow, ignore_errors=True)
         if self.folder.exists():
-            shutil.copytree(self.folder, self.shadow)
+            shutil.copytree(self.folder, self.shadow, ignore=SOCKETS)
         else:
             self.shadow.mkdir()
 

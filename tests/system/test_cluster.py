@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import Cluster
-from tests.harness import PASSWORD, PATIENCE, STRETCH, Peer, ServerProcess
+from tests.harness import PASSWORD, PATIENCE, SOCKETS, STRETCH, Peer, ServerProcess
 from tests.redis_server import RedisServer
 from tests.session.test_resume import events
 
@@ -162,7 +162,7 @@ def test_a_node_that_waits_for_fewer_replicas_than_the_others_is_named(
     url = redis_server.fresh()
     nodes = Cluster(tmp_path, [url])
     other = tmp_path / "other"
-    shutil.copytree(nodes.nodes[0].data_dir, other / "data")
+    shutil.copytree(nodes.nodes[0].data_dir, other / "data", ignore=SOCKETS)
     (other / "data" / "node-id").unlink()
     odd = ServerProcess(other, engine=url, engine_replicas=1)
     try:
