@@ -302,6 +302,14 @@ def test_a_planted_fault_is_found(patient: Patient, name: str) -> None:
     assert status >= {"warning": 1, "error": 2}[level]
 
 
+def test_where_there_is_no_room_it_says_so_and_makes_nothing(tmp_path: Path) -> None:
+    done = run_server(tmp_path, "doctor")
+    assert done.returncode == 2
+    assert f"There is no data directory {tmp_path / 'data'}." in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert len(run_server(tmp_path, "doctor", "--help").stdout.splitlines()) < 45
+
+
 @pytest.mark.sqlite
 def test_a_setting_that_cannot_be_read_is_named(patient: Patient) -> None:
     done = run_server(patient.folder, "doctor", **patient.settings | {"port": "many"})
