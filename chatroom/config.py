@@ -72,6 +72,9 @@ class Settings:
         reloadable=True,
     )
     port: int = _setting(9797, kinds.whole(0, 65535), "TCP port; 0 picks a free one")
+    listen: tuple[kinds.Endpoint, ...] = _setting(
+        (), kinds.endpoints(), "several addresses with ports, in place of host and port"
+    )
     data_dir: Path = _setting(Path("data"), kinds.path(), "folder of the store and its keys")
     log_dir: Path = _setting(
         Path("logs"), kinds.path(), "folder of the log files; - is standard error only"
@@ -222,6 +225,11 @@ class Settings:
         64, kinds.whole(0, _MANY), "the same of one address; 0 = no limit", reloadable=True
     )
 
+    @property
+    def endpoints(self) -> tuple[kinds.Endpoint, ...]:
+        """Where it listens; the first one is told to people."""
+        return self.listen or (kinds.Endpoint(self.host, self.port),)
+
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 _DEFAULTS = {field.name: field.default for field in _FIELDS.values()} | {
@@ -292,6 +300,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
             values[name] = _parse(field, key, environ[key])
         elif name in in_file:
             values[name] = _parse(field, f"{name} in {file}", in_file[name])
+    if values.get("listen") and not {"host", "port"}.isdisjoint(values):
+        raise SettingError("listen is in place of host and port: give it alone, or take it away.")
     values.setdefault("data_dir", places.data_dir(environ))
     values.setdefault(
         "log_dir", STANDARD_ERROR if log_forms.is_journal(environ) else places.log_dir(environ)

@@ -135,7 +135,7 @@ class Server:
             )
             self._admission = Admission(limits, settings.login_seconds, rooms.sanctions.refusal)
             self.listener = Listener(
-                port.open_listener(settings.host, settings.port),
+                port.open_listeners(settings.endpoints),
                 # Not a partial: a call through C would cost each connection's thread more stack.
                 lambda connection: serve(connection, self.services, registry),
                 self.tls,
@@ -167,7 +167,7 @@ class Server:
             self.listener,
         )
         answers = verbs(
-            self.services, lambda: [self.listener.address], self.wishes.stop, self._reload
+            self.services, lambda: self.listener.addresses, self.wishes.stop, self._reload
         )
         answers["health"] = self.wellness.answer
         self._operator = ControlSocket(settings.data_dir, answers)
@@ -252,7 +252,7 @@ class Server:
     def _invitation(self, code: str) -> str:
         number = int(self.listener.address.rpartition(":")[2])
         settings = self.services.settings
-        host = port.outward_address(settings.public_host or settings.host)
+        host = port.outward_address(settings.public_host or settings.endpoints[0].host)
         return link(host, number, code, self.tls.fingerprint)
 
     def _restart(self, by: str) -> None:
@@ -369,15 +369,15 @@ def _serve(settings: config.Settings, read: Callable[[], config.Settings]) -> in
     server.wishes.catch_signals()
     server.start()
     try:
-        address = server.listener.address
+        addresses = server.listener.addresses
         announce(
             settings,
-            address,
+            addresses,
             server.tls.fingerprint,
             server.accounts.offer_claim(),
             server.probes.address if server.probes else "",
         )
-        notify(READY, f"STATUS=Listening on {address}")
+        notify(READY, f"STATUS=Listening on {', '.join(addresses)}")
         server.wait()
     finally:
         if server.is_restarting:

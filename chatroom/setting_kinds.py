@@ -6,7 +6,7 @@ Each ``parse`` raises ``ValueError`` for what is not allowed.
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chatroom.addresses import Range, range_of
 from chatroom.errors import UserError
@@ -86,6 +86,31 @@ def host(text: str) -> str:
     if not text.isprintable() or not text or any(c.isspace() for c in text):
         raise ValueError
     return text
+
+
+class Endpoint(NamedTuple):
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def endpoints() -> Kind:
+    def parse(text: str) -> tuple[Endpoint, ...]:
+        return tuple(map(_endpoint, text.split(","))) if text else ()
+
+    return "addresses with ports such as 0.0.0.0:9797,[::1]:6697", parse
+
+
+def _endpoint(text: str) -> Endpoint:
+    where, colon, number = text.strip().rpartition(":")
+    is_bracketed = where.startswith("[") and where.endswith("]")
+    if not colon or (":" in where and not is_bracketed):
+        raise ValueError
+    return Endpoint(host(where[1:-1] if is_bracketed else where), whole(0, 65535)[1](number))
 
 
 _ENGINES = (

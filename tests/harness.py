@@ -114,7 +114,8 @@ class ServerProcess:
 
     def command(self, *words: str) -> list[str]:
         """Return the command line of the server or, with words, of a sub-command."""
-        port = [] if words else ["--host", "127.0.0.1", "--port", str(self.port)]
+        is_listed = words or "CHATROOM_LISTEN" in self.settings
+        port = [] if is_listed else ["--host", "127.0.0.1", "--port", str(self.port)]
         return [
             *self.program,
             *words,

@@ -42,6 +42,10 @@ WRONG = [
     ("room_creators", "nobody", "all, superusers"),
     ("proxy_from", "10.0.0.0/40", "ranges of addresses"),
     ("proxy_from", "10.0.0.5,", "ranges of addresses"),
+    *(
+        ("listen", value, "addresses with ports such as")
+        for value in ("9797", "host", "::1:9797", "[::1]", "host:99999", "a:1,", "a b:1", ":1")
+    ),
 ]
 RESERVED = {
     "CHATROOM_LOGIN_RATE": "5",
@@ -108,6 +112,7 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
         "proxy_from": "192.0.2.7/32, 2001:db8::/64",
         "log_format": "json",
         "log_level": "error",
+        "listen": "0.0.0.0:9797, [::1]:6697",
         "metrics": "unix:/run/metrics",
         "metrics_public": "true",
     }.get(name, "512")

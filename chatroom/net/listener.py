@@ -6,7 +6,7 @@ import os
 import selectors
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chatroom.addresses import Range
 from chatroom.counts import COUNTS, TURN_SECONDS
@@ -19,6 +19,7 @@ from chatroom.net.outbox import Flusher, Stripe
 from chatroom.net.proxy import is_balancer
 from chatroom.net.sockets import LISTEN_FD
 from chatroom.net.tls import Tls
+from chatroom.setting_kinds import Endpoint
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class Listener:
 
     ``allows_plain`` and ``balancers`` may be replaced; they count for who connects from then on.
 
-    :param sock: the listening socket, not blocking.
+    :param socks: the listening sockets, not blocking; one or more.
     :param serve: runs a connection's session in the connection's thread.
     :param tls: the server's certificate.
     :param allows_plain: plain text may come from anywhere; else from this machine only.
@@ -60,7 +61,7 @@ class Listener:
 
     def __init__(
         self,
-        sock: socket.socket,
+        socks: Sequence[socket.socket],
         serve: Serve,
         tls: Tls,
         allows_plain: bool,
@@ -70,7 +71,7 @@ class Listener:
         outbox_bytes: int,
         balancers: tuple[Range, ...] = (),
     ) -> None:
-        self._sock = sock
+        self._socks = socks
         self._serve = serve
         self._tls = tls
         self.allows_plain = allows_plain
@@ -85,9 +86,13 @@ class Listener:
 
     @property
     def address(self) -> str:
-        """``HOST:PORT`` as it is listened on; an IPv6 host stands in brackets."""
-        host, port = self._sock.getsockname()[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        """``HOST:PORT`` as it is listened on, the first one; an IPv6 host stands in brackets."""
+        return self.addresses[0]
+
+    @property
+    def addresses(self) -> list[str]:
+        """All of them."""
+        return [str(Endpoint(*sock.getsockname()[:2])) for sock in self._socks]
 
     def start(self) -> None:
         """Start the accept thread."""
@@ -95,20 +100,22 @@ class Listener:
         self._thread.start()
 
     def stop_accepting(self) -> None:
-        """End the accept thread; the socket stays open. Idempotent."""
+        """End the accept thread; the sockets stay open. Idempotent."""
         if not self._stopping.is_set():
             self._stopping.set()
             self._outside.send(b"!")
         self._thread.join()
 
     def hand_over(self) -> None:
-        """Keep the listening socket open across an ``exec`` for :func:`.sockets.open_listener`."""
-        self._sock.set_inheritable(True)
-        os.environ[LISTEN_FD] = str(self._sock.fileno())
+        """Keep the listening sockets across an ``exec`` for :func:`.sockets.open_listeners`."""
+        for sock in self._socks:
+            sock.set_inheritable(True)
+        os.environ[LISTEN_FD] = ",".join(str(sock.fileno()) for sock in self._socks)
 
     def close(self) -> None:
-        """Close the listening socket. Idempotent."""
-        self._sock.close()
+        """Close the listening sockets. Idempotent."""
+        for sock in self._socks:
+            sock.close()
         self._inside.close()
         self._outside.close()
 
@@ -116,26 +123,29 @@ class Listener:
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._sock, selectors.EVENT_READ)
+            for one in self._socks:
+                selector.register(one, selectors.EVENT_READ, one)
             selector.register(self._inside, selectors.EVENT_READ)
             complained = False
             while not self._stopping.is_set():
                 left = self._admission.expire()
-                selector.select(TURN_SECONDS if left is None else min(left, TURN_SECONDS))
+                turn = TURN_SECONDS if left is None else min(left, TURN_SECONDS)
+                ready = [key.data for key, _ in selector.select(turn) if key.data is not None]
                 COUNTS.turn("accept")
-                try:
-                    while not self._stopping.is_set():
-                        sock, peer = self._sock.accept()
-                        complained = False
-                        self._admit(sock, peer[0])
-                except (BlockingIOError, ConnectionAbortedError):
-                    continue
-                except OSError as error:
-                    # Out of descriptors or memory: those inside go on, who knocks waits.
-                    if not complained:
-                        _log.error("accept failed, trying again reason=%s", error.strerror)
-                        complained = True
-                    self._stopping.wait(_BACK_OFF)
+                for listening in ready:
+                    try:
+                        while not self._stopping.is_set():
+                            sock, peer = listening.accept()
+                            complained = False
+                            self._admit(sock, peer[0])
+                    except (BlockingIOError, ConnectionAbortedError):
+                        continue
+                    except OSError as error:
+                        # Out of descriptors or memory: those inside go on, who knocks waits.
+                        if not complained:
+                            _log.error("accept failed, trying again reason=%s", error.strerror)
+                            complained = True
+                        self._stopping.wait(_BACK_OFF)
 
     def _admit(self, sock: socket.socket, address: str) -> None:
         address = address.removeprefix("::ffff:")

@@ -1,17 +1,18 @@
-"""The listening socket, its address, and how many connections the system allows."""
+"""The listening sockets, their addresses, and how many connections the system allows."""
 
 import errno
 import logging
 import os
 import resource
 import socket
+from collections.abc import Sequence
 
 from chatroom.errors import StartError
 
 _log = logging.getLogger(__name__)
 
 LISTEN_FD = "CHATROOM_LISTEN_FD"
-"""Environment name under which a restart hands over the listening socket."""
+"""Environment name under which a restart hands over the listening sockets, with commas between."""
 _FIRST_GIVEN = 3
 BACKLOG = 4096
 _ADVICE = {
@@ -39,25 +40,38 @@ def admissible(connections: int, file_limit: int) -> int:
     return max(1, min(connections, file_limit - RESERVED_FILES))
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """Return a listening socket: that which a restart handed over, or the manager of services.
+def open_listeners(endpoints: Sequence[tuple[str, int]]) -> list[socket.socket]:
+    """Return listening sockets: those that a restart handed over, or the manager of services.
 
-    :raises StartError: the address cannot be listened on.
+    :param endpoints: hosts and ports, where none were handed over.
+    :raises StartError: an address cannot be listened on; none is then.
     """
     inherited = os.environ.pop(LISTEN_FD, "") or _activated()
-    if inherited.isdigit():
+    found: list[socket.socket] = []
+    for number in inherited.split(",") if inherited else ():
         try:
-            sock = socket.socket(fileno=int(inherited))
+            sock = socket.socket(fileno=int(number))
             sock.set_inheritable(False)
             sock.setblocking(False)
-            return sock
-        except OSError:
-            _log.warning("inherited socket unusable fd=%s", inherited)
-    return _listen(host, port)
+            found.append(sock)
+        except (OSError, ValueError):
+            _log.warning("inherited socket unusable fd=%s", number)
+    if found:
+        return found
+    try:
+        for host, port in endpoints:
+            # One of IPv6 takes IPv4, too, unless the same port has an address of its own there.
+            is_alone = all(port != other or ":" in where for where, other in endpoints)
+            found.append(_listen(host, port, is_alone))
+    except StartError:
+        for sock in found:
+            sock.close()
+        raise
+    return found
 
 
 def _activated() -> str:
-    """Return the socket that systemd gives (sd_listen_fds(3)); empty: it gives none.
+    """Return the sockets that systemd gives (sd_listen_fds(3)); empty: it gives none.
 
     Taken once: what this program starts, also itself anew, is not meant.
     """
@@ -65,9 +79,7 @@ def _activated() -> str:
     process, number, _ = (os.environ.pop(name, "") for name in names)
     if process != str(os.getpid()) or not number.isdigit() or number == "0":
         return ""
-    if number != "1":
-        _log.warning("only the first of %s sockets that were given is listened on", number)
-    return str(_FIRST_GIVEN)
+    return ",".join(str(_FIRST_GIVEN + i) for i in range(int(number)))
 
 
 def check_host(host: str) -> None:
@@ -78,7 +90,7 @@ def check_host(host: str) -> None:
     _listen(host, 0).close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, takes_both: bool = True) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
@@ -90,7 +102,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not takes_both))
         sock.bind(address)
         sock.listen(BACKLOG)
         sock.setblocking(False)

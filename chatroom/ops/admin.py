@@ -40,7 +40,7 @@ MAKERS = ("add-user", "import-legacy")
 """These, and the import of a keyring, may begin a room where there is none."""
 INVITE_COMMANDS = ("invite", "invites", "revoke-invite")
 _NEEDED = {
-    "invite": ("host", "port", "public_host", "tls_certificate", "tls_key"),
+    "invite": ("host", "port", "listen", "public_host", "tls_certificate", "tls_key"),
     "fingerprint": ("tls_certificate", "tls_key"),
 }
 """Settings that a sub-command needs beside those that say where the room is."""

@@ -1,6 +1,7 @@
 """What a server says on its standard output when it has started."""
 
 import logging
+from collections.abc import Sequence
 
 from chatroom import places
 from chatroom.accounts.invites import OPEN, SENTENCES
@@ -10,7 +11,9 @@ from chatroom.errors import StartError
 _log = logging.getLogger(__name__)
 
 
-def announce(settings: Settings, address: str, fingerprint: str, claim: str, metrics: str) -> None:
+def announce(
+    settings: Settings, addresses: Sequence[str], fingerprint: str, claim: str, metrics: str
+) -> None:
     """Say where the server listens, who it is, and what the operator has to do next.
 
     :param claim: code of the first superuser; empty: there is one.
@@ -20,7 +23,8 @@ def announce(settings: Settings, address: str, fingerprint: str, claim: str, met
     try:
         if not places.is_checkout():
             print(f"Data in {settings.data_dir}", flush=True)
-        print(f"Listening on {address}", flush=True)
+        for address in addresses:
+            print(f"Listening on {address}", flush=True)
         print(f"Fingerprint {fingerprint}", flush=True)
         if metrics:
             print(f"Metrics at {metrics}", flush=True)
@@ -30,4 +34,4 @@ def announce(settings: Settings, address: str, fingerprint: str, claim: str, met
             print(SENTENCES[settings.registration], flush=True)
     except OSError as error:
         raise StartError(f"Standard output cannot be written: {error.strerror}.") from None
-    _log.info("started address=%s", address)
+    _log.info("started address=%s", ",".join(addresses))

@@ -88,13 +88,14 @@ def _carry_out(
             *(engine.accounts, engine.sanctions, passwords), reserve_days=settings.reserve_days
         )
         if arguments.command in operator.INVITE_COMMANDS:
-            host = port.outward_address(settings.public_host or settings.host)
+            first = settings.endpoints[0]
+            host = port.outward_address(settings.public_host or first.host)
             tls = tls_of(settings)
             return operator.invite(
                 arguments,
                 Invites(engine.invites, settings.registration),
                 accounts,
-                lambda code: link(host, settings.port, code, tls.fingerprint),
+                lambda code: link(host, first.port, code, tls.fingerprint),
             )
         if arguments.command in sanctions.COMMANDS:
             return sanctions.run(arguments, accounts, engine, settings.kick_minutes)

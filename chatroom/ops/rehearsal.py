@@ -59,7 +59,8 @@ def check(settings: Settings) -> str:
         check_store(settings)
     elif has_room(settings.data_dir):
         check_version(settings.data_dir)
-    check_host(settings.host)
+    for host, _ in settings.endpoints:
+        check_host(host)
     check_metrics(settings.metrics, settings.metrics_public)
     if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
         tls_of(settings)

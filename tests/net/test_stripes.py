@@ -162,7 +162,7 @@ def test_who_comes_takes_the_place_of_who_left(flusher: Flusher, tmp_path: Path)
     sock.setblocking(False)
     tls = Tls(tmp_path / "tls")
     admission = Admission(ConnectionLimits(1000, 0, 0, 0, Retries()), 60.0, lambda address: "")
-    listener = Listener(sock, serve, tls, False, flusher, admission, 1000, CAP)
+    listener = Listener([sock], serve, tls, False, flusher, admission, 1000, CAP)
     listener.start()
     guests = [socket.create_connection(sock.getsockname()) for _ in range(64)]
     for _ in guests:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from chatroom.errors import StartError
-from chatroom.net.sockets import check_host, open_listener
+from chatroom.net.sockets import check_host, open_listeners
 from chatroom.net.tls import WARNED_BEFORE, Tls
 from chatroom.ops.doctor.case import Case, Finding, error, fine, warning
 from chatroom.ops.rehearsal import tls_of
@@ -21,11 +21,13 @@ def network(case: Case) -> Iterator[Finding]:
     """Whether the address is free, or the server of this directory answers there."""
     if case.server is None:
         try:
-            check_host(case.settings.host)  # the settings' own check tells of that
+            for host, _ in case.settings.endpoints:  # the settings' own check tells of that
+                check_host(host)
         except StartError:
             return
         try:
-            open_listener(case.settings.host, case.settings.port).close()
+            for sock in open_listeners(case.settings.endpoints):
+                sock.close()
         except StartError as problem:
             yield error(_NETWORK, str(problem))
         else:

@@ -73,7 +73,8 @@ def settings(case: Case) -> Iterator[Finding]:
 
 
 def _host(case: Case) -> None:
-    check_host(case.settings.host)
+    for host, _ in case.settings.endpoints:
+        check_host(host)
 
 
 def _metrics(case: Case) -> None:
