@@ -6,10 +6,7 @@ the environment's ``CHATROOM_LOGIN_SECONDS`` and the TOML key ``login_seconds``.
 
 import argparse
 import dataclasses
-import difflib
 import os
-import re
-import tomllib
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +17,7 @@ from chatroom import setting_kinds as kinds
 from chatroom.addresses import Range
 from chatroom.errors import SettingError
 from chatroom.log_files import STANDARD_ERROR
+from chatroom.settings_file import nearest, read_file
 
 ENVIRONMENT_PREFIX = "CHATROOM_"
 # Names with our prefix that are not settings: the client's password, the master secret, the one
@@ -289,17 +287,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
     :param environ: the environment.
     :raises SettingError: one sentence with the setting, its value and what is allowed.
     """
-    file = flags.get("config") or environ.get(ENVIRONMENT_PREFIX + "CONFIG")
-    in_file = _read_file(Path(file)) if file else {}
-    values: dict[str, Any] = {}
-    for name, field in _FIELDS.items():
-        key = ENVIRONMENT_PREFIX + name.upper()
-        if name in flags:
-            values[name] = _parse(field, "--" + name.replace("_", "-"), flags[name])
-        elif key in environ:
-            values[name] = _parse(field, key, environ[key])
-        elif name in in_file:
-            values[name] = _parse(field, f"{name} in {file}", in_file[name])
+    values = {name: _parse(_FIELDS[name], *found) for name, found in _given(flags, environ).items()}
     if values.get("listen") and not {"host", "port"}.isdisjoint(values):
         raise SettingError("listen is in place of host and port: give it alone, or take it away.")
     values.setdefault("data_dir", places.data_dir(environ))
@@ -309,53 +297,57 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
     return Settings(**values)
 
 
+def sources(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return where each setting that is given comes from; the others have their defaults.
+
+    :raises SettingError: the file cannot be read.
+    """
+    return {name: where for name, (where, _) in _given(flags, environ).items()}
+
+
+def problems(file: Path) -> list[str]:
+    """Return what is wrong in a settings file, a sentence for each line; none: it can be used.
+
+    :raises SettingError: it cannot be read.
+    """
+    found = []
+    for name, value in read_file(file, _FIELDS).items():
+        try:
+            _parse(_FIELDS[name], f"{name} in {file}", value)
+        except SettingError as error:
+            found.append(str(error))
+    return found
+
+
+def _given(flags: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
+    """Return what is given, by setting: where, as sentences name it, and the value as it stands."""
+    file = flags.get("config") or environ.get(ENVIRONMENT_PREFIX + "CONFIG")
+    in_file = read_file(Path(file), _FIELDS) if file else {}
+    found: dict[str, tuple[str, Any]] = {}
+    for name in _FIELDS:
+        key = ENVIRONMENT_PREFIX + name.upper()
+        if name in flags:
+            found[name] = "--" + name.replace("_", "-"), flags[name]
+        elif key in environ:
+            found[name] = key, environ[key]
+        elif name in in_file:
+            found[name] = f"{name} in {file}", in_file[name]
+    return found
+
+
 def shown(settings: Settings) -> dict[str, str]:
     """Return the settings as people write them; a password in an address is hidden."""
-    return {name: _shown(getattr(settings, name)) for name in _FIELDS}
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ",".join(map(str, value)) or "none"
-    if value in ("", None):
-        return "none"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return _PASSWORD.sub(r"\1***@", str(value))
-
-
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
+    return {name: kinds.shown(getattr(settings, name)) for name in _FIELDS}
 
 
 def unknown_names(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return a warning for each ``CHATROOM_…`` in the environment that is no setting."""
     known = {ENVIRONMENT_PREFIX + name.upper() for name in [*_FIELDS, "config"]} | OTHER_NAMES
     return [
-        f"{name} is not a setting{_nearest(name, known)}; it is ignored."
+        f"{name} is not a setting{nearest(name, known)}; it is ignored."
         for name in sorted(environ)
         if name.startswith(ENVIRONMENT_PREFIX) and name not in known
     ]
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(f"--config is '{path}'; it cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"--config is '{path}'; it is not valid TOML: {error}.") from None
-    for name in values:
-        if name not in _FIELDS:
-            near = _nearest(name, set(_FIELDS))
-            raise SettingError(f"'{name}' in {path} is not a setting{near}; take it out.")
-    return values
 
 
 def _parse(field: "dataclasses.Field[Any]", where: str, value: object) -> Any:

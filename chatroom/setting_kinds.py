@@ -4,6 +4,7 @@ Each ``parse`` raises ``ValueError`` for what is not allowed.
 """
 
 import ipaddress
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -150,3 +151,19 @@ def ranges() -> Kind:
         return found
 
     return "ranges of addresses such as 192.0.2.7/32,2001:db8::/64", parse
+
+
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
+
+
+def shown(value: Any) -> str:
+    """Return a value as people write it; a password in an address is hidden."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    if value in ("", None):
+        return "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return _PASSWORD.sub(r"\1***@", str(value))

@@ -13,7 +13,7 @@ from chatroom.accounts.passwords import Passwords
 from chatroom.config import Settings
 from chatroom.net import sockets as port
 from chatroom.ops import admin as operator
-from chatroom.ops import room_words, running, sanctions
+from chatroom.ops import config_words, room_words, running, sanctions
 from chatroom.ops.doctor import report as doctor
 from chatroom.ops.rehearsal import tls_of
 from chatroom.storage.engine import Engine
@@ -49,6 +49,8 @@ def _operate(
     open_engine: Callable[[Settings], Engine],
     migrate: Callable[[str, Settings], int],
 ) -> int:
+    if arguments.command == config_words.COMMAND:
+        return config_words.run(arguments, settings)
     if arguments.command in running.COMMANDS:
         return running.run(arguments, settings.data_dir)
     if arguments.command == doctor.COMMAND:

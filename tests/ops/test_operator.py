@@ -118,7 +118,7 @@ ASKING += [("restart",), ("reload",)]
 def test_a_sub_command_where_there_is_no_room_says_so_and_makes_nothing(tmp_path: Path) -> None:
     helped = run_server(tmp_path, "--help").stdout.partition("for the operator:")[2]
     known = set(re.findall(r"(?m)^    ([a-z-]+)", helped))
-    assert known == {words[0] for words in (*SUB_COMMANDS, *ASKING)} | {"doctor"}
+    assert known - {"config"} == {words[0] for words in (*SUB_COMMANDS, *ASKING)} | {"doctor"}
 
     def run(words: tuple[str, ...]) -> None:
         done = run_server(tmp_path, *words, given=PASSWORD, keyring_passphrase="a long passphrase")
