@@ -186,7 +186,7 @@ class Throttles:
 
     def succeeded(self, attempt: Attempt) -> None:
         """The password was right: the try does not count, and the pair begins anew."""
-        if not self._interval:
+        if not attempt.counted:
             return
         with self._lock:
             if (tally := self._tallies.get(attempt.pair)) is not None:
@@ -199,7 +199,7 @@ class Throttles:
 
     def failed(self, attempt: Attempt) -> None:
         """The password was wrong."""
-        if not self._interval:
+        if not attempt.counted:
             return
         with self._lock:
             now = self._clock()
@@ -210,7 +210,7 @@ class Throttles:
 
     def undo(self, attempt: Attempt) -> None:
         """No password was looked at: the try does not count."""
-        if self._interval:
+        if attempt.counted:
             with self._lock:
                 self._land(attempt)
 

@@ -46,6 +46,17 @@ def test_a_pair_waits_ever_longer_but_never_above_a_minute() -> None:
     assert waits == [20, 40, 60, 60, 60]
 
 
+def test_a_try_that_is_under_way_when_it_is_switched_off_counts_no_more() -> None:
+    throttles = Throttles(3, 0, Time())
+    tries = [throttles.begin(at("a"), "ann") for _ in range(6)]
+    throttles.go_by(0, 0)
+    for one in tries:
+        throttles.succeeded(one)
+    assert fail(throttles, "a", "ann", 50) == 50
+    throttles.go_by(3, 0)
+    assert fail(throttles, "a", "ann") == 6  # none of those is waited for
+
+
 def test_an_address_that_tries_many_names_waits_at_most_five_minutes() -> None:
     clock = Time()
     throttles = Throttles(3, 0, clock)

@@ -1,6 +1,7 @@
 """What a manager of services is told, and the socket that it may give."""
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,17 @@ def test_the_manager_hears_of_the_start_of_a_restart_and_of_the_stop(
     told(manager, "READY=1")
     assert server.stop() == 0
     told(manager, "STOPPING=1")
+
+
+def test_the_manager_hears_of_settings_that_are_read_anew(
+    start_server: StartServer, manager: socket.socket
+) -> None:
+    server = start_server(before=("env", f"NOTIFY_SOCKET={manager.getsockname()}"))
+    told(manager, "READY=1")
+    server.process.send_signal(signal.SIGHUP)
+    assert told(manager, "RELOADING=1")[1].startswith("MONOTONIC_USEC=")
+    assert told(manager, "READY=1") == ["READY=1"]
+    assert server.stop() == 0
 
 
 def test_a_name_that_is_abstract_and_one_that_nobody_listens_to(
