@@ -25,6 +25,17 @@ class Flags(argparse.ArgumentParser):
         self._words = list(sys.argv[1:] if args is None else args)
         return super().parse_known_args(args, namespace)
 
+    def _get_option_tuples(self, option_string: str) -> Any:
+        # Of a flag that a sub-command has, no flag in front of it is the long form.
+        flag = option_string.partition("=")[0]
+        for action in self._actions:
+            inner = action.choices if action.nargs == argparse.PARSER else None
+            if isinstance(inner, dict) and any(
+                flag in one._option_string_actions for one in inner.values()
+            ):
+                return []
+        return super()._get_option_tuples(option_string)
+
     def error(self, message: str) -> NoReturn:
         if message.startswith(_UNKNOWN):
             message = self._unknown(message.removeprefix(_UNKNOWN).split(" ")[0])

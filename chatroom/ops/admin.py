@@ -20,6 +20,7 @@ from chatroom.commands.moderation import reset_sentence
 from chatroom.errors import Damaged, StartError, UserError
 from chatroom.names import check_name
 from chatroom.ops import config_words, room_words, rooms, running, sanctions
+from chatroom.ops.backup import words as backup
 from chatroom.ops.doctor import report as doctor
 from chatroom.sentences import GRANT_WORDS, minute, table
 from chatroom.storage.engine import LOOK_SECONDS, Engine
@@ -119,7 +120,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=f"read the passphrase there; without it {_PASSPHRASE} holds it, or it is asked for",
     )
-    for family in (running, config_words, sanctions, room_words):
+    for family in (backup, running, config_words, sanctions, room_words):
         family.add_words(add)
     for name, command in commands.choices.items():  # behind its own ones
         shown = (*config.WHERE, *_NEEDED.get(name, ()))

@@ -14,6 +14,7 @@ from chatroom.config import Settings
 from chatroom.net import sockets as port
 from chatroom.ops import admin as operator
 from chatroom.ops import config_words, room_words, running, sanctions
+from chatroom.ops.backup import words as backup
 from chatroom.ops.doctor import report as doctor
 from chatroom.ops.rehearsal import tls_of
 from chatroom.storage.engine import Engine
@@ -55,6 +56,8 @@ def _operate(
         return running.run(arguments, settings.data_dir)
     if arguments.command == doctor.COMMAND:
         return doctor.run(arguments, settings)
+    if arguments.command in backup.COMMANDS:
+        return backup.run(arguments, settings)
     is_new = not has_room(settings.data_dir)
     where = settings.data_dir.absolute()
     operator.check(arguments, where if is_new else None)

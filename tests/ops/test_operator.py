@@ -110,7 +110,12 @@ SUB_COMMANDS = [
     ("sanctions",),
     ("room", "delete", "cave", "--yes"),
     ("export-room", "cave"),
+    ("backup", "copy"),
+    ("restore", "missing"),
+    ("drill", "missing"),
 ]
+OF_A_FILE = ("restore", "drill", "add-user", "import-legacy")
+"""These begin one, or say first what is wrong with the file, or with the name."""
 ASKING = [("status",), ("health",), ("sessions",), ("say", "hello"), ("stop",)]
 ASKING += [("restart",), ("reload",)]
 
@@ -127,7 +132,7 @@ def test_a_sub_command_where_there_is_no_room_says_so_and_makes_nothing(tmp_path
         assert len(done.stderr.splitlines()) == 1, done.stderr
         if words in ASKING:
             assert f"No server runs on {tmp_path / 'data'}." in done.stderr
-        elif words[0] not in ("add-user", "import-legacy") and words[1:2] != ("import",):
+        elif words[0] not in OF_A_FILE and words[1:2] != ("import",):
             assert f"There is no room in {tmp_path / 'data'}." in done.stderr
             assert "--data-dir" in done.stderr
 

@@ -10,6 +10,8 @@ from chatroom.errors import StoreError
 
 SERVER_FILE = "server.lock"
 OPENING_FILE = "open.lock"
+NODE_FILE = "node-id"
+"""Names the node that a data directory makes, where several share a store."""
 LOCK_FD = "CHATROOM_LOCK_FD"
 """Environment name under which a restart hands over the lock of the server."""
 

@@ -123,7 +123,7 @@ def open_ring(data_dir: Path) -> tuple[Ring, str, str]:
     :raises VaultError: there is no secret, or it does not open the keyring.
     """
     keyring, master, fresh = (data_dir / f for f in (KEYRING_FILE, MASTER_FILE, FRESH_MASTER_FILE))
-    secret, source = _master_secret(data_dir)
+    secret, source = master_secret(data_dir)
     sealed = read_private(keyring)
     ring = decode_ring(secret, sealed) if secret is not None else None
     if ring is None and source == MASTER_FILE and os.path.lexists(fresh):
@@ -146,7 +146,7 @@ def look_at_ring(data_dir: Path) -> tuple[Ring, str]:
     :raises VaultError: there is no secret, or it does not open the keyring.
     """
     keyring, fresh = data_dir / KEYRING_FILE, data_dir / FRESH_MASTER_FILE
-    secret, source = _master_secret(data_dir)
+    secret, source = master_secret(data_dir)
     sealed = read_private(keyring)
     ring = decode_ring(secret, sealed) if secret is not None else None
     if ring is None and source == MASTER_FILE and os.path.lexists(fresh):
@@ -176,7 +176,7 @@ def make_ring(data_dir: Path, ring: Ring) -> None:
 
     :raises VaultError: the secret cannot be used, or a file cannot be written.
     """
-    secret, _ = _master_secret(data_dir)
+    secret, _ = master_secret(data_dir)
     write_ring(data_dir, secret or make_master(data_dir / MASTER_FILE), ring)
 
 
@@ -226,7 +226,7 @@ def fresh_key() -> bytes:
     return secrets.token_bytes(32)
 
 
-def _master_secret(data_dir: Path) -> tuple[str | None, str]:
+def master_secret(data_dir: Path) -> tuple[str | None, str]:
     """Return the secret, if there is one, and where it comes from."""
     if secret := os.environ.get(MASTER_VARIABLE):
         return secret, MASTER_VARIABLE

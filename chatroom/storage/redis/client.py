@@ -13,7 +13,7 @@ from redis.exceptions import AuthenticationError, ResponseError
 from redis.sentinel import MasterNotFoundError
 
 from chatroom.errors import Damaged, StoreAway, StoreError, Unconfirmed, VaultError
-from chatroom.storage.keys.data_dir import opening_lock
+from chatroom.storage.keys.data_dir import NODE_FILE, opening_lock
 from chatroom.storage.keys.vault import KEYRING_FILE, Vault, open_vault
 from chatroom.storage.redis import scripts
 from chatroom.storage.redis.cluster import AWAY, FAILURES, Command, NotSent, Shards
@@ -28,7 +28,6 @@ ACKNOWLEDGE_MS = 1000
 """Longest wait for the replicas."""
 ON_DISK_MS = 1500
 """Longest wait for their disks, and the primary's: one that syncs once a second is in time."""
-NODE_FILE = "node-id"
 _SLOW_SECONDS = 0.7
 _SEAL_CONTEXT = "meta seal"
 _WAITAOF_SINCE = (7, 2)
