@@ -45,6 +45,14 @@ class LineSplitter:
         self.discarded = 0
         """Bytes thrown away of the line that is too long just now; 0 in any other line."""
 
+    def hand_over(self) -> tuple[bytes, bool, int]:
+        """Return what there is of an unfinished line, for :meth:`take_over` of another one."""
+        return self._rest, self._skipping, self.discarded
+
+    def take_over(self, rest: bytes, is_skipping: bool, discarded: int) -> None:
+        """Go on in the middle of a line."""
+        self._rest, self._skipping, self.discarded = rest, is_skipping, discarded
+
     def feed(self, data: bytes) -> list[bytes | None]:
         """Return the lines that ``data`` completes, without ``\\n`` or ``\\r\\n``.
 

@@ -31,6 +31,7 @@ from chatroom.ops import hand_over, outage
 from chatroom.ops.announcement import announce
 from chatroom.ops.command_line import operate
 from chatroom.ops.control_socket import ControlSocket, NoServer
+from chatroom.ops.migrate import migrate
 from chatroom.ops.notify import READY, STOPPING, notify, reloading
 from chatroom.ops.probes import Probes
 from chatroom.ops.rehearsal import CHECK_FLAG, check, need_redis, rehearse, rehearse_aside, tls_of
@@ -42,12 +43,12 @@ from chatroom.ops.waiting import wait_for_stop
 from chatroom.ops.wellness import Wellness
 from chatroom.ops.wishes import Wish, Wishes, hold_all, hold_restarts
 from chatroom.rooms.assembly import assemble
-from chatroom.rooms.room import mailbox_of
+from chatroom.rooms.lookups import EVERYTHING
 from chatroom.session.controls import Controls
+from chatroom.session.successors import SessionSuccessors
 from chatroom.session.visit import serve
-from chatroom.setting_kinds import is_engine
 from chatroom.storage.engine import Engine
-from chatroom.storage.keys.data_dir import hand_over_lock, hold_server_lock, server_lock
+from chatroom.storage.keys.data_dir import hand_over_lock, hold_server_lock
 from chatroom.storage.sqlite import SqliteEngine
 from chatroom.storage.sqlite.opening import has_room
 from chatroom.storage.upkeep import Keep
@@ -151,7 +152,6 @@ class Server:
                 "people": rooms.successors,
                 "rates": rooms.rates,
             }
-            hand_over.use(state or {}, self._parts)
             undo.callback(self.listener.close)
             self.probes: Probes | None = None
             if settings.metrics:
@@ -161,6 +161,9 @@ class Server:
                 )
                 address, is_public = settings.metrics, settings.metrics_public
                 self.probes = Probes(address, is_public, self.wellness, sources)
+            # Last: what may fail has not.
+            self._sessions = SessionSuccessors(self.services, registry, self.listener)
+            hand_over.use(state or {}, {**self._parts, "sessions": self._sessions})
             undo.pop_all()
         self._reload = Reload(
             *(read, self.services, throttles, rooms, keep, self.tls, self._admission),
@@ -187,6 +190,9 @@ class Server:
         self.engine.start(directory.committed, controls.controlled, directory.returned)
         rooms.start()
         self._flusher.start()
+        self._sessions.start()
+        if rooms.roster.people:  # what has changed since they were looked up
+            rooms.lookups.want(EVERYTHING, controls.look_anew)
         self.listener.start()
         self._operator.start()
         if self.probes:
@@ -233,7 +239,10 @@ class Server:
         self.listener.stop_accepting()
         self.services.stopping.set()
         self._operator.close()
-        for connection in self._admission.connections():
+        if self.is_restarting:
+            self._sessions.bring_to_rest(self._admission.connections())
+        kept = self._sessions.at_rest
+        for connection in set(self._admission.connections()) - kept:
             connection.outbox.stop_reading()
         self._passwords.close()
         self.engine.close_intake()
@@ -241,12 +250,15 @@ class Server:
         if self.is_restarting:  # before anybody leaves
             self._handed_over = {name: part.hand_over() for name, part in self._parts.items()}
         self.services.settled.set()
-        if not self._admission.wait_empty(max(0.0, deadline - time.monotonic())):
-            _log.warning("connections left at the stop: %d", len(self._admission.connections()))
+        if not self._admission.wait_empty(max(0.0, deadline - time.monotonic()), kept):
+            left = len(self._admission.connections()) - len(kept)
+            _log.warning("connections left at the stop: %d", left)
         if self.probes:
             self.probes.close()
         self._rooms.stop()
         self._flusher.close()
+        if kept:
+            self._handed_over["sessions"] = self._sessions.hand_over()
         self.engine.close()
 
     def _invitation(self, code: str) -> str:
@@ -270,10 +282,12 @@ class Server:
         """
         hold_all()
         if not self.is_restarting:
+            self._sessions.give_up()
+            self._admission.wait_empty(STOP_SECONDS)
             return
         hand_over_lock(self._lock_fd)
         self.listener.hand_over()
-        hand_over.exec_again(self._handed_over)
+        hand_over.exec_again(self._handed_over, self._sessions.descriptors())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -296,7 +310,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         read = partial(config.load, vars(arguments))
         settings = read()
         if arguments.command:
-            return operate(arguments, settings, open_engine, _migrate)
+            return operate(arguments, settings, open_engine, partial(migrate, SqliteEngine))
         return _check(settings) if arguments.check else _serve(settings, read)
     except SettingError as error:
         print(escape(str(error)), file=sys.stderr)
@@ -336,24 +350,6 @@ def _check(settings: config.Settings) -> int:
     return 0
 
 
-def _migrate(url: str, settings: config.Settings) -> int:
-    need_redis()
-    from chatroom.storage.redis.migration import move
-
-    if not is_engine(url):
-        raise UserError(f"--to is an address such as redis://HOST:PORT/0, not '{url}'.")
-    data_dir = settings.data_dir
-    with (
-        server_lock(data_dir),
-        contextlib.closing(SqliteEngine(data_dir, settings.durability)) as source,
-    ):
-        user, password_file = settings.engine_user, settings.engine_password_file
-        done = move(source, mailbox_of, data_dir, url, user, password_file)
-    print(done)
-    print("Start the servers with --engine and the same address.")
-    return 0
-
-
 def _serve(settings: config.Settings, read: Callable[[], config.Settings]) -> int:
     logs.open_log(
         *(settings.log_dir, "chatroom_server.log", True), settings.log_format, settings.log_level
@@ -361,9 +357,11 @@ def _serve(settings: config.Settings, read: Callable[[], config.Settings]) -> in
     for warning in config.unknown_names():
         _log.warning(warning)
     hold_restarts()
-    is_new, state = not has_room(settings.data_dir), hand_over.take()
-    make = partial(Server, settings, read, state)
+    is_new, is_successor = not has_room(settings.data_dir), port.LISTEN_FD in os.environ
+    make = partial(Server, settings, read, hand_over.take())
     server = make() if is_new else outage.wait_out(make)
+    if is_successor:
+        hand_over.close_rest()
     if is_new:
         _log.info("a new room was made data_dir=%s", settings.data_dir.absolute())
     server.wishes.catch_signals()

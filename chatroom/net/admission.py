@@ -3,12 +3,12 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from chatroom.errors import ChatroomError, Code, Disconnected, EndReason
 from chatroom.net.connection import Connection
 from chatroom.net.limits import CROWDED, NOT_YET, WORDS, ConnectionLimits, network_of
-from chatroom.net.outbox import Stripe
+from chatroom.net.stripe import Stripe
 from chatroom.protocol import encode
 
 _STRIPE_MEMBERS = 32
@@ -84,10 +84,10 @@ class Admission:
         with self._lock:
             return list(self._connections)
 
-    def wait_empty(self, seconds: float) -> bool:
-        """Wait until every connection's thread has finished; False: some have not."""
+    def wait_empty(self, seconds: float, kept: Collection[Connection] = ()) -> bool:
+        """Wait until the thread of every connection but the kept ones has finished; False: no."""
         with self._lock:
-            return self._left.wait_for(lambda: not self._connections, seconds)
+            return self._left.wait_for(lambda: len(self._connections) <= len(kept), seconds)
 
     def disconnect_banned(self) -> None:
         """End the connections, in the login or inside, whose address is kept out by now."""
@@ -129,6 +129,18 @@ class Admission:
             self._logging_in[connection] = time.monotonic() + self._login_seconds
         if stalled is not None:
             stalled.expire(EndReason.STALLED)
+        return connection
+
+    def adopt(self, network: str, connect: Callable[[Stripe], Connection]) -> Connection:
+        """Let somebody go on who was inside before a restart, also above the limits.
+
+        The parameters are as of :meth:`admit`.
+        """
+        with self._lock:
+            self._limits.enter(network)
+            connection = connect(self._join_stripe())
+            self._connections.add(connection)
+            self._release_slot(connection)
         return connection
 
     def resolve_proxied(self, connection: Connection, address: str) -> None:

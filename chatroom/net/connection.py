@@ -1,17 +1,21 @@
 """One accepted connection: its reader side, its outbox, and its polite end."""
 
 import fcntl
+import os
+import select
 import socket
 import ssl
 import sys
 import termios
+import threading
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from chatroom.counts import COUNTS
 from chatroom.errors import Disconnected, EndReason
-from chatroom.net.outbox import Flusher, Outbox, Stripe
+from chatroom.net.outbox import Flusher, Outbox
 from chatroom.net.proxy import NoHeader, read_origin
+from chatroom.net.stripe import Stripe
 from chatroom.net.tls import Tls
 from chatroom.protocol import LineSplitter
 from chatroom.tunnel import Tunnel
@@ -24,6 +28,7 @@ _READ = 1024
 _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
 """Bytes of one line that are thrown away before the connection is cut off."""
+_REST_SECONDS = 0.02
 _FLUSH_SECONDS = 1.5
 """Time for a slow reader to take what waits, when the connection ends."""
 _LINGER_SECONDS = 0.5
@@ -42,6 +47,16 @@ _TOO_SLOW = (
 _HEADER_REFUSED = (
     b"Connections from your address must begin with a PROXY header (the setting --proxy-from).\n"
 )
+
+
+def to_text(data: bytes) -> str:
+    """Return bytes as JSON takes them: one character each."""
+    return data.decode("latin-1")
+
+
+def from_text(text: str) -> bytes:
+    """Return the bytes of :func:`to_text`. :raises ValueError: it is none."""
+    return text.encode("latin-1")
 
 
 class OnlyLooked(Disconnected):
@@ -72,22 +87,27 @@ class Connection:
     :param flusher: sends what had to wait.
     :param admission: is told when somebody has logged in.
 
-    :meth:`read` and :meth:`close` belong to the connection's own thread, everything else to any.
+    :meth:`read`, :meth:`rest` and :meth:`close` belong to the connection's own thread, everything
+    else to any.
     """
 
     __slots__ = (
         "_admission",
         "_early",
+        "_input",
         "_size",
         "_sock",
         "_splitter",
         "_tunnel",
         "address",
+        "busy",
         "ended_by",
         "is_silent",
+        "is_wanted",
         "must_log_in",
         "network",
         "outbox",
+        "seat",
         "waited_since",
     )
 
@@ -110,6 +130,8 @@ class Connection:
         self._size = _READ
         self._tunnel: Tunnel | None = None
         self._early = b""  # came together with the end of the handshake
+        self._input = select.poll()
+        self._input.register(sock, select.POLLIN)
         self._admission = admission
         self.address = address
         self.network = network
@@ -122,6 +144,19 @@ class Connection:
         self.must_log_in = True
         """It holds a slot of those before the login, and may be ended, see :meth:`expire`."""
         self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, _TOO_SLOW)
+        self.busy = threading.Lock()
+        """Held by the connection's thread but while it waits for input: whoever gets it knows that
+        nothing is in that thread's hands, and nothing is read while it is kept. Outermost."""
+        self.busy.acquire()
+        self.is_wanted = False
+        """Somebody wants :attr:`busy`: lines that were read already wait."""
+        self.seat: Any = None
+        """What the session is that goes on here; ``None`` before the login."""
+
+    @property
+    def is_sealed(self) -> bool:
+        """It is a TLS connection: what it needs to go on is in this process."""
+        return self._tunnel is not None
 
     def hear_origin(self) -> str | None:
         """Return the address that the load balancer speaks for which is the peer.
@@ -224,10 +259,18 @@ class Connection:
                 return self._splitter.feed(early)
             if self._tunnel.is_ended:
                 raise Disconnected(reason=EndReason.LEFT)
+        # Waiting takes nothing from the system: what nobody has read outlives an exec.
+        self.busy.release()
         try:
-            data = self._sock.recv(self._size)
-        except TimeoutError:
+            has_come = self._input.poll((self._sock.gettimeout() or SILENCE) * 1000)
+        finally:
+            self.busy.acquire()
+        if not has_come:
             self.is_silent = True
+            return []
+        try:
+            data = os.read(self._sock.fileno(), self._size)
+        except BlockingIOError:
             return []
         except OSError as error:
             raise Disconnected(error.strerror or "") from None
@@ -241,7 +284,6 @@ class Connection:
         if self.is_silent:
             self.is_silent = False
             self._sock.settimeout(SILENCE)
-        # The buffer of a waiting recv stays allocated: small for the idle, large for the busy.
         self._size = _READ_MORE if len(data) == self._size else _READ
         if self._tunnel is not None:
             data = self._unseal(data)
@@ -249,6 +291,38 @@ class Connection:
         if self._splitter.discarded > _MOST_DISCARDED:
             raise Disconnected(reason=EndReason.ENDLESS_LINE)
         return lines
+
+    def rest(self) -> None:
+        """Let somebody have :attr:`busy` who wants it, for as long as that is so."""
+        self.busy.release()
+        while self.is_wanted:
+            time.sleep(_REST_SECONDS)
+        self.busy.acquire()
+
+    def hand_over(self) -> dict[str, Any] | None:
+        """Return in plain JSON how this goes on in a successor; ``None``: it cannot.
+
+        The caller has :attr:`busy`, and the flusher has ended.
+        """
+        waiting, fd = self.outbox.hand_over(), self.outbox.fileno()
+        if waiting is None or fd < 0 or self.outbox.input_ended:
+            return None
+        line, is_skipping, discarded = self._splitter.hand_over()
+        return {
+            "fd": fd,
+            "address": self.address,
+            "network": self.network,
+            "silent": self.is_silent,
+            "line": [to_text(line), is_skipping, discarded],
+            "waiting": to_text(waiting),
+        }
+
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Go on as :meth:`hand_over` of a predecessor tells."""
+        line, is_skipping, discarded = state["line"]
+        self._splitter.take_over(from_text(line), bool(is_skipping), int(discarded))
+        self.is_silent = bool(state["silent"])
+        self.outbox.take_over(from_text(state["waiting"]))
 
     def _unseal(self, data: bytes) -> bytes:
         try:

@@ -7,6 +7,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from chatroom.addresses import Range
 from chatroom.counts import COUNTS, TURN_SECONDS
@@ -15,9 +16,10 @@ from chatroom.log_files import FEW
 from chatroom.net.admission import Admission, NotAdmitted
 from chatroom.net.connection import Connection, OnlyLooked
 from chatroom.net.limits import BUSY, NOT_YET, network_of
-from chatroom.net.outbox import Flusher, Stripe
+from chatroom.net.outbox import Flusher
 from chatroom.net.proxy import is_balancer
 from chatroom.net.sockets import LISTEN_FD
+from chatroom.net.stripe import Stripe
 from chatroom.net.tls import Tls
 from chatroom.setting_kinds import Endpoint
 
@@ -161,14 +163,10 @@ class Listener:
             sock.close()  # the peer has left already
             return
 
-        def connect(stripe: Stripe) -> Connection:
-            return Connection(
-                *(sock, address, network, self._line_bytes, self._outbox_bytes),
-                *(stripe, self._flusher, self._admission),
-            )
-
         try:
-            connection = self._admission.admit(address, network, connect)
+            connection = self._admission.admit(
+                address, network, lambda stripe: self._connection(sock, address, network, stripe)
+            )
             COUNTS.accepted.add("connection")
         except NotAdmitted as refused:
             self._refuse(sock, address, refused)
@@ -179,6 +177,14 @@ class Listener:
             self._admission.forget(connection)
             _log.error("no thread for a connection reason=%s", error, extra=FEW)
             self._refuse(sock, address, NotAdmitted(BUSY))
+
+    def _connection(
+        self, sock: socket.socket, address: str, network: str, stripe: Stripe
+    ) -> Connection:
+        return Connection(
+            *(sock, address, network, self._line_bytes, self._outbox_bytes),
+            *(stripe, self._flusher, self._admission),
+        )
 
     def _refuse(self, sock: socket.socket, address: str, refused: NotAdmitted) -> None:
         COUNTS.refused.add(refused.word)
@@ -192,10 +198,36 @@ class Listener:
             except OSError:
                 pass
 
+    def adopt(self, state: dict[str, Any]) -> Connection:
+        """Return a connection that goes on as ``Connection.hand_over`` of a predecessor has told.
+
+        :raises OSError: there is none.
+        """
+        sock = socket.socket(fileno=int(state["fd"]))
+        sock.set_inheritable(False)
+        address, network = str(state["address"]), str(state["network"])
+        sock.getpeername()
+        connection = self._admission.adopt(
+            network, lambda stripe: self._connection(sock, address, network, stripe)
+        )
+        connection.take_over(state)
+        return connection
+
+    def go_on(self, connection: Connection, serve: Serve) -> None:
+        """Start the thread of an adopted connection.
+
+        :param serve: runs its session.
+        """
+        threading.stack_size(STACK)
+        threading.Thread(target=self._live, args=(connection, serve), name="connection").start()
+
     # -- a connection's thread ---------------------------------------------------------------
 
-    def _live(self, connection: Connection) -> None:
+    def _live(self, connection: Connection, serve: Serve | None = None) -> None:
         try:
+            if serve is not None:
+                serve(connection)
+                return
             if connection.network == NOT_YET:
                 origin = connection.hear_origin()
                 if origin is None:

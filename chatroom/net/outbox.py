@@ -21,13 +21,12 @@ locks, not a thousand, and between two sends there is next to nothing.
 import os
 import select
 import socket
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from chatroom.net.progress import progress
+from chatroom.net.stripe import Stripe
 from chatroom.tunnel import Tunnel
 
 _WRITE_AT_ONCE = 32  # chunks in one writev; far below any IOV_MAX (POSIX: at least 16)
@@ -48,76 +47,6 @@ class Slot:
     def __init__(self) -> None:
         self.first: bytes | None = None
         self.later: list[bytes] = []
-
-
-class Stripe:
-    """The lock of a few dozen outboxes, innermost of roster → room → stripe.
-
-    It guards all fields of its outboxes and makes each send whole: two threads' bytes never mix.
-    Calls under it MUST NOT block. (Lock striping: Goetz et al., Java Concurrency in Practice,
-    section 11.4.3.)
-    """
-
-    __slots__ = ("generation", "lock", "members")
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.generation = 0
-        """Grows whenever an outbox begins or ceases to be idle; under the lock."""
-        self.members = 0
-        """Outboxes in use; kept by the listener, under the listener's lock."""
-
-    def walk(self, outboxes: "Iterable[Outbox]") -> Callable[[bytes], None]:
-        """Return what offers one chunk to all of ``outboxes``, which are in this stripe.
-
-        One thread at a time may call the result.
-        """
-        return _StripeSender(self, tuple(outboxes)).offer
-
-
-class _StripeSender:
-    """Some outboxes of one stripe, for the delivery; a friend that knows the fields of each."""
-
-    __slots__ = ("_fds", "_generation", "_idle", "_outboxes", "_rest", "_sealed", "_stripe")
-
-    def __init__(self, stripe: Stripe, outboxes: "tuple[Outbox, ...]") -> None:
-        self._stripe = stripe
-        self._outboxes = outboxes
-        self._generation = -1
-        self._idle: list[Outbox] = []
-        self._fds: list[int] = []
-        self._sealed: list[Outbox] = []
-        self._rest: list[Outbox] = []
-
-    def offer(self, chunk: bytes) -> None:
-        size, write = len(chunk), os.write
-        stripe = self._stripe
-        with stripe.lock:
-            if self._generation != stripe.generation:
-                self._sort()
-            # Plain descriptors: a socket object and its bound method would be two more cold places
-            # in memory for each member.
-            for at, fd in enumerate(self._fds):
-                try:
-                    if (sent := write(fd, chunk)) == size:
-                        continue
-                except BlockingIOError:
-                    sent = 0
-                except OSError:
-                    sent = -1
-                self._idle[at]._fall_behind(chunk, sent)
-            for outbox in self._sealed:
-                outbox._send(chunk)
-            for outbox in self._rest:
-                outbox._keep(chunk)
-
-    def _sort(self) -> None:
-        self._generation = self._stripe.generation
-        idle = [outbox for outbox in self._outboxes if outbox._queue is None]
-        self._idle = [outbox for outbox in idle if outbox._tunnel is None]
-        self._sealed = [outbox for outbox in idle if outbox._tunnel is not None]
-        self._rest = [outbox for outbox in self._outboxes if outbox._queue is not None]
-        self._fds = [outbox._fd for outbox in self._idle]
 
 
 class Outbox:
@@ -223,6 +152,24 @@ class Outbox:
         """See ``progress``; ``None``, too, when some still wait here, or the peer is gone."""
         with self.stripe.lock:
             return None if self._queue is not None or self._broken else progress(self._sock)
+
+    def hand_over(self) -> bytes | None:
+        """Return what waits, for :meth:`take_over` of a successor; the flusher has ended.
+
+        ``None``: this is ending, or has an open slot.
+        """
+        with self.stripe.lock:
+            if self._finishing or self._broken or self._slots:
+                return None
+            return b"".join(self._queue or ())
+
+    def take_over(self, waiting: bytes) -> None:
+        """Go on with what a predecessor had to send; may have begun in the middle of a line."""
+        with self.stripe.lock:
+            if waiting:
+                self._begin_queue().append(memoryview(waiting))
+                self._queued = len(waiting)
+                self._flusher.watch(self)
 
     def finish(self, last: bytes = b"") -> None:
         """Take ``last`` as the end: nothing is accepted after it. Idempotent."""

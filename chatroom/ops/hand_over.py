@@ -8,8 +8,10 @@ import contextlib
 import json
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from chatroom.errors import StartError
@@ -70,6 +72,18 @@ def take() -> State:
     return state
 
 
+def close_rest() -> None:
+    """Close the connections of a predecessor that nobody has taken over: they come back."""
+    with contextlib.suppress(OSError):
+        for fd in [int(one.name) for one in Path("/proc/self/fd").iterdir()]:
+            with contextlib.suppress(OSError):
+                # Python opens nothing that outlives an exec.
+                if fd > 2 and os.get_inheritable(fd):
+                    with socket.socket(fileno=os.dup(fd)) as sock:
+                        sock.getpeername()
+                    os.close(fd)
+
+
 def use(state: State, parts: Mapping[str, Part]) -> None:
     """Let each part of the program go on with its part of the state, if there is a sound one."""
     for name, part in parts.items():
@@ -81,14 +95,15 @@ def use(state: State, parts: Mapping[str, Part]) -> None:
             _log.warning("handed-over state not used part=%s reason=%r", name, error)
 
 
-def exec_again(state: State) -> NoReturn:
+def exec_again(state: State, descriptors: Iterable[int]) -> NoReturn:
     """Turn into the program as it is now on the disk, and hand a state over to it.
 
+    :param descriptors: what of it is open.
     :raises StartError: it cannot be run.
     """
     try:
         with contextlib.suppress(OSError):  # without it people are announced, and come back
-            pass_on(state)
+            pass_on(state, descriptors)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     except OSError as error:
         raise StartError(f"{sys.executable} cannot be run: {error.strerror}.") from None

@@ -59,7 +59,7 @@ class Face(Protocol):
 
 
 class Stripe(Protocol):
-    """What the outboxes of some members share; see ``net.outbox.Stripe``."""
+    """What the outboxes of some members share; see ``net.stripe.Stripe``."""
 
     def walk(self, outboxes: Iterable[Any]) -> Callable[[bytes], None]: ...
 

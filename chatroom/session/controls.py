@@ -49,12 +49,13 @@ class Controls:
             self._sanctions.doubt()
             is_sure = False
         if not is_sure:
-            self._lookups.want(EVERYTHING, self._look_anew, is_urgent=True)
+            self._lookups.want(EVERYTHING, self.look_anew, is_urgent=True)
         if control.is_in_force:  # behind what has to be looked up for it
             job = partial(self._confirm, control)
             self._lookups.want(f"confirm {control.at.decode()}", job)
 
-    def _look_anew(self) -> None:
+    def look_anew(self) -> None:
+        """Bring every part up to what the store says. :raises StoreError: it cannot be read."""
         self._sanctions.load()
         self._disconnect_banned()
         self._events.look_anew()

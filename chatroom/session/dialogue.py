@@ -52,6 +52,7 @@ class Dialogue:
         "_takes_messages",
         "connection",
         "face",
+        "is_asking",
         "takes_query",
     )
 
@@ -65,6 +66,19 @@ class Dialogue:
         self.takes_query = True
         """Who types goes along with a /query; a program that names its rooms has to say so."""
         self._ahead: list[bytes | None] = []  # lines that were read already, the next one last
+        self.is_asking = False
+        """A question is open: what stands on this thread's stack cannot go on elsewhere."""
+
+    def hand_over(self) -> tuple[AnyFace, bool, bool, list[bytes | None]]:
+        """Return what :meth:`take_over` of a successor takes."""
+        return self.face, self._takes_messages, self.takes_query, self._ahead
+
+    def take_over(
+        self, face: AnyFace, takes_messages: bool, takes_query: bool, ahead: list[bytes | None]
+    ) -> None:
+        """Go on behind the hello, with lines that were read already, the next one last."""
+        self.face, self._is_first, self._ahead = face, False, ahead
+        self._takes_messages, self.takes_query = takes_messages, takes_query
 
     @property
     def network(self) -> str:
@@ -157,9 +171,11 @@ class Dialogue:
         self.send(face.prompt(ask, text, secret))
         if self.connection.must_log_in:  # in a crowd it counts how long an answer takes
             self.connection.waited_since = time.monotonic()
+        self.is_asking = True
         try:
             return self._answer_to(face, ask, text, secret)
         finally:
+            self.is_asking = False
             self.connection.waited_since = math.inf
 
     def _answer_to(self, face: AnyFace, ask: str, text: str, secret: bool) -> str | LoginRequest:
@@ -213,6 +229,9 @@ class Dialogue:
                 continue
             if self.connection.outbox.input_ended:
                 raise Disconnected(reason=EndReason.ENDED)
+            if self.connection.is_wanted and not asked:
+                self.connection.rest()
+                continue
             raw = self._ahead.pop()
             if raw is None:
                 self.refuse(

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
+from typing import NamedTuple
 
 from chatroom.accounts.rates import cost_of
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
@@ -41,13 +42,27 @@ _ECHO_SECONDS = 10.0
 _LOOK_SECONDS = 1.0  # at most so often it is looked at what the peer has taken
 
 
-def serve(connection: Connection, services: Services, registry: Registry) -> None:
-    """Serve one connection until it ends; runs in the connection's own thread."""
+class Seat(NamedTuple):
+    """What a session is that is logged in."""
+
+    dialogue: Dialogue
+    person: Person
+    member: Member
+
+
+def serve(
+    connection: Connection, services: Services, registry: Registry, seat: Seat | None = None
+) -> None:
+    """Serve one connection until it ends; runs in the connection's own thread.
+
+    :param seat: it goes on where a predecessor was; ``None``: it begins.
+    """
     settings = services.settings
-    dialogue = Dialogue(connection, settings.name, settings.line_bytes)
+    dialogue = seat.dialogue if seat else Dialogue(connection, settings.name, settings.line_bytes)
     try:
-        dialogue.tell("greeting", f"This is {settings.name}, a chat room.")
-        person, member = _come_in(dialogue, services)
+        if seat is None:
+            dialogue.tell("greeting", f"This is {settings.name}, a chat room.")
+            seat = Seat(dialogue, *_come_in(dialogue, services))
     except LoginRefused as reason:
         _log.info("not logged in address=%s reason=given up", connection.address, extra=FEW)
         _say_goodbye(dialogue, reason.do, str(reason), reason.code)
@@ -58,6 +73,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
         _log.info("not logged in address=%s reason=%s", connection.address, end, extra=FEW)
         _say_farewell(dialogue, services, end.reason)
         return
+    _, person, member = connection.seat = seat
     is_lost, why = False, ""
     left_by: EndReason | None = None
     try:
@@ -81,6 +97,7 @@ def serve(connection: Connection, services: Services, registry: Registry) -> Non
             # After a reset or a silence nothing is known.
             member.look_at_taken()
         services.directory.depart(member, is_lost, left_by is EndReason.GOODBYE)
+        connection.seat = None
     few = {"few": member.account_id}
     _log.info("left %s reason=%s", person.account.ident, why, extra=few)
     _say_farewell(dialogue, services, left_by)

@@ -178,7 +178,6 @@ class Trouble:
         if how == "restart":
             before = len(self._server.lines)
             self._boss.send("/restart")
-            self._boss.until_end()
             listening = sum("Listening on" in line for line in self._server.lines[:before])
             self._server.wait_for_line("Listening on", listening + 1)
         else:

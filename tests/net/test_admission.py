@@ -10,7 +10,7 @@ from chatroom.net.admission import Admission, NotAdmitted
 from chatroom.net.connection import Connection
 from chatroom.net.flusher import Flusher
 from chatroom.net.limits import CROWDED, FROM_ADDRESS, NOT_YET, ConnectionLimits
-from chatroom.net.outbox import Stripe
+from chatroom.net.stripe import Stripe
 from tests.harness import PATIENCE, at_end, pair
 
 

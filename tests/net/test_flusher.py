@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from chatroom.net.flusher import Flusher
-from chatroom.net.outbox import Outbox, Stripe
+from chatroom.net.outbox import Outbox
+from chatroom.net.stripe import Stripe
 from tests.harness import PATIENCE, pair
 
 CAP = 1_000_000

@@ -13,7 +13,8 @@ from chatroom.net.connection import Connection
 from chatroom.net.flusher import Flusher
 from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
-from chatroom.net.outbox import Outbox, Stripe
+from chatroom.net.outbox import Outbox
+from chatroom.net.stripe import Stripe
 from chatroom.net.tls import Tls
 from tests.harness import PATIENCE, pair
 

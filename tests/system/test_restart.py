@@ -26,7 +26,8 @@ def restart(server: ServerProcess, times: int = 2) -> None:
 
 def device(server: ServerProcess, name: str) -> tuple[Peer, str]:
     """Return a program that has registered, and its ticket."""
-    peer = server.program_start()
+    peer = server.sealed_peer()
+    peer.send('>hello {"v":1}')
     peer.send_event("register", name=name, password=PASSWORD, ticket=True)
     peer.until_event("notice", kind="here")
     ticket: str = peer.until_event("ticket")["ticket"]
@@ -34,7 +35,8 @@ def device(server: ServerProcess, name: str) -> tuple[Peer, str]:
 
 
 def resume(server: ServerProcess, ticket: str) -> Peer:
-    peer = server.program_start()
+    peer = server.sealed_peer()
+    peer.send('>hello {"v":1}')
     peer.send_event("resume", ticket=ticket, cursors={})
     peer.until_event("notice", kind="resumed")
     return peer
@@ -274,8 +276,8 @@ def test_a_version_that_would_not_come_up_is_not_begun(
     script.write_text(sound)
     config.write_text("")
     boss.send("/restart")
-    assert boss.is_closed()
     server.wait_for_line(r"^Listening on", times=2)
+    assert "boss: the same connection" in boss.answer_to("the same connection")
 
 
 @pytest.mark.sqlite

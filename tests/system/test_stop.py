@@ -103,19 +103,24 @@ def test_an_ipv6_host_serves_both_families(start_server: StartServer) -> None:
 # -- /restart --------------------------------------------------------------------------------
 
 
-def test_a_restart_tells_everybody_keeps_the_port_and_serves_again(
+def test_a_restart_tells_who_cannot_stay_keeps_the_port_and_serves_again(
     start_server: StartServer,
 ) -> None:
     server = start_server()
     ann, bob = server.join_superuser("ann"), server.join("bob")
-    program = server.program_peer("carl")
+    program, outside, asked = server.sealed_peer(), server.peer(), server.join("dora")
+    program.send('>hello {"v":1}')
+    program.send_event("register", name="carl", password=PASSWORD)
+    program.until_event("notice", kind="here")
+    outside.until("[y/n]")
+    asked.send("/changepassword")
+    asked.until("Your old password")
     number = server.process.pid
     ann.send("before", "/restart")
     bob.until("ann: before")
-    assert "The server restarts. Come back in a moment." in bob.until_end()
     assert '>control {"do":"restart"' in program.until_end()
-    answer = ann.until_end()
-    assert "The server restarts.\n" in answer
+    for peer in (outside, asked):
+        assert "The server restarts. Come back in a moment." in peer.until_end()
     begun = time.monotonic()
     back = server.peer()  # the port was never closed: whoever comes now only waits
     back.send("n", "ann", PASSWORD)
@@ -129,17 +134,19 @@ def test_a_restart_tells_everybody_keeps_the_port_and_serves_again(
     assert server.process.poll() is None
     assert sum("/claim" in line for line in server.lines) == 1  # there is a superuser now
     assert "restart wanted by=ann" in server.log()
+    bob.send("after")
+    assert "The server restarts.\n" in ann.until("bob: after")
 
 
 def test_a_restarted_server_can_be_restarted_and_stopped_again(start_server: StartServer) -> None:
     server = start_server()
-    server.join_superuser("ann").close()
+    ann = server.join_superuser("ann")
     for times in (2, 3, 4):
-        ann = server.join("ann")
         ann.send("/restart")
-        assert ann.is_closed()
         server.wait_for_line(r"^Listening on", times)
+    ann.answer_to("/who")
     assert server.stop() == 0
+    assert "The server stops." in ann.until_end()
 
 
 def test_people_who_knock_during_a_restart_are_let_in_or_told(start_server: StartServer) -> None:
@@ -147,9 +154,10 @@ def test_people_who_knock_during_a_restart_are_let_in_or_told(start_server: Star
     ann = server.join_superuser("ann")
     ann.send("/restart")
     for peer in [server.peer() for _ in range(20)]:
-        peer.until("[y/n]")
-    assert ann.is_closed()
+        peer.until("[y/n]", "The server restarts")
+    server.wait_for_line(r"^Listening on", times=2)
     server.join("bob")
+    ann.until("bob has joined")
 
 
 def test_a_normal_user_cannot_restart_the_server(server: ServerProcess) -> None:

@@ -1,0 +1,76 @@
+"""A stripe: the lock of a few dozen outboxes, and how one chunk goes to all of them."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+class Stripe:
+    """The lock of a few dozen outboxes, innermost of roster → room → stripe.
+
+    It guards all fields of its outboxes and makes each send whole: two threads' bytes never mix.
+    Calls under it MUST NOT block. (Lock striping: Goetz et al., Java Concurrency in Practice,
+    section 11.4.3.)
+    """
+
+    __slots__ = ("generation", "lock", "members")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.generation = 0
+        """Grows whenever an outbox begins or ceases to be idle; under the lock."""
+        self.members = 0
+        """Outboxes in use; kept by the listener, under the listener's lock."""
+
+    def walk(self, outboxes: Iterable[Any]) -> Callable[[bytes], None]:
+        """Return what offers one chunk to all of ``outboxes``, which are in this stripe.
+
+        One thread at a time may call the result.
+        """
+        return _StripeSender(self, tuple(outboxes)).offer
+
+
+class _StripeSender:
+    """Some outboxes of one stripe, for the delivery; a friend that knows the fields of each."""
+
+    __slots__ = ("_fds", "_generation", "_idle", "_outboxes", "_rest", "_sealed", "_stripe")
+
+    def __init__(self, stripe: Stripe, outboxes: tuple[Any, ...]) -> None:
+        self._stripe = stripe
+        self._outboxes = outboxes
+        self._generation = -1
+        self._idle: list[Any] = []
+        self._fds: list[int] = []
+        self._sealed: list[Any] = []
+        self._rest: list[Any] = []
+
+    def offer(self, chunk: bytes) -> None:
+        size, write = len(chunk), os.write
+        stripe = self._stripe
+        with stripe.lock:
+            if self._generation != stripe.generation:
+                self._sort()
+            # Plain descriptors: a socket object and its bound method would be two more cold places
+            # in memory for each member.
+            for at, fd in enumerate(self._fds):
+                try:
+                    if (sent := write(fd, chunk)) == size:
+                        continue
+                except BlockingIOError:
+                    sent = 0
+                except OSError:
+                    sent = -1
+                self._idle[at]._fall_behind(chunk, sent)
+            for outbox in self._sealed:
+                outbox._send(chunk)
+            for outbox in self._rest:
+                outbox._keep(chunk)
+
+    def _sort(self) -> None:
+        self._generation = self._stripe.generation
+        idle = [outbox for outbox in self._outboxes if outbox._queue is None]
+        self._idle = [outbox for outbox in idle if outbox._tunnel is None]
+        self._sealed = [outbox for outbox in idle if outbox._tunnel is not None]
+        self._rest = [outbox for outbox in self._outboxes if outbox._queue is not None]
+        self._fds = [outbox._fd for outbox in self._idle]
