@@ -167,6 +167,7 @@ def test_a_unix_socket_is_for_the_owner_and_replaces_one_that_was_left(
     assert not path.exists()
 
 
+@pytest.mark.sqlite  # a Redis tells of its size itself
 @pytest.mark.parametrize("file", ["alerts.yml", "grafana-dashboard.json"])
 def test_rules_and_dashboard_ask_for_what_is_told(start_server: StartServer, file: str) -> None:
     server = start_server(metrics=HERE)
