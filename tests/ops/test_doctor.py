@@ -245,7 +245,7 @@ FAULTS: dict[str, tuple[Plant, str, str, str]] = {
     ),
     "a record that was changed": (
         *(lambda p: p.sql("UPDATE accounts SET sealed=zeroblob(99)"), "store", "error"),
-        "account damaged",
+        "accounts 1",
     ),
     "a page that was torn": (torn, "store", "error", "is damaged"),
     "a store of a newer version": (
@@ -270,6 +270,10 @@ FAULTS: dict[str, tuple[Plant, str, str, str]] = {
     "an old backup": (
         *(lambda p: p.backed_up(time.time() - 8 * 86400), "backup", "warning"),
         "The last backup is of",
+    ),
+    "a trial of a restore that failed": (
+        *(lambda p: (p.data / "last-drill-failed").write_text(f"{time.time()} why\n"), "backup"),
+        *("error", "last-drill-failed says why"),
     ),
     "a name that is no setting": (set_to("prot", 7000), "settings", "warning", "did you mean"),
     "an address of another machine": (
@@ -302,6 +306,12 @@ def test_a_planted_fault_is_found(patient: Patient, name: str) -> None:
     assert status >= {"warning": 1, "error": 2}[level]
 
 
+@pytest.mark.sqlite
+def test_a_store_of_an_older_version_is_no_fault(patient: Patient) -> None:
+    patient.sql("DROP TABLE departed", "PRAGMA user_version=6")
+    assert patient.look("--deep") == (0, {})
+
+
 def test_where_there_is_no_room_it_says_so_and_makes_nothing(tmp_path: Path) -> None:
     done = run_server(tmp_path, "doctor")
     assert done.returncode == 2
@@ -323,7 +333,7 @@ def test_a_damaged_message_is_found_by_a_deep_look_alone(patient: Patient) -> No
     assert patient.look() == (0, {})
     status, report = patient.look("--deep")
     assert status == 2
-    assert "messages damaged log=1 first=1 last=1" in report["store"][0][1]
+    assert "segments 1" in report["store"][0][1]
 
 
 @pytest.mark.sqlite

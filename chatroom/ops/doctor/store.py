@@ -1,29 +1,16 @@
 """The store of one machine: its files, its records, the people in it."""
 
 import contextlib
-import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from chatroom.counts import COUNTS
-from chatroom.errors import Damaged, StoreError
+from chatroom.errors import StoreError
 from chatroom.ops.doctor.case import Case, Finding, error, fine, warning
-from chatroom.ops.last_runs import LAST_BACKUP, LAST_DRILL, last_run
-from chatroom.storage import segments
+from chatroom.ops.last_runs import DRILL_FAILED, LAST_BACKUP, LAST_DRILL, last_run
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import LOCKDOWN
-from chatroom.storage.sqlite import (
-    accounts,
-    audit,
-    departed,
-    invites,
-    read_states,
-    rooms,
-    sanctions,
-    schema,
-    tickets,
-)
+from chatroom.storage.sqlite import accounts, record_check, sanctions, schema
 from chatroom.storage.sqlite.opening import STORE_FILE, check_seal
 
 _STORE = "store"
@@ -36,7 +23,6 @@ _DRILL_DAYS = 60
 _STEP_SECONDS = 2.0
 _NAMED = 5
 _MUCH_WAL = 64 * 2**20
-_ALL = 2**31
 _PUT_BACK = "Put the data directory back from a backup; docs/operating.md tells what is lost."
 
 
@@ -74,6 +60,11 @@ def _opened(case: Case, db: sqlite3.Connection) -> Iterator[Finding]:
             f"It has {size / 2**20:,.0f} MB, keep_mb is {most}.",
             "Leave the server running, which deletes the oldest; look in its log for 'upkeep'.",
         )
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version < schema.VERSION:
+        text = f"It is of version {version}; the next start brings it to {schema.VERSION}."
+        yield fine(_STORE, text)
+        return
     yield from _clock(db)
     if case.vault is None:
         return
@@ -87,69 +78,16 @@ def _opened(case: Case, db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _records(case: Case, db: sqlite3.Connection, vault: Vault) -> Iterator[Finding]:
-    before, heard = sum(COUNTS.damaged.all().values()), _Heard()
-    log = logging.getLogger("chatroom.storage")
-    log.addHandler(heard)
-    try:
-        number = sum(look(db, vault) for look in _LOOKS)
-        if case.is_deep:
-            number += _segments(db, vault, heard)
-    finally:
-        log.removeHandler(heard)
-    damaged = sum(COUNTS.damaged.all().values()) - before
-    if damaged:
-        shown = "; ".join(heard.said[:_NAMED]) + ("; …" if len(heard.said) > _NAMED else "")
-        yield error(_STORE, f"{damaged} of {number} records do not open: {shown}.", _PUT_BACK)
+    found = record_check.look(db, vault, opens_messages=case.is_deep)
+    number = sum(found.counts.values())
+    if found.damaged:
+        more = "; …" if len(found.damaged) > _NAMED else ""
+        named = "; ".join(found.damaged[:_NAMED]) + more
+        text = f"{len(found.damaged)} of {number} records do not open: {named}."
+        yield error(_STORE, text, _PUT_BACK)
     else:
         more = "" if case.is_deep else " (messages are opened with --deep)"
         yield fine(_STORE, f"It is whole; {number} records open{more}.")
-
-
-class _Heard(logging.Handler):
-    """What the log would be told of damaged records."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage().partition(" reason=")[0])
-
-
-def _read_states(db: sqlite3.Connection, vault: Vault) -> int:
-    ids = [one for (one,) in db.execute("SELECT account FROM places").fetchall()]
-    for account_id in ids:
-        try:
-            read_states.load(db, vault, account_id)
-        except Damaged:
-            logging.getLogger("chatroom.storage").error("read state damaged account=%s", account_id)
-    return len(ids)
-
-
-_LOOKS: tuple[Callable[[sqlite3.Connection, Vault], int], ...] = (
-    lambda db, vault: len(list(accounts.load_all(db, vault))),
-    lambda db, vault: len(rooms.load_all(db, vault)),
-    lambda db, vault: len(sanctions.load(db, vault)),
-    lambda db, vault: len(audit.load(db, vault, _ALL, None, "")),
-    lambda db, vault: len(invites.load_all(db, vault)),
-    lambda db, vault: len(tickets.load_all(db, vault)),
-    lambda db, vault: len(departed.load_all(db, vault)),
-    _read_states,
-)
-
-
-def _segments(db: sqlite3.Connection, vault: Vault, heard: "_Heard") -> int:
-    number = 0
-    for log, *fields in db.execute(
-        "SELECT log, first, last, sealed FROM segments ORDER BY log, last"
-    ):
-        number += 1
-        first, last, sealed = fields
-        try:
-            vault.unseal(bytes(sealed), segments.context(log, first, last))
-        except (Damaged, TypeError):
-            heard.said.append(f"messages damaged log={log} first={first} last={last}")
-    return number
 
 
 def _clock(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -206,6 +144,12 @@ def backup(case: Case) -> Iterator[Finding]:
             _BACKUP,
             f"The last backup is of {_moment(last)}.",
             "Look why the timer does not run; 'chatroom_server.py backup FILE' makes one now.",
+        )
+    elif last_run(case.data_dir, DRILL_FAILED) > drill:
+        yield error(
+            _BACKUP,
+            "The last trial of a restore failed.",
+            f"The file {DRILL_FAILED} says why; make another backup, and run 'drill'.",
         )
     elif drill and now - drill > _DRILL_DAYS * _DAY:
         yield warning(

@@ -51,10 +51,11 @@ class Records:
     """Each record that does not open: its table, and its number there."""
 
 
-def look(db: sqlite3.Connection, vault: Vault) -> Records:
+def look(db: sqlite3.Connection, vault: Vault, opens_messages: bool = True) -> Records:
     """Open every record.
 
     :param db: of a store with today's tables.
+    :param opens_messages: those, too; else they are not counted, either.
     :raises sqlite3.Error: it cannot be read.
     """
     counts = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
@@ -64,7 +65,8 @@ def look(db: sqlite3.Connection, vault: Vault) -> Records:
             if not _opens(vault, unseal, tuple(row)):
                 damaged.append(f"{table} {number}")
     messages = 0
-    for number, *row in _rows(db, "segments", "log, first, last, sealed"):
+    found = _rows(db, "segments", "log, first, last, sealed") if opens_messages else ()
+    for number, *row in found:
         try:
             messages += _messages(vault, *row)
         except _DAMAGED:
