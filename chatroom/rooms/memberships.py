@@ -125,6 +125,8 @@ class Memberships:
 
         What was said before is not unread.
         """
+        if room.log in person.invited:
+            person.invited = {log: at for log, at in person.invited.items() if log != room.log}
         come = room.enter if person.busy is None else room.pause
         upto = person.marks[room.log] = come(person.account.id, person.members)
         if person.busy is None:

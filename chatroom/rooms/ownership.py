@@ -24,6 +24,8 @@ RULES_LONGEST = 2000
 RULES_LINES = 50
 MODERATORS = 50
 """Moderators that a room may have."""
+_INVITED_SECONDS = 60.0
+"""Least time between two notices to somebody of invitations to one room."""
 _WORDS = frozenset({"name", "topic", "rules"})
 """What of a record is somebody's own words: a mute forbids to change it."""
 NO_DELETION = "The lobby cannot be deleted."
@@ -282,12 +284,27 @@ class Ownership:
                 self._tell_inside(room, one)
         new = {*record.invited} - {*(before.invited if before else ())} - {*room.people}
         for account_id in new if record.private else ():
-            person = self._roster.people.get(account_id)
             text = f"{record.by} invites you: /join {room.name}"
             text = text if record.by else f"You are invited: /join {room.name}"
-            members = person.members if person else ()
+            members = self._to_tell(room, account_id)
             tell(members, "invited", text, room, record.by_id, record.by)
         self._dismiss(room, gone)
+
+    def _to_tell(self, room: Room, account_id: str) -> Iterable[Member]:
+        """Return the sessions of somebody that are to be told of an invitation.
+
+        None, if they were lately: who invites and takes that back in turn makes no noise.
+        """
+        now = time.monotonic()
+        with self._roster.lock:
+            person = self._roster.people.get(account_id)
+            if person is None:
+                return ()
+            lately = {k: at for k, at in person.invited.items() if now - at < _INVITED_SECONDS}
+            if room.log in lately:
+                return ()
+            person.invited = {**lately, room.log: now}
+            return person.members
 
     def _tell_inside(self, room: Room, one: News) -> None:
         with self._roster.lock:

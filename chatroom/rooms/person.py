@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from chatroom.answer_texts import busy_text
@@ -12,6 +13,7 @@ from chatroom.sentences import SERVER
 from chatroom.storage.records import Account, Presence, ReadState, SessionInfo
 
 FREE = "free"
+_NOWHERE: Mapping[str, float] = {}
 
 
 class Person:
@@ -30,6 +32,7 @@ class Person:
         "busy_until",
         "first_cursors",
         "first_seen",
+        "invited",
         "is_deleted",
         "last_active",
         "left",
@@ -53,6 +56,9 @@ class Person:
         self.marks: dict[str, int] = {}
         """The seq up to which this person has read, by log; changed under the roster's lock. Of a
         log that is missing everything is read."""
+        self.invited: Mapping[str, float] = _NOWHERE
+        """When (monotonic) this person was told of an invitation last, by log; who joins is told
+        again of the next one."""
         self.first_cursors: dict[str, int] = {}
         """What was taken when the visit began, or when a session ended that was not the last."""
         self.first_seen = time.time()

@@ -40,6 +40,23 @@ def test_those_inside_are_told_of_a_topic_but_for_who_ignores_its_setter(
     assert den.record.topic == "cheese"
 
 
+def test_who_is_invited_again_and_again_is_told_once_in_a_while(
+    house: House, ann: tuple[Member, Room]
+) -> None:
+    den, invitations, by = ann[1], house.rooms.invitations, house.runner("ann")
+    bob, paper, _ = house.come("bob")
+    invitations.invite(den, house.accounts["bob"], by)
+    for _ in range(5):
+        invitations.uninvite(den, house.accounts["bob"], by)
+        invitations.invite(den, house.accounts["bob"], by)
+    assert paper.told().count("ann invites you: /join den") == 1
+    # Who had come in and was sent out knows of that: another invitation is news.
+    house.rooms.memberships.join(house.person("bob"), bob, den.log)
+    invitations.uninvite(den, house.accounts["bob"], by)
+    invitations.invite(den, house.accounts["bob"], by)
+    assert paper.told().count("ann invites you: /join den") == 2
+
+
 def test_who_is_not_invited_any_more_has_to_go(house: House, ann: tuple[Member, Room]) -> None:
     den = ann[1]
     bob, paper = invited(house, den, "bob")
