@@ -94,9 +94,40 @@ def _audit(rows: Sequence[Row], clock: Clock) -> str:
 
 
 def _done(row: Row) -> str:
-    of = f" (undoing {row['of']})" if row.get("of") else ""
     why = f": {row['why']}" if row["why"] else ""
-    return f"{row['act']}{of}{why}"
+    return f"{act_text(row)}{why}"
+
+
+_QUOTED = 40  # characters of a text that the trail shows
+_CHANGED: Mapping[str, Callable[[Any], str]] = {
+    "name": lambda name: f"#{name}",
+    "topic": lambda text: _quoted(text),
+    "rules": lambda text: _quoted(text),
+    "slow": lambda seconds: duration(seconds) if seconds else "off",
+    "private": lambda is_so: "yes" if is_so else "no",
+    "archived": lambda is_so: "yes" if is_so else "no",
+}
+
+
+def act_text(row: Row) -> str:
+    """Return what was done, of a row of the audit trail: of a room also from what to what."""
+    act, of = row["act"], row.get("of")
+    changes = row.get("changes") or {}  # older servers gave none
+    if not of:  # the act says itself what it has turned on or off
+        changes = {key: pair for key, pair in changes.items() if not isinstance(pair[0], bool)}
+    parts = [
+        f"{key} from {tell(changes[key][0])} to {tell(changes[key][1])}"
+        for key, tell in _CHANGED.items()
+        if key in changes
+    ]
+    if of:
+        return f"{act} (undoing {of}){': ' if parts else ''}{', '.join(parts)}"
+    return f"{act} ({', '.join(parts)})" if parts else str(act)
+
+
+def _quoted(text: str) -> str:
+    line = " ".join(str(text).split())
+    return f'"{line[:_QUOTED]}…"' if len(line) > _QUOTED else f'"{line}"' if line else "none"
 
 
 def _invites(rows: Sequence[Row], clock: Clock) -> str:

@@ -7,6 +7,7 @@ from chatroom.answer_texts import text_of
 from chatroom.answers import Answer, Row, when
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import Context, Needs, Registry
+from chatroom.rooms.record_changes import told
 from chatroom.rooms.reports import DEED as REPORT
 from chatroom.sentences import SERVER
 from chatroom.storage.records import ROOM_NAME, Account, Audit, RoomRecord
@@ -31,25 +32,27 @@ def add_to(registry: Registry) -> None:
         context: Context, account: Account | None, number: int | None, name: str | None
     ) -> Answer:
         """The last entries, or N of them. /undo takes some back."""
-        services, is_all = context.services, context.sees_all
-        room = "" if is_all else context.member.room.log
+        services = context.services
+        room = "" if context.sees_all else context.member.room.log
         if name is not None:
             room = services.memberships.find(context.person, name).log
         with one_at_a_time(context):
             found = services.audit.load(number or AUDIT_SHOWN, account, room)
-        seen = services.roster.seen_by(context.account.id)
-        rows = rows_of(
-            (one for one in found if not is_hidden(one, context.account.id)),
-            services.roster.records(),
-            {one.log for one in seen},
-            is_all,
-        )
+        rows = seen_rows(context, found)
         return Answer(audit_text(rows), rows, is_long=True)
 
 
 def is_hidden(entry: Audit, reader: str) -> bool:
     """Tell whether somebody is not to know of an entry: it is a report of what that one said."""
     return entry.deed == REPORT and entry.whom_id == reader
+
+
+def seen_rows(context: Context, entries: Iterable[Audit]) -> Sequence[Row]:
+    """Return entries as who asks may see them, without those that are hidden."""
+    roster, reader = context.services.roster, context.account.id
+    shown = (one for one in entries if not is_hidden(one, reader))
+    seen = {one.log for one in roster.seen_by(reader)}
+    return rows_of(shown, roster.records(), seen, context.sees_all)
 
 
 def rows_of(
@@ -82,6 +85,7 @@ def _row(entry: Audit, names: Mapping[str, str], places: Mapping[str, str]) -> d
         "why": entry.why,
         "room": names.get(entry.room, ""),
         "room_id": entry.room if entry.room in names else "",
+        "changes": told(entry) if entry.room in names else {},
         "of": entry.of,
     }
 

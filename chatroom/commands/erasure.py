@@ -12,6 +12,7 @@ from chatroom.rooms.room import LOBBY, mailbox_of
 from chatroom.rooms.roster import may_enter
 from chatroom.storage.engine import ControlEvents, LogStore, RoomStore
 from chatroom.storage.records import ROOM_NAME, Account, Actor, RoomRecord, SearchQuery
+from chatroom.storage.rules.audit import Deed
 from chatroom.storage.rules.events import Control, ControlKind, standing_of
 
 _SETTLE_SECONDS = 3.0
@@ -145,7 +146,7 @@ class Erasure:
                         whom, act = self._heir(room, changed), None
                         if by is not None and whom:
                             what = f"left {ROOM_NAME} to {whom}, who has helped to run it"
-                            act = by.did(what, changed.owner, room=room.log)
+                            act = by.did(what, changed.owner, room=room.log, deed=Deed.HEIR)
                         told = replace(changed, by="", by_id="", whom=whom)
                         self._rooms.save(told, act=act)
                         number += 1

@@ -5,15 +5,17 @@ from typing import NamedTuple
 
 from chatroom.accounts.sanctions import from_plain
 from chatroom.addresses import range_of
-from chatroom.commands.audit import is_hidden
+from chatroom.answer_texts import act_text
+from chatroom.commands.audit import is_hidden, seen_rows
 from chatroom.commands.registry import Context, Needs, Registry
 from chatroom.commands.sanctions import refuse_own
 from chatroom.errors import Code, NotAsLeft, UserError
+from chatroom.rooms.record_changes import meant, who_gains
 from chatroom.rooms.roles import Role, Runner
 from chatroom.rooms.room import Room
 from chatroom.rooms.roster import may_enter
 from chatroom.sentences import GRANT_WORDS
-from chatroom.storage.records import ROOM_BAN, ROOM_MUTE, SUPERUSER, Audit, Sanction
+from chatroom.storage.records import ROOM_BAN, ROOM_MUTE, SUPERUSER, Audit, RoomRecord, Sanction
 from chatroom.storage.rules.audit import LOOKED_AT, Deed, taken_back
 
 _NO_ACCOUNT = "Nothing was undone: that account is gone."
@@ -47,25 +49,56 @@ def add_to(registry: Registry) -> None:
         entry = _own_last(context, within) if number is None else _find(context, number, within)
         how, actor = _HOW[entry.deed], context.actor._replace(of=entry.number)
         by = Runner(actor, context.account.grant == SUPERUSER, how.needs or Role.OWNER)
+        what = _what(context, entry)
         done = how.take_back(context, entry, by)
-        context.reply(f"Entry {entry.number} is taken back: {done}", number=entry.number)
+        context.reply(f"Entry {what} is taken back: {done}", number=entry.number)
+
+
+def _what(context: Context, entry: Audit) -> str:
+    """Return the number of an entry, and what was done."""
+    (row,) = seen_rows(context, [entry])
+    return f"{entry.number} ({act_text(row)})"
 
 
 def _own_last(context: Context, within: str) -> Audit:
-    """Return what who asks did last, of what can be taken back.
+    """Return what who asks did last.
 
     :param within: id of the room that it has to be of; empty: of any, or none.
-    :raises UserError: there is nothing.
+    :raises UserError: there is nothing, or it cannot be taken back: nothing older is, unasked.
     """
     newest = context.services.audit.load(_LOOKED_AT)
     gone = taken_back(newest)
-    for entry in reversed(newest):
-        is_own = entry.by_id == context.account.id and not entry.of
-        if is_own and _may_be(entry, within) and entry.number not in gone:
-            return entry
-    raise UserError(
-        "You have done nothing lately that can be taken back. See /audit.", Code.NO_SUCH_NUMBER
-    )
+    own = [one for one in reversed(newest) if one.by_id == context.account.id]
+    own = [one for one in own if within in ("", one.room)]
+    fit = [one for one in own if not one.of and one.number not in gone and _may_be(one, within)]
+    if not own:
+        text = "You have done nothing lately that can be taken back. See /audit."
+        raise UserError(text, Code.NO_SUCH_NUMBER)
+    if own[0] in fit[:1]:
+        return own[0]
+    why = _why_not(context, own[0], gone.get(own[0].number))
+    if not fit:
+        raise UserError(f"{why} You have done nothing else lately that can be taken back.")
+    number = fit[0].number
+    text = f"{why} What can be is entry {_what(context, fit[0])}: type /undo {number}"
+    raise UserError(text, number=number)
+
+
+def _why_not(context: Context, last: Audit, by: Audit | None) -> str:
+    """Return why an /undo without a number does nothing.
+
+    :param last: what who asks did last.
+    :param by: what has taken it back already.
+    """
+    if last.of:
+        number = last.number
+        return f"Your last act took back entry {last.of}; /undo {number} takes that back in turn."
+    what = f"Entry {_what(context, last)}"
+    if by is not None:
+        return f"{what}, your last act, is taken back already, by entry {by.number} of {by.by}."
+    if last.deed in _HOW:
+        return f"{what}, your last act, has changed nothing."
+    return f"{what}, your last act, cannot be taken back."
 
 
 def _may_be(entry: Audit, within: str) -> bool:
@@ -196,27 +229,41 @@ def _restore_grant(context: Context, entry: Audit, by: Runner) -> str:
 def _restore_room(context: Context, entry: Audit, by: Runner) -> str:
     room, services = _room_of(context, entry), context.services
     by.check(room.record)
-    people = {one: services.accounts.find_by_id(one) for one in _people_of(entry)}
+    gaining = who_gains(entry)
+    people = {one: services.accounts.find_by_id(one) for one in {entry.whom_id, *gaining} if one}
     if None in people.values():
         raise UserError(_NO_ACCOUNT, Code.NO_SUCH_USER)
+
+    def has_ended(one: Audit) -> bool:
+        return one.room == entry.room and one.whom_id in gaining and one.deed in _ENDS_ROLES
+
+    if gaining and any(map(has_ended, _newer(context, entry))):
+        raise _changed_since(context, entry, has_ended)
+    for one, account in people.items():
+        if one in gaining and account is not None:
+            services.ownership.check_not_banned(room, account)
     whom = people.get(entry.before.get("owner", entry.whom_id))
     try:
         services.ownership.take_back(room, entry, by, whom.name if whom is not None else "")
     except NotAsLeft:
-
-        def is_of_same(one: Audit) -> bool:
-            is_there = one.room == entry.room and one.deed in _OF_ROOMS
-            return is_there and not {*(one.after or ())}.isdisjoint(entry.after)
-
-        raise _changed_since(context, entry, is_of_same) from None
+        raise _changed_since(context, entry, _is_of_same(room.record, entry)) from None
     return f"#{room.name} is as it was before."
 
 
-def _people_of(entry: Audit) -> set[str]:
-    """Return the account ids of whom a change of a room was about, and who owned it before."""
-    return {entry.whom_id, entry.before.get("owner", "")} - {""}
+def _is_of_same(record: RoomRecord, entry: Audit) -> Callable[[Audit], bool]:
+    """Return what tells whether an act has changed of a room what an entry was about."""
+    about = meant(entry)
+    people = {entry.whom_id, record.owner} - {""} if about[0] in ("owner", "moderators") else set()
+
+    def is_of_same(one: Audit) -> bool:
+        is_meant = one.deed in _OF_ROOMS and not {*(one.after or ())}.isdisjoint(about)
+        is_role = one.deed in (*_ENDS_ROLES, Deed.HEIR) and one.whom_id in people
+        return one.room == entry.room and (is_meant or is_role)
+
+    return is_of_same
 
 
+_ENDS_ROLES = (Deed.REMOVE, Deed.ROOM_BAN)
 _EVERYWHERE = (Deed.BAN, Deed.KICK, Deed.MUTE, Deed.LOCKDOWN)
 _IN_ONE_ROOM = (Deed.ROOM_BAN, Deed.ROOM_MUTE)
 _SANCTIONS = (*_EVERYWHERE, *_IN_ONE_ROOM, Deed.LIFT)

@@ -12,6 +12,7 @@ from chatroom.rooms.room import LOBBY, Room
 from chatroom.rooms.roster import Roster
 from chatroom.storage.engine import ControlEvents
 from chatroom.storage.records import LEAVE, ROOM_NAME, Account, RoomRecord
+from chatroom.storage.rules.audit import Deed
 from chatroom.storage.rules.events import Control, ControlKind, TakenOut
 
 INVITED = 1000
@@ -77,7 +78,7 @@ class Invitations:
             raise UserError(f"{account.name} is not invited to #{room.name}.")
         by.check_over(room.record, account)
         act = f"took back the invitation of {account.name} to {ROOM_NAME}"
-        entry = by.actor.did(act, account.id, room=room.log)
+        entry = by.actor.did(act, account.id, room=room.log, deed=Deed.REMOVE)
         self._ownership.change(room, by, lambda r: without(r, account.id), entry, account.name)
 
     def remove(self, room: Room, account: Account, by: Runner) -> None:
@@ -100,7 +101,7 @@ class Invitations:
                 raise UserError(f"{account.name} is not in #{room.name}.", Code.NOT_INSIDE)
         # The invitation first: else the person could come back in before it is taken.
         act = f"removed {account.name} from {ROOM_NAME}"
-        entry = by.actor.did(act, account.id, room=room.log)
+        entry = by.actor.did(act, account.id, room=room.log, deed=Deed.REMOVE)
         was_inside = account.id in room.people
         self._ownership.change(room, by, lambda r: without(r, account.id), entry, account.name)
         is_out = self.take_out(room, account, by.actor.name) or was_inside

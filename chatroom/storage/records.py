@@ -257,7 +257,7 @@ class Audit:
     room: str = ""
     """Id of the room that it was done in; empty: in none in particular."""
     deed: str = ""
-    """What kind of act it was, for who takes it back; empty: it cannot be taken back."""
+    """What kind of act it was, of ``rules.audit.Deed``; empty: one that cannot be taken back."""
     before: Any = None
     """What the act has changed, as it was: plain JSON; ``after``, as the act left it."""
     after: Any = None

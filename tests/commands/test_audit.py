@@ -84,3 +84,53 @@ def test_nobody_reads_who_has_reported_oneself(room: ServerProcess, boss: Peer) 
     for number in (reported, reported + 1):
         told = helper.answer_to(f"/undo {number}")
         assert f"There is no entry {number} of #rep-room. See /audit." in told
+
+
+def test_it_is_told_from_what_to_what_a_room_was_changed(room: ServerProcess, boss: Peer) -> None:
+    owner = room.join("ch-owner")
+    owner.answer_to("/create ch-one")
+    owner.answer_to("/topic first")
+    owner.answer_to(f"/topic {'x' * 60}")
+    owner.answer_to("/slow 10s")
+    owner.answer_to("/renameroom ch-two")
+    owner.answer_to("/undo")
+    owner.answer_to("/private")
+    acts = [
+        'changed the topic of #ch-one (topic from none to "first")',
+        f'changed the topic of #ch-one (topic from "first" to "{"x" * 40}…")',
+        "slowed #ch-one to one message in 10s (slow from off to 10s)",
+        "renamed #ch-one (name from #ch-one to #ch-two)",
+        "made #ch-one private",
+    ]
+    trail = owner.answer_to("/audit")
+    for act in acts:
+        assert act in trail
+    assert re.search(
+        r"let #ch-one be as it was \(undoing \d+\): name from #ch-two to #ch-one", trail
+    )
+    outside = boss.answer_to("/audit 10")
+    assert "made a private room private" in outside
+    for word in ("first", "ch-two", "from off"):
+        assert word not in outside
+    assert acts[1] in room_trail(room)
+    program = room.program_peer("ch-program")
+    owner.answer_to("/invite ch-program")
+    boss.answer_to("/changegrant ch-program 0")
+    program.until_event("control", do="changegrant")
+    program.send_event("command", name="audit", args={"number": 20}, cid="c")
+    rows = program.until_event("result", cid="c")["rows"]
+    changes = [row["changes"] for row in rows if row["room"] == "ch-one" and row["changes"]]
+    assert changes == [
+        {"topic": ["", "first"]},
+        {"topic": ["first", "x" * 60]},
+        {"slow": [0, 10]},
+        {"name": ["ch-one", "ch-two"]},
+        {"name": ["ch-two", "ch-one"]},
+        {"private": [False, True]},
+    ]
+    boss.answer_to("/changegrant ch-program 1")
+
+
+def room_trail(room: ServerProcess) -> str:
+    """Return the trail as the operator reads it."""
+    return room.operate("audit", "--last", "20").stdout

@@ -239,9 +239,9 @@ def test_what_superusers_do_in_rooms_of_others_stands_in_the_trail(
     trail = [re.split(r" {2,}", line) for line in boss.answer_to("/audit 100").splitlines()]
     acts = [row[-1] for row in trail if "127.0.0.1" in row and "boss" in row][-7:]
     assert acts == [
-        "changed the topic of #court",
+        'changed the topic of #court (topic from "ours" to "order")',
         "removed pia from #court",
-        "changed the topic of #cellar",
+        'changed the topic of #cellar (topic from "ours" to "order")',
         "removed pia from #cellar",
         "invited pia to #cellar",
         "took back the invitation of pia to #cellar",

@@ -28,7 +28,8 @@ def test_a_ban_is_lifted_and_the_lifting_is_taken_back_for_the_rest_of_its_time(
     boss.answer_to("/ban una 2h spam")
     banned = last_number(boss)
     since = re.findall(r"una +boss +(\S+ \S+) +(\S+ \S+) +spam", boss.answer_to("/bans"))
-    assert f"Entry {banned} is taken back: the ban of una is lifted." in boss.answer_to("/undo")
+    told = boss.answer_to("/undo")
+    assert f"Entry {banned} (banned una for 2h) is taken back: the ban of una is lifted." in told
     assert "una" not in boss.answer_to("/bans")
     trail = boss.answer_to("/audit una")
     assert f"took back the ban of una (undoing {banned})" in trail
@@ -37,7 +38,8 @@ def test_a_ban_is_lifted_and_the_lifting_is_taken_back_for_the_rest_of_its_time(
     told = boss.answer_to(f"/undo {banned}")
     assert f"Entry {banned} is taken back already, by entry {undone} of boss." in told
     told = boss.answer_to(f"/undo {undone}")
-    assert f"Entry {undone} is taken back: the ban of una holds again, as number" in told
+    what = f"Entry {undone} (took back the ban of una (undoing {banned}))"
+    assert f"{what} is taken back: the ban of una holds again, as number" in told
     assert since == re.findall(r"una +boss +(\S+ \S+) +(\S+ \S+) +spam", boss.answer_to("/bans"))
     assert "You were banned by boss: spam." in knock(room, "una").until_end()
     # The first one stands again, and may be taken back again.
@@ -61,9 +63,10 @@ def test_what_was_done_last_is_taken_back_and_back_again(
     room.join("ulf").close()
     boss.answer_to(line)
     number = last_number(boss)
-    assert f"Entry {number} is taken back: {what}" in boss.answer_to("/undo")
+    told = boss.answer_to("/undo")
+    assert re.search(rf"Entry {number} \(.+\) is taken back: {what}", told)
     again = boss.answer_to(f"/undo #{number + 1}")
-    assert f"Entry {number + 1} is taken back: " in again
+    assert re.search(rf"Entry {number + 1} \(.+\) is taken back: ", again)
     if undone:
         assert "boss" in boss.answer_to(undone)
     assert what in boss.answer_to(f"/undo {number}")
@@ -209,9 +212,9 @@ def test_an_owner_takes_back_what_was_done_in_the_room_and_all_inside_hear_it(
     if word == "transfer":  # it is the new one's to take back, or a superuser's
         assert "is for its owner and its moderators only" in owner.answer_to("/undo")
         number = last_number(boss)
-        assert f"Entry {number} is taken back: #{name} is as it was" in guest.answer_to(
-            f"/undo {number}"
-        )
+        told_back = guest.answer_to(f"/undo {number}")
+        what = f"Entry {number} (handed #{name} over to guest-transfer)"
+        assert f"{what} is taken back: #{name} is as it was" in told_back
         owner.until(filled(told))
     else:
         assert "is taken back: #" + name + " is as it was before." in unarchived(owner, "/undo")
@@ -277,7 +280,11 @@ def test_rules_are_taken_back_and_what_changed_nothing_is_not(
     number = last_number(boss)
     told = owner.answer_to(f"/undo {number}")
     assert f"Entry {number} cannot be taken back." in told
-    assert "#y-room is as it was before." in owner.answer_to("/undo")
+    told = owner.answer_to("/undo")
+    assert f"Entry {number} (slowed #y-room no more), your last act, has changed nothing." in told
+    what = 'changed the rules of #y-room (rules from none to "be kind")'
+    last = re.findall(rf"What can be is entry \d+ \({re.escape(what)}\): type (/undo \d+)", told)
+    assert "#y-room is as it was before." in owner.answer_to(last[0])
     assert "be kind" not in owner.answer_to("/rules")
 
 
@@ -292,7 +299,9 @@ def test_a_superuser_undoes_nothing_in_a_private_room_from_outside(
     told = boss.answer_to(f"/undo {number}")
     assert f"Entry {number} is of a private room that you may not join." in told
     owner.answer_to("/invite boss")
-    assert f"Entry {number} is taken back: #x-den is as it was" in boss.answer_to(f"/undo {number}")
+    told = boss.answer_to(f"/undo {number}")
+    what = f"Entry {number} (slowed #x-den to one message in 10s (slow from off to 10s))"
+    assert f"{what} is taken back: #x-den is as it was" in told
     assert f"let #x-den be as it was (undoing {number})" in boss.answer_to("/audit 5")
     owner.until("boss has changed the pace of #x-den: as fast as you like.")
 
@@ -328,3 +337,79 @@ def test_bans_and_mutes_of_a_room_are_taken_back_by_who_runs_it(
     owner.answer_to("/private")
     told = boss.answer_to(f"/undo {banned}")
     assert f"Entry {banned} is of a private room that you may not join." in told
+
+
+def test_nothing_older_is_taken_back_unasked(room: ServerProcess, boss: Peer) -> None:
+    for name in ("o-one", "o-two"):
+        room.join(name).close()
+    boss.answer_to("/ban o-one 1d")
+    banned = last_number(boss)
+    boss.answer_to("/purge o-two 10m")
+    told = boss.answer_to("/undo")
+    assert f"Entry {banned + 1} (removed" in told
+    assert "your last act, cannot be taken back." in told
+    assert f"What can be is entry {banned} (banned o-one for 1d): type /undo {banned}" in told
+    assert "o-one" in boss.answer_to("/bans")
+    assert "the ban of o-one is lifted." in boss.answer_to(f"/undo {banned}")
+    # Typed twice, it does nothing more; by another one it is taken back already.
+    told = boss.answer_to("/undo")
+    assert f"Your last act took back entry {banned}; /undo {banned + 2} takes that back" in told
+    boss.answer_to("/slow 7s")
+    other = room.program_peer("o-boss")
+    boss.answer_to("/changegrant o-boss 0")
+    other.until_event("control", do="changegrant")
+    granted = last_number(boss)
+    other.send_event("command", name="undo", args={"number": granted}, cid="last")
+    assert other.until_event("result", cid="last")["ok"]
+    told = boss.answer_to("/undo")
+    assert f"Entry {granted} (made o-boss a superuser), your last act, is taken back" in told
+    assert (
+        f"already, by entry {granted + 1} of o-boss. What can be is entry {granted - 1} (" in told
+    )
+    boss.answer_to(f"/undo {granted - 1}")
+
+
+def test_a_removal_ends_a_role_for_good_and_keeps_nobody_from_opening_the_room(
+    room: ServerProcess, boss: Peer
+) -> None:
+    owner, helper, guest = (room.join(f"e-{one}") for one in ("owner", "helper", "guest"))
+    owner.answer_to("/create e-room")
+    for one in (helper, guest):
+        one.answer_to("/join e-room")
+    owner.answer_to("/moderator e-helper")
+    owner.answer_to("/unmoderator e-helper")
+    ended = last_number(boss)
+    owner.answer_to("/private")
+    owner.answer_to("/remove e-guest")
+    owner.answer_to("/remove e-helper")
+    told = owner.answer_to("/undo")
+    assert f"Entry {ended + 3} (removed e-helper from #e-room), your last act, cannot" in told
+    what = f"What can be is entry {ended + 1} (made #e-room private): type /undo {ended + 1}"
+    assert what in told
+    told = owner.answer_to(f"/undo {ended}")
+    assert f"that has changed since entry {ended}, by entry {ended + 3} of e-owner." in told
+    assert "e-helper" not in owner.answer_to("/roominfo")
+    told = owner.answer_to(f"/undo {ended + 1}")
+    assert "is taken back: #e-room is as it was before." in told
+    assert "You talk in #e-room now" in guest.answer_to("/join e-room")
+
+
+def test_it_is_told_by_what_a_role_has_ended_meanwhile(room: ServerProcess, boss: Peer) -> None:
+    owner, helper = room.join("m-owner"), room.join("m-helper")
+    owner.answer_to("/create m-room")
+    helper.answer_to("/join m-room")
+    for line in ("/remove m-helper", "/roomban m-helper 1m"):
+        owner.answer_to("/moderator m-helper")
+        made = last_number(boss)
+        owner.answer_to(line)
+        told = owner.answer_to(f"/undo {made}")
+        assert f"that has changed since entry {made}, by entry {made + 1} of m-owner." in told
+        helper.answer_to("/join m-room")
+    owner.answer_to("/unroomban m-helper")
+    helper.answer_to("/join m-room")
+    owner.answer_to("/transfer m-helper")
+    handed = last_number(boss)
+    helper.answer_to("/roomban m-owner")
+    assert f"changed since entry {handed}, by entry {handed + 1} of m-helper." in boss.answer_to(
+        f"/undo {handed}"
+    )

@@ -42,9 +42,30 @@ def test_a_room_gets_its_old_name_back_and_is_still_found_by_the_other_one() -> 
 
 def test_what_others_have_changed_meanwhile_stays() -> None:
     after = replace(BEFORE, moderators=("id-eve", "id-zoe"))
+    everybody = ("id-bob", "id-eve", "id-max", "id-zoe")
     now = replace(after, topic="newer", moderators=("id-zoe", "id-max"), version=9)
+    now = replace(now, invited=everybody)
     assert is_as_left(now, act(after))
     assert taken_back(now, act(after)) == replace(now, moderators=("id-max",))
+
+
+def test_who_comes_or_goes_does_not_keep_a_room_from_being_open_again() -> None:
+    public = replace(BEFORE, private=False, invited=(), moderators=())
+    private = replace(public, private=True, invited=("id-bob", "id-eve"))
+    done = written_down(BY.did("did it", room="!room", deed="private"), public, private)
+    now = replace(private, invited=("id-eve", "id-max"))  # one was removed, another one invited
+    assert is_as_left(now, done)
+    assert taken_back(now, done) == replace(now, private=False, invited=("id-max",))
+    assert not is_as_left(replace(now, private=False), done)
+
+
+def test_nobody_who_runs_a_private_room_is_shut_out_when_it_goes_back_to_its_owner() -> None:
+    after = replace(BEFORE, owner="id-eve", moderators=(), invited=("id-ann", "id-bob"))
+    now = replace(after, moderators=("id-ann", "id-bob"), invited=("id-ann", "id-bob", "id-max"))
+    assert is_as_left(now, act(after))
+    back = taken_back(now, act(after))
+    assert (back.owner, {*back.moderators}) == ("id-ann", {"id-bob", "id-eve"})
+    assert back.invited == ("id-bob", "id-eve", "id-max")
 
 
 def test_an_act_that_cannot_be_taken_back_says_nothing_of_what_was() -> None:

@@ -20,7 +20,7 @@ runs a room may keep the store busy with all there ever was."""
 
 
 class Deed(StrEnum):
-    """What can be taken back of what is written down: ``Audit.deed``."""
+    """What kind of act is written down: ``Audit.deed``. Most can be taken back."""
 
     KICK = KICK
     BAN = BAN
@@ -42,6 +42,10 @@ class Deed(StrEnum):
     MODERATOR = "moderator"
     UNMODERATOR = "unmoderator"
     TRANSFER = "transfer"
+    REMOVE = "remove"
+    """Somebody was taken out of a room, or cannot join it any more; that is final."""
+    HEIR = "heir"
+    """Somebody owns a room whose owner has gone; that is final."""
 
 
 def concerns(entry: Audit, account: Account) -> bool:
