@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chatroom.errors import UserError
 from chatroom.protocol import ALIASES, encode
+from chatroom.sentences import indented
 from chatroom.text import clean_line, clean_text
 
 _ASKING = ("/changepassword", "/deleteaccount")
@@ -112,6 +113,11 @@ class Sent:
     """Where a message goes: id or name; empty when the server has named no room."""
     to: str = ""
     """For whom alone a message is, on a server that takes that; empty: it is for a room."""
+    has_waited: bool = False
+    """It was sent again with a login: it may have been typed long ago."""
+    is_refused: bool = False
+    where: str = ""
+    """Set when it is refused: what the room is called where it should have gone."""
     args: Mapping[str, object] | None = None
     """Of a command that is given by its name, which is ``text`` then, behind a slash."""
 
@@ -154,6 +160,19 @@ class Sent:
     def size(self) -> int:
         """Bytes of its line, without the line end."""
         return len(encode(self.word, self.fields)) - 1
+
+
+def unsent(sent: Sent | None, is_seen: bool) -> str:
+    """Return the line that shows a refused message again, and where it should have gone.
+
+    :param sent: what was answered.
+    :param is_seen: what is typed stays on the screen: only what has waited is shown again.
+    :returns: with its line end; empty: there is nothing to show.
+    """
+    if sent is None or not sent.is_refused or sent.is_command or (is_seen and not sent.has_waited):
+        return ""
+    where = f" to {sent.to}" if sent.to else f" to #{sent.where}" if sent.where else ""
+    return f"Not sent{where}: {indented(sent.text)}\n"
 
 
 class Pending:

@@ -306,6 +306,44 @@ def test_the_prompt_shows_the_name_of_now_at_once(
     ann.close()
 
 
+@pytest.mark.parametrize("flags", [(), ("--linear",)])
+@pytest.mark.parametrize("end", ["archive", "delete"])
+def test_what_was_typed_without_a_connection_and_is_refused_is_shown_again(
+    room: ServerProcess,
+    login: Login,
+    network: Partition,
+    tmp_path: Path,
+    end: str,
+    flags: tuple[str, ...],
+) -> None:
+    name, who = f"tower-{end}{len(flags)}", f"typist-{end}{len(flags)}"
+    olivia = login("olivia")
+    olivia.command(f"/create {name}")
+    person = Typist(tmp_path / who, network.address[1], *flags)
+    person.answer("[y/n]", "y")
+    person.answer("user name:", who)
+    person.answer("(8 bytes or more):", PASSWORD)
+    person.answer("again:", PASSWORD)
+    person.sees("Here now")
+    person.type(f"/join {name}\r")
+    person.sees(f"You talk in #{name} now")
+    network.refuse()
+    network.drop()
+    person.sees("lost" if flags else "no connection")
+    for line in ("too late", "by far"):
+        person.type(f"{line}\r")
+    person.sees("by far")
+    if end == "archive":
+        olivia.command("archive")
+    else:
+        delete(room, name)
+    network.heal()
+    person.sees("is archived" if end == "archive" else "That room is not there any more.")
+    person.sees(f"Not sent to #{name}: too late")
+    person.sees(f"Not sent to #{name}: by far")
+    person.close()
+
+
 def test_an_older_client_goes_on_by_names_alone(room: ServerProcess, login: Login) -> None:
     olivia = login("olivia")
     olivia.command("/create cellar")

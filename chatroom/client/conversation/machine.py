@@ -152,7 +152,7 @@ class Conversation:
         self.was_in = True
         waiting = self.pending.all()
         for sent in waiting:
-            sent.room = self.whereabouts.told(sent.room)
+            sent.room, sent.has_waited = self.whereabouts.told(sent.room), True
         return waiting
 
     def sent_again(self) -> None:
@@ -330,6 +330,8 @@ class Conversation:
             self.credentials.password_changed()
         if sent is not None and sent.is_goodbye:  # refused: the person stays
             self.is_leaving = False
+        if sent is not None and not is_ok:
+            sent.is_refused, sent.where = True, self.whereabouts.called(sent.room)
         if sent is not None and sent.is_command:  # it is over, whatever it has asked
             self.prompt = None
         yield Show(said, sent)

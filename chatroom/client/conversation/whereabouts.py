@@ -52,6 +52,10 @@ class Whereabouts:
         key = self.names.key_of(room)
         return key if self._takes_ids else self.names.name(key)
 
+    def called(self, room: str) -> str:
+        """Return what people call a room, given its id or a name."""
+        return self.names.name(self.names.key_of(room))
+
     def hello(self, features: frozenset[str]) -> None:
         """Another server may speak now."""
         self._takes_ids = "room-ids" in features

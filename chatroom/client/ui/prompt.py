@@ -24,7 +24,7 @@ from prompt_toolkit.validation import ValidationError, Validator
 from chatroom.client.conversation import Prompt
 from chatroom.client.exit_codes import End
 from chatroom.client.kept_files import own_folder
-from chatroom.client.pending import Sent, is_command
+from chatroom.client.pending import Sent, is_command, unsent
 from chatroom.client.said import Said
 from chatroom.client.session import Session
 from chatroom.client.ui.capabilities import has_hyperlinks
@@ -113,6 +113,8 @@ leaves.
             self._has_asked_help = False
         if self._is_unseen_help(sent):
             return
+        if again := unsent(sent, is_seen=False):
+            text += again
         if text and sent is not None and said.fields.get("commands") is not None:
             text = f"{text.rstrip()}\n{self._own_help}"
         if text:

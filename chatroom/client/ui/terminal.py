@@ -10,7 +10,7 @@ from types import FrameType
 
 from chatroom.client.conversation import Prompt
 from chatroom.client.exit_codes import OK, End, Ended
-from chatroom.client.pending import Sent, asks_secrets, is_command
+from chatroom.client.pending import Sent, asks_secrets, is_command, unsent
 from chatroom.client.said import Said, text_of
 from chatroom.client.session import Session
 from chatroom.client.ui.bell import Bell
@@ -104,6 +104,8 @@ class Terminal:
 
     def show(self, said: Said, text: str, sent: Sent | None) -> None:
         self._hear(said, sent)
+        if again := unsent(sent, is_seen=True):
+            text += again
         if text and said.fields.get("commands") is not None:
             text = f"{text.rstrip()}\n{self._own_help}"
         export = said.word == "export"  # for programs
