@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from chatroom.ops.wellness import WRITE_SECONDS
+from chatroom.storage.redis import presence
+from chatroom.storage.sqlite import writer
 from tests.conftest import StartServer
 from tests.faults.conftest import StartOnDisk, shim, start_on_disk
 from tests.faults.disk import EIO, SYNC, WRITE
@@ -17,6 +20,8 @@ from tests.redis_server import RedisServer
 
 __all__ = ["shim", "start_on_disk"]
 HERE = "127.0.0.1:0"
+WITHIN = 3.0 * STRETCH
+"""Seconds on a busy machine for what takes one at most, see the last test."""
 
 
 def place(server: ServerProcess) -> str:
@@ -107,11 +112,11 @@ def test_a_store_that_fails_is_told_within_a_second_and_so_is_its_return(
     server.disk.fail(EIO, WRITE | SYNC)
     begun = time.monotonic()
     status, word = ask(address, "/readyz")
-    while status == 200:  # a write of before is fresh for half a second
-        assert time.monotonic() - begun < 1.0 * STRETCH
+    while status == 200:  # a write of before is fresh for a moment
+        assert time.monotonic() - begun < WITHIN
         status, word = ask(address, "/readyz")
     assert (status, word) == (503, "store\n")
-    assert time.monotonic() - begun < 1.0 * STRETCH
+    assert time.monotonic() - begun < WITHIN
     assert ask(address, "/healthz") == (200, "ok\n")
     assert scrape(address)["chatroom_store_failing",] == 1
     done = server.operate("health")
@@ -136,8 +141,8 @@ def test_a_redis_that_is_away_is_told_within_a_second(
         store.signal(number)
         begun = time.monotonic()
         while ask(address, "/readyz")[0] == 200:
-            assert time.monotonic() - begun < 1.0 * STRETCH
-        assert time.monotonic() - begun < 1.5 * STRETCH
+            assert time.monotonic() - begun < WITHIN
+        assert time.monotonic() - begun < WITHIN
         assert ask(address, "/readyz") == (503, "store\n")
         assert ask(address, "/healthz") == (200, "ok\n")
         if number == signal.SIGSTOP:
@@ -212,3 +217,8 @@ def test_it_says_what_is_missing_and_what_is_taken(
     done = run_server(tmp_path, "--metrics", "somewhere")
     assert done.returncode == 2
     assert "it must be an address such as 127.0.0.1:9798" in done.stderr
+
+
+def test_a_store_that_fails_is_told_within_a_second_by_design() -> None:
+    assert writer.FRESH_SECONDS + WRITE_SECONDS < 1.0
+    assert presence.FRESH_SECONDS + WRITE_SECONDS < 1.0

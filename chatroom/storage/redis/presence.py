@@ -28,7 +28,7 @@ NODES = "{c}:nodes"
 """Instance id → when it was heard, number of changes of its people, and what is sealed of it."""
 ROUND_SECONDS = 1.5
 _REST_SECONDS = 0.2  # between two rounds, whoever comes and goes
-FRESH_SECONDS = 0.5
+FRESH_SECONDS = 0.25
 """A round that began so lately shows how the store is."""
 HEARTBEAT_SECONDS = 4.0
 DEAD_SECONDS = 5.0

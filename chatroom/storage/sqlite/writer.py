@@ -29,7 +29,7 @@ COLLECT_FROM = 8
 _COLLECT_STEP = 0.00005
 _COLLECT_PATIENCE = 4  # steps without a new post
 _ANNOUNCE_ROUNDS = 10  # in a large room the pause of comings and goings is longer
-FRESH_SECONDS = 0.5
+FRESH_SECONDS = 0.25
 """What was written so lately shows that the store writes."""
 STEP_SECONDS = 2.0
 """The clock may go back so far without a message's time being less than the one before."""
