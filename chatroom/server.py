@@ -274,20 +274,22 @@ class Server:
             self.wishes.now()
 
     def exec_again(self) -> None:
-        """Turn into the program as it is now on the disk, after :meth:`stop`.
+        """After :meth:`stop`: turn into the program as it is now on the disk, if that is wanted.
 
         A signal that comes from here on waits for the successor.
 
         :raises StartError: it cannot be run.
         """
         hold_all()
-        if not self.is_restarting:
+        try:
+            if self.is_restarting:
+                hand_over_lock(self._lock_fd)
+                self.listener.hand_over()
+                hand_over.exec_again(self._handed_over, self._sessions.descriptors())
+        finally:  # there is no successor
+            self.services.restarting.clear()
             self._sessions.give_up()
             self._admission.wait_empty(STOP_SECONDS)
-            return
-        hand_over_lock(self._lock_fd)
-        self.listener.hand_over()
-        hand_over.exec_again(self._handed_over, self._sessions.descriptors())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -385,8 +387,7 @@ def _serve(settings: config.Settings, read: Callable[[], config.Settings]) -> in
         server.stop()
     if server.is_restarting:
         _log.info("restarts")
-        logs.close_log()
-        server.exec_again()
+    server.exec_again()
     server.listener.close()
     _log.info("stopped")
     logs.close_log()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from chatroom.errors import StoreAway
+from chatroom.ops.wishes import let_stop
 
 _TRY_SECONDS = 1.0  # between two tries of a start
 _GIVE_UP_SECONDS = 0.1
@@ -29,6 +30,7 @@ def wait_out(make: Callable[[], _T]) -> _T:
         except StoreAway as error:
             if not is_waiting:
                 is_waiting = True
+                let_stop()
                 _log.warning("%s Waiting until it answers; Ctrl-C stops.", error)
             time.sleep(_TRY_SECONDS)
         else:

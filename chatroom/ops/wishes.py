@@ -45,7 +45,7 @@ class Wishes:
         # waits: the interpreter itself writes its number, whichever thread it is
         # (signal.set_wakeup_fd).
         signal.set_wakeup_fd(self._outside, warn_on_full_buffer=False)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAITING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [*_STOPPING, *_WAITING])
 
     def stop(self) -> None:
         """Wish a stop; may be called from a signal handler, any number of times."""
@@ -85,6 +85,10 @@ def _is_at_terminal() -> bool:
 def hold_restarts() -> None:
     """Let SIGUSR2 and SIGHUP wait until signals are caught; before, they would end the program."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITING)
+
+
+def let_stop() -> None:
+    """Let a stop through that came before an ``exec``: the start takes long."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
 

@@ -1,12 +1,13 @@
 """Plain connections stay open at a restart, and go on in the middle of whatever it was."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import StartServer
-from tests.harness import Peer, ServerProcess
+from tests.harness import PATIENCE, Peer, ServerProcess
 from tests.system.restart_crowd import run_crowd
 from tests.system.test_restart import restart, spoiling
 
@@ -94,6 +95,16 @@ def test_sessions_are_the_same_and_can_be_ended(server: ServerProcess) -> None:
     boss.until("bob has left")
     assert server.stop() == 0
     assert "The server stops." in boss.until_end()
+
+
+def test_a_stop_that_comes_amid_the_hand_over_is_told_by_the_successor(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    server = start_server(program=spoiling(tmp_path, "os.kill(os.getpid(), 15)"))
+    ann = server.join("ann")
+    server.process.send_signal(signal.SIGUSR2)
+    assert "The server stops." in ann.until_end()
+    assert server.process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("spoil", ["os.truncate(fd, 20)", "del os.environ['CHATROOM_STATE_FD']"])
