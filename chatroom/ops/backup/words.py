@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,6 +22,8 @@ from chatroom.storage.sqlite.opening import has_room
 from chatroom.storage.sqlite.record_check import MESSAGES
 from chatroom.text import escape
 
+_NICE = 10
+"""What goes on beside a server leaves the processor to it."""
 COMMANDS = ("backup", "restore", "drill")
 _NAMED_MOST = 20
 """Damaged records that are named; of more, their number is told."""
@@ -62,6 +65,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     keep = _check(arguments)
     began = time.monotonic()
     data_dir = settings.data_dir
+    if arguments.command != "restore":
+        with contextlib.suppress(OSError):  # a sandbox may refuse it
+            os.nice(_NICE)
     if has_room(data_dir):
         logs.open_log(
             *(settings.log_dir, "chatroom_server.log", False),
