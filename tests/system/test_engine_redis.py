@@ -177,7 +177,7 @@ def test_a_node_that_starts_or_restarts_while_the_store_is_away_waits_for_it(
     boss = server.join_superuser("boss")
     store.kill()
     boss.send("/restart")
-    assert "restarts" in boss.until_end()
+    boss.until("restarts")
     server.wait_for_line("cannot be used: .* Waiting until it answers")
     early = server.peer()  # waits in the backlog of the port that was handed over
     store.start()
