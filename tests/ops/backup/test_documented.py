@@ -29,7 +29,7 @@ def carry_out(server: ServerProcess, lines: str) -> None:
         env=server.environment(),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=3 * PATIENCE,  # several programs, one after the other
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
