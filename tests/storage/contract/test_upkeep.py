@@ -275,7 +275,8 @@ def test_the_oldest_messages_of_all_rooms_go_when_the_store_is_too_large(folder:
     engine.upkeep.look(time.time(), 1)
     assert file.stat().st_size < 3.5 * 2**20
     lobby, dev = engine.logs.span("lobby"), engine.logs.span("dev")
-    assert abs(lobby.first - dev.first) <= 3  # a clock that is set back a little changes the order
+    # Several are of one millisecond, and a clock that is set back a little changes the order.
+    assert abs(lobby.first - dev.first) <= 20
     assert 100 < lobby.first < lobby.last == 200
     kept = engine.logs.read("lobby", 0, 200, 500)
     assert [p.seq for p in kept] == list(range(lobby.first, 201))
