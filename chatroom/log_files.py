@@ -3,6 +3,7 @@
 import logging
 import logging.handlers
 import os
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -83,6 +84,20 @@ class _Sparing(logging.Filter):
 def _free(key: tuple[str, str]) -> int:
     """Return how many lines of a kind are told in a minute, one by one."""
     return _FEW_OF_ONE if key[1] else _FEW_STRANGERS
+
+
+def check_folder(log_dir: Path) -> None:
+    """Look whether log files could be written to a folder; nothing is left there.
+
+    :raises StartError: they could not.
+    """
+    if log_dir == STANDARD_ERROR:
+        return
+    there = next((one for one in (log_dir, *log_dir.absolute().parents) if one.exists()), log_dir)
+    try:
+        Path(tempfile.mkdtemp(dir=there)).rmdir()
+    except OSError as error:
+        raise StartError(f"The log folder {log_dir} cannot be used: {error.strerror}.") from None
 
 
 def open_log(

@@ -160,7 +160,12 @@ class Server:
                     *(self._flusher, self.tls, self._passwords, rooms.roster),
                 )
                 address, is_public = settings.metrics, settings.metrics_public
-                self.probes = Probes(address, is_public, self.wellness, sources)
+                try:
+                    self.probes = Probes(address, is_public, self.wellness, sources)
+                except StartError as error:
+                    if not state:
+                        raise
+                    _log.error("metrics not told reason=%s", error)  # the room goes on
             # Last: what may fail has not.
             self._sessions = SessionSuccessors(self.services, registry, self.listener)
             hand_over.use(state or {}, {**self._parts, "sessions": self._sessions})

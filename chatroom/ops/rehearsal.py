@@ -14,6 +14,7 @@ from importlib import import_module
 from chatroom import startup
 from chatroom.config import Settings
 from chatroom.errors import StartError, StoreAway
+from chatroom.log_files import check_folder
 from chatroom.motd import Motd
 from chatroom.net.sockets import check_host
 from chatroom.net.tls import Tls
@@ -59,6 +60,7 @@ def check(settings: Settings) -> str:
         check_store(settings)
     elif has_room(settings.data_dir):
         check_version(settings.data_dir)
+    check_folder(settings.log_dir)
     for host, _ in settings.endpoints:
         check_host(host)
     check_metrics(settings.metrics, settings.metrics_public)

@@ -25,6 +25,9 @@ from chatroom.storage.upkeep import Keep
 _log = logging.getLogger(__name__)
 
 
+_SOCKETS = ("host", "port", "listen")  # what is listened on goes over at a restart
+
+
 @dataclass(frozen=True)
 class Reloaded:
     """What has come of it."""
@@ -39,8 +42,11 @@ class Reloaded:
         """Return it for people, a line each."""
         lines = [f"{name} is {now} (was {was})." for name, (was, now) in self.changed.items()]
         lines = lines or ["Nothing has changed."]
-        if self.waiting:
-            lines.append(f"Changed, but only a restart takes it: {', '.join(self.waiting)}.")
+        if warm := [name for name in self.waiting if name not in _SOCKETS]:
+            lines.append(f"Changed, but only a restart takes it: {', '.join(warm)}.")
+        if cold := [name for name in self.waiting if name in _SOCKETS]:
+            what = "a stop and a start take it"
+            lines.append(f"Changed, but only {what}: {', '.join(cold)}.")
         return "\n".join([*lines, *self.warnings])
 
     def fields(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, data_dir: Path) -> int:
         answer["text"] = "The server has stopped."
     elif do == "restart":
         began = time.monotonic()
-        _wait_for_return(data_dir, answer["started"])
+        _wait_for_return(data_dir, answer["started"], answer["pid"])
         seconds = time.monotonic() - began
         answer |= {"text": f"The server has restarted in {seconds:.1f} s.", "seconds": seconds}
     show(answer, arguments.json)
@@ -92,6 +92,20 @@ def _wait_for_end(process: int) -> None:
         os.close(fd)
 
 
+def _has_ended(process: int) -> bool:
+    """Tell whether a process has ended, also one that its parent has not looked at yet."""
+    try:
+        fd = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    except (AttributeError, OSError):  # not on this system
+        return not _is_there(process)
+    try:
+        return bool(select.select([fd], [], [], 0)[0])
+    finally:
+        os.close(fd)
+
+
 def _is_there(process: int) -> bool:
     try:
         os.kill(process, 0)
@@ -102,10 +116,11 @@ def _is_there(process: int) -> bool:
     return True
 
 
-def _wait_for_return(data_dir: Path, started: float) -> None:
+def _wait_for_return(data_dir: Path, started: float, process: int) -> None:
     """Wait until another program than the one that started at a moment answers.
 
-    :raises UserError: it takes too long.
+    :param process: both of them.
+    :raises UserError: it takes too long, or has ended.
     """
     end = time.monotonic() + _RESTART_SECONDS
     while time.monotonic() < end:
@@ -113,7 +128,9 @@ def _wait_for_return(data_dir: Path, started: float) -> None:
             if ask(data_dir, "status")["started"] != started:
                 return
         except NoServer:
-            pass  # it has not come up yet
+            if _has_ended(process):
+                text = "The server has ended and did not come up; its log says why."
+                raise UserError(text) from None
         time.sleep(_LOOK_SECONDS)
     raise UserError(_LATE.format("come back", _RESTART_SECONDS))
 

@@ -49,7 +49,7 @@ def verbs(
             )
         _note(services, "restarted the server")
         services.restart(OPERATOR.name)
-        return {"text": "The server restarts.", "started": started}
+        return {"text": "The server restarts.", "started": started, "pid": os.getpid()}
 
     def reload_settings(_: _Asked) -> _Told:
         found = reload(OPERATOR.name)

@@ -11,7 +11,7 @@ import pytest
 
 from chatroom import __version__
 from tests.conftest import StartServer
-from tests.harness import PATIENCE, ServerProcess
+from tests.harness import PATIENCE, ServerProcess, run_server
 
 COMMANDS = (["status"], ["sessions"], ["say", "hello"], ["stop"], ["restart"])
 
@@ -112,6 +112,29 @@ def test_the_operator_restarts_the_server(server: ServerProcess) -> None:
     assert (now["pid"], now["address"]) == (before["pid"], before["address"])
     assert now["started"] > before["started"]
     assert "restarted the server" in server.operate("audit").stdout
+
+
+def test_metrics_whose_address_is_taken_do_not_end_a_server_that_restarts(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "chatroom.toml"
+    file.write_text('name = "Lab"\n')
+    server = start_server("--config", str(file))
+    ann = server.join("ann")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        file.write_text(f'metrics = "127.0.0.1:{taken.getsockname()[1]}"\n')
+        done = server.operate("restart")
+        assert done.stdout.startswith("The server has restarted in "), done.stderr
+    assert "metrics not told reason=--metrics is" in server.log()
+    assert "ann" in ann.answer_to("/viewusers")
+
+
+def test_a_log_folder_that_cannot_be_used_is_told_before_a_restart(tmp_path: Path) -> None:
+    done = run_server(tmp_path, "--check", "--data-dir", "data", "--log-dir", "/proc/nolog")
+    assert done.returncode == 1
+    assert "The log folder /proc/nolog cannot be used" in done.stderr
+    assert run_server(tmp_path, "--check", "--log-dir", "some/new/logs").returncode == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_restart_that_would_not_come_up_is_refused_with_the_reason(
