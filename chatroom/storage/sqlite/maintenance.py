@@ -48,6 +48,7 @@ class Upkeep:
         self._writing = writing
         self._wal = WriteAhead(self._db, file, durability == "power")
         self._stopping = threading.Event()
+        self._turn = threading.Lock()  # one look at a time: they share a connection; outermost
         self._share = SHARE
         self._compaction = Compaction(self._db, logs, writing, self._rest)
         self._retention = Retention(self._db, logs, writing, self._rest, keep)
@@ -74,6 +75,10 @@ class Upkeep:
         :param share: part of a core that it may take; 1: it never rests.
         :raises StoreError: the store cannot be read or written.
         """
+        with self._turn:
+            self._look(now, share)
+
+    def _look(self, now: float, share: float) -> None:
         self._share = share
         try:
             while not self._stopping.is_set() and dropping.is_pending(self._db):
