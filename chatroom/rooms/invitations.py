@@ -95,10 +95,8 @@ class Invitations:
             raise UserError(f"{account.name} owns #{room.name} and stays.")
         by.check_over(room.record, account)
         was_invited = account.id in room.record.invited
-        if not was_invited and account.id not in room.people:
-            kept = self._read_states.load(account.id)
-            if kept is None or room.log not in kept.cursors:
-                raise UserError(f"{account.name} is not in #{room.name}.", Code.NOT_INSIDE)
+        if not was_invited and not self._memberships.is_member(room, account.id):
+            raise UserError(f"{account.name} is not in #{room.name}.", Code.NOT_INSIDE)
         # The invitation first: else the person could come back in before it is taken.
         act = f"removed {account.name} from {ROOM_NAME}"
         entry = by.actor.did(act, account.id, room=room.log, deed=Deed.REMOVE)

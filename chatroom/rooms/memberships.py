@@ -219,6 +219,13 @@ class Memberships:
             others = kept.difference(here, self._roster.people)
         return [*here, *sorted(one for one in others if self._roster.may_be_in(room, one))]
 
+    def is_member(self, room: Room, account_id: str) -> bool:
+        """Tell whether somebody has joined a room, also who is not here now. From the store."""
+        if account_id in room.people:
+            return True
+        kept = self._read_states.load(account_id)
+        return kept is not None and room.log in kept.cursors
+
     def send_out(
         self, room: Room, account_id: str, say: Callable[[Member], bytes], is_told: bool = True
     ) -> bool:

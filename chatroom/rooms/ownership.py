@@ -173,7 +173,7 @@ class Ownership:
         if room.record.owner == account.id:
             raise UserError(f"{account.name} owns #{room.name} already.")
         self.check_not_banned(room, account)
-        if account.id not in self._memberships.members(room) and account.id != by.actor.id:
+        if account.id != by.actor.id and not self._memberships.is_member(room, account.id):
             text = f"{account.name} has not joined #{room.name}: only a member can get it."
             raise UserError(text, Code.NOT_INSIDE)
         self._catalogue.check_may_own(account.id)
