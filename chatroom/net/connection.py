@@ -356,11 +356,6 @@ class Connection:
             raise Disconnected(reason=self.ended_by)
 
     @property
-    def is_encrypted(self) -> bool:
-        """It speaks TLS."""
-        return self._tunnel is not None
-
-    @property
     def is_crowded(self) -> bool:
         """Many others have not logged in."""
         return self._admission.is_crowded

@@ -69,7 +69,7 @@ class _Server(Collector):
         number = {(state, tls): 0 for state in ("login", "inside") for tls in ("yes", "no")}
         for one in self._of.admission.connections():
             state = "login" if one.must_log_in else "inside"
-            number[state, "yes" if one.is_encrypted else "no"] += 1
+            number[state, "yes" if one.is_sealed else "no"] += 1
         yield _gauge("connections", "Open connections.", number, "state", "tls")
         roster = self._of.roster
         with roster.lock:
