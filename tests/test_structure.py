@@ -61,6 +61,7 @@ def names(module: str, forbidden: tuple[str, ...]) -> list[str]:
         ("chatroom.tunnel", set()),
         ("chatroom.sentences", {"chatroom.protocol"}),
         ("chatroom.names", {"chatroom.errors", "chatroom.text"}),
+        ("chatroom.irc.grammar", {"chatroom.errors", "chatroom.text", "chatroom.protocol"}),
     ],
 )
 def test_the_floors_know_nobody_above_them(module: str, allowed: set[str]) -> None:
@@ -82,6 +83,12 @@ def test_only_the_composition_root_names_a_concrete_engine(module: str) -> None:
 
 def test_the_composition_root_does_name_one() -> None:
     assert "chatroom.storage.sqlite" in imports("chatroom.server")
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if not m.startswith("chatroom.irc")])
+def test_only_the_composition_root_and_the_door_know_the_face_for_irc(module: str) -> None:
+    doors = ("chatroom.server", "chatroom.session.visit")
+    assert module in doors or names(module, ("chatroom.irc",)) == []
 
 
 WHOLE_ENGINE = ("chatroom.server", "chatroom.rooms.assembly", "chatroom.ops.", "chatroom.storage.")
