@@ -23,8 +23,28 @@ class Face(Protocol):
         talks counts as read."""
 
     @property
-    def tagged(self) -> "Face":
-        """The face for messages of rooms where this session's typed lines do not go."""
+    def shows_rooms(self) -> bool:
+        """Who has it sees each room by itself, with those inside: it is told of each room that the
+        person comes into, by :meth:`entered`, and not of the person's own comings and goings."""
+
+    def of_room(self, is_current: bool) -> "Face":
+        """Return the face for messages of a room.
+
+        :param is_current: the session's typed lines go there.
+        """
+
+    def entered(self, room: Any) -> bytes:
+        """Render what a session is shown first of a room, a ``Room``, that the person is in now.
+
+        Called without the roster's lock; empty, unless :attr:`shows_rooms`.
+        """
+
+    def about(self, what: str, name: str, **fields: Any) -> bytes:
+        """Render what has become of somebody else; empty where nobody is told of it.
+
+        :param what: ``away``, ``back``, ``renamed``, ``setname``, ``online`` or ``offline``.
+        :param name: of whom; of who is renamed the one before.
+        """
 
     def messages(
         self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""

@@ -115,7 +115,7 @@ class Member:
 
         :param names: as of ``Face.messages``.
         """
-        self.outbox.offer(self.face.tagged.messages([post], names))
+        self.outbox.offer(self.face.of_room(False).messages([post], names))
 
     def returned(self, post: Post, refusal: Refusal | None) -> None:
         """Tell that a post was refused; ``None``: that its log had it already: see ``Origin``."""
@@ -127,7 +127,7 @@ class Member:
 
     def face_in(self, room: "Room") -> Face:
         """Return the face that shows messages of a room to this session."""
-        return self.face if room is self.room or room.is_mailbox else self.face.tagged
+        return self.face if room.is_mailbox else self.face.of_room(room is self.room)
 
     def seen(self, posts: list[Post]) -> list[Post]:
         """Return the posts that this session is shown: announcements, and of whom it may hear."""

@@ -61,15 +61,21 @@ class PlainFace:
     name = "plain"
     answers_pings = False
     is_for_programs = False
+    shows_rooms = False
 
     def __init__(self, is_tagged: bool = False) -> None:
         self._is_tagged = is_tagged
         self._cache = (-1, "")
 
-    @property
-    def tagged(self) -> "PlainFace":
-        """The face for rooms where the session's typed lines do not go."""
-        return TAGGED
+    def of_room(self, is_current: bool) -> "PlainFace":
+        """Return the face for a room: it is named where the session's typed lines do not go."""
+        return self if is_current else TAGGED
+
+    def entered(self, room: Any) -> bytes:
+        return b""
+
+    def about(self, what: str, name: str, **fields: Any) -> bytes:
+        return b""
 
     def parse(self, line: str, asked: bool) -> Input:
         """Understand a line; ``asked`` when a question is open.
@@ -169,11 +175,17 @@ class EventsFace:
     name = "events"
     answers_pings = True
     is_for_programs = True
+    shows_rooms = False
 
-    @property
-    def tagged(self) -> "EventsFace":
-        """Itself: each message names its room."""
+    def of_room(self, is_current: bool) -> "EventsFace":
+        """Return itself: each message names its room."""
         return self
+
+    def entered(self, room: Any) -> bytes:
+        return b""
+
+    def about(self, what: str, name: str, **fields: Any) -> bytes:
+        return b""
 
     def parse(self, line: str, asked: bool) -> Input:
         """Understand a line. :raises NotUnderstood: it cannot be; says what may be sent."""
