@@ -11,11 +11,10 @@ from chatroom.errors import Code, UserError
 from chatroom.names import fold
 from chatroom.rooms import private_messages
 from chatroom.rooms.person import FREE, Person
-from chatroom.rooms.room import Member
 from chatroom.rooms.voice import check_voice
 from chatroom.storage.records import SUPERUSER, Account, Post, Presence
 from chatroom.storage.rules.private_ids import private_id
-from chatroom.storage.rules.receipts import Outcome
+from chatroom.storage.rules.receipts import Origin, Outcome
 from chatroom.storage.rules.refusals import unless_kept
 
 
@@ -30,7 +29,7 @@ class Sent(NamedTuple):
 def send(
     services: Services,
     person: Person,
-    member: Member,
+    origin: Origin,
     to: Account,
     text: str,
     cid: str,
@@ -42,6 +41,7 @@ def send(
     only when the message is kept; what cannot be kept is told by who could not keep it.
 
     :param cid: the sender's own client id of it; may be empty.
+    :param origin: the session; is told what becomes of it.
     :param is_awaited: wait in any case until it is kept.
     :returns: ``None``: it is not kept, or that takes longer.
     :raises UserError: it may not be said, and nobody knows such a message again.
@@ -52,7 +52,7 @@ def send(
             check_voice(services.sanctions, person)
     except UserError as error:
         refusal = unless_kept(error, cid)
-    recipient, receipt = services.directory.send_private(person, to, text, cid, member, refusal)
+    recipient, receipt = services.directory.send_private(person, to, text, cid, origin, refusal)
     if refusal is not None:
         return None
     sentence = _not_seen_yet(to, recipient, person.account.id)

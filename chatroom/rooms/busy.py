@@ -59,7 +59,9 @@ class Busy:
         self._in_reader = in_reader
 
     def begin(self, person: Person, reason: str, seconds: float = 0.0) -> None:
-        """Hold everything back from all sessions of a person; a new reason replaces the old.
+        """Hold everything back from a person; a new reason replaces the old.
+
+        From sessions that show rooms nothing is held back: see ``Room.pause``.
 
         :param seconds: time after which the person is free by itself; 0 = never.
         """
@@ -71,7 +73,8 @@ class Busy:
                 account_id = person.account.id
                 cursors = {room.log: room.pause(account_id, members) for room in person.logs}
                 for member in members:
-                    member.cursors = cursors  # one for all: nobody can be shown more than others
+                    if not member.face.shows_rooms:
+                        member.cursors = cursors  # one for all: nobody is shown more than others
             self._read_states.locked_keep(person)
         for member in members:
             text = person.busy_sentence()
@@ -136,11 +139,14 @@ class Busy:
             was = ReadState({}, "", 0.0, person.busy, person.busy_until)
             self._locked_set(person, None, 0.0)
             # Held: live messages may come before those that are read back below.
-            held = [_Held(m, m.outbox.reserve(), m.cursors or {}) for m in person.members]
-            for member in person.members:
+            members = person.members
+            held = [
+                _Held(m, m.outbox.reserve(), m.cursors) for m in members if m.cursors is not None
+            ]
+            for member in members:
                 member.cursors = None
             account_id = person.account.id
-            upto = [(room, room.enter(account_id, person.members)) for room in person.logs]
+            upto = [(room, room.enter(account_id, members)) for room in person.logs]
             self._read_states.locked_keep(person)
         try:
             # What has come since: usually nothing.
@@ -157,6 +163,8 @@ class Busy:
             if look not in shown:
                 shown[look] = missed[id(cursors)].shown_to(member)
             member.outbox.fill(slot, shown[look])
+        for member in {*members}.difference(one.member for one in held):
+            member.outbox.offer(member.face.control("free", "You are free."))
         return True
 
     def _take_back(self, person: Person, was: ReadState, held: list[_Held]) -> None:

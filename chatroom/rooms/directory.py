@@ -32,7 +32,7 @@ from chatroom.storage.records import (
     SearchQuery,
 )
 from chatroom.storage.rules.private_ids import new_id
-from chatroom.storage.rules.receipts import Receipt, Terms
+from chatroom.storage.rules.receipts import Origin, Receipt, Terms
 
 AWAY_SECONDS = 30.0
 """Time for somebody who lost the connection to come back without being announced."""
@@ -134,7 +134,7 @@ class Directory:
                 person, before, ranges = self._locked_arrive(
                     account, member, state, cursors, talks_in
                 )
-                is_busy = person.busy is not None
+                is_busy = person.busy is not None and not member.face.shows_rooms
                 break
         if cursors is None:
             since = before.seen if before else None
@@ -187,7 +187,7 @@ class Directory:
         member.ignores = frozenset(person.account.ignores)
         member.room = next((one for one in person.rooms if one.log == talks_in), person.room)
         ranges = self._locked_enter(person, member, before)
-        if person.busy is not None and cursors is not None:
+        if member.cursors is not None and cursors is not None:
             shown = {s.room.log: min(s.upto, cursors.get(s.room.log, s.after)) for s in ranges}
             member.cursors = shown
         return person, before, ranges
@@ -228,7 +228,7 @@ class Directory:
             after = before.cursors.get(room.log, upto) if before else upto
             ranges.append(LogRange(room, min(after, upto), upto))
         begin = {room.log: after for room, after, _ in ranges}
-        if person.busy is not None:
+        if person.busy is not None and not member.face.shows_rooms:
             member.cursors = begin
         if len(members) == 1:
             person.first_cursors = begin
@@ -322,13 +322,13 @@ class Directory:
         to: Account,
         text: str,
         cid: str,
-        origin: Member,
+        origin: Origin,
         refusal: Refusal | None = None,
     ) -> tuple[Presence | None, Receipt]:
         """Append to the recipient's mailbox and to the sender's: that one is the echo of both.
 
         :param refusal: as of ``Terms``.
-        :param origin: the session that is told when it cannot be kept.
+        :param origin: who is told when it cannot be kept: the session.
         :returns: the recipient, if that person is here or elsewhere, and the receipt of both.
         """
         account = sender.account

@@ -9,17 +9,19 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from chatroom.counts import COUNTS
 from chatroom.errors import Refusal
-from chatroom.names import HERE, calls_all, plain, words_of
-from chatroom.rooms.face import Face, Outbox, Stripe
+from chatroom.names import HERE, calls_all, words_of
+from chatroom.rooms.face import Face, Outbox
 from chatroom.rooms.offered import Offered
+from chatroom.rooms.snapshot import OwnLines, Session, Snapshot
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import ANNOUNCE, KEPT, MENTIONS, Account, Post, RoomRecord
-from chatroom.storage.rules.receipts import ORDINARY, Origin, Receipt, Terms
+from chatroom.storage.rules.receipts import ORDINARY, Origin, OwnLine, Receipt, Terms
 
 LOBBY = "lobby"
 _NOBODY: Mapping[str, float] = {}
+_EMPTY = Snapshot(())
+_NO_OWN_LINES: OwnLines = {}
 
 
 def mailbox_of(account_id: str) -> str:
@@ -50,6 +52,9 @@ class Member:
         "taken_until",
         "ticket",
     )
+
+    own: OwnLine | None = None
+    """See ``Origin``: it shows itself its posts as those of others."""
 
     room: "Room"
     """Where this session's typed lines go; replaced under the roster's lock."""
@@ -138,8 +143,6 @@ class Member:
 
 Sessions = tuple[Member, ...]
 """Those of one person; replaced, never changed."""
-Snapshot = tuple[tuple[Face, int, tuple[Callable[[bytes], None], ...]], ...]
-"""For each face how many sessions have it, and what offers to all of them."""
 
 
 class Room:
@@ -168,11 +171,7 @@ class Room:
         self._inside: dict[str, Sessions] = {}
         # Busy people: their sessions see what they post themselves, and announcements.
         self._paused: dict[str, Sessions] = {}
-        self._snapshot: Snapshot | None = ()
-        # Members who ignore somebody: each gets a chunk of its own.
-        self._filtered: tuple[tuple[Member, Face], ...] = ()
-        # Programs of those inside, by the plain form of their names: they are told of mentions.
-        self._named: dict[str, list[Member]] = {}
+        self._snapshot: Snapshot | None = _EMPTY
         self._delivered = 0
         logs.follow(self.log)
         with self._lock:
@@ -228,14 +227,18 @@ class Room:
             return self._delivered
 
     def pause(self, account_id: str, sessions: Sessions) -> int:
-        """Let these sessions see only what the person posts, and announcements.
+        """Let these sessions see only what the person posts, and announcements; but all that has
+        come, who shows rooms: those know who is inside by what they see.
 
         :returns: the last place that who was inside has been shown.
         """
         with self._lock:
-            if self._inside.pop(account_id, None) is not None:
+            seeing = tuple(member for member in sessions if member.face.shows_rooms)
+            if self._inside.pop(account_id, None) is not None or seeing:
                 self._snapshot = None
-            self._paused[account_id] = sessions
+            if seeing:
+                self._inside[account_id] = seeing
+            self._paused[account_id] = tuple(m for m in sessions if not m.face.shows_rooms)
             return self._delivered
 
     def leave(self, account_id: str) -> None:
@@ -285,8 +288,9 @@ class Room:
         :param receipts: of those among them that were posted here: who has left the room since
             is shown what it said there.
         """
-        may_mention = bool(self._named) or self._snapshot is None
-        words = self._words_of(posts) if may_mention and not self.is_mailbox else None
+        before = self._snapshot
+        may_mention = (before is None or before.named) and not self.is_mailbox
+        words = self._words_of(posts) if may_mention else None
         with self._lock:
             # Usually the last post is kept, and none was counted when the room was opened.
             last = posts[-1].seq or max(post.seq for post in posts)
@@ -297,9 +301,8 @@ class Room:
             snapshot = self._snapshot
             if snapshot is None:
                 snapshot = self._snapshot = self._make_snapshot()
-            filtered, mentioned = self._filtered, self._mentioned(words) if words else None
-            if mentioned:
-                snapshot, filtered, _ = self._make_parts(mentioned)
+            if words and (mentioned := _mentioned(snapshot.named, words)):
+                snapshot = self._make_snapshot(mentioned)
             paused = dict(self._paused) if self._paused else None
             inside = self._inside
             departed = [
@@ -307,18 +310,10 @@ class Room:
                 for receipt in receipts
                 if receipt.post.sender_id not in inside and receipt.origin is not None
             ]
+            own = self._own_lines(posts, receipts) if snapshot.shows_rooms else _NO_OWN_LINES
         if not posts:
             return
-        names = self.names
-        for face, sessions, offers in snapshot:
-            chunk = face.messages(posts, names)
-            for offer in offers:
-                offer(chunk)
-            COUNTS.deliveries += sessions * len(posts)
-            COUNTS.delivered_bytes += sessions * len(chunk)
-        for member, face in filtered:
-            if seen := member.seen(posts):
-                member.outbox.offer(face.messages(seen, names, reader=member.name))
+        snapshot.offer(posts, self.names, own)
         if paused:
             self._deliver_paused(posts, paused)
         if departed and not self.is_mailbox:
@@ -338,12 +333,19 @@ class Room:
                     post.calls_all = calls_all(post.text)
         return words
 
-    def _mentioned(self, words: list[str]) -> set[Member]:
-        """Return the programs of those who may be mentioned; under the room's lock."""
-        named = self._named
-        if named.keys().isdisjoint(words):
-            return set()
-        return {member for word in named.keys() & set(words) for member in named[word]}
+    def _own_lines(self, posts: list[Post], receipts: Sequence[Receipt]) -> OwnLines:
+        """Return who is shown own posts in another way than others are; under the room's lock."""
+        found: dict[Session, dict[int, OwnLine]] = {}
+        for receipt in receipts:
+            origin = receipt.origin
+            if origin is not None and (own := origin.own) is not None:
+                found.setdefault(own.member, {})[receipt.post.seq] = own
+        for post in posts:
+            if post.kind not in KEPT:
+                for member in self._inside.get(post.sender_id, ()):
+                    if member.face.shows_rooms:
+                        found.setdefault(member, {})
+        return found
 
     def _acknowledge(self, receipts: list[Receipt], paused: dict[str, Sessions]) -> None:
         """Show posts to the sessions that sent them and left the room before the commit."""
@@ -361,35 +363,24 @@ class Room:
             for member in found:
                 member.outbox.offer(member.face_in(self).messages([post], self.names))
 
-    def _make_snapshot(self) -> Snapshot:
-        snapshot, self._filtered, self._named = self._make_parts(frozenset())
-        return snapshot
-
-    def _make_parts(
-        self, mentioned: AbstractSet[Member]
-    ) -> tuple[Snapshot, tuple[tuple[Member, Face], ...], dict[str, list[Member]]]:
-        """Return who gets one chunk for all, who gets one of the own, and the names of programs.
+    def _make_snapshot(self, mentioned: AbstractSet[Session] = frozenset()) -> Snapshot:
+        """Return who is inside; under the room's lock.
 
         :param mentioned: who gets an own chunk beside those who ignore somebody.
         """
-        faces: dict[Face, dict[Stripe, list[Outbox]]] = {}
-        filtered = []
-        named: dict[str, list[Member]] = {}
-        for sessions in self._inside.values():
-            for member in sessions:
-                face = member.face_in(self)
-                if face.is_for_programs and not self.is_mailbox:
-                    named.setdefault(plain(member.name), []).append(member)
-                if member.ignores or member in mentioned:
-                    filtered.append((member, face))
-                    continue
-                outbox = member.outbox
-                faces.setdefault(face, {}).setdefault(outbox.stripe, []).append(outbox)
-        snapshot = tuple(
-            (face, sum(map(len, one.values())), tuple(at.walk(boxes) for at, boxes in one.items()))
-            for face, one in faces.items()
-        )
-        return snapshot, tuple(filtered), named
+        sessions = [
+            (member, member.face_in(self))
+            for sessions in self._inside.values()
+            for member in sessions
+        ]
+        return Snapshot(sessions, mentioned, self.is_mailbox)
+
+
+def _mentioned(named: Mapping[str, list[Session]], words: list[str]) -> set[Session]:
+    """Return the programs of those who may be mentioned."""
+    if named.keys().isdisjoint(words):
+        return set()
+    return {session for word in named.keys() & set(words) for session in named[word]}
 
 
 def _nobody(_room: Room, _account_id: str) -> bool:

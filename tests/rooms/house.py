@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from chatroom.rooms.assembly import assemble
+from chatroom.rooms.face import Face
 from chatroom.rooms.person import Person
 from chatroom.rooms.roles import Role, Runner
-from chatroom.rooms.room import LOBBY, Member
-from chatroom.session.faces import EVENTS
+from chatroom.rooms.room import LOBBY, Member, Room
+from chatroom.session.faces import EVENTS, EventsFace
 from chatroom.storage.records import NORMAL, SUPERUSER, TEXT, Account, Actor, Post
 from chatroom.storage.rules.events import Control
 from tests.harness import PATIENCE
@@ -62,6 +63,26 @@ class Paper:
         return [fields["from"] for fields in lines(self.text) if fields.get("kind") == kind]
 
 
+class ShowingFace(EventsFace):
+    """The events, for who shows who is in each room, as an IRC client does."""
+
+    name = "showing"
+    is_for_programs = False
+    shows_rooms = True
+
+    def of_room(self, is_current: bool) -> EventsFace:
+        return SHOWING
+
+    def entered(self, room: Room) -> bytes:
+        return self.notice("entered", f"This is #{room.name}.", **room.fields)
+
+    def about(self, what: str, name: str, **fields: Any) -> bytes:
+        return self.notice(what, f"{name} is {what}.", user=name, **fields)
+
+
+SHOWING = ShowingFace()
+
+
 def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line.partition(" ")[2]) for line in text.splitlines()]
 
@@ -89,9 +110,14 @@ class House:
 
     def come(self, name: str, **cursors: int) -> tuple[Member, Paper, list[dict[str, Any]]]:
         """Let somebody in, with cursors as one who comes back; return what is shown, too."""
+        return self.come_as(EVENTS, name, cursors)
+
+    def come_as(
+        self, face: Face, name: str, cursors: dict[str, int] | None = None
+    ) -> tuple[Member, Paper, list[dict[str, Any]]]:
         account = self.accounts.get(name) or self.register(name)
         paper = Paper()
-        member = Member(account.id, EVENTS, paper, lambda last: None)
+        member = Member(account.id, face, paper, lambda last: None)
         member.ticket = b"ticket"
         seen = self.rooms.control_events.count
         _, pages = self.directory.arrive(account, member, seen, cursors or None)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from chatroom.errors import Refusal
 from chatroom.storage.records import Post
@@ -19,8 +19,28 @@ class Outcome(Enum):
     """Its log had it already; see ``records.sequenced_id``."""
 
 
+class OwnLine(Protocol):
+    """How a post is shown to the session that has sent it, and to no other one."""
+
+    @property
+    def member(self) -> Any:
+        """The session, as the rooms have it: a ``Member``."""
+
+    def render(self, post: Post, names: Mapping[str, str]) -> bytes:
+        """Return the post, which is kept, as that session is shown it; empty: not at all.
+
+        The engine's thread calls it, in place of the session's face; nothing may block.
+
+        :param names: of its room, by log.
+        """
+
+
 class Origin(Protocol):
     """Who is told of a post without waiting; in the engine's thread, so nothing may block."""
+
+    @property
+    def own(self) -> OwnLine | None:
+        """How it shows the post to itself; ``None``: as it shows that of others."""
 
     def accepted(self, post: Post, names: Mapping[str, str]) -> None:
         """It is kept, and nobody else shows it to who has posted it.
