@@ -324,11 +324,14 @@ class Directory:
         cid: str,
         origin: Origin,
         refusal: Refusal | None = None,
+        kind: str = PRIVATE,
+        split: tuple[tuple[str, ...], ...] | None = None,
     ) -> tuple[Presence | None, Receipt]:
         """Append to the recipient's mailbox and to the sender's: that one is the echo of both.
 
         :param refusal: as of ``Terms``.
         :param origin: who is told when it cannot be kept: the session.
+        :param kind: as of ``Post``, and so is ``split``.
         :returns: the recipient, if that person is here or elsewhere, and the receipt of both.
         """
         account = sender.account
@@ -336,7 +339,10 @@ class Directory:
         terms = Terms(copy_to, to.grant == SUPERUSER, refusal)
         both = new_id(account.id, cid)
         receipt = sender.mailbox.post(
-            PRIVATE, account, text, cid, origin, terms, to.name, to_id=to.id, private_id=both
+            *(kind, account, text, cid, origin, terms, to.name),
+            to_id=to.id,
+            private_id=both,
+            split=split,
         )
         return self._presence.presence(to.id), receipt
 

@@ -262,16 +262,18 @@ class Room:
         ref: int = 0,
         to_id: str = "",
         private_id: str = "",
+        split: tuple[tuple[str, ...], ...] | None = None,
     ) -> Receipt:
         """Append a post of an account to the log; wait while too much is queued.
 
         :param cid: the client id; empty when there is none.
         :param origin: who is told what becomes of it, if anybody.
         :param to: name of the recipient of a private message.
-        :param ref: as of ``Post``, and so are ``to_id`` and ``private_id``.
+        :param ref: as of ``Post``, and so are ``to_id``, ``private_id`` and ``split``.
         :raises StoreError: the server has stopped.
         """
         post = Post(self.log, kind, account.id, account.name, text, cid, to, ref)
+        post.split = split
         if self.is_mailbox:
             post.to_id, post.private_id = to_id, private_id
         append = self._logs.append

@@ -102,6 +102,9 @@ class Post:
     text was removed."""
     calls_all: bool = False
     """It mentions all who are in the room; set before it is delivered, and not kept."""
+    split: tuple[tuple[str, ...], ...] | None = None
+    """Its lines, each in the pieces in which its sender has sent it; ``None``: it came as a whole.
+    Not kept."""
 
 
 @dataclass(frozen=True, slots=True)
