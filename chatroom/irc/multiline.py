@@ -81,18 +81,19 @@ class Incoming:
         """A batch has begun and not ended."""
         return self._open is not None
 
-    def batch(self, line: Line) -> Said | None:
+    def batch(self, line: Line, label: str = "") -> Said | None:
         """Take a BATCH.
 
+        :param label: of the line; empty when it has none.
         :returns: what was said, if this is the end of it.
         :raises BatchRefused: it is not taken.
         """
         word = line.params[0] if line.params else ""
         if word.startswith("+"):
-            self._begin(word[1:], line)
+            self._begin(word[1:], line, label)
             return None
         if not word.startswith("-"):
-            self._drop("A BATCH begins with +NAME and ends with -NAME.")
+            self._drop("A BATCH begins with +NAME and ends with -NAME.", label=label)
         return self._end(word[1:])
 
     def takes(self, line: Line, most_lines: int = MOST_LINES) -> bool:
@@ -116,10 +117,9 @@ class Incoming:
         self._add(one, line, most_lines)
         return True
 
-    def _begin(self, ref: str, line: Line) -> None:
+    def _begin(self, ref: str, line: Line, label: str) -> None:
         if self._open is not None:
             self._drop("One batch at a time: both were dropped.", ref)
-        label = line.tags.get("label", "")
         kind, target = (*line.params[1:3], "", "")[:2]
         if not _REFERENCE.match(ref):
             text = "The name of a batch has 1 to 64 ASCII letters, digits and hyphens."

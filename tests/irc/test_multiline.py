@@ -15,7 +15,7 @@ def send(incoming: Incoming, *lines: str) -> Said | None:
     """Send lines; return what the last one has led to."""
     said = None
     for line in map(parse, lines):
-        said = None if incoming.takes(line) else incoming.batch(line)
+        said = None if incoming.takes(line) else incoming.batch(line, line.tags.get("label", ""))
     return said
 
 
