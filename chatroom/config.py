@@ -176,6 +176,19 @@ class Settings:
         "let unencrypted connections in from other machines, too",
         reloadable=True,
     )
+    irc: bool = _setting(True, kinds.yes_or_no(), "let IRC clients in", reloadable=True)
+    irc_name: str = _setting(
+        "",
+        ("a host name", kinds.server_name),
+        "name of the server for IRC clients; none: public_host, else chatroom.local",
+        reloadable=True,
+    )
+    irc_join_creates: bool = _setting(
+        False,
+        kinds.yes_or_no(),
+        "let IRC clients make a room by joining one that does not exist",
+        reloadable=True,
+    )
     tls_certificate: Path | None = _setting(
         None,
         kinds.path(),
@@ -254,7 +267,8 @@ def add_flags(parser: "argparse._ActionsContainer", shown: Container[str] | None
     for field in _FIELDS.values():
         is_switch = isinstance(field.default, bool)
         is_empty = field.default in ("", None, ())
-        default = "no" if is_switch else "none" if is_empty else _DEFAULTS.get(field.name)
+        switched = "yes" if field.default else "no"
+        default = switched if is_switch else "none" if is_empty else _DEFAULTS.get(field.name)
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             dest=field.name,

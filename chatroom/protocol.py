@@ -125,3 +125,13 @@ def utc_of(seconds: float) -> str:
     milliseconds = round(seconds * 1000)  # cutting off would tell every other time too early
     whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
     return f"{whole}.{milliseconds % 1000:03d}Z"
+
+
+def to_text(data: bytes) -> str:
+    """Return bytes as JSON takes them: one character each."""
+    return data.decode("latin-1")
+
+
+def from_text(text: str) -> bytes:
+    """Return the bytes of :func:`to_text`. :raises ValueError: it is none."""
+    return text.encode("latin-1")

@@ -19,6 +19,7 @@ from chatroom.cli import Flags
 from chatroom.commands import table
 from chatroom.commands.erasure import Erasure
 from chatroom.commands.services import Services
+from chatroom.door import serve
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.motd import Motd
 from chatroom.net import sockets as port
@@ -46,7 +47,6 @@ from chatroom.rooms.assembly import assemble
 from chatroom.rooms.lookups import EVERYTHING
 from chatroom.session.controls import Controls
 from chatroom.session.successors import SessionSuccessors
-from chatroom.session.visit import serve
 from chatroom.storage.engine import Engine
 from chatroom.storage.keys.data_dir import hand_over_lock, hold_server_lock
 from chatroom.storage.sqlite import SqliteEngine
@@ -146,6 +146,7 @@ class Server:
                 settings.line_bytes,
                 settings.outbox_bytes,
                 settings.proxy_from,
+                settings.irc,
             )
             self._parts: dict[str, hand_over.Part] = {
                 "throttles": throttles,

@@ -68,9 +68,9 @@ def path() -> Kind:
 def yes_or_no() -> Kind:
     def parse(text: str) -> bool:
         word = text.lower()
-        if word not in ("yes", "no", "true", "false", "1", "0"):
+        if word not in ("yes", "no", "on", "off", "true", "false", "1", "0"):
             raise ValueError
-        return word in ("yes", "true", "1")
+        return word in ("yes", "on", "true", "1")
 
     return "yes or no", parse
 
@@ -80,6 +80,13 @@ def room_name(text: str) -> str:
     is_clean = clean_line(text) == text and "\t" not in text
     if not 1 <= len(text) <= 60 or not is_clean or WELCOME.lower() in text.lower():
         raise ValueError
+    return text
+
+
+def server_name(text: str) -> str:
+    """Return the name of a server as IRC has it: a host name (RFC 2812, section 2.3.1)."""
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?", text):
+        raise ValueError(text)
     return text
 
 

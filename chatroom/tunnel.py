@@ -83,6 +83,11 @@ class Tunnel:
         return self._out.read()
 
     @property
+    def protocol(self) -> str:
+        """What both ends have agreed on to speak (ALPN, RFC 7301); empty: nothing was said."""
+        return self._object.selected_alpn_protocol() or ""
+
+    @property
     def fingerprint(self) -> str:
         """Of the other end's certificate; empty when it showed none."""
         certificate = self._object.getpeercert(binary_form=True)

@@ -87,7 +87,7 @@ def test_the_composition_root_does_name_one() -> None:
 
 @pytest.mark.parametrize("module", [m for m in FILES if not m.startswith("chatroom.irc")])
 def test_only_the_composition_root_and_the_door_know_the_face_for_irc(module: str) -> None:
-    doors = ("chatroom.server", "chatroom.session.visit")
+    doors = ("chatroom.server", "chatroom.door")
     assert module in doors or names(module, ("chatroom.irc",)) == []
 
 

@@ -33,7 +33,7 @@ def add_to(registry: Registry) -> None:
     ) -> Answer:
         """The last entries, or N of them. /undo takes some back."""
         services = context.services
-        room = "" if context.sees_all else context.member.room.log
+        room = "" if context.sees_all else context.room.log
         if name is not None:
             room = services.memberships.find(context.person, name).log
         with one_at_a_time(context):

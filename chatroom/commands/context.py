@@ -52,19 +52,31 @@ class Context:
     """
 
     def __init__(
-        self, services: Services, person: Person, member: Member, dialogue: Dialogue, cid: str
+        self,
+        services: Services,
+        person: Person,
+        member: Member,
+        dialogue: Dialogue,
+        cid: str,
+        room: Room | None = None,
     ) -> None:
         self.services = services
         self.person = person
         self.member = member
         self.dialogue = dialogue
         self.cid = cid
+        self._room = room
         self.row: Command | None = None
         """The row of the table that is carried out."""
         self.is_named = False
         """The command was given by its name with arguments, by a program."""
         self.leaving = False
         """Set by a handler after which the session ends."""
+
+    @property
+    def room(self) -> Room:
+        """Where it is done: the room that its face names each time, else where one talks."""
+        return self._room or self.member.room
 
     @property
     def command(self) -> str:

@@ -77,7 +77,7 @@ def add_to(registry: Registry) -> None:
         logs, person = context.services.logs, context.person
         with one_at_a_time(context):
             which = located(context, which)
-            found = room_of(which, context.member.room, person.logs, logs)
+            found = room_of(which, context.room, person.logs, logs)
             if found.is_mailbox:
                 wanted = private.conversation_of(context, which.seq, number or AROUND)
             else:
@@ -129,7 +129,7 @@ def add_to(registry: Registry) -> None:
     def delete(context: Context, which: Id | None) -> None:
         """Gone for good, private ones in both mailboxes. Who runs a room removes any there."""
         member, services = context.member, context.services
-        room = member.room
+        room = context.room
         if which is None and member.query:
             raise UserError("Give the id of a private message; /history shows them.", Code.USAGE)
         if which is not None:
@@ -197,10 +197,10 @@ def _wanted(
         if name is not None:
             raise UserError("Take in or with, not both.", Code.USAGE)
         return private.with_account(context, other, number)
-    room = member.room
+    room = context.room
     if name is not None:
         room = context.services.memberships.joined(person, name)
-    command = "/history" if room is member.room else f"/history in {room.name}"
+    command = "/history" if room is context.room else f"/history in {room.name}"
     return Wanted(room, member, f"History of #{room.name}", command, number)
 
 

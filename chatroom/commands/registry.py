@@ -207,11 +207,11 @@ def _room_meant(command: Command, context: Context, values: list[Any]) -> Room:
     for token, value in zip(names(command.usage).values(), values, strict=True):
         if "ROOM" in token and isinstance(value, str):
             return context.room_named(value, "USER" in token)
-    return context.member.room
+    return context.room
 
 
 def _check_muted(command: Command, context: Context, values: list[Any]) -> None:
     spoken = values if command.muted is Muted.MAY_LOOK else values[-1:]
     if command.muted in (Muted.MAY_LOOK, Muted.WITHOUT_TEXT) and any(v is not None for v in spoken):
         # What takes a role in the room where one talks goes there.
-        context.check_voice(context.member.room if command.needs in ROLES else None)
+        context.check_voice(context.room if command.needs in ROLES else None)

@@ -24,7 +24,7 @@ def add_to(registry: Registry) -> None:
         services = context.services
         with one_at_a_time(context):
             which = located(context, which)
-            room = room_of(which, context.member.room, context.person.logs, services.logs)
+            room = room_of(which, context.room, context.person.logs, services.logs)
             post = standing(services.logs, room, which)
         if post.sender_id == context.account.id:
             raise UserError("That is your own message. /delete removes it.")

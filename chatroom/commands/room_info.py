@@ -103,7 +103,7 @@ def add_to(registry: Registry) -> None:
     )
     def rules(context: Context, text: str | None) -> Answer:
         """Who joins is shown them. A - as the text takes them away."""
-        room = context.member.room
+        room = context.room
         if text is not None:
             new = "" if text == "-" else text
             context.services.ownership.set_rules(room, new, context.runner)
@@ -115,7 +115,7 @@ def add_to(registry: Registry) -> None:
 
 def _room(context: Context, name: str | None) -> Room:
     if name is None:
-        return context.member.room
+        return context.room
     return context.services.memberships.find(context.person, name)
 
 

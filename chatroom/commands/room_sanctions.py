@@ -28,7 +28,7 @@ def add_to(registry: Registry) -> None:
         length = math.inf if seconds is None else seconds
         made = _impose(context, ROOM_BAN, account, length, reason)
         end = "" if math.isinf(length) else f" for {duration(length)}"
-        where = f"#{context.member.room.name}"
+        where = f"#{context.room.name}"
         text = f"{account.name} is banned from {where}{end}. /lift {made.number} lifts it."
         context.reply(text, number=made.number)
 
@@ -47,7 +47,7 @@ def add_to(registry: Registry) -> None:
         length = _MUTE_SECONDS if seconds is None else seconds
         made = _impose(context, ROOM_MUTE, account, length, reason)
         end = "until you lift it" if math.isinf(length) else f"for {duration(length)}"
-        where = f"#{context.member.room.name}"
+        where = f"#{context.room.name}"
         text = f"{account.name} may read but not write in {where} {end}."
         context.reply(f"{text} /lift {made.number} lifts it.", number=made.number)
 
@@ -60,7 +60,7 @@ def add_to(registry: Registry) -> None:
         cost=5,
     )
     def room_unban(context: Context, which: int | Account) -> None:
-        name, room = _lift(context, ROOM_BAN, which, "not banned from"), context.member.room
+        name, room = _lift(context, ROOM_BAN, which, "not banned from"), context.room
         may = f"can be invited to #{room.name}" if room.record.private else f"may join #{room.name}"
         context.reply(f"{name} {may} again.")
 
@@ -74,20 +74,20 @@ def add_to(registry: Registry) -> None:
     )
     def room_unmute(context: Context, which: int | Account) -> None:
         name = _lift(context, ROOM_MUTE, which, "not muted in")
-        context.reply(f"{name} may write in #{context.member.room.name} again.")
+        context.reply(f"{name} may write in #{context.room.name} again.")
 
 
 def _impose(
     context: Context, kind: str, account: Account, seconds: float, reason: str | None
 ) -> Sanction:
     return context.services.room_sanctions.impose(
-        kind, context.member.room, account, context.runner, reason or "", seconds
+        kind, context.room, account, context.runner, reason or "", seconds
     )
 
 
 def _lift(context: Context, kind: str, which: int | Account, otherwise: str) -> str:
     """Take back a sanction of the room where one talks; return the name of whom it was of."""
-    room = context.member.room
+    room = context.room
     otherwise = f"{otherwise} #{room.name}. See /sanctions."
     one = find(context, kind, which, otherwise, "sanctions", room.log)
     context.services.room_sanctions.lift(room, one, context.runner)

@@ -38,7 +38,7 @@ def add_to(registry: Registry) -> None:
         """The lobby, the first room, cannot be left."""
         memberships = context.services.memberships
         room = memberships.leave(context.person, context.member, name)
-        now = context.member.room.name
+        now = context.room.name
         talk_in(context, f"You have left #{room.name}. You talk in #{now} now.")
 
     @registry.command(
@@ -49,7 +49,7 @@ def add_to(registry: Registry) -> None:
         services = context.services
         unread = {r.log: n for r, n in services.read_marks.unread(context.person).items()}
         if not context.member.face.is_for_programs:  # where one talks, what was shown is read
-            unread.pop(context.member.room.log, None)
+            unread.pop(context.room.log, None)
         rows = [
             _row(context, record, number, unread.get(record.log, 0))
             for record, number in services.memberships.visible(context.account.id)
@@ -66,7 +66,7 @@ def add_to(registry: Registry) -> None:
     )
     def topic(context: Context, text: str | None) -> None:
         """A - as the text takes the topic away."""
-        room = context.member.room
+        room = context.room
         if text is None:
             topic = room.record.topic
             context.reply(f"#{room.name}: {topic}" if topic else f"#{room.name} has no topic.")
@@ -103,7 +103,7 @@ def add_to(registry: Registry) -> None:
     )
     def invite(context: Context, account: Account) -> None:
         """The room is the one where you talk."""
-        room, services = context.member.room, context.services
+        room, services = context.room, context.services
         was_told = services.invitations.invite(room, account, context.runner)
         if was_told or services.presence.presence(account.id):
             context.reply(f"{account.name} can join #{room.name} now and was told so.")
@@ -118,7 +118,7 @@ def add_to(registry: Registry) -> None:
         cost=5,
     )
     def uninvite(context: Context, account: Account) -> None:
-        room = context.member.room
+        room = context.room
         context.services.invitations.uninvite(room, account, context.runner)
         context.reply(f"{account.name} can no longer join #{room.name}.")
 
@@ -127,7 +127,7 @@ def add_to(registry: Registry) -> None:
     )
     def remove(context: Context, account: Account) -> None:
         """They may come back, but not into a private room."""
-        room = context.member.room
+        room = context.room
         context.services.invitations.remove(room, account, context.runner)
         may = "may not come back" if room.record.private else "may come back"
         context.reply(f"{account.name} was removed from #{room.name} and {may}.")
@@ -162,5 +162,5 @@ def _row(context: Context, record: RoomRecord, number: int, unread: int) -> Row:
         "role": role_word(record, context.account.id),
         "owner": record.owner == context.account.id,
         "joined": any(room.log == record.log for room in context.person.rooms),
-        "current": record.log == context.member.room.log,
+        "current": record.log == context.room.log,
     }

@@ -18,7 +18,7 @@ def add_to(registry: Registry) -> None:
     @registry.command("renameroom", "NEW", "give this room another name", needs=Needs.OWNER, cost=5)
     def rename(context: Context, name: str) -> None:
         """The old name leads here until another room takes it."""
-        room = context.member.room
+        room = context.room
         context.services.ownership.rename(room, name, context.runner)
         context.reply("")  # everybody in the room is told, the owner, too
 
@@ -27,13 +27,13 @@ def add_to(registry: Registry) -> None:
     )
     def make_private(context: Context) -> None:
         """All its members stay, and count as invited."""
-        context.services.ownership.set_private(context.member.room, True, context.runner)
+        context.services.ownership.set_private(context.room, True, context.runner)
         context.reply("")
 
     @registry.command("public", "", "let everybody join this room", needs=Needs.OWNER, cost=5)
     def make_public(context: Context) -> None:
         """What was said before can be read by everybody then, too."""
-        context.services.ownership.set_private(context.member.room, False, context.runner)
+        context.services.ownership.set_private(context.room, False, context.runner)
         context.reply("")
 
     @registry.command(
@@ -41,12 +41,12 @@ def add_to(registry: Registry) -> None:
     )
     def archive(context: Context) -> None:
         """Until /unarchive. It still counts as a room."""
-        context.services.ownership.set_archived(context.member.room, True, context.runner)
+        context.services.ownership.set_archived(context.room, True, context.runner)
         context.reply("")
 
     @registry.command("unarchive", "", "let people write here again", needs=Needs.OWNER, cost=5)
     def unarchive(context: Context) -> None:
-        context.services.ownership.set_archived(context.member.room, False, context.runner)
+        context.services.ownership.set_archived(context.room, False, context.runner)
         context.reply("")
 
     @registry.command(
@@ -61,7 +61,7 @@ def add_to(registry: Registry) -> None:
         if seconds and not 1 <= seconds <= SLOW_LONGEST:
             text = f"Take from 1s to {duration(SLOW_LONGEST)}, such as 10s, or off."
             raise UserError(text, Code.USAGE)
-        context.services.ownership.set_slow(context.member.room, seconds, context.runner)
+        context.services.ownership.set_slow(context.room, seconds, context.runner)
         context.reply("")
 
     @registry.command(
@@ -69,7 +69,7 @@ def add_to(registry: Registry) -> None:
     )
     def transfer(context: Context, account: Account) -> None:
         """You stay in it. Superusers give a room without an owner one so."""
-        room = context.member.room
+        room = context.room
         context.services.ownership.transfer(room, account, context.runner)
         context.reply("")
 
@@ -78,7 +78,7 @@ def add_to(registry: Registry) -> None:
     )
     def moderator(context: Context, account: Account) -> None:
         """For its topic and its pace, invitations, removals, bans and mutes there."""
-        room = context.member.room
+        room = context.room
         context.services.ownership.set_moderator(room, account, True, context.runner)
         context.reply("")
 
@@ -86,7 +86,7 @@ def add_to(registry: Registry) -> None:
         "unmoderator", "USER", "let somebody no longer run this room", needs=Needs.OWNER, cost=5
     )
     def unmoderator(context: Context, account: Account) -> None:
-        room = context.member.room
+        room = context.room
         context.services.ownership.set_moderator(room, account, False, context.runner)
         context.reply("")
 
@@ -95,13 +95,13 @@ def add_to(registry: Registry) -> None:
     )
     def delete(context: Context) -> None:
         """Asks for its name. There is no way back."""
-        room = context.member.room
+        room = context.room
         check_not_lobby(room, NO_DELETION)
         questions = Questions(context, "Nothing was deleted.")
         questions.until_right(lambda: _confirm(room, questions))
         name = room.name
         context.services.ownership.delete(room, context.runner)
-        now = context.member.room.name
+        now = context.room.name
         talk_in(context, f"#{name} is deleted. You talk in #{now} now.")
 
 

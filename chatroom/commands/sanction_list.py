@@ -68,7 +68,7 @@ def _within_reach(
     """
     target = account.id if account is not None else None
     if room is None and not context.sees_all:
-        room = context.member.room
+        room = context.room
     return context.services.sanctions.all(target, None if room is None else room.log)
 
 

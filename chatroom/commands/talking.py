@@ -102,7 +102,7 @@ def add_to(registry: Registry) -> None:
     def act(context: Context, text: str) -> None:
         if context.member.query:
             raise UserError("/me is for rooms, and what you type goes to one person. Type /query")
-        receipt = context.post(context.member.room, ACTION, text)
+        receipt = context.post(context.room, ACTION, text)
         if context.is_named and receipt.wait(KEPT_SECONDS) is Outcome.COMMITTED:
             context.reply("")  # a program waits for its >result
 

@@ -45,7 +45,7 @@ def add_to(registry: Registry) -> None:
     )
     def undo(context: Context, number: int | None) -> None:
         """Only if all is as it left it. /purge and deletions are final."""
-        within = "" if context.sees_all else context.member.room.log
+        within = "" if context.sees_all else context.room.log
         entry = _own_last(context, within) if number is None else _find(context, number, within)
         how, actor = _HOW[entry.deed], context.actor._replace(of=entry.number)
         by = Runner(actor, context.account.grant == SUPERUSER, how.needs or Role.OWNER)
@@ -113,7 +113,7 @@ def _find(context: Context, number: int, within: str) -> Audit:
     last = _last(context)
     entry = context.services.audit.find(number) if last - LOOKED_AT < number <= last else None
     if entry is None or within not in ("", entry.room) or is_hidden(entry, context.account.id):
-        where = f" of #{context.member.room.name}" if within else ""
+        where = f" of #{context.room.name}" if within else ""
         old = "" if number > last - LOOKED_AT else " that is so old"
         text = f"There is no entry {number}{where}{old}. See /audit."
         raise UserError(text, Code.NO_SUCH_NUMBER)

@@ -26,7 +26,7 @@ def add_to(registry: Registry) -> None:
         found = context.services.read_marks.unread(person)
         mail = found.pop(person.mailbox, 0)
         if not context.member.face.is_for_programs:
-            found.pop(context.member.room, None)
+            found.pop(context.room, None)
         with one_at_a_time(context):
             rows = _rooms(context, found)
             posts = _unread(context, person.mailbox, mail) if mail else []

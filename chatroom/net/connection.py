@@ -13,11 +13,13 @@ from typing import Any, Protocol
 
 from chatroom.counts import COUNTS
 from chatroom.errors import Disconnected, EndReason
+from chatroom.net.handshake import HANDSHAKE_SECONDS, shake_hands
 from chatroom.net.outbox import Flusher, Outbox
 from chatroom.net.proxy import NoHeader, read_origin
+from chatroom.net.speech import IRC_WORDS, Speech, speech_of
 from chatroom.net.stripe import Stripe
-from chatroom.net.tls import Tls
-from chatroom.protocol import LineSplitter
+from chatroom.net.tls import IRC, Tls
+from chatroom.protocol import LineSplitter, from_text, to_text
 from chatroom.tunnel import Tunnel
 
 SILENCE = 60.0
@@ -25,6 +27,7 @@ SILENCE = 60.0
 ANSWER_SECONDS = 60.0
 """Seconds that it then has to send anything."""
 _READ = 1024
+_FIRST = 8
 _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
 """Bytes of one line that are thrown away before the connection is cut off."""
@@ -35,35 +38,15 @@ _LINGER_SECONDS = 0.5
 """Time for the peer to close its side, too."""
 _PLAIN_SECONDS = 0.3
 """Where plain text is allowed: who says nothing for so long is greeted in plain."""
-_HANDSHAKE_SECONDS = 10.0
 _TLS_HANDSHAKE = b"\x16"  # the first byte of a TLS connection (RFC 8446, section 5.1)
-_NOT_TRUSTED = ("TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_CERTIFICATE_UNKNOWN")
 _PLAIN_REFUSED = (
-    b"This server speaks TLS only: use chatroom_client.py, or openssl s_client -quiet -connect.\n"
+    "This server speaks TLS only: use chatroom_client.py, or openssl s_client -quiet -connect."
 )
-_TOO_SLOW = (
-    b"You did not read fast enough and were disconnected. Connect again, and see /history.\n"
-)
+_IRC_REFUSED = "This server speaks TLS only: switch TLS on in your client."
+_TOO_SLOW = "You did not read fast enough and were disconnected. Connect again, and see /history."
 _HEADER_REFUSED = (
-    b"Connections from your address must begin with a PROXY header (the setting --proxy-from).\n"
+    "Connections from your address must begin with a PROXY header (the setting --proxy-from)."
 )
-
-
-def to_text(data: bytes) -> str:
-    """Return bytes as JSON takes them: one character each."""
-    return data.decode("latin-1")
-
-
-def from_text(text: str) -> bytes:
-    """Return the bytes of :func:`to_text`. :raises ValueError: it is none."""
-    return text.encode("latin-1")
-
-
-class OnlyLooked(Disconnected):
-    """A client that asks its system's authorities first does not trust a self-made certificate.
-
-    Our own client then takes the certificate's fingerprint by a second connection.
-    """
 
 
 class LoginSlots(Protocol):
@@ -102,12 +85,14 @@ class Connection:
         "address",
         "busy",
         "ended_by",
+        "irc_words",
         "is_silent",
         "is_wanted",
         "must_log_in",
         "network",
         "outbox",
         "seat",
+        "speech",
         "waited_since",
     )
 
@@ -129,7 +114,7 @@ class Connection:
         self._splitter = LineSplitter(line_bytes)
         self._size = _READ
         self._tunnel: Tunnel | None = None
-        self._early = b""  # came together with the end of the handshake
+        self._early = b""  # of the first bytes, by which the peer's speech was learned
         self._input = select.poll()
         self._input.register(sock, select.POLLIN)
         self._admission = admission
@@ -143,7 +128,11 @@ class Connection:
         """The last read ended without a byte, see :meth:`read`."""
         self.must_log_in = True
         """It holds a slot of those before the login, and may be ended, see :meth:`expire`."""
-        self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, _TOO_SLOW)
+        self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, Speech.CHAT.said(_TOO_SLOW))
+        self.speech = Speech.CHAT
+        """What the peer speaks, see :meth:`open`."""
+        self.irc_words: tuple[bytes, ...] = ()
+        """What the first line begins with of who speaks IRC; nothing where that is not taken."""
         self.busy = threading.Lock()
         """Held by the connection's thread but while it waits for input: whoever gets it knows that
         nothing is in that thread's hands, and nothing is read while it is kept. Outermost."""
@@ -169,7 +158,7 @@ class Connection:
         try:
             return read_origin(self._sock)
         except NoHeader:
-            self.outbox.finish(_HEADER_REFUSED)
+            self.say_last(_HEADER_REFUSED)
             raise
         except Disconnected:
             if self.ended_by:
@@ -186,64 +175,84 @@ class Connection:
         except OSError:
             return True
 
-    def open(self, tls: Tls, allows_plain: bool) -> None:
+    def open(self, tls: Tls, allows_plain: bool, takes_irc: bool) -> None:
         """Find out how the peer speaks: its first byte tells a TLS hello from text.
+
+        What is spoken inside tells ALPN, else the first bytes; who says nothing for 0.3 seconds is
+        a person.
 
         :param tls: makes the server's end of a tunnel.
         :param allows_plain: the peer may speak plain text.
+        :param takes_irc: it may speak IRC.
         :raises Disconnected: it may not and does, its handshake fails, or its time is up.
         """
+        self.irc_words = IRC_WORDS if takes_irc else ()
         self._sock.settimeout(_PLAIN_SECONDS if allows_plain else None)
+        until = time.monotonic() + _PLAIN_SECONDS
         try:
-            first = self._sock.recv(1, socket.MSG_PEEK)
+            first = self._sock.recv(_FIRST, socket.MSG_PEEK)
         except TimeoutError:
             first = b""
         except OSError as error:
             raise Disconnected(error.strerror or "") from None
-        if first == _TLS_HANDSHAKE:
-            if not tls.handshakes.acquire(timeout=_HANDSHAKE_SECONDS):
+        if first.startswith(_TLS_HANDSHAKE):
+            if not tls.handshakes.acquire(timeout=HANDSHAKE_SECONDS):
                 raise Disconnected("too many handshakes")
+            tunnel = tls.tunnel()
             try:
-                self._shake_hands(tls.tunnel())
+                shake_hands(self._sock, tunnel, self.outbox.offer)
             finally:
                 tls.handshakes.release()
+            self.outbox.attach_tls(tunnel)
+            self._tunnel = tunnel
+            self._early = self._unseal(b"")  # came together with the end of the handshake
+            until = time.monotonic() + _PLAIN_SECONDS
         elif not allows_plain:
             if first:
                 COUNTS.refused.add("plain")
-                self.outbox.finish(_PLAIN_REFUSED)
+                self.speech = speech_of(first, self.irc_words) or Speech.CHAT
+                is_irc = self.speech is Speech.IRC
+                self.say_last(_IRC_REFUSED if is_irc else _PLAIN_REFUSED)
                 raise Disconnected("plain text")
             raise Disconnected(reason=EndReason.LEFT)
+        self._learn_speech(until)
         self._sock.settimeout(SILENCE)
 
-    def _shake_hands(self, tunnel: Tunnel) -> None:
-        deadline = time.monotonic() + _HANDSHAKE_SECONDS
-        heard = b""
+    def _learn_speech(self, until: float) -> None:
+        """Look at the first bytes, which :meth:`read` gives again, but no longer than until then.
+
+        :raises Disconnected: they are nothing that belongs here.
+        """
+        is_irc = self._tunnel is not None and self._tunnel.protocol == IRC and self.irc_words
+        speech = Speech.IRC if is_irc else None
+        while speech is None and (speech := speech_of(self._early, self.irc_words)) is None:
+            left = until - time.monotonic()
+            if left <= 0 or not self._input.poll(left * 1000) or not (more := self._hear()):
+                speech = Speech.CHAT
+            else:
+                self._early += self._unseal(more) if self._tunnel is not None else more
+        if speech is Speech.FOREIGN:
+            COUNTS.refused.add("foreign")
+            raise Disconnected("not spoken here")
+        if speech is Speech.IRC:
+            self.turn_irc()
+
+    def turn_irc(self) -> None:
+        """Speak IRC from now on, where the server itself says something."""
+        self.speech = Speech.IRC
+        self.outbox.too_slow = Speech.IRC.said(_TOO_SLOW)
+
+    def say_last(self, sentence: str) -> None:
+        """Let a sentence be the last that the peer gets."""
+        self.outbox.finish(self.speech.said(sentence))
+
+    def _hear(self) -> bytes:
         try:
-            while True:
-                if answer := tunnel.shake(heard):
-                    self._sock.sendall(answer)
-                if tunnel.is_open:
-                    break
-                self._sock.settimeout(max(0.001, deadline - time.monotonic()))
-                heard = self._sock.recv(_READ_MORE)
-                if not heard:
-                    COUNTS.handshakes.add("failed")
-                    raise Disconnected("left in the handshake")
-        except TimeoutError:
-            COUNTS.handshakes.add("slow")
-            raise Disconnected("handshake too slow") from None
-        except ssl.SSLError as error:
-            self.outbox.offer(tunnel.last_words())
-            COUNTS.handshakes.add("untrusted" if error.reason in _NOT_TRUSTED else "failed")
-            kind = OnlyLooked if error.reason in _NOT_TRUSTED else Disconnected
-            raise kind(f"handshake failed: {error.reason}") from None
+            return os.read(self._sock.fileno(), _READ)
+        except BlockingIOError:
+            return b""
         except OSError as error:
-            COUNTS.handshakes.add("failed")
             raise Disconnected(error.strerror or "") from None
-        COUNTS.handshakes.add("ok")
-        self.outbox.attach_tls(tunnel)
-        self._tunnel = tunnel
-        self._early = self._unseal(b"")
 
     def read(self) -> list[bytes | None]:
         """Wait for input and return the lines that it completes, possibly none.
@@ -253,12 +262,11 @@ class Connection:
 
         :raises Disconnected: the peer has left, the time for its login is up, or a line has no end.
         """
-        if self._tunnel is not None:
-            if self._early:
-                early, self._early = self._early, b""
-                return self._splitter.feed(early)
-            if self._tunnel.is_ended:
-                raise Disconnected(reason=EndReason.LEFT)
+        if self._early:
+            early, self._early = self._early, b""
+            return self._splitter.feed(early)
+        if self._tunnel is not None and self._tunnel.is_ended:
+            raise Disconnected(reason=EndReason.LEFT)
         # Waiting takes nothing from the system: what nobody has read outlives an exec.
         self.busy.release()
         try:

@@ -14,7 +14,8 @@ from chatroom.counts import COUNTS, TURN_SECONDS
 from chatroom.errors import Disconnected
 from chatroom.log_files import FEW
 from chatroom.net.admission import Admission, NotAdmitted
-from chatroom.net.connection import Connection, OnlyLooked
+from chatroom.net.connection import Connection
+from chatroom.net.handshake import OnlyLooked
 from chatroom.net.limits import BUSY, NOT_YET, network_of
 from chatroom.net.outbox import Flusher
 from chatroom.net.proxy import is_balancer
@@ -48,7 +49,8 @@ def _watch_the_wire(sock: socket.socket) -> None:
 class Listener:
     """The accept thread and the threads that it starts.
 
-    ``allows_plain`` and ``balancers`` may be replaced; they count for who connects from then on.
+    ``allows_plain``, ``takes_irc`` and ``balancers`` may be replaced; they count for who connects
+    from then on.
 
     :param socks: the listening sockets, not blocking; one or more.
     :param serve: runs a connection's session in the connection's thread.
@@ -59,6 +61,7 @@ class Listener:
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for a slow reader.
     :param balancers: connections from there begin with a PROXY header, which tells their address.
+    :param takes_irc: IRC clients may come.
     """
 
     def __init__(
@@ -72,11 +75,13 @@ class Listener:
         line_bytes: int,
         outbox_bytes: int,
         balancers: tuple[Range, ...] = (),
+        takes_irc: bool = True,
     ) -> None:
         self._socks = socks
         self._serve = serve
         self._tls = tls
         self.allows_plain = allows_plain
+        self.takes_irc = takes_irc
         self._flusher = flusher
         self._admission = admission
         self._line_bytes = line_bytes
@@ -238,7 +243,7 @@ class Listener:
                 self._resolve_proxied(connection, origin or connection.address)
             address = connection.address.partition("%")[0]
             is_near = ipaddress.ip_address(address).is_loopback
-            connection.open(self._tls, self.allows_plain or is_near)
+            connection.open(self._tls, self.allows_plain or is_near, self.takes_irc)
             self._serve(connection)
         except OnlyLooked:
             pass
@@ -247,7 +252,7 @@ class Listener:
             _log.info("not served address=%s reason=%s", connection.address, reason, extra=FEW)
         except Exception:
             _log.exception("session failed address=%s", connection.address, extra=FEW)
-            connection.outbox.finish(b"Something went wrong here. Please connect again.\n")
+            connection.say_last("Something went wrong here. Please connect again.")
         finally:
             try:
                 connection.close()

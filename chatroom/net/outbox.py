@@ -70,12 +70,12 @@ class Outbox:
         "_queued",
         "_slots",
         "_sock",
-        "_too_slow",
         "_tunnel",
         "_uncapped",
         "input_ended",
         "overflowed",
         "stripe",
+        "too_slow",
     )
 
     def __init__(
@@ -86,7 +86,8 @@ class Outbox:
         self.stripe = stripe
         self._cap = cap
         self._flusher = flusher
-        self._too_slow = too_slow
+        self.too_slow = too_slow
+        """The last line for a reader that is cut off; who speaks otherwise gets another one."""
         # Everything below is guarded by the stripe's lock.
         # Of a TLS connection; its bytes go out in the order in which they were sealed.
         self._tunnel: Tunnel | None = None
@@ -274,8 +275,8 @@ class Outbox:
             started = (
                 self._queue[0] if self._queue and isinstance(self._queue[0], memoryview) else b""
             )
-            self._queue = deque((started, self._too_slow))
-            self._queued = len(started) + len(self._too_slow)
+            self._queue = deque((started, self.too_slow))
+            self._queued = len(started) + len(self.too_slow)
             self._slots.clear()
             self._finishing = True
             self.overflowed = self.input_ended = True

@@ -26,6 +26,8 @@ _DAY = 86400.0
 _DAYS = 20 * 365
 _UTC_TIME = 0x17
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all of this kind
+IRC = "irc"
+"""What an IRC client says by ALPN that it speaks (IANA's registry of ALPN protocol ids)."""
 UNFINISHED = 100
 """Handshakes that may be under way at once."""
 
@@ -160,6 +162,7 @@ class Tls:
             context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
             # Nobody resumes at this layer: our own tickets do that. It saves memory for everybody.
             context.num_tickets = 0
+            context.set_alpn_protocols([IRC])
             context.load_cert_chain(self._certificate, self._key, password="")
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":

@@ -36,6 +36,14 @@ NOT_THE_SAME = "The two are not the same. Start again with the first."
 _NOT_UTF8 = "That line is not valid UTF-8; it was not sent."
 
 
+class TurnsIrc(Exception):
+    """The first line of a peer that was greeted already is one of IRC; it is the first of these."""
+
+    def __init__(self, lines: list[bytes | None]) -> None:
+        super().__init__()
+        self.lines = lines
+
+
 class Dialogue:
     """Reads and answers one connection; only its thread may call the methods.
 
@@ -218,6 +226,7 @@ class Dialogue:
         """Wait for a line; say what is wrong with one that cannot be understood (``NOTHING``).
 
         :raises Disconnected: the peer has left or its time is up.
+        :raises TurnsIrc: it speaks IRC.
         """
         while True:
             if not self._ahead:
@@ -243,6 +252,8 @@ class Dialogue:
                 self._is_first = False
                 if raw.startswith(b">hello") and self._hello(raw):
                     return NO_INPUT
+                if raw.startswith(self.connection.irc_words):
+                    raise TurnsIrc([raw, *reversed(self._ahead)])
             try:
                 return self.face.parse(raw.decode(), asked)
             except UnicodeDecodeError:

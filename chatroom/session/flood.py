@@ -1,14 +1,24 @@
 """Who writes faster than the rate is delayed, then told, then cut off."""
 
 import time
+from typing import Any, Protocol
 
 from chatroom.errors import Disconnected, EndReason
-from chatroom.session.dialogue import Dialogue
+from chatroom.net.connection import Connection
 
 TOLD_SECONDS = 5.0
 """Delayed for so long without a pause, somebody is told."""
 CUT_OFF_SECONDS = 30.0
 CUT_OFF_BYTES = 65536
+
+
+class Teller(Protocol):
+    """Tells something, in the words of its face; see ``Dialogue``."""
+
+    @property
+    def connection(self) -> Connection: ...
+
+    def tell(self, kind: str, text: str, **fields: Any) -> None: ...
 
 
 class Flood:
@@ -22,7 +32,7 @@ class Flood:
 
     __slots__ = ("_dialogue", "_is_told", "_since")
 
-    def __init__(self, dialogue: Dialogue) -> None:
+    def __init__(self, dialogue: Teller) -> None:
         self._dialogue = dialogue
         self._since = 0.0
         self._is_told = False

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Generator
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from chatroom.accounts.passwords import CROWDED, TooManyLogins
 from chatroom.accounts.reset_codes import is_reset_code
@@ -14,9 +14,10 @@ from chatroom.counts import COUNTS
 from chatroom.errors import ChatroomError, Code, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.names import log_name
+from chatroom.net.connection import Connection
 from chatroom.sentences import before_login
 from chatroom.session.access import LOGIN, REGISTER, RESUME, LoginRequest
-from chatroom.session.dialogue import NEW_PASSWORD, NOT_THE_SAME, Dialogue
+from chatroom.session.dialogue import NEW_PASSWORD, NOT_THE_SAME
 from chatroom.storage.records import SESSIONS_ENDED, SUPERUSER, Account, Sanction
 from chatroom.text import check_new_password
 
@@ -53,6 +54,21 @@ Form = Generator[Question, str, _T]
 """Questions, one after the other: takes the answers, and returns what they come to."""
 
 
+class Asker(Protocol):
+    """What asks and hears, in the words of its face; see ``Dialogue``."""
+
+    @property
+    def connection(self) -> Connection: ...
+
+    def ask_or_login(self, ask: str, text: str, secret: bool) -> str | LoginRequest: ...
+
+    def tell(self, kind: str, text: str, **fields: Any) -> None: ...
+
+    def refuse(
+        self, text: str, cid: str = "", command: str = "", code: Code = ..., **fields: Any
+    ) -> None: ...
+
+
 class Login:
     """One connection's way to an account. Only the connection's thread may call it.
 
@@ -60,7 +76,7 @@ class Login:
     :param services: accounts, tickets, invitations, sanctions.
     """
 
-    def __init__(self, dialogue: Dialogue, services: Services) -> None:
+    def __init__(self, dialogue: Asker, services: Services) -> None:
         self._dialogue = dialogue
         self._connection = dialogue.connection
         self._services = services

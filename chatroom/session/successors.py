@@ -9,8 +9,9 @@ from chatroom.commands.registry import Registry
 from chatroom.commands.services import Services
 from chatroom.errors import Code, Conflict
 from chatroom.log_files import FEW
-from chatroom.net.connection import Connection, from_text, to_text
+from chatroom.net.connection import Connection
 from chatroom.net.listener import Listener
+from chatroom.protocol import from_text, to_text
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
 from chatroom.session.dialogue import Dialogue

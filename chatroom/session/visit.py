@@ -14,7 +14,7 @@ from chatroom.commands.pages import seq_of
 from chatroom.commands.registry import Context, Registry
 from chatroom.commands.services import Services
 from chatroom.counts import COUNTS
-from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError, UserError
+from chatroom.errors import Code, Disconnected, EndReason, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
@@ -25,6 +25,7 @@ from chatroom.rooms.room import Member, Room
 from chatroom.rooms.voice import check_voice
 from chatroom.sentences import WELCOME
 from chatroom.session.access import RESUME, Resumption
+from chatroom.session.arrival import Farewell, arrive, farewell, leave
 from chatroom.session.dialogue import Dialogue
 from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, READ, Input
 from chatroom.session.flood import Flood
@@ -36,9 +37,6 @@ from chatroom.storage.rules.refusals import unless_kept
 _log = logging.getLogger(__name__)
 
 NAMES_SHOWN = 20
-_SETTLE_SECONDS = 3.0
-_ECHO_SECONDS = 10.0
-"""Time after its last line in which somebody who leaves is shown first what became of it."""
 _LOOK_SECONDS = 1.0  # at most so often it is looked at what the peer has taken
 
 
@@ -65,7 +63,7 @@ def serve(
             seat = Seat(dialogue, *_come_in(dialogue, services))
     except LoginRefused as reason:
         _log.info("not logged in address=%s reason=given up", connection.address, extra=FEW)
-        _say_goodbye(dialogue, reason.do, str(reason), reason.code)
+        _say_goodbye(dialogue, Farewell(reason.do, str(reason), reason.code))
         return
     except (Disconnected, CancelledError) as error:
         # A password that is not checked any more: the server stops.
@@ -74,76 +72,25 @@ def serve(
         _say_farewell(dialogue, services, end.reason)
         return
     _, person, member = connection.seat = seat
-    is_lost, why = False, ""
-    left_by: EndReason | None = None
+    ended: Disconnected | None = None
     try:
         _talk(dialogue, services, registry, person, member)
-        left_by, why = EndReason.GOODBYE, EndReason.GOODBYE.value
+        ended = Disconnected(reason=EndReason.GOODBYE)
     except Disconnected as error:
-        left_by, why = error.reason, str(error)
-        # Else the server itself has ended it: a kick, a stop.
-        outbox = connection.outbox
-        is_lost = bool(member.ticket) and (outbox.overflowed or not outbox.input_ended)
+        ended = error
     finally:
-        if services.stopping.is_set():
-            # What was posted before the stop is delivered to everybody before anybody leaves.
-            services.settled.wait(_SETTLE_SECONDS)
-        elif left_by is EndReason.LEFT and time.monotonic() - member.last_active < _ECHO_SECONDS:
-            # It may have closed its writing side only, and wait for what it said to come back.
-            services.settle(_SETTLE_SECONDS)
-        if left_by is EndReason.GOODBYE:
-            member.taken_until = time.monotonic()
-        elif left_by in (EndReason.LEFT, EndReason.ENDED):
-            # After a reset or a silence nothing is known.
-            member.look_at_taken()
-        services.directory.depart(member, is_lost, left_by is EndReason.GOODBYE)
-        connection.seat = None
-    few = {"few": member.account_id}
-    _log.info("left %s reason=%s", person.account.ident, why, extra=few)
-    _say_farewell(dialogue, services, left_by)
-
-
-_FAREWELLS = {
-    EndReason.LOGIN_TIMEOUT: (Code.TOO_SLOW, "You took too long to log in. Connect again."),
-    EndReason.STALLED: (
-        Code.CROWDED,
-        "Many people are logging in, and you took long to answer. Connect again.",
-    ),
-    EndReason.NO_ANSWER: (
-        Code.ANSWER_FIRST,
-        "That was not an answer, too many times. Connect again.",
-    ),
-    EndReason.FLOODING: (
-        Code.TOO_FAST,
-        "You write faster than this server accepts, and did not slow down. Connect again.",
-    ),
-    EndReason.ENDLESS_LINE: (
-        Code.NOT_UNDERSTOOD,
-        "You sent a line without an end. Connect again.",
-    ),
-}
+        leave(connection, services, person, member, ended, may_come_back=bool(member.ticket))
+    _say_farewell(dialogue, services, ended.reason)
 
 
 def _say_farewell(dialogue: Dialogue, services: Services, reason: EndReason) -> None:
-    ended_by = dialogue.connection.ended_by
-    COUNTS.ended(ended_by or reason)
-    if ended_by is EndReason.BANNED:
-        sentence = services.sanctions.refusal(dialogue.connection.address)
-        _say_goodbye(dialogue, "kick", sentence or "Your address was banned.", Code.BANNED)
-    code, text = _FAREWELLS.get(ended_by or reason, (Code.REFUSED, ""))
-    _say_goodbye(dialogue, "disconnect", text, code)
-    if services.stopping.is_set():
-        if services.restarting.is_set():
-            sentence = "The server restarts. Come back in a moment."
-            _say_goodbye(dialogue, "restart", sentence, Code.RESTARTING)
-        else:
-            sentence = "The server stops. Come back when it runs again."
-            _say_goodbye(dialogue, "disconnect", sentence, Code.STOPPING)
+    COUNTS.ended(dialogue.connection.ended_by or reason)
+    if (said := farewell(dialogue.connection, services, reason)) is not None:
+        _say_goodbye(dialogue, said)
 
 
-def _say_goodbye(dialogue: Dialogue, do: str, text: str, code: Code) -> None:
-    if text:
-        dialogue.connection.outbox.finish(dialogue.face.control(do, text, code=code))
+def _say_goodbye(dialogue: Dialogue, said: Farewell) -> None:
+    dialogue.connection.outbox.finish(dialogue.face.control(said.do, said.text, code=said.code))
 
 
 def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
@@ -166,41 +113,22 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     member = Member(
         account.id, dialogue.face, connection.outbox, connection.end, connection.address
     )
-    try:
-        # Held until the history is sent: what comes meanwhile belongs behind it.
-        slot = connection.outbox.reserve()
-        member.ticket = b"" if ticket is None else digest_of(ticket[0])
-        shown_upto = resumption.cursors if resumption else None
-        talks_in = services.roster.log_named(request.room, account.id)
-        while True:
-            try:
-                person, shown = services.directory.arrive(
-                    account, member, seen, shown_upto, talks_in
-                )
-                break
-            except Conflict:  # banned, renamed, reset … while the person logged in
-                seen = services.control_events.count
-                account = login.look_again(account)
+    # Held until the history is sent: what comes meanwhile belongs behind it.
+    slot = connection.outbox.reserve()
+    member.ticket = b"" if ticket is None else digest_of(ticket[0])
+
+    def show(person: Person, pages: Iterator[Page]) -> None:
         unread = services.read_marks.unread(person)
         first = _welcome(person, member, services.presence, unread)
         if ticket is not None:
             first += EVENTS.ticket(*ticket)
         if motd:
             first += member.face.notice("motd", motd)
-        _show(dialogue, slot, first, shown, person, member, resumption)
-    except StoreError as error:
-        services.directory.depart(member)
-        _log.error("login failed %s reason=%s", account.ident, error, extra=FEW)
-        raise LoginRefused(
-            "The rooms cannot be read just now. Tell the operator.", code=Code.NOT_KEPT
-        ) from None
-    except Disconnected:
-        was_ended = connection.ended_by is not None
-        services.directory.depart(member, bool(member.ticket) and not was_ended)
-        raise
-    except BaseException:
-        services.directory.depart(member)
-        raise
+        _show(dialogue, slot, first, pages, person, member, resumption)
+
+    shown_upto = resumption.cursors if resumption else None
+    talks_in = services.roster.log_named(request.room, account.id)
+    person = arrive(connection, services, login, account, member, seen, show, shown_upto, talks_in)
     _log.info(
         "logged in %s address=%s by=%s",
         account.ident,

@@ -61,11 +61,17 @@ def test_a_line_without_end_is_told_before_the_connection_is_closed(room: Server
     assert ann.until_end().endswith("You sent a line without an end. Connect again.\n")
 
 
-def test_zeros_and_noise_before_the_login_end_it_with_a_sentence(room: ServerProcess) -> None:
-    for noise in (b"\0" * 100 + b"\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
-        peer = room.peer()
-        peer.send_bytes(noise * 7)
-        assert "That was your last try" in peer.until_end()
+def test_zeros_before_the_login_end_it_with_a_sentence(room: ServerProcess) -> None:
+    peer = room.peer()
+    peer.send_bytes((b"\0" * 100 + b"\n") * 7)
+    assert "That was your last try" in peer.until_end()
+
+
+@pytest.mark.parametrize("word", ["GET", "POST", "OPTIONS", "CONNECT"])
+def test_a_browser_is_no_person_and_is_not_asked(room: ServerProcess, word: str) -> None:
+    peer = room.peer()
+    peer.send_bytes(f"{word} / HTTP/1.1\r\nHost: x\r\n\r\nann\n".encode())
+    assert peer.until_end() == ""
 
 
 def test_a_client_that_never_reads_is_cut_off_with_a_reason_and_slows_nobody(

@@ -211,20 +211,25 @@ def test_who_begins_without_a_header_is_told_and_closed(
     assert behind.peer().until("[y/n]")
 
 
-def test_a_header_of_a_stranger_is_a_line_like_any_other(behind: ServerProcess) -> None:
+@pytest.mark.parametrize("header", [text_header(), binary_header() + b"\n"])
+def test_a_header_of_a_stranger_ends_the_connection(behind: ServerProcess, header: bytes) -> None:
+    peer = Peer(behind.port, local=STRANGER)
+    peer.send_bytes(header)
+    assert peer.until_end() == ""
+
+
+def test_a_header_of_a_stranger_in_the_midst_of_the_login_is_a_line_like_any_other(
+    behind: ServerProcess,
+) -> None:
     boss = behind.join("boss")
     peer = Peer(behind.port, local=STRANGER)
-    peer.send_bytes(text_header())
     peer.until("[y/n]")
+    peer.send_bytes(text_header())
     peer.until("[y/n]")  # asked again
     log_in(peer, "liar")
     shown = boss.answer_to("/whois liar")
     assert STRANGER in shown
     assert "203.0.113.7" not in shown
-    binary_peer = Peer(behind.port, local=STRANGER)
-    binary_peer.send_bytes(binary_header() + b"\n")
-    binary_peer.until("UTF-8", "[y/n]")
-    binary_peer.close()
 
 
 def test_what_superusers_do_is_audited_with_the_address(behind: ServerProcess) -> None:

@@ -1,0 +1,224 @@
+"""The third face: posts of rooms as the lines of an IRC client. Pure, and shared by its members."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from chatroom.irc.grammar import LINE_BYTES, escape_tag, split_text
+from chatroom.irc.shape import Shape
+from chatroom.protocol import utc_of
+from chatroom.rooms.room import LOBBY, Room
+from chatroom.sentences import SERVER
+from chatroom.storage.records import (
+    ACTION,
+    ANNOUNCE,
+    JOIN,
+    LEAVE,
+    PRIVATE,
+    REMOVED,
+    Post,
+)
+from chatroom.text import clean_line
+
+USER_HOST = "!~u@chat"
+"""User and host of everybody: neither a login name nor an address is ever shown."""
+_ROOM_FOR_TEXT = LINE_BYTES - 2  # without the end of the line
+_ANNOUNCED = "[announcement] "
+NOTICE = "notice"
+
+
+def message_id(post: Post) -> str:
+    """Return the id of a message, the same for both of a private one; empty: it has none."""
+    return post.private_id or (f"{post.epoch}-{post.seq}" if post.seq else "")
+
+
+class IrcFace:
+    """Posts of a room for all who have asked for the same. Any thread; it keeps no state.
+
+    What is for one person alone, ``own_face`` renders.
+
+    :param shape: what its members have asked for.
+    """
+
+    name = "irc"
+    answers_pings = True
+    is_for_programs = False
+    shows_rooms = True
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self._has_tags = any((shape.time, shape.account, shape.tags))
+        self._time = (-1.0, "")
+
+    def of_room(self, is_current: bool) -> "IrcFace":
+        """Itself: each message names its room."""
+        return self
+
+    def messages(
+        self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""
+    ) -> bytes:
+        """Render posts of rooms, as ``Face.messages`` says; old ones as a batch of history."""
+        batch = ""
+        lines: list[str] = []
+        if old and self.shape.batch and posts:
+            batch = f"h{posts[0].seq}"
+            target = f"#{names.get(posts[0].log, '')}"
+            lines.append(f"BATCH +{batch} chathistory {target}\r\n")
+        for post in posts:
+            kind = post.kind
+            room = f"#{names.get(post.log, '')}"
+            if kind == JOIN:
+                lines.append(self._join(post, room))
+            elif kind == LEAVE:
+                lines.append(self._leave(post, room))
+            elif kind == REMOVED:
+                if not old:
+                    lines.append(self.removed(post, room))
+            else:
+                lines.append(self.said(post, room, batch, is_dated=old))
+        if batch:
+            lines.append(f"BATCH -{batch}\r\n")
+        return "".join(lines).encode()
+
+    def said(
+        self,
+        post: Post,
+        target: str,
+        batch: str = "",
+        more: Mapping[str, str] | None = None,
+        is_dated: bool = False,
+    ) -> str:
+        """Render what somebody has said.
+
+        :param target: where it goes: a room with its ``#``, or a name.
+        :param batch: reference of the batch that it is in; empty: of none.
+        :param more: further tags, such as a label.
+        :param is_dated: say when, where no tag says it.
+        """
+        word = "NOTICE" if post.kind == NOTICE else "PRIVMSG"
+        text = post.text
+        if is_dated and not self.shape.time:
+            text = f"[{SERVER.when(post.time)}] {text}"
+        if post.kind == ANNOUNCE:
+            text = _ANNOUNCED + text
+        head = f":{post.sender}{USER_HOST} {word} {target} :"
+        told = self._tags(post, batch, more)
+        is_short = text.isascii() and text.isprintable() and head.isascii()
+        if is_short and post.kind != ACTION and len(text) + len(head) <= _ROOM_FOR_TEXT:
+            return f"{told}{head}{text}\r\n"  # the usual line
+        return self._said_at_length(post, text, head, told, target, batch)
+
+    def _said_at_length(
+        self, post: Post, text: str, head: str, told: str, target: str, batch: str
+    ) -> str:
+        room = _ROOM_FOR_TEXT - len(head.encode())
+        lines = [clean_line(line) for line in text.split("\n")]
+        if post.kind == ACTION:
+            acts = [f"\x01ACTION {p}\x01" for p in split_text(" ".join(lines), room - 9)]
+            return self._each(head, told, acts, batch)
+        pieces = [split_text(line, room) for line in lines]
+        if self.shape.multiline and (len(lines) > 1 or len(pieces[0]) > 1):
+            return self._multiline(post, head, told, target, pieces)
+        return self._each(head, told, [p for line in pieces for p in line if p], batch)
+
+    def _each(self, head: str, told: str, pieces: list[str], batch: str) -> str:
+        # The id and the label stand on the first line only.
+        other = f"@batch={batch} " if batch else ""
+        rest = "".join(f"{other}{head}{piece}\r\n" for piece in pieces[1:])
+        return f"{told}{head}{pieces[0] if pieces else ' '}\r\n{rest}"
+
+    def _multiline(
+        self, post: Post, head: str, told: str, target: str, lines: list[list[str]]
+    ) -> str:
+        ref = f"m{post.seq}"
+        out = [f"{told}:{post.sender}{USER_HOST} BATCH +{ref} draft/multiline {target}\r\n"]
+        for pieces in lines:
+            for at, piece in enumerate(pieces):
+                concat = ";draft/multiline-concat" if at else ""
+                out.append(f"@batch={ref}{concat} {head}{piece}\r\n")
+        out.append(f"BATCH -{ref}\r\n")
+        return "".join(out)
+
+    def _tags(self, post: Post, batch: str = "", more: Mapping[str, str] | None = None) -> str:
+        if not (self._has_tags or batch or more):
+            return ""
+        shape = self.shape
+        parts = []
+        if batch:
+            parts.append(f"batch={batch}")
+        if more:
+            parts += [f"{k}={escape_tag(v)}" if v else k for k, v in more.items()]
+        if shape.time and post.time:
+            parts.append(f"time={self._time_of(post.time)}")
+        if shape.tags and (one := message_id(post)):
+            parts.append(f"msgid={one}")
+        if shape.account:
+            parts.append(f"account={post.sender}")
+        return f"@{';'.join(parts)} " if parts else ""
+
+    def _time_of(self, seconds: float) -> str:
+        cached, text = self._time  # one attribute: both halves always belong together
+        if seconds != cached:
+            text = utc_of(seconds)
+            self._time = (seconds, text)
+        return text
+
+    def _join(self, post: Post, room: str) -> str:
+        more = f" {post.sender} :{clean_line(post.text) or post.sender}"
+        extended = more if self.shape.extended_join else ""
+        return f"{self._tags(post)}:{post.sender}{USER_HOST} JOIN {room}{extended}\r\n"
+
+    def _leave(self, post: Post, room: str) -> str:
+        head = f"{self._tags(post)}:{post.sender}{USER_HOST}"
+        why = clean_line(post.text)
+        if not post.to:  # gone from the server, which is told once: where everybody is
+            return f"{head} QUIT :{why or 'has left'}\r\n" if post.log == LOBBY else ""
+        if post.to == post.sender:
+            return f"{head} PART {room}{f' :{why}' if why else ''}\r\n"
+        tags_of_who = f"account={post.to} " if self.shape.account else ""
+        told = f"@{tags_of_who}" if tags_of_who else ""
+        kicked = f"KICK {room} {post.sender} :{why or post.to}"
+        return f"{told}:{post.to}{USER_HOST} {kicked}\r\n"
+
+    def removed(self, post: Post, target: str) -> str:
+        if not self.shape.redaction or post.ref == post.seq:
+            return ""
+        which = post.private_id or f"{post.ref_epoch or post.epoch}-{post.ref}"
+        return f"{self._tags(post)}:{post.sender}{USER_HOST} REDACT {target} {which}\r\n"
+
+    # What is told one person alone is the own face's: see ``own_face``.
+
+    def entered(self, room: Room) -> bytes:
+        return b""
+
+    def about(self, what: str, name: str, **fields: Any) -> bytes:
+        return b""
+
+    def notice(self, kind: str, text: str, **fields: Any) -> bytes:
+        return b""
+
+    def control(self, do: str, text: str, **fields: Any) -> bytes:
+        return b""
+
+    def read(self, message_id: str, **fields: str) -> bytes:
+        return b""
+
+    def export(self, fields: dict[str, Any]) -> bytes:
+        return b""
+
+    def ticket(self, ticket: str, until: float) -> bytes:
+        return b""
+
+    def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
+        return b""
+
+
+@cache
+def face_of(shape: Shape) -> IrcFace:
+    """Return the one face of a shape. Any thread."""
+    return IrcFace(shape)
+
+
+def is_own(post: Post) -> bool:
+    """Tell whether a message of a mailbox was sent by the mailbox's owner."""
+    return post.kind == PRIVATE and post.log[1:] == post.sender_id

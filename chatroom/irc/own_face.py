@@ -1,0 +1,234 @@
+"""What one IRC session alone is shown: its private messages, and what the server tells it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chatroom.commands.services import Services
+from chatroom.irc import numerics
+from chatroom.irc.face import USER_HOST, IrcFace, face_of, is_own
+from chatroom.irc.grammar import BODY_BYTES, format_line, split_text
+from chatroom.irc.places import names_lines, topic_lines
+from chatroom.irc.shape import (
+    AWAY_NOTIFY,
+    ECHO,
+    EXTENDED_JOIN,
+    NO_NAMES,
+    OLD_NO_NAMES,
+    READ_MARKER,
+    SELF_MESSAGE,
+    SETNAME,
+    USERHOST_IN_NAMES,
+    shape_of,
+)
+from chatroom.rooms.room import Room
+from chatroom.storage.records import REMOVED, Post
+from chatroom.text import clean_line, clean_text
+
+
+class OwnFace:
+    """The face of one session; messages of rooms are rendered by the shared one of its shape.
+
+    The fields are changed by the session's thread only; any thread may render.
+
+    :param services: knows who is in which room.
+    :param server: name of the server.
+    :param nick: name of the account.
+    :param caps: what the client has asked for.
+    """
+
+    name = "irc"
+    answers_pings = True
+    shows_rooms = True
+
+    __slots__ = ("_services", "caps", "nick", "real_name", "server", "shared")
+
+    def __init__(self, services: Services, server: str, nick: str, caps: frozenset[str]) -> None:
+        self._services = services
+        self.server = server
+        self.nick = nick
+        self.real_name = ""
+        """As the client has given it; empty: the name."""
+        self.caps = caps
+        self.shared: IrcFace = face_of(shape_of(caps))
+
+    def ask_for(self, caps: frozenset[str]) -> None:
+        """Render for who has asked for these from now on."""
+        self.caps = caps
+        self.shared = face_of(shape_of(caps))
+
+    @property
+    def is_for_programs(self) -> bool:
+        """The client says itself what was read."""
+        return READ_MARKER in self.caps
+
+    def of_room(self, is_current: bool) -> IrcFace:
+        """The face for messages of rooms, shared by all who have asked for the same."""
+        return self.shared
+
+    def line(self, *words: str, source: str = "") -> str:
+        """Return one line with its end; the last word is a text."""
+        who = source or self.server
+        return format_line(*words, source=who, trailing=True) + "\r\n"
+
+    def messages(
+        self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""
+    ) -> bytes:
+        """Render private messages; of rooms as the shared face does."""
+        if not posts or posts[0].log[0] != "@":
+            return self.shared.messages(posts, names, old, reader)
+        return "".join(self.private(post, is_dated=old) for post in posts).encode()
+
+    def private(
+        self,
+        post: Post,
+        batch: str = "",
+        more: Mapping[str, str] | None = None,
+        is_dated: bool = False,
+    ) -> str:
+        """Render a private message; the parameters are as of ``IrcFace.said``."""
+        mine = is_own(post)
+        if post.kind == REMOVED:
+            return "" if is_dated else self.shared.removed(post, post.to or self.nick)
+        if mine and post.to_id != post.sender_id and not self.shows_own:
+            return ""
+        target = post.to if mine else self.nick
+        return self.shared.said(post, target, batch, more, is_dated)
+
+    @property
+    def shows_own(self) -> bool:
+        """The client knows what to do with what its own person has sent."""
+        return ECHO in self.caps or SELF_MESSAGE in self.caps
+
+    # -- what the server tells ------------------------------------------------------------------
+
+    def notice(self, kind: str, text: str, **fields: Any) -> bytes:
+        """Render what happened as the line that IRC has for it, else as a NOTICE."""
+        if (render := _NOTICES.get(kind)) is not None and (lines := render(self, fields)):
+            return lines.encode()
+        return self.told(text).encode()
+
+    def control(self, do: str, text: str, **fields: Any) -> bytes:
+        """Render what a client has to act upon, or why the connection ends."""
+        if do in ("disconnect", "kick", "restart"):
+            return format_line("ERROR", clean_line(text), trailing=True).encode() + b"\r\n"
+        if do == "rename":
+            before, self.nick = self.nick, str(fields.get("user", self.nick))
+            return format_line("NICK", self.nick, source=before + USER_HOST).encode() + b"\r\n"
+        return self.notice(do, text, **fields)
+
+    def told(self, text: str) -> str:
+        """Return sentences of the server as NOTICEs, one for each line."""
+        head = f":{self.server} NOTICE {self.nick} :"
+        room = BODY_BYTES - len(head.encode())
+        lines = filter(None, clean_text(text).split("\n"))
+        pieces = (piece for line in lines for piece in split_text(line, room))
+        return "".join(f"{head}{clean_line(piece)}\r\n" for piece in pieces)
+
+    def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
+        """Render an answer to a line that has no better one."""
+        return self.told(text).encode() if text else b""
+
+    def read(self, message_id: str, **fields: str) -> bytes:
+        return b""
+
+    def export(self, fields: dict[str, Any]) -> bytes:
+        return b""
+
+    def ticket(self, ticket: str, until: float) -> bytes:
+        return b""  # there is no word for it
+
+    # -- rooms ----------------------------------------------------------------------------------
+
+    def entered(self, room: Room) -> bytes:
+        """Render what tells this session that its person is in a room now."""
+        name = f"#{room.name}"
+        me = self.nick + USER_HOST
+        more = (self.nick, self.real_name or self.nick) if EXTENDED_JOIN in self.caps else ()
+        lines = [format_line("JOIN", name, *more, source=me, trailing=bool(more))]
+        lines += topic_lines(self._services, self.server, self.nick, room)
+        if not self.caps & {NO_NAMES, OLD_NO_NAMES}:
+            with_host = USERHOST_IN_NAMES in self.caps
+            lines += names_lines(self._services, self.server, self.nick, room, with_host)
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def about(self, what: str, name: str, **fields: Any) -> bytes:
+        """Render that somebody else is ``away`` or ``back``, and so on: see ``Face.about``."""
+        source = name + USER_HOST
+        text = clean_line(str(fields.get("text", "")))
+        if what in ("away", "back"):
+            if AWAY_NOTIFY not in self.caps:
+                return b""
+            params = (text or "busy",) if what == "away" else ()
+            return format_line("AWAY", *params, source=source).encode() + b"\r\n"
+        if what == "setname":
+            if SETNAME not in self.caps:
+                return b""
+            return self.line("SETNAME", text, source=source).encode()
+        if what == "renamed":
+            return format_line("NICK", text, source=source).encode() + b"\r\n"
+        if what == "online":
+            return self.line(numerics.RPL_MONONLINE, self.nick, source).encode()
+        if what == "offline":
+            return self.line(numerics.RPL_MONOFFLINE, self.nick, name).encode()
+        return b""
+
+
+def _room(fields: Mapping[str, Any]) -> str:
+    return f"#{fields.get('room', '')}"
+
+
+def _by(face: OwnFace, fields: Mapping[str, Any]) -> str:
+    by = fields.get("by")
+    return f"{by}{USER_HOST}" if by else face.server
+
+
+def _topic(face: OwnFace, fields: Mapping[str, Any]) -> str:
+    text = clean_line(str(fields.get("topic", "")))
+    return face.line("TOPIC", _room(fields), text, source=_by(face, fields))
+
+
+def _left(face: OwnFace, fields: Mapping[str, Any]) -> str:
+    by, why = str(fields.get("by", "")), clean_line(str(fields.get("why", "")))
+    if by and by != face.nick:
+        return face.line("KICK", _room(fields), face.nick, why or by, source=_by(face, fields))
+    me, words = face.nick + USER_HOST, (why,) if why else ()
+    line = format_line("PART", _room(fields), *words, source=me, trailing=bool(why))
+    return line + "\r\n"
+
+
+def _mode(change: str) -> Callable[[OwnFace, Mapping[str, Any]], str]:
+    def render(face: OwnFace, fields: Mapping[str, Any]) -> str:
+        user = fields.get("user")
+        params = (_room(fields), change, *((str(user),) if user else ()))
+        return format_line("MODE", *params, source=_by(face, fields)) + "\r\n"
+
+    return render
+
+
+def _renamed_room(face: OwnFace, fields: Mapping[str, Any]) -> str:
+    """The old name is left, the new one is entered."""
+    me = face.nick + USER_HOST
+    left = face.line("PART", f"#{fields.get('was', '')}", "it has another name now", source=me)
+    room = face._services.roster.of_log(str(fields.get("room_id", "")))
+    return left + (face.entered(room).decode() if room is not None else "")
+
+
+def _invited(face: OwnFace, fields: Mapping[str, Any]) -> str:
+    return format_line("INVITE", face.nick, _room(fields), source=_by(face, fields)) + "\r\n"
+
+
+_NOTICES: Mapping[str, Callable[[OwnFace, Mapping[str, Any]], str]] = {
+    "topic": _topic,
+    "left": _left,
+    "roomgone": _left,
+    "private": _mode("+is"),
+    "public": _mode("-is"),
+    "archived": _mode("+m"),
+    "unarchived": _mode("-m"),
+    "owner": _mode("+o"),
+    "moderator": _mode("+o"),
+    "unmoderator": _mode("-o"),
+    "renameroom": _renamed_room,
+    "invited": _invited,
+}
+"""The lines of IRC for what the server tells, by its kind; all else is a NOTICE."""

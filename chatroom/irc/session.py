@@ -1,0 +1,365 @@
+"""One IRC connection: lines in, and the answers to each line out together."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from chatroom.answers import Answer
+from chatroom.commands.registry import Context, Registry
+from chatroom.commands.services import Services
+from chatroom.errors import Code, Disconnected, EndReason, UserError
+from chatroom.irc import numerics
+from chatroom.irc.face import USER_HOST
+from chatroom.irc.grammar import Line, Malformed, format_line, parse
+from chatroom.irc.own_face import OwnFace
+from chatroom.irc.shape import BATCH, LABELS, STANDARD_REPLIES
+from chatroom.net.connection import Connection
+from chatroom.rooms.person import Person
+from chatroom.rooms.room import Member, Room
+from chatroom.storage.records import Account
+from chatroom.text import clean_line, clean_text
+
+_READ_SECONDS = 60.0
+"""Time for a reader to take what waits before something long is sent."""
+_LOOK_SECONDS = 0.5
+_AT_LENGTH = 32 * 1024  # an answer with more bytes waits for its reader
+LABEL = "label"
+LABEL_LONGEST = 64
+_NO_LABEL = ""
+
+
+class Outcome(NamedTuple):
+    """What a command of the table has come to."""
+
+    code: Code | None
+    """``None``: it was carried out."""
+    text: str
+    fields: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]] = ()
+
+
+class IrcSession:
+    """Reads and answers one connection; only its thread may call the methods.
+
+    It is what the commands' table answers to, too: see ``commands.context.Dialogue``.
+
+    :param connection: the peer.
+    :param services: the parts of the server.
+    :param registry: the table of commands.
+    :param ahead: lines that were read already, the first one first.
+    """
+
+    takes_query = False
+
+    def __init__(
+        self,
+        connection: Connection,
+        services: Services,
+        registry: Registry,
+        ahead: Sequence[bytes | None] = (),
+    ) -> None:
+        self.connection = connection
+        self.services = services
+        self.registry = registry
+        settings = services.settings
+        self.server = settings.irc_name or _host_name(settings.public_host) or "chatroom.local"
+        self._ahead = list(reversed(ahead))
+        self.caps: frozenset[str] = frozenset()
+        self.version = 301
+        """Of capability negotiation, as the client has said."""
+        self.nick = "*"
+        self.user = ""
+        self.real_name = ""
+        self.face: OwnFace | None = None
+        """From the end of the registration on, and so are these."""
+        self.person: Person | None = None
+        self.member: Member | None = None
+        self.left_with = ""
+        """What the person has said by QUIT."""
+        self.is_asking = False
+        """A question of the service is open."""
+        self.ask_service: Callable[[str], str] | None = None
+        """Asks the person by the nick ``server``; see ``service``."""
+        self.line = Line({}, "", "", ())
+        """The one that is answered now."""
+        self.label = _NO_LABEL
+        """Of the line that is answered; empty: it has none, or it was spent."""
+        self.batches: dict[str, Any] = {}
+        """Batches that the client has opened, by their reference; see ``talking``."""
+        self._lines: list[str] = []
+        self._outcome: Outcome | None = None
+
+    def ask_for(self, caps: frozenset[str]) -> None:
+        """Note what the client has asked for; from now on it is shown everything so."""
+        self.caps = caps
+        if self.face is not None and self.person is not None:
+            self.face.ask_for(caps)
+            for room in self.person.logs:
+                room.invalidate_snapshot()
+
+    # -- in -------------------------------------------------------------------------------------
+
+    def read(self) -> Line | None:
+        """Wait for a line; ``None``: there is none that is to be answered.
+
+        :raises Disconnected: the peer has left or its time is up.
+        """
+        connection = self.connection
+        while not self._ahead:
+            was_silent = connection.is_silent
+            self._ahead = connection.read()
+            self._ahead.reverse()
+            if connection.is_silent and not connection.must_log_in:
+                if was_silent:
+                    raise Disconnected(reason=EndReason.SILENT)
+                connection.outbox.offer(f"PING :{self.server}\r\n".encode())
+                connection.await_answer()
+        if connection.outbox.input_ended:
+            raise Disconnected(reason=EndReason.ENDED)
+        if connection.is_wanted and not self.is_asking and not self.batches:
+            connection.rest()
+            return None
+        raw = self._ahead.pop()
+        self.label = _NO_LABEL
+        if raw is None:
+            self.reply(numerics.ERR_INPUTTOOLONG, "Input line was too long")
+            return None
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            self._refuse_encoding(raw)
+            return None
+        try:
+            line = parse(text)
+        except Malformed as error:
+            if error.code is Code.TOO_LONG:
+                self.reply(numerics.ERR_INPUTTOOLONG, "Input line was too long")
+            elif error.code is not Code.EMPTY:
+                self.tell("error", str(error))
+            return None
+        label = line.tags.get(LABEL, "") if LABELS in self.caps else ""
+        self.label = label if len(label) <= LABEL_LONGEST else ""
+        self.line = line
+        return line
+
+    def _refuse_encoding(self, raw: bytes) -> None:
+        words = raw.decode("ascii", "replace").split(" ")
+        word = next((w for w in words if w and w[0] not in "@:"), "")
+        command = word.upper() if word.isascii() and word.isalnum() else "*"
+        self.fail(command, "INVALID_UTF8", "That line is not valid UTF-8; it was not sent.")
+
+    # -- out: the answers to one line -----------------------------------------------------------
+
+    def send(self, line: str) -> None:
+        """Answer with a line, without its end; it goes out with the others by :meth:`flush`."""
+        self._lines.append(line + "\r\n")
+
+    def send_rendered(self, chunk: bytes) -> None:
+        """Answer with lines that are rendered already."""
+        self._lines += (line + "\r\n" for line in chunk.decode().split("\r\n") if line)
+
+    def reply(self, numeric: str, *params: str) -> None:
+        """Answer with a numeric; the last one is a text for people."""
+        self.send(format_line(numeric, self.nick, *params, source=self.server, trailing=True))
+
+    def reply_bare(self, numeric: str, *params: str) -> None:
+        """Answer with a numeric whose last one is no text."""
+        self.send(format_line(numeric, self.nick, *params, source=self.server))
+
+    def from_me(self, command: str, *params: str, trailing: bool = True) -> None:
+        """Answer with what one has done oneself."""
+        self.send(format_line(command, *params, source=self.me, trailing=trailing))
+
+    @property
+    def account(self) -> Account:
+        """Of who has come in, as it is now."""
+        assert self.person is not None
+        return self.person.account
+
+    @property
+    def me(self) -> str:
+        """The source of what one does."""
+        return self.nick + USER_HOST
+
+    def fail(self, command: str, code: str, text: str, *context: str) -> None:
+        """Answer that something was not done, by a standard reply.
+
+        :param code: of the specification of what was asked, or one of ours.
+        """
+        self.send(
+            format_line("FAIL", command, code, *context, text, source=self.server, trailing=True)
+        )
+
+    def refused(
+        self, error: UserError | Outcome, *context: str, command: str = "", numeric: str = ""
+    ) -> None:
+        """Answer a refusal by the numeric of its code, else by FAIL, or a NOTICE.
+
+        :param context: what it is about, in front of the text.
+        :param numeric: instead of the code's.
+        """
+        code, text = error.code or Code.REFUSED, _text_of(error)
+        told = numerics.REFUSED[code]
+        if numeric or told.numeric:
+            self.reply(numeric or told.numeric, *context, text)
+        elif STANDARD_REPLIES in self.caps:
+            self.fail(command or self.line.command, told.fail, text, *context)
+        else:
+            self.tell("error", text)
+
+    def take(self) -> bytes:
+        """Return the answers so far; they are not sent by :meth:`flush` any more."""
+        lines, self._lines = self._lines, []
+        return "".join(lines).encode()
+
+    def flush(self) -> None:
+        """Send the answers to one line; with its label, when it has one.
+
+        :raises Disconnected: of a long answer: the peer has left, or reads nothing.
+        """
+        lines, self._lines = self._lines, []
+        if self.label:
+            lines = self._labelled(lines)
+            self.label = _NO_LABEL
+        if not lines:
+            return
+        chunk = "".join(lines).encode()
+        if len(chunk) > _AT_LENGTH and self.face is not None:
+            self.send_at_length(chunk)
+        else:
+            self.connection.outbox.offer(chunk)
+
+    def _labelled(self, lines: list[str]) -> list[str]:
+        tag = {LABEL: self.label}
+        if not lines:
+            return [format_line("ACK", source=self.server, tags=tag) + "\r\n"]
+        if len(lines) == 1:
+            return [with_tag(lines[0], LABEL, self.label)]
+        if lines[0].partition(" BATCH +")[1] and _is_one_batch(lines):
+            return [with_tag(lines[0], LABEL, self.label), *lines[1:]]
+        if BATCH not in self.caps:
+            return [with_tag(lines[0], LABEL, self.label), *lines[1:]]
+        ref = "l"
+        head = format_line("BATCH", "+" + ref, "labeled-response", source=self.server, tags=tag)
+        tail = format_line("BATCH", "-" + ref, source=self.server)
+        inner = (one if _is_in_batch(one) else with_tag(one, BATCH, ref) for one in lines)
+        return [head + "\r\n", *inner, tail + "\r\n"]
+
+    def spend_label(self) -> str:
+        """Return the label, which goes with what comes later, and not with the answers."""
+        label, self.label = self.label, _NO_LABEL
+        return label
+
+    def send_at_length(self, chunk: bytes) -> None:
+        """Send something long that was asked for, when the peer has read all that was sent before.
+
+        :raises Disconnected: the peer has left, or reads nothing.
+        """
+        self.wait_for_reader()
+        outbox = self.connection.outbox
+        outbox.fill(outbox.reserve(), chunk)
+
+    def wait_for_reader(self) -> None:
+        """Wait until the peer has taken what was sent.
+
+        :raises Disconnected: it has left, or reads nothing.
+        """
+        outbox = self.connection.outbox
+        deadline = time.monotonic() + _READ_SECONDS
+        while not outbox.wait_drained(_LOOK_SECONDS) and not outbox.input_ended:
+            if time.monotonic() > deadline:
+                raise Disconnected(reason=EndReason.TOO_SLOW)
+        if outbox.input_ended:
+            raise Disconnected(reason=EndReason.ENDED)
+
+    # -- what the commands' table answers to ------------------------------------------------------
+
+    def carry_out(self, name: str, at: Room | None, /, **args: Any) -> Outcome:
+        """Carry out a command of the table, with its checks; return what has come of it.
+
+        :param at: where; ``None``: nowhere in particular.
+        :param args: by their names, as a program gives them.
+        :raises Disconnected: the server stops.
+        """
+        assert self.person is not None and self.member is not None
+        self._outcome = None
+        context = Context(self.services, self.person, self.member, self, "", at)
+        self.registry.run(context, name, args)
+        outcome, self._outcome = self._outcome, None
+        return outcome or Outcome(None, "", {})
+
+    @property
+    def network(self) -> str:
+        """What counts as one address of the peer."""
+        return self.connection.network
+
+    def ask(self, ask: str, text: str, secret: bool = False) -> str:
+        """Ask by the nick ``server``, see ``service``. :raises UserError: nothing can be asked."""
+        if self.ask_service is None:
+            raise UserError("That asks questions: send it to the nick server.", Code.NOT_ALLOWED)
+        return self.ask_service(text)
+
+    def ask_new_password(self, ask: Callable[..., str] | None = None) -> str:
+        """Refuse to ask for a password where it would be seen. :raises UserError: always."""
+        text = "Choose a password with Chatroom's own client: here it would be seen."
+        raise UserError(text, Code.NOT_ALLOWED)
+
+    def give_ticket(self, ticket: str, until: float) -> None:
+        """Do nothing: there is no word for it."""
+
+    def tell(self, kind: str, text: str, **fields: Any) -> None:
+        """Say sentences of the server; ``kind`` and ``fields`` are for other faces."""
+        for line in filter(None, clean_text(text).split("\n")):
+            self.send(
+                format_line(
+                    "NOTICE", self.nick, clean_line(line), source=self.server, trailing=True
+                )
+            )
+
+    def answer(
+        self, command: str, answer: Answer, cid: str, is_named: bool = False, reader: str = ""
+    ) -> None:
+        """Note what a command has come to, for :meth:`carry_out`."""
+        self._outcome = Outcome(None, answer.text, answer.fields, answer.rows)
+
+    def refuse(
+        self,
+        text: str,
+        cid: str = "",
+        command: str = "",
+        code: Code = Code.REFUSED,
+        **fields: Any,
+    ) -> None:
+        """Note why a command was not carried out, for :meth:`carry_out`."""
+        self._outcome = Outcome(code, text, fields)
+
+    def end(self, text: str, **fields: Any) -> None:
+        """Say the last sentence of this connection."""
+        self.flush()
+        last = format_line("ERROR", clean_line(text), trailing=True)
+        self.connection.outbox.finish(last.encode() + b"\r\n")
+
+
+def with_tag(line: str, key: str, value: str) -> str:
+    """Return a line with one more tag in front."""
+    tag = format_line("X", tags={key: value}).partition(" ")[0]
+    return f"{tag};{line[1:]}" if line.startswith("@") else f"{tag} {line}"
+
+
+def _is_in_batch(line: str) -> bool:
+    tags = line.partition(" ")[0]
+    return tags[:1] == "@" and any(one.startswith("batch=") for one in tags[1:].split(";"))
+
+
+def _is_one_batch(lines: list[str]) -> bool:
+    opened = lines[0].split(" BATCH +", 1)[1].split(" ", 1)[0]
+    return lines[-1].rstrip("\r\n").endswith(f"BATCH -{opened}")
+
+
+def _text_of(error: UserError | Outcome) -> str:
+    return clean_line(error.text if isinstance(error, Outcome) else str(error)) or "Refused"
+
+
+def _host_name(host: str) -> str:
+    """Return a host as the name of a server; empty: it is an address, or none."""
+    return host if host and not host.replace(".", "").isdigit() and ":" not in host else ""

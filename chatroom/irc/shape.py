@@ -1,0 +1,74 @@
+"""What a client has asked for, and which bytes of a room's delivery depend on it. Pure."""
+
+from typing import NamedTuple
+
+MULTILINE_BYTES = 8192
+MULTILINE_LINES = 100
+
+ACCOUNT_NOTIFY = "account-notify"
+ACCOUNT_TAG = "account-tag"
+AWAY_NOTIFY = "away-notify"
+BATCH = "batch"
+CAP_NOTIFY = "cap-notify"
+CHATHISTORY = "draft/chathistory"
+ECHO = "echo-message"
+EXTENDED_JOIN = "extended-join"
+EXTENDED_MONITOR = "extended-monitor"
+INVITE_NOTIFY = "invite-notify"
+LABELS = "labeled-response"
+MULTILINE = "draft/multiline"
+MULTI_PREFIX = "multi-prefix"
+NO_NAMES = "no-implicit-names"
+OLD_NO_NAMES = "draft/no-implicit-names"
+PRE_AWAY = "draft/pre-away"
+READ_MARKER = "draft/read-marker"
+REDACTION = "draft/message-redaction"
+REGISTRATION = "draft/account-registration"
+SASL = "sasl"
+SELF_MESSAGE = "znc.in/self-message"
+SETNAME = "setname"
+STANDARD_REPLIES = "standard-replies"
+TAGS = "message-tags"
+TIME = "server-time"
+USERHOST_IN_NAMES = "userhost-in-names"
+
+CAPABILITIES = {
+    **dict.fromkeys((ACCOUNT_NOTIFY, ACCOUNT_TAG, AWAY_NOTIFY, BATCH, CAP_NOTIFY, ECHO), ""),
+    **dict.fromkeys((EXTENDED_JOIN, EXTENDED_MONITOR, INVITE_NOTIFY, LABELS, TAGS), ""),
+    **dict.fromkeys((MULTI_PREFIX, NO_NAMES, OLD_NO_NAMES, TIME, SETNAME, SELF_MESSAGE), ""),
+    **dict.fromkeys((STANDARD_REPLIES, USERHOST_IN_NAMES), ""),
+    **dict.fromkeys((CHATHISTORY, PRE_AWAY, READ_MARKER, REDACTION), ""),
+    MULTILINE: f"max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}",
+    REGISTRATION: "before-connect",
+    SASL: "PLAIN",
+}
+"""What can be asked for, each with its value for who speaks version 302."""
+
+
+class Shape(NamedTuple):
+    """What of a client's capabilities changes the bytes of what is delivered in a room.
+
+    Clients of one program have one shape, so a round is rendered once for each program.
+    """
+
+    time: bool = False
+    account: bool = False
+    tags: bool = False
+    """Ids of messages, and whatever other tag."""
+    batch: bool = False
+    multiline: bool = False
+    extended_join: bool = False
+    redaction: bool = False
+
+
+def shape_of(caps: frozenset[str]) -> Shape:
+    """Return the shape of who has asked for these."""
+    return Shape(
+        TIME in caps,
+        ACCOUNT_TAG in caps,
+        TAGS in caps,
+        BATCH in caps,
+        MULTILINE in caps and BATCH in caps,
+        EXTENDED_JOIN in caps,
+        REDACTION in caps and TAGS in caps,
+    )

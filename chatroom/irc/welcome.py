@@ -1,0 +1,116 @@
+"""What an IRC client is shown when its registration is complete: numbers, tokens, rooms."""
+
+import time
+
+from chatroom import __version__
+from chatroom.irc import numerics
+from chatroom.irc.session import IrcSession
+from chatroom.rooms.ownership import TOPIC_LONGEST
+from chatroom.sentences import WELCOME
+from chatroom.storage.records import SUPERUSER
+from chatroom.text import NAME_LONGEST
+
+REASON_LONGEST = 200
+TARGETS = 4
+MONITORED = 100
+HISTORY_PAGE = 500
+_TOKENS_A_LINE = 13
+_STARTED = time.time()
+
+VERSION = f"chatroom-{__version__}"
+_USER_MODES = "Bio"
+_ROOM_MODES = "bcimnost"
+
+
+def tokens(session: IrcSession) -> list[str]:
+    """Return what is told by 005 (https://modern.ircdocs.horse/#rplisupport-parameters)."""
+    network = "".join(
+        c if c.isascii() and c.isalnum() else "-" for c in session.services.settings.name
+    )
+    many = {
+        "AWAYLEN": REASON_LONGEST,
+        "BOT": "B",
+        "CASEMAPPING": "ascii",
+        "CHANLIMIT": "#:",
+        "CHANMODES": "b,,,cimnst",
+        "CHANNELLEN": NAME_LONGEST + 1,
+        "CHANTYPES": "#",
+        "CHATHISTORY": HISTORY_PAGE,
+        "CLIENTTAGDENY": "*,-typing",
+        "ELIST": "MNUCT",
+        "HOSTLEN": 8,
+        "KICKLEN": REASON_LONGEST,
+        "MAXLIST": "b:1000",
+        "MAXTARGETS": TARGETS,
+        "MODES": TARGETS,
+        "MONITOR": MONITORED,
+        "MSGREFTYPES": "msgid,timestamp",
+        "NAMELEN": 100,
+        "NETWORK": network,
+        "NICKLEN": NAME_LONGEST,
+        "PREFIX": "(o)@",
+        "STATUSMSG": "",
+        "TARGMAX": f"JOIN:,KICK:{TARGETS},NAMES:,NOTICE:{TARGETS},PART:,PRIVMSG:{TARGETS},WHOIS:1",
+        "TOPICLEN": TOPIC_LONGEST,
+        "UTF8MAPPING": "rfc8265",
+        "UTF8ONLY": "",
+        "USERLEN": 10,
+        "WHOX": "",
+        "draft/ACCOUNTREQUIRED": "",
+        "draft/CHATHISTORY": HISTORY_PAGE,
+    }
+    del many["STATUSMSG"]
+    return [f"{name}={value}" if value != "" else name for name, value in many.items()]
+
+
+def tell_support(session: IrcSession) -> None:
+    """Send 005."""
+    all_tokens = tokens(session)
+    for at in range(0, len(all_tokens), _TOKENS_A_LINE):
+        some = all_tokens[at : at + _TOKENS_A_LINE]
+        session.reply(numerics.RPL_ISUPPORT, *some, "are supported by this server")
+
+
+def welcome(session: IrcSession) -> None:
+    """Send 001 to 005, the numbers of people, and the message of the day."""
+    name = session.services.settings.name
+    session.reply(numerics.RPL_WELCOME, f"{WELCOME} to {name}, {session.nick}")
+    text = f"Your host is {session.server}, running {VERSION}"
+    session.reply(numerics.RPL_YOURHOST, text)
+    started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(_STARTED))
+    session.reply(numerics.RPL_CREATED, f"This server was started {started}")
+    modes = (_USER_MODES, _ROOM_MODES, "b")
+    session.reply_bare(numerics.RPL_MYINFO, session.server, VERSION, *modes)
+    tell_support(session)
+    tell_numbers(session)
+    tell_motd(session)
+
+
+def tell_numbers(session: IrcSession) -> None:
+    """Answer LUSERS."""
+    services = session.services
+    people = services.presence.everybody()
+    number, most = len(people), max(len(people), 1)
+    operators = sum(one.grant == SUPERUSER for one in people)
+    rooms = len(services.memberships.visible(session.account.id))
+    text = f"There are {number} users and 0 invisible on 1 servers"
+    session.reply(numerics.RPL_LUSERCLIENT, text)
+    session.reply(numerics.RPL_LUSEROP, str(operators), "operator(s) online")
+    session.reply(numerics.RPL_LUSERUNKNOWN, "0", "unknown connection(s)")
+    session.reply(numerics.RPL_LUSERCHANNELS, str(rooms), "channels formed")
+    session.reply(numerics.RPL_LUSERME, f"I have {number} clients and 0 servers")
+    both = (str(number), str(most))
+    session.reply(numerics.RPL_LOCALUSERS, *both, f"Current local users {number}, max {most}")
+    session.reply(numerics.RPL_GLOBALUSERS, *both, f"Current global users {number}, max {most}")
+
+
+def tell_motd(session: IrcSession) -> None:
+    """Answer MOTD."""
+    text = session.services.motd.text()
+    if not text:
+        session.reply(numerics.ERR_NOMOTD, "There is no message of the day")
+        return
+    session.reply(numerics.RPL_MOTDSTART, f"- {session.server} Message of the day -")
+    for line in text.splitlines():
+        session.reply(numerics.RPL_MOTD, f"- {line}")
+    session.reply(numerics.RPL_ENDOFMOTD, "End of /MOTD command")
