@@ -14,9 +14,12 @@ CID_LONGEST = 64
 ALIASES = {"busy": ("away",), "free": ("back",), "disconnect": ("quit", "exit", "bye")}
 """Other words for the commands that a client itself has to know, by their names."""
 
-# Kinds of a message. Stores and clients have these words. The log keeps the first five; comings and
+# Kinds of a message. Stores and clients have these words. The log keeps the first six; comings and
 # goings only pass through it, in order.
 TEXT = "text"
+NOTICE = "notice"
+"""A text that no program may answer of itself, from who says so by IRC. Clients of this protocol
+never see it: to them it is a text, or a private message."""
 ACTION = "action"
 """What somebody does, by ``/me``."""
 PRIVATE = "private"

@@ -11,6 +11,7 @@ from chatroom import protocol
 
 _WORDS = {
     protocol.TEXT: ("", ": "),
+    protocol.NOTICE: ("", ": "),
     protocol.ACTION: ("* ", " "),
     protocol.ANNOUNCE: ("Announcement from ", ": "),
     protocol.JOIN: ("", " has joined."),

@@ -17,7 +17,6 @@ from chatroom.errors import Code, UserError
 from chatroom.rooms.room import Room
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
-    PRIVATE,
     REMOVED,
     ROOM_NAME,
     Account,
@@ -205,7 +204,7 @@ def _wanted(
 
 
 def _told(post: Post, names: Mapping[str, str]) -> Told:
-    room = "" if post.kind == PRIVATE else names.get(post.log, "")
+    room = "" if post.log[0] == "@" else names.get(post.log, "")
     return Told(post.seq, post.time, said(post), room, label(post))
 
 

@@ -9,7 +9,7 @@ from chatroom.commands.registry import Context, Registry
 from chatroom.rooms.post_lines import is_event, is_mention
 from chatroom.rooms.room import Room
 from chatroom.sentences import SERVER
-from chatroom.storage.records import PRIVATE, Post
+from chatroom.storage.records import REMOVED, Post
 
 LOOKED_AT = 500
 """Unread messages of one log, the newest, that are looked at: whose they are, whom they mention."""
@@ -30,7 +30,7 @@ def add_to(registry: Registry) -> None:
         with one_at_a_time(context):
             rows = _rooms(context, found)
             posts = _unread(context, person.mailbox, mail) if mail else []
-        senders = Counter(post.sender for post in posts if post.kind == PRIVATE)
+        senders = Counter(post.sender for post in posts if post.kind != REMOVED)
         rows += [
             {"room": "", "user": name, "unread": number, "mentions": 0}
             for name, number in senders.most_common()

@@ -17,7 +17,7 @@ from chatroom.rooms.room import Member, Room
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import LogStore
-from chatroom.storage.records import ANNOUNCE, PRIVATE, REMOVED, Post, ReadState
+from chatroom.storage.records import ANNOUNCE, REMOVED, Post, ReadState
 
 _log = logging.getLogger(__name__)
 
@@ -247,7 +247,7 @@ class _Missed:
                 self._posts.append(post)
 
     def _is_for_me(self, post: Post) -> bool:
-        return post.kind == PRIVATE or is_mention(post, self._name)
+        return post.log[0] == "@" or is_mention(post, self._name)
 
     def _count(self, room: Room, number: int) -> None:
         self._numbers[room] = self._numbers.get(room, 0) + number

@@ -15,7 +15,7 @@ from chatroom.rooms.room import Member, Room
 from chatroom.rooms.room_ids import ID_MARK
 from chatroom.sentences import SERVER
 from chatroom.storage.engine import LogStore
-from chatroom.storage.records import PRIVATE, REMOVED, Post
+from chatroom.storage.records import REMOVED, Post
 
 SHOWN = 20
 """Messages of a room that are shown to who comes in, and in full to who was busy."""
@@ -60,7 +60,7 @@ def is_shown(member: Member, post: Post) -> bool:
 
     In a mailbox what one has sent oneself is left out, too.
     """
-    if post.kind == REMOVED or (post.kind == PRIVATE and post.sender_id == member.account_id):
+    if post.kind == REMOVED or (post.log[0] == "@" and post.sender_id == member.account_id):
         return False
     return not member.ignores or bool(member.seen([post]))
 

@@ -5,7 +5,7 @@ import time
 from chatroom import sentences
 from chatroom.names import mentions
 from chatroom.sentences import Line
-from chatroom.storage.records import MENTIONS, PRIVATE, REMOVED, Post
+from chatroom.storage.records import MENTIONS, NOTICE, PRIVATE, REMOVED, Post
 
 
 def is_event(post: Post) -> bool:
@@ -27,7 +27,8 @@ def line_of(post: Post, text: str, clock: str = "", room: str = "") -> Line:
     """
     is_own = post.log[0] == "@" and post.log[1:] == post.sender_id
     removed = (post.private_id or str(post.ref)) if is_event(post) else ""
-    line = sentences.line_of(post.kind, post.sender, text, clock, room, post.to, is_own, removed)
+    kind = PRIVATE if post.kind == NOTICE and post.log[0] == "@" else post.kind
+    line = sentences.line_of(kind, post.sender, text, clock, room, post.to, is_own, removed)
     assert line is not None, f"a post of the kind {post.kind}"
     return line
 

@@ -14,7 +14,7 @@ from chatroom.names import room_name
 from chatroom.protocol import CID_LONGEST, decode, encode, text_field, utc_of
 from chatroom.rooms import post_lines
 from chatroom.session.access import WORDS, LoginRequest, read_access
-from chatroom.storage.records import TEXT, Post
+from chatroom.storage.records import NOTICE, PRIVATE, TEXT, Post
 from chatroom.storage.rules.private_ids import private_id
 from chatroom.text import can_be_seen, clean_line, clean_text, one_line
 
@@ -255,11 +255,13 @@ class EventsFace:
         for post in posts:
             if post.time != last:
                 last, time_text = post.time, utc_of(post.time)
-            log = post.log
+            log, kind = post.log, post.kind
             if log[0] == "@":
                 room, more = "", _more_of_mail(post)
             else:
                 room, more = names.get(log, log), f',"room_id":"{log}"'
+            if kind == NOTICE:
+                kind = PRIVATE if log[0] == "@" else TEXT
             if post.ref:
                 more += f',"ref":"{post.ref_epoch or post.epoch}-{post.ref}"'
             if post.cid:
@@ -273,7 +275,7 @@ class EventsFace:
             lines.append(
                 f'>message {{"id":"{f"{post.epoch}-{post.seq}" if post.seq else ""}",'
                 f'"room":"{room}","seq":{post.seq},'
-                f'"kind":"{post.kind}","from":"{post.sender}","time":"{time_text}",'
+                f'"kind":"{kind}","from":"{post.sender}","time":"{time_text}",'
                 f'"text":{quote(post.text)}{more}}}\n'
             )
         return "".join(lines).encode()

@@ -9,6 +9,7 @@ from chatroom.protocol import ACTION as ACTION
 from chatroom.protocol import ANNOUNCE as ANNOUNCE
 from chatroom.protocol import JOIN as JOIN
 from chatroom.protocol import LEAVE as LEAVE
+from chatroom.protocol import NOTICE as NOTICE
 from chatroom.protocol import PRIVATE as PRIVATE
 from chatroom.protocol import REMOVED as REMOVED
 from chatroom.protocol import TEXT as TEXT
@@ -25,9 +26,9 @@ FORMER_NAMES = 8
 """Names that a room had before by which it is still found."""
 
 # Kinds of a post: see ``protocol``.
-KEPT = frozenset({TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED})
+KEPT = frozenset({TEXT, NOTICE, ACTION, PRIVATE, ANNOUNCE, REMOVED})
 
-MENTIONS = frozenset({TEXT, ACTION, ANNOUNCE})
+MENTIONS = frozenset({TEXT, NOTICE, ACTION, ANNOUNCE})
 """Kinds whose text may mention somebody; a private message is for its reader anyway."""
 
 # Kinds of a sanction.

@@ -12,11 +12,11 @@ account id of the recipient]``. No message points there, so versions that do not
 import json
 import zlib
 
-from chatroom.storage.records import ACTION, ANNOUNCE, PRIVATE, REMOVED, TEXT, Post
+from chatroom.storage.records import ACTION, ANNOUNCE, NOTICE, PRIVATE, REMOVED, TEXT, Post
 
-_KINDS = (TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED)  # their indexes are kept: only append
-_OF_MAILBOXES = frozenset({PRIVATE, REMOVED})
-"""Kinds with which the posts of a mailbox begin, and hardly ever those of a room."""
+_KINDS = (TEXT, ACTION, PRIVATE, ANNOUNCE, REMOVED, NOTICE)  # their indexes are kept: only append
+_OF_MAILBOXES = frozenset({PRIVATE, REMOVED, NOTICE})
+"""Kinds with which the posts of a mailbox begin, and seldom those of a room."""
 _PRIVATE_FIELDS = 3
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
 _BURST_BYTES = range(512, 4096)

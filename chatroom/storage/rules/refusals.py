@@ -11,6 +11,7 @@ from chatroom.storage.records import (
     DELETED,
     KICK,
     MUTE,
+    NOTICE,
     OF_ROOMS,
     PRIVATE,
     ROOM_BAN,
@@ -27,11 +28,13 @@ def refusing_kinds(receipt: Receipt) -> tuple[str, ...]:
     kind = receipt.post.kind
     if receipt.terms.despite_mute:
         return _OUT
-    return _SILENT if kind == PRIVATE else _IN_ROOM if kind in _SAID_IN_ROOMS else ()
+    if kind == PRIVATE or (kind == NOTICE and receipt.post.log[0] == "@"):
+        return _SILENT
+    return _IN_ROOM if kind in _SAID_IN_ROOMS else ()
 
 
 NO_ACCOUNT = Refusal(Code.NO_SUCH_USER, "That person no longer has an account, so it was not sent.")
-_SAID_IN_ROOMS = frozenset({TEXT, ACTION, ANNOUNCE})
+_SAID_IN_ROOMS = frozenset({TEXT, NOTICE, ACTION, ANNOUNCE})
 _OUT = (KICK, BAN, DELETED)
 _SILENT = (KICK, BAN, DELETED, MUTE)
 _IN_ROOM = (*_SILENT, ROOM_BAN, ROOM_MUTE, ARCHIVED)

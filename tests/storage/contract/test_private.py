@@ -14,7 +14,7 @@ import pytest
 
 from chatroom.storage import segments
 from chatroom.storage.keys.vault import Vault
-from chatroom.storage.records import PRIVATE, REMOVED, TEXT, Post, SearchQuery
+from chatroom.storage.records import NOTICE, PRIVATE, REMOVED, TEXT, Post, SearchQuery
 from chatroom.storage.redis import entries
 from chatroom.storage.rules import private_ids
 from chatroom.storage.rules.receipts import Outcome, Terms
@@ -62,6 +62,22 @@ def test_both_copies_have_one_id_and_know_the_recipients_account(
             ("two", ids[1], "id-bob"),
         ]
     assert [post.private_id for post in running.posts if post.log == BOB] == ids
+
+
+def test_a_private_notice_keeps_what_it_is_its_id_and_its_recipient(
+    start: Callable[[], Running],
+) -> None:
+    running = start()
+    sent = letter("beep")
+    sent.kind = NOTICE
+    receipt = running.engine.logs.append(sent, None, Terms(copy_to=BOB))
+    assert receipt.wait(PATIENCE) is Outcome.COMMITTED
+    running.engine.close()
+    again = start().engine
+    for log in (ANN, BOB):
+        [kept] = read(again, log)
+        assert (kept.kind, kept.text, kept.to) == (NOTICE, "beep", "bob")
+        assert (kept.private_id, kept.to_id) == (sent.private_id, "id-bob")
 
 
 def test_an_erased_private_message_keeps_its_id_and_nothing_of_its_text(
