@@ -90,8 +90,11 @@ def line_of(
         return None
     before, after = _WORDS[kind]
     tag = "" if kind == protocol.ANNOUNCE else tag
-    is_bare = kind in (protocol.JOIN, protocol.LEAVE)
-    return Line(clock, tag, before, sender, after if is_bare else after + text)
+    if kind == protocol.LEAVE and text:
+        after = f" has left: {text}"
+    elif kind not in (protocol.JOIN, protocol.LEAVE):
+        after += text
+    return Line(clock, tag, before, sender, after)
 
 
 def text_line(clock: str, room: str, sender: str, text: str) -> str:

@@ -5,26 +5,51 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from chatroom.errors import StoreError
-from chatroom.rooms.room import Room
+from chatroom.rooms.room import LOBBY, Room
 from chatroom.rooms.timers import Scheduler
-from chatroom.storage.records import JOIN, LEAVE
+from chatroom.storage.records import JOIN, LEAVE, Post
 
 CALM_SECONDS = 5.0
 """Time for which nothing more is told of somebody who has just come or gone."""
 
-Tell = Callable[[Room, str, str, str], None]
-"""Tells those in a room, under the roster's lock: room, kind, account id, name."""
+BY_SERVER = "server"
+"""In place of a name: nobody in particular has taken somebody out. Nobody may be called so."""
+
+
+class Coming(NamedTuple):
+    """Somebody comes into a room, or goes."""
+
+    kind: str
+    """``JOIN`` or ``LEAVE``."""
+    account_id: str
+    name: str
+    by: str = ""
+    """Of a leaving: the own name of who has left this room, the name of who has taken the person
+    out of it; empty: the person has gone from the server."""
+    text: str = ""
+    """Of a leaving: why. Of a coming: the real name that a session has given."""
+
+    def post(self, room: Room) -> Post:
+        """Return what passes through the log of a room, so that those inside are told."""
+        return Post(room.log, self.kind, self.account_id, self.name, self.text, to=self.by)
+
+
+Tell = Callable[[Room, Coming], None]
+"""Tells those in a room, under the roster's lock."""
 
 
 class _Told:
     """What was told last of somebody in a room."""
 
-    __slots__ = ("is_waiting", "joins", "kind", "must_tell", "name", "time")
+    __slots__ = ("is_gone", "is_waiting", "joins", "kind", "latest", "must_tell", "time")
 
-    def __init__(self, kind: str, now: float) -> None:
-        self.kind = kind
+    def __init__(self, coming: Coming, now: float) -> None:
+        self.kind = coming.kind
+        self.latest = coming
+        """What is told when the time is over, if that is how it is then."""
         self.time = now
         self.is_waiting = False
         """It has changed since, and is looked at when the time is over."""
@@ -33,7 +58,9 @@ class _Told:
         since has not seen what was told."""
         self.must_tell = False
         """Nobody has seen what was told."""
-        self.name = ""
+        self.is_gone = False
+        """While waiting: it was told in the lobby that the person has gone from the server. Who
+        shows rooms has taken the person out of all of them: coming back has to be told."""
 
 
 class Comings:
@@ -61,24 +88,24 @@ class Comings:
         self._waiting: Counter[str] = Counter()
         self._joins: Counter[str] = Counter()
 
-    def locked_tell(self, room: Room, kind: str, account_id: str, name: str) -> None:
+    def locked_tell(self, room: Room, coming: Coming) -> None:
         """Tell of a coming or going now, or later how it is then."""
         assert self._lock.locked()
         if not self.calm_seconds:
-            self._tell(room, kind, account_id, name)
+            self._tell(room, coming)
             return
-        now = time.monotonic()
+        now, account_id = time.monotonic(), coming.account_id
         self._drop(now)
-        is_coming = kind == JOIN and room.log in self._waiting
+        is_coming = coming.kind == JOIN and room.log in self._waiting
         if is_coming:
             self._joins[room.log] += 1
         key = (room.log, account_id)
         told = self._told.get(key)
         if told is None:
-            self._told[key] = _Told(kind, now)
-            self._tell(room, kind, account_id, name)
+            self._told[key] = _Told(coming, now)
+            self._tell_now(room, coming)
             return
-        told.name = name
+        told.latest = coming
         if told.is_waiting:
             told.joins += is_coming  # one's own does not count
         else:
@@ -87,6 +114,16 @@ class Comings:
             self._waiting[room.log] += 1
             left = told.time + self.calm_seconds - now
             self._scheduler.after(left, partial(self._tell_how_it_is, room, account_id))
+        if coming.kind == LEAVE and not coming.by and room.log != LOBBY:
+            in_lobby = self._told.get((LOBBY, account_id))
+            told.is_gone |= in_lobby is None or in_lobby.kind == LEAVE
+
+    def _tell_now(self, room: Room, coming: Coming) -> None:
+        if room.log == LOBBY and coming.kind == LEAVE:
+            for log in self._waiting:
+                if (told := self._told.get((log, coming.account_id))) is not None:
+                    told.is_gone = told.is_waiting
+        self._tell(room, coming)
 
     def locked_forget(self, room: Room, account_id: str) -> None:
         """Nobody was there to be told: whoever comes next has seen nothing of it."""
@@ -110,11 +147,14 @@ class Comings:
             self._waiting[room.log] -= 1
             if not self._waiting[room.log]:
                 del self._waiting[room.log], self._joins[room.log]
+            coming = told.latest
             kind = JOIN if account_id in room.people else LEAVE
-            if kind == told.kind and is_seen:
+            if kind != coming.kind:  # that was not to be told
+                coming = Coming(kind, account_id, coming.name, BY_SERVER if kind == LEAVE else "")
+            if kind == told.kind and is_seen and not (told.is_gone and kind == JOIN):
                 return
-            self._told[(room.log, account_id)] = _Told(kind, time.monotonic())
+            self._told[(room.log, account_id)] = _Told(coming, time.monotonic())
             try:
-                self._tell(room, kind, account_id, told.name)
+                self._tell_now(room, coming)
             except StoreError:
                 return  # the server stops: nobody is left to be told

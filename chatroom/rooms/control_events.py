@@ -176,7 +176,7 @@ class ControlHandler:
 
     def _follow_removal(self, account_id: str, out: TakenOut) -> None:
         if (room := self._roster.of_log(out.room_id)) is not None:
-            self._ownership.follow_removal(room, account_id, out.by)
+            self._ownership.follow_removal(room, account_id, out.by, out.why)
 
     def _tell_of_fork(self, log: str) -> None:
         room = self._roster.of_log(log)

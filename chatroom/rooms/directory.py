@@ -9,9 +9,10 @@ from chatroom.errors import Conflict, Refusal
 from chatroom.rooms.busy import Busy
 from chatroom.rooms.catalogue import Catalogue
 from chatroom.rooms.catch_up import LogRange, Page, at_login, on_resume
+from chatroom.rooms.comings import Coming
 from chatroom.rooms.control_events import ControlHandler
 from chatroom.rooms.lookups import Lookups
-from chatroom.rooms.memberships import Memberships
+from chatroom.rooms.memberships import Memberships, came
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.readers import Readers
@@ -21,7 +22,6 @@ from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
-    JOIN,
     LEAVE,
     PRIVATE,
     SUPERUSER,
@@ -166,7 +166,7 @@ class Directory:
         before = state
         if person is None:
             assert state is not None
-            person = self._locked_admit(account, state)
+            person = self._locked_admit(account, state, member)
         elif not person.members:
             before = person.left
             person.taken_until = 0.0
@@ -193,8 +193,9 @@ class Directory:
         return person, before, ranges
 
     def _locked_admit(
-        self, account: Account, state: ReadState, is_announced: bool = True
+        self, account: Account, state: ReadState, member: Member | None = None
     ) -> Person:
+        """Let somebody be here. :param member: by whom it is announced; ``None``: it is not."""
         mailbox = self._catalogue.locked_open_mailbox(mailbox_of(account.id))
         person = self._roster.people[account.id] = Person(account, self._roster.lobby, mailbox)
         known = {log: p for log, p in state.cursors.items() if self._roster.of_log(log)}
@@ -213,8 +214,8 @@ class Directory:
             room.people[account.id] = None
             if room.log == state.room:
                 person.room = room
-            if is_announced and account.id not in self._presence.people:
-                self._memberships.locked_announce(room, JOIN, account.id, account.name)
+            if member is not None and account.id not in self._presence.people:
+                self._memberships.locked_announce(room, came(person, member))
         self._busy.locked_go_on(person, state)
         return person
 
@@ -235,12 +236,15 @@ class Directory:
             person.first_seen = before.seen if before else time.time()
         return ranges
 
-    def depart(self, member: Member, is_away: bool = False, is_goodbye: bool = False) -> None:
+    def depart(
+        self, member: Member, is_away: bool = False, is_goodbye: bool = False, why: str = ""
+    ) -> None:
         """Take a session out, and announce it when the person has no other. Idempotent.
 
         :param is_away: the connection was lost and may come back: that is announced only when it
             does not, after ``AWAY_SECONDS``.
         :param is_goodbye: the person leaves on purpose: is not busy any more at the next visit.
+        :param why: for those who are here; may be empty.
         """
         with self._roster.lock:
             person = self._roster.people.get(member.account_id)
@@ -268,7 +272,7 @@ class Directory:
             if is_away and not self._is_quiet:
                 self._locked_wait_for(person, self.away_seconds)
             else:
-                self._locked_go(person)
+                self._locked_go(person, why)
 
     def bring_back(self, account: Account, seconds: float, last_active: float) -> None:
         """Let somebody be here who was when the server restarted, as after a lost connection.
@@ -278,7 +282,7 @@ class Directory:
         """
         state = self._read_state_of(account)
         with self._roster.lock:
-            person = self._locked_admit(account, state, is_announced=False)
+            person = self._locked_admit(account, state)
             person.left, person.last_active = state, last_active
             self._locked_wait_for(person, seconds)
 
@@ -291,7 +295,7 @@ class Directory:
             if not person.members and time.monotonic() >= person.away_until:
                 self._locked_go(person)
 
-    def _locked_go(self, person: Person) -> None:
+    def _locked_go(self, person: Person, why: str = "") -> None:
         account = person.account
         if self._roster.people.pop(account.id, None) is None:
             return
@@ -307,7 +311,8 @@ class Directory:
             if other is None or room.log not in other.rooms:
                 room.people.pop(account.id, None)
             if is_last and not self._is_quiet:
-                self._memberships.locked_announce(room, LEAVE, account.id, account.name)
+                going = Coming(LEAVE, account.id, account.name, text=why)
+                self._memberships.locked_announce(room, going)
 
     def be_quiet(self) -> None:
         """Announce nobody's leaving from now on: the server stops."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chatroom.errors import Code, StoreError, UserError
+from chatroom.rooms.comings import Coming
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.ownership import Ownership, removed
 from chatroom.rooms.read_state import ReadStateStore
@@ -81,9 +82,10 @@ class Invitations:
         entry = by.actor.did(act, account.id, room=room.log, deed=Deed.REMOVE)
         self._ownership.change(room, by, lambda r: without(r, account.id), entry, account.name)
 
-    def remove(self, room: Room, account: Account, by: Runner) -> None:
+    def remove(self, room: Room, account: Account, by: Runner, why: str = "") -> None:
         """Take somebody out of a room, and the invitation with it.
 
+        :param why: for that one and those inside; may be empty.
         :raises UserError: the person is not in the room, owns it, may not be sent out by who
             asks, or it is the lobby.
         """
@@ -102,24 +104,27 @@ class Invitations:
         entry = by.actor.did(act, account.id, room=room.log, deed=Deed.REMOVE)
         was_inside = account.id in room.people
         self._ownership.change(room, by, lambda r: without(r, account.id), entry, account.name)
-        is_out = self.take_out(room, account, by.actor.name) or was_inside
+        is_out = self.take_out(room, account, by.actor.name, why) or was_inside
         if not is_out and not was_invited:
             raise UserError(f"{account.name} is not in #{room.name}.", Code.NOT_INSIDE)
 
-    def take_out(self, room: Room, account: Account, by: str) -> bool:
+    def take_out(self, room: Room, account: Account, by: str, why: str = "") -> bool:
         """Let somebody be in a room no more, wherever that person is; False: was not in it.
 
         :param by: name of who does it.
+        :param why: for that one and those inside; may be empty.
         :raises UserError: the store did not answer, so that is not sure.
         """
         try:
-            if is_out := self._memberships.send_out(room, account.id, removed(room, by)):
+            say = removed(room, by, why)
+            if is_out := self._memberships.send_out(room, account.id, say, by, why):
                 self._read_states.save()
             else:
                 is_out = self._read_states.take_out(account.id, room.log)
-                self._tell_left(room, account, is_out)
+                if is_out:
+                    self.tell_left(room, account, by, why)
             if is_out:  # there may be sessions at other servers
-                out = TakenOut(room.log, by)
+                out = TakenOut(room.log, by, why)
                 self._controls.publish(Control(ControlKind.MEMBERSHIPS, account.id, out))
         except StoreError:
             raise UserError(
@@ -129,11 +134,12 @@ class Invitations:
             ) from None
         return is_out
 
-    def _tell_left(self, room: Room, account: Account, is_out: bool) -> None:
-        if is_out:
-            with self._roster.lock:
-                room.people.pop(account.id, None)
-                self._memberships.locked_announce(room, LEAVE, account.id, account.name)
+    def tell_left(self, room: Room, account: Account, by: str, why: str) -> None:
+        """Tell those in a room that somebody was taken out of it; as of :meth:`take_out`."""
+        with self._roster.lock:
+            room.people.pop(account.id, None)
+            going = Coming(LEAVE, account.id, account.name, by, why)
+            self._memberships.locked_announce(room, going)
 
 
 def without(record: RoomRecord, account_id: str) -> RoomRecord:

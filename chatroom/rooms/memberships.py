@@ -1,12 +1,13 @@
 """Who is in which room: joining, leaving, switching."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from chatroom.accounts.sanction_sentences import of_room
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.room_texts import rules_text
 from chatroom.rooms.catch_up import last_lines
-from chatroom.rooms.comings import Comings
+from chatroom.rooms.comings import BY_SERVER, Coming, Comings
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import LOBBY, Member, Room
@@ -14,12 +15,7 @@ from chatroom.rooms.room_ids import ID_MARK
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import LogStore
-from chatroom.storage.records import (
-    JOIN,
-    LEAVE,
-    Post,
-    RoomRecord,
-)
+from chatroom.storage.records import JOIN, LEAVE, RoomRecord
 from chatroom.storage.rules.receipts import REMOTE_ONLY
 
 
@@ -101,7 +97,7 @@ class Memberships:
                 # Held: live messages may come before those that are read back below.
                 slot = member.outbox.reserve()
                 upto = self._locked_come(person, room)
-                self.locked_announce(room, JOIN, person.account.id, person.account.name)
+                self.locked_announce(room, came(person, member))
             else:
                 self._locked_switch(person, member, room)
         if slot is not None:
@@ -155,22 +151,30 @@ class Memberships:
         for one in {before, room}:
             one.invalidate_snapshot()  # the session has another face for it from now on
 
-    def leave(self, person: Person, member: Member, name: str | None) -> Room:
+    def leave(self, person: Person, member: Member, name: str | None, why: str = "") -> Room:
         """Let a person be in a room no more; without a name: the session's current one.
 
+        :param why: for those inside; may be empty.
         :raises UserError: not in it, or it is the lobby.
         """
         with self._roster.lock:
             room = member.room if name is None else self._locked_joined(person, name)
             if room.log == LOBBY:
                 raise UserError("The lobby cannot be left. /disconnect leaves the server.")
-            self._locked_take_out(person, room)
+            account = person.account
+            going = Coming(LEAVE, account.id, account.name, account.name, why)
+            self._locked_take_out(person, room, going)
             others = [one for one in person.members if one is not member]
-        tell(others, "left", f"You have left #{room.name}.", room)
+        told = {"reason": why} if why else {}
+        tell(others, "left", f"You have left #{room.name}.", room, by=account.name, **told)
         self._read_states.keep(person)
         return room
 
-    def _locked_take_out(self, person: Person, room: Room, is_told: bool = True) -> None:
+    def _locked_take_out(self, person: Person, room: Room, going: Coming | None) -> None:
+        """Let a person be in a room no more.
+
+        :param going: what those inside are told; ``None``: nothing.
+        """
         person.rooms = tuple(one for one in person.rooms if one is not room)
         room.people.pop(person.account.id, None)
         person.marks.pop(room.log, None)
@@ -182,26 +186,24 @@ class Memberships:
                 member.cursors.pop(room.log, None)
             if member.room is room:
                 self._locked_switch(person, member, self._roster.lobby)
-        if is_told:
-            self.locked_announce(room, LEAVE, person.account.id, person.account.name)
+        if going is not None:
+            self.locked_announce(room, going)
 
-    def locked_announce(
-        self, room: Room, kind: str, account_id: str, name: str, is_remote_only: bool = False
-    ) -> None:
+    def locked_announce(self, room: Room, coming: Coming, is_remote_only: bool = False) -> None:
         """Tell those in a room of a coming or going, if anybody else is there; under the lock.
 
         :param is_remote_only: tell those at other nodes only.
         """
-        others = len(room.people) - (account_id in room.people)
+        others = len(room.people) - (coming.account_id in room.people)
         if not others and room is not self._roster.lobby:
-            self._comings.locked_forget(room, account_id)
+            self._comings.locked_forget(room, coming.account_id)
         elif is_remote_only:
-            self._logs.append(Post(room.log, kind, account_id, name), None, REMOTE_ONLY)
+            self._logs.append(coming.post(room), None, REMOTE_ONLY)
         else:
-            self._comings.locked_tell(room, kind, account_id, name)
+            self._comings.locked_tell(room, coming)
 
-    def _append(self, room: Room, kind: str, account_id: str, name: str) -> None:
-        self._logs.append(Post(room.log, kind, account_id, name))
+    def _append(self, room: Room, coming: Coming) -> None:
+        self._logs.append(coming.post(room))
 
     def visible(self, account_id: str) -> list[tuple[RoomRecord, int]]:
         """Return the rooms that exist for an account, each with the number of people here."""
@@ -227,18 +229,25 @@ class Memberships:
         return kept is not None and room.log in kept.cursors
 
     def send_out(
-        self, room: Room, account_id: str, say: Callable[[Member], bytes], is_told: bool = True
+        self,
+        room: Room,
+        account_id: str,
+        say: Callable[[Member], bytes],
+        by: str = BY_SERVER,
+        why: str = "",
     ) -> bool:
         """Take somebody who is here out of a room; False: is not in it here. Waits for nothing.
 
         :param say: renders what tells of it, for each session.
-        :param is_told: tell those inside that the person has left.
+        :param by: name of who does it, for those inside; empty: they are not told.
+        :param why: for those inside; may be empty.
         """
         with self._roster.lock:
             person = self._roster.people.get(account_id)
             if person is None or room not in person.rooms:
                 return False
-            self._locked_take_out(person, room, is_told)
+            going = Coming(LEAVE, account_id, person.account.name, by, why) if by else None
+            self._locked_take_out(person, room, going)
             self._read_states.locked_keep(person)
         for member in person.members:
             member.outbox.offer(say(member))
@@ -251,7 +260,7 @@ class Memberships:
         """
         for room in person.rooms:
             if not self._roster.may_be_in(room, person.account.id):
-                self._locked_take_out(person, room, is_told=False)
+                self._locked_take_out(person, room, None)
 
     def _locked_follow(
         self, person: Person, joined: set[str], left: set[str]
@@ -268,7 +277,7 @@ class Memberships:
             self._locked_come(person, room)
         gone = [room for room in person.rooms if room.log in left and room.log != LOBBY]
         for room in gone:
-            self._locked_take_out(person, room, is_told=False)
+            self._locked_take_out(person, room, None)
         members = person.members
 
         def tell_members() -> None:
@@ -278,15 +287,27 @@ class Memberships:
         return tell_members
 
 
+def came(person: Person, member: Member) -> Coming:
+    """Return that a person has come, by a session."""
+    return Coming(JOIN, person.account.id, person.account.name, text=member.real_name)
+
+
 def tell(
-    members: Iterable[Member], kind: str, text: str, room: Room, by_id: str = "", by: str = ""
+    members: Iterable[Member],
+    kind: str,
+    text: str,
+    room: Room,
+    by_id: str = "",
+    by: str = "",
+    **more: Any,
 ) -> None:
     """Say a sentence about a room to sessions.
 
     :param by_id: account id of whose doing it is: who ignores that person is not told.
     :param by: that person's name; empty: it is not told.
+    :param more: fields for programs.
     """
-    fields = {**room.fields, **({"by": by} if by else {})}
+    fields = {**room.fields, **({"by": by} if by else {}), **more}
     for member in members:
         if by_id in member.ignores:
             continue

@@ -8,6 +8,7 @@ from dataclasses import replace
 from chatroom.errors import Code, Lookalike, NameTaken, NotAsLeft, UserError
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.catalogue import Catalogue, Taken
+from chatroom.rooms.comings import BY_SERVER
 from chatroom.rooms.memberships import Memberships, tell
 from chatroom.rooms.person import Person
 from chatroom.rooms.record_changes import is_as_left, taken_back
@@ -317,12 +318,13 @@ class Ownership:
                 say = face.control if one.is_control else face.notice
                 member.outbox.offer(say(one.kind, one.text, **room.fields, **one.fields))
 
-    def follow_removal(self, room: Room, account_id: str, by: str) -> None:
+    def follow_removal(self, room: Room, account_id: str, by: str, why: str = "") -> None:
         """Send somebody out of a room who was taken out of it at another server.
 
         :param by: name of who has done that.
+        :param why: what that one says; may be empty.
         """
-        self._memberships.send_out(room, account_id, removed(room, by), is_told=False)
+        self._memberships.send_out(room, account_id, removed(room, by, why), by="")
 
     def _send_all_out(self, room: Room, account_ids: Iterable[str]) -> None:
         by = room.record.by
@@ -334,7 +336,7 @@ class Ownership:
             return member.face.control("roomgone", text, **fields)
 
         for account_id in account_ids:
-            self._memberships.send_out(room, account_id, say)
+            self._memberships.send_out(room, account_id, say, by or BY_SERVER)
 
     def _dismiss(self, room: Room, account_ids: Iterable[str]) -> None:
         """Take those out who may not be in a room any more."""
@@ -342,17 +344,19 @@ class Ownership:
         for account_id in account_ids:
             person = self._roster.people.get(account_id)
             is_meant = person is not None and whom == person.account.name
-            self._memberships.send_out(room, account_id, removed(room, by if is_meant else ""))
+            say = removed(room, by if is_meant else "")
+            self._memberships.send_out(room, account_id, say, by or BY_SERVER)
 
 
-def removed(room: Room, by: str) -> Callable[[Member], bytes]:
+def removed(room: Room, by: str, why: str = "") -> Callable[[Member], bytes]:
     """Return what tells somebody to be in a room no more.
 
     :param by: name of who has done that; empty: it follows from something else.
+    :param why: what that one says; may be empty.
     """
     text = f"You may not be in #{room.name} any more, and have left it."
-    text = f"{by} has removed you from #{room.name}." if by else text
-    fields = {**room.fields, **({"by": by} if by else {})}
+    text = f"{by} has removed you from #{room.name}{f': {why}' if why else '.'}" if by else text
+    fields = {**room.fields, **({"by": by} if by else {}), **({"reason": why} if why else {})}
     return lambda member: member.face.notice("left", text, **fields)
 
 

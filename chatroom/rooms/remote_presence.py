@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from itertools import islice
 
+from chatroom.rooms.comings import Coming
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
@@ -83,9 +84,8 @@ class RemotePresence:
     def _locked_announce(self, kind: str, one: Presence, is_remote_only: bool = False) -> None:
         for log in one.rooms:
             if (room := self._roster.of_log(log)) is not None:
-                self._memberships.locked_announce(
-                    room, kind, one.account_id, one.name, is_remote_only
-                )
+                coming = Coming(kind, one.account_id, one.name)
+                self._memberships.locked_announce(room, coming, is_remote_only)
 
     # -- what the rooms ask ----------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ class Member:
         "outbox",
         "password_id",
         "query",
+        "real_name",
         "room",
         "since",
         "taken_until",
@@ -84,6 +85,8 @@ class Member:
         """Digest of the ticket by which the session may come back; empty: it has none."""
         self.password_id = ""
         """Of the account's password that it came in by: it lasts no longer than that one."""
+        self.real_name = ""
+        """As this session says; shown to others, and kept nowhere."""
         self.next_password_id = ""
         """While another one is coming with which this session goes on."""
         self.query = ""

@@ -17,7 +17,7 @@ from chatroom.rooms.room import LOBBY, Member, Room
 from chatroom.rooms.roster import Roster, may_enter
 from chatroom.sanction_texts import of_room_text
 from chatroom.sentences import SERVER
-from chatroom.storage.records import LEAVE, ROOM_BAN, Account, RoomRecord, Sanction
+from chatroom.storage.records import ROOM_BAN, Account, RoomRecord, Sanction
 
 _T = TypeVar("_T")
 _TRIES = 20
@@ -109,7 +109,7 @@ class RoomSanctions:
         was_inside = account.id in room.people
         made = self._as_it_is(room, by, checked)
         if kind == ROOM_BAN:
-            self._take_out(room, account, by, was_inside)
+            self._take_out(room, account, by, was_inside, made.reason)
         return made
 
     def lift(self, room: Room, one: Sanction, by: Runner) -> None:
@@ -140,15 +140,15 @@ class RoomSanctions:
                     break
         raise UserError(f"#{room.name} was changed meanwhile. Try again.", Code.CHANGED)
 
-    def _take_out(self, room: Room, account: Account, by: Runner, was_inside: bool) -> None:
+    def _take_out(
+        self, room: Room, account: Account, by: Runner, was_inside: bool, why: str
+    ) -> None:
         """Let somebody who was banned be in a room no more, wherever that one is."""
         is_told = False
         with contextlib.suppress(UserError):  # the ban holds all the same
-            is_told = self._invitations.take_out(room, account, by.actor.name)
+            is_told = self._invitations.take_out(room, account, by.actor.name, why)
         if was_inside and not is_told:
-            with self._roster.lock:
-                room.people.pop(account.id, None)
-                self._memberships.locked_announce(room, LEAVE, account.id, account.name)
+            self._invitations.tell_left(room, account, by.actor.name, why)
 
     # -- what it means for those inside --------------------------------------------------------
 
@@ -176,7 +176,7 @@ class RoomSanctions:
         fields = of_room_fields(one, room.fields, sanction=one.kind, private=room.record.private)
         text = of_room_text(one.kind, fields, SERVER)
         say = _notice("left", text, fields)
-        return self._memberships.send_out(room, one.target, say, is_told=False)
+        return self._memberships.send_out(room, one.target, say, by="")
 
     def _tell_imposed(self, room: Room, one: Sanction, person: Person | None) -> None:
         is_out = self.send_out(one)

@@ -260,6 +260,8 @@ class EventsFace:
                 room, more = "", _more_of_mail(post)
             else:
                 room, more = names.get(log, log), f',"room_id":"{log}"'
+                if post.to:  # of a leaving
+                    more += f',"by":"{post.to}"'
             if kind == NOTICE:
                 kind = PRIVATE if log[0] == "@" else TEXT
             if post.ref:

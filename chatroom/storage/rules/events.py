@@ -90,6 +90,8 @@ class TakenOut:
     room_id: str
     by: str
     """Name of who has done that."""
+    why: str = ""
+    """What that one says."""
 
 
 def standing_of(account: Account) -> Standing:
