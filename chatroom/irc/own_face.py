@@ -188,7 +188,7 @@ def _topic(face: OwnFace, fields: Mapping[str, Any]) -> str:
 
 
 def _left(face: OwnFace, fields: Mapping[str, Any]) -> str:
-    by, why = str(fields.get("by", "")), clean_line(str(fields.get("why", "")))
+    by, why = str(fields.get("by", "")), clean_line(str(fields.get("reason", "")))
     if by and by != face.nick:
         return face.line("KICK", _room(fields), face.nick, why or by, source=_by(face, fields))
     me, words = face.nick + USER_HOST, (why,) if why else ()
