@@ -23,7 +23,7 @@ class Crowd:
     """The people of one run. Descriptors are their numbers.
 
     :param port: where the server listens, on this machine.
-    :param talk: how one talks to it.
+    :param talks: how one talks to it, each person in turn by the next of them.
     :param people: number of those who read.
     :param publishers: number of those who talk, too; the first ones.
     :param nonreaders: number of those who are logged in and never read, spread evenly.
@@ -34,7 +34,7 @@ class Crowd:
     def __init__(
         self,
         port: int,
-        talk: Talk,
+        talks: tuple[Talk, ...],
         people: int,
         publishers: int,
         nonreaders: int,
@@ -42,8 +42,10 @@ class Crowd:
         is_sealed: bool = False,
     ) -> None:
         self._address = ("127.0.0.1", port)
-        self._talk = talk
-        self.echo = talk.echo
+        self._talks = talks
+        self._talk_of: dict[int, Talk] = {}
+        self.echo = talks[0].echo
+        assert all(talk.echo == self.echo for talk in talks)
         self._wanted = people + nonreaders
         self._most_publishers = publishers
         self._nonreaders = nonreaders
@@ -71,7 +73,7 @@ class Crowd:
         began = time.monotonic()
         while self._started < self._wanted or self._connecting or self._coming:
             on_their_way = len(self._connecting) + len(self._coming)
-            while self._started < self._wanted and on_their_way < self._talk.at_once:
+            while self._started < self._wanted and on_their_way < self._talks[0].at_once:
                 self._connect()
                 on_their_way += 1
             for fd, events in self.poller.poll(0.05):
@@ -144,7 +146,8 @@ class Crowd:
             self.published_by[fd] += 1
             stamp = self._last_stamp = max(time.monotonic_ns(), self._last_stamp + 1)
             text = b"%s%d %d " % (MARK, stamp, self.published)
-            self._send(fd, self._talk.prefix + text.ljust(self._size, b"x") + self._talk.suffix)
+            talk = self._talk_of[fd]
+            self._send(fd, talk.prefix + text.ljust(self._size, b"x") + talk.suffix)
             return fd
         return -1
 
@@ -250,17 +253,19 @@ class Crowd:
         self._coming[fd] = (bytearray(), set())
         if self._is_nonreader(number):
             self._will_sleep.add(fd)
-        self._send(fd, self._talk.login.replace(b"%d", b"%d" % number))
+        talk = self._talk_of[fd] = self._talks[number % len(self._talks)]
+        self._send(fd, talk.login.replace(b"%d", b"%d" % number))
 
     def _hear(self, fd: int, data: bytes) -> None:
         """Look for what lets somebody in."""
         heard, said = self._coming[fd]
         heard += data
-        for cue, answer in self._talk.answers.items():
+        talk = self._talk_of[fd]
+        for cue, answer in talk.answers.items():
             if cue in heard and cue not in said:
                 said.add(cue)
                 self._send(fd, answer)
-        if self._talk.ready in heard:
+        if talk.ready in heard:
             del self._coming[fd]
             if fd in self._will_sleep:
                 self.poller.unregister(fd)

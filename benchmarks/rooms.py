@@ -27,7 +27,7 @@ class RoomCrowd(Crowd):
     """
 
     def __init__(self, port: int, people: int, rooms: int, size: int) -> None:
-        super().__init__(port, TALK, people, people, 0, size)
+        super().__init__(port, (TALK,), people, people, 0, size)
         self._rooms = rooms
         self._in_room: list[tuple[str, list[int]]] = []
         self._expected: Counter[int] = Counter()

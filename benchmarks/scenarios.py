@@ -12,7 +12,7 @@ from benchmarks.crowd import Crowd
 from benchmarks.flood import Flood
 from benchmarks.paced import Paced, percentile
 from benchmarks.rooms import RoomCrowd
-from benchmarks.servers import Server, running
+from benchmarks.servers import FACES, Server, running
 
 PUBLISHERS = 10
 SIZE = 64
@@ -31,6 +31,7 @@ class Scenario:
     :param rate: messages a second (paced).
     :param nonreaders: people who are there, too, and never read.
     :param is_sealed: everybody speaks TLS.
+    :param faces: how people talk to ours, each in turn: keys of ``servers.FACES``; none: as usual.
     :param rooms: rooms of ten people each that are talked in in turn; 0: all are in one.
     """
 
@@ -42,6 +43,7 @@ class Scenario:
     nonreaders: int = 0
     rooms: int = 0
     is_sealed: bool = False
+    faces: tuple[str, ...] = ()
     checks_order: bool = False
     group: str = ""
     is_usual: bool = True
@@ -105,6 +107,23 @@ SCENARIOS = (
         is_sealed=True,
         is_only_ours=True,
     ),
+    *(
+        Scenario(
+            f"faces-{word}",
+            f"Flood, 1,000 people, {title}",
+            "flood",
+            1000,
+            faces=faces,
+            group="faces",
+            is_only_ours=True,
+        )
+        for word, title, faces in (
+            ("plain", "all by nc", ("plain",)),
+            ("events", "all by our client", ("events",)),
+            ("irc", "all by IRC, with tags and echo", ("irc",)),
+            ("mixed", "a third each by nc, our client and IRC", ("plain", "events", "irc")),
+        )
+    ),
     Scenario("ramp-5000", "5,000 people log in", "ramp", 5000, is_usual=False),
     Scenario("idle-5000", "5,000 silent people", "idle", 5000, is_usual=False),
     Scenario("idle-10000", "10,000 silent people", "idle", 10000, is_usual=False),
@@ -144,7 +163,7 @@ def run(
             if scenario.rooms
             else Crowd(
                 port,
-                server.talk,
+                tuple(FACES[face] for face in scenario.faces) or (server.talk,),
                 scenario.people,
                 PUBLISHERS,
                 scenario.nonreaders,

@@ -53,6 +53,28 @@ class Talk:
     """People who may be on their way in at the same time."""
 
 
+_PLAIN = Talk(f"n\n{NAME}\n{PASSWORD}\n".encode(), b"Welcome")
+_COME_BY_IRC = f"PASS :{NAME}:{PASSWORD}\r\nNICK {NAME}\r\nUSER u 0 * :u\r\n".encode()
+FACES = {
+    "plain": _PLAIN,
+    "events": Talk(
+        f'>hello {{"v":1}}\n>login {{"name":"{NAME}","password":"{PASSWORD}"}}\n'.encode(),
+        b'"kind":"here"',
+        prefix=b'>post {"text":"',
+        suffix=b'"}\n',
+    ),
+    "irc": Talk(
+        b"CAP REQ :server-time message-tags account-tag echo-message batch\r\n"
+        + _COME_BY_IRC
+        + b"CAP END\r\n",
+        b" 366 ",
+        prefix=b"PRIVMSG #lobby :",
+        suffix=b"\r\n",
+    ),
+}
+"""The ways to talk to ours; all get their own messages back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server that can be started. ``program`` is empty when it is not installed."""
@@ -84,7 +106,14 @@ def known() -> dict[str, Server]:
             "ours",
             sys.executable,
             ("--version",),
-            Talk(f"n\n{NAME}\n{PASSWORD}\n".encode(), b"Welcome"),
+            _PLAIN,
+        ),
+        # The same, as an IRC server: nobody asks for anything but what IRC has had for ever.
+        Server(
+            "ours-irc",
+            sys.executable,
+            ("--version",),
+            Talk(_COME_BY_IRC, b" 366 ", prefix=b"PRIVMSG #lobby :", suffix=b"\r\n", echo=False),
         ),
         # Its listen backlog is 10: who comes in a crowd waits a second for the next try.
         Server("ngircd", _find("ngircd"), ("--version",), _irc_talk(8)),
@@ -180,7 +209,7 @@ def _prepare(server: Server, folder: Path, port: int) -> tuple[list[str], dict[s
     """Write what the server wants to read; return its command line and environment."""
     environment = clean_environment()
     as_root = os.geteuid() == 0
-    if server.name == "ours":
+    if server.name in ("ours", "ours-irc"):
         environment |= LIMITS_OFF
         places = ["--data-dir", str(folder / "data"), "--log-dir", str(folder / "logs")]
         subprocess.run(
