@@ -37,7 +37,12 @@ def add_to(registry: Registry) -> None:
     def leave(context: Context, name: str | None) -> None:
         """The lobby, the first room, cannot be left."""
         memberships = context.services.memberships
-        room = memberships.leave(context.person, context.member, name)
+        member = context.member
+        room = memberships.leave(context.person, member, name)
+        if member.face.shows_rooms:
+            text = f"You have left #{room.name}."
+            fields = {**room.fields, "by": context.account.name}
+            member.outbox.offer(member.face.notice("left", text, **fields))
         now = context.room.name
         talk_in(context, f"You have left #{room.name}. You talk in #{now} now.")
 
@@ -137,6 +142,9 @@ def talk_in(context: Context, text: str, rows: Sequence[Row] = ()) -> None:
     """Tell a session where its typed lines go from now on."""
     member = context.member
     member.query = ""
+    if member.face.shows_rooms:  # it names the room each time
+        context.answer(Answer("", rows))
+        return
     member.outbox.offer(member.face.control("room", text, **member.room.fields))
     context.answer(Answer("", rows))  # a program waits for its >result
 

@@ -65,7 +65,7 @@ def part(session: IrcSession, line: Line) -> None:
             session.from_me("PART", f"#{room.name}", *((why,) if why else ()))
             continue
         try:
-            session.services.memberships.leave(session.person, session.member, room.name)
+            session.services.memberships.leave(session.person, session.member, room.name, why)
         except UserError as error:
             session.refused(error, name)
             continue

@@ -82,24 +82,56 @@ class Memberships:
     def join(self, person: Person, member: Member, name: str) -> Room:
         """Let a person be in a room, and a session talk there; it sees the last messages.
 
+        Sessions that show rooms are shown that they are in it, and talk wherever they say.
+
         :raises UserError: there is no such room for this person, or the person is banned from it.
         :raises StoreError: nobody can tell just now.
         """
         self._look_up(person.account.id)  # another server may have banned the person just now
+        talks = not member.face.shows_rooms
         slot = None
         upto = 0
         with self._roster.lock:
             room = self._locked_find(person, name)
-            if room not in person.rooms:
+            is_new = room not in person.rooms
+            if is_new:
                 person.rooms = (*person.rooms, room)
                 room.people[person.account.id] = None
+            if talks:
                 self._locked_switch(person, member, room)
+            if is_new:
                 # Held: live messages may come before those that are read back below.
-                slot = member.outbox.reserve()
+                slot = member.outbox.reserve() if talks else None
+                show = self._locked_show(person, room)
                 upto = self._locked_come(person, room)
                 self.locked_announce(room, came(person, member))
-            else:
-                self._locked_switch(person, member, room)
+        if is_new:
+            show()
+            self._show_last(member, room, upto, slot)
+            self._read_states.keep(person)
+        return room
+
+    @staticmethod
+    def _locked_show(person: Person, room: Room) -> Callable[[], None]:
+        """Let the sessions that show rooms be told that they are in one, in front of all that comes
+        there from now on; by what is returned, without the lock."""
+        held = [(m, m.outbox.reserve()) for m in person.members if m.face.shows_rooms]
+
+        def show() -> None:
+            for member, slot in held:
+                shown = b""
+                try:
+                    shown = member.face.entered(room)
+                finally:
+                    member.outbox.fill(slot, shown)
+
+        return show
+
+    def _show_last(self, member: Member, room: Room, upto: int, slot: Any) -> None:
+        """Show a session the last messages of a room, and its rules.
+
+        :param slot: of the outbox, for the messages; ``None``: it is shown none.
+        """
         if slot is not None:
             shown = b""
             try:
@@ -109,11 +141,9 @@ class Memberships:
                 shown = member.face.notice("gap", text, **room.fields)
             finally:
                 member.outbox.fill(slot, shown)
-            if rules := room.record.rules:
-                text = rules_text(f"Rules of #{room.name}:", rules)
-                member.outbox.offer(member.face.notice("rules", text, **room.fields, rules=rules))
-            self._read_states.keep(person)
-        return room
+        if rules := room.record.rules:
+            text = rules_text(f"Rules of #{room.name}:", rules)
+            member.outbox.offer(member.face.notice("rules", text, **room.fields, rules=rules))
 
     @staticmethod
     def _locked_come(person: Person, room: Room) -> int:
@@ -147,7 +177,8 @@ class Memberships:
 
     def _locked_switch(self, person: Person, member: Member, room: Room) -> None:
         before, member.room = member.room, room
-        person.room = room
+        if not member.face.shows_rooms:  # else it talks in none in particular
+            person.room = room
         for one in {before, room}:
             one.invalidate_snapshot()  # the session has another face for it from now on
 
@@ -269,11 +300,13 @@ class Memberships:
 
         Whoever was first has announced it.
         """
+        shows = []
         for room in filter(None, map(self._roster.of_log, joined)):
             if room in person.logs or not self._roster.may_be_in(room, person.account.id):
                 continue
             person.rooms = (*person.rooms, room)
             room.people[person.account.id] = None
+            shows.append(self._locked_show(person, room))
             self._locked_come(person, room)
         gone = [room for room in person.rooms if room.log in left and room.log != LOBBY]
         for room in gone:
@@ -281,6 +314,8 @@ class Memberships:
         members = person.members
 
         def tell_members() -> None:
+            for show in shows:
+                show()
             for room in gone:
                 tell(members, "left", f"You are not in #{room.name} any more.", room)
 
