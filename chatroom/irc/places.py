@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from chatroom.commands.services import Services
 from chatroom.irc import numerics
@@ -10,17 +11,23 @@ from chatroom.irc.grammar import BODY_BYTES, format_line
 from chatroom.rooms.roles import Role, role_of
 from chatroom.rooms.room import Room
 from chatroom.storage.records import RoomRecord
+from chatroom.text import NAME_LONGEST
 
 OPERATOR = "@"
 """In front of the name of who runs a room."""
 
 
-class Inmate(NamedTuple):
-    """Somebody in a room."""
+class _Kept(NamedTuple):
+    """The names of a room as they were told last, for who has a nick of ordinary length."""
 
-    account_id: str
-    name: str
-    is_operator: bool
+    record: RoomRecord
+    names: list[str]
+    pieces: tuple[str, ...]
+    """What stands in each line behind its head."""
+
+
+_KEPT: tuple[WeakKeyDictionary[Room, _Kept], ...] = (WeakKeyDictionary(), WeakKeyDictionary())
+"""For each room, without and with user and host; each value is replaced, never changed."""
 
 
 def is_operator(record: RoomRecord, account_id: str) -> bool:
@@ -34,19 +41,18 @@ def modes_of(record: RoomRecord) -> str:
     return "+" + "".join(sorted("cnt" + more))
 
 
-def inside(services: Services, room: Room) -> list[Inmate]:
-    """Return who is in a room, here or at another node. Any thread, without the roster's lock."""
-    people, others, record = services.roster.people, services.presence.people, room.record
-    found = []
+def names_inside(services: Services, room: Room) -> list[str]:
+    """Return the names of who is in a room, here or at another node; who came last is the last one.
+
+    Any thread, without the roster's lock.
+    """
+    people, others = services.roster.people, services.presence.people
     with services.roster.lock:
-        for one in room.people:
-            person = people.get(one)
-            name = person.account.name if person is not None else ""
-            if not name and (other := others.get(one)) is not None:
-                name = other.name
-            if name:
-                found.append(Inmate(one, name, is_operator(record, one)))
-    return found
+        return [
+            people[one].account.name if one in people else others[one].name
+            for one in room.people
+            if one in people or one in others
+        ]
 
 
 def names_lines(
@@ -54,25 +60,67 @@ def names_lines(
 ) -> Iterator[str]:
     """Return the replies that tell who is in a room, without their ends.
 
+    Many who come at once are each told of all who are there: only who has come since somebody was
+    told last is looked at anew, as long as nobody has gone and the room is the same.
+
     :param with_host: give each name its user and host.
     """
     sign = "@" if room.record.private else "="
-    head = f":{server} {numerics.RPL_NAMREPLY} {nick} {sign} #{room.name} :"
-    room_left = BODY_BYTES - len(head.encode())
-    words: list[str] = []
-    size = 0
-    tail = USER_HOST if with_host else ""
-    for one in inside(services, room):
-        word = f"{OPERATOR if one.is_operator else ''}{one.name}{tail}"
-        length = len(word.encode()) + 1
-        if words and size + length > room_left:
-            yield head + " ".join(words)
-            words, size = [], 0
-        words.append(word)
-        size += length
-    if words:
-        yield head + " ".join(words)
+    begin, end = f":{server} {numerics.RPL_NAMREPLY} ", f" {sign} #{room.name} :"
+    width = BODY_BYTES - len((begin + end).encode())
+    nick_bytes = len(nick.encode())
+    if nick_bytes > NAME_LONGEST:  # it has other letters than those of ASCII
+        found = _extended(None, services, room, with_host, width - nick_bytes)
+    else:
+        kept = _KEPT[with_host].get(room)
+        found = _extended(kept, services, room, with_host, width - NAME_LONGEST)
+        if found is not kept:
+            _KEPT[with_host][room] = found
+    head = begin + nick + end
+    for piece in found.pieces:
+        yield head + piece
     yield end_of_names(server, nick, f"#{room.name}")
+
+
+def _extended(
+    kept: _Kept | None, services: Services, room: Room, with_host: bool, width: int
+) -> _Kept:
+    """Return the names of a room as they are now, from how they were, if only more have come."""
+    record, names = room.record, names_inside(services, room)
+    known, pieces = 0, []
+    if kept is not None and kept.record is record:
+        if names == kept.names:
+            return kept
+        known = len(kept.names)
+        if names[:known] == kept.names:
+            pieces = list(kept.pieces)
+        else:
+            known = 0
+    runners = _names_of_runners(services, record)
+    tail = USER_HOST if with_host else ""
+    words = pieces.pop().split(" ") if pieces else []
+    size = sum(len(word.encode()) + 1 for word in words)
+    for name in names[known:]:
+        word = f"{OPERATOR if name in runners else ''}{name}{tail}"
+        size += (len(word) if word.isascii() else len(word.encode())) + 1
+        if words and size - 1 > width:
+            pieces.append(" ".join(words))
+            words, size = [], len(word.encode()) + 1
+        words.append(word)
+    if words:
+        pieces.append(" ".join(words))
+    return _Kept(record, names, tuple(pieces))
+
+
+def _names_of_runners(services: Services, record: RoomRecord) -> set[str]:
+    people, others = services.roster.people, services.presence.people
+    found = set()
+    for one in filter(None, (record.owner, *record.moderators)):
+        if (person := people.get(one)) is not None:
+            found.add(person.account.name)
+        elif (other := others.get(one)) is not None:
+            found.add(other.name)
+    return found
 
 
 def end_of_names(server: str, nick: str, target: str) -> str:
