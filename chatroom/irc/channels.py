@@ -9,11 +9,16 @@ from chatroom.irc.shape import USERHOST_IN_NAMES
 from chatroom.rooms.room import LOBBY, Room
 
 
+def find_room(session: IrcSession, name: str) -> Room | None:
+    """Return a room that exists for this person, by its name with ``#``."""
+    if not name.startswith("#"):
+        return None
+    return session.services.roster.room_named(name[1:], session.account.id)
+
+
 def room_of(session: IrcSession, name: str) -> Room | None:
     """Return a room that exists for this person, by its name with ``#``; None: answered by 403."""
-    room = None
-    if name.startswith("#"):
-        room = session.services.roster.room_named(name[1:], session.account.id)
+    room = find_room(session, name)
     if room is None:
         session.reply(numerics.ERR_NOSUCHCHANNEL, name, "There is no such room")
     return room

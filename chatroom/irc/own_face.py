@@ -40,7 +40,7 @@ class OwnFace:
     answers_pings = True
     shows_rooms = True
 
-    __slots__ = ("_services", "caps", "nick", "real_name", "server", "shared")
+    __slots__ = ("_services", "caps", "is_bot", "nick", "real_name", "server", "shared")
 
     def __init__(self, services: Services, server: str, nick: str, caps: frozenset[str]) -> None:
         self._services = services
@@ -48,6 +48,8 @@ class OwnFace:
         self.nick = nick
         self.real_name = ""
         """As the client has given it; empty: the name."""
+        self.is_bot = False
+        """It has said so, by its mode +B."""
         self.caps = caps
         self.shared: IrcFace = face_of(shape_of(caps))
 

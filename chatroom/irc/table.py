@@ -3,7 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chatroom.irc import channels, queries, talking, upkeep
+from chatroom.irc import (
+    channels,
+    modes,
+    queries,
+    running,
+    talking,
+    told,
+    upkeep,
+    who,
+    whois,
+)
 from chatroom.irc.grammar import Line
 from chatroom.irc.session import IrcSession
 
@@ -22,19 +32,39 @@ class Row:
 
 
 ROWS: dict[str, Row] = {
+    "ADMIN": Row(told.admin),
     "CAP": Row(upkeep.cap, 1),
+    "HELP": Row(told.help_on),
+    "HELPOP": Row(told.help_on),
+    "INFO": Row(told.info),
+    "INVITE": Row(running.invite, cost=1),
+    "ISON": Row(whois.ison, 1),
     "JOIN": Row(channels.join, 1, cost=1),
+    "KICK": Row(running.kick, 2, cost=1),
+    "KILL": Row(told.kill, 1, cost=1),
+    "LINKS": Row(told.links),
+    "LIST": Row(running.list_rooms),
     "LUSERS": Row(queries.lusers),
+    "MODE": Row(modes.mode, 1),
     "MOTD": Row(queries.motd),
     "NAMES": Row(channels.names),
     "NICK": Row(upkeep.nick),
     "NOTICE": Row(talking.notice, cost=1),
+    "OPER": Row(told.oper, 2),
     "PART": Row(channels.part, 1, cost=1),
     "PASS": Row(upkeep.registered_already),
     "PING": Row(upkeep.ping),
     "PONG": Row(upkeep.nothing),
     "PRIVMSG": Row(talking.privmsg, cost=1),
     "QUIT": Row(upkeep.leave),
+    "STATS": Row(told.stats),
+    "TIME": Row(told.tell_time),
     "TOPIC": Row(channels.topic, 1, cost=1),
     "USER": Row(upkeep.registered_already),
+    "USERHOST": Row(whois.userhost, 1),
+    "VERSION": Row(told.version),
+    "WALLOPS": Row(told.wallops, 1, cost=1),
+    "WHO": Row(who.who),
+    "WHOIS": Row(whois.whois, 1),
+    "WHOWAS": Row(whois.whowas, 1),
 }

@@ -12,6 +12,7 @@ from chatroom.counts import COUNTS
 from chatroom.errors import Disconnected, EndReason, StoreError, UserError
 from chatroom.irc import numerics
 from chatroom.irc.entry import Entry
+from chatroom.irc.gone import GONE
 from chatroom.irc.grammar import Line
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.session import IrcSession
@@ -69,6 +70,7 @@ def serve(
         ended = error
     finally:
         leave(connection, services, session.person, session.member, ended, may_come_back=True)
+        GONE.note(session.nick, session.real_name)
     assert ended is not None
     _say_farewell(session, ended.reason)
 

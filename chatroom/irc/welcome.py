@@ -15,7 +15,7 @@ TARGETS = 4
 MONITORED = 100
 HISTORY_PAGE = 500
 _TOKENS_A_LINE = 13
-_STARTED = time.time()
+STARTED = time.time()
 
 VERSION = f"chatroom-{__version__}"
 _USER_MODES = "Bio"
@@ -77,7 +77,7 @@ def welcome(session: IrcSession) -> None:
     session.reply(numerics.RPL_WELCOME, f"{WELCOME} to {name}, {session.nick}")
     text = f"Your host is {session.server}, running {VERSION}"
     session.reply(numerics.RPL_YOURHOST, text)
-    started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(_STARTED))
+    started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(STARTED))
     session.reply(numerics.RPL_CREATED, f"This server was started {started}")
     modes = (_USER_MODES, _ROOM_MODES, "b")
     session.reply_bare(numerics.RPL_MYINFO, session.server, VERSION, *modes)

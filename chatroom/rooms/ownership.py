@@ -291,6 +291,14 @@ class Ownership:
             tell(members, "invited", text, room, record.by_id, record.by)
         self._dismiss(room, gone)
 
+    def tell_of(self, room: Room, account: Account, by: Account) -> None:
+        """Tell somebody who is here of a public room that another person invites that one to.
+
+        :param by: who invites; who ignores that person is not told.
+        """
+        text = f"{by.name} invites you: /join {room.name}"
+        tell(self._to_tell(room, account.id), "invited", text, room, by.id, by.name)
+
     def _to_tell(self, room: Room, account_id: str) -> Iterable[Member]:
         """Return the sessions of somebody that are to be told of an invitation.
 
