@@ -14,6 +14,7 @@ from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line, format_line
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import PRE_AWAY, SASL
+from chatroom.irc.welcome import tell_support
 from chatroom.names import check_name, fold
 from chatroom.net.connection import Connection
 from chatroom.session.access import LOGIN, REGISTER, LoginRequest
@@ -272,6 +273,9 @@ class Entry:
     def _ping(self, line: Line) -> None:
         upkeep.ping(self._session, line)
 
+    def _support(self, line: Line) -> None:
+        tell_support(self._session)
+
     def _away(self, line: Line) -> None:
         if PRE_AWAY in self._session.caps:
             self.is_away = bool(line.params and line.params[0])
@@ -297,6 +301,7 @@ _HANDLERS = {
     "PONG": (Entry._nothing, 0),
     "ERROR": (Entry._nothing, 0),
     "NOTICE": (Entry._nothing, 0),
+    "ISUPPORT": (Entry._support, 0),
     "AWAY": (Entry._away, 0),
     "QUIT": (Entry._quit, 0),
 }

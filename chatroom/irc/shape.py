@@ -12,6 +12,7 @@ BATCH = "batch"
 CAP_NOTIFY = "cap-notify"
 CHATHISTORY = "draft/chathistory"
 ECHO = "echo-message"
+EXTENDED_ISUPPORT = "draft/extended-isupport"
 EXTENDED_JOIN = "extended-join"
 EXTENDED_MONITOR = "extended-monitor"
 INVITE_NOTIFY = "invite-notify"
@@ -37,7 +38,7 @@ CAPABILITIES = {
     **dict.fromkeys((EXTENDED_JOIN, EXTENDED_MONITOR, INVITE_NOTIFY, LABELS, TAGS), ""),
     **dict.fromkeys((MULTI_PREFIX, NO_NAMES, OLD_NO_NAMES, TIME, SETNAME, SELF_MESSAGE), ""),
     **dict.fromkeys((STANDARD_REPLIES, USERHOST_IN_NAMES), ""),
-    **dict.fromkeys((CHATHISTORY, PRE_AWAY, READ_MARKER, REDACTION), ""),
+    **dict.fromkeys((CHATHISTORY, EXTENDED_ISUPPORT, PRE_AWAY, READ_MARKER, REDACTION), ""),
     MULTILINE: f"max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}",
     REGISTRATION: "before-connect",
     SASL: "PLAIN",

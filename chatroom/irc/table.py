@@ -39,6 +39,7 @@ ROWS: dict[str, Row] = {
     "INFO": Row(told.info),
     "INVITE": Row(running.invite, cost=1),
     "ISON": Row(whois.ison, 1),
+    "ISUPPORT": Row(queries.isupport),
     "JOIN": Row(channels.join, 1, cost=1),
     "KICK": Row(running.kick, 2, cost=1),
     "KILL": Row(told.kill, 1, cost=1),

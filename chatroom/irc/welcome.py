@@ -4,7 +4,9 @@ import time
 
 from chatroom import __version__
 from chatroom.irc import numerics
+from chatroom.irc.grammar import format_line
 from chatroom.irc.session import IrcSession
+from chatroom.irc.shape import BATCH, EXTENDED_ISUPPORT
 from chatroom.rooms.ownership import TOPIC_LONGEST
 from chatroom.sentences import WELCOME
 from chatroom.storage.records import SUPERUSER
@@ -15,6 +17,8 @@ TARGETS = 4
 MONITORED = 100
 HISTORY_PAGE = 500
 _TOKENS_A_LINE = 13
+_SUPPORTED = "are supported by this server"
+_BATCH = "isupport"
 STARTED = time.time()
 
 VERSION = f"chatroom-{__version__}"
@@ -64,11 +68,18 @@ def tokens(session: IrcSession) -> list[str]:
 
 
 def tell_support(session: IrcSession) -> None:
-    """Send 005."""
-    all_tokens = tokens(session)
+    """Send 005, in a batch to who has asked for that; also before the registration is complete."""
+    all_tokens, server = tokens(session), session.server
+    tags = {}
+    if session.caps >= {BATCH, EXTENDED_ISUPPORT}:
+        tags = {BATCH: _BATCH}
+        session.send(format_line("BATCH", f"+{_BATCH}", "draft/isupport", source=server))
     for at in range(0, len(all_tokens), _TOKENS_A_LINE):
-        some = all_tokens[at : at + _TOKENS_A_LINE]
-        session.reply(numerics.RPL_ISUPPORT, *some, "are supported by this server")
+        words = (session.nick, *all_tokens[at : at + _TOKENS_A_LINE], _SUPPORTED)
+        line = format_line(numerics.RPL_ISUPPORT, *words, source=server, tags=tags, trailing=True)
+        session.send(line)
+    if tags:
+        session.send(format_line("BATCH", f"-{_BATCH}", source=server))
 
 
 def welcome(session: IrcSession) -> None:
@@ -89,14 +100,15 @@ def welcome(session: IrcSession) -> None:
 def tell_numbers(session: IrcSession) -> None:
     """Answer LUSERS."""
     services = session.services
-    people = services.presence.everybody()
-    number, most = len(people), max(len(people), 1)
-    operators = sum(one.grant == SUPERUSER for one in people)
+    roster = services.roster
+    number, most = len(roster.lobby.people), roster.most
+    operators = services.presence.number_of(SUPERUSER)
     rooms = len(services.memberships.visible(session.account.id))
     text = f"There are {number} users and 0 invisible on 1 servers"
     session.reply(numerics.RPL_LUSERCLIENT, text)
     session.reply(numerics.RPL_LUSEROP, str(operators), "operator(s) online")
-    session.reply(numerics.RPL_LUSERUNKNOWN, "0", "unknown connection(s)")
+    outside = str(session.connection.admission.outside)
+    session.reply(numerics.RPL_LUSERUNKNOWN, outside, "unknown connection(s)")
     session.reply(numerics.RPL_LUSERCHANNELS, str(rooms), "channels formed")
     session.reply(numerics.RPL_LUSERME, f"I have {number} clients and 0 servers")
     both = (str(number), str(most))

@@ -74,6 +74,11 @@ class Admission:
         """Many have not logged in."""
         return self._limits.is_crowded
 
+    @property
+    def outside(self) -> int:
+        """Number of connections that have not logged in."""
+        return self._limits.outside
+
     def go_by(self, *limits: int) -> None:
         """Go by these limits from now on. :param limits: as of ``ConnectionLimits.go_by``."""
         with self._lock:

@@ -55,6 +55,9 @@ class LoginSlots(Protocol):
     @property
     def is_crowded(self) -> bool: ...
 
+    @property
+    def outside(self) -> int: ...
+
     def let_in(self, connection: "Connection") -> None: ...
 
 
@@ -75,7 +78,6 @@ class Connection:
     """
 
     __slots__ = (
-        "_admission",
         "_early",
         "_input",
         "_size",
@@ -83,6 +85,7 @@ class Connection:
         "_splitter",
         "_tunnel",
         "address",
+        "admission",
         "busy",
         "ended_by",
         "irc_words",
@@ -117,7 +120,7 @@ class Connection:
         self._early = b""  # of the first bytes, by which the peer's speech was learned
         self._input = select.poll()
         self._input.register(sock, select.POLLIN)
-        self._admission = admission
+        self.admission = admission
         self.address = address
         self.network = network
         self.ended_by: EndReason | None = None
@@ -355,7 +358,7 @@ class Connection:
 
         :raises Disconnected: it was ended meanwhile.
         """
-        self._admission.let_in(self)
+        self.admission.let_in(self)
         self.check_ended()
 
     def check_ended(self) -> None:
@@ -366,7 +369,7 @@ class Connection:
     @property
     def is_crowded(self) -> bool:
         """Many others have not logged in."""
-        return self._admission.is_crowded
+        return self.admission.is_crowded
 
     def end(self, last: bytes = b"") -> None:
         """Let ``last`` be the last that the peer gets, and let :meth:`read` see the end."""

@@ -70,7 +70,8 @@ class ConnectionLimits:
     ) -> None:
         self.go_by(most, most_of_address, most_outside, most_outside_of_address)
         self._number = 0
-        self._outside = 0
+        self.outside = 0
+        """How many have not logged in. Any thread may read it."""
         self._of_address: Counter[str] = Counter()
         self._outside_of_address: Counter[str] = Counter()
         self.retries = retries
@@ -87,7 +88,7 @@ class ConnectionLimits:
     @property
     def is_crowded(self) -> bool:
         """True when many have not logged in. Any thread may read it."""
-        return bool(self._most_outside) and self._outside >= self._most_outside * _CROWDED_FROM
+        return bool(self._most_outside) and self.outside >= self._most_outside * _CROWDED_FROM
 
     def refusal(self, network: str) -> str:
         """Return why one more of this network may not come in now; empty: it may.
@@ -106,18 +107,18 @@ class ConnectionLimits:
         most = self._most_outside
         if most and not self.retries.is_retry(network):
             most = math.ceil(most * _FOR_ALL)
-        return CROWDED if most and self._outside >= most else ""
+        return CROWDED if most and self.outside >= most else ""
 
     def enter(self, network: str) -> None:
         """Count one that has come in and has not logged in."""
         self._number += 1
-        self._outside += 1
+        self.outside += 1
         self._of_address[network] += 1
         self._outside_of_address[network] += 1
 
     def log_in(self, network: str) -> None:
         """One of those that have come in has logged in, or goes without having done so."""
-        self._outside -= 1
+        self.outside -= 1
         _count_down(self._outside_of_address, network)
 
     def leave(self, network: str) -> None:

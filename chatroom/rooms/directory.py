@@ -216,6 +216,7 @@ class Directory:
                 person.room = room
             if member is not None and account.id not in self._presence.people:
                 self._memberships.locked_announce(room, came(person, member))
+        self._roster.locked_count()
         self._busy.locked_go_on(person, state)
         return person
 

@@ -59,6 +59,7 @@ class RemotePresence:
                 for log in now - was:
                     if (room := self._roster.of_log(log)) is not None:
                         room.people[account_id] = None
+            self._roster.locked_count()
         for account_id in moved:  # it is the same person, and in the same rooms
             self._read_states.look_soon(account_id)
 
@@ -106,6 +107,13 @@ class RemotePresence:
             known = found.get(account_id)
             found[account_id] = one if known is None else joined(known, one)
         return list(found.values())
+
+    def number_of(self, grant: int) -> int:
+        """Return how many of those who are here or elsewhere have a grant. Any thread."""
+        with self._roster.lock:
+            here, others = self._roster.people, self.people
+            number = sum(person.account.grant == grant for person in here.values())
+            return number + sum(one.grant == grant for i, one in others.items() if i not in here)
 
     def inside(self, room: Room) -> list[Presence]:
         """Return who is in a room, here or elsewhere, also who has no session for a moment.

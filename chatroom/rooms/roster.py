@@ -43,6 +43,12 @@ class Roster:
         """Rooms by their folded name, oldest first."""
         self.by_former: dict[str, tuple[Room, ...]] = {}
         """Rooms by the folded names that they had before."""
+        self.most = 0
+        """How many people there were at one time at most, here and elsewhere."""
+
+    def locked_count(self) -> None:
+        """Note how many people there are, when there never were as many."""
+        self.most = max(self.most, len(self.lobby.people))
 
     def person(self, account_id: str) -> Person | None:
         """Return somebody who is here, at this node."""
