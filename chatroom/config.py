@@ -189,6 +189,13 @@ class Settings:
         "let IRC clients make a room by joining one that does not exist",
         reloadable=True,
     )
+    web: bool = _setting(True, kinds.yes_or_no(), "let browsers in", reloadable=True)
+    web_origins: tuple[str, ...] = _setting(
+        (),
+        kinds.origins(),
+        "further addresses of the page, such as https://chat.example.org behind a proxy",
+        reloadable=True,
+    )
     tls_certificate: Path | None = _setting(
         None,
         kinds.path(),

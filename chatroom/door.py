@@ -1,21 +1,39 @@
-"""Serves a connection by what it speaks: the first lines tell, see ``net.speech``."""
+"""Serves a connection by what it speaks: the first bytes tell, see ``net.opening``."""
 
 from chatroom.commands.registry import Registry
 from chatroom.commands.services import Services
 from chatroom.irc import visit as irc
 from chatroom.net.connection import Connection
 from chatroom.net.speech import Speech
+from chatroom.net.tls import Tls
 from chatroom.session import visit
 from chatroom.session.dialogue import TurnsIrc
 
 
-def serve(connection: Connection, services: Services, registry: Registry) -> None:
-    """Serve one connection until it ends; runs in the connection's own thread."""
-    if connection.speech is Speech.IRC:
-        irc.serve(connection, services, registry)
-        return
-    try:
-        visit.serve(connection, services, registry)
-    except TurnsIrc as turn:
-        connection.turn_irc()
-        irc.serve(connection, services, registry, turn.lines)
+class Door:
+    """Leads whoever comes to the face that speaks the same.
+
+    :param tls: knows the names by which a browser may ask for the page.
+    """
+
+    def __init__(self, services: Services, registry: Registry, tls: Tls) -> None:
+        self._services = services
+        self._registry = registry
+        self._tls = tls
+
+    def serve(self, connection: Connection) -> None:
+        """Serve one connection until it ends; runs in the connection's own thread."""
+        services, registry = self._services, self._registry
+        if connection.speech is Speech.IRC:
+            irc.serve(connection, services, registry)
+        elif connection.speech is Speech.WEB:
+            # Loaded at the first page: most rooms never see a browser, and it takes memory.
+            from chatroom.web import visit as web
+
+            web.serve(connection, services, registry, self._tls.names)
+        else:
+            try:
+                visit.serve(connection, services, registry)
+            except TurnsIrc as turn:
+                connection.turn(Speech.IRC)
+                irc.serve(connection, services, registry, turn.lines)

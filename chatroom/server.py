@@ -19,7 +19,7 @@ from chatroom.cli import Flags
 from chatroom.commands import table
 from chatroom.commands.erasure import Erasure
 from chatroom.commands.services import Services
-from chatroom.door import serve
+from chatroom.door import Door
 from chatroom.errors import SettingError, StartError, UserError
 from chatroom.motd import Motd
 from chatroom.net import sockets as port
@@ -137,8 +137,7 @@ class Server:
             self._admission = Admission(limits, settings.login_seconds, rooms.sanctions.refusal)
             self.listener = Listener(
                 port.open_listeners(settings.endpoints),
-                # Not a partial: a call through C would cost each connection's thread more stack.
-                lambda connection: serve(connection, self.services, registry),
+                Door(self.services, registry, self.tls).serve,
                 self.tls,
                 settings.allow_plain,
                 self._flusher,
@@ -147,6 +146,7 @@ class Server:
                 settings.outbox_bytes,
                 settings.proxy_from,
                 settings.irc,
+                settings.web,
             )
             self._parts: dict[str, hand_over.Part] = {
                 "throttles": throttles,

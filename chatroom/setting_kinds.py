@@ -83,6 +83,16 @@ def room_name(text: str) -> str:
     return text
 
 
+def origins() -> Kind:
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(one.strip().lower() for one in text.split(","))
+        if not all(re.fullmatch(r"https?://[a-z0-9.\[\]:-]{1,253}", one) for one in found):
+            raise ValueError(text)
+        return found
+
+    return "addresses such as https://chat.example.org, separated by commas", parse
+
+
 def server_name(text: str) -> str:
     """Return the name of a server as IRC has it: a host name (RFC 2812, section 2.3.1)."""
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?", text):

@@ -108,6 +108,8 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
         "durability": "none",
         "allow_plain": "true",
         "irc": "false",
+        "web": "false",
+        "web_origins": "https://chat.example.org, http://[::1]:8080",
         "irc_name": "irc.example.org",
         "irc_join_creates": "true",
         "engine": "redis://example.org:6379/1",

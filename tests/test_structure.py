@@ -85,10 +85,13 @@ def test_the_composition_root_does_name_one() -> None:
     assert "chatroom.storage.sqlite" in imports("chatroom.server")
 
 
-@pytest.mark.parametrize("module", [m for m in FILES if not m.startswith("chatroom.irc")])
-def test_only_the_composition_root_and_the_door_know_the_face_for_irc(module: str) -> None:
+@pytest.mark.parametrize("face", ["irc", "web"])
+@pytest.mark.parametrize("module", list(FILES))
+def test_only_the_door_knows_the_faces_of_other_programs(module: str, face: str) -> None:
+    package = f"chatroom.{face}"
     doors = ("chatroom.server", "chatroom.door")
-    assert module in doors or names(module, ("chatroom.irc",)) == []
+    is_inside = module in doors or module.startswith(package)
+    assert is_inside or names(module, (package,)) == []
 
 
 WHOLE_ENGINE = ("chatroom.server", "chatroom.rooms.assembly", "chatroom.ops.", "chatroom.storage.")

@@ -11,14 +11,13 @@ import threading
 import time
 from typing import Any, Protocol
 
-from chatroom.counts import COUNTS
 from chatroom.errors import Disconnected, EndReason
-from chatroom.net.handshake import HANDSHAKE_SECONDS, shake_hands
+from chatroom.net.opening import PLAIN_SECONDS, PlainRefused, Taken, find_out
 from chatroom.net.outbox import Flusher, Outbox
 from chatroom.net.proxy import NoHeader, read_origin
-from chatroom.net.speech import IRC_WORDS, Speech, speech_of
+from chatroom.net.speech import Speech
 from chatroom.net.stripe import Stripe
-from chatroom.net.tls import IRC, Tls
+from chatroom.net.tls import Tls
 from chatroom.protocol import LineSplitter, from_text, to_text
 from chatroom.tunnel import Tunnel
 
@@ -27,7 +26,6 @@ SILENCE = 60.0
 ANSWER_SECONDS = 60.0
 """Seconds that it then has to send anything."""
 _READ = 1024
-_FIRST = 8
 _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
 """Bytes of one line that are thrown away before the connection is cut off."""
@@ -36,17 +34,23 @@ _FLUSH_SECONDS = 1.5
 """Time for a slow reader to take what waits, when the connection ends."""
 _LINGER_SECONDS = 0.5
 """Time for the peer to close its side, too."""
-_PLAIN_SECONDS = 0.3
-"""Where plain text is allowed: who says nothing for so long is greeted in plain."""
-_TLS_HANDSHAKE = b"\x16"  # the first byte of a TLS connection (RFC 8446, section 5.1)
-_PLAIN_REFUSED = (
-    "This server speaks TLS only: use chatroom_client.py, or openssl s_client -quiet -connect."
-)
-_IRC_REFUSED = "This server speaks TLS only: switch TLS on in your client."
 _TOO_SLOW = "You did not read fast enough and were disconnected. Connect again, and see /history."
 _HEADER_REFUSED = (
     "Connections from your address must begin with a PROXY header (the setting --proxy-from)."
 )
+
+
+class Framing(Protocol):
+    """Turns bytes that come into lines; see ``LineSplitter``."""
+
+    @property
+    def discarded(self) -> int: ...
+
+    def feed(self, data: bytes) -> list[bytes | None]: ...
+
+    def hand_over(self) -> tuple[bytes, bool, int]: ...
+
+    def take_over(self, rest: bytes, is_skipping: bool, discarded: int) -> None: ...
 
 
 class LoginSlots(Protocol):
@@ -114,7 +118,7 @@ class Connection:
         # With a time-out, however long, the descriptor itself does not block: writing to it takes
         # what the socket has room for, reading waits in poll.
         sock.settimeout(SILENCE)
-        self._splitter = LineSplitter(line_bytes)
+        self._splitter: Framing = LineSplitter(line_bytes)
         self._size = _READ
         self._tunnel: Tunnel | None = None
         self._early = b""  # of the first bytes, by which the peer's speech was learned
@@ -170,7 +174,7 @@ class Connection:
 
     def has_left(self) -> bool:
         """Tell whether the peer closes before its first byte; wait for a moment."""
-        self._sock.settimeout(_PLAIN_SECONDS)
+        self._sock.settimeout(PLAIN_SECONDS)
         try:
             return not self._sock.recv(1, socket.MSG_PEEK)
         except TimeoutError:
@@ -178,84 +182,43 @@ class Connection:
         except OSError:
             return True
 
-    def open(self, tls: Tls, allows_plain: bool, takes_irc: bool) -> None:
-        """Find out how the peer speaks: its first byte tells a TLS hello from text.
+    def open(self, tls: Tls, taken: Taken) -> None:
+        """Find out how the peer speaks, see ``opening.find_out``.
 
-        What is spoken inside tells ALPN, else the first bytes; who says nothing for 0.3 seconds is
-        a person.
-
-        :param tls: makes the server's end of a tunnel.
-        :param allows_plain: the peer may speak plain text.
-        :param takes_irc: it may speak IRC.
-        :raises Disconnected: it may not and does, its handshake fails, or its time is up.
+        :raises Disconnected: it may not speak so, its handshake fails, or its time is up.
         """
-        self.irc_words = IRC_WORDS if takes_irc else ()
-        self._sock.settimeout(_PLAIN_SECONDS if allows_plain else None)
-        until = time.monotonic() + _PLAIN_SECONDS
+        self.irc_words = taken.irc_words
         try:
-            first = self._sock.recv(_FIRST, socket.MSG_PEEK)
-        except TimeoutError:
-            first = b""
-        except OSError as error:
-            raise Disconnected(error.strerror or "") from None
-        if first.startswith(_TLS_HANDSHAKE):
-            if not tls.handshakes.acquire(timeout=HANDSHAKE_SECONDS):
-                raise Disconnected("too many handshakes")
-            tunnel = tls.tunnel()
-            try:
-                shake_hands(self._sock, tunnel, self.outbox.offer)
-            finally:
-                tls.handshakes.release()
-            self.outbox.attach_tls(tunnel)
-            self._tunnel = tunnel
-            self._early = self._unseal(b"")  # came together with the end of the handshake
-            until = time.monotonic() + _PLAIN_SECONDS
-        elif not allows_plain:
-            if first:
-                COUNTS.refused.add("plain")
-                self.speech = speech_of(first, self.irc_words) or Speech.CHAT
-                is_irc = self.speech is Speech.IRC
-                self.say_last(_IRC_REFUSED if is_irc else _PLAIN_REFUSED)
-                raise Disconnected("plain text")
-            raise Disconnected(reason=EndReason.LEFT)
-        self._learn_speech(until)
+            opened = find_out(self._sock, tls, taken, self.outbox.offer)
+        except PlainRefused as refused:
+            self.speech = refused.speech
+            self.say_last(refused.sentence)
+            raise
+        if opened.tunnel is not None:
+            self.outbox.attach_tls(opened.tunnel)
+            self._tunnel = opened.tunnel
+        self._early = opened.early
+        if opened.speech is not Speech.CHAT:
+            self.turn(opened.speech)
         self._sock.settimeout(SILENCE)
 
-    def _learn_speech(self, until: float) -> None:
-        """Look at the first bytes, which :meth:`read` gives again, but no longer than until then.
+    def turn(self, speech: Speech, framing: Framing | None = None) -> None:
+        """Speak otherwise from now on, where the server itself says something.
 
-        :raises Disconnected: they are nothing that belongs here.
+        :param framing: turns bytes that come into lines; ``None``: as before.
         """
-        is_irc = self._tunnel is not None and self._tunnel.protocol == IRC and self.irc_words
-        speech = Speech.IRC if is_irc else None
-        while speech is None and (speech := speech_of(self._early, self.irc_words)) is None:
-            left = until - time.monotonic()
-            if left <= 0 or not self._input.poll(left * 1000) or not (more := self._hear()):
-                speech = Speech.CHAT
-            else:
-                self._early += self._unseal(more) if self._tunnel is not None else more
-        if speech is Speech.FOREIGN:
-            COUNTS.refused.add("foreign")
-            raise Disconnected("not spoken here")
-        if speech is Speech.IRC:
-            self.turn_irc()
+        self.speech = speech
+        self.outbox.too_slow = speech.said(_TOO_SLOW)
+        if framing is not None:
+            self._splitter = framing
 
-    def turn_irc(self) -> None:
-        """Speak IRC from now on, where the server itself says something."""
-        self.speech = Speech.IRC
-        self.outbox.too_slow = Speech.IRC.said(_TOO_SLOW)
+    def hurry(self, seconds: float) -> None:
+        """Let the next :meth:`read` wait no longer than so long for a byte."""
+        self._sock.settimeout(seconds)
 
     def say_last(self, sentence: str) -> None:
         """Let a sentence be the last that the peer gets."""
         self.outbox.finish(self.speech.said(sentence))
-
-    def _hear(self) -> bytes:
-        try:
-            return os.read(self._sock.fileno(), _READ)
-        except BlockingIOError:
-            return b""
-        except OSError as error:
-            raise Disconnected(error.strerror or "") from None
 
     def read(self) -> list[bytes | None]:
         """Wait for input and return the lines that it completes, possibly none.

@@ -17,9 +17,11 @@ from chatroom.net.admission import Admission, NotAdmitted
 from chatroom.net.connection import Connection
 from chatroom.net.handshake import OnlyLooked
 from chatroom.net.limits import BUSY, NOT_YET, network_of
+from chatroom.net.opening import Taken
 from chatroom.net.outbox import Flusher
 from chatroom.net.proxy import is_balancer
 from chatroom.net.sockets import LISTEN_FD
+from chatroom.net.speech import IRC_WORDS
 from chatroom.net.stripe import Stripe
 from chatroom.net.tls import Tls
 from chatroom.setting_kinds import Endpoint
@@ -49,8 +51,8 @@ def _watch_the_wire(sock: socket.socket) -> None:
 class Listener:
     """The accept thread and the threads that it starts.
 
-    ``allows_plain``, ``takes_irc`` and ``balancers`` may be replaced; they count for who connects
-    from then on.
+    ``allows_plain``, ``takes_irc``, ``takes_web`` and ``balancers`` may be replaced; they count
+    for who connects from then on.
 
     :param socks: the listening sockets, not blocking; one or more.
     :param serve: runs a connection's session in the connection's thread.
@@ -62,6 +64,7 @@ class Listener:
     :param outbox_bytes: bytes that may wait for a slow reader.
     :param balancers: connections from there begin with a PROXY header, which tells their address.
     :param takes_irc: IRC clients may come.
+    :param takes_web: browsers may come.
     """
 
     def __init__(
@@ -76,12 +79,14 @@ class Listener:
         outbox_bytes: int,
         balancers: tuple[Range, ...] = (),
         takes_irc: bool = True,
+        takes_web: bool = True,
     ) -> None:
         self._socks = socks
         self._serve = serve
         self._tls = tls
         self.allows_plain = allows_plain
         self.takes_irc = takes_irc
+        self.takes_web = takes_web
         self._flusher = flusher
         self._admission = admission
         self._line_bytes = line_bytes
@@ -243,7 +248,9 @@ class Listener:
                 self._resolve_proxied(connection, origin or connection.address)
             address = connection.address.partition("%")[0]
             is_near = ipaddress.ip_address(address).is_loopback
-            connection.open(self._tls, self.allows_plain or is_near, self.takes_irc)
+            irc_words = IRC_WORDS if self.takes_irc else ()
+            taken = Taken(self.allows_plain or is_near, irc_words, self.takes_web)
+            connection.open(self._tls, taken)
             self._serve(connection)
         except OnlyLooked:
             pass

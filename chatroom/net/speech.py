@@ -2,10 +2,14 @@
 
 from enum import Enum
 
+from chatroom.net.frames import WENT_WRONG, close_frame, text_frame
+from chatroom.protocol import encode
+
 IRC_WORDS = (b"CAP ", b"NICK ", b"USER ", b"PASS ")
 """What the first line of an IRC client begins with (Modern IRC, "Connection Registration")."""
+_WEB_WORDS = (b"GET ",)
 _FOREIGN_WORDS = (
-    *(b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"CONNECT ", b"PATCH "),
+    *(b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"CONNECT ", b"PATCH "),
     *(b"TRACE ", b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n", b"PRI * HTTP"),
 )
 
@@ -16,23 +20,45 @@ class Speech(Enum):
     CHAT = "chat"
     """Lines of a person, or events after a hello."""
     IRC = "irc"
+    WEB = "web"
+    """HTTP: a browser that asks for the page, or wants to open a WebSocket."""
+    SOCKET = "socket"
+    """A WebSocket that is open."""
     FOREIGN = "foreign"
-    """Nothing that belongs here: HTTP, a PROXY header of somebody who is no load balancer."""
+    """Nothing that belongs here: HTTP otherwise, a PROXY header of who is no load balancer."""
 
     def said(self, sentence: str) -> bytes:
         """Return a last sentence of the server as this kind of peer reads it."""
         if self is Speech.IRC:
             return f"ERROR :{sentence}\r\n".encode()
+        if self is Speech.WEB:
+            body = f"{sentence}\n".encode()
+            head = (
+                "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            )
+            return head.encode() + body
+        if self is Speech.SOCKET:
+            told = encode("control", {"do": "disconnect", "text": sentence})
+            return text_frame(told) + close_frame(WENT_WRONG)
         return f"{sentence}\n".encode()
 
 
-def speech_of(first: bytes, irc_words: tuple[bytes, ...] = IRC_WORDS) -> Speech | None:
+def speech_of(
+    first: bytes, irc_words: tuple[bytes, ...] = IRC_WORDS, takes_web: bool = True
+) -> Speech | None:
     """Return what somebody speaks whose first bytes these are; ``None``: more of them are needed.
 
     :param irc_words: ``IRC_WORDS``, or none where no IRC is spoken.
+    :param takes_web: browsers may come; else they are foreign.
     """
     is_open = False
-    for words, speech in ((irc_words, Speech.IRC), (_FOREIGN_WORDS, Speech.FOREIGN)):
+    web = Speech.WEB if takes_web else Speech.FOREIGN
+    for words, speech in (
+        (irc_words, Speech.IRC),
+        (_WEB_WORDS, web),
+        (_FOREIGN_WORDS, Speech.FOREIGN),
+    ):
         if first.startswith(words):
             return speech
         is_open = is_open or any(word.startswith(first) for word in words)

@@ -28,6 +28,8 @@ _UTC_TIME = 0x17
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all of this kind
 IRC = "irc"
 """What an IRC client says by ALPN that it speaks (IANA's registry of ALPN protocol ids)."""
+HTTP = "http/1.1"
+"""What a browser says, among others, by ALPN."""
 UNFINISHED = 100
 """Handshakes that may be under way at once."""
 
@@ -54,6 +56,7 @@ class Tls:
             _make_missing(self._certificate, self._key)
         self.handshakes = threading.BoundedSemaphore(UNFINISHED)
         self._lock = threading.Lock()  # guards the fields below
+        self._names: tuple[str, tuple[str, ...]] = ("", ())  # of which certificate, which
         self._stamp = self._look()
         self._context, self.fingerprint, self._span = self._load()
         # These belong to who calls look().
@@ -64,6 +67,17 @@ class Tls:
     def pem(self) -> bytes:
         """The file of the certificate with its chain."""
         return self._certificate.read_bytes()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the certificate is for; none where it says none."""
+        with self._lock:
+            shown, (of, names) = self.fingerprint, self._names
+        if of != shown:
+            names = _names_in(self.pem)
+            with self._lock:
+                self._names = shown, names
+        return names
 
     @property
     def valid_from(self) -> float:
@@ -162,7 +176,7 @@ class Tls:
             context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
             # Nobody resumes at this layer: our own tickets do that. It saves memory for everybody.
             context.num_tickets = 0
-            context.set_alpn_protocols([IRC])
+            context.set_alpn_protocols([IRC, HTTP])
             context.load_cert_chain(self._certificate, self._key, password="")
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH":
@@ -280,3 +294,14 @@ def _new_pair() -> tuple[bytes, bytes]:
         ),
         certificate.public_bytes(serialization.Encoding.PEM),
     )
+
+
+def _names_in(pem: bytes) -> tuple[str, ...]:
+    from cryptography import x509  # its parsers are loaded for who has a page only
+
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        return tuple(found.value.get_values_for_type(x509.DNSName))
+    except (ValueError, x509.ExtensionNotFound):
+        return ()

@@ -119,6 +119,7 @@ class Reload:
         self.services.motd.file = settings.motd_file
         self.listener.allows_plain = settings.allow_plain
         self.listener.takes_irc = settings.irc
+        self.listener.takes_web = settings.web
         self.listener.balancers = settings.proxy_from
         self.admission.go_by(
             sockets.admissible(settings.connections, sockets.raise_file_limit()),

@@ -10,7 +10,7 @@ from chatroom.answers import OK, Answer
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
-from chatroom.protocol import VERSION, decode, encode
+from chatroom.protocol import VERSION, decode
 from chatroom.session.access import LoginRequest
 from chatroom.session.faces import (
     ANSWER,
@@ -19,6 +19,7 @@ from chatroom.session.faces import (
     NOTHING,
     PLAIN,
     AnyFace,
+    EventsFace,
     Input,
     NotUnderstood,
 )
@@ -50,6 +51,7 @@ class Dialogue:
     :param connection: the peer.
     :param room_name: told to a program that says hello.
     :param line_bytes: longest line, told when one is longer.
+    :param face: what the peer is taken for at first.
     """
 
     __slots__ = (
@@ -64,9 +66,11 @@ class Dialogue:
         "takes_query",
     )
 
-    def __init__(self, connection: Connection, room_name: str, line_bytes: int) -> None:
+    def __init__(
+        self, connection: Connection, room_name: str, line_bytes: int, face: AnyFace = PLAIN
+    ) -> None:
         self.connection = connection
-        self.face: AnyFace = PLAIN
+        self.face: AnyFace = face
         self._room_name = room_name
         self._line_bytes = line_bytes
         self._is_first = True
@@ -111,11 +115,12 @@ class Dialogue:
         :raises Disconnected: of a long answer: the peer has left, or reads nothing.
         """
         text, face = answer.text, self.face
-        if answer.sentence is not None and face is EVENTS and (is_named or self._takes_messages):
+        takes_messages = is_named or self._takes_messages
+        if answer.sentence is not None and isinstance(face, EventsFace) and takes_messages:
             text = answer.sentence
             for at in range(0, len(answer.posts), _AT_ONCE):
                 some = list(answer.posts[at : at + _AT_ONCE])
-                self.send_at_length(EVENTS.messages(some, answer.names, True, reader, cid))
+                self.send_at_length(face.messages(some, answer.names, True, reader, cid))
         rows = [dict(row) for row in answer.rows]
         chunk = face.result(
             command, text, ok=True, cid=cid, **{"code": OK, "rows": rows, **answer.fields}
@@ -215,8 +220,7 @@ class Dialogue:
 
     def give_ticket(self, ticket: str, until: float) -> None:
         """Send a program the right to come back, in place of the one that it had."""
-        if self.face is EVENTS:
-            self.send(EVENTS.ticket(ticket, until))
+        self.send(self.face.ticket(ticket, until))
 
     def end(self, text: str, **fields: Any) -> None:
         """Say the last sentence of this connection; ``fields`` are for programs."""
@@ -233,8 +237,8 @@ class Dialogue:
                 was_silent = self.connection.is_silent
                 self._ahead = self.connection.read()
                 self._ahead.reverse()
-                if self.connection.is_silent and self.face is EVENTS:
-                    self._ping(was_silent)
+                if self.connection.is_silent and isinstance(self.face, EventsFace):
+                    self._ping(self.face, was_silent)
                 continue
             if self.connection.outbox.input_ended:
                 raise Disconnected(reason=EndReason.ENDED)
@@ -262,11 +266,11 @@ class Dialogue:
                 self.refuse(str(error), error.cid, code=error.code)
             return NO_INPUT
 
-    def _ping(self, was_asked: bool) -> None:
+    def _ping(self, face: EventsFace, was_asked: bool) -> None:
         """Ask a silent program whether it is there. :raises Disconnected: it was asked already."""
         if was_asked:
             raise Disconnected(reason=EndReason.SILENT)
-        self.send(encode("ping", {}))
+        self.send(face.ping)
         self.connection.await_answer()
 
     def _hello(self, raw: bytes) -> bool:
@@ -282,7 +286,8 @@ class Dialogue:
                 code=Code.NOT_UNDERSTOOD,
             )
             return False
-        self.face = EVENTS
+        face = self.face if isinstance(self.face, EventsFace) else EVENTS
+        self.face = face
         self._takes_messages = fields.get("answers") == 1
         self.takes_query = fields.get("query") == 1
         hello = {
@@ -292,5 +297,5 @@ class Dialogue:
             "version": __version__,
             "features": FEATURES,
         }
-        self.send(encode("hello", hello))
+        self.send(face.line("hello", hello))
         return True

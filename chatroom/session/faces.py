@@ -282,29 +282,38 @@ class EventsFace:
             )
         return "".join(lines).encode()
 
+    def line(self, word: str, fields: dict[str, Any]) -> bytes:
+        """Render one ``>word {json}`` line."""
+        return encode(word, fields)
+
+    @property
+    def ping(self) -> bytes:
+        """What a silent program is asked with whether it is there."""
+        return self.line("ping", {})
+
     def notice(self, kind: str, text: str, **fields: Any) -> bytes:
-        return encode("notice", {"kind": kind, "text": clean_text(text), **fields})
+        return self.line("notice", {"kind": kind, "text": clean_text(text), **fields})
 
     def prompt(self, ask: str, text: str, secret: bool) -> bytes:
-        return encode("prompt", {"ask": ask, "text": clean_text(text), "secret": secret})
+        return self.line("prompt", {"ask": ask, "text": clean_text(text), "secret": secret})
 
     def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
         first: dict[str, Any] = {"command": command, "ok": ok, "text": clean_text(text)}
         if cid:
             first["cid"] = cid
-        return encode("result", first | fields)
+        return self.line("result", first | fields)
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
-        return encode("control", {"do": do, "text": clean_text(text), **fields})
+        return self.line("control", {"do": do, "text": clean_text(text), **fields})
 
     def read(self, message_id: str, **fields: str) -> bytes:
-        return encode("read", {**fields, "id": message_id})
+        return self.line("read", {**fields, "id": message_id})
 
     def export(self, fields: dict[str, Any]) -> bytes:
-        return encode("export", fields)
+        return self.line("export", fields)
 
     def ticket(self, ticket: str, until: float) -> bytes:
-        return encode("ticket", {"ticket": ticket, "until": utc_of(until)})
+        return self.line("ticket", {"ticket": ticket, "until": utc_of(until)})
 
 
 AnyFace = PlainFace | EventsFace

@@ -27,7 +27,7 @@ from chatroom.sentences import WELCOME
 from chatroom.session.access import RESUME, Resumption
 from chatroom.session.arrival import Farewell, arrive, farewell, leave
 from chatroom.session.dialogue import Dialogue
-from chatroom.session.faces import ACCESS, COMMAND, EVENTS, NOTHING, POST, READ, Input
+from chatroom.session.faces import ACCESS, COMMAND, NOTHING, PLAIN, POST, READ, AnyFace, Input
 from chatroom.session.flood import Flood
 from chatroom.session.login import Login, LoginRefused
 from chatroom.storage.records import SUPERUSER, TEXT, Account
@@ -49,14 +49,20 @@ class Seat(NamedTuple):
 
 
 def serve(
-    connection: Connection, services: Services, registry: Registry, seat: Seat | None = None
+    connection: Connection,
+    services: Services,
+    registry: Registry,
+    seat: Seat | None = None,
+    face: AnyFace = PLAIN,
 ) -> None:
     """Serve one connection until it ends; runs in the connection's own thread.
 
     :param seat: it goes on where a predecessor was; ``None``: it begins.
+    :param face: what the peer is taken for at first.
     """
     settings = services.settings
-    dialogue = seat.dialogue if seat else Dialogue(connection, settings.name, settings.line_bytes)
+    first = (connection, settings.name, settings.line_bytes, face)
+    dialogue = seat.dialogue if seat else Dialogue(*first)
     try:
         if seat is None:
             dialogue.tell("greeting", f"This is {settings.name}, a chat room.")
@@ -121,7 +127,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
         unread = services.read_marks.unread(person)
         first = _welcome(person, member, services.presence, unread)
         if ticket is not None:
-            first += EVENTS.ticket(*ticket)
+            first += member.face.ticket(*ticket)
         if motd:
             first += member.face.notice("motd", motd)
         _show(dialogue, slot, first, pages, person, member, resumption)
