@@ -49,14 +49,16 @@ def _request(session: IrcSession, asked: str, offered: dict[str, str]) -> None:
     for word in asked.split():
         name = word.removeprefix("-")
         if name not in offered or (word == f"-{CAP_NOTIFY}" and session.version >= 302):
-            _cap_line(session, "NAK", asked)
+            # What goes beyond one line is nothing that is offered.
+            _cap_line(session, "NAK", asked.encode()[:_LIST_BYTES].decode("utf-8", "ignore"))
             return
         if word.startswith("-"):
             caps.discard(name)
         else:
             caps.add(name)
     session.ask_for(frozenset(caps))
-    _cap_line(session, "ACK", asked)
+    for line in _lines_of(asked.split()) if len(asked) > _LIST_BYTES else [asked]:
+        _cap_line(session, "ACK", line)
 
 
 def _cap_line(session: IrcSession, word: str, *params: str) -> None:
@@ -66,14 +68,19 @@ def _cap_line(session: IrcSession, word: str, *params: str) -> None:
 
 def _list(session: IrcSession, word: str, words: list[str]) -> None:
     """Tell capabilities, in several lines where the client knows that there can be more."""
-    lines: list[str] = []
-    for one in words:
-        # Who does not know of several lines gets one: without their values all of them fit.
-        has_room = session.version < 302 or (lines and len(lines[-1]) + len(one) < _LIST_BYTES)
-        if lines and has_room:
-            lines[-1] += " " + one
-        else:
-            lines.append(one)
+    # Who does not know of several lines gets one: without their values all of them fit.
+    lines = _lines_of(words) if session.version >= 302 else [" ".join(words)]
     for line in lines[:-1]:
         _cap_line(session, word, "*", line)
     _cap_line(session, word, lines[-1] if lines else "")
+
+
+def _lines_of(words: list[str]) -> list[str]:
+    """Put words into lines that have room for the names of a server and a nick beside them."""
+    lines: list[str] = []
+    for one in words:
+        if lines and len(lines[-1]) + len(one) < _LIST_BYTES:
+            lines[-1] += " " + one
+        else:
+            lines.append(one)
+    return lines

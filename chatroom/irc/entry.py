@@ -6,14 +6,17 @@ client makes, by whatever command.
 
 import base64
 import binascii
+import math
+import time
 
+from chatroom.accounts.invites import BY_INVITE, CLOSED, OPEN
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.irc import numerics, upkeep
 from chatroom.irc.capabilities import negotiate
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line, format_line
 from chatroom.irc.session import IrcSession
-from chatroom.irc.shape import PRE_AWAY, SASL
+from chatroom.irc.shape import PRE_AWAY
 from chatroom.irc.welcome import tell_support
 from chatroom.names import check_name, fold
 from chatroom.net.connection import Connection
@@ -25,11 +28,18 @@ from chatroom.text import clean_line
 _SASL_PIECE = 400
 _SASL_LONGEST = 4 * _SASL_PIECE
 _REAL_NAME_LONGEST = 100
+_LINES_MOST = 500
+"""Lines of a whole registration."""
 _HOW = (
-    "Everybody has an account here. Log in with SASL, or give NAME:PASSWORD as the server "
-    "password; make an account with Chatroom's own client, or by /quote REGISTER * * PASSWORD "
-    "with the name as your nick."
+    "Everybody has an account here. Log in with SASL, or give NAME:PASSWORD as the password of the "
+    "server (at once: /quote PASS NAME:PASSWORD)."
 )
+_HOW_NEW = {
+    OPEN: "To make an account, take the name as your nick and type /quote REGISTER * * PASSWORD",
+    BY_INVITE: "To make an account, take the name as your nick and type "
+    "/quote REGISTER * CODE PASSWORD, with the code of your invitation.",
+    CLOSED: "New accounts are made by the operator.",
+}
 
 
 class Entry:
@@ -42,6 +52,8 @@ class Entry:
         self._session = session
         self._services = session.services
         self.wished = ""  # by NICK
+        self._has_nick = False  # also one that nobody can have: an account has a better one
+        self._lines = 0
         self._is_negotiating = False
         self._pass = ""
         self._sasl: str | None = None  # what came of it; None: none is under way
@@ -65,6 +77,7 @@ class Entry:
         :raises Disconnected: the peer has left or its time is up.
         """
         self._account, request = self.login.run()
+        self._pass, self._sasl = "", None
         self._greet_account(request)
         while not self._is_complete:
             self._step()
@@ -72,7 +85,8 @@ class Entry:
 
     @property
     def _is_complete(self) -> bool:
-        return bool(self.wished and self._session.user) and not self._is_negotiating
+        has_nick = self.wished or (self._account is not None and self._has_nick)
+        return bool(has_nick and self._session.user) and not self._is_negotiating
 
     # -- as ``Login`` asks --------------------------------------------------------------------
 
@@ -81,13 +95,21 @@ class Entry:
         if ask in ("new-password", "again"):
             text = "That is a code to choose a new password with: use Chatroom's own client for it."
             raise LoginRefused(text, code=Code.RESET)
+        self.connection.waited_since = time.monotonic()
+        try:
+            return self._next_request()
+        finally:
+            self.connection.waited_since = math.inf
+
+    def _next_request(self) -> LoginRequest:
+        """Read on until something asks for an account: PASS does when nothing else has done so."""
         while True:
+            if self._is_complete:
+                if self._pass:
+                    return self._by_pass()
+                self._tell_how()
             if (request := self._step()) is not None:
                 return request
-            if self._pass and self.wished:
-                return self._by_pass()
-            if self._is_complete:
-                self._tell_how()
 
     def tell(self, kind: str, text: str, **fields: object) -> None:
         """Say a sentence."""
@@ -130,16 +152,18 @@ class Entry:
         session.flush()
 
     def _tell_how(self) -> None:
-        """Say, once, that an account is needed, and how to get in."""
+        """Say, once for each nick, that an account is needed, and how to get in."""
         if self._is_told:
             return
         self._is_told = True
         session = self._session
-        if self._services.accounts.is_taken(self.wished):
+        # Who has tried to log in has mistyped something: another nick is no help.
+        if not self._way and self._services.accounts.is_taken(self.wished):
             text = "Somebody has an account of that name: log in with its password"
             session.reply(numerics.ERR_NICKNAMEINUSE, self.wished, text)
         session.fail("*", "ACCOUNT_REQUIRED", _HOW)
         session.tell("error", _HOW)
+        session.tell("error", _HOW_NEW[self._services.invites.registration])
         session.flush()
 
     # -- one line -----------------------------------------------------------------------------
@@ -148,6 +172,9 @@ class Entry:
         """Read a line and answer it, or return the request for an account that it makes."""
         session = self._session
         line = session.read()
+        self._lines += 1
+        if self._lines > _LINES_MOST:
+            raise Disconnected(reason=EndReason.NO_ANSWER)
         request = None
         if line is not None:
             handle = _HANDLERS.get(line.command)
@@ -163,6 +190,8 @@ class Entry:
 
     def _cap(self, line: Line) -> None:
         self._is_negotiating = negotiate(self._session, line, self._is_negotiating)
+        if self._sasl is not None and not self._is_negotiating:
+            self._abort_sasl()  # https://ircv3.net/specs/extensions/sasl-3.1: by CAP END
 
     def _nick(self, line: Line) -> None:
         session = self._session
@@ -170,15 +199,17 @@ class Entry:
         if not name:
             session.reply(numerics.ERR_NONICKNAMEGIVEN, "No nickname given")
             return
+        self._has_nick = True
+        if self._account is not None:
+            return  # the nick is the name of the account, whatever is wished
         try:
             check_name(name)
         except UserError as error:
             session.reply(numerics.ERR_ERRONEUSNICKNAME, name[:32], str(error))
             return
-        if self._account is None and fold(name) != fold(self.wished or name):
-            self._is_told = False  # another one: it may be told again
-        self.wished = name
-        session.nick = self._account.name if self._account else name
+        if fold(name) != fold(self.wished or name):
+            self._is_told = False  # another one: it is told again
+        self.wished = session.nick = name
 
     def _user(self, line: Line) -> None:
         session = self._session
@@ -189,7 +220,7 @@ class Entry:
         if self._account is not None:
             self._session.reply(numerics.ERR_ALREADYREGISTERED, "You are logged in already")
             return
-        self._pass = line.params[0]
+        self._pass = " ".join(line.params)  # typed by hand, without the colon in front
 
     def _by_pass(self) -> LoginRequest:
         """Return the request that PASS makes: of ``NAME:PASSWORD``, else of the name by NICK."""
@@ -209,9 +240,6 @@ class Entry:
         if self._account is not None:
             session.reply(numerics.ERR_SASLALREADY, "You are logged in already")
             return None
-        if SASL not in session.caps:
-            session.reply(numerics.ERR_SASLFAIL, "Ask for the capability sasl first")
-            return None
         if self._sasl is None:
             if piece == "*":
                 session.reply(numerics.ERR_SASLABORTED, "SASL authentication aborted")
@@ -223,8 +251,7 @@ class Entry:
                 session.send("AUTHENTICATE +")
             return None
         if piece == "*":
-            self._sasl = None
-            session.reply(numerics.ERR_SASLABORTED, "SASL authentication aborted")
+            self._abort_sasl()
             return None
         if len(piece) > _SASL_PIECE or len(self._sasl) > _SASL_LONGEST:
             self._sasl = None
@@ -235,6 +262,10 @@ class Entry:
             return None
         message, self._sasl = self._sasl, None
         return self._by_sasl(message)
+
+    def _abort_sasl(self) -> None:
+        self._sasl = None
+        self._session.reply(numerics.ERR_SASLABORTED, "SASL authentication aborted")
 
     def _by_sasl(self, message: str) -> LoginRequest | None:
         """Return what PLAIN asks for (RFC 4616)."""
@@ -255,6 +286,10 @@ class Entry:
         wished = name if name != "*" else self.wished
         if self._account is not None:
             session.fail("REGISTER", "ALREADY_AUTHENTICATED", "You are logged in already", wished)
+            return None
+        if len(line.params) > 3:
+            text = "That password has blanks: type :PASSWORD, with a colon in front"
+            session.fail("REGISTER", "INVALID_PARAMS", text, wished or "*")
             return None
         if not wished:
             session.fail("REGISTER", "NEED_NICK", "Send NICK first", "*")
@@ -310,6 +345,6 @@ _REGISTER_CODES = {
     Code.NAME_TAKEN: "ACCOUNT_EXISTS",
     Code.BAD_NAME: "BAD_ACCOUNT_NAME",
     Code.BAD_PASSWORD: "WEAK_PASSWORD",
-    Code.BAD_CODE: "INVALID_CODE",
+    Code.BAD_CODE: "INVALID_EMAIL",  # that is where the code of an invitation stands
     **dict.fromkeys((Code.THROTTLED, Code.CROWDED, Code.LOCKDOWN), "TEMPORARILY_UNAVAILABLE"),
 }

@@ -33,6 +33,7 @@ class Row:
 
 ROWS: dict[str, Row] = {
     "ADMIN": Row(told.admin),
+    "AUTHENTICATE": Row(upkeep.sasl_already),
     "CAP": Row(upkeep.cap, 1),
     "HELP": Row(told.help_on),
     "HELPOP": Row(told.help_on),
@@ -58,11 +59,13 @@ ROWS: dict[str, Row] = {
     "PONG": Row(upkeep.nothing),
     "PRIVMSG": Row(talking.privmsg, cost=1),
     "QUIT": Row(upkeep.leave),
+    "REGISTER": Row(upkeep.registered),
     "STATS": Row(told.stats),
     "TIME": Row(told.tell_time),
     "TOPIC": Row(channels.topic, 1, cost=1),
     "USER": Row(upkeep.registered_already),
     "USERHOST": Row(whois.userhost, 1),
+    "VERIFY": Row(upkeep.registered),
     "VERSION": Row(told.version),
     "WALLOPS": Row(told.wallops, 1, cost=1),
     "WHO": Row(who.who),

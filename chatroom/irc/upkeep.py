@@ -41,8 +41,19 @@ def nothing(session: IrcSession, line: Line) -> None:
 
 
 def registered_already(session: IrcSession, line: Line) -> None:
-    """PASS, USER, AUTHENTICATE and REGISTER, when one is in."""
+    """PASS and USER, when one is in."""
     session.reply(numerics.ERR_ALREADYREGISTERED, "You are logged in already")
+
+
+def sasl_already(session: IrcSession, line: Line) -> None:
+    """AUTHENTICATE, when one is in."""
+    session.reply(numerics.ERR_SASLALREADY, "You are logged in already")
+
+
+def registered(session: IrcSession, line: Line) -> None:
+    """REGISTER and VERIFY, when one is in."""
+    text = "You are logged in already"
+    session.fail(line.command, "ALREADY_AUTHENTICATED", text, session.nick)
 
 
 def leave(session: IrcSession, line: Line) -> None:

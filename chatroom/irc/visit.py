@@ -53,7 +53,8 @@ def serve(
         _come_in(session)
     except LoginRefused as reason:
         _log.info("not logged in address=%s reason=given up", connection.address, extra=FEW)
-        session.reply(numerics.ERR_YOUREBANNEDCREEP, str(reason))
+        if reason.do == "kick":
+            session.reply(numerics.ERR_YOUREBANNEDCREEP, str(reason))
         session.end(str(reason))
         return
     except (Disconnected, CancelledError) as error:
