@@ -115,6 +115,7 @@ class Server:
                 room_sanctions=rooms.room_sanctions,
                 busy=rooms.busy,
                 presence=rooms.presence,
+                watchers=rooms.watchers,
                 read_marks=rooms.read_marks,
                 reports=rooms.reports,
                 control_events=rooms.control_events,
@@ -142,11 +143,9 @@ class Server:
                 settings.allow_plain,
                 self._flusher,
                 self._admission,
-                settings.line_bytes,
-                settings.outbox_bytes,
+                *(settings.line_bytes, settings.outbox_bytes),
                 settings.proxy_from,
-                settings.irc,
-                settings.web,
+                *(settings.irc, settings.web),
             )
             self._parts: dict[str, hand_over.Part] = {
                 "throttles": throttles,

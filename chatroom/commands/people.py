@@ -5,6 +5,8 @@ from typing import Any
 
 from chatroom.answers import Answer, when
 from chatroom.commands.registry import Context, Registry
+from chatroom.rooms.person import FREE
+from chatroom.rooms.watchers import reason_of
 from chatroom.sentences import duration, table
 from chatroom.storage.records import Account, Presence
 
@@ -53,14 +55,12 @@ def add_to(registry: Registry) -> None:
 
 def presence_row(one: Presence) -> dict[str, Any]:
     """Return what programs are told of somebody who is here."""
-    busy = one.state.startswith("busy")
-    reason = one.state.removeprefix("busy").removeprefix(" (").removesuffix(")")
     return {
         "user": one.name,
         "grant": one.grant,
         "sessions": len(one.seats),
-        "busy": busy,
-        "reason": reason if busy else "",
+        "busy": one.state != FREE,
+        "reason": reason_of(one.state),
         "active": when(one.active),
         "idle_seconds": max(0.0, time.time() - one.active),
     }

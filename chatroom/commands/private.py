@@ -65,6 +65,8 @@ def send(
 def _not_seen_yet(account: Account, recipient: Presence | None, sender_id: str) -> str:
     if recipient is None:
         return f"{account.name} is offline; your message will be delivered."
+    if recipient.state.startswith("away") and account.id != sender_id:
+        return f"{account.name} is {recipient.state} and may see it later."
     if recipient.state != FREE and account.id != sender_id:
         return f"{account.name} is {recipient.state} and will see it when free again."
     return ""

@@ -26,6 +26,7 @@ from chatroom.rooms.reports import Reports
 from chatroom.rooms.room_sanctions import RoomSanctions
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.talks import Talks
+from chatroom.rooms.watchers import Watchers
 from chatroom.storage.engine import AuditTrail, LogStore, Nodes
 
 
@@ -52,6 +53,7 @@ class Services:
     room_sanctions: RoomSanctions
     busy: Busy
     presence: RemotePresence
+    watchers: Watchers
     read_marks: ReadMarks
     reports: Reports
     control_events: ControlHandler

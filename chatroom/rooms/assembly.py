@@ -27,6 +27,7 @@ from chatroom.rooms.roster import Roster
 from chatroom.rooms.successors import Successors
 from chatroom.rooms.talks import Talks
 from chatroom.rooms.timers import Scheduler
+from chatroom.rooms.watchers import Watchers
 from chatroom.storage.engine import Engine
 from chatroom.storage.records import RoomRecord
 
@@ -46,6 +47,7 @@ class Assembly:
     room_sanctions: RoomSanctions
     busy: Busy
     presence: RemotePresence
+    watchers: Watchers
     read_marks: ReadMarks
     reports: Reports
     control_events: ControlHandler
@@ -103,7 +105,8 @@ def assemble(
     scheduler, readers, lookups = Scheduler(), Readers(), Lookups()
     catalogue = Catalogue(logs, engine.rooms, engine.audit, roster, rooms)
     read_states = ReadStateStore(engine.read_states, scheduler, roster)
-    busy = Busy(logs, scheduler, roster, read_states, readers.run)
+    watchers = Watchers(roster)
+    busy = Busy(logs, scheduler, roster, read_states, readers.run, watchers)
     memberships = Memberships(logs, roster, read_states, scheduler, sanctions.look_up)
     ownership = Ownership(roster, catalogue, memberships)
     talks = Talks(roster, catalogue, memberships, ownership.follow)
@@ -122,8 +125,9 @@ def assemble(
         read_states=read_states,
         ownership=ownership,
         room_sanctions=room_sanctions,
+        watchers=watchers,
     )
-    presence = RemotePresence(roster, memberships, read_states)
+    presence = RemotePresence(roster, memberships, read_states, watchers)
     callers = Callers(OWNERS, roster, presence)
     catalogue.let_call_all(callers.may_call_all)
     read_marks = ReadMarks(logs, roster, read_states, presence, engine.controls)
@@ -140,6 +144,7 @@ def assemble(
         lookups=lookups,
         scheduler=scheduler,
         readers=readers,
+        watchers=watchers,
         away_seconds=away_seconds,
     )
     engine.nodes.attach_presence(presence)
@@ -154,6 +159,7 @@ def assemble(
         room_sanctions=room_sanctions,
         busy=busy,
         presence=presence,
+        watchers=watchers,
         read_marks=read_marks,
         reports=reports,
         control_events=control_events,

@@ -16,6 +16,7 @@ from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import Member, Room
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
+from chatroom.rooms.watchers import Watchers
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import ANNOUNCE, REMOVED, Post, ReadState
 
@@ -42,6 +43,7 @@ class Busy:
     :param roster: under its lock the fields of a person are changed.
     :param read_states: keeps that somebody is busy.
     :param in_reader: runs what reads much in one of few threads, and waits for it.
+    :param watchers: tells others.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class Busy:
         roster: Roster,
         read_states: ReadStateStore,
         in_reader: Callable[[Callable[[], None]], None],
+        watchers: Watchers,
     ) -> None:
+        self._watchers = watchers
         self._logs = logs
         self._scheduler = scheduler
         self._roster = roster
@@ -79,6 +83,28 @@ class Busy:
         for member in members:
             text = person.busy_sentence()
             member.outbox.offer(member.face.control("busy", text, **person.busy_fields()))
+        self._watchers.tell_state(person)
+
+    def mark_away(self, person: Person, text: str, by: Member) -> None:
+        """Let others see that somebody is away, as they see who is busy; nothing is held back.
+
+        It ends with :meth:`mark_back`, with :meth:`end`, or with the session.
+
+        :param text: why; may be empty.
+        :param by: the session that says it.
+        """
+        with self._roster.lock:
+            person.away, person.away_by = text, by
+        self._watchers.tell_state(person)
+
+    def mark_back(self, person: Person) -> bool:
+        """Let somebody be away no more; False: was not."""
+        with self._roster.lock:
+            if person.away is None:
+                return False
+            person.away = person.away_by = None
+        self._watchers.tell_state(person)
+        return True
 
     def locked_go_on(self, person: Person, state: ReadState) -> None:
         """Let somebody who comes be busy who was so when the last visit broke off."""
@@ -125,9 +151,10 @@ class Busy:
 
         :raises StoreError: that cannot be read; the person is busy as before.
         """
+        was_away = self.mark_back(person)
         with self._roster.lock:
             if person.busy is None:
-                return False
+                return was_away
             rooms, before = person.logs, _distinct(member.cursors for member in person.members)
         # Read while the person is still busy: if it cannot be, nothing has happened.
         missed = {key: _Missed(self._logs, person, dict(c)) for key, c in before.items()}
@@ -165,6 +192,7 @@ class Busy:
             member.outbox.fill(slot, shown[look])
         for member in {*members}.difference(one.member for one in held):
             member.outbox.offer(member.face.control("free", "You are free."))
+        self._watchers.tell_state(person)
         return True
 
     def _take_back(self, person: Person, was: ReadState, held: list[_Held]) -> None:

@@ -24,6 +24,7 @@ from chatroom.rooms.reports import report_fields, report_sentence
 from chatroom.rooms.room import Member
 from chatroom.rooms.room_sanctions import RoomSanctions
 from chatroom.rooms.roster import Roster
+from chatroom.rooms.watchers import Watchers
 from chatroom.storage.engine import AccountStore, SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
@@ -63,6 +64,7 @@ class ControlHandler:
     :param read_states: follows what other nodes have saved.
     :param ownership: tells those inside of a changed room, and sends out who may not be there.
     :param room_sanctions: the same for who was banned or muted in one.
+    :param watchers: tells others who is renamed.
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class ControlHandler:
         read_states: ReadStateStore,
         ownership: Ownership,
         room_sanctions: RoomSanctions,
+        watchers: Watchers,
     ) -> None:
+        self._watchers = watchers
         self._accounts = accounts
         self._sanctions = sanctions
         self._tickets = tickets
@@ -318,6 +322,7 @@ class ControlHandler:
             for member in person.members:
                 text = f"You are called {account.name} now."
                 member.outbox.offer(member.face.control("rename", text, user=account.name))
+            self._watchers.tell_renamed(account.id, before.name, account.name)
         if account.grant != before.grant:
             role = "a superuser" if account.grant == SUPERUSER else "a normal user"
             for member in person.members:

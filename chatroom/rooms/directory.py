@@ -20,6 +20,7 @@ from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.room import LOBBY, Member, mailbox_of
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
+from chatroom.rooms.watchers import Watchers
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
     LEAVE,
@@ -52,6 +53,7 @@ class Directory:
     :param lookups: looks for unused rooms.
     :param scheduler: lets those go who do not come back; not started yet.
     :param readers: read what somebody has missed.
+    :param watchers: tells who watches somebody.
     :param away_seconds: time to come back after a lost connection without being announced.
     """
 
@@ -68,8 +70,10 @@ class Directory:
         lookups: Lookups,
         scheduler: Scheduler,
         readers: Readers,
+        watchers: Watchers,
         away_seconds: float = AWAY_SECONDS,
     ) -> None:
+        self._watchers = watchers
         self._logs = logs
         self._roster = roster
         self._catalogue = catalogue
@@ -89,6 +93,7 @@ class Directory:
         room = self._roster.of_log(log)
         if room is not None:
             room.deliver(posts, receipts)
+            self._watchers.follow(log, posts)
 
     def returned(self, receipts: Sequence[Receipt], refusal: Refusal | None) -> None:
         """Tell those whose posts were not appended; the engine's thread only.
@@ -247,10 +252,14 @@ class Directory:
         :param is_goodbye: the person leaves on purpose: is not busy any more at the next visit.
         :param why: for those who are here; may be empty.
         """
+        self._watchers.clear(member)
         with self._roster.lock:
             person = self._roster.people.get(member.account_id)
             if person is None or member not in person.members:
                 return
+            is_back = person.away_by is member
+            if is_back:
+                person.away = person.away_by = None
             person.note_read(member)
             state = person.read_state()
             person.last_active = max(person.last_active, member.last_active)
@@ -267,13 +276,14 @@ class Directory:
                     room.enter(account_id, person.members)
                 else:
                     room.pause(account_id, person.members)
-            if person.members:
-                return
-            self._read_states.locked_keep(person)
-            if is_away and not self._is_quiet:
-                self._locked_wait_for(person, self.away_seconds)
-            else:
-                self._locked_go(person, why)
+            if not person.members:
+                self._read_states.locked_keep(person)
+                if is_away and not self._is_quiet:
+                    self._locked_wait_for(person, self.away_seconds)
+                else:
+                    self._locked_go(person, why)
+        if is_back and person.members:
+            self._watchers.tell_state(person)
 
     def bring_back(self, account: Account, seconds: float, last_active: float) -> None:
         """Let somebody be here who was when the server restarted, as after a lost connection.

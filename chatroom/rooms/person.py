@@ -25,6 +25,8 @@ class Person:
 
     __slots__ = (
         "account",
+        "away",
+        "away_by",
         "away_timer",
         "away_until",
         "busy",
@@ -72,6 +74,11 @@ class Person:
         self.busy_until = 0.0
         """When busy ends by itself, in seconds since the epoch; 0 = not by itself."""
         self.busy_timer: Timer | None = None
+        self.away: str | None = None
+        """What a session says while away from the screen, which may be empty; ``None``: nobody is.
+        Others see it as they see ``busy``; nothing is held back."""
+        self.away_by: Member | None = None
+        """The session that has said so: when it ends, that is over."""
         self.away_until = 0.0
         """Until when somebody who lost the connection may come back unnoticed (monotonic)."""
         self.away_timer: Timer | None = None
@@ -139,11 +146,12 @@ class Person:
         """Return up to which moment (monotonic) some session has taken everything; 0: unknown."""
         return max(self.taken_until, *(member.taken_until for member in self.members), 0.0)
 
-    def busy_text(self) -> str:
-        """Return ``busy`` with its reason, or ``free``."""
-        if self.busy is None:
+    def state(self) -> str:
+        """Return ``busy`` or ``away`` with its reason, or ``free``: as of ``Presence``."""
+        word, reason = ("away", self.away) if self.busy is None else ("busy", self.busy)
+        if reason is None:
             return FREE
-        return f"busy ({self.busy})" if self.busy else "busy"
+        return f"{word} ({reason})" if reason else word
 
     def busy_sentence(self) -> str:
         """Return what a busy person is told."""
@@ -167,6 +175,4 @@ class Person:
         )
         active = time.time() - self.idle_seconds()
         account, rooms = self.account, tuple(room.log for room in self.rooms)
-        return Presence(
-            account.id, account.name, account.grant, self.busy_text(), active, rooms, seats
-        )
+        return Presence(account.id, account.name, account.grant, self.state(), active, rooms, seats)

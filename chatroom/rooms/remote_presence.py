@@ -9,6 +9,7 @@ from chatroom.rooms.person import Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import Room
 from chatroom.rooms.roster import Roster
+from chatroom.rooms.watchers import Watchers
 from chatroom.storage.records import JOIN, LEAVE, Presence, joined
 
 
@@ -19,11 +20,17 @@ class RemotePresence:
         guards this, too.
     :param memberships: announces.
     :param read_states: follows those who are here and elsewhere.
+    :param watchers: tells what becomes of those elsewhere.
     """
 
     def __init__(
-        self, roster: Roster, memberships: Memberships, read_states: ReadStateStore
+        self,
+        roster: Roster,
+        memberships: Memberships,
+        read_states: ReadStateStore,
+        watchers: Watchers,
     ) -> None:
+        self._watchers = watchers
         self._roster = roster
         self._memberships = memberships
         self._read_states = read_states
@@ -46,22 +53,30 @@ class RemotePresence:
         with self._roster.lock:
             before, self.people = self.people, people
             for account_id in before.keys() | people.keys():
-                was, now = _rooms(before.get(account_id)), _rooms(people.get(account_id))
-                if was == now:
+                left, joined_now = _rooms(before.get(account_id)), _rooms(people.get(account_id))
+                if left == joined_now:
                     continue
                 person = self._roster.people.get(account_id)
-                if person is not None and was and now:
+                if person is not None and left and joined_now:
                     moved.append(account_id)
                 here = {room.log for room in person.rooms} if person is not None else set()
-                for log in was - now - here:
+                for log in left - joined_now - here:
                     if (room := self._roster.of_log(log)) is not None:
                         room.people.pop(account_id, None)
-                for log in now - was:
+                for log in joined_now - left:
                     if (room := self._roster.of_log(log)) is not None:
                         room.people[account_id] = None
             self._roster.locked_count()
         for account_id in moved:  # it is the same person, and in the same rooms
             self._read_states.look_soon(account_id)
+        for account_id, now in people.items():
+            was = before.get(account_id)
+            if was is None or account_id in self._roster.people:
+                continue
+            if was.name != now.name:
+                self._watchers.tell_renamed(account_id, was.name, now.name)
+            if was.state != now.state:
+                self._watchers.tell_remote_state(account_id, now.name, now.state)
 
     def left(self, people: Mapping[str, bool]) -> None:
         with self._roster.lock:

@@ -77,7 +77,7 @@ class ShowingFace(EventsFace):
         return self.notice("entered", f"This is #{room.name}.", **room.fields)
 
     def about(self, what: str, name: str, **fields: Any) -> bytes:
-        return self.notice(what, f"{name} is {what}.", user=name, **fields)
+        return self.notice(what, str(fields.get("text", f"{name} is {what}.")), user=name)
 
 
 SHOWING = ShowingFace()

@@ -25,7 +25,7 @@ class Presence:
     name: str
     grant: int
     state: str
-    """``free`` or ``busy``, with the reason."""
+    """``free``, or ``busy`` or ``away`` with the reason: from who is away nothing is held back."""
     active: float
     """When something was typed last, in seconds since the epoch."""
     rooms: tuple[str, ...]
@@ -43,7 +43,7 @@ def joined(one: Presence, other: Presence) -> Presence:
     older, newer = sorted((one, other), key=lambda presence: presence.active)
     return replace(
         newer,
-        state=next((s for s in (newer.state, older.state) if s.startswith("busy")), newer.state),
+        state=next((s for s in (newer.state, older.state) if s != "free"), newer.state),
         rooms=tuple(dict.fromkeys((*one.rooms, *other.rooms))),
         seats=(*one.seats, *other.seats),
     )
