@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from chatroom.irc.grammar import LINE_BYTES, escape_tag, split_text
+from chatroom.irc.grammar import LINE_BYTES, action, escape_tag, split_text
 from chatroom.irc.shape import Shape
 from chatroom.protocol import utc_of
 from chatroom.rooms.room import LOBBY, Room
@@ -14,6 +14,7 @@ from chatroom.storage.records import (
     ANNOUNCE,
     JOIN,
     LEAVE,
+    NOTICE,
     PRIVATE,
     REMOVED,
     Post,
@@ -23,8 +24,9 @@ from chatroom.text import clean_line
 USER_HOST = "!~u@chat"
 """User and host of everybody: neither a login name nor an address is ever shown."""
 _ROOM_FOR_TEXT = LINE_BYTES - 2  # without the end of the line
+ME = "/me "
+"""In front of a private message that is an action: it is kept as people type it."""
 _ANNOUNCED = "[announcement] "
-NOTICE = "notice"
 
 
 def message_id(post: Post) -> str:
@@ -97,6 +99,9 @@ class IrcFace:
         """
         word = "NOTICE" if post.kind == NOTICE else "PRIVMSG"
         text = post.text
+        is_act = post.kind == ACTION
+        if post.kind == PRIVATE and text.startswith(ME):
+            text, is_act = text[len(ME) :], True
         if is_dated and not self.shape.time:
             text = f"[{SERVER.when(post.time)}] {text}"
         if post.kind == ANNOUNCE:
@@ -104,19 +109,25 @@ class IrcFace:
         head = f":{post.sender}{USER_HOST} {word} {target} :"
         told = self._tags(post, batch, more)
         is_short = text.isascii() and text.isprintable() and head.isascii()
-        if is_short and post.kind != ACTION and len(text) + len(head) <= _ROOM_FOR_TEXT:
+        is_short = is_short and len(text) + len(head) <= _ROOM_FOR_TEXT
+        if is_short and not is_act and post.split is None:
             return f"{told}{head}{text}\r\n"  # the usual line
+        if is_act:
+            room = _ROOM_FOR_TEXT - len(head.encode()) - len(action(""))
+            whole = " ".join(clean_line(line) for line in text.split("\n"))
+            return self._each(head, told, [action(p) for p in split_text(whole, room)], batch)
         return self._said_at_length(post, text, head, told, target, batch)
 
     def _said_at_length(
         self, post: Post, text: str, head: str, told: str, target: str, batch: str
     ) -> str:
         room = _ROOM_FOR_TEXT - len(head.encode())
-        lines = [clean_line(line) for line in text.split("\n")]
-        if post.kind == ACTION:
-            acts = [f"\x01ACTION {p}\x01" for p in split_text(" ".join(lines), room - 9)]
-            return self._each(head, told, acts, batch)
-        pieces = [split_text(line, room) for line in lines]
+        lines = post.split
+        if lines is None or text != post.text:
+            lines = tuple((line,) for line in text.split("\n"))
+        pieces = [
+            [p for piece in line for p in split_text(clean_line(piece), room)] for line in lines
+        ]
         if self.shape.multiline and (len(lines) > 1 or len(pieces[0]) > 1):
             return self._multiline(post, head, told, target, pieces)
         return self._each(head, told, [p for line in pieces for p in line if p], batch)
@@ -221,4 +232,4 @@ def face_of(shape: Shape) -> IrcFace:
 
 def is_own(post: Post) -> bool:
     """Tell whether a message of a mailbox was sent by the mailbox's owner."""
-    return post.kind == PRIVATE and post.log[1:] == post.sender_id
+    return post.log[0] == "@" and post.log[1:] == post.sender_id

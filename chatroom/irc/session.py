@@ -11,8 +11,11 @@ from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line, Malformed, format_line, parse
+from chatroom.irc.labels import LABEL, LABEL_LONGEST, labelled
+from chatroom.irc.multiline import Incoming
 from chatroom.irc.own_face import OwnFace
-from chatroom.irc.shape import BATCH, LABELS, STANDARD_REPLIES
+from chatroom.irc.refusals import refusal_line
+from chatroom.irc.shape import BATCH, LABELS
 from chatroom.net.connection import Connection
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member, Room
@@ -23,8 +26,6 @@ _READ_SECONDS = 60.0
 """Time for a reader to take what waits before something long is sent."""
 _LOOK_SECONDS = 0.5
 _AT_LENGTH = 32 * 1024  # an answer with more bytes waits for its reader
-LABEL = "label"
-LABEL_LONGEST = 64
 _NO_LABEL = ""
 
 
@@ -84,8 +85,10 @@ class IrcSession:
         """The one that is answered now."""
         self.label = _NO_LABEL
         """Of the line that is answered; empty: it has none, or it was spent."""
-        self.batches: dict[str, Any] = {}
-        """Batches that the client has opened, by their reference; see ``talking``."""
+        self.incoming = Incoming()
+        """The message of several lines that the client is sending, if any."""
+        self.typing_due = 0.0
+        """When (monotonic) all would be due that was told of typing; see ``tag_messages``."""
         self._lines: list[str] = []
         self._outcome: Outcome | None = None
 
@@ -116,7 +119,7 @@ class IrcSession:
                 connection.await_answer()
         if connection.outbox.input_ended:
             raise Disconnected(reason=EndReason.ENDED)
-        if connection.is_wanted and not self.is_asking and not self.batches:
+        if connection.is_wanted and not self.is_asking and not self.incoming.is_open:
             connection.rest()
             return None
         raw = self._ahead.pop()
@@ -198,19 +201,23 @@ class IrcSession:
         :param context: what it is about, in front of the text.
         :param numeric: instead of the code's.
         """
-        code, text = error.code or Code.REFUSED, _text_of(error)
-        told = numerics.REFUSED[code]
-        if numeric or told.numeric:
-            self.reply(numeric or told.numeric, *context, text)
-        elif STANDARD_REPLIES in self.caps:
-            self.fail(command or self.line.command, told.fail, text, *context)
-        else:
-            self.tell("error", text)
+        text = error.text if isinstance(error, Outcome) else str(error)
+        command = command or self.line.command
+        self.send(
+            refusal_line(
+                *(self.server, self.nick, self.caps, error.code or Code.REFUSED),
+                *(text, context, command, numeric),
+            )
+        )
 
     def take(self) -> bytes:
         """Return the answers so far; they are not sent by :meth:`flush` any more."""
+        return "".join(self.take_lines()).encode()
+
+    def take_lines(self) -> list[str]:
+        """Like :meth:`take`, as lines with their ends."""
         lines, self._lines = self._lines, []
-        return "".join(lines).encode()
+        return lines
 
     def flush(self) -> None:
         """Send the answers to one line; with its label, when it has one.
@@ -219,7 +226,7 @@ class IrcSession:
         """
         lines, self._lines = self._lines, []
         if self.label:
-            lines = self._labelled(lines)
+            lines = labelled(lines, self.label, self.server, BATCH in self.caps)
             self.label = _NO_LABEL
         if not lines:
             return
@@ -228,22 +235,6 @@ class IrcSession:
             self.send_at_length(chunk)
         else:
             self.connection.outbox.offer(chunk)
-
-    def _labelled(self, lines: list[str]) -> list[str]:
-        tag = {LABEL: self.label}
-        if not lines:
-            return [format_line("ACK", source=self.server, tags=tag) + "\r\n"]
-        if len(lines) == 1:
-            return [with_tag(lines[0], LABEL, self.label)]
-        if lines[0].partition(" BATCH +")[1] and _is_one_batch(lines):
-            return [with_tag(lines[0], LABEL, self.label), *lines[1:]]
-        if BATCH not in self.caps:
-            return [with_tag(lines[0], LABEL, self.label), *lines[1:]]
-        ref = "l"
-        head = format_line("BATCH", "+" + ref, "labeled-response", source=self.server, tags=tag)
-        tail = format_line("BATCH", "-" + ref, source=self.server)
-        inner = (one if _is_in_batch(one) else with_tag(one, BATCH, ref) for one in lines)
-        return [head + "\r\n", *inner, tail + "\r\n"]
 
     def spend_label(self) -> str:
         """Return the label, which goes with what comes later, and not with the answers."""
@@ -338,26 +329,6 @@ class IrcSession:
         self.flush()
         last = format_line("ERROR", clean_line(text), trailing=True)
         self.connection.outbox.finish(last.encode() + b"\r\n")
-
-
-def with_tag(line: str, key: str, value: str) -> str:
-    """Return a line with one more tag in front."""
-    tag = format_line("X", tags={key: value}).partition(" ")[0]
-    return f"{tag};{line[1:]}" if line.startswith("@") else f"{tag} {line}"
-
-
-def _is_in_batch(line: str) -> bool:
-    tags = line.partition(" ")[0]
-    return tags[:1] == "@" and any(one.startswith("batch=") for one in tags[1:].split(";"))
-
-
-def _is_one_batch(lines: list[str]) -> bool:
-    opened = lines[0].split(" BATCH +", 1)[1].split(" ", 1)[0]
-    return lines[-1].rstrip("\r\n").endswith(f"BATCH -{opened}")
-
-
-def _text_of(error: UserError | Outcome) -> str:
-    return clean_line(error.text if isinstance(error, Outcome) else str(error)) or "Refused"
 
 
 def _host_name(host: str) -> str:

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-MULTILINE_BYTES = 8192
-MULTILINE_LINES = 100
+from chatroom.irc.multiline import MOST_BYTES, MOST_LINES
+from chatroom.irc.multiline import MULTILINE as MULTILINE
 
 ACCOUNT_NOTIFY = "account-notify"
 ACCOUNT_TAG = "account-tag"
@@ -17,7 +17,6 @@ EXTENDED_JOIN = "extended-join"
 EXTENDED_MONITOR = "extended-monitor"
 INVITE_NOTIFY = "invite-notify"
 LABELS = "labeled-response"
-MULTILINE = "draft/multiline"
 MULTI_PREFIX = "multi-prefix"
 NO_NAMES = "no-implicit-names"
 OLD_NO_NAMES = "draft/no-implicit-names"
@@ -39,7 +38,7 @@ CAPABILITIES = {
     **dict.fromkeys((MULTI_PREFIX, NO_NAMES, OLD_NO_NAMES, TIME, SETNAME, SELF_MESSAGE), ""),
     **dict.fromkeys((STANDARD_REPLIES, USERHOST_IN_NAMES), ""),
     **dict.fromkeys((CHATHISTORY, EXTENDED_ISUPPORT, PRE_AWAY, READ_MARKER, REDACTION), ""),
-    MULTILINE: f"max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}",
+    MULTILINE: f"max-bytes={MOST_BYTES},max-lines={MOST_LINES}",
     REGISTRATION: "before-connect",
     SASL: "PLAIN",
 }

@@ -8,6 +8,7 @@ from chatroom.irc import (
     modes,
     queries,
     running,
+    tag_messages,
     talking,
     told,
     upkeep,
@@ -34,6 +35,7 @@ class Row:
 ROWS: dict[str, Row] = {
     "ADMIN": Row(told.admin),
     "AUTHENTICATE": Row(upkeep.sasl_already),
+    "BATCH": Row(talking.batch, 1),
     "CAP": Row(upkeep.cap, 1),
     "HELP": Row(told.help_on),
     "HELPOP": Row(told.help_on),
@@ -61,6 +63,7 @@ ROWS: dict[str, Row] = {
     "QUIT": Row(upkeep.leave),
     "REGISTER": Row(upkeep.registered),
     "STATS": Row(told.stats),
+    "TAGMSG": Row(tag_messages.tagmsg, 1),
     "TIME": Row(told.tell_time),
     "TOPIC": Row(channels.topic, 1, cost=1),
     "USER": Row(upkeep.registered_already),

@@ -18,6 +18,7 @@ from chatroom.irc.own_face import OwnFace
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import CHATHISTORY
 from chatroom.irc.table import ROWS, Row
+from chatroom.irc.talking import takes
 from chatroom.irc.welcome import welcome
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
@@ -34,6 +35,7 @@ from chatroom.storage.records import SUPERUSER
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0  # at most so often it is looked at what the peer has taken
+_LINES_AT_ONE = 4  # of a message of several lines cost as much as one
 _QUERIES_AT_ONCE = 100
 _QUERIES_A_SECOND = 10.0
 
@@ -146,7 +148,8 @@ def _talk(session: IrcSession) -> None:
         if rates.rate and person.account.grant != SUPERUSER:
             if row is not None and line is not None and row.cost:
                 text = line.params[-1] if line.params else ""
-                delay = rate.take(row.cost - 1 + cost_of(text))
+                cost = row.cost - 1 + cost_of(text)
+                delay = rate.take(cost / _LINES_AT_ONE if "batch" in line.tags else cost)
             else:
                 queries_due = max(queries_due, now - _QUERIES_AT_ONCE / _QUERIES_A_SECOND)
                 queries_due += 1 / _QUERIES_A_SECOND
@@ -164,6 +167,8 @@ def _talk(session: IrcSession) -> None:
 
 
 def _answer(session: IrcSession, line: Line, row: Row | None) -> None:
+    if "batch" in line.tags and takes(session, line):
+        return
     if row is None:
         text = "There is no such command here"
         session.reply(numerics.ERR_UNKNOWNCOMMAND, line.command, text)

@@ -248,6 +248,11 @@ class Room:
         """Take a person out."""
         self.enter(account_id, ())
 
+    def sessions(self) -> Sessions:
+        """Return the sessions that are shown what comes here now."""
+        with self._lock:
+            return tuple(member for sessions in self._inside.values() for member in sessions)
+
     def invalidate_snapshot(self) -> None:
         """Note that a member ignores others than before, has another name, or another face here."""
         with self._lock:
