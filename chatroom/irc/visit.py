@@ -72,7 +72,8 @@ def serve(
     except Disconnected as error:
         ended = error
     finally:
-        leave(connection, services, session.person, session.member, ended, may_come_back=True)
+        why, member = session.left_with, session.member
+        leave(connection, services, session.person, member, ended, may_come_back=True, why=why)
         GONE.note(session.nick, session.real_name)
     assert ended is not None
     _say_farewell(session, ended.reason)
@@ -97,6 +98,7 @@ def _come_in(session: IrcSession) -> None:
     face.real_name = session.real_name
     outbox = connection.outbox
     member = Member(account.id, face, outbox, connection.end, connection.address)
+    member.real_name = session.real_name
     slot = outbox.reserve()
 
     def show(person: Person, pages: Iterator[Page]) -> None:

@@ -75,12 +75,14 @@ def leave(
     member: Member,
     ended: Disconnected | None,
     may_come_back: bool,
+    why: str = "",
 ) -> None:
     """Take a session out that has ended; only the connection's thread.
 
     :param ended: how; ``None``: by a fault of the program.
     :param may_come_back: when the connection was lost, the person is not announced as gone for a
         while.
+    :param why: what the person has said by leaving, for the others; may be empty.
     """
     reason = ended.reason if ended else None
     # Else the server itself has ended it: a kick, a stop.
@@ -99,7 +101,7 @@ def leave(
     elif reason in (EndReason.LEFT, EndReason.ENDED):
         # After a reset or a silence nothing is known.
         member.look_at_taken()
-    services.directory.depart(member, is_lost, is_goodbye)
+    services.directory.depart(member, is_lost, is_goodbye, why)
     connection.seat = None
     if ended is not None:
         few = {"few": member.account_id}

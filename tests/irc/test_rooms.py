@@ -82,3 +82,21 @@ def test_the_reason_of_a_part_is_told(room: ServerProcess) -> None:
     part = leo.until_line("PART", "#kitchen")
     assert (str(part.source).partition("!")[0], part.params[-1]) == ("jon", "dinner time")
     kim.until("jon has left: dinner time")
+
+
+def test_what_somebody_says_by_leaving_is_told_once_and_so_is_the_real_name(
+    room: ServerProcess,
+) -> None:
+    mia, ned = irc(room, "mia", "extended-join"), room.join("ned")
+    create(ned, "north")
+    mia.asks("JOIN #north")
+    pia = irc(room, "pia")
+    join = mia.until_line("JOIN", "#lobby", "pia")
+    assert join.params == ("#lobby", "pia", "pia")
+    pia.asks("JOIN #north")
+    mia.until_line("JOIN", "#north")
+    pia.send("QUIT :good night")
+    ned.until("#lobby | pia has left: good night")
+    ned.until("pia has left: good night")
+    assert mia.until_line("QUIT").params == ("good night",)
+    assert not [line for line in mia.sync() if str(line.source).startswith("pia!")]
