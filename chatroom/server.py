@@ -117,6 +117,7 @@ class Server:
                 presence=rooms.presence,
                 watchers=rooms.watchers,
                 read_marks=rooms.read_marks,
+                readers=rooms.readers,
                 reports=rooms.reports,
                 control_events=rooms.control_events,
                 lookups=rooms.lookups,

@@ -14,6 +14,7 @@ from chatroom.commands.pages import Wanted, find, label, page, room_of, said, se
 from chatroom.commands.private import located
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, UserError
+from chatroom.rooms.person import Person
 from chatroom.rooms.room import Room
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import (
@@ -162,8 +163,15 @@ def one_at_a_time(context: Context) -> Iterator[None]:
 
     :raises UserError: another one of this person still runs.
     """
-    lock = context.person.reading_back
-    if not lock.acquire(blocking=False):
+    with reading_back(context.person, 0.0):
+        yield
+
+
+@contextlib.contextmanager
+def reading_back(person: Person, seconds: float) -> Iterator[None]:
+    """The same, after waiting for the other one for so long. :raises UserError: it still runs."""
+    lock = person.reading_back
+    if not lock.acquire(timeout=seconds):
         raise UserError(
             "Your last /history, /search or /export is still running. Wait until it is done."
         )

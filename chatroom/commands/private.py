@@ -1,5 +1,6 @@
 """Private messages: sent, and in the commands that read back and remove them."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from chatroom.accounts.accounts import Accounts
@@ -126,15 +127,26 @@ def recipient_of(post: Post, accounts: Accounts) -> Account | None:
 
 
 def _between(context: Context, number: int, other_id: str, name: str, command: str) -> Wanted:
-    own_id, folded = context.account.id, fold(name)
+    concerns = between(context.account.id, other_id, name)
+    head = f"Private messages with {name}"
+    return Wanted(context.person.mailbox, context.member, head, command, number, concerns)
+
+
+def between(own_id: str, other_id: str, name: str) -> Callable[[Post], bool]:
+    """Return what tells whether a message of one's own mailbox was exchanged with somebody.
+
+    :param own_id: one's own account id.
+    :param other_id: of the other one.
+    :param name: of the other one: older versions kept no id of whom a message was for.
+    """
+    folded = fold(name)
 
     def is_between(post: Post) -> bool:
         if post.sender_id != own_id:
             return post.sender_id == other_id
         return post.to_id == other_id if post.to_id else fold(post.to) == folded
 
-    head = f"Private messages with {name}"
-    return Wanted(context.person.mailbox, context.member, head, command, number, is_between)
+    return is_between
 
 
 def delete(context: Context, post: Post) -> None:

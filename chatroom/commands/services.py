@@ -21,6 +21,7 @@ from chatroom.rooms.lookups import Lookups
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.ownership import Ownership
 from chatroom.rooms.read_marks import ReadMarks
+from chatroom.rooms.readers import Readers
 from chatroom.rooms.remote_presence import RemotePresence
 from chatroom.rooms.reports import Reports
 from chatroom.rooms.room_sanctions import RoomSanctions
@@ -55,6 +56,7 @@ class Services:
     presence: RemotePresence
     watchers: Watchers
     read_marks: ReadMarks
+    readers: Readers
     reports: Reports
     control_events: ControlHandler
     lookups: Lookups

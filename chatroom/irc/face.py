@@ -19,6 +19,7 @@ from chatroom.storage.records import (
     REMOVED,
     Post,
 )
+from chatroom.storage.rules.private_ids import private_id
 from chatroom.text import clean_line
 
 USER_HOST = "!~u@chat"
@@ -31,7 +32,9 @@ _ANNOUNCED = "[announcement] "
 
 def message_id(post: Post) -> str:
     """Return the id of a message, the same for both of a private one; empty: it has none."""
-    return post.private_id or (f"{post.epoch}-{post.seq}" if post.seq else "")
+    if post.log[0] == "@" and (both := private_id(post)):
+        return both
+    return f"{post.epoch}-{post.seq}" if post.seq else ""
 
 
 class IrcFace:
@@ -102,10 +105,10 @@ class IrcFace:
         is_act = post.kind == ACTION
         if post.kind == PRIVATE and text.startswith(ME):
             text, is_act = text[len(ME) :], True
-        if is_dated and not self.shape.time:
-            text = f"[{SERVER.when(post.time)}] {text}"
         if post.kind == ANNOUNCE:
             text = _ANNOUNCED + text
+        if is_dated and not self.shape.time:
+            text = f"[{SERVER.when(post.time)}] {text}"
         head = f":{post.sender}{USER_HOST} {word} {target} :"
         told = self._tags(post, batch, more)
         is_short = text.isascii() and text.isprintable() and head.isascii()
@@ -115,7 +118,8 @@ class IrcFace:
         if is_act:
             room = _ROOM_FOR_TEXT - len(head.encode()) - len(action(""))
             whole = " ".join(clean_line(line) for line in text.split("\n"))
-            return self._each(head, told, [action(p) for p in split_text(whole, room)], batch)
+            acts = [action(piece) for piece in split_text(whole, room)]
+            return self._each(post, head, told, acts, batch)
         return self._said_at_length(post, text, head, told, target, batch)
 
     def _said_at_length(
@@ -130,11 +134,11 @@ class IrcFace:
         ]
         if self.shape.multiline and (len(lines) > 1 or len(pieces[0]) > 1):
             return self._multiline(post, head, told, target, pieces)
-        return self._each(head, told, [p for line in pieces for p in line if p], batch)
+        return self._each(post, head, told, [p for line in pieces for p in line if p], batch)
 
-    def _each(self, head: str, told: str, pieces: list[str], batch: str) -> str:
+    def _each(self, post: Post, head: str, told: str, pieces: list[str], batch: str) -> str:
         # The id and the label stand on the first line only.
-        other = f"@batch={batch} " if batch else ""
+        other = self._tags(post, batch, has_id=False)
         rest = "".join(f"{other}{head}{piece}\r\n" for piece in pieces[1:])
         return f"{told}{head}{pieces[0] if pieces else ' '}\r\n{rest}"
 
@@ -150,7 +154,13 @@ class IrcFace:
         out.append(f"BATCH -{ref}\r\n")
         return "".join(out)
 
-    def _tags(self, post: Post, batch: str = "", more: Mapping[str, str] | None = None) -> str:
+    def _tags(
+        self,
+        post: Post,
+        batch: str = "",
+        more: Mapping[str, str] | None = None,
+        has_id: bool = True,
+    ) -> str:
         if not (self._has_tags or batch or more):
             return ""
         shape = self.shape
@@ -161,7 +171,7 @@ class IrcFace:
             parts += [f"{k}={escape_tag(v)}" if v else k for k, v in more.items()]
         if shape.time and post.time:
             parts.append(f"time={self._time_of(post.time)}")
-        if shape.tags and (one := message_id(post)):
+        if shape.tags and has_id and (one := message_id(post)):
             parts.append(f"msgid={one}")
         if shape.account:
             parts.append(f"account={post.sender}")

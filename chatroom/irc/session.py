@@ -11,7 +11,7 @@ from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line, Malformed, format_line, parse
-from chatroom.irc.labels import LABEL, LABEL_LONGEST, labelled
+from chatroom.irc.labels import LABEL, LABEL_LONGEST, labelled, with_tag
 from chatroom.irc.multiline import Incoming
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.refusals import refusal_line
@@ -160,6 +160,22 @@ class IrcSession:
     def send_rendered(self, chunk: bytes) -> None:
         """Answer with lines that are rendered already."""
         self._lines += (line + "\r\n" for line in chunk.decode().split("\r\n") if line)
+
+    def send_lines(self, lines: str) -> None:
+        """Answer with several lines, each with its end, that are in a batch of their own."""
+        if lines:
+            self._lines.append(lines)
+
+    def flush_part(self) -> None:
+        """Send the answers so far, when the peer has read all that was sent before; the label goes
+        with the first of them.
+
+        :raises Disconnected: the peer has left, or reads nothing.
+        """
+        lines, self._lines = self._lines, []
+        if lines and (label := self.spend_label()):
+            lines[0] = with_tag(lines[0], LABEL, label)
+        self.send_at_length("".join(lines).encode())
 
     def reply(self, numeric: str, *params: str) -> None:
         """Answer with a numeric; the last one is a text for people."""

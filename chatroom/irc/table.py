@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chatroom.irc import (
     channels,
     modes,
+    past,
     queries,
     running,
     tag_messages,
@@ -37,6 +38,7 @@ ROWS: dict[str, Row] = {
     "AUTHENTICATE": Row(upkeep.sasl_already),
     "BATCH": Row(talking.batch, 1),
     "CAP": Row(upkeep.cap, 1),
+    "CHATHISTORY": Row(past.chathistory, 1),
     "HELP": Row(told.help_on),
     "HELPOP": Row(told.help_on),
     "INFO": Row(told.info),

@@ -88,13 +88,15 @@ def look_back(
     most: int,
     looking: Looking,
     new_after: int | None = None,
+    wanted: Callable[[Member, Post], bool] = is_shown,
 ) -> Found:
-    """Find where the newest ``most`` messages begin that a member is shown, and count what is new.
+    """Find where the newest ``most`` messages begin that are wanted, and count what is new.
 
     What is hidden from the member takes nobody's place. Only a bounded number of places is looked
     at, see :class:`Looking`.
 
     :param new_after: only what comes after this place counts as missed.
+    :param wanted: tells whether a message is; else those that the member is shown are.
     """
     room, after, upto = log_range
     count_from = after if new_after is None else new_after
@@ -112,7 +114,7 @@ def look_back(
         looking.left -= place - floor
         for post in reversed(posts):
             is_new = post.seq > count_from and is_missed(member, post)
-            if visible < most and is_shown(member, post):
+            if visible < most and wanted(member, post):
                 visible += 1
                 start = post.seq - 1
                 shown += is_new
@@ -130,6 +132,20 @@ def pages(
     wanted: Callable[[Member, Post], bool] = is_shown,
 ) -> Iterator[Page]:
     """Read what stands in a range and is wanted, as old messages, the oldest first."""
+    room = log_range.room
+    for found in pieces(logs, member, log_range, wanted):
+        missed = sum(is_missed(member, post) for post in found)
+        face = member.face_in(room)
+        yield Page(face.messages(found, room.names, old=True, reader=member.name), missed)
+
+
+def pieces(
+    logs: LogStore,
+    member: Member,
+    log_range: LogRange,
+    wanted: Callable[[Member, Post], bool],
+) -> Iterator[list[Post]]:
+    """Read what stands in a range and is wanted, the oldest first: about a page at a time."""
     room, place, upto = log_range
     step = _STEP
     while place < upto:
@@ -137,11 +153,7 @@ def pages(
         posts = logs.read(room.log, place, end, step)
         piece, place, step = _first(posts, end, step)
         if found := [post for post in piece if wanted(member, post)]:
-            missed = sum(is_missed(member, post) for post in found)
-            yield Page(
-                member.face_in(room).messages(found, room.names, old=True, reader=member.name),
-                missed,
-            )
+            yield found
 
 
 def _first(posts: list[Post], end: int, step: int) -> tuple[list[Post], int, int]:

@@ -25,7 +25,7 @@ def find(logs: LogStore, log: str, which: str, sender_id: str = "") -> Post | No
     if found := logs.search(log, SearchQuery((), sender_id, private_id=which), 1):
         return found[0]
     # Not every message of older versions has it kept.
-    newest = _newest_first(logs, log, logs.span(log).last, LOOKED_AT)
+    newest = newest_first(logs, log, logs.span(log).last, LOOKED_AT)
     same = (post for post in newest if private_id(post) == which)
     return next((post for post in same if sender_id in ("", post.sender_id)), None)
 
@@ -67,13 +67,18 @@ def _copy_of(logs: LogStore, post: Post, log: str) -> Post | None:
     if both := private_id(post):
         return find(logs, log, both, post.sender_id)
     # Of an older version, without a client id: both copies were kept in one step.
-    for one in _newest_first(logs, log, logs.seq_before(log, post.time + _NEAR_SECONDS), _NEAR):
+    for one in newest_first(logs, log, logs.seq_before(log, post.time + _NEAR_SECONDS), _NEAR):
         if (one.sender_id, one.kind, one.text) == (post.sender_id, post.kind, post.text):
             return one
     return None
 
 
-def _newest_first(logs: LogStore, log: str, upto: int, most: int) -> Iterator[Post]:
+def newest_first(logs: LogStore, log: str, upto: int, most: int) -> Iterator[Post]:
+    """Return the messages of a log, the newest first.
+
+    :param upto: the place with which they begin.
+    :param most: places that are looked at.
+    """
     lowest, step = max(0, upto - most, logs.span(log).first - 1), _STEP
     while upto > lowest:
         floor = max(lowest, upto - step)
