@@ -42,6 +42,7 @@ _FORMATTING = re.compile(
     r"|\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?"
     r"|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?"
 )
+_COMMAND = re.compile(r"[!-9;-~][!-~]*\Z")
 _TIME = re.compile(
     r"([0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]):([0-6][0-9])(\.[0-9]+)?Z\Z"
 )
@@ -65,7 +66,7 @@ class Line(NamedTuple):
     source: str
     """Without its colon; empty where there is none."""
     command: str
-    """In capitals, ASCII letters and digits only."""
+    """In capitals; ASCII that is printed, without a blank. It may be none that there is."""
     params: tuple[str, ...]
     """At most 15."""
 
@@ -110,7 +111,7 @@ def parse(line: str) -> Line:
         words, colon, trailing = _words_of_many(rest)
     command = words[0]
     params = words[1:]
-    if not (command.isascii() and command.isalnum()):
+    if not _COMMAND.match(command):
         if not line.strip(" "):
             raise Malformed("There is nothing in the line.", Code.EMPTY)
         raise Malformed("The line has no command.")

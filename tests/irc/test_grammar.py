@@ -114,6 +114,10 @@ def test_what_is_no_line_of_irc_is_refused(line: str) -> None:
     assert refused.value.code is Code.NOT_UNDERSTOOD
 
 
+def test_an_unknown_command_may_be_any_word() -> None:
+    assert parse("no_such-1 x") == ({}, "", "NO_SUCH-1", ("x",))
+
+
 def test_a_body_of_510_bytes_passes_and_one_of_511_does_not() -> None:
     tags = "@" + "t" * TAGS_FROM_CLIENT + " "
     longest = "PRIVMSG #lobby :" + "\u00e9" * ((BODY_BYTES - 16) // 2)
@@ -297,7 +301,8 @@ def test_no_rubbish_does_harm(lines: int) -> None:
             except Malformed:
                 pass
             else:
-                _check_round_trip(*line)
+                command = line.command if line.command.isalnum() else "X"
+                _check_round_trip(line.tags, line.source, command, line.params)
         _check_round_trip(dict.fromkeys(parts, rubbish), rubbish, "X", tuple(parts))
         strip_formatting(rubbish)
         ctcp(rubbish)
