@@ -2,11 +2,25 @@
 
 from chatroom.errors import Code, UserError
 from chatroom.irc import numerics
-from chatroom.irc.grammar import Line
+from chatroom.irc.grammar import Line, strip_formatting
 from chatroom.irc.places import end_of_names, names_lines, topic_lines
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import USERHOST_IN_NAMES
+from chatroom.irc.welcome import REASON_LONGEST
+from chatroom.names import RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
+from chatroom.storage.records import SUPERUSER
+from chatroom.text import clean_line
+
+_AT_ONCE = 50
+"""Rooms of one line that are joined, left or looked into."""
+_CANNOT_JOIN = {
+    Code.BAD_NAME: numerics.ERR_BADCHANMASK,
+    Code.LIMIT: numerics.ERR_TOOMANYCHANNELS,
+    Code.NAME_TAKEN: numerics.ERR_INVITEONLYCHAN,
+    Code.NOT_ALLOWED: numerics.ERR_NOSUCHCHANNEL,
+}
+"""Why a room could not be made, as clients know it of JOIN."""
 
 
 def find_room(session: IrcSession, name: str) -> Room | None:
@@ -24,75 +38,140 @@ def room_of(session: IrcSession, name: str) -> Room | None:
     return room
 
 
+def is_in(session: IrcSession, room: Room) -> bool:
+    """Tell whether this client is in a room: the person is, and the client has not left it."""
+    assert session.person is not None and session.member is not None
+    is_hidden = room.log == LOBBY and session.member.hides_lobby
+    return room in session.person.rooms and not is_hidden
+
+
+def check_in(session: IrcSession, room: Room) -> bool:
+    """Tell whether this client is in a room; False: answered by 442."""
+    if is_in(session, room):
+        return True
+    session.reply(numerics.ERR_NOTONCHANNEL, f"#{room.name}", "You are not in that room")
+    return False
+
+
+def reason(line: Line, at: int) -> str:
+    """Return the reason that a line gives as one of its parameters; empty: none."""
+    text = line.params[at] if len(line.params) > at else ""
+    return clean_line(strip_formatting(text))[:REASON_LONGEST]
+
+
+def rooms_named(session: IrcSession, names: str) -> list[str]:
+    """Return the names of a list with commas, each once; those too many are answered by 407."""
+    found = list(filter(None, dict.fromkeys(names.split(","))))
+    for name in found[_AT_ONCE:]:
+        text = f"At most {_AT_ONCE} rooms go into one line: send the others in the next one"
+        session.reply(numerics.ERR_TOOMANYTARGETS, name, text)
+    return found[:_AT_ONCE]
+
+
+# -- JOIN and PART ------------------------------------------------------------------------------
+
+
 def join(session: IrcSession, line: Line) -> None:
-    """JOIN: a room that one is in already is not entered again."""
-    for name in line.params[0].split(","):
+    """JOIN: a room that one is in already is not entered again; there are no keys."""
+    for name in rooms_named(session, line.params[0]):
         _join(session, name)
 
 
 def _join(session: IrcSession, name: str) -> None:
     if name == "0":
-        session.tell("error", "JOIN 0 is not taken here: leave rooms by their names.")
+        session.tell("error", "JOIN 0 is not taken here: leave rooms by their names, with PART.")
         return
-    if not name.startswith("#") or len(name) < 2:
-        session.reply(numerics.ERR_NOSUCHCHANNEL, name, "The name of a room begins with #")
-        return
-    services, person = session.services, session.person
-    assert person is not None
-    room = services.roster.room_named(name[1:], session.account.id)
-    if room is not None and room in person.rooms:
-        return
+    room = find_room(session, name)
     if room is None:
-        if not services.settings.irc_join_creates:
-            text = "There is no such room. Make it with /msg server create " + name[1:]
-            session.reply(numerics.ERR_NOSUCHCHANNEL, name, text)
-            return
-        outcome = session.carry_out("create", None, room=name[1:])
-    else:
-        outcome = session.carry_out("join", None, room=name[1:])
+        _join_new(session, name)
+        return
+    if fold(room.name) != fold(name[1:]):
+        text = "That room has another name now"
+        session.reply(numerics.ERR_LINKCHANNEL, name, f"#{room.name}", text)
+    assert session.person is not None and session.member is not None
+    if is_in(session, room):
+        return
+    if room in session.person.rooms:  # the lobby, which this client has left
+        session.member.hold()
+        session.member.hide_lobby(False, room)
+        session.send_rendered(session.member.face.entered(room))
+        return
+    _come_in(session, name, "join", room.name)
+
+
+def _join_new(session: IrcSession, name: str) -> None:
+    """Make a room if that is wanted, else say how it is made."""
+    try:
+        if not name.startswith("#"):
+            raise UserError("The name of a room begins with #.", Code.BAD_NAME)
+        check_name(name[1:], RESERVED_FOR_ROOMS)
+    except UserError as error:
+        session.refused(error, name)
+        return
+    if session.services.settings.irc_join_creates:
+        _come_in(session, name, "create", name[1:])
+        return
+    text = f"There is no such room. Make it with /msg server create {name[1:]}"
+    session.reply(numerics.ERR_NOSUCHCHANNEL, name, text)
+
+
+def _come_in(session: IrcSession, name: str, command: str, room: str) -> None:
+    session.pay(1)
+    outcome = session.carry_out(command, None, room=room)
     if outcome.code is not None:
-        numeric = numerics.ERR_TOOMANYCHANNELS if outcome.code is Code.LIMIT else ""
+        numeric = _CANNOT_JOIN.get(outcome.code, "") if command == "create" else ""
         session.refused(outcome, name, numeric=numeric)
 
 
 def part(session: IrcSession, line: Line) -> None:
-    """PART: the lobby stays, unseen by this session."""
-    why = line.params[1] if len(line.params) > 1 else ""
-    for name in line.params[0].split(","):
+    """PART: the person leaves the room; of the lobby only this client sees nothing any more."""
+    why = reason(line, 1)
+    for name in rooms_named(session, line.params[0]):
         room = room_of(session, name)
-        if room is None:
-            continue
-        assert session.person is not None and session.member is not None
-        if room not in session.person.rooms:
-            session.reply(numerics.ERR_NOTONCHANNEL, name, "You're not on that channel")
-            continue
-        if room.log == LOBBY:
-            session.from_me("PART", f"#{room.name}", *((why,) if why else ()))
-            continue
+        if room is not None and check_in(session, room):
+            _part(session, room, why)
+
+
+def _part(session: IrcSession, room: Room, why: str) -> None:
+    assert session.person is not None and session.member is not None
+    if room.log == LOBBY:
+        session.member.hide_lobby(True, room)
+    else:
         try:
             session.services.memberships.leave(session.person, session.member, room.name, why)
         except UserError as error:
-            session.refused(error, name)
-            continue
-        session.from_me("PART", f"#{room.name}", *((why,) if why else ()))
+            session.refused(error, f"#{room.name}")
+            return
+    session.from_me("PART", f"#{room.name}", *((why,) if why else ()))
+
+
+# -- TOPIC and NAMES ----------------------------------------------------------------------------
 
 
 def topic(session: IrcSession, line: Line) -> None:
-    """TOPIC."""
+    """TOPIC: everybody inside is told of a new one, who sets it, too."""
     room = room_of(session, line.params[0])
     if room is None:
         return
-    name = f"#{room.name}"
     if len(line.params) == 1:
         tell_topic(session, room)
         return
-    outcome = session.carry_out("topic", room, text=line.params[1] or "-")
+    inside = is_in(session, room)
+    if not inside and session.account.grant != SUPERUSER:
+        check_in(session, room)
+        return
+    text = clean_line(strip_formatting(line.params[1]))
+    outcome = session.carry_out("topic", room, text=text or "-")
     if outcome.code is not None:
-        session.refused(outcome, name)
+        session.refused(outcome, f"#{room.name}")
+    elif not inside:
+        session.from_me("TOPIC", f"#{room.name}", room.record.topic)
 
 
 def tell_topic(session: IrcSession, room: Room) -> None:
     """Answer with the topic of a room."""
+    if not _is_open(session, room):
+        return
     lines = list(topic_lines(session.services, session.server, session.nick, room))
     for one in lines:
         session.send(one)
@@ -100,16 +179,25 @@ def tell_topic(session: IrcSession, room: Room) -> None:
         session.reply(numerics.RPL_NOTOPIC, f"#{room.name}", "No topic is set")
 
 
+def _is_open(session: IrcSession, room: Room) -> bool:
+    """Tell whether somebody may look into a room that exists; False: answered by 474."""
+    assert session.person is not None
+    try:
+        session.services.memberships.find(session.person, room.name)
+    except UserError as error:
+        session.refused(error, f"#{room.name}")
+        return False
+    return True
+
+
 def names(session: IrcSession, line: Line) -> None:
-    """NAMES."""
-    wanted = line.params[0].split(",") if line.params else ["*"]
+    """NAMES: of what is no room for this person, only the end."""
     with_host = USERHOST_IN_NAMES in session.caps
-    for name in wanted:
-        room = None
-        if name.startswith("#"):
-            room = session.services.roster.room_named(name[1:], session.account.id)
-        if room is None:
-            session.send(end_of_names(session.server, session.nick, name))
+    services, who = session.services, (session.server, session.nick)
+    for name in rooms_named(session, line.params[0]) if line.params else ["*"]:
+        room = find_room(session, name)
+        if room is None or services.sanctions.room_ban_of(session.account.id, room.log):
+            session.send(end_of_names(*who, name))
             continue
-        for one in names_lines(session.services, session.server, session.nick, room, with_host):
+        for one in names_lines(services, *who, room, with_host):
             session.send(one)

@@ -28,6 +28,8 @@ _ROOM_FOR_TEXT = LINE_BYTES - 2  # without the end of the line
 ME = "/me "
 """In front of a private message that is an action: it is kept as people type it."""
 _ANNOUNCED = "[announcement] "
+_EVERYBODY = "$*"
+"""Target of what is said to all who are here, whatever rooms they are in."""
 
 
 def message_id(post: Post) -> str:
@@ -234,10 +236,32 @@ class IrcFace:
         return b""
 
 
+class GoingsFace(IrcFace):
+    """Shows of the lobby only who goes from the server, and announcements: a client has left it."""
+
+    def messages(
+        self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""
+    ) -> bytes:
+        """Render posts of the lobby, as ``Face.messages`` says."""
+        lines = []
+        for post in posts:
+            if post.kind == LEAVE:
+                lines.append("" if post.to else self._leave(post, ""))
+            elif post.kind == ANNOUNCE:
+                lines.append(self.said(post, _EVERYBODY, is_dated=old))
+        return "".join(lines).encode()
+
+
 @cache
 def face_of(shape: Shape) -> IrcFace:
     """Return the one face of a shape. Any thread."""
     return IrcFace(shape)
+
+
+@cache
+def goings_face_of(shape: Shape) -> GoingsFace:
+    """Return the one face of a shape for who has left the lobby. Any thread."""
+    return GoingsFace(shape)
 
 
 def is_own(post: Post) -> bool:

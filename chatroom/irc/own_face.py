@@ -105,8 +105,8 @@ class OwnFace:
 
     def notice(self, kind: str, text: str, **fields: Any) -> bytes:
         """Render what happened as the line that IRC has for it, else as a NOTICE."""
-        if (render := _NOTICES.get(kind)) is not None and (lines := render(self, fields)):
-            return lines.encode()
+        if (render := _NOTICES.get(kind)) is not None:
+            return render(self, fields).encode()
         return self.told(text).encode()
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
@@ -219,6 +219,10 @@ def _invited(face: OwnFace, fields: Mapping[str, Any]) -> str:
     return format_line("INVITE", face.nick, _room(fields), source=_by(face, fields)) + "\r\n"
 
 
+def _nothing(face: OwnFace, fields: Mapping[str, Any]) -> str:
+    return ""
+
+
 _NOTICES: Mapping[str, Callable[[OwnFace, Mapping[str, Any]], str]] = {
     "topic": _topic,
     "left": _left,
@@ -232,5 +236,7 @@ _NOTICES: Mapping[str, Callable[[OwnFace, Mapping[str, Any]], str]] = {
     "unmoderator": _mode("-o"),
     "renameroom": _renamed_room,
     "invited": _invited,
+    "history": _nothing,
+    "room": _nothing,
 }
 """The lines of IRC for what the server tells, by its kind; all else is a NOTICE."""

@@ -12,14 +12,15 @@ from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line, Malformed, format_line, parse
 from chatroom.irc.labels import LABEL, LABEL_LONGEST, labelled, with_tag
+from chatroom.irc.member import IrcMember
 from chatroom.irc.multiline import Incoming
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.refusals import refusal_line
 from chatroom.irc.shape import BATCH, LABELS
 from chatroom.net.connection import Connection
 from chatroom.rooms.person import Person
-from chatroom.rooms.room import Member, Room
-from chatroom.storage.records import Account
+from chatroom.rooms.room import Room
+from chatroom.storage.records import SUPERUSER, Account
 from chatroom.text import clean_line, clean_text
 
 _READ_SECONDS = 60.0
@@ -74,7 +75,7 @@ class IrcSession:
         self.face: OwnFace | None = None
         """From the end of the registration on, and so are these."""
         self.person: Person | None = None
-        self.member: Member | None = None
+        self.member: IrcMember | None = None
         self.left_with = ""
         """What the person has said by QUIT."""
         self.is_asking = False
@@ -244,9 +245,11 @@ class IrcSession:
         if self.label:
             lines = labelled(lines, self.label, self.server, BATCH in self.caps)
             self.label = _NO_LABEL
-        if not lines:
-            return
         chunk = "".join(lines).encode()
+        if self.member is not None and self.member.fill(chunk):
+            return
+        if not chunk:
+            return
         if len(chunk) > _AT_LENGTH and self.face is not None:
             self.send_at_length(chunk)
         else:
@@ -279,6 +282,12 @@ class IrcSession:
         if outbox.input_ended:
             raise Disconnected(reason=EndReason.ENDED)
 
+    def pay(self, lines: float) -> None:
+        """Count more lines for what is answered than the one that has asked for it."""
+        rates = self.services.rates
+        if rates.rate and self.account.grant != SUPERUSER:
+            rates.of(self.account.id, self.network).take(lines)
+
     # -- what the commands' table answers to ------------------------------------------------------
 
     def carry_out(self, name: str, at: Room | None, /, **args: Any) -> Outcome:
@@ -292,6 +301,7 @@ class IrcSession:
         self._outcome = None
         context = Context(self.services, self.person, self.member, self, "", at)
         self.registry.run(context, name, args)
+        self.send_rendered(self.member.take_first())
         outcome, self._outcome = self._outcome, None
         return outcome or Outcome(None, "", {})
 

@@ -14,6 +14,7 @@ from chatroom.irc import numerics
 from chatroom.irc.entry import Entry
 from chatroom.irc.gone import GONE
 from chatroom.irc.grammar import Line
+from chatroom.irc.member import IrcMember
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import CHATHISTORY
@@ -26,7 +27,6 @@ from chatroom.net.outbox import Slot
 from chatroom.net.speech import Speech
 from chatroom.rooms.catch_up import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
-from chatroom.rooms.room import Member
 from chatroom.session.arrival import Farewell, arrive, farewell, leave
 from chatroom.session.flood import Flood
 from chatroom.session.login import LoginRefused
@@ -97,7 +97,7 @@ def _come_in(session: IrcSession) -> None:
     face = OwnFace(services, session.server, account.name, session.caps)
     face.real_name = session.real_name
     outbox = connection.outbox
-    member = Member(account.id, face, outbox, connection.end, connection.address)
+    member = IrcMember(account.id, face, outbox, connection.end, connection.address)
     member.real_name = session.real_name
     slot = outbox.reserve()
 

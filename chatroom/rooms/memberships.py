@@ -89,8 +89,6 @@ class Memberships:
         """
         self._look_up(person.account.id)  # another server may have banned the person just now
         talks = not member.face.shows_rooms
-        slot = None
-        upto = 0
         with self._roster.lock:
             room = self._locked_find(person, name)
             is_new = room not in person.rooms
@@ -101,21 +99,21 @@ class Memberships:
                 self._locked_switch(person, member, room)
             if is_new:
                 # Held: live messages may come before those that are read back below.
-                slot = member.outbox.reserve() if talks else None
-                show = self._locked_show(person, room)
+                slot = member.outbox.reserve()
+                show = self._locked_show([m for m in person.members if m is not member], room)
                 upto = self._locked_come(person, room)
                 self.locked_announce(room, came(person, member))
         if is_new:
             show()
-            self._show_last(member, room, upto, slot)
+            self._show_first(member, room, upto, slot)
             self._read_states.keep(person)
         return room
 
     @staticmethod
-    def _locked_show(person: Person, room: Room) -> Callable[[], None]:
+    def _locked_show(members: Iterable[Member], room: Room) -> Callable[[], None]:
         """Let the sessions that show rooms be told that they are in one, in front of all that comes
         there from now on; by what is returned, without the lock."""
-        held = [(m, m.outbox.reserve()) for m in person.members if m.face.shows_rooms]
+        held = [(m, m.outbox.reserve()) for m in members if m.face.shows_rooms]
 
         def show() -> None:
             for member, slot in held:
@@ -127,20 +125,21 @@ class Memberships:
 
         return show
 
-    def _show_last(self, member: Member, room: Room, upto: int, slot: Any) -> None:
-        """Show a session the last messages of a room, and its rules.
+    def _show_first(self, member: Member, room: Room, upto: int, slot: Any) -> None:
+        """Show a session that it is in a room, the last messages, and the rules.
 
-        :param slot: of the outbox, for the messages; ``None``: it is shown none.
+        :param slot: of the outbox, in front of what comes from now on.
         """
-        if slot is not None:
-            shown = b""
-            try:
-                shown = last_lines(self._logs, member, room, upto)
-            except StoreError:  # the person is inside all the same
-                text = f"What was said in #{room.name} cannot be read just now. See /history later."
-                shown = member.face.notice("gap", text, **room.fields)
-            finally:
-                member.outbox.fill(slot, shown)
+        shown = b""
+        try:
+            shown = member.face.entered(room)
+            if member.is_shown_last:
+                shown += last_lines(self._logs, member, room, upto)
+        except StoreError:  # the person is inside all the same
+            text = f"What was said in #{room.name} cannot be read just now. See /history later."
+            shown += member.face.notice("gap", text, **room.fields)
+        finally:
+            member.show_first(slot, shown)
         if rules := room.record.rules:
             text = rules_text(f"Rules of #{room.name}:", rules)
             member.outbox.offer(member.face.notice("rules", text, **room.fields, rules=rules))
@@ -306,7 +305,7 @@ class Memberships:
                 continue
             person.rooms = (*person.rooms, room)
             room.people[person.account.id] = None
-            shows.append(self._locked_show(person, room))
+            shows.append(self._locked_show(person.members, room))
             self._locked_come(person, room)
         gone = [room for room in person.rooms if room.log in left and room.log != LOBBY]
         for room in gone:

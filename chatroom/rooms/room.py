@@ -118,6 +118,15 @@ class Member:
             return  # what the look before has seen is still on its way
         self._given = (now, given)
 
+    @property
+    def is_shown_last(self) -> bool:
+        """It is shown the last messages of a room that it comes into."""
+        return True
+
+    def show_first(self, slot: object, chunk: bytes) -> None:
+        """Fill a slot of the outbox with what it is shown first of a room that it has joined."""
+        self.outbox.fill(slot, chunk)
+
     def accepted(self, post: Post, names: Mapping[str, str]) -> None:
         """Show what was kept in a room where this session is not any more: see ``Origin``.
 
@@ -311,7 +320,7 @@ class Room:
             snapshot = self._snapshot
             if snapshot is None:
                 snapshot = self._snapshot = self._make_snapshot()
-            if words and (mentioned := _mentioned(snapshot.named, words)):
+            if words and (mentioned := snapshot.mentioned(words)):
                 snapshot = self._make_snapshot(mentioned)
             paused = dict(self._paused) if self._paused else None
             inside = self._inside
@@ -384,13 +393,6 @@ class Room:
             for member in sessions
         ]
         return Snapshot(sessions, mentioned, self.is_mailbox)
-
-
-def _mentioned(named: Mapping[str, list[Session]], words: list[str]) -> set[Session]:
-    """Return the programs of those who may be mentioned."""
-    if named.keys().isdisjoint(words):
-        return set()
-    return {session for word in named.keys() & set(words) for session in named[word]}
 
 
 def _nobody(_room: Room, _account_id: str) -> bool:

@@ -72,6 +72,12 @@ class Snapshot:
         self._boxes = {face: faces[face] for face in showing if face in faces}
         self._apart = tuple(apart)
 
+    def mentioned(self, words: list[str]) -> set[Session]:
+        """Return the programs of those who may be mentioned among these words."""
+        if self.named.keys().isdisjoint(words):
+            return set()
+        return {session for word in self.named.keys() & set(words) for session in self.named[word]}
+
     def offer(self, posts: list[Post], names: Mapping[str, str], own: OwnLines) -> None:
         """Offer posts to everybody: one chunk for each face, and one of the own for some.
 
