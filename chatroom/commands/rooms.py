@@ -128,12 +128,17 @@ def add_to(registry: Registry) -> None:
         context.reply(f"{account.name} can no longer join #{room.name}.")
 
     @registry.command(
-        "remove", "USER", "remove somebody from this room", needs=Needs.MODERATOR, cost=5
+        "remove",
+        "USER [reason]",
+        "remove somebody from this room",
+        needs=Needs.MODERATOR,
+        muted=Muted.WITHOUT_TEXT,
+        cost=5,
     )
-    def remove(context: Context, account: Account) -> None:
+    def remove(context: Context, account: Account, reason: str | None) -> None:
         """They may come back, but not into a private room."""
         room = context.room
-        context.services.invitations.remove(room, account, context.runner)
+        context.services.invitations.remove(room, account, context.runner, reason or "")
         may = "may not come back" if room.record.private else "may come back"
         context.reply(f"{account.name} was removed from #{room.name} and {may}.")
 

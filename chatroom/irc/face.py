@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from chatroom.irc.bots import BOTS
 from chatroom.irc.grammar import LINE_BYTES, action, escape_tag, split_text
 from chatroom.irc.shape import Shape
 from chatroom.protocol import utc_of
@@ -173,8 +174,11 @@ class IrcFace:
             parts += [f"{k}={escape_tag(v)}" if v else k for k, v in more.items()]
         if shape.time and post.time:
             parts.append(f"time={self._time_of(post.time)}")
-        if shape.tags and has_id and (one := message_id(post)):
-            parts.append(f"msgid={one}")
+        if shape.tags:
+            if has_id and (one := message_id(post)):
+                parts.append(f"msgid={one}")
+            if post.sender_id in BOTS.ids:
+                parts.append("bot")
         if shape.account:
             parts.append(f"account={post.sender}")
         return f"@{';'.join(parts)} " if parts else ""

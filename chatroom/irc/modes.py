@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 from chatroom.errors import Code, UserError
 from chatroom.irc import numerics
+from chatroom.irc.bots import BOTS
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line
+from chatroom.irc.own_face import OwnFace
 from chatroom.irc.people import account_named
 from chatroom.irc.places import is_operator
 from chatroom.irc.session import IrcSession
@@ -140,7 +142,7 @@ def _list_bans(session: IrcSession, room: Room) -> None:
     """Tell the bans of a room to who runs it; to others that the list is empty."""
     assert session.person is not None
     where = f"#{room.name}"
-    if runs(session.person.account, room.record):
+    if runs(session.account, room.record):
         for one in _bans(session, room):
             who = (f"{one.by}{USER_HOST}", str(int(one.since)))
             session.reply_bare(numerics.RPL_BANLIST, where, mask_of(_name_of(session, one)), *who)
@@ -225,9 +227,8 @@ def _by_command(session: IrcSession, room: Room, command: str, **args: str) -> b
 
 
 def _invalid(session: IrcSession, where: str, change: _Change, text: str) -> None:
-    given = change.param or "*"
-    param = given if " " not in given and not given.startswith(":") else "*"
-    session.reply(numerics.ERR_INVALIDMODEPARAM, where, change.letter, param, text)
+    # The parameter is not repeated: it may be a key, or have blanks.
+    session.reply(numerics.ERR_INVALIDMODEPARAM, where, change.letter, "*", text)
 
 
 _COMMANDS = {
@@ -259,11 +260,29 @@ def _of_user(session: IrcSession, target: str, params: tuple[str, ...]) -> None:
     if not params:
         session.reply_bare(numerics.RPL_UMODEIS, _own_modes(session))
         return
+    assert session.face is not None
     changes = list(_changes(params))
     if any(one.letter not in _USER_MODES for one in changes):
         session.reply(numerics.ERR_UMODEUNKNOWNFLAG, "There is no such mode here")
+    for change in changes:
+        if change.letter == _BOT and session.face.is_bot != change.is_on:
+            be_bot(session, change.is_on)
+            session.from_me("MODE", session.nick, change.shown, trailing=False)
+
+
+def be_bot(session: IrcSession, is_bot: bool) -> None:
+    """Let a session be one of a bot, or none; somebody is one while any own session is."""
+    assert session.face is not None and session.person is not None
+    session.face.is_bot = is_bot
+    if any(isinstance(m.face, OwnFace) and m.face.is_bot for m in session.person.members):
+        BOTS.add(session.account.id)
+    else:
+        BOTS.discard(session.account.id)
 
 
 def _own_modes(session: IrcSession) -> str:
-    assert session.person is not None
-    return "+" + ("o" if session.person.account.grant == SUPERUSER else "")
+    assert session.face is not None
+    letters = (_BOT if session.face.is_bot else "") + (
+        "o" if session.account.grant == SUPERUSER else ""
+    )
+    return f"+{letters}"

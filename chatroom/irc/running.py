@@ -99,7 +99,8 @@ def _kick(session: IrcSession, room: Room, name: str, why: str) -> None:
     if not session.services.memberships.is_member(room, account.id):
         session.reply(numerics.ERR_USERNOTINCHANNEL, account.name, where, "They aren't in the room")
         return
-    outcome = session.carry_out("remove", room, user=account.name)
+    args = {"user": account.name, **({"reason": why} if why else {})}
+    outcome = session.carry_out("remove", room, **args)
     if outcome.code is not None:
         numeric = numerics.ERR_CHANOPRIVSNEEDED if outcome.code is Code.REFUSED else ""
         session.refused(outcome, where, numeric=numeric)

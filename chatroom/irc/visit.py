@@ -15,6 +15,7 @@ from chatroom.irc.entry import Entry
 from chatroom.irc.gone import GONE
 from chatroom.irc.grammar import Line
 from chatroom.irc.member import IrcMember
+from chatroom.irc.modes import be_bot
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import CHATHISTORY
@@ -75,6 +76,7 @@ def serve(
         why, member = session.left_with, session.member
         leave(connection, services, session.person, member, ended, may_come_back=True, why=why)
         GONE.note(session.nick, session.real_name)
+        be_bot(session, False)
     assert ended is not None
     _say_farewell(session, ended.reason)
 

@@ -101,7 +101,7 @@ class Invitations:
             raise UserError(f"{account.name} is not in #{room.name}.", Code.NOT_INSIDE)
         # The invitation first: else the person could come back in before it is taken.
         act = f"removed {account.name} from {ROOM_NAME}"
-        entry = by.actor.did(act, account.id, room=room.log, deed=Deed.REMOVE)
+        entry = by.actor.did(act, account.id, why, room=room.log, deed=Deed.REMOVE)
         was_inside = account.id in room.people
         self._ownership.change(room, by, lambda r: without(r, account.id), entry, account.name)
         is_out = self.take_out(room, account, by.actor.name, why) or was_inside
