@@ -28,8 +28,10 @@ MOST_PARAMS = 15
 
 _CTCP = "\x01"
 _NO_TAGS: Mapping[str, str] = {}
-_UNFIT = re.compile(r"[\r\n\0]")
-_UNFIT_IN_MIDDLE = re.compile(r"[\r\n\0 ]")
+_BREAKS = re.compile(r"[\r\n\0]")
+# Whatever a client could take for the end of a line, or a terminal obey.
+_UNFIT = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_UNFIT_IN_MIDDLE = re.compile(r"[\x00-\x08\x0a-\x20\x7f-\x9f\u2028\u2029]")
 _TAG_KEY = re.compile(r"\+?(?:[A-Za-z0-9.-]+/)?[A-Za-z0-9-]+\Z")
 _ESCAPES = {";": "\\:", " ": "\\s", "\\": "\\\\", "\r": "\\r", "\n": "\\n", "\0": ""}
 _ESCAPED = re.compile(r"[; \\\r\n\0]")
@@ -89,7 +91,7 @@ def parse(line: str) -> Line:
     :raises Malformed: it has nothing in it, no command, a CR, LF or NUL, or it is too long: a body
         over 510 bytes, or tags over 4094.
     """
-    if _UNFIT.search(line):
+    if _BREAKS.search(line):
         raise Malformed("A line of IRC holds no NUL, and no line break inside.")
     rest = line.lstrip(" ")
     tags = _NO_TAGS
@@ -151,8 +153,9 @@ def format_line(
     """Put a line together, without its CR and LF; no parameter can break out of its place.
 
     What cannot stand in a line is replaced, never refused, so that a line always goes out: a blank
-    for CR, LF and NUL in the last parameter; ``_`` for these, a blank and a colon in front in any
-    other one and in the source; ``*`` for an empty one. It is not cut: see :func:`split_text`.
+    for a control character (but the tab) in the last parameter; ``_`` for these, a blank and a
+    colon in front in any other one and in the source; ``*`` for an empty one. A body over 510 bytes
+    is cut: what must not be lost is split before, see :func:`split_text`.
 
     :param command: ASCII letters and digits, written as given.
     :param params: at most 15.
@@ -166,22 +169,22 @@ def format_line(
     words = [command]
     if source:
         words.insert(0, ":" + _middle(source))
-    if tags:
-        packed = format_tags(tags)
-        if packed:
-            words.insert(0, packed)
     if params:
         words += [_middle(param) for param in params[:-1]]
         last = params[-1]
-        if _UNFIT.search(last):
+        if not last.isprintable():
             last = _UNFIT.sub(" ", last)
         bare = last and " " not in last and last[0] != ":"
         words.append(last if bare and not trailing else ":" + last)
-    return " ".join(words)
+    line = " ".join(words)
+    if _is_longer(line, BODY_BYTES):
+        line = line.encode("utf-8", "replace")[:BODY_BYTES].decode("utf-8", "ignore")
+    packed = format_tags(tags) if tags else ""
+    return f"{packed} {line}" if packed else line
 
 
 def _middle(param: str) -> str:
-    if _UNFIT_IN_MIDDLE.search(param):
+    if " " in param or not param.isprintable():
         param = _UNFIT_IN_MIDDLE.sub("_", param)
     if param.startswith(":"):
         param = "_" + param[1:]

@@ -34,7 +34,9 @@ Atoms = dict[str, Any]
 _SURROGATES: tuple[Literal["Cs"]] = ("Cs",)
 
 COMMANDS = st.from_regex(r"[A-Z]{1,12}|[0-9]{3}", fullmatch=True)
-IN_LINE = st.characters(exclude_categories=_SURROGATES, exclude_characters="\r\n\0")
+IN_LINE = st.characters(
+    exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029", include_characters="\t"
+)
 WORDS = st.text(IN_LINE.filter(lambda c: c != " "), min_size=1, max_size=8).filter(
     lambda word: not word.startswith(":")
 )
@@ -142,9 +144,18 @@ def test_nothing_breaks_out_of_its_place() -> None:
     line = format_line("PRIVMSG", "a b\r\nQUIT", "", ":c", "x\r\nKILL bob\0", source="a b\n")
     assert line == ":a_b_ PRIVMSG a_b__QUIT * _c :x  KILL bob "
     assert format_line("PING", "\n") == "PING : "
+    assert format_line("X", "a\x01\x85b\u2028", "\x01ACTION\t\x1b[2J") == "X a__b_ : ACTION\t [2J"
     assert format_line("X", tags={"a": "b\r\n\0 c", "no key": "x", "": "x", "a=b": "x"}) == (
         "@a=b\\r\\n\\sc X"
     )
+
+
+def test_a_line_that_is_too_long_is_cut_between_two_characters() -> None:
+    tags = {"msgid": "x" * 600}
+    line = format_line("PRIVMSG", "#lobby", "\u00e9" * 300, source="ann!~u@chat", tags=tags)
+    body = line.partition(" ")[2]
+    assert len(body.encode()) in (BODY_BYTES - 1, BODY_BYTES)
+    assert body.endswith("\u00e9")
 
 
 @pytest.mark.parametrize(("command", "params"), [("", 0), ("A B", 0), ("A\n", 0), ("A", 16)])
