@@ -11,13 +11,13 @@ import time
 
 from chatroom.accounts.invites import BY_INVITE, CLOSED, OPEN
 from chatroom.errors import Code, Disconnected, EndReason, UserError
-from chatroom.irc import numerics, upkeep
+from chatroom.irc import numerics, oneself, upkeep
 from chatroom.irc.capabilities import negotiate
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line, format_line
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import PRE_AWAY
-from chatroom.irc.welcome import tell_support
+from chatroom.irc.welcome import REAL_NAME_LONGEST, tell_support
 from chatroom.names import check_name, fold
 from chatroom.net.connection import Connection
 from chatroom.session.access import LOGIN, REGISTER, LoginRequest
@@ -27,7 +27,6 @@ from chatroom.text import clean_line
 
 _SASL_PIECE = 400
 _SASL_LONGEST = 4 * _SASL_PIECE
-_REAL_NAME_LONGEST = 100
 _LINES_MOST = 500
 """Lines of a whole registration."""
 _HOW = (
@@ -60,7 +59,6 @@ class Entry:
         self._account: Account | None = None
         self._way = ""  # the command that the open request came by
         self._is_told = False
-        self.is_away = False
         self.away = ""
         """By AWAY before the end of the registration."""
         self.login = Login(self, self._services)
@@ -214,7 +212,7 @@ class Entry:
     def _user(self, line: Line) -> None:
         session = self._session
         session.user = line.params[0] or "u"
-        session.real_name = clean_line(line.params[3])[:_REAL_NAME_LONGEST].strip()
+        session.real_name = clean_line(line.params[3])[:REAL_NAME_LONGEST].strip()
 
     def _password(self, line: Line) -> None:
         if self._account is not None:
@@ -313,8 +311,8 @@ class Entry:
 
     def _away(self, line: Line) -> None:
         if PRE_AWAY in self._session.caps:
-            self.is_away = bool(line.params and line.params[0])
-            self.away = line.params[0] if self.is_away else ""
+            self.away = line.params[0] if line.params else ""
+            oneself.confirm_away(self._session, self.away)
 
     def _nothing(self, line: Line) -> None:
         """PONG, and what other servers send of themselves."""

@@ -24,6 +24,9 @@ from chatroom.rooms.room import Room
 from chatroom.storage.records import REMOVED, Post
 from chatroom.text import clean_line, clean_text
 
+AWAY = "away"
+"""What is told of who is away or busy, and does not say why."""
+
 
 class OwnFace:
     """The face of one session; messages of rooms are rendered by the shared one of its shape.
@@ -40,7 +43,16 @@ class OwnFace:
     answers_pings = True
     shows_rooms = True
 
-    __slots__ = ("_services", "caps", "is_bot", "nick", "real_name", "server", "shared")
+    __slots__ = (
+        "_services",
+        "caps",
+        "is_bot",
+        "is_sealed",
+        "nick",
+        "real_name",
+        "server",
+        "shared",
+    )
 
     def __init__(self, services: Services, server: str, nick: str, caps: frozenset[str]) -> None:
         self._services = services
@@ -50,6 +62,8 @@ class OwnFace:
         """As the client has given it; empty: the name."""
         self.is_bot = False
         """It has said so, by its mode +B."""
+        self.is_sealed = False
+        """Its connection is within TLS."""
         self.caps = caps
         self.shared: IrcFace = face_of(shape_of(caps))
 
@@ -160,7 +174,7 @@ class OwnFace:
         if what in ("away", "back"):
             if AWAY_NOTIFY not in self.caps:
                 return b""
-            params = (text or "busy",) if what == "away" else ()
+            params = (text or AWAY,) if what == "away" else ()
             return format_line("AWAY", *params, source=source).encode() + b"\r\n"
         if what == "setname":
             if SETNAME not in self.caps:

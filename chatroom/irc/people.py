@@ -1,17 +1,22 @@
 """People as an IRC client asks for them: their real names, whether they are away, what they run."""
 
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from chatroom.commands.services import Services
 from chatroom.errors import UserError
 from chatroom.irc.own_face import OwnFace
+from chatroom.names import fold
+from chatroom.rooms.person import FREE
 from chatroom.rooms.room import Room
+from chatroom.rooms.watchers import reason_of
 from chatroom.storage.records import SUPERUSER, Account, Presence
 
 USER = "~u"
 HOST = "chat"
 """What stands for user and host of everybody: neither is ever told."""
-_BUSY = "busy"
+_FOLDED_MOST = 16384
 
 
 class Somebody(NamedTuple):
@@ -20,32 +25,76 @@ class Somebody(NamedTuple):
     account_id: str
     name: str
     real_name: str
+    """As the newest session that has one says; at another server's it is the name."""
     is_away: bool
     away: str
     """The reason; may be empty."""
     is_superuser: bool
     is_bot: bool
+    is_sealed: bool
+    """All sessions are known to be within TLS."""
     active: float
     """When that one typed last, in seconds since the epoch."""
     since: float
-    """When the oldest session began, in seconds since the epoch."""
+    """When the oldest session began, in seconds since the epoch; 0: it is coming back."""
+    rooms: tuple[str, ...]
+    """Their logs."""
 
 
-def everybody(services: Services) -> list[Somebody]:
-    """Return all who are here."""
-    return [_somebody(services, one) for one in services.presence.everybody()]
+def find_here(services: Services, names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return for each name the account id of who is here with it, and how it is spelled.
+
+    The id is empty for nobody; the name is as given then. Nothing is looked up in the store.
+    """
+    here = {_folded(name): (one, name) for one, name in services.presence.names().items()}
+    return [here.get(_folded(name), ("", name)) for name in names]
+
+
+def _folded(name: str) -> str:
+    return name.lower() if name.isascii() else _fold_long(name)
+
+
+_fold_long = lru_cache(maxsize=_FOLDED_MOST)(fold)
+"""Of names that are not all ASCII: PRECIS takes some microseconds a letter."""
 
 
 def inside(services: Services, room: Room) -> list[Somebody]:
     """Return who is in a room."""
-    return [_somebody(services, one) for one in services.presence.inside(room)]
+    return [_shown(services, one) for one in services.presence.inside(room)]
 
 
 def named(services: Services, name: str) -> Somebody | None:
     """Return somebody who is here, by name; ``None``: is not, or there is none."""
-    account = account_named(services, name)
-    found = services.presence.presence(account.id) if account is not None else None
-    return _somebody(services, found) if found is not None else None
+    ((account_id, _),) = find_here(services, [name])
+    return somebody(services, account_id) if account_id else None
+
+
+def somebody(services: Services, account_id: str) -> Somebody | None:
+    """Return somebody who is here, also one that has lost the connection a moment ago."""
+    found = services.presence.known(account_id)
+    return _shown(services, found) if found is not None else None
+
+
+def _shown(services: Services, one: Presence) -> Somebody:
+    person = services.roster.person(one.account_id)
+    members = person.members if person is not None else ()
+    names = [member.real_name for member in members if member.real_name]
+    faces = [member.face for member in members]
+    own = [face for face in faces if isinstance(face, OwnFace)]
+    is_all = len(own) == len(one.seats) > 0  # of other sessions it is not known
+    return Somebody(
+        account_id=one.account_id,
+        name=one.name,
+        real_name=names[-1] if names else one.name,
+        is_away=one.state != FREE or not one.seats,
+        away=reason_of(one.state),
+        is_superuser=one.grant == SUPERUSER,
+        is_bot=any(face.is_bot for face in own),
+        is_sealed=is_all and all(face.is_sealed for face in own),
+        active=one.active,
+        since=one.since,
+        rooms=one.rooms,
+    )
 
 
 def account_named(services: Services, name: str) -> Account | None:
@@ -54,29 +103,3 @@ def account_named(services: Services, name: str) -> Account | None:
         return services.accounts.find(name)
     except UserError:
         return None
-
-
-def _somebody(services: Services, one: Presence) -> Somebody:
-    face = _irc_face(services, one.account_id)
-    is_away = one.state.startswith(_BUSY)
-    away = one.state.removeprefix(_BUSY).removeprefix(" (").removesuffix(")") if is_away else ""
-    return Somebody(
-        one.account_id,
-        one.name,
-        (face.real_name if face is not None else "") or one.name,
-        is_away,
-        away,
-        one.grant == SUPERUSER,
-        face is not None and face.is_bot,
-        one.active,
-        one.since,
-    )
-
-
-def _irc_face(services: Services, account_id: str) -> OwnFace | None:
-    """Return the face of the newest IRC session that somebody has here."""
-    person = services.roster.person(account_id)
-    if person is None:
-        return None
-    faces = (member.face for member in reversed(person.members))
-    return next((face for face in faces if isinstance(face, OwnFace)), None)

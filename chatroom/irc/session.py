@@ -10,7 +10,7 @@ from chatroom.commands.services import Services
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
-from chatroom.irc.grammar import Line, Malformed, format_line, parse
+from chatroom.irc.grammar import BODY_BYTES, Line, Malformed, format_line, parse
 from chatroom.irc.labels import LABEL, LABEL_LONGEST, labelled, with_tag
 from chatroom.irc.member import IrcMember
 from chatroom.irc.multiline import Incoming
@@ -181,6 +181,24 @@ class IrcSession:
     def reply(self, numeric: str, *params: str) -> None:
         """Answer with a numeric; the last one is a text for people."""
         self.send(format_line(numeric, self.nick, *params, source=self.server, trailing=True))
+
+    def reply_list(
+        self, numeric: str, *params: str, words: Sequence[str], between: str = " "
+    ) -> None:
+        """Answer with a list, in as many replies as it takes; with none for an empty one."""
+        head = format_line(numeric, self.nick, *params, "", source=self.server, trailing=True)
+        room_left = BODY_BYTES - len(head.encode())
+        row: list[str] = []
+        size = 0
+        for word in words:
+            length = len(word.encode()) + len(between)
+            if row and size + length > room_left:
+                self.reply(numeric, *params, between.join(row))
+                row, size = [], 0
+            row.append(word)
+            size += length
+        if row:
+            self.reply(numeric, *params, between.join(row))
 
     def reply_bare(self, numeric: str, *params: str) -> None:
         """Answer with a numeric whose last one is no text."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chatroom.irc import (
     channels,
     modes,
+    oneself,
     past,
     queries,
     running,
@@ -13,6 +14,7 @@ from chatroom.irc import (
     talking,
     told,
     upkeep,
+    watching,
     who,
     whois,
 )
@@ -36,6 +38,7 @@ class Row:
 ROWS: dict[str, Row] = {
     "ADMIN": Row(told.admin),
     "AUTHENTICATE": Row(upkeep.sasl_already),
+    "AWAY": Row(oneself.away, cost=1),
     "BATCH": Row(talking.batch, 1),
     "CAP": Row(upkeep.cap, 1),
     "CHATHISTORY": Row(past.chathistory, 1),
@@ -52,6 +55,7 @@ ROWS: dict[str, Row] = {
     "LIST": Row(running.list_rooms),
     "LUSERS": Row(queries.lusers),
     "MODE": Row(modes.mode, 1),
+    "MONITOR": Row(watching.monitor, 1),
     "MOTD": Row(queries.motd),
     "NAMES": Row(channels.names),
     "NICK": Row(upkeep.nick),
@@ -64,6 +68,7 @@ ROWS: dict[str, Row] = {
     "PRIVMSG": Row(talking.privmsg, cost=1),
     "QUIT": Row(upkeep.leave),
     "REGISTER": Row(upkeep.registered),
+    "SETNAME": Row(oneself.set_name, 1, cost=1),
     "STATS": Row(told.stats),
     "TAGMSG": Row(tag_messages.tagmsg, 1),
     "TIME": Row(told.tell_time),

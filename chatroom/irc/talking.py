@@ -9,10 +9,12 @@ from chatroom.irc import numerics
 from chatroom.irc.face import ME
 from chatroom.irc.grammar import Line, ctcp, format_line, strip_formatting
 from chatroom.irc.multiline import MOST_LINES, BatchRefused
+from chatroom.irc.own_face import AWAY
 from chatroom.irc.said import CANNOT_SEND, Reply, Said
 from chatroom.irc.session import IrcSession
 from chatroom.rooms.person import FREE
 from chatroom.rooms.voice import check_voice
+from chatroom.rooms.watchers import reason_of
 from chatroom.storage.records import ACTION, NOTICE, PRIVATE, SUPERUSER, TEXT, Presence
 from chatroom.text import can_be_seen, clean_line
 
@@ -188,4 +190,4 @@ def _away(presence: Presence | None) -> str:
         return NOT_HERE
     if presence.state == FREE:
         return ""
-    return presence.state.removeprefix("busy (").removesuffix(")")
+    return reason_of(presence.state) or AWAY

@@ -10,7 +10,7 @@ from chatroom.commands.registry import Registry
 from chatroom.commands.services import Services
 from chatroom.counts import COUNTS
 from chatroom.errors import Disconnected, EndReason, StoreError, UserError
-from chatroom.irc import numerics
+from chatroom.irc import numerics, oneself
 from chatroom.irc.entry import Entry
 from chatroom.irc.gone import GONE
 from chatroom.irc.grammar import Line
@@ -100,7 +100,7 @@ def _come_in(session: IrcSession) -> None:
     face.real_name = session.real_name
     outbox = connection.outbox
     member = IrcMember(account.id, face, outbox, connection.end, connection.address)
-    member.real_name = session.real_name
+    member.real_name, face.is_sealed = session.real_name, connection.is_sealed
     slot = outbox.reserve()
 
     def show(person: Person, pages: Iterator[Page]) -> None:
@@ -109,6 +109,8 @@ def _come_in(session: IrcSession) -> None:
         _show(session, slot, pages)
 
     arrive(connection, services, entry.login, account, member, seen, show)
+    if entry.away:
+        oneself.mark(session, entry.away)
     _log.info(
         "logged in %s address=%s by=%s", *(account.ident, connection.address, "irc"), extra=FEW
     )

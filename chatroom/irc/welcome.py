@@ -9,10 +9,10 @@ from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import BATCH, EXTENDED_ISUPPORT
 from chatroom.rooms.ownership import TOPIC_LONGEST
 from chatroom.sentences import WELCOME
-from chatroom.storage.records import SUPERUSER
 from chatroom.text import NAME_LONGEST
 
 REASON_LONGEST = 200
+REAL_NAME_LONGEST = 100
 TARGETS = 4
 MONITORED = 100
 HISTORY_PAGE = 500
@@ -49,7 +49,7 @@ def tokens(session: IrcSession) -> list[str]:
         "MODES": TARGETS,
         "MONITOR": MONITORED,
         "MSGREFTYPES": "msgid,timestamp",
-        "NAMELEN": 100,
+        "NAMELEN": REAL_NAME_LONGEST,
         "NETWORK": network,
         "NICKLEN": NAME_LONGEST,
         "PREFIX": "(o)@",
@@ -102,7 +102,7 @@ def tell_numbers(session: IrcSession) -> None:
     services = session.services
     roster = services.roster
     number, most = len(roster.lobby.people), roster.most
-    operators = services.presence.number_of(SUPERUSER)
+    operators = len(services.presence.names(is_superuser=True))
     rooms = len(services.memberships.visible(session.account.id))
     text = f"There are {number} users and 0 invisible on 1 servers"
     session.reply(numerics.RPL_LUSERCLIENT, text)

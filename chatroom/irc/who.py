@@ -2,20 +2,22 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from chatroom.irc import numerics
 from chatroom.irc.channels import find_room
 from chatroom.irc.grammar import Line, matches
-from chatroom.irc.people import HOST, USER, Somebody, everybody, inside, named
+from chatroom.irc.people import HOST, USER, Somebody, inside, named, somebody
 from chatroom.irc.places import OPERATOR, is_operator
 from chatroom.irc.session import IrcSession
-from chatroom.names import fold
 from chatroom.rooms.room import Room
 
 _TOKEN_LONGEST = 3
 _NO_ADDRESS = "255.255.255.255"
-_ANYBODY = ("*", "0")
+MATCHES = 300
+"""Replies to one mask: who is in a room is told wholly, however many these are."""
 
 
 class _Found(NamedTuple):
@@ -31,30 +33,39 @@ def who(session: IrcSession, line: Line) -> None:
     target = (line.params[0] if line.params else "") or "*"
     options = line.params[1] if len(line.params) > 1 else ""
     flags, percent, fields = options.partition("%")
-    for found in _found(session, target):
-        if "o" in flags and not found.one.is_superuser:
-            continue
-        if percent:
-            _tell_fields(session, found, fields)
-        else:
-            _tell(session, found)
+    tell = partial(_tell_fields, asked=fields) if percent else _tell
+    is_oper = "o" in flags
+    for mask in dict.fromkeys(filter(None, target.split(","))):
+        for found in _found(session, mask, is_oper):
+            tell(session, found)
     session.reply(numerics.RPL_ENDOFWHO, target, "End of WHO list")
 
 
-def _found(session: IrcSession, target: str) -> Iterator[_Found]:
+def _found(session: IrcSession, mask: str, is_oper: bool) -> Iterator[_Found]:
     services = session.services
-    for mask in dict.fromkeys(filter(None, target.split(","))):
-        if mask.startswith("#"):
-            room = find_room(session, mask)
-            if room is not None:
-                yield from (_Found(one, room) for one in inside(services, room))
-        elif mask in _ANYBODY or "*" in mask or "?" in mask:
-            shown = "*" if mask in _ANYBODY else mask
-            for one in everybody(services):
-                if matches(shown, one.name) or matches(fold(shown), fold(one.name)):
-                    yield _Found(one, None)
-        elif (somebody := named(services, mask)) is not None:
-            yield _Found(somebody, None)
+    if mask.startswith("#"):
+        room = find_room(session, mask)
+        if room is not None:
+            for one in inside(services, room):
+                if one.is_superuser or not is_oper:
+                    yield _Found(one, room)
+    elif mask == "0" or "*" in mask or "?" in mask:
+        yield from _matching(session, "*" if mask == "0" else mask, is_oper)
+    elif (alone := named(services, mask)) and (alone.is_superuser or not is_oper):
+        yield _Found(alone, None)
+
+
+def _matching(session: IrcSession, mask: str, is_oper: bool) -> Iterator[_Found]:
+    """Find by a mask, which stands for names only; no more than ``MATCHES``."""
+    services = session.services
+    names = services.presence.names(is_oper).items()
+    ids = (account_id for account_id, name in names if matches(mask, name))
+    for account_id in islice(ids, MATCHES):
+        if (one := somebody(services, account_id)) is not None:
+            yield _Found(one, None)
+    if next(ids, None) is not None:
+        text = f"These are the first {MATCHES}; there are more. Ask for a room, or a longer mask"
+        session.reply(numerics.ERR_TOOMANYMATCHES, "WHO", text)
 
 
 def _flags(found: _Found) -> str:

@@ -5,12 +5,12 @@ from itertools import islice
 
 from chatroom.rooms.comings import Coming
 from chatroom.rooms.memberships import Memberships
-from chatroom.rooms.person import Person
+from chatroom.rooms.person import FREE, Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import Room
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.watchers import Watchers
-from chatroom.storage.records import JOIN, LEAVE, Presence, joined
+from chatroom.storage.records import JOIN, LEAVE, SUPERUSER, Presence, joined
 
 
 class RemotePresence:
@@ -71,11 +71,11 @@ class RemotePresence:
             self._read_states.look_soon(account_id)
         for account_id, now in people.items():
             was = before.get(account_id)
-            if was is None or account_id in self._roster.people:
+            if account_id in self._roster.people:
                 continue
-            if was.name != now.name:
+            if was is not None and was.name != now.name:
                 self._watchers.tell_renamed(account_id, was.name, now.name)
-            if was.state != now.state:
+            if (was.state if was is not None else FREE) != now.state:
                 self._watchers.tell_remote_state(account_id, now.name, now.state)
 
     def left(self, people: Mapping[str, bool]) -> None:
@@ -123,13 +123,6 @@ class RemotePresence:
             found[account_id] = one if known is None else joined(known, one)
         return list(found.values())
 
-    def number_of(self, grant: int) -> int:
-        """Return how many of those who are here or elsewhere have a grant. Any thread."""
-        with self._roster.lock:
-            here, others = self._roster.people, self.people
-            number = sum(person.account.grant == grant for person in here.values())
-            return number + sum(one.grant == grant for i, one in others.items() if i not in here)
-
     def inside(self, room: Room) -> list[Presence]:
         """Return who is in a room, here or elsewhere, also who has no session for a moment.
 
@@ -137,7 +130,7 @@ class RemotePresence:
         """
         with self._roster.lock:
             inside = list(room.people)
-        return list(filter(None, map(self._presence, inside)))
+        return list(filter(None, map(self.known, inside)))
 
     def some_names(self, most: int) -> tuple[list[str], int]:
         """Return the names of at most ``most`` people, and how many people there are in all."""
@@ -149,15 +142,34 @@ class RemotePresence:
         some += [self.people[one].name for one in others[: most - len(some)]]
         return some, number
 
+    def names(self, is_superuser: bool = False) -> dict[str, str]:
+        """Return the names of those who are here or elsewhere, by account id. Any thread.
+
+        :param is_superuser: of superusers only.
+        """
+        with self._roster.lock:
+            people, others = list(self._roster.people.values()), self.people
+        here = [person.account for person in people]
+        all_names = {i: one.name for i, one in others.items() if _counts(one.grant, is_superuser)}
+        for account in here:
+            if _counts(account.grant, is_superuser):
+                all_names[account.id] = account.name
+        return all_names
+
     def presence(self, account_id: str) -> Presence | None:
         """Return somebody who is here or elsewhere, with a session. Any thread."""
-        found = self._presence(account_id)
+        found = self.known(account_id)
         return found if found is not None and found.seats else None
 
-    def _presence(self, account_id: str) -> Presence | None:
+    def known(self, account_id: str) -> Presence | None:
+        """The same, also of who has lost the connection and may come back unnoticed."""
         person = self._roster.people.get(account_id)
         one, other = person.presence() if person else None, self.people.get(account_id)
         return joined(one, other) if one and other else one or other
+
+
+def _counts(grant: int, is_superuser: bool) -> bool:
+    return grant == SUPERUSER or not is_superuser
 
 
 def _rooms(one: Presence | None) -> set[str]:

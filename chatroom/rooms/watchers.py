@@ -87,13 +87,17 @@ class Watchers:
     def follow(self, log: str, posts: list[Post]) -> None:
         """Tell who watches somebody that comes or goes; the engine's thread, after the delivery.
 
-        All are in the lobby as long as they are here, at whatever node.
+        All are in the lobby as long as they are here, at whatever node. Who comes and is busy
+        since the last visit is told of now: before, nobody showed who that is.
         """
-        if log != LOBBY or not self._watching:
+        if log != LOBBY:
             return
         for post in posts:
             if post.kind == JOIN:
                 self._tell_watching(post.sender, "online")
+                person = self._roster.person(post.sender_id)
+                if person is not None and person.state() != FREE:
+                    self.tell_state(person)
             elif post.kind == LEAVE and not post.to:
                 self._tell_watching(post.sender, "offline")
 
@@ -133,7 +137,7 @@ class Watchers:
                 self._offer(member, what, name, **fields)
 
     def _tell_watching(self, name: str, what: str) -> None:
-        for member in self._watching.get(fold(name), ()):
+        for member in self._watching.get(fold(name), ()) if self._watching else ():
             self._offer(member, what, name)
 
     @staticmethod

@@ -1,0 +1,104 @@
+"""Who somebody is, and who is here: WHO, WHOIS, WHOWAS, USERHOST, ISON."""
+
+from tests.harness import ServerProcess
+from tests.irc.peer import IrcPeer, irc
+
+
+def who(asker: IrcPeer, *words: str) -> dict[str, tuple[str, ...]]:
+    """Return what WHO tells, by nick; the end comes once, and last."""
+    *found, end = asker.asks(" ".join(("WHO", *words)))
+    assert (end.command, end.params[1]) == ("315", words[0])
+    return {line.params[5]: line.params for line in found if line.command == "352"}
+
+
+def whois(asker: IrcPeer, name: str) -> dict[str, tuple[str, ...]]:
+    """Return what WHOIS tells, by numeric."""
+    *found, end = asker.asks(f"WHOIS {name}")
+    assert end.command == "318"
+    return {line.command: line.params[1:] for line in found}
+
+
+def test_who_finds_by_room_by_name_and_by_mask(room: ServerProcess) -> None:
+    ann, plain = irc(room, "ann"), room.join("Andy")
+    plain.send("/create garden")
+    plain.until("garden")
+    ann.asks("JOIN #garden")
+    inside = who(ann, "#garden")
+    assert {nick: params[6] for nick, params in inside.items()} == {"ann": "H", "Andy": "H@"}
+    assert inside["Andy"] == (
+        *("ann", "#garden", "~u", "chat", "chatroom.local", "Andy", "H@", "0 Andy"),
+    )
+    assert set(who(ann, "an*")) == {"ann", "Andy"}
+    assert set(who(ann, "ANDY")) == {"Andy"}
+    assert set(who(ann, "a?n,andy")) == {"ann", "Andy"}
+    assert who(ann, "#nowhere") == {}
+    assert {"ann", "Andy"} <= set(who(ann, "#lobby,#garden"))
+    boss = room.join("boss")
+    assert set(who(ann, "*", "o")) == {"boss"}
+    assert who(ann, "boss")["boss"][6] == "H*"
+    boss.close()
+
+
+def test_whox_tells_the_fields_that_were_asked_for_in_their_order(room: ServerProcess) -> None:
+    ben = irc(room, "ben")
+    (line, _) = ben.asks("WHO ben %rnfat,152")
+    assert line.command == "354"
+    assert line.params[1:] == ("152", "ben", "H", "ben", "ben")
+    (line, _) = ben.asks("WHO ben %cuihsnfdlaor")
+    assert line.params[1:] == (
+        *("*", "~u", "255.255.255.255", "chat", "chatroom.local", "ben", "H", "0"),
+        *(line.params[9], "ben", "n/a", "ben"),
+    )
+    assert int(line.params[9]) < 60
+
+
+def test_whois_tells_what_anybody_may_know_and_no_address(room: ServerProcess) -> None:
+    cat, dan = irc(room, "cat"), irc(room, "dan")
+    plain = room.join("dan")
+    plain.send("/create attic", "/create cellar", "/private")
+    dan.until_line("MODE", "#cellar")
+    found = whois(cat, "DAN")
+    assert found["311"] == ("dan", "~u", "chat", "*", "dan")
+    assert set(found["319"][1].split()) == {"#lobby", "@#attic"}
+    assert found["330"][:2] == ("dan", "dan")
+    assert "338" not in found
+    assert "127.0.0.1" not in str(found)
+    own = whois(dan, "dan")
+    assert set(own["319"][1].split()) == {"#lobby", "@#attic", "@#cellar"}
+    assert own["338"][:2] == ("dan", "127.0.0.1")
+
+
+def test_whois_of_nobody_and_of_who_is_not_here(room: ServerProcess) -> None:
+    eli = irc(room, "eli")
+    assert whois(eli, "nobody")["401"][:1] == ("nobody",)
+    gone = irc(room, "gone")
+    gone.send("QUIT :that is all")
+    eli.until_line("QUIT")
+    assert whois(eli, "gone")["401"][:1] == ("gone",)
+    assert "kept" in whois(eli, "gone")["401"][1]
+    *visits, end = eli.asks("WHOWAS GONE")
+    assert [line.command for line in visits] == ["314", "312"]
+    assert end.command == "369"
+    assert [line.command for line in eli.asks("WHOWAS nobody")] == ["406", "369"]
+
+
+def test_userhost_and_ison_find_who_is_here_whatever_the_case(room: ServerProcess) -> None:
+    fay = irc(room, "Fay")
+    (line,) = fay.asks("ISON nobody fay FAY")
+    assert (line.command, line.params[1].split()) == ("303", ["Fay", "Fay"])
+    (line,) = fay.asks("USERHOST fay nobody")
+    assert (line.command, line.params[1]) == ("302", "Fay=+~u@chat")
+    (line,) = fay.asks("ISON nobody")
+    assert line.params[1] == ""
+
+
+def test_a_long_answer_is_told_in_several_lines(room: ServerProcess) -> None:
+    gil = irc(room, "gil")
+    plain = room.join("gil")
+    rooms = [f"a-room-with-quite-a-long-name-{number}" for number in range(30)]
+    plain.send(*(f"/create {name}" for name in rooms))
+    gil.until_line("JOIN", f"#{rooms[-1]}")
+    lines = [line for line in gil.asks("WHOIS gil") if line.command == "319"]
+    assert len(lines) > 1
+    told = " ".join(line.params[2] for line in lines).split()
+    assert set(told) == {"#lobby", *(f"@#{name}" for name in rooms)}
