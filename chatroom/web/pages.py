@@ -33,7 +33,7 @@ class File(NamedTuple):
 def files() -> dict[str, File]:
     """Return all files by their paths; read once. Any thread."""
     found = {}
-    for one in resources.files("chatroom.web.page").iterdir():
+    for one in (resources.files("chatroom.web") / "page").iterdir():
         ending = one.name.rpartition(".")[2]
         if ending in _TYPES:
             body = one.read_bytes()

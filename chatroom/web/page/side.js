@@ -1,0 +1,59 @@
+// The rooms on one side, the people on the other.
+
+import { clear, el, initial, nameNode, plural } from "./dom.js";
+
+// acts: open(conversation), person(name, node), join(), leaveAll(), and so on: what stands in the menu
+export class Side {
+  #acts;
+  constructor(acts) {
+    this.#acts = acts;
+    this.rooms = el("ul", { class: "rooms" });
+    this.talks = el("ul", { class: "rooms" });
+    this.people = el("ul", { class: "people" });
+    this.number = el("span");
+    this.me = el("button", { class: "me", onclick: (event) => acts.me(event.currentTarget) });
+    this.left = el("nav", { class: "side left", "aria-label": "Rooms", id: "rooms" },
+      el("h2", {}, "Rooms"), this.rooms,
+      el("button", { class: "quiet add", onclick: () => acts.find() }, "+ Find or make a room"),
+      el("h2", {}, "Private"), this.talks, this.me);
+    this.right = el("aside", { class: "side right", "aria-label": "People here", id: "people" },
+      el("h2", {}, "Here now ", this.number), this.people);
+  }
+
+  showRooms(state) {
+    const nodes = { rooms: [], talks: [] };
+    for (const one of state.list) {
+      const isCurrent = one === state.current;
+      const badge = one.mentions || (one.isPerson && one.unread);
+      const number = one.unread ? el("span", { class: badge ? "badge call" : "badge" }, String(one.unread)) : null;
+      const told = one.unread ? `, ${plural(one.unread, "unread message")}${one.mentions ? `, ${one.mentions} for you` : ""}` : "";
+      nodes[one.isPerson ? "talks" : "rooms"].push(
+        el("li", {},
+          el("button", {
+              class: one.unread ? "unread" : "", "aria-current": isCurrent ? "page" : null,
+              "aria-label": `${one.title}${told}`, onclick: () => this.#acts.open(one),
+            },
+            el("bdi", {}, one.title), number)));
+    }
+    clear(this.rooms, nodes.rooms);
+    clear(this.talks, nodes.talks);
+    this.talks.previousElementSibling.hidden = !nodes.talks.length;
+  }
+
+  showPeople(rows) {
+    this.number.textContent = rows.length ? `(${rows.length})` : "";
+    clear(this.people, rows.map((row) => {
+      const role = { owner: "owner", moderator: "moderator" }[row.role] || (row.grant === 0 ? "superuser" : "");
+      const state = [role, row.busy && "busy", row.away && "away", row.muted && "muted"].filter(Boolean).join(", ");
+      return el("li", {},
+        el("button", { class: row.busy || row.away ? "absent" : "", onclick: (event) => this.#acts.person(row.user, event.currentTarget) },
+          nameNode(row.user), state ? el("small", {}, ` ${state}`) : null));
+    }));
+  }
+
+  showMe(state) {
+    clear(this.me, [el("span", { class: "initial", "aria-hidden": "true" }, state.me ? initial(state.me) : ""),
+      nameNode(state.me), el("small", {}, state.busy ? ` busy${state.busy === "busy" ? "" : `: ${state.busy}`}` : "")]);
+    this.me.setAttribute("aria-label", `${state.me}: settings, busy, log out`);
+  }
+}
