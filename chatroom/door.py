@@ -3,11 +3,14 @@
 from chatroom.commands.registry import Registry
 from chatroom.commands.services import Services
 from chatroom.irc import visit as irc
+from chatroom.irc.successor import IrcSuccessor, told_of
 from chatroom.net.connection import Connection
 from chatroom.net.speech import Speech
 from chatroom.net.tls import Tls
 from chatroom.session import visit
+from chatroom.session.chat_successor import ChatSuccessor
 from chatroom.session.dialogue import TurnsIrc
+from chatroom.session.successors import Kind, Kinds
 
 
 class Door:
@@ -20,6 +23,20 @@ class Door:
         self._services = services
         self._registry = registry
         self._tls = tls
+
+    @property
+    def kinds(self) -> Kinds:
+        """The sessions that go on after a restart: a WebSocket comes back by itself."""
+        parts = (self._services, self._registry)
+        return {
+            Speech.CHAT: Kind(
+                visit.Seat.hand_over,
+                lambda connection, told: ChatSuccessor(connection, *parts, told),
+            ),
+            Speech.IRC: Kind(
+                told_of, lambda connection, told: IrcSuccessor(connection, *parts, told)
+            ),
+        }
 
     def serve(self, connection: Connection) -> None:
         """Serve one connection until it ends; runs in the connection's own thread."""

@@ -130,7 +130,7 @@ class Server:
                 restart=self._restart,
             )
             self.wellness = Wellness(engine, self.services.stopping)
-            registry = table.build()
+            door = Door(self.services, table.build(), self.tls)
             limits = ConnectionLimits(
                 *(most, settings.connections_per_address),
                 *(settings.unauthenticated, settings.unauthenticated_per_address),
@@ -139,7 +139,7 @@ class Server:
             self._admission = Admission(limits, settings.login_seconds, rooms.sanctions.refusal)
             self.listener = Listener(
                 port.open_listeners(settings.endpoints),
-                Door(self.services, registry, self.tls).serve,
+                door.serve,
                 self.tls,
                 settings.allow_plain,
                 self._flusher,
@@ -168,7 +168,7 @@ class Server:
                         raise
                     _log.error("metrics not told reason=%s", error)  # the room goes on
             # Last: what may fail has not.
-            self._sessions = SessionSuccessors(self.services, registry, self.listener)
+            self._sessions = SessionSuccessors(self.services, self.listener, door.kinds)
             hand_over.use(state or {}, {**self._parts, "sessions": self._sessions})
             undo.pop_all()
         self._reload = Reload(

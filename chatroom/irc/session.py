@@ -65,7 +65,8 @@ class IrcSession:
         self.registry = registry
         settings = services.settings
         self.server = settings.irc_name or _host_name(settings.public_host) or "chatroom.local"
-        self._ahead = list(reversed(ahead))
+        self.ahead = list(reversed(ahead))
+        """Lines that were read already, the next one last."""
         self.caps: frozenset[str] = frozenset()
         self.version = 301
         """Of capability negotiation, as the client has said."""
@@ -93,6 +94,11 @@ class IrcSession:
         self._lines: list[str] = []
         self._outcome: Outcome | None = None
 
+    @property
+    def may_go_on(self) -> bool:
+        """See ``session.successors.Seat``."""
+        return not (self.is_asking or self.incoming.is_open)
+
     def ask_for(self, caps: frozenset[str]) -> None:
         """Note what the client has asked for; from now on it is shown everything so."""
         self.caps = caps
@@ -109,10 +115,10 @@ class IrcSession:
         :raises Disconnected: the peer has left or its time is up.
         """
         connection = self.connection
-        while not self._ahead:
+        while not self.ahead:
             was_silent = connection.is_silent
-            self._ahead = connection.read()
-            self._ahead.reverse()
+            self.ahead = connection.read()
+            self.ahead.reverse()
             if connection.is_silent and not connection.must_log_in:
                 if was_silent:
                     raise Disconnected(reason=EndReason.SILENT)
@@ -120,10 +126,10 @@ class IrcSession:
                 connection.await_answer()
         if connection.outbox.input_ended:
             raise Disconnected(reason=EndReason.ENDED)
-        if connection.is_wanted and not self.is_asking and not self.incoming.is_open:
+        if connection.is_wanted and self.may_go_on:
             connection.rest()
             return None
-        raw = self._ahead.pop()
+        raw = self.ahead.pop()
         self.label = _NO_LABEL
         if raw is None:
             self.reply(numerics.ERR_INPUTTOOLONG, "Input line was too long")

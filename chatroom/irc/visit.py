@@ -66,7 +66,14 @@ def serve(
         _log.info("not logged in address=%s reason=%s", connection.address, end, extra=FEW)
         _say_farewell(session, end.reason)
         return
+    go_on(session)
+
+
+def go_on(session: IrcSession) -> None:
+    """Serve a session that has come in until it ends; as :func:`serve`."""
+    connection, services = session.connection, session.services
     assert session.person is not None and session.member is not None
+    connection.seat = session
     ended: Disconnected | None = None
     try:
         _talk(session)

@@ -2,21 +2,18 @@
 
 import logging
 import time
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple, Protocol
 
-from chatroom.commands.registry import Registry
 from chatroom.commands.services import Services
 from chatroom.errors import Code, Conflict
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
 from chatroom.net.listener import Listener
-from chatroom.protocol import from_text, to_text
+from chatroom.net.speech import Speech
+from chatroom.rooms.face import Face
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
-from chatroom.session.dialogue import Dialogue
-from chatroom.session.faces import EVENTS, PLAIN
-from chatroom.session.visit import Seat, serve
 
 _log = logging.getLogger(__name__)
 
@@ -25,24 +22,57 @@ REST_SECONDS = 1.0
 RESTARTS = "The server restarts. Come back in a moment."
 
 
+class Seat(Protocol):
+    """A session that is logged in: ``Connection.seat``."""
+
+    @property
+    def member(self) -> Member | None:
+        """Of the rooms; ``None`` before the login."""
+
+    @property
+    def may_go_on(self) -> bool:
+        """Nothing is half done that only this process knows, such as a question."""
+
+
+class Successor(Protocol):
+    """A session that goes on as its predecessor has told."""
+
+    @property
+    def face(self) -> Face: ...
+
+    def sit(self, person: Person) -> Member:
+        """Return the session as the rooms will have it; it comes in behind this."""
+
+    def serve(self, connection: Connection, /) -> None:
+        """Go on, until it ends; runs in the connection's own thread."""
+
+
+class Kind(NamedTuple):
+    """Sessions of one kind that can go on."""
+
+    told: Callable[[Any], dict[str, Any]]
+    """Returns in plain JSON what the successor of a :class:`Seat` has to know."""
+    successor: Callable[[Connection, Mapping[str, Any]], Successor]
+    """Makes it, of what was told."""
+
+
+Kinds = Mapping[Speech, Kind]
+"""By what peers speak; sessions of all others end at a restart, and come back."""
+
+
 class SessionSuccessors:
     """Hands over the sessions at rest, and takes over those that a predecessor had.
 
     :param services: who is here.
-    :param registry: the commands.
     :param listener: has the connections.
+    :param kinds: of sessions that go on.
     """
 
-    def __init__(
-        self,
-        services: Services,
-        registry: Registry,
-        listener: Listener,
-    ) -> None:
+    def __init__(self, services: Services, listener: Listener, kinds: Kinds) -> None:
         self._services = services
-        self._registry = registry
         self._listener = listener
-        self._adopted: list[tuple[Connection, Seat]] = []
+        self._kinds = kinds
+        self._adopted: list[tuple[Connection, Successor]] = []
         self.at_rest: set[Connection] = set()
         """From these nothing is read any more; see :meth:`bring_to_rest`."""
 
@@ -52,14 +82,18 @@ class SessionSuccessors:
         Those are in plain text, logged in, and have neither a question open nor a long answer
         under way. Takes ``REST_SECONDS`` at most.
         """
-        wanted = {one for one in connections if one.seat is not None and not one.is_sealed}
+        wanted = {
+            one
+            for one in connections
+            if one.seat is not None and not one.is_sealed and one.speech in self._kinds
+        }
         for connection in wanted:
             connection.is_wanted = True
         end = time.monotonic() + REST_SECONDS
         for connection in wanted:
             if not connection.busy.acquire(timeout=max(0.0, end - time.monotonic())):
                 connection.is_wanted = False
-            elif connection.seat.dialogue.is_asking or connection.outbox.input_ended:
+            elif not _may_go_on(connection):
                 _let_go(connection)
             else:
                 self.at_rest.add(connection)
@@ -75,11 +109,14 @@ class SessionSuccessors:
         """Return in plain JSON how sessions at rest go on; everything is delivered."""
         now = time.monotonic()
         rooms = list(self._services.roster.by_log.values())
-        sessions = []
-        for connection in self.at_rest:
-            if (told := connection.hand_over()) is not None:
-                sessions.append({**told, **_told(connection.seat, now)})
-        return {"sessions": sessions, "delivered": {room.log: room.delivered for room in rooms}}
+        state: dict[str, Any] = {"delivered": {room.log: room.delivered for room in rooms}}
+        for speech, kind in self._kinds.items():
+            state[_key(speech)] = sessions = []
+            for connection in self.at_rest:
+                if connection.speech is speech and (told := connection.hand_over()) is not None:
+                    seat = connection.seat
+                    sessions.append({**told, **_told(seat, now), **kind.told(seat)})
+        return state
 
     def descriptors(self) -> list[int]:
         """Return those that the successor needs."""
@@ -91,44 +128,52 @@ class SessionSuccessors:
         A session that cannot go on is told to come back. The people are here already.
         """
         delivered = {str(log): int(place) for log, place in state["delivered"].items()}
-        for one in state["sessions"]:
-            try:
-                connection = self._listener.adopt(one)
-            except OSError as error:
-                _log.warning("connection not taken over reason=%s", error)
-                continue
-            dialogue = self._dialogue(connection, one)
-            person = self._services.roster.person(str(one["account"]))
-            try:
-                if person is None:  # deleted, banned, or with another password
-                    raise Conflict("the account has changed")
-                self._adopted.append((connection, self._arrive(dialogue, person, one, delivered)))
-            except Conflict as error:
-                _log.info("session not taken over reason=%s", error, extra=FEW)
-                text = dialogue.face.control("restart", RESTARTS, code=Code.RESTARTING)
-                connection.outbox.finish(text)
-                self._listener.go_on(connection, lambda _: None)
+        for speech, kind in self._kinds.items():
+            for one in state.get(_key(speech), ()):
+                try:
+                    connection = self._listener.adopt(one)
+                except OSError as error:
+                    _log.warning("connection not taken over reason=%s", error)
+                    continue
+                connection.turn(speech)
+                self._take_over(connection, kind.successor(connection, one), one, delivered)
+
+    def _take_over(
+        self,
+        connection: Connection,
+        successor: Successor,
+        one: dict[str, Any],
+        delivered: dict[str, int],
+    ) -> None:
+        person = self._services.roster.person(str(one["account"]))
+        try:
+            if person is None:  # deleted, banned, or with another password
+                raise Conflict("the account has changed")
+            self._arrive(connection, successor, person, one, delivered)
+        except Conflict as error:
+            _log.info("session not taken over reason=%s", error, extra=FEW)
+            text = successor.face.control("restart", RESTARTS, code=Code.RESTARTING)
+            connection.outbox.finish(text)
+            self._listener.go_on(connection, lambda _: None)
+        else:
+            self._adopted.append((connection, successor))
 
     def start(self) -> None:
         """Let all go on that were taken over."""
         adopted, self._adopted = self._adopted, []
-        for connection, seat in adopted:
-            self._listener.go_on(connection, _Serve(self._services, self._registry, seat))
-
-    def _dialogue(self, connection: Connection, one: dict[str, Any]) -> Dialogue:
-        settings = self._services.settings
-        dialogue = Dialogue(connection, settings.name, settings.line_bytes)
-        ahead = [None if line is None else from_text(line) for line in one["ahead"]]
-        face = EVENTS if one["events"] else PLAIN
-        dialogue.take_over(face, bool(one["messages"]), bool(one["query_too"]), ahead)
-        return dialogue
+        for connection, successor in adopted:
+            self._listener.go_on(connection, successor.serve)
 
     def _arrive(
-        self, dialogue: Dialogue, person: Person, one: dict[str, Any], delivered: dict[str, int]
-    ) -> Seat:
-        connection, services = dialogue.connection, self._services
-        account, outbox = person.account, connection.outbox
-        member = Member(account.id, dialogue.face, outbox, connection.end, connection.address)
+        self,
+        connection: Connection,
+        successor: Successor,
+        person: Person,
+        one: dict[str, Any],
+        delivered: dict[str, int],
+    ) -> None:
+        outbox, services = connection.outbox, self._services
+        member = successor.sit(person)
         member.ticket = bytes.fromhex(one["ticket"])
         member.since, member.query = float(one["since"]), str(one["query"])
         member.listed = tuple(map(float, one["listed"]))
@@ -139,11 +184,20 @@ class SessionSuccessors:
         slot = outbox.reserve()
         seen = services.control_events.count
         room = str(one["room"])
+        account = person.account
         _, missed = services.directory.arrive(account, member, seen, dict(cursors), room)
         # Of other nodes something may have come since.
         outbox.fill(slot, b"".join(page.chunk for page in missed))
         member.last_active = time.monotonic() - float(one["idle"])
-        return Seat(dialogue, person, member)
+
+
+def _key(speech: Speech) -> str:
+    return "sessions" if speech is Speech.CHAT else speech.value
+
+
+def _may_go_on(connection: Connection) -> bool:
+    seat: Seat = connection.seat
+    return seat.may_go_on and not connection.outbox.input_ended
 
 
 def _let_go(connection: Connection) -> None:
@@ -151,29 +205,11 @@ def _let_go(connection: Connection) -> None:
     connection.busy.release()
 
 
-class _Serve:
-    """Lets one session go on in its connection's thread."""
-
-    __slots__ = ("_registry", "_seat", "_services")
-
-    def __init__(self, services: Services, registry: Registry, seat: Seat) -> None:
-        self._services = services
-        self._registry = registry
-        self._seat = seat
-
-    def __call__(self, connection: Connection) -> None:
-        serve(connection, self._services, self._registry, self._seat)
-
-
 def _told(seat: Seat, now: float) -> dict[str, Any]:
-    dialogue, member = seat.dialogue, seat.member
-    face, takes_messages, takes_query, ahead = dialogue.hand_over()
+    member = seat.member
+    assert member is not None
     return {
         "account": member.account_id,
-        "events": face is EVENTS,
-        "messages": takes_messages,
-        "query_too": takes_query,
-        "ahead": [None if line is None else to_text(line) for line in ahead],
         "room": member.room.log,
         "query": member.query,
         "ticket": member.ticket.hex(),

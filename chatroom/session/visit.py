@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chatroom.accounts.rates import cost_of
 from chatroom.accounts.tickets import FRESH_SECONDS, digest_of
@@ -18,6 +18,7 @@ from chatroom.errors import Code, Disconnected, EndReason, StoreError, UserError
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
+from chatroom.protocol import to_text
 from chatroom.rooms.catch_up import PAGE_BYTES, Page
 from chatroom.rooms.person import Person
 from chatroom.rooms.remote_presence import RemotePresence
@@ -27,7 +28,17 @@ from chatroom.sentences import WELCOME
 from chatroom.session.access import RESUME, Resumption
 from chatroom.session.arrival import Farewell, arrive, farewell, leave
 from chatroom.session.dialogue import Dialogue
-from chatroom.session.faces import ACCESS, COMMAND, NOTHING, PLAIN, POST, READ, AnyFace, Input
+from chatroom.session.faces import (
+    ACCESS,
+    COMMAND,
+    EVENTS,
+    NOTHING,
+    PLAIN,
+    POST,
+    READ,
+    AnyFace,
+    Input,
+)
 from chatroom.session.flood import Flood
 from chatroom.session.login import Login, LoginRefused
 from chatroom.storage.records import SUPERUSER, TEXT, Account
@@ -46,6 +57,21 @@ class Seat(NamedTuple):
     dialogue: Dialogue
     person: Person
     member: Member
+
+    @property
+    def may_go_on(self) -> bool:
+        """See ``successors.Seat``."""
+        return not self.dialogue.is_asking
+
+    def hand_over(self) -> dict[str, Any]:
+        """Return what ``ChatSuccessor`` has to know."""
+        face, takes_messages, takes_query, ahead = self.dialogue.hand_over()
+        return {
+            "events": face is EVENTS,
+            "messages": takes_messages,
+            "query_too": takes_query,
+            "ahead": [None if line is None else to_text(line) for line in ahead],
+        }
 
 
 def serve(

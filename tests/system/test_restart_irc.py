@@ -1,0 +1,83 @@
+"""IRC clients in plain text stay connected at a restart; those by TLS come back unannounced."""
+
+import ssl
+
+from tests.harness import PASSWORD, ServerProcess
+from tests.irc.peer import IrcPeer, irc
+from tests.system.test_restart import restart
+
+
+def sealed(server: ServerProcess) -> IrcPeer:
+    """Return a new connection by TLS; its certificate is taken as it is."""
+    peer = IrcPeer(server.port)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    peer.socket = context.wrap_socket(peer.socket)
+    return peer
+
+
+def test_a_client_goes_on_in_the_middle_of_a_line_and_as_it_was(server: ServerProcess) -> None:
+    ann = irc(server, "ann", "echo-message", "labeled-response", "batch", "message-tags")
+    bob, eve = server.join("bob"), irc(server, "eve", "extended-join")
+    bob.send("/create den")
+    bob.until("#den is yours")
+    for one in (ann, eve):
+        one.asks("JOIN #den")
+    ann.asks("PART #lobby")
+    ann.send_bytes(b"@label=one PRIVMSG #den :half a ")
+    for times in (2, 3):
+        restart(server, times)
+    ann.send_bytes("line Ünd more\r\n".encode())
+    echo = ann.until_line("PRIVMSG", "#den", "half a line Ünd more")
+    assert echo.tags["label"] == "one"
+    eve.until_line("PRIVMSG", "#den", "half a line Ünd more")
+    bob.until("ann: half a line Ünd more")
+    eve.asks("PRIVMSG #lobby :hidden from ann")
+    bob.send("an answer")
+    ann.until_line("PRIVMSG", "#den", "an answer")
+    names = next(line for line in ann.asks("NAMES #den") if line.command == "353")
+    assert sorted(names.params[-1].split()) == ["@bob", "ann", "eve"]
+    assert "hidden from ann" not in ann.seen
+    whole = ann.seen + eve.seen
+    assert "QUIT" not in whole
+    assert whole.count("JOIN #den") == 3  # each its own, and ann that of eve
+    assert "has left" not in bob.seen
+
+
+def test_a_client_that_is_busy_with_a_message_of_several_lines_comes_back(
+    server: ServerProcess,
+) -> None:
+    bob = server.join("bob")
+    ann = irc(server, "ann", "batch", "message-tags", "draft/multiline")
+    ann.send("BATCH +1 draft/multiline #lobby", "@batch=1 PRIVMSG #lobby :one")
+    ann.sync()
+    restart(server)
+    assert "ERROR :The server restarts." in ann.until_end()
+    again = IrcPeer(server.port).come_in("ann", is_new=False)
+    again.send("PRIVMSG #lobby :back")
+    bob.until("ann: back")
+    assert (bob.seen.count("ann has joined"), bob.seen.count("ann has left")) == (1, 0)
+
+
+def test_who_comes_by_tls_is_told_and_comes_back_unannounced(server: ServerProcess) -> None:
+    bob, eve = server.join("bob"), irc(server, "eve")
+    ann = sealed(server).come_in("ann")
+    eve.until_line("JOIN", "#lobby")
+    restart(server)
+    assert "ERROR :The server restarts." in ann.until_end()
+    again = sealed(server).come_in("ann", is_new=False)
+    again.send("PRIVMSG #lobby :back")
+    bob.until("ann: back")
+    eve.until_line("PRIVMSG", "#lobby", "back")
+    assert eve.seen.count(":ann!") == 2  # one coming, and what she has said
+
+
+def test_one_who_was_banned_meanwhile_is_told_to_come_back(server: ServerProcess) -> None:
+    boss = server.join_superuser("boss")
+    ann = irc(server, "ann")
+    restart(server)
+    boss.send("/kickuser ann too loud")
+    assert "too loud" in ann.until_end()
+    late = IrcPeer(server.port)
+    late.send(f"PASS :ann:{PASSWORD}", "NICK ann", "USER ann 0 * :ann")
+    assert "too loud" in late.until_end()
