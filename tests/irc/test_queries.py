@@ -1,5 +1,6 @@
 """What an IRC client asks the server about itself: LUSERS, ISUPPORT, MOTD and the like."""
 
+from chatroom.irc.table import ROWS
 from tests.harness import ServerProcess
 from tests.irc.peer import IrcPeer, irc, irc_peer
 
@@ -36,3 +37,47 @@ def test_the_tokens_can_be_asked_for_before_and_after_the_registration(room: Ser
     assert any("CASEMAPPING=ascii" in line.params for line in tokens)
     late = irc(room, "ann")
     assert all("batch" not in line.tags for line in late.asks("ISUPPORT"))
+
+
+def test_every_command_is_explained(room: ServerProcess) -> None:
+    asker = irc(room, "asker")
+    start, *texts, end = asker.asks("HELP")
+    assert (start.command, end.command) == ("704", "706")
+    subjects = " ".join(line.params[2] for line in texts if line.params[2].startswith("HELP "))
+    for command in ROWS:
+        assert f" {command}" in subjects
+        commands = [line.command for line in asker.asks(f"HELPOP {command.lower()}")]
+        assert (commands[0], commands[-1]) == ("704", "706")
+        assert "705" in commands
+    (line,) = asker.asks("HELP NOTHING")
+    assert line.command == "524"
+
+
+def test_questions_to_another_server_find_none(room: ServerProcess) -> None:
+    bea = irc(room, "bea")
+    for command, first in (
+        *(("MOTD", "422"), ("VERSION", "351"), ("TIME", "391"), ("INFO", "371")),
+        *(("ADMIN", "256"), ("LUSERS *", "251"), ("STATS u", "242")),
+    ):
+        assert [line.command for line in bea.asks(f"{command} elsewhere.example")] == ["402"]
+        for name in ("", " chatroom.local", " bea"):
+            assert bea.asks(command + name)[0].command == first
+    assert [line.command for line in bea.asks("LINKS")] == ["364", "365"]
+    assert [line.command for line in bea.asks("USERS", "SUMMON bea")] == ["446", "445"]
+
+
+def test_what_is_for_superusers_is_refused_to_others(room: ServerProcess) -> None:
+    kim, boss = irc(room, "kim"), irc(room, "boss", is_new=False)
+    commands = ("KILL boss :no", "WALLOPS :no", "RESTART", "REHASH", "DIE", "SQUIT a", "KLINE kim")
+    for command in commands:
+        (line,) = kim.asks(command)
+        assert line.command == "481"
+    assert kim.asks("OPER kim password")[0].command == "491"
+    assert boss.asks("OPER boss password")[0].command == "381"
+    assert boss.asks("REHASH")[0].command == "NOTICE"
+    assert boss.asks("KILL nobody :why")[0].command == "401"
+    boss.send("WALLOPS :tea is ready")
+    kim.until_line("PRIVMSG", "[announcement] tea is ready")
+    boss.send("KILL kim :enough")
+    assert "enough" in kim.until_line("ERROR").params[0]
+    kim.until_end()
