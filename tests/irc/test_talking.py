@@ -150,6 +150,10 @@ def test_who_is_not_here_or_busy_is_told_of_and_gets_it_all_the_same(room: Serve
     carl.until("busy")
     ann.send("PRIVMSG carl :enjoy")
     assert ann.until_line("301").params == ("ann", "carl", "lunch (soup)")
+    carl.send("/free", "/busy")
+    carl.until("You are busy")
+    ann.send("PRIVMSG carl :again")
+    assert ann.until_line("301").params == ("ann", "carl", "away")
 
 
 def test_without_echo_a_label_is_acknowledged_when_the_message_is_kept(room: ServerProcess) -> None:
