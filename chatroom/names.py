@@ -31,6 +31,7 @@ from chatroom.text import (
 RESERVED_FOR_ROOMS = frozenset({"server", "system", "admin"})
 RESERVED = RESERVED_FOR_ROOMS | {
     *("root", "operator", "claim", "moderator", "support", "everyone", "all", "here", "lobby"),
+    *("nickserv", "chanserv"),
 }
 """Names that no person may have."""
 

@@ -62,8 +62,8 @@ def renew_ticket(context: Context, account: Account) -> None:
         context.dialogue.give_ticket(*ticket)
 
 
-class _GivenUp(UserError):
-    """The person has answered nothing."""
+class GivenUp(UserError):
+    """There is no answer to a question: the command ends."""
 
 
 class Questions:
@@ -85,7 +85,7 @@ class Questions:
         """Ask once. :raises UserError: the answer is empty; ends :meth:`until_right`, too."""
         given = self._context.dialogue.ask(ask, text, secret)
         if not given:
-            raise _GivenUp(self._otherwise)
+            raise GivenUp(self._otherwise)
         return given
 
     def until_right(self, question: Callable[[], _T]) -> _T:
@@ -96,15 +96,16 @@ class Questions:
         while True:
             try:
                 return question()
-            except _GivenUp:
+            except GivenUp:
                 raise
             except UserError as error:
                 self._wrong += 1
                 if self._wrong > WRONG_ANSWERS:
                     sentence = f"{error} That was your last try. {self._otherwise}"
                     raise UserError(sentence, error.code, **error.fields) from None
-                again = f"{error} (An empty line cancels.)"
-                self._context.dialogue.tell("error", again, code=error.code, **error.fields)
+                dialogue = self._context.dialogue
+                again = f"{error} ({dialogue.cancelling})"
+                dialogue.tell("error", again, code=error.code, **error.fields)
 
     def own_password(self, text: str) -> Account:
         """Ask for the password of this account until it is right; return the account.

@@ -129,6 +129,11 @@ class Registry:
             raise UserError(f"/{command.name} is for superusers only.", Code.NOT_ALLOWED)
         return command
 
+    def name_of(self, word: str) -> str:
+        """Return the name of the command that a word stands for; empty: of none."""
+        command = self._words.get(word)
+        return command.name if command is not None else ""
+
     def cost(self, line: str, args: Mapping[str, Any] | None = None) -> float:
         """Return what a command costs, in lines; what is no command is a line."""
         if args:

@@ -52,6 +52,7 @@ class IrcSession:
     """
 
     takes_query = False
+    cancelling = ""
 
     def __init__(
         self,
@@ -81,8 +82,10 @@ class IrcSession:
         """What the person has said by QUIT."""
         self.is_asking = False
         """A question of the service is open."""
-        self.ask_service: Callable[[str], str] | None = None
-        """Asks the person by the nick ``server``; see ``service``."""
+        self.answered: str | None = None
+        """What was said to it; empty: it is not to be answered."""
+        self.take_turn: Callable[[], None] = _no_turn
+        """Reads the next line and answers it; set by the visit."""
         self.line = Line({}, "", "", ())
         """The one that is answered now."""
         self.label = _NO_LABEL
@@ -335,10 +338,8 @@ class IrcSession:
         return self.connection.network
 
     def ask(self, ask: str, text: str, secret: bool = False) -> str:
-        """Ask by the nick ``server``, see ``service``. :raises UserError: nothing can be asked."""
-        if self.ask_service is None:
-            raise UserError("That asks questions: send it to the nick server.", Code.NOT_ALLOWED)
-        return self.ask_service(text)
+        """Refuse: only the nick ``server`` asks, see ``service``. :raises UserError: always."""
+        raise UserError("That asks questions: send it to the nick server.", Code.NOT_ALLOWED)
 
     def ask_new_password(self, ask: Callable[..., str] | None = None) -> str:
         """Refuse to ask for a password where it would be seen. :raises UserError: always."""
@@ -379,6 +380,10 @@ class IrcSession:
         self.flush()
         last = format_line("ERROR", clean_line(text), trailing=True)
         self.connection.outbox.finish(last.encode() + b"\r\n")
+
+
+def _no_turn() -> None:
+    """Before the registration is complete nothing is asked."""
 
 
 def _host_name(host: str) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from chatroom.counts import COUNTS
 from chatroom.errors import UserError
-from chatroom.irc import numerics
+from chatroom.irc import numerics, service
 from chatroom.irc.face import ME
 from chatroom.irc.grammar import Line, ctcp, format_line, strip_formatting
 from chatroom.irc.multiline import MOST_LINES, BatchRefused
@@ -128,6 +128,8 @@ def _say(session: IrcSession, words: _Words, given: str) -> None:
     posts: list[_Post] = []
     for target in targets:
         is_room = target.startswith("#")
+        if not is_room and service.hears(session, target, words.text, words.is_notice):
+            continue
         try:
             posts.append((_in_room if is_room else _in_private)(session, words, target))
         except UserError as error:

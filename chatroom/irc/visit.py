@@ -150,7 +150,9 @@ def _talk(session: IrcSession) -> None:
     rate.take()  # a visit costs a line, too
     flood = Flood(session)
     queries_due = looked = 0.0
-    while True:
+
+    def take_turn() -> None:
+        nonlocal looked, queries_due
         line = session.read()
         now = time.monotonic()
         if now - looked > _LOOK_SECONDS:
@@ -163,20 +165,25 @@ def _talk(session: IrcSession) -> None:
                 text = line.params[-1] if line.params else ""
                 cost = row.cost - 1 + cost_of(text)
                 delay = rate.take(cost / _LINES_AT_ONE if "batch" in line.tags else cost)
-            else:
+                if delay > 0:
+                    flood.note(rates.rate)
+                else:
+                    flood.is_over()
+            else:  # a client asks much when it has come in: that is only delayed
                 queries_due = max(queries_due, now - _QUERIES_AT_ONCE / _QUERIES_A_SECOND)
                 queries_due += 1 / _QUERIES_A_SECOND
                 delay = queries_due - now
             if delay > 0:
-                flood.note(rates.rate)
                 services.stopping.wait(delay)
                 if session.connection.outbox.input_ended:
                     raise Disconnected(reason=EndReason.ENDED)
-            else:
-                flood.is_over()
         if line is not None:
             _answer(session, line, row)
         session.flush()
+
+    session.take_turn = take_turn
+    while True:
+        take_turn()
 
 
 def _answer(session: IrcSession, line: Line, row: Row | None) -> None:

@@ -54,6 +54,9 @@ class Dialogue:
     :param face: what the peer is taken for at first.
     """
 
+    cancelling = "An empty line cancels."
+    """How a question is not answered, for people."""
+
     __slots__ = (
         "_ahead",
         "_is_first",
