@@ -263,24 +263,24 @@ class IrcSession:
         lines, self._lines = self._lines, []
         return lines
 
-    def flush(self) -> None:
-        """Send the answers to one line; with its label, when it has one.
+    def flush(self) -> int:
+        """Send the answers to one line, with its label when it has one; return how many they are.
 
         :raises Disconnected: of a long answer: the peer has left, or reads nothing.
         """
         lines, self._lines = self._lines, []
+        number = len(lines)
         if self.label:
             lines = labelled(lines, self.label, self.server, BATCH in self.caps)
             self.label = _NO_LABEL
         chunk = "".join(lines).encode()
-        if self.member is not None and self.member.fill(chunk):
-            return
-        if not chunk:
-            return
+        if (self.member is not None and self.member.fill(chunk)) or not chunk:
+            return number
         if len(chunk) > _AT_LENGTH and self.face is not None:
             self.send_at_length(chunk)
         else:
             self.connection.outbox.offer(chunk)
+        return number
 
     def spend_label(self) -> str:
         """Return the label, which goes with what comes later, and not with the answers."""

@@ -39,6 +39,7 @@ _LOOK_SECONDS = 1.0  # at most so often it is looked at what the peer has taken
 _LINES_AT_ONE = 4  # of a message of several lines cost as much as one
 _QUERIES_AT_ONCE = 100
 _QUERIES_A_SECOND = 10.0
+_LINES_OF_A_QUERY = 200  # so many in the answer count as one more
 
 
 def serve(
@@ -179,7 +180,7 @@ def _talk(session: IrcSession) -> None:
                     raise Disconnected(reason=EndReason.ENDED)
         if line is not None:
             _answer(session, line, row)
-        session.flush()
+        queries_due += session.flush() // _LINES_OF_A_QUERY / _QUERIES_A_SECOND
 
     session.take_turn = take_turn
     while True:
