@@ -50,6 +50,9 @@ class WebFraming:
                 self._parts.append(bytes(event.data))
                 if event.fin:
                     whole, self._parts = b"".join(self._parts), []
+                    if not _is_text(whole):
+                        protocol.fail(1007, "that is not UTF-8")
+                        break
                     lines += whole.rstrip(b"\r\n").split(b"\n")
             elif event.opcode is Opcode.BINARY:
                 protocol.fail(1003, "send text")
@@ -86,3 +89,11 @@ class WebFraming:
     def _answer(self) -> None:
         if chunk := b"".join(self._protocol.data_to_send()):
             self._offer(chunk)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
