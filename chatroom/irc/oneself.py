@@ -52,7 +52,7 @@ def set_name(session: IrcSession, line: Line) -> None:
         return
     for one in person.members:
         one.real_name = name
-    session.face.real_name = name
+    session.real_name = session.face.real_name = name
     session.services.watchers.tell_setname(person, member, name)
     if SETNAME in session.caps:
         session.from_me("SETNAME", name)

@@ -1,23 +1,23 @@
 """WHO, also with the fields of WHOX (https://ircv3.net/specs/extensions/whox)."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
 from typing import NamedTuple
 
 from chatroom.irc import numerics
 from chatroom.irc.channels import find_room
 from chatroom.irc.grammar import Line, matches
-from chatroom.irc.people import HOST, USER, Somebody, inside, named, somebody
+from chatroom.irc.people import HOST, USER, Somebody, find_here, inside, somebody
 from chatroom.irc.places import OPERATOR, is_operator
 from chatroom.irc.session import IrcSession
 from chatroom.rooms.room import Room
 
 _TOKEN_LONGEST = 3
 _NO_ADDRESS = "255.255.255.255"
+MASKS = 4
 MATCHES = 300
-"""Replies to one mask: who is in a room is told wholly, however many these are."""
+"""People that are told for masks and names; who is in a room is told wholly."""
 
 
 class _Found(NamedTuple):
@@ -34,38 +34,53 @@ def who(session: IrcSession, line: Line) -> None:
     options = line.params[1] if len(line.params) > 1 else ""
     flags, percent, fields = options.partition("%")
     tell = partial(_tell_fields, asked=fields) if percent else _tell
-    is_oper = "o" in flags
-    for mask in dict.fromkeys(filter(None, target.split(","))):
-        for found in _found(session, mask, is_oper):
-            tell(session, found)
+    for found in _found(session, dict.fromkeys(filter(None, target.split(","))), "o" in flags):
+        tell(session, found)
     session.reply(numerics.RPL_ENDOFWHO, target, "End of WHO list")
 
 
-def _found(session: IrcSession, mask: str, is_oper: bool) -> Iterator[_Found]:
-    services = session.services
-    if mask.startswith("#"):
-        room = find_room(session, mask)
-        if room is not None:
-            for one in inside(services, room):
-                if one.is_superuser or not is_oper:
-                    yield _Found(one, room)
-    elif mask == "0" or "*" in mask or "?" in mask:
-        yield from _matching(session, "*" if mask == "0" else mask, is_oper)
-    elif (alone := named(services, mask)) and (alone.is_superuser or not is_oper):
-        yield _Found(alone, None)
+def _found(session: IrcSession, masks: Iterable[str], is_oper: bool) -> Iterator[_Found]:
+    """Find whom some masks mean: each room once, and the others once.
 
-
-def _matching(session: IrcSession, mask: str, is_oper: bool) -> Iterator[_Found]:
-    """Find by a mask, which stands for names only; no more than ``MATCHES``."""
+    :param is_oper: superusers only.
+    """
     services = session.services
-    names = services.presence.names(is_oper).items()
-    ids = (account_id for account_id, name in names if matches(mask, name))
-    for account_id in islice(ids, MATCHES):
-        if (one := somebody(services, account_id)) is not None:
-            yield _Found(one, None)
-    if next(ids, None) is not None:
+    rooms, wild, alone = _sorted(session, masks)
+    for room in rooms:
+        for one in inside(services, room):
+            if one.is_superuser or not is_oper:
+                yield _Found(one, room)
+    ids = [account_id for account_id, _ in find_here(services, alone) if account_id]
+    if wild:
+        names = services.presence.names(is_oper).items()
+        ids += (one for one, name in names if any(matches(mask, name) for mask in wild))
+    ids = list(dict.fromkeys(ids))
+    for account_id in ids[:MATCHES]:
+        found = somebody(services, account_id)
+        if found is not None and (found.is_superuser or not is_oper):
+            yield _Found(found, None)
+    if len(ids) > MATCHES:
         text = f"These are the first {MATCHES}; there are more. Ask for a room, or a longer mask"
         session.reply(numerics.ERR_TOOMANYMATCHES, "WHO", text)
+
+
+def _sorted(session: IrcSession, masks: Iterable[str]) -> tuple[list[Room], list[str], list[str]]:
+    """Return the rooms, the masks of names and the names that were asked for."""
+    rooms: dict[Room, None] = {}
+    wild: list[str] = []
+    alone: list[str] = []
+    for mask in masks:
+        if mask.startswith("#"):
+            if (room := find_room(session, mask)) is not None:
+                rooms[room] = None
+        elif mask != "0" and "*" not in mask and "?" not in mask:
+            alone.append(mask)
+        elif len(wild) < MASKS:
+            wild.append("*" if mask == "0" else mask)
+        else:
+            text = f"At most {MASKS} masks at once; this one is left out"
+            session.reply(numerics.ERR_TOOMANYTARGETS, mask, text)
+    return list(rooms), wild, alone
 
 
 def _flags(found: _Found) -> str:

@@ -32,7 +32,11 @@ def test_who_finds_by_room_by_name_and_by_mask(room: ServerProcess) -> None:
     assert set(who(ann, "ANDY")) == {"Andy"}
     assert set(who(ann, "a?n,andy")) == {"ann", "Andy"}
     assert who(ann, "#nowhere") == {}
-    assert {"ann", "Andy"} <= set(who(ann, "#lobby,#garden"))
+    lines = ann.asks("WHO #garden,#GARDEN,ann,ANN,a*,an*,0,?n?,*y")
+    told = [(line.params[1], line.params[5]) for line in lines if line.command == "352"]
+    assert len(told) == len(set(told))
+    assert {where for where, _ in told} == {"#garden", "*"}
+    assert [line.params[1] for line in lines if line.command == "407"] == ["*y"]
     boss = room.join("boss")
     assert set(who(ann, "*", "o")) == {"boss"}
     assert who(ann, "boss")["boss"][6] == "H*"
