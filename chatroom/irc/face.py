@@ -230,6 +230,9 @@ class IrcFace:
     def read(self, message_id: str, **fields: str) -> bytes:
         return b""
 
+    def read_until(self, until: int, room: Any, other_id: str) -> bytes:
+        return b""
+
     def export(self, fields: dict[str, Any]) -> bytes:
         return b""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chatroom.commands.services import Services
+from chatroom.errors import StoreError
 from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST, IrcFace, face_of, is_own
 from chatroom.irc.grammar import BODY_BYTES, format_line, split_text
@@ -20,6 +21,7 @@ from chatroom.irc.shape import (
     USERHOST_IN_NAMES,
     shape_of,
 )
+from chatroom.protocol import utc_of
 from chatroom.rooms.room import Room
 from chatroom.storage.records import REMOVED, Post
 from chatroom.text import clean_line, clean_text
@@ -35,7 +37,7 @@ class OwnFace:
 
     :param services: knows who is in which room.
     :param server: name of the server.
-    :param nick: name of the account.
+    :param account_id: of the account, and ``nick`` is its name.
     :param caps: what the client has asked for.
     """
 
@@ -45,6 +47,7 @@ class OwnFace:
 
     __slots__ = (
         "_services",
+        "account_id",
         "caps",
         "is_bot",
         "is_sealed",
@@ -54,8 +57,11 @@ class OwnFace:
         "shared",
     )
 
-    def __init__(self, services: Services, server: str, nick: str, caps: frozenset[str]) -> None:
+    def __init__(
+        self, services: Services, server: str, account_id: str, nick: str, caps: frozenset[str]
+    ) -> None:
         self._services = services
+        self.account_id = account_id
         self.server = server
         self.nick = nick
         self.real_name = ""
@@ -155,17 +161,42 @@ class OwnFace:
 
     # -- rooms ----------------------------------------------------------------------------------
 
-    def entered(self, room: Room) -> bytes:
-        """Render what tells this session that its person is in a room now."""
+    def read_until(self, until: int, room: Room, other_id: str) -> bytes:
+        """Render MARKREAD: see ``Face.read_until``."""
+        if READ_MARKER not in self.caps:
+            return b""
+        name = f"#{room.name}"
+        if other_id:
+            account = self._services.accounts.find_by_id(other_id)
+            if account is None:
+                return b""
+            name = account.name
+        return f"{marker_line(self.server, name, until)}\r\n".encode()
+
+    def entered(self, room: Room, may_look: bool = True) -> bytes:
+        """Render what tells this session that its person is in a room now.
+
+        :param may_look: into the log; not in the engine's thread.
+        """
         name = f"#{room.name}"
         me = self.nick + USER_HOST
         more = (self.nick, self.real_name or self.nick) if EXTENDED_JOIN in self.caps else ()
         lines = [format_line("JOIN", name, *more, source=me, trailing=bool(more))]
         lines += topic_lines(self._services, self.server, self.nick, room)
+        if READ_MARKER in self.caps:
+            lines.append(marker_line(self.server, name, self._read_in(room, may_look)))
         if not self.caps & {NO_NAMES, OLD_NO_NAMES}:
             with_host = USERHOST_IN_NAMES in self.caps
             lines += names_lines(self._services, self.server, self.nick, room, with_host)
         return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def _read_in(self, room: Room, may_look: bool) -> int:
+        person = self._services.roster.person(self.account_id)
+        try:
+            marks = self._services.read_marks
+            return marks.until(person, room, "", may_look) if person is not None else 0
+        except StoreError:
+            return 0
 
     def about(self, what: str, name: str, **fields: Any) -> bytes:
         """Render that somebody else is ``away`` or ``back``, and so on: see ``Face.about``."""
@@ -187,6 +218,15 @@ class OwnFace:
         if what == "offline":
             return self.line(numerics.RPL_MONOFFLINE, self.nick, name).encode()
         return b""
+
+
+def marker_line(server: str, name: str, until: int) -> str:
+    """Return what tells up to when a room or the messages with somebody were read.
+
+    :param until: milliseconds since the epoch; 0: nobody knows.
+    """
+    text = f"timestamp={utc_of(until / 1000)}" if until else "*"
+    return format_line("MARKREAD", name, text, source=server)
 
 
 def _room(fields: Mapping[str, Any]) -> str:
@@ -226,7 +266,8 @@ def _renamed_room(face: OwnFace, fields: Mapping[str, Any]) -> str:
     me = face.nick + USER_HOST
     left = face.line("PART", f"#{fields.get('was', '')}", "it has another name now", source=me)
     room = face._services.roster.of_log(str(fields.get("room_id", "")))
-    return left + (face.entered(room).decode() if room is not None else "")
+    # The engine's thread may be here.
+    return left + (face.entered(room, may_look=False).decode() if room is not None else "")
 
 
 def _invited(face: OwnFace, fields: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ class IrcSuccessor:
         session.version, session.user = int(told["version"]), str(told["user"])
         session.real_name = str(told["real_name"])
         session.ahead = [None if line is None else from_text(line) for line in told["ahead"]]
-        self.face = session.face = OwnFace(services, session.server, session.nick, session.caps)
+        self.face = session.face = OwnFace(services, session.server, "", session.nick, session.caps)
         self.face.real_name = session.real_name
         self.face.is_bot = bool(told["bot"])
         self._away, self._hides_lobby = told["away"], bool(told["hides_lobby"])
@@ -58,6 +58,7 @@ class IrcSuccessor:
     def sit(self, person: Person) -> Member:
         session, face = self._session, self.face
         session.nick = face.nick = person.account.name
+        face.account_id = person.account.id
         at = session.connection
         member = IrcMember(person.account.id, face, at.outbox, at.end, at.address)
         member.real_name, member.hides_lobby = session.real_name, self._hides_lobby

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chatroom.irc import (
     channels,
     help_pages,
+    markers,
     modes,
     oneself,
     operators,
@@ -61,6 +62,7 @@ ROWS: dict[str, Row] = {
     "LINKS": Row(queries.links),
     "LIST": Row(running.list_rooms),
     "LUSERS": Row(queries.lusers),
+    "MARKREAD": Row(markers.markread),
     "MODE": Row(modes.mode, 1),
     "MONITOR": Row(watching.monitor, 1),
     "MOTD": Row(queries.motd),

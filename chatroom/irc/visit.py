@@ -104,7 +104,7 @@ def _come_in(session: IrcSession) -> None:
     entry = Entry(session)
     account = entry.run()
     connection.logged_in()
-    face = OwnFace(services, session.server, account.name, session.caps)
+    face = OwnFace(services, session.server, account.id, account.name, session.caps)
     face.real_name = session.real_name
     outbox = connection.outbox
     member = IrcMember(account.id, face, outbox, connection.end, connection.address)

@@ -215,6 +215,7 @@ class Directory:
             # Also what a log has lost that was read: what comes then is unread.
             shown = state.cursors.get(room.log, room.delivered)
             person.marks[room.log] = min(state.read.get(room.log, shown), room.delivered)
+        person.read_until = dict(state.read_until)
         for room in person.rooms:
             room.people[account.id] = None
             if room.log == state.room:

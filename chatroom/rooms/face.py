@@ -68,6 +68,15 @@ class Face(Protocol):
         :param fields: which room; see ``Room.fields``.
         """
 
+    def read_until(self, until: int, room: Any, other_id: str) -> bytes:
+        """Render up to when this person has read a room, or the messages with somebody; empty,
+        unless :attr:`shows_rooms`, and where who has it does not care.
+
+        :param until: milliseconds since the epoch.
+        :param room: a ``Room``.
+        :param other_id: account id of who the messages were exchanged with; empty: it is a room.
+        """
+
     def export(self, fields: dict[str, Any]) -> bytes:
         """Render one record of somebody's own data."""
 

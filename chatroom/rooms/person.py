@@ -13,6 +13,8 @@ from chatroom.sentences import SERVER
 from chatroom.storage.records import Account, Presence, ReadState, SessionInfo
 
 FREE = "free"
+UNTIL_MOST = 200
+"""Rooms and people of whom it is remembered up to when they were read; the latest."""
 _NOWHERE: Mapping[str, float] = {}
 
 
@@ -41,6 +43,7 @@ class Person:
         "mailbox",
         "marks",
         "members",
+        "read_until",
         "reading_back",
         "room",
         "rooms",
@@ -58,6 +61,8 @@ class Person:
         self.marks: dict[str, int] = {}
         """The seq up to which this person has read, by log; changed under the roster's lock. Of a
         log that is missing everything is read."""
+        self.read_until: dict[str, int] = {}
+        """Up to when, as of ``ReadState.read_until``; changed under the roster's lock."""
         self.invited: Mapping[str, float] = _NOWHERE
         """When (monotonic) this person was told of an invitation last, by log; who joins is told
         again of the next one."""
@@ -104,7 +109,7 @@ class Person:
         if not self.members and self.left is not None:
             shown = self.left.cursors
             cursors = {room.log: shown.get(room.log, room.delivered) for room in self.logs}
-            return ReadState(cursors, self.room.log, self.left.seen, busy, until, self._read())
+            return ReadState(cursors, self.room.log, self.left.seen, busy, until, *self._read())
         moment, first = self.taken(), self.first_cursors
         if moment:
             cursors = {
@@ -117,18 +122,20 @@ class Person:
             for log, place in held.items():
                 cursors[log] = min(cursors.get(log, place), place)
         seen = time.time() - (time.monotonic() - moment) if moment else self.first_seen
-        return ReadState(cursors, self.room.log, seen, busy, until, self._read())
+        return ReadState(cursors, self.room.log, seen, busy, until, *self._read())
 
-    def _read(self) -> dict[str, int]:
-        return {room.log: self.marks.get(room.log, room.delivered) for room in self.logs}
+    def _read(self) -> tuple[dict[str, int], dict[str, int]]:
+        marks = {room.log: self.marks.get(room.log, room.delivered) for room in self.logs}
+        return marks, dict(self.read_until)
 
     def note_read(self, member: Member) -> list[Room]:
-        """Let what a session has taken count as read, where it talks: programs say themselves what
-        was read. Under the roster's lock; return where that was news.
+        """Let what a session has taken count as read, where it talks, which is everywhere for who
+        shows rooms: programs say themselves what was read. Under the roster's lock; return where
+        that was news.
         """
         if member.face.is_for_programs or member.cursors is not None or not member.taken_until:
             return []
-        rooms = (member.room, self.mailbox)
+        rooms = self.logs if member.face.shows_rooms else (member.room, self.mailbox)
         return [room for room in rooms if self.mark(room, room.offered_at(member.taken_until))]
 
     def mark(self, room: Room, seq: int) -> bool:
@@ -136,6 +143,18 @@ class Person:
         if seq <= self.marks.get(room.log, room.delivered):
             return False
         self.marks[room.log] = min(seq, room.delivered)
+        return True
+
+    def note_until(self, target: str, until: int) -> bool:
+        """Note up to when something was read, under the roster's lock; False: that is no news.
+
+        :param target: as of ``ReadState.read_until``, and so is ``until``.
+        """
+        if until <= self.read_until.get(target, 0):
+            return False
+        self.read_until[target] = until
+        while len(self.read_until) > UNTIL_MOST:
+            del self.read_until[min(self.read_until, key=self.read_until.__getitem__)]
         return True
 
     def unread(self, room: Room) -> int:

@@ -22,7 +22,7 @@ _SOON = 1.0
 _AGAIN = 5.0
 
 Follow = Callable[[Person, set[str], set[str]], Callable[[], None]]
-FollowMarks = Callable[[Person, dict[str, int]], Callable[[], None] | None]
+FollowMarks = Callable[[Person, ReadState], Callable[[], None] | None]
 
 
 class ReadStateStore:
@@ -178,8 +178,9 @@ class ReadStateStore:
             after.append(self.locked_follow(person, joined, left))
             inside = [room.log for room in person.rooms if room.log in joined]
             here |= {log: saved.cursors[log] for log in inside}
-        if saved.read != mine.read and self.locked_follow_marks is not None:
-            after.append(self.locked_follow_marks(person, saved.read))
+        is_news = (saved.read, saved.read_until) != (mine.read, mine.read_until)
+        if is_news and self.locked_follow_marks is not None:
+            after.append(self.locked_follow_marks(person, saved))
         return list(filter(None, after))
 
     def save_all(self) -> None:

@@ -126,6 +126,9 @@ class PlainFace:
     def read(self, message_id: str, **fields: str) -> bytes:
         return b""
 
+    def read_until(self, until: int, room: Any, other_id: str) -> bytes:
+        return b""
+
     def export(self, fields: dict[str, Any]) -> bytes:
         return _said(encode("", fields)[2:-1].decode())  # the JSON alone
 
@@ -308,6 +311,9 @@ class EventsFace:
 
     def read(self, message_id: str, **fields: str) -> bytes:
         return self.line("read", {**fields, "id": message_id})
+
+    def read_until(self, until: int, room: Any, other_id: str) -> bytes:
+        return b""
 
     def export(self, fields: dict[str, Any]) -> bytes:
         return self.line("export", fields)

@@ -86,7 +86,8 @@ def unseal_read_state(vault: Vault, account_id: str, sealed: bytes) -> ReadState
     """Return somebody's read state. :raises Damaged: the record does not open."""
     found = json.loads(vault.unseal(sealed, f"places {account_id}"))
     later = found.get("busy"), found.get("busy_until", 0.0), found.get("read", {})
-    return ReadState(found["cursors"], found["room"], found["seen"], *later)
+    until = found.get("read_until", {})
+    return ReadState(found["cursors"], found["room"], found["seen"], *later, until)
 
 
 def is_member(vault: Vault, account_id: str, sealed: bytes, log: str) -> bool:
@@ -106,6 +107,8 @@ def seal_read_state(vault: Vault, account_id: str, state: ReadState) -> bytes:
         fields |= {"busy": state.busy, "busy_until": state.busy_until}
     if state.read:
         fields["read"] = state.read
+    if state.read_until:
+        fields["read_until"] = state.read_until
     return vault.seal(json.dumps(fields).encode(), f"places {account_id}")
 
 

@@ -205,6 +205,10 @@ class ReadState:
     read: dict[str, int] = field(default_factory=dict)
     """The seq up to which it was read, for each joined room and the mailbox (by log name); of a log
     that is missing, as older versions have it, what was shown counts as read."""
+    read_until: dict[str, int] = field(default_factory=dict)
+    """Up to when it was read, in milliseconds since the epoch, as clients say it that count by the
+    time: by log name, also of rooms that were left, and the messages with somebody by ``@`` and the
+    account id of that one."""
 
 
 TICKETS = 50

@@ -33,11 +33,14 @@ def merged(stored: ReadState | None, mine: ReadState, base: ReadState | None) ->
         for log in mine.read | stored.read
         if log in cursors
     }
+    until = {
+        log: max(mine.read_until.get(log, 0), stored.read_until.get(log, 0))
+        for log in mine.read_until | stored.read_until
+    }
     others = {
         one.name: getattr(stored, one.name)
         for one in dataclasses.fields(ReadState)
         if getattr(mine, one.name) == getattr(base, one.name)
     }
-    return replace(
-        mine, **others | {"cursors": cursors, "read": read, "seen": max(mine.seen, stored.seen)}
-    )
+    always = {"cursors": cursors, "read": read, "read_until": until}
+    return replace(mine, **others | always | {"seen": max(mine.seen, stored.seen)})

@@ -145,6 +145,22 @@ def test_places_that_two_nodes_change_keep_what_both_have_done() -> None:
     assert merged(base, replace(base, cursors={"lobby": 2}), base).cursors == {"lobby": 2}
 
 
+def test_up_to_when_was_read_at_two_nodes_the_later_moment_counts_also_of_rooms_left() -> None:
+    base = ReadState({"lobby": 5}, "lobby", 10.0)
+    there = replace(base, read_until={"lobby": 7_000, "den": 1_000, "@id-bob": 3})
+    here = replace(base, read_until={"lobby": 6_000, "@id-bob": 4})
+    both = {"lobby": 7_000, "den": 1_000, "@id-bob": 4}
+    assert merged(there, here, base).read_until == both
+    assert merged(there, base, base).read_until == there.read_until
+
+
+def test_up_to_when_was_read_is_kept(running: Running) -> None:
+    running.engine.accounts.save(account("ann"))
+    state = ReadState({"lobby": 0}, "lobby", 1.0, read={"lobby": 0}, read_until={"lobby": 123_456})
+    running.engine.read_states.save({"id-ann": state})
+    assert running.engine.read_states.load("id-ann") == state
+
+
 def test_nodes_that_save_places_at_the_same_moment_undo_nothing(
     running: Running, start: Callable[[], Running]
 ) -> None:
