@@ -89,6 +89,8 @@ class Snapshot:
                 self._offer_around(face, offers, posts, names, own)
                 continue
             chunk = face.messages(posts, names)
+            if not chunk:
+                continue
             for offer in offers:
                 offer(chunk)
             COUNTS.deliveries += sessions * len(posts)
@@ -98,11 +100,11 @@ class Snapshot:
             if not seen:
                 continue
             if session in own:
-                lines = [face.messages([post], names, reader=session.name) for post in seen]
-                chunk = _with_own(session, seen, lines, names, own[session])
+                chunk = _Lines(face, seen, names, session.name).shown_to(session, own[session])
             else:
                 chunk = face.messages(seen, names, reader=session.name)
-            session.outbox.offer(chunk)
+            if chunk:
+                session.outbox.offer(chunk)
 
     def _offer_around(
         self,
@@ -120,8 +122,8 @@ class Snapshot:
             outbox = session.outbox
             if outbox in boxes.get(outbox.stripe, ()):
                 others.setdefault(outbox.stripe, {})[outbox] = session
-        lines = [face.messages([post], names) for post in posts]
-        chunk = b"".join(lines)
+        lines = _Lines(face, posts, names)
+        chunk = b"".join(lines.all)
         for (stripe, some), offer in zip(boxes.items(), offers, strict=True):
             if chunk and stripe not in others:
                 offer(chunk)
@@ -129,31 +131,39 @@ class Snapshot:
                 session_of = others[stripe].get(outbox)
                 shown = chunk
                 if session_of is not None:
-                    shown = _with_own(session_of, posts, lines, names, own[session_of])
+                    shown = lines.shown_to(session_of, own[session_of])
                 if shown:
                     outbox.offer(shown)
             COUNTS.deliveries += len(some) * len(posts)
             COUNTS.delivered_bytes += len(some) * len(chunk)
 
 
-def _with_own(
-    session: Session,
-    posts: list[Post],
-    lines: list[bytes],
-    names: Mapping[str, str],
-    own: Mapping[int, OwnLine],
-) -> bytes:
-    """Return posts as a session is shown them that has own lines among them.
+class _Lines:
+    """Posts line by line, as a face shows them to all others.
 
-    :param lines: as all others are shown them.
+    :param reader: as of ``Face.messages``.
     """
-    shown = []
-    for post, line in zip(posts, lines, strict=True):
-        if post.kind in _COMINGS:
-            if post.sender_id != session.account_id:
-                shown.append(line)
-        elif post.seq in own:
-            shown.append(own[post.seq].render(post, names))
-        else:
-            shown.append(line)
-    return b"".join(shown)
+
+    __slots__ = ("_at", "_comings", "_names", "_posts", "all")
+
+    def __init__(
+        self, face: Face, posts: list[Post], names: Mapping[str, str], reader: str = ""
+    ) -> None:
+        self.all = [face.messages([post], names, reader=reader) for post in posts]
+        self._posts = posts
+        self._names = names
+        self._at = {post.seq: at for at, post in enumerate(posts) if post.seq}
+        self._comings: dict[str, list[int]] = {}
+        for at, post in enumerate(posts):
+            if post.kind in _COMINGS:
+                self._comings.setdefault(post.sender_id, []).append(at)
+
+    def shown_to(self, session: Session, own: Mapping[int, OwnLine]) -> bytes:
+        """Return what a session is shown that has own lines among them."""
+        shown = self.all.copy()
+        for seq, line in own.items():
+            if (at := self._at.get(seq)) is not None:
+                shown[at] = line.render(self._posts[at], self._names)
+        for at in self._comings.get(session.account_id, ()):
+            shown[at] = b""
+        return b"".join(shown)
