@@ -70,6 +70,8 @@ class Delivery:
             mark = entries.mark(self._vault, followed.name)
             _log.warning("delivery waits log=%s reason=%s", mark, error)
             self._appending.failed(error)
+            new = [one for one in group if one.post.seq > followed.delivered]
+            followed.late |= {one.post.seq: one for one in new if one.origin is not None}
             self._deliver(followed, [post for post in posts if not post.seq])
 
     def _with_others(self, followed: Followed, group: list[Post]) -> list[Post]:
@@ -97,6 +99,9 @@ class Delivery:
     ) -> None:
         if not posts:
             return
+        if followed.late:
+            late = [followed.late.pop(post.seq, None) for post in posts if post.seq]
+            receipts = [*filter(None, late), *receipts]
         newest = max(posts, key=lambda post: post.seq)
         # Known before they are handed out: who asks for the span then has counted them.
         if newest.seq > followed.delivered:
@@ -271,6 +276,7 @@ class Delivery:
             (keys.key, followed.epoch, secrets.token_hex(4), followed.delivered),
         )
         followed.epoch, followed.epochs = epoch.decode(), None
+        followed.late.clear()
         if last < 0:
             followed.delivered, followed.mark = 0, None
             self._logs.blocks.forget(followed.name)

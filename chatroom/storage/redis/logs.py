@@ -15,6 +15,7 @@ from chatroom.storage.redis.blocks import SIZE, Blocks, number_of
 from chatroom.storage.redis.client import Store
 from chatroom.storage.redis.entries import Entry, Keys, decode_each, decoding
 from chatroom.storage.rules.epochs import Epochs, name_posts, read_epochs
+from chatroom.storage.rules.receipts import Receipt
 from chatroom.storage.rules.search import Search
 
 BATCH = 500
@@ -33,7 +34,17 @@ _log = logging.getLogger(__name__)
 class Followed:
     """How far this node has got in a log. Only the engine's thread changes it."""
 
-    __slots__ = ("delivered", "epoch", "epochs", "is_damaged", "keys", "mark", "name", "waits")
+    __slots__ = (
+        "delivered",
+        "epoch",
+        "epochs",
+        "is_damaged",
+        "keys",
+        "late",
+        "mark",
+        "name",
+        "waits",
+    )
 
     def __init__(self, name: str, keys: Keys, span: Span) -> None:
         self.name = name
@@ -45,6 +56,8 @@ class Followed:
         self.mark: tuple[str, str, float] | None = None
         """Sender, client id and time of the post at ``delivered``, to know it again."""
         self.is_damaged = False
+        self.late: dict[int, Receipt] = {}
+        """By seq those of posts that are kept, but were not delivered yet: the store was away."""
         self.waits = 0
         """A seq that was not acknowledged at the last look."""
 

@@ -6,14 +6,15 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chatroom.errors import StoreError, UserError, VaultError
+from chatroom.errors import Refusal, StoreError, UserError, VaultError
 from chatroom.storage.records import (
     BAN,
     JOIN,
@@ -32,6 +33,7 @@ from chatroom.storage.records import (
     Ticket,
 )
 from chatroom.storage.redis.engine import RedisEngine
+from chatroom.storage.rules.receipts import Outcome, Receipt
 from chatroom.storage.upkeep import Keep
 from tests.harness import PATIENCE
 from tests.redis_server import RedisServer
@@ -101,6 +103,44 @@ def test_all_nodes_show_all_posts_in_one_order(
         wait_until(lambda one=one: len(kept(one)) >= 600)  # type: ignore[misc]
     assert [seq for seq, _ in kept(nodes[0])] == list(range(1, 601))
     assert kept(nodes[0]) == kept(nodes[1]) == kept(nodes[2])
+
+
+def test_who_has_posted_is_known_when_what_was_kept_is_delivered_late(
+    primary: RedisServer, node: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = node(primary), node(primary)
+    for one in (here, there):
+        one.engine.logs.follow("lobby")
+    delivered: queue.Queue[tuple[list[str], list[str]]] = queue.Queue()
+
+    def committed(log: str, posts: list[Post], receipts: Sequence[Receipt]) -> None:
+        mine = [receipt.post.text for receipt in receipts if receipt.origin is not None]
+        delivered.put(([post.text for post in posts], mine))
+
+    engine = here.engine
+    monkeypatch.setattr(engine._writer._delivery, "committed", committed)
+    monkeypatch.setattr(engine._writer, "on_log", lambda key: None)  # it hears of nothing
+    say(there, "between")
+    read = engine._logs.entries
+
+    def fail_once(*where: Any) -> Any:
+        monkeypatch.setattr(engine._logs, "entries", read)
+        raise StoreError("The store has gone for a moment.")
+
+    monkeypatch.setattr(engine._logs, "entries", fail_once)
+    receipt = engine.logs.append(post("mine"), Somebody())
+    assert receipt.wait(PATIENCE) is Outcome.COMMITTED
+    assert delivered.get(timeout=PATIENCE) == (["between", "mine"], ["mine"])
+
+
+class Somebody:
+    """Who posts, and is not told here."""
+
+    own = None
+
+    def accepted(self, post: Post, names: Mapping[str, str]) -> None: ...
+
+    def returned(self, post: Post, refusal: Refusal | None) -> None: ...
 
 
 def test_the_first_posts_of_a_log_have_their_ids_at_every_node(
