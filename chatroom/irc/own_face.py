@@ -1,6 +1,6 @@
 """What one IRC session alone is shown: its private messages, and what the server tells it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from chatroom.commands.services import Services
@@ -8,11 +8,13 @@ from chatroom.errors import StoreError
 from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST, IrcFace, face_of, is_own
 from chatroom.irc.grammar import BODY_BYTES, format_line, split_text
+from chatroom.irc.news import NEWS, said_line
 from chatroom.irc.places import names_lines, topic_lines
 from chatroom.irc.shape import (
     AWAY_NOTIFY,
     ECHO,
     EXTENDED_JOIN,
+    INVITE_NOTIFY,
     NO_NAMES,
     OLD_NO_NAMES,
     READ_MARKER,
@@ -125,8 +127,10 @@ class OwnFace:
 
     def notice(self, kind: str, text: str, **fields: Any) -> bytes:
         """Render what happened as the line that IRC has for it, else as a NOTICE."""
-        if (render := _NOTICES.get(kind)) is not None:
-            return render(self, fields).encode()
+        render = NEWS.get(kind)
+        lines = render(self, fields) if render is not None else None
+        if lines is not None:
+            return lines.encode()
         return self.told(text).encode()
 
     def control(self, do: str, text: str, **fields: Any) -> bytes:
@@ -198,6 +202,10 @@ class OwnFace:
         except StoreError:
             return 0
 
+    def room(self, room_id: str) -> Room | None:
+        """Return a room by its id."""
+        return self._services.roster.of_log(room_id)
+
     def about(self, what: str, name: str, **fields: Any) -> bytes:
         """Render that somebody else is ``away`` or ``back``, and so on: see ``Face.about``."""
         source = name + USER_HOST
@@ -207,6 +215,10 @@ class OwnFace:
                 return b""
             params = (text or AWAY,) if what == "away" else ()
             return format_line("AWAY", *params, source=source).encode() + b"\r\n"
+        if what == "invited":
+            if INVITE_NOTIFY not in self.caps:
+                return b""
+            return said_line(self, fields, "INVITE", name, f"#{fields['room']}").encode()
         if what == "setname":
             if SETNAME not in self.caps:
                 return b""
@@ -227,71 +239,3 @@ def marker_line(server: str, name: str, until: int) -> str:
     """
     text = f"timestamp={utc_of(until / 1000)}" if until else "*"
     return format_line("MARKREAD", name, text, source=server)
-
-
-def _room(fields: Mapping[str, Any]) -> str:
-    return f"#{fields.get('room', '')}"
-
-
-def _by(face: OwnFace, fields: Mapping[str, Any]) -> str:
-    by = fields.get("by")
-    return f"{by}{USER_HOST}" if by else face.server
-
-
-def _topic(face: OwnFace, fields: Mapping[str, Any]) -> str:
-    text = clean_line(str(fields.get("topic", "")))
-    return face.line("TOPIC", _room(fields), text, source=_by(face, fields))
-
-
-def _left(face: OwnFace, fields: Mapping[str, Any]) -> str:
-    by, why = str(fields.get("by", "")), clean_line(str(fields.get("reason", "")))
-    if by and by != face.nick:
-        return face.line("KICK", _room(fields), face.nick, why or by, source=_by(face, fields))
-    me, words = face.nick + USER_HOST, (why,) if why else ()
-    line = format_line("PART", _room(fields), *words, source=me, trailing=bool(why))
-    return line + "\r\n"
-
-
-def _mode(change: str) -> Callable[[OwnFace, Mapping[str, Any]], str]:
-    def render(face: OwnFace, fields: Mapping[str, Any]) -> str:
-        user = fields.get("user")
-        params = (_room(fields), change, *((str(user),) if user else ()))
-        return format_line("MODE", *params, source=_by(face, fields)) + "\r\n"
-
-    return render
-
-
-def _renamed_room(face: OwnFace, fields: Mapping[str, Any]) -> str:
-    """The old name is left, the new one is entered."""
-    me = face.nick + USER_HOST
-    left = face.line("PART", f"#{fields.get('was', '')}", "it has another name now", source=me)
-    room = face._services.roster.of_log(str(fields.get("room_id", "")))
-    # The engine's thread may be here.
-    return left + (face.entered(room, may_look=False).decode() if room is not None else "")
-
-
-def _invited(face: OwnFace, fields: Mapping[str, Any]) -> str:
-    return format_line("INVITE", face.nick, _room(fields), source=_by(face, fields)) + "\r\n"
-
-
-def _nothing(face: OwnFace, fields: Mapping[str, Any]) -> str:
-    return ""
-
-
-_NOTICES: Mapping[str, Callable[[OwnFace, Mapping[str, Any]], str]] = {
-    "topic": _topic,
-    "left": _left,
-    "roomgone": _left,
-    "private": _mode("+is"),
-    "public": _mode("-is"),
-    "archived": _mode("+m"),
-    "unarchived": _mode("-m"),
-    "owner": _mode("+o"),
-    "moderator": _mode("+o"),
-    "unmoderator": _mode("-o"),
-    "renameroom": _renamed_room,
-    "invited": _invited,
-    "history": _nothing,
-    "room": _nothing,
-}
-"""The lines of IRC for what the server tells, by its kind; all else is a NOTICE."""
