@@ -3,17 +3,15 @@
 from chatroom.errors import Code, UserError
 from chatroom.irc import numerics
 from chatroom.irc.grammar import Line, strip_formatting
-from chatroom.irc.places import end_of_names, names_lines, topic_lines
+from chatroom.irc.places import END_OF_NAMES, names_lines, topic_lines
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import USERHOST_IN_NAMES
-from chatroom.irc.welcome import REASON_LONGEST
+from chatroom.irc.welcome import REASON_LONGEST, ROOMS_AT_ONCE
 from chatroom.names import RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
 from chatroom.storage.records import SUPERUSER
 from chatroom.text import clean_line
 
-_AT_ONCE = 50
-"""Rooms of one line that are joined, left or looked into."""
 _CANNOT_JOIN = {
     Code.BAD_NAME: numerics.ERR_BADCHANMASK,
     Code.LIMIT: numerics.ERR_TOOMANYCHANNELS,
@@ -62,10 +60,10 @@ def reason(line: Line, at: int) -> str:
 def rooms_named(session: IrcSession, names: str) -> list[str]:
     """Return the names of a list with commas, each once; those too many are answered by 407."""
     found = list(filter(None, dict.fromkeys(names.split(","))))
-    for name in found[_AT_ONCE:]:
-        text = f"At most {_AT_ONCE} rooms go into one line: send the others in the next one"
+    for name in found[ROOMS_AT_ONCE:]:
+        text = f"At most {ROOMS_AT_ONCE} rooms go into one line: send the others in the next one"
         session.reply(numerics.ERR_TOOMANYTARGETS, name, text)
-    return found[:_AT_ONCE]
+    return found[:ROOMS_AT_ONCE]
 
 
 # -- JOIN and PART ------------------------------------------------------------------------------
@@ -194,10 +192,11 @@ def names(session: IrcSession, line: Line) -> None:
     """NAMES: of what is no room for this person, only the end."""
     with_host = USERHOST_IN_NAMES in session.caps
     services, who = session.services, (session.server, session.nick)
-    for name in rooms_named(session, line.params[0]) if line.params else ["*"]:
+    asked = line.params[0] if line.params else "*"
+    for name in rooms_named(session, asked):
         room = find_room(session, name)
         if room is None or services.sanctions.room_ban_of(session.account.id, room.log):
-            session.send(end_of_names(*who, name))
             continue
         for one in names_lines(services, *who, room, with_host):
             session.send(one)
+    session.reply(numerics.RPL_ENDOFNAMES, asked, END_OF_NAMES)

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from chatroom.irc.bots import BOTS
-from chatroom.irc.grammar import LINE_BYTES, action, escape_tag, split_text
+from chatroom.irc.grammar import LINE_BYTES, action, cut, escape_tag, split_text
 from chatroom.irc.shape import Shape
 from chatroom.protocol import utc_of
 from chatroom.rooms.room import LOBBY, Room
@@ -193,19 +193,19 @@ class IrcFace:
     def _join(self, post: Post, room: str) -> str:
         more = f" {post.sender} :{clean_line(post.text) or post.sender}"
         extended = more if self.shape.extended_join else ""
-        return f"{self._tags(post)}:{post.sender}{USER_HOST} JOIN {room}{extended}\r\n"
+        line = f":{post.sender}{USER_HOST} JOIN {room}{extended}"
+        return f"{self._tags(post)}{cut(line)}\r\n"
 
     def _leave(self, post: Post, room: str) -> str:
-        head = f"{self._tags(post)}:{post.sender}{USER_HOST}"
-        why = clean_line(post.text)
+        who, why, tags = post.to or post.sender, clean_line(post.text), self._tags(post)
         if not post.to:  # gone from the server, which is told once: where everybody is
-            return f"{head} QUIT :{why or 'has left'}\r\n" if post.log == LOBBY else ""
-        if post.to == post.sender:
-            return f"{head} PART {room}{f' :{why}' if why else ''}\r\n"
-        tags_of_who = f"account={post.to} " if self.shape.account else ""
-        told = f"@{tags_of_who}" if tags_of_who else ""
-        kicked = f"KICK {room} {post.sender} :{why or post.to}"
-        return f"{told}:{post.to}{USER_HOST} {kicked}\r\n"
+            what = f"QUIT :{why or 'has left'}" if post.log == LOBBY else ""
+        elif who == post.sender:
+            what = f"PART {room}{f' :{why}' if why else ''}"
+        else:
+            what = f"KICK {room} {post.sender} :{why or who}"
+            tags = tags.replace(f"account={post.sender}", f"account={who}")
+        return f"{tags}{cut(f':{who}{USER_HOST} {what}')}\r\n" if what else ""
 
     def removed(self, post: Post, target: str) -> str:
         if not self.shape.redaction or post.ref == post.seq:

@@ -124,6 +124,13 @@ def parse(line: str) -> Line:
     return Line(tags, source, command.upper(), tuple(params))
 
 
+def cut(text: str, room_bytes: int = BODY_BYTES) -> str:
+    """Return as much of a text as has room, up to a whole code point; of a line, without tags."""
+    if not _is_longer(text, room_bytes):
+        return text
+    return text.encode("utf-8", "replace")[:room_bytes].decode("utf-8", "ignore")
+
+
 def _is_longer(text: str, most: int) -> bool:
     """Tell whether a text has more than that many bytes of UTF-8."""
     return len(text) * 4 > most and _size(text) > most

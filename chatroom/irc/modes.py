@@ -13,8 +13,10 @@ from typing import NamedTuple
 from chatroom.errors import Code, UserError
 from chatroom.irc import numerics
 from chatroom.irc.bots import BOTS
+from chatroom.irc.channels import check_in
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line
+from chatroom.irc.news import mask_of
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.people import account_named
 from chatroom.irc.places import is_operator
@@ -30,7 +32,13 @@ FIXED = "cnt"
 _PRIVATE = "is"
 _ARCHIVED = "m"
 _OPERATOR, _BAN = "o", "b"
-_TAKES_PARAM = "bko"  # with either sign; l only with +
+_LISTS = {
+    _BAN: numerics.RPL_ENDOFBANLIST,
+    "e": numerics.RPL_ENDOFEXCEPTLIST,
+    "I": numerics.RPL_ENDOFINVEXLIST,
+}
+"""Lists that clients ask for: exceptions from bans and from invitations there are none."""
+_TAKES_PARAM = "beIko"  # with either sign; l only with +
 _ELSEWHERE = {
     "k": "Rooms have no keys here: make it private by +i, and INVITE",
     "l": "Rooms have no limits here",
@@ -84,13 +92,16 @@ def _of_room(session: IrcSession, target: str, params: tuple[str, ...]) -> None:
         _tell_modes(session, room)
         return
     changes = list(_changes(params))
-    for change in (one for one in changes if one.letter == _BAN and one.param is None):
-        _list_bans(session, room)
+    for change in [one for one in changes if one.letter in _LISTS and one.param is None]:
+        _list(session, room, change.letter)
         changes.remove(change)
     changes = [one for one in changes if _is_change(room.record, one)]
     if changes and _may_change(session, room):
         for change in changes[:CHANGES]:
             _carry_out(session, room, change)
+        if rest := "".join(change.shown for change in changes[CHANGES:]):
+            text = f"Of one line {CHANGES} changes are carried out; {rest} was not. Send it again."
+            session.tell("error", text)
 
 
 def _changes(params: tuple[str, ...]) -> Iterator[_Change]:
@@ -119,12 +130,9 @@ def _is_change(record: RoomRecord, change: _Change) -> bool:
 
 
 def _may_change(session: IrcSession, room: Room) -> bool:
-    person = session.person
-    assert person is not None
-    if room not in person.rooms and person.account.grant != SUPERUSER:
-        session.reply(numerics.ERR_NOTONCHANNEL, f"#{room.name}", "You are not in that room")
+    if session.account.grant != SUPERUSER and not check_in(session, room):
         return False
-    if not runs(person.account, room.record):
+    if not runs(session.account, room.record):
         text = "That is for who runs the room"
         session.reply(numerics.ERR_CHANOPRIVSNEEDED, f"#{room.name}", text)
         return False
@@ -138,15 +146,14 @@ def _tell_modes(session: IrcSession, room: Room) -> None:
         session.reply_bare(numerics.RPL_CREATIONTIME, where, str(int(room.record.created)))
 
 
-def _list_bans(session: IrcSession, room: Room) -> None:
-    """Tell the bans of a room to who runs it; to others that the list is empty."""
-    assert session.person is not None
+def _list(session: IrcSession, room: Room, letter: str) -> None:
+    """Tell the bans of a room to who runs it; to others, and of other lists, that it is empty."""
     where = f"#{room.name}"
-    if runs(session.account, room.record):
+    if letter == _BAN and runs(session.account, room.record):
         for one in _bans(session, room):
             who = (f"{one.by}{USER_HOST}", str(int(one.since)))
             session.reply_bare(numerics.RPL_BANLIST, where, mask_of(_name_of(session, one)), *who)
-    session.reply(numerics.RPL_ENDOFBANLIST, where, "End of the list of bans")
+    session.reply(_LISTS[letter], where, "End of the list")
 
 
 def _bans(session: IrcSession, room: Room) -> list[Sanction]:
@@ -156,11 +163,6 @@ def _bans(session: IrcSession, room: Room) -> list[Sanction]:
 def _name_of(session: IrcSession, one: Sanction) -> str:
     account = session.services.accounts.find_by_id(one.target)
     return account.name if account is not None else one.name
-
-
-def mask_of(name: str) -> str:
-    """Return how a ban of somebody is shown."""
-    return f"{name}!*@*"
 
 
 def _carry_out(session: IrcSession, room: Room, change: _Change) -> None:
@@ -177,7 +179,7 @@ def _carry_out(session: IrcSession, room: Room, change: _Change) -> None:
     elif change.letter in (_OPERATOR, _BAN):
         _of_somebody(session, room, change, command)
     elif _is_change(room.record, change):  # +is is one change
-        _by_command(session, room, command)
+        _by_command(session, room, change, command)
 
 
 def _of_somebody(session: IrcSession, room: Room, change: _Change, command: str) -> None:
@@ -199,31 +201,36 @@ def _of_somebody(session: IrcSession, room: Room, change: _Change, command: str)
         session.reply(numerics.ERR_NOSUCHNICK, name, "There is nobody of that name")
         return
     if change.letter == _BAN:
-        if _is_banned(session, room, account) != change.is_on and _by_command(
-            session, room, command, user=account.name
-        ):
-            session.from_me(
-                *("MODE", f"#{room.name}", change.shown, mask_of(account.name)), trailing=False
-            )
+        if _is_banned(session, room, account) != change.is_on:
+            change = change._replace(param=mask_of(account.name))
+            _by_command(session, room, change, command, user=account.name)
     elif not session.services.memberships.is_member(room, account.id):
         text = "That one is not in the room"
         session.reply(numerics.ERR_USERNOTINCHANNEL, account.name, f"#{room.name}", text)
     elif is_operator(room.record, account.id) != change.is_on or room.record.owner == account.id:
-        _by_command(session, room, command, user=account.name)
+        change = change._replace(param=account.name)
+        _by_command(session, room, change, command, user=account.name)
 
 
 def _is_banned(session: IrcSession, room: Room, account: Account) -> bool:
     return any(one.target == account.id for one in _bans(session, room))
 
 
-def _by_command(session: IrcSession, room: Room, command: str, **args: str) -> bool:
+def _by_command(
+    session: IrcSession, room: Room, change: _Change, command: str, **args: str
+) -> None:
+    """Carry out a change by a command of rooms; those inside are told of it by the room's news."""
+    assert session.person is not None
     outcome = session.carry_out(command, room, **args)
-    if outcome.code is None:
-        return True
-    context = (f"#{room.name}",)
-    numeric = numerics.ERR_CHANOPRIVSNEEDED if outcome.code is Code.REFUSED else ""
-    session.refused(outcome, *context, numeric=numeric)
-    return False
+    where = f"#{room.name}"
+    if outcome.code is not None:
+        numeric = numerics.ERR_CHANOPRIVSNEEDED if outcome.code is Code.REFUSED else ""
+        session.refused(outcome, where, numeric=numeric)
+        return
+    # Who bans is not told by the news, nor is a superuser who is not inside.
+    if (change.letter, change.is_on) == (_BAN, True) or room not in session.person.rooms:
+        what = (change.shown, change.param) if change.param else (change.shown,)
+        session.from_me("MODE", where, *what, trailing=False)
 
 
 def _invalid(session: IrcSession, where: str, change: _Change, text: str) -> None:

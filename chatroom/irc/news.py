@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from chatroom.irc.face import USER_HOST
-from chatroom.irc.grammar import BODY_BYTES, format_line, split_text
+from chatroom.irc.grammar import BODY_BYTES, cut, format_line
 from chatroom.irc.shape import ACCOUNT_TAG, TIME
 from chatroom.protocol import utc_of
 from chatroom.rooms.room import Room
@@ -50,7 +50,7 @@ def said_line(client: Client, fields: Fields, command: str, *params: str, text: 
         tags["account"] = by
     if text:
         left = BODY_BYTES - len(f":{source} {command} {' '.join(params)} :".encode())
-        params = (*params, split_text(text, max(left, 4))[0])
+        params = (*params, cut(text, left))
     return format_line(command, *params, source=source, tags=tags, trailing=bool(text)) + "\r\n"
 
 

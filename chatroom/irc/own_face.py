@@ -9,7 +9,7 @@ from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST, IrcFace, face_of, is_own
 from chatroom.irc.grammar import BODY_BYTES, format_line, split_text
 from chatroom.irc.news import NEWS, said_line
-from chatroom.irc.places import names_lines, topic_lines
+from chatroom.irc.places import END_OF_NAMES, names_lines, topic_lines
 from chatroom.irc.shape import (
     AWAY_NOTIFY,
     ECHO,
@@ -192,6 +192,8 @@ class OwnFace:
         if not self.caps & {NO_NAMES, OLD_NO_NAMES}:
             with_host = USERHOST_IN_NAMES in self.caps
             lines += names_lines(self._services, self.server, self.nick, room, with_host)
+            end = (numerics.RPL_ENDOFNAMES, self.nick, name, END_OF_NAMES)
+            lines.append(format_line(*end, source=self.server, trailing=True))
         return "".join(f"{line}\r\n" for line in lines).encode()
 
     def _read_in(self, room: Room, may_look: bool) -> int:

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 from chatroom.commands.services import Services
 from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
-from chatroom.irc.grammar import BODY_BYTES, format_line
+from chatroom.irc.grammar import BODY_BYTES, cut, format_line
 from chatroom.rooms.roles import Role, role_of
 from chatroom.rooms.room import Room
 from chatroom.storage.records import RoomRecord
@@ -15,6 +15,7 @@ from chatroom.text import NAME_LONGEST
 
 OPERATOR = "@"
 """In front of the name of who runs a room."""
+END_OF_NAMES = "End of /NAMES list"
 
 
 class _Kept(NamedTuple):
@@ -58,7 +59,7 @@ def names_inside(services: Services, room: Room) -> list[str]:
 def names_lines(
     services: Services, server: str, nick: str, room: Room, with_host: bool
 ) -> Iterator[str]:
-    """Return the replies that tell who is in a room, without their ends.
+    """Return the replies that tell who is in a room, without their ends and without the last one.
 
     Many who come at once are each told of all who are there: only who has come since somebody was
     told last is looked at anew, as long as nobody has gone and the room is the same.
@@ -79,7 +80,6 @@ def names_lines(
     head = begin + nick + end
     for piece in found.pieces:
         yield head + piece
-    yield end_of_names(server, nick, f"#{room.name}")
 
 
 def _extended(
@@ -123,19 +123,14 @@ def _names_of_runners(services: Services, record: RoomRecord) -> set[str]:
     return found
 
 
-def end_of_names(server: str, nick: str, target: str) -> str:
-    """Return the reply that ends the names of a room."""
-    text = "End of /NAMES list"
-    return format_line(numerics.RPL_ENDOFNAMES, nick, target, text, source=server, trailing=True)
-
-
 def topic_lines(services: Services, server: str, nick: str, room: Room) -> Iterator[str]:
     """Return the replies that tell the topic of a room; none when it has none."""
     record = room.record
     if not record.topic:
         return
     where = (nick, f"#{room.name}")
-    yield format_line(numerics.RPL_TOPIC, *where, record.topic, source=server, trailing=True)
+    line = format_line(numerics.RPL_TOPIC, *where, record.topic, source=server, trailing=True)
+    yield cut(line)
     if record.topic_at:
         account = services.accounts.find_by_id(record.topic_by) if record.topic_by else None
         who = f"{account.name}{USER_HOST}" if account else server

@@ -3,19 +3,21 @@
 import time
 from collections.abc import Callable, Iterator
 
-from chatroom.errors import Code
+from chatroom.errors import Code, UserError
 from chatroom.irc import numerics
-from chatroom.irc.channels import room_of
+from chatroom.irc.channels import check_in, reason, room_of
 from chatroom.irc.grammar import Line, matches
 from chatroom.irc.people import account_named
 from chatroom.irc.session import IrcSession
-from chatroom.irc.welcome import REASON_LONGEST, TARGETS
+from chatroom.irc.welcome import TARGETS
 from chatroom.names import fold
 from chatroom.rooms.roles import runs
 from chatroom.rooms.room import Room
 from chatroom.rooms.roster import may_enter
+from chatroom.rooms.voice import check_unmuted
 from chatroom.storage.records import Account, RoomRecord
 
+_INVITATION_COSTS = 5  # lines, as by the command
 _Fits = Callable[[RoomRecord, int], bool]
 
 
@@ -76,16 +78,20 @@ def _not_named(mask: str) -> _Fits:
 def kick(session: IrcSession, line: Line) -> None:
     """KICK: who is kicked may come back, unless the room is private."""
     rooms, names = (word.split(",") for word in line.params[:2])
-    why = line.params[2][:REASON_LONGEST] if len(line.params) > 2 else ""
+    why = reason(line, 2)
     if len(rooms) not in (1, len(names)):
         text = "Give one room, or as many rooms as names"
         session.reply(numerics.ERR_NEEDMOREPARAMS, "KICK", text)
         return
     pairs = zip(rooms * len(names) if len(rooms) == 1 else rooms, names, strict=True)
-    for where, name in list(dict.fromkeys(pairs))[:TARGETS]:
+    asked = list(dict.fromkeys(pairs))
+    for where, name in asked[:TARGETS]:
         room = room_of(session, where)
-        if room is not None and _is_inside(session, room):
+        if room is not None and check_in(session, room):
             _kick(session, room, name, why)
+    for _, name in asked[TARGETS:]:
+        text = f"At most {TARGETS} are kicked by one line: send the others in the next one"
+        session.reply(numerics.ERR_TOOMANYTARGETS, name, text)
 
 
 def _kick(session: IrcSession, room: Room, name: str, why: str) -> None:
@@ -113,7 +119,7 @@ def invite(session: IrcSession, line: Line) -> None:
         return
     name, where = line.params[:2]
     room = room_of(session, where)
-    if room is None or not _is_inside(session, room):
+    if room is None or not check_in(session, room):
         return
     where = f"#{room.name}"
     account = _account_named(session, name)
@@ -122,18 +128,37 @@ def invite(session: IrcSession, line: Line) -> None:
     if account.id in room.people:
         session.reply(numerics.ERR_USERONCHANNEL, account.name, where, "is already in the room")
         return
-    if room.record.private:
-        if not runs(session.account, room.record):
-            session.reply(numerics.ERR_CHANOPRIVSNEEDED, where, "That is for who runs the room")
+    if room.record.private and not runs(session.account, room.record):
+        session.reply(numerics.ERR_CHANOPRIVSNEEDED, where, "That is for who runs the room")
+        return
+    is_new = room.record.private and not may_enter(room.record, account.id)
+    if is_new:
+        outcome = session.carry_out("invite", room, user=account.name)
+        if outcome.code is not None:
+            session.refused(outcome, where)
             return
-        if not may_enter(room.record, account.id):
-            outcome = session.carry_out("invite", room, user=account.name)
-            if outcome.code is not None:
-                session.refused(outcome, where)
-                return
-    else:
-        session.services.ownership.tell_of(room, account, session.account)
+    elif not _tell_of(session, room, account):
+        return
     session.reply_bare(numerics.RPL_INVITING, account.name, where)
+
+
+def _tell_of(session: IrcSession, room: Room, account: Account) -> bool:
+    """Tell somebody of a room that is open to that one already; False: it is answered why not."""
+    assert session.person is not None
+    services = session.services
+    session.pay(_INVITATION_COSTS - 1)
+    try:
+        check_unmuted(services.sanctions, session.person, room)
+        services.ownership.check_not_banned(room, account)
+    except UserError as error:
+        session.refused(error, f"#{room.name}")
+        return False
+    if services.roster.person(account.id) is None:
+        text = "is not here, and was not told: send a private message"
+        session.reply(numerics.ERR_NOSUCHNICK, account.name, text)
+        return False
+    services.ownership.tell_of(room, account, session.account)
+    return True
 
 
 def _list_invitations(session: IrcSession) -> None:
@@ -144,14 +169,6 @@ def _list_invitations(session: IrcSession) -> None:
         if record.private and not any(room.log == record.log for room in session.person.rooms):
             session.reply_bare(numerics.RPL_INVITELIST, f"#{record.name}")
     session.reply(numerics.RPL_ENDOFINVITELIST, "End of the list of invitations")
-
-
-def _is_inside(session: IrcSession, room: Room) -> bool:
-    assert session.person is not None
-    if room in session.person.rooms:
-        return True
-    session.reply(numerics.ERR_NOTONCHANNEL, f"#{room.name}", "You are not in that room")
-    return False
 
 
 def _account_named(session: IrcSession, name: str) -> Account | None:

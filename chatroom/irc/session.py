@@ -10,7 +10,7 @@ from chatroom.commands.services import Services
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
-from chatroom.irc.grammar import BODY_BYTES, Line, Malformed, format_line, parse
+from chatroom.irc.grammar import BODY_BYTES, Line, Malformed, cut, format_line, parse
 from chatroom.irc.labels import LABEL, LABEL_LONGEST, labelled, with_tag
 from chatroom.irc.member import IrcMember
 from chatroom.irc.multiline import Incoming
@@ -188,8 +188,9 @@ class IrcSession:
         self.send_at_length("".join(lines).encode())
 
     def reply(self, numeric: str, *params: str) -> None:
-        """Answer with a numeric; the last one is a text for people."""
-        self.send(format_line(numeric, self.nick, *params, source=self.server, trailing=True))
+        """Answer with a numeric; the last one is a text, cut where the line would be too long."""
+        line = format_line(numeric, self.nick, *params, source=self.server, trailing=True)
+        self.send(cut(line))
 
     def reply_list(
         self, numeric: str, *params: str, words: Sequence[str], between: str = " "

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chatroom.counts import COUNTS
-from chatroom.errors import UserError
+from chatroom.errors import Code, UserError
 from chatroom.irc import numerics, service
+from chatroom.irc.channels import is_in
 from chatroom.irc.face import ME
 from chatroom.irc.grammar import Line, ctcp, format_line, strip_formatting
 from chatroom.irc.multiline import MOST_LINES, BatchRefused
@@ -152,6 +153,9 @@ def _in_room(session: IrcSession, words: _Words, target: str) -> _Post:
     services, person, member = session.services, session.person, session.member
     assert person is not None and member is not None
     room = services.memberships.joined(person, target[1:])
+    if not is_in(session, room):
+        text = f"You have left #{room.name} with this client. JOIN #{room.name} comes back."
+        raise UserError(text, Code.NOT_INSIDE)
     check_voice(services.sanctions, person, room)
     where = f"#{room.name}"
 

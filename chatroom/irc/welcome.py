@@ -14,6 +14,8 @@ from chatroom.text import NAME_LONGEST
 REASON_LONGEST = 200
 REAL_NAME_LONGEST = 100
 TARGETS = 4
+ROOMS_AT_ONCE = 50
+"""Rooms of one line that are joined, left or looked into."""
 MONITORED = 100
 HISTORY_PAGE = 500
 _TOKENS_A_LINE = 13
@@ -24,6 +26,12 @@ STARTED = time.time()
 VERSION = f"chatroom-{__version__}"
 _USER_MODES = "Bio"
 _ROOM_MODES = "bcimnost"
+
+
+def _targets() -> str:
+    """Return how many targets one line may have."""
+    rooms = f"JOIN:{ROOMS_AT_ONCE},NAMES:{ROOMS_AT_ONCE},PART:{ROOMS_AT_ONCE}"
+    return f"{rooms},KICK:{TARGETS},NOTICE:{TARGETS},PRIVMSG:{TARGETS},WHOIS:1"
 
 
 def tokens(session: IrcSession) -> list[str]:
@@ -54,7 +62,7 @@ def tokens(session: IrcSession) -> list[str]:
         "NICKLEN": NAME_LONGEST,
         "PREFIX": "(o)@",
         "STATUSMSG": "",
-        "TARGMAX": f"JOIN:,KICK:{TARGETS},NAMES:,NOTICE:{TARGETS},PART:,PRIVMSG:{TARGETS},WHOIS:1",
+        "TARGMAX": _targets(),
         "TOPICLEN": TOPIC_LONGEST,
         "UTF8MAPPING": "rfc8265",
         "UTF8ONLY": "",

@@ -42,7 +42,8 @@ class Face(Protocol):
     def about(self, what: str, name: str, **fields: Any) -> bytes:
         """Render what has become of somebody else; empty where nobody is told of it.
 
-        :param what: ``away``, ``back``, ``renamed``, ``setname``, ``online`` or ``offline``.
+        :param what: ``away``, ``back``, ``renamed``, ``setname``, ``online`` or ``offline``, or
+            ``invited`` to a room.
         :param name: of whom; of who is renamed the one before.
         """
 

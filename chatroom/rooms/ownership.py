@@ -9,7 +9,8 @@ from chatroom.errors import Code, Lookalike, NameTaken, NotAsLeft, UserError
 from chatroom.names import LOOKS_LIKE, RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.catalogue import Catalogue, Taken
 from chatroom.rooms.comings import BY_SERVER
-from chatroom.rooms.memberships import Memberships, tell
+from chatroom.rooms.invited import tell_invited, tell_runners
+from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import Person
 from chatroom.rooms.record_changes import is_as_left, taken_back
 from chatroom.rooms.roles import Role, Runner, role_of
@@ -25,8 +26,6 @@ RULES_LONGEST = 2000
 RULES_LINES = 50
 MODERATORS = 50
 """Moderators that a room may have."""
-_INVITED_SECONDS = 60.0
-"""Least time between two notices to somebody of invitations to one room."""
 _WORDS = frozenset({"name", "topic", "rules"})
 """What of a record is somebody's own words: a mute forbids to change it."""
 NO_DELETION = "The lobby cannot be deleted."
@@ -285,35 +284,15 @@ class Ownership:
                 self._tell_inside(room, one)
         new = {*record.invited} - {*(before.invited if before else ())} - {*room.people}
         for account_id in new if record.private else ():
-            text = f"{record.by} invites you: /join {room.name}"
-            text = text if record.by else f"You are invited: /join {room.name}"
-            members = self._to_tell(room, account_id)
-            tell(members, "invited", text, room, record.by_id, record.by)
+            tell_invited(self._roster, room, account_id, record.by_id, record.by)
+        if new and record.private and record.whom:
+            tell_runners(self._roster, room, record.whom, record.by_id, record.by)
         self._dismiss(room, gone)
 
     def tell_of(self, room: Room, account: Account, by: Account) -> None:
-        """Tell somebody who is here of a public room that another person invites that one to.
-
-        :param by: who invites; who ignores that person is not told.
-        """
-        text = f"{by.name} invites you: /join {room.name}"
-        tell(self._to_tell(room, account.id), "invited", text, room, by.id, by.name)
-
-    def _to_tell(self, room: Room, account_id: str) -> Iterable[Member]:
-        """Return the sessions of somebody that are to be told of an invitation.
-
-        None, if they were lately: who invites and takes that back in turn makes no noise.
-        """
-        now = time.monotonic()
-        with self._roster.lock:
-            person = self._roster.people.get(account_id)
-            if person is None:
-                return ()
-            lately = {k: at for k, at in person.invited.items() if now - at < _INVITED_SECONDS}
-            if room.log in lately:
-                return ()
-            person.invited = {**lately, room.log: now}
-            return person.members
+        """Tell somebody who is here of a public room that another person invites that one to."""
+        tell_invited(self._roster, room, account.id, by.id, by.name)
+        tell_runners(self._roster, room, account.name, by.id, by.name)
 
     def _tell_inside(self, room: Room, one: News) -> None:
         with self._roster.lock:

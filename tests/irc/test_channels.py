@@ -10,8 +10,9 @@ LABELS = ("batch", "labeled-response")
 
 
 def words(client: IrcPeer, *lines: str) -> list[str]:
-    """Return the commands and numerics of what comes as the answer."""
-    return [line.command for line in client.asks(*lines)]
+    """Return the commands and numerics of what comes, but who else has come in meanwhile."""
+    answer = client.asks(*lines)
+    return [one.command for one in answer if (one.command, *one.params[:1]) != ("JOIN", "#lobby")]
 
 
 @pytest.fixture
@@ -130,7 +131,8 @@ def test_names_tell_who_runs_the_room_and_nothing_of_rooms_that_do_not_exist_for
 ) -> None:
     ann, bob = irc(chat, "ann"), irc(chat, "bob", "userhost-in-names")
     make_den(chat, "ann", "private")
-    assert words(bob, "NAMES #den,#no,what") == ["366"] * 3
+    (end,) = bob.asks("NAMES #den,#no,what")
+    assert (end.command, end.params[1]) == ("366", "#den,#no,what")
     names = ann.asks("NAMES #den")[0]
     assert names.params == ("ann", "@", "#den", "@ann")
     lobby = bob.asks("NAMES #lobby")[0]
@@ -162,3 +164,116 @@ def test_many_rooms_of_one_line_are_bounded(chat: ServerProcess) -> None:
     many = ",".join(f"#r{number}" for number in range(60))
     assert sorted(words(ann, f"JOIN {many}")) == ["403"] * 50 + ["407"] * 10
     assert words(ann, "JOIN 0") == ["NOTICE"]
+
+
+def test_what_is_told_of_rooms_says_who_has_done_it_and_fits_into_a_line(
+    chat: ServerProcess,
+) -> None:
+    make_den(chat, "ann")
+    ann, bob = irc(chat, "ann", is_new=False), irc(chat, "bob", "account-tag", "server-time")
+    bob.asks("JOIN #den")
+    topic = "\N{GRINNING FACE}" * 200
+    ann.send(f"TOPIC #den :{topic[:110]}")
+    ann.until_line("TOPIC")
+    ours = chat.join("ann")
+    ours.send("/room den", f"/topic {topic}")
+    bob.until_line("TOPIC", topic[:110])
+    told = bob.until_line("TOPIC")
+    assert told.tags["account"] == "ann"
+    assert told.tags["time"].endswith("Z")
+    assert len(f":ann!~u@chat TOPIC #den :{told.params[1]}".encode()) <= 510
+    assert len(told.params[1]) > 110
+    shown = next(line.params[-1] for line in ann.asks("TOPIC #den") if line.command == "332")
+    assert topic.startswith(shown)
+    assert len(shown) > 110
+
+
+def test_who_runs_a_room_and_asks_for_it_is_told_who_is_invited(chat: ServerProcess) -> None:
+    make_den(chat, "ann", "private")
+    ann, bob = irc(chat, "ann", "invite-notify", is_new=False), irc(chat, "bob")
+    carl = irc(chat, "carl", "account-tag")
+    assert words(ann, "INVITE bob #den") == ["341"]
+    bob.asks("JOIN #den")
+    ours = chat.join("ann")
+    ours.send("/room den", "/moderator bob")
+    bob.until_line("MODE", "+o", "bob")
+    assert [line.params[1] for line in carl.asks("INVITE")] == ["End of the list of invitations"]
+    assert bob.asks("INVITE carl #den")[-1].command == "341"
+    note = ann.until_line("INVITE")
+    assert (note.source, note.params) == ("bob!~u@chat", ("carl", "#den"))
+    mine = carl.until_line("INVITE")
+    assert (mine.source, mine.tags["account"]) == ("bob!~u@chat", "bob")
+    assert words(carl, "INVITE") == ["336", "337"]
+
+
+def test_an_invitation_to_a_public_room_is_told_to_who_is_here_and_may_come(
+    chat: ServerProcess,
+) -> None:
+    make_den(chat, "ann")
+    ann, bob = irc(chat, "ann", is_new=False), irc(chat, "bob")
+    irc(chat, "gone").send("QUIT")
+    ann.until_line("QUIT")
+    assert words(ann, "INVITE gone #den", "INVITE nobody #den") == ["401", "401"]
+    assert words(ann, "INVITE bob #den") == ["341"]
+    assert bob.until_line("INVITE").params == ("bob", "#den")
+    ann.asks("MODE #den +b bob")
+    assert words(ann, "INVITE bob #den") == ["474"]
+
+
+def test_each_change_of_a_mode_is_told_once_to_everybody_inside(chat: ServerProcess) -> None:
+    make_den(chat, "ann")
+    ann, bob = irc(chat, "ann", is_new=False), irc(chat, "bob")
+    bob.asks("JOIN #den")
+    ann.until_line("JOIN", "#den")
+    changes = ("+m", "-m", "+i", "-s", "+o bob", "-o bob")
+    for change in changes:
+        modes = [line for line in ann.asks(f"MODE #den {change}") if line.command == "MODE"]
+        told = [" ".join(line.params[1:]) for line in modes]
+        assert told in ([change], ["+i", "+s"], ["-i", "-s"])
+        assert {line.source for line in modes} == {"ann!~u@chat"}
+    theirs = [" ".join(line.params[1:]) for line in bob.sync() if line.command == "MODE"]
+    assert theirs == ["+m", "-m", "+i", "+s", "-i", "-s", "+o bob", "-o bob"]
+
+
+def test_more_changes_than_one_line_may_have_are_said_to_be_left_out(chat: ServerProcess) -> None:
+    make_den(chat, "ann")
+    ann = irc(chat, "ann", is_new=False)
+    answer = ann.asks("MODE #den +mooooi x y z u")
+    assert [line.command for line in answer] == ["MODE", "401", "401", "401", "NOTICE"]
+    assert "+o+i was not" in answer[-1].params[-1]
+    assert words(ann, "MODE #den e", "MODE #den I", "MODE #den b") == ["349", "347", "368"]
+
+
+def test_a_room_that_is_renamed_or_deleted_is_so_at_every_client(chat: ServerProcess) -> None:
+    ann, bob = make_den(chat, "ann"), irc(chat, "bob")
+    bob.asks("JOIN #den")
+    ann.send("/renameroom cave")
+    assert bob.until_line("PART", "#den").source == "bob!~u@chat"
+    bob.until_line("JOIN", "#cave")
+    ann.send("first in the cave")
+    bob.until_line("PRIVMSG", "#cave", "first in the cave")
+    ann.send("/deleteroom")
+    ann.until("to confirm")
+    ann.send("cave")
+    gone = bob.until_line("KICK", "#cave", "bob")
+    assert gone.source == "ann!~u@chat"
+
+
+def test_who_gets_a_room_runs_it_and_who_gave_it_does_no_more(chat: ServerProcess) -> None:
+    ann, bob = make_den(chat, "ann"), irc(chat, "bob")
+    bob.asks("JOIN #den")
+    ann.send("/transfer bob")
+    assert bob.until_line("MODE", "#den", "+o", "bob").source == "ann!~u@chat"
+    bob.until_line("MODE", "#den", "-o", "ann")
+    names = bob.asks("NAMES #den")[0].params[-1]
+    assert sorted(names.split()) == ["@bob", "ann"]
+
+
+def test_nothing_is_said_in_the_lobby_by_a_client_that_has_left_it(chat: ServerProcess) -> None:
+    ann, bob = irc(chat, "ann"), chat.join("bob")
+    assert words(ann, "PART #lobby", "PRIVMSG #lobby :hello?") == ["PART", "404"]
+    bob.send("/me waits")
+    bob.until("bob waits")
+    ann.asks("JOIN #lobby")
+    assert words(ann, "PRIVMSG #lobby :hello!") == []
+    bob.until("ann: hello!")
