@@ -78,8 +78,9 @@ class Incoming:
 
     @property
     def is_open(self) -> bool:
-        """A batch has begun and not ended."""
-        return self._open is not None
+        """A batch has begun and not ended, and may still be taken."""
+        one = self._open
+        return one is not None and time.monotonic() - one.touched <= OPEN_SECONDS
 
     def batch(self, line: Line, label: str = "") -> Said | None:
         """Take a BATCH.

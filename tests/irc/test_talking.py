@@ -321,3 +321,22 @@ def test_another_session_of_the_same_person_sees_what_was_said(start_server: Sta
         assert "label" not in line.tags
         assert ann.until_line("PRIVMSG", text).tags["label"]
     bob.until_line("PRIVMSG", "there")
+
+
+def test_a_labelled_answer_of_several_parts_holds_a_message_of_several_lines(
+    room: ServerProcess,
+) -> None:
+    ann, bob = irc(room, "ann", *MULTI), irc(room, "bob")
+    bob.send("QUIT")
+    ann.until_line("QUIT")
+    line = "@batch=1 PRIVMSG bob :"
+    ann.send("@label=x BATCH +1 draft/multiline bob", line + "one", line + "two", "BATCH -1")
+    outer = ann.until_line("BATCH", "labeled-response")
+    inner = ann.until_line("BATCH", "draft/multiline", "bob")
+    lines = [ann.until_line("PRIVMSG") for _ in range(2)]
+    ann.until_line("BATCH", f"-{inner.params[0][1:]}")
+    away = ann.until_line("301")
+    ann.until_line("BATCH", f"-{outer.params[0][1:]}")
+    assert outer.tags == {"label": "x"}
+    assert inner.tags["batch"] == away.tags["batch"] == outer.params[0][1:]
+    assert [one.tags["batch"] for one in lines] == [inner.params[0][1:]] * 2
