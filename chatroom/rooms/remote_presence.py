@@ -53,30 +53,31 @@ class RemotePresence:
         with self._roster.lock:
             before, self.people = self.people, people
             for account_id in before.keys() | people.keys():
-                left, joined_now = _rooms(before.get(account_id)), _rooms(people.get(account_id))
-                if left == joined_now:
+                then, now = _rooms(before.get(account_id)), _rooms(people.get(account_id))
+                if then == now:
                     continue
                 person = self._roster.people.get(account_id)
-                if person is not None and left and joined_now:
-                    moved.append(account_id)
                 here = {room.log for room in person.rooms} if person is not None else set()
-                for log in left - joined_now - here:
+                # Also who has joined a room at once: it is the first that is heard of that one.
+                if person is not None and now and now != here:
+                    moved.append(account_id)
+                for log in then - now - here:
                     if (room := self._roster.of_log(log)) is not None:
                         room.people.pop(account_id, None)
-                for log in joined_now - left:
+                for log in now - then:
                     if (room := self._roster.of_log(log)) is not None:
                         room.people[account_id] = None
             self._roster.locked_count()
         for account_id in moved:  # it is the same person, and in the same rooms
             self._read_states.look_soon(account_id)
-        for account_id, now in people.items():
+        for account_id, one in people.items():
             was = before.get(account_id)
             if account_id in self._roster.people:
                 continue
-            if was is not None and was.name != now.name:
-                self._watchers.tell_renamed(account_id, was.name, now.name)
-            if (was.state if was is not None else FREE) != now.state:
-                self._watchers.tell_remote_state(account_id, now.name, now.state)
+            if was is not None and was.name != one.name:
+                self._watchers.tell_renamed(account_id, was.name, one.name)
+            if (was.state if was is not None else FREE) != one.state:
+                self._watchers.tell_remote_state(account_id, one.name, one.state)
 
     def left(self, people: Mapping[str, bool]) -> None:
         with self._roster.lock:

@@ -72,6 +72,17 @@ def test_who_comes_by_tls_is_told_and_comes_back_unannounced(server: ServerProce
     assert eve.seen.count(":ann!") == 2  # one coming, and what she has said
 
 
+def test_who_is_away_and_whom_somebody_watches_stays_so(server: ServerProcess) -> None:
+    ann, bob = irc(server, "ann"), irc(server, "bob")
+    ann.asks("AWAY :lunch", "MONITOR + carl")
+    restart(server)
+    assert "301" in [line.command for line in bob.asks("WHOIS ann")]
+    server.join("carl")
+    assert ann.until_line("730").params[-1].startswith("carl")
+    ann.asks("AWAY")
+    assert "301" not in [line.command for line in bob.asks("WHOIS ann")]
+
+
 def test_one_who_was_banned_meanwhile_is_told_to_come_back(server: ServerProcess) -> None:
     boss = server.join_superuser("boss")
     ann = irc(server, "ann")

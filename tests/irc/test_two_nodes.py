@@ -1,0 +1,93 @@
+"""An IRC client at one node sees what becomes of others, and of its own person, at another."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster import Cluster
+from tests.harness import PASSWORD, Peer
+from tests.irc.peer import ALL_CAPS, IrcPeer, irc
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.sqlite  # this names its engine itself
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer
+) -> Iterator[Cluster]:
+    """Two nodes."""
+    url = redis_server.fresh()
+    nodes = Cluster(tmp_path_factory.mktemp("nodes"), [url] * 2, "--connections-per-address", "0")
+    yield nodes
+    nodes.close()
+
+
+class People:
+    """Ann by IRC at the first node, and by nc at the other one, where bob owns a room."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        here, there = cluster.nodes
+        number = next(_numbers)
+        self.ann, self.bob, self.room = f"ann{number}", f"bob{number}", f"#den{number}"
+        self.client: IrcPeer = irc(here, self.ann, *ALL_CAPS)
+        self.owner = there.join(self.bob)
+        self.client.until_line("JOIN", "#lobby", self.bob)
+        self.owner.send(f"/create {self.room[1:]}")
+        self.owner.until(f"{self.room} is yours")
+        self.second: Peer = there.peer()
+        self.second.send("n", self.ann, PASSWORD)
+        self.second.until("Here now")
+
+
+@pytest.fixture
+def people(cluster: Cluster) -> People:
+    return People(cluster)
+
+
+def test_a_room_that_is_joined_and_left_elsewhere_is_shown(people: People) -> None:
+    people.second.send(f"/join {people.room}")
+    join = people.client.until_line("JOIN", people.room)
+    assert str(join.source).startswith(f"{people.ann}!")
+    names = people.client.until_line("353", people.room).params[-1]
+    assert sorted(names.split()) == sorted([people.ann, f"@{people.bob}"])
+    people.owner.send("hello")
+    people.client.until_line("PRIVMSG", people.room, "hello")
+    people.second.send(f"/leave {people.room}")
+    part = people.client.until_line("PART", people.room)
+    assert str(part.source).startswith(f"{people.ann}!")
+
+
+def test_who_is_taken_out_elsewhere_sees_by_whom_and_why(people: People) -> None:
+    people.client.asks(f"JOIN {people.room}")
+    people.owner.until(f"{people.ann} has joined")
+    people.owner.send(f"/roomban {people.ann} 1h too loud")
+    kick = people.client.until_line("KICK", people.room, people.ann)
+    assert (str(kick.source).partition("!")[0], kick.params[-1]) == (people.bob, "too loud")
+
+
+def test_coming_and_going_elsewhere_is_told_with_its_reason(
+    cluster: Cluster, people: People
+) -> None:
+    people.client.asks(f"JOIN {people.room}")
+    carl = f"carl{next(_numbers)}"
+    other = irc(cluster.nodes[1], carl)
+    people.client.until_line("JOIN", "#lobby", carl)
+    other.asks(f"JOIN {people.room}", f"PART {people.room} :dinner time")
+    people.client.until_line("JOIN", people.room, carl)
+    assert people.client.until_line("PART", people.room).params[-1] == "dinner time"
+    people.client.asks(f"MONITOR + {carl}")
+    other.send("QUIT :good night")
+    assert people.client.until_line("QUIT").params[-1] == "good night"
+    assert people.client.until_line("731").params[-1] == carl
+
+
+def test_who_is_busy_elsewhere_is_away(people: People) -> None:
+    people.owner.send("/busy lunch")
+    away = people.client.until_line("AWAY")
+    assert (str(away.source).partition("!")[0], away.params) == (people.bob, ("lunch",))
+    people.owner.send("/free")
+    assert people.client.until_line("AWAY").params == ()
