@@ -1,6 +1,7 @@
 """An IRC client made of a socket: lines out, and waiting for lines."""
 
 import itertools
+import ssl
 from collections.abc import Iterable
 
 from chatroom.irc.grammar import Line, parse
@@ -75,6 +76,15 @@ class IrcPeer(Peer):
 def irc_peer(server: ServerProcess) -> IrcPeer:
     """Return a new connection to a server, in plain text, that has said nothing yet."""
     return IrcPeer(server.port)
+
+
+def sealed_irc_peer(server: ServerProcess) -> IrcPeer:
+    """Return a new connection by TLS; its certificate is taken as it is."""
+    peer = IrcPeer(server.port)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    peer.socket = context.wrap_socket(peer.socket)
+    return peer
 
 
 def irc(server: ServerProcess, name: str, *caps: str, is_new: bool = True) -> IrcPeer:

@@ -1,7 +1,7 @@
 """Who somebody is, and who is here: WHO, WHOIS, WHOWAS, USERHOST, ISON."""
 
 from tests.harness import ServerProcess
-from tests.irc.peer import IrcPeer, irc
+from tests.irc.peer import IrcPeer, irc, sealed_irc_peer
 
 
 def who(asker: IrcPeer, *words: str) -> dict[str, tuple[str, ...]]:
@@ -106,3 +106,12 @@ def test_a_long_answer_is_told_in_several_lines(room: ServerProcess) -> None:
     assert len(lines) > 1
     told = " ".join(line.params[2] for line in lines).split()
     assert set(told) == {"#lobby", *(f"@#{name}" for name in rooms)}
+
+
+def test_only_whose_sessions_are_all_within_tls_is_told_to_be_secure(room: ServerProcess) -> None:
+    hal, asker = sealed_irc_peer(room).come_in("hal"), irc(room, "asker")
+    assert "671" in whois(asker, "hal")
+    assert "671" not in whois(asker, "asker")
+    irc(room, "hal", is_new=False)
+    assert "671" not in whois(asker, "hal")
+    hal.sync()

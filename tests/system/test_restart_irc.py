@@ -1,19 +1,8 @@
 """IRC clients in plain text stay connected at a restart; those by TLS come back unannounced."""
 
-import ssl
-
 from tests.harness import PASSWORD, ServerProcess
-from tests.irc.peer import IrcPeer, irc
+from tests.irc.peer import IrcPeer, irc, sealed_irc_peer
 from tests.system.test_restart import restart
-
-
-def sealed(server: ServerProcess) -> IrcPeer:
-    """Return a new connection by TLS; its certificate is taken as it is."""
-    peer = IrcPeer(server.port)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    peer.socket = context.wrap_socket(peer.socket)
-    return peer
 
 
 def test_a_client_goes_on_in_the_middle_of_a_line_and_as_it_was(server: ServerProcess) -> None:
@@ -61,11 +50,11 @@ def test_a_client_that_is_busy_with_a_message_of_several_lines_comes_back(
 
 def test_who_comes_by_tls_is_told_and_comes_back_unannounced(server: ServerProcess) -> None:
     bob, eve = server.join("bob"), irc(server, "eve")
-    ann = sealed(server).come_in("ann")
+    ann = sealed_irc_peer(server).come_in("ann")
     eve.until_line("JOIN", "#lobby")
     restart(server)
     assert "ERROR :The server restarts." in ann.until_end()
-    again = sealed(server).come_in("ann", is_new=False)
+    again = sealed_irc_peer(server).come_in("ann", is_new=False)
     again.send("PRIVMSG #lobby :back")
     bob.until("ann: back")
     eve.until_line("PRIVMSG", "#lobby", "back")
@@ -92,3 +81,18 @@ def test_one_who_was_banned_meanwhile_is_told_to_come_back(server: ServerProcess
     late = IrcPeer(server.port)
     late.send(f"PASS :ann:{PASSWORD}", "NICK ann", "USER ann 0 * :ann")
     assert "too loud" in late.until_end()
+
+
+def test_whom_a_client_watches_and_that_it_is_away_outlives_the_restart(
+    server: ServerProcess,
+) -> None:
+    ann, bob = irc(server, "ann"), irc(server, "bob", "setname")
+    ann.asks("MONITOR + zoe,Nobody", "AWAY :at sea", "MODE ann +B")
+    bob.asks("SETNAME :Robert")
+    restart(server)
+    assert ann.asks("MONITOR L")[0].params[1] == "zoe,Nobody"
+    assert ("ann", "at sea") in {line.params[1:] for line in bob.asks("WHOIS ann")}
+    assert next(line for line in bob.asks("WHO ann")).params[6] == "GB"
+    assert next(line for line in ann.asks("WHOIS bob")).params[-1] == "Robert"
+    irc(server, "zoe")
+    assert ann.until_line("730").params[1] == "zoe!~u@chat"
