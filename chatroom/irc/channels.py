@@ -116,6 +116,8 @@ def _join_new(session: IrcSession, name: str) -> None:
 def _come_in(session: IrcSession, name: str, command: str, room: str) -> None:
     session.pay(1)
     outcome = session.carry_out(command, None, room=room)
+    if outcome.code is Code.NAME_TAKEN and (made := find_room(session, name)) is not None:
+        outcome = session.carry_out("join", None, room=made.name)  # made in the same moment
     if outcome.code is not None:
         numeric = _CANNOT_JOIN.get(outcome.code, "") if command == "create" else ""
         session.refused(outcome, name, numeric=numeric)
