@@ -16,7 +16,7 @@ from chatroom.irc.capabilities import negotiate
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line, format_line
 from chatroom.irc.session import IrcSession
-from chatroom.irc.shape import PRE_AWAY
+from chatroom.irc.shape import PRE_AWAY, SASL
 from chatroom.irc.welcome import REAL_NAME_LONGEST, tell_support
 from chatroom.names import check_name, fold
 from chatroom.net.connection import Connection
@@ -143,8 +143,9 @@ class Entry:
             text = "Your account is made. Welcome"
             words = ("SUCCESS", account.name, text)
             session.send(format_line("REGISTER", *words, source=session.server, trailing=True))
-        text = f"You are now logged in as {account.name}"
-        session.reply(numerics.RPL_LOGGEDIN, account.name + USER_HOST, account.name, text)
+        if SASL in session.caps or request.word == REGISTER:  # who gives PASS alone waits for 001
+            text = f"You are now logged in as {account.name}"
+            session.reply(numerics.RPL_LOGGEDIN, account.name + USER_HOST, account.name, text)
         if self._way == "AUTHENTICATE":
             session.reply(numerics.RPL_SASLSUCCESS, "SASL authentication successful")
         session.flush()
@@ -211,7 +212,10 @@ class Entry:
 
     def _user(self, line: Line) -> None:
         session = self._session
-        session.user = line.params[0] or "u"
+        if not line.params[0] or not line.params[3]:
+            session.reply(numerics.ERR_NEEDMOREPARAMS, "USER", "Not enough parameters")
+            return
+        session.user = line.params[0]
         session.real_name = clean_line(line.params[3])[:REAL_NAME_LONGEST].strip()
 
     def _password(self, line: Line) -> None:

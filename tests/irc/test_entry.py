@@ -290,7 +290,7 @@ def test_who_has_an_account_comes_in_whatever_nick_was_wished(room: ServerProces
 def test_the_nick_stays_the_name_of_the_account(room: ServerProcess, me: str, you: str) -> None:
     ann = irc(room, me)
     irc(room, you)
-    assert ann.asks(f"NICK {me}", f"NICK {me.upper()}") == []
+    assert numbers(ann.asks(f"NICK {me}", f"NICK {me.upper()}")) == []
     assert numbers(ann.asks(f"NICK {you}")) == ["433"]
     assert numbers(ann.asks("NICK carl")) == ["432"]
     assert numbers(ann.asks("NICK")) == ["431"]
@@ -436,3 +436,19 @@ def test_quit_before_the_login_is_answered(room: ServerProcess, me: str) -> None
     peer = irc_peer(room)
     peer.send(f"NICK {me}", "QUIT :later")
     assert "ERROR :" in peer.until_end()
+
+
+def test_who_gives_a_password_by_pass_alone_is_greeted_with_001_first(
+    room: ServerProcess, me: str
+) -> None:
+    irc(room, me)
+    peer = irc_peer(room)
+    peer.send(f"PASS {PASSWORD}", f"NICK {me}", f"USER {me} 0 * :{me}")
+    peer.until_line("001", me)
+    assert " 900 " not in peer.seen
+
+
+def test_a_real_name_is_not_empty(room: ServerProcess, me: str) -> None:
+    peer = irc_peer(room)
+    peer.send(f"NICK {me}", "USER u 0 * :")
+    assert peer.until_line("461").params[:2] == (me, "USER")
