@@ -53,9 +53,7 @@ def test_both_sides_of_a_private_message_have_one_id(room: ServerProcess) -> Non
     ann, bob = irc(room, "ann", *ALL_CAPS), irc(room, "bob", *ALL_CAPS)
     ann.send("PRIVMSG bob :once")
     sent = ann.until_line("PRIVMSG", "once").tags
-    received = bob.until_line("PRIVMSG", "once").tags
-    assert sent["msgid"] == received["msgid"]
-    assert sent["time"] == received["time"]
+    assert sent["msgid"] == bob.until_line("PRIVMSG", "once").tags["msgid"]
 
 
 def test_a_message_to_oneself_comes_twice_to_who_wants_echoes(room: ServerProcess) -> None:
