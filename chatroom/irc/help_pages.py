@@ -14,7 +14,10 @@ _OVERVIEW = (
 _SUBJECT_LONGEST = 40
 _A_ROW = 12
 
+_NO_SERVICE = ("There is no such service here: your client logs you in. See HELP SERVER.",)
+
 PAGES: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("CHANSERV", "CS", "NICKSERV", "NS"), _NO_SERVICE),
     "ADMIN": ("ADMIN: whom to ask about this server.",),
     "AUTHENTICATE": ("AUTHENTICATE PLAIN: logs in; your client does it when you set SASL.",),
     "AWAY": (
