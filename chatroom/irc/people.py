@@ -7,6 +7,7 @@ from typing import NamedTuple
 from chatroom.commands.services import Services
 from chatroom.errors import UserError
 from chatroom.irc.own_face import OwnFace
+from chatroom.irc.service import NICK as SERVICE
 from chatroom.names import fold
 from chatroom.rooms.person import FREE
 from chatroom.rooms.room import Room
@@ -34,19 +35,36 @@ class Somebody(NamedTuple):
     is_sealed: bool
     """All sessions are known to be within TLS."""
     active: float
-    """When that one typed last, in seconds since the epoch."""
+    """When that one typed last, in seconds since the epoch; 0: it is no person."""
     since: float
     """When the oldest session began, in seconds since the epoch; 0: it is coming back."""
     rooms: tuple[str, ...]
     """Their logs."""
 
 
+_SERVICE = Somebody(
+    account_id=SERVICE,
+    name=SERVICE,
+    real_name="Takes the commands of this server: /msg server help",
+    is_away=False,
+    away="",
+    is_superuser=False,
+    is_bot=True,
+    is_sealed=False,
+    active=0.0,
+    since=0.0,
+    rooms=(),
+)
+
+
 def find_here(services: Services, names: Iterable[str]) -> list[tuple[str, str]]:
     """Return for each name the account id of who is here with it, and how it is spelled.
 
-    The id is empty for nobody; the name is as given then. Nothing is looked up in the store.
+    The id is empty for nobody; the name is as given then. The service is always here, and is its
+    own id. Nothing is looked up in the store.
     """
-    here = {_folded(name): (one, name) for one, name in services.presence.names().items()}
+    here = {SERVICE: (SERVICE, SERVICE)}
+    here |= {_folded(name): (one, name) for one, name in services.presence.names().items()}
     return [here.get(_folded(name), ("", name)) for name in names]
 
 
@@ -71,6 +89,8 @@ def named(services: Services, name: str) -> Somebody | None:
 
 def somebody(services: Services, account_id: str) -> Somebody | None:
     """Return somebody who is here, also one that has lost the connection a moment ago."""
+    if account_id == SERVICE:
+        return _SERVICE
     found = services.presence.known(account_id)
     return _shown(services, found) if found is not None else None
 

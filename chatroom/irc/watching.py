@@ -7,6 +7,7 @@ from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line
 from chatroom.irc.people import find_here
+from chatroom.irc.service import NICK as SERVICE
 from chatroom.irc.session import IrcSession
 from chatroom.names import check_name
 from chatroom.rooms.watchers import WATCHED
@@ -44,7 +45,8 @@ def _watch(session: IrcSession, names: Iterable[str]) -> None:
     wanted = []
     for name in names:
         try:
-            check_name(name)
+            if name.lower() != SERVICE:
+                check_name(name)
             wanted.append(name)
         except UserError as error:
             session.reply(numerics.ERR_ERRONEUSNICKNAME, name[:40], str(error))

@@ -8,6 +8,7 @@ from chatroom.irc.grammar import format_line
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import BATCH, EXTENDED_ISUPPORT
 from chatroom.rooms.ownership import TOPIC_LONGEST
+from chatroom.rooms.watchers import WATCHED
 from chatroom.sentences import WELCOME
 from chatroom.text import NAME_LONGEST
 
@@ -16,7 +17,6 @@ REAL_NAME_LONGEST = 100
 TARGETS = 4
 ROOMS_AT_ONCE = 50
 """Rooms of one line that are joined, left or looked into."""
-MONITORED = 100
 HISTORY_PAGE = 500
 _TOKENS_A_LINE = 13
 _SUPPORTED = "are supported by this server"
@@ -55,7 +55,7 @@ def tokens(session: IrcSession) -> list[str]:
         "MAXLIST": "b:1000",
         "MAXTARGETS": TARGETS,
         "MODES": TARGETS,
-        "MONITOR": MONITORED,
+        "MONITOR": WATCHED,
         "MSGREFTYPES": "msgid,timestamp",
         "NAMELEN": REAL_NAME_LONGEST,
         "NETWORK": network,

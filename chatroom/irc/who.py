@@ -120,7 +120,8 @@ def _tell_fields(session: IrcSession, found: _Found, asked: str) -> None:
 
 
 def _idle(session: IrcSession, found: _Found) -> str:
-    return str(max(0, int(time.time() - found.one.active)))
+    active = found.one.active
+    return str(max(0, int(time.time() - active)) if active else 0)
 
 
 _FIELDS: dict[str, Callable[[IrcSession, _Found], str]] = {

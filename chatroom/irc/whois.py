@@ -8,6 +8,7 @@ from chatroom.irc.grammar import Line
 from chatroom.irc.own_face import AWAY
 from chatroom.irc.people import HOST, USER, Somebody, account_named, find_here, named, somebody
 from chatroom.irc.places import OPERATOR, is_operator
+from chatroom.irc.service import NICK as SERVICE
 from chatroom.irc.session import IrcSession
 
 _NAMES_MOST = 4
@@ -43,6 +44,8 @@ def _tell(session: IrcSession, one: Somebody) -> None:
         session.reply(numerics.RPL_AWAY, name, one.away or AWAY)
     if one.is_bot:
         session.reply(numerics.RPL_WHOISBOT, name, "is a bot")
+    if one.account_id == SERVICE:
+        return
     session.reply(numerics.RPL_WHOISACCOUNT, name, name, "is logged in as")
     if one.account_id == session.account.id:
         _tell_own_addresses(session)

@@ -115,3 +115,14 @@ def test_only_whose_sessions_are_all_within_tls_is_told_to_be_secure(room: Serve
     irc(room, "hal", is_new=False)
     assert "671" not in whois(asker, "hal")
     hal.sync()
+
+
+def test_the_nick_that_takes_commands_is_always_here(room: ServerProcess) -> None:
+    ida = irc(room, "ida")
+    found = whois(ida, "Server")
+    assert found["311"][0] == "server"
+    assert not found.keys() & {"317", "319", "330"}
+    assert ida.asks("ISON server")[0].params[1] == "server"
+    assert ida.asks("MONITOR + server")[0].command == "730"
+    assert set(who(ida, "server")) == {"server"}
+    assert "server" not in who(ida, "*")
