@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+CLIENTS := ircrobots limnoria pydle
 
-.PHONY: run client client-zipapp dist deb docs captures test test-redis soak check bench bench-login clean
+.PHONY: run client client-zipapp dist deb docs captures test test-redis test-clients soak check bench bench-login clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)
@@ -32,11 +33,15 @@ captures: .venv/dev.stamp
 	$(BIN)/python -m tests.captures
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -m "not soak" -n 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not soak and not clients" -n 4 --dist loadfile $(ARGS)
 
 test-redis: .venv/dev.stamp
-	$(BIN)/python -m pytest --engine redis --ignore tests/storage/contract -m "not soak" -n 4 \
-		--dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --engine redis --ignore tests/storage/contract \
+		-m "not soak and not clients" -n 4 --dist loadfile $(ARGS)
+
+# IRC clients of others; what comes from packages is named in CONTRIBUTING.md.
+test-clients: .venv/dev.stamp $(CLIENTS:%=.venv-clients/%.stamp) .venv-clients/node.stamp
+	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
 soak: .venv/dev.stamp
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
@@ -63,8 +68,20 @@ bench: .venv/run.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+# Their requirements clash with one another.
+.venv-clients/%.stamp: tests/clients/requirements-%.txt
+	@$(PYTHON) -m venv .venv-clients/$*
+	.venv-clients/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.venv-clients/node.stamp: tests/clients/node/package.json tests/clients/node/package-lock.json
+	@mkdir -p .venv-clients/node
+	@cp $^ .venv-clients/node
+	npm ci --prefix .venv-clients/node --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
 bench-login: .venv/run.stamp
 	$(BIN)/python -m benchmarks.login $(ARGS)
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf .venv .venv-clients .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
