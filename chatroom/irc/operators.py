@@ -2,7 +2,7 @@
 servers that are done elsewhere here."""
 
 from chatroom.irc import numerics
-from chatroom.irc.grammar import Line
+from chatroom.irc.grammar import Line, format_line
 from chatroom.irc.session import IrcSession, Outcome
 from chatroom.storage.records import SUPERUSER
 
@@ -20,6 +20,7 @@ def oper(session: IrcSession, line: Line) -> None:
     """OPER: who is a superuser is an operator by that; nobody becomes one by a password."""
     if session.account.grant == SUPERUSER:
         session.reply(numerics.RPL_YOUREOPER, "You are a superuser, whatever the password")
+        session.send(format_line("MODE", session.nick, "+o", source=session.server))
     else:
         text = "Superusers are operators here, and nobody else is"
         session.reply(numerics.ERR_NOOPERHOST, text)

@@ -73,7 +73,7 @@ def test_what_is_for_superusers_is_refused_to_others(room: ServerProcess) -> Non
         (line,) = kim.asks(command)
         assert line.command == "481"
     assert kim.asks("OPER kim password")[0].command == "491"
-    assert boss.asks("OPER boss password")[0].command == "381"
+    assert [line.command for line in boss.asks("OPER boss password")] == ["381", "MODE"]
     assert boss.asks("REHASH")[0].command == "NOTICE"
     assert boss.asks("KILL nobody :why")[0].command == "401"
     boss.send("WALLOPS :tea is ready")
