@@ -116,7 +116,7 @@ class IrcFace:
         told = self._tags(post, batch, more)
         is_short = text.isascii() and text.isprintable() and head.isascii()
         is_short = is_short and len(text) + len(head) <= _ROOM_FOR_TEXT
-        if is_short and not is_act and post.split is None:
+        if is_short and not is_act and post.sent is None:
             return f"{told}{head}{text}\r\n"  # the usual line
         if is_act:
             room = _ROOM_FOR_TEXT - len(head.encode()) - len(action(""))
@@ -129,7 +129,7 @@ class IrcFace:
         self, post: Post, text: str, head: str, told: str, target: str, batch: str
     ) -> str:
         room = _ROOM_FOR_TEXT - len(head.encode())
-        lines = post.split
+        lines = post.sent.split if post.sent is not None else None
         if lines is None or text != post.text:
             lines = tuple((line,) for line in text.split("\n"))
         pieces = [
@@ -181,6 +181,8 @@ class IrcFace:
                 parts.append("bot")
         if shape.account:
             parts.append(f"account={post.sender}")
+        if (sent := post.sent) is not None and shape.tags and sent.tags:
+            parts.append(sent.tags)
         return f"@{';'.join(parts)} " if parts else ""
 
     def _time_of(self, seconds: float) -> str:

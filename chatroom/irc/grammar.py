@@ -211,6 +211,15 @@ def format_tags(tags: Mapping[str, str]) -> str:
     return packed and "@" + packed
 
 
+def client_tags(tags: Mapping[str, str]) -> str:
+    """Return those of a client's tags that are for other clients, as they stand in a line.
+
+    Control characters go out of their values; empty: there are none.
+    """
+    ours = {key: _UNFIT.sub("", tags[key]) for key in tags if key.startswith("+")}
+    return format_tags(ours)[1:] if ours else ""
+
+
 def _tags_of(packed: str) -> Mapping[str, str]:
     tags: dict[str, str] = {}
     for one in packed.split(";"):

@@ -92,7 +92,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "SQUIT": ("SQUIT: not used, there is one server here.",),
     "STATS": ("STATS u: how long the server runs.",),
     "SUMMON": ("SUMMON: not used.",),
-    "TAGMSG": ("TAGMSG: how clients show that somebody is typing.",),
+    "TAGMSG": ("TAGMSG: tags of clients for other clients, such as who is typing.",),
     "TIME": ("TIME: the time at the server.",),
     "TOPIC": ("TOPIC #room tells what a room is about; TOPIC #room :text changes it.",),
     "USER": ("USER: part of the login.",),

@@ -6,6 +6,7 @@ https://ircv3.net/specs/extensions/client-batch.
 
 import re
 import time
+from collections.abc import Mapping
 from typing import NamedTuple, NoReturn
 
 from chatroom.errors import Code, UserError
@@ -48,15 +49,18 @@ class Said(NamedTuple):
     """Of the line that began it; empty when it had none."""
     lines: tuple[tuple[str, ...], ...]
     """Each line of the message in the pieces in which it came."""
+    tags: Mapping[str, str] = {}
+    """Of the line that began it."""
 
 
 class _Open:
     """A batch that has begun."""
 
-    __slots__ = ("command", "label", "lines", "number", "ref", "size", "target", "touched")
+    __slots__ = ("command", "label", "lines", "number", "ref", "size", "tags", "target", "touched")
 
-    def __init__(self, ref: str, target: str, label: str) -> None:
+    def __init__(self, ref: str, target: str, label: str, tags: Mapping[str, str]) -> None:
         self.ref = ref
+        self.tags = tags
         self.target = target
         self.label = label
         self.command = ""
@@ -131,7 +135,7 @@ class Incoming:
         if not target or "batch" in line.tags:
             self._drop(f"A batch begins with BATCH +NAME {MULTILINE} TARGET.", ref, label=label)
         self._dropped = tuple(one for one in self._dropped if one != ref)
-        self._open = _Open(ref, target, label)
+        self._open = _Open(ref, target, label, line.tags)
 
     def _add(self, one: _Open, line: Line, most_lines: int) -> None:
         if line.command not in _WORDS or line.command != (one.command or line.command):
@@ -169,7 +173,7 @@ class Incoming:
         if not any(map(any, one.lines)):
             self._drop("There are only empty lines in the batch; it was not sent.")
         self._open = None
-        return Said(one.command, one.target, one.label, tuple(map(tuple, one.lines)))
+        return Said(one.command, one.target, one.label, tuple(map(tuple, one.lines)), one.tags)
 
     def _drop(
         self,

@@ -86,7 +86,7 @@ ROWS: dict[str, Row] = {
     "SQUIT": Row(operators.elsewhere),
     "STATS": Row(queries.stats),
     "SUMMON": Row(queries.summon),
-    "TAGMSG": Row(tag_messages.tagmsg, 1),
+    "TAGMSG": Row(tag_messages.tagmsg, 1, cost=1),
     "TIME": Row(queries.tell_time),
     "TOPIC": Row(channels.topic, 1, cost=1),
     "USER": Row(upkeep.registered_already),

@@ -1,13 +1,13 @@
-"""TAGMSG: that somebody is typing, passed on and kept nowhere.
+"""TAGMSG: tags of clients for other clients, such as who is typing; passed on and kept nowhere.
 
-https://ircv3.net/specs/client-tags/typing
+https://ircv3.net/specs/extensions/message-tags
 """
 
 import time
 
 from chatroom.errors import UserError
 from chatroom.irc.face import IrcFace
-from chatroom.irc.grammar import Line, format_line
+from chatroom.irc.grammar import Line, client_tags, format_line, format_tags
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import ECHO, TAGS
 from chatroom.protocol import utc_of
@@ -23,33 +23,36 @@ _A_SECOND = 1.0
 
 
 def tagmsg(session: IrcSession, line: Line) -> None:
-    """TAGMSG: only who is typing is passed on, at this server; nothing is ever refused aloud."""
-    state = line.tags.get(TYPING, "")
-    if TAGS not in session.caps or state not in _STATES or not _has_turn(session):
+    """TAGMSG: passed on at this server to who knows tags; nothing is ever refused aloud."""
+    tags = client_tags(line.tags) if TAGS in session.caps else ""
+    is_typing = tags.startswith(TYPING) and ";" not in tags
+    if not tags or (is_typing and not (line.tags[TYPING] in _STATES and _has_turn(session))):
         return
     try:
-        target, members = _who_sees(session, line.params[0])
+        target, members = _who_sees(session, line.params[0], is_typing)
     except UserError:
         return
     own, own_id = session.member, session.account.id
     for member in members:
         face = member.face.of_room(False)
-        if member is own or own_id in member.ignores or not isinstance(face, IrcFace):
+        is_echo = member is own and target != session.nick
+        if is_echo or own_id in member.ignores or not isinstance(face, IrcFace):
             continue
         if face.shape.tags:
-            member.outbox.offer(_told(session, face, target, state).encode() + b"\r\n")
+            member.outbox.offer(_told(session, face, target, tags).encode() + b"\r\n")
     if ECHO in session.caps and session.face is not None:
-        session.send(_told(session, session.face.shared, target, state))
+        session.send(_told(session, session.face.shared, target, tags))
 
 
-def _told(session: IrcSession, face: IrcFace, target: str, state: str) -> str:
-    tags = {"time": utc_of(time.time())} if face.shape.time else {}
+def _told(session: IrcSession, face: IrcFace, target: str, tags: str) -> str:
+    first = {"time": utc_of(time.time())} if face.shape.time else {}
     if face.shape.account:
-        tags["account"] = session.nick
-    return format_line("TAGMSG", target, source=session.me, tags={**tags, TYPING: state})
+        first["account"] = session.nick
+    line = format_line("TAGMSG", target, source=session.me)
+    return f"@{';'.join(filter(None, [format_tags(first)[1:], tags]))} {line}"
 
 
-def _who_sees(session: IrcSession, name: str) -> tuple[str, tuple[Member, ...]]:
+def _who_sees(session: IrcSession, name: str, is_typing: bool) -> tuple[str, tuple[Member, ...]]:
     """Return the target as it is shown, and the sessions that may see it.
 
     :raises UserError: there is none, or nothing may be said there.
@@ -63,7 +66,9 @@ def _who_sees(session: IrcSession, name: str) -> tuple[str, tuple[Member, ...]]:
         return account.name, other.members if other is not None else ()
     room = services.memberships.joined(person, name[1:])
     check_unmuted(services.sanctions, person, room)
-    is_told = not room.record.is_archived and len(room.people) <= MOST_PEOPLE
+    if room.record.is_archived:
+        return f"#{room.name}", ()
+    is_told = not (is_typing and len(room.people) > MOST_PEOPLE)
     return f"#{room.name}", room.sessions() if is_told else ()
 
 

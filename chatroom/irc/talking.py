@@ -1,6 +1,6 @@
 """Commands that say something: PRIVMSG, NOTICE, BATCH."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from chatroom.counts import COUNTS
@@ -8,15 +8,16 @@ from chatroom.errors import Code, UserError
 from chatroom.irc import numerics, service
 from chatroom.irc.channels import is_in
 from chatroom.irc.face import ME
-from chatroom.irc.grammar import Line, ctcp, format_line, strip_formatting
+from chatroom.irc.grammar import Line, client_tags, ctcp, format_line, strip_formatting
 from chatroom.irc.multiline import MOST_LINES, BatchRefused
 from chatroom.irc.own_face import AWAY
 from chatroom.irc.said import CANNOT_SEND, Reply, Said
 from chatroom.irc.session import IrcSession
+from chatroom.irc.shape import TAGS
 from chatroom.rooms.person import FREE
 from chatroom.rooms.voice import check_voice
 from chatroom.rooms.watchers import reason_of
-from chatroom.storage.records import ACTION, NOTICE, PRIVATE, SUPERUSER, TEXT, Presence
+from chatroom.storage.records import ACTION, NOTICE, PRIVATE, SUPERUSER, TEXT, Presence, Sent
 from chatroom.text import can_be_seen, clean_line
 
 MOST_TARGETS = 4
@@ -33,8 +34,8 @@ class _Words(NamedTuple):
     command: str
     kind: str
     text: str
-    pieces: Pieces | None = None
-    """Of a message of several lines: each line in the pieces in which it came."""
+    sent: Sent | None = None
+    """Of more than a text: how it came."""
 
     @property
     def is_notice(self) -> bool:
@@ -47,13 +48,13 @@ def privmsg(session: IrcSession, line: Line) -> None:
     if not line.params or not line.params[0]:
         session.reply(numerics.ERR_NORECIPIENT, "No recipient given (PRIVMSG)")
         return
-    _say_lines(session, "PRIVMSG", line.params[0], ((line.params[1:] or ("",))[:1],))
+    _say_lines(session, "PRIVMSG", line.params[0], ((line.params[1:] or ("",))[:1],), line.tags)
 
 
 def notice(session: IrcSession, line: Line) -> None:
     """NOTICE: like PRIVMSG, but no error is ever answered to it."""
     if len(line.params) > 1:
-        _say_lines(session, "NOTICE", line.params[0], (line.params[1:2],))
+        _say_lines(session, "NOTICE", line.params[0], (line.params[1:2],), line.tags)
 
 
 def batch(session: IrcSession, line: Line) -> None:
@@ -65,7 +66,7 @@ def batch(session: IrcSession, line: Line) -> None:
         return
     if said is not None:
         session.label = said.label or session.label
-        _say_lines(session, said.command, said.target, said.lines)
+        _say_lines(session, said.command, said.target, said.lines, said.tags)
     elif session.incoming.is_open:
         session.spend_label()  # it goes with the answer to the whole
 
@@ -85,8 +86,10 @@ def _refuse_batch(session: IrcSession, error: BatchRefused) -> None:
     session.fail("BATCH", error.fail, str(error), *error.context)
 
 
-def _say_lines(session: IrcSession, command: str, targets: str, lines: Pieces) -> None:
-    words = _understood(command, lines)
+def _say_lines(
+    session: IrcSession, command: str, targets: str, lines: Pieces, tags: Mapping[str, str]
+) -> None:
+    words = _understood(command, lines, client_tags(tags) if tags and TAGS in session.caps else "")
     if words is None:
         if command == "PRIVMSG":
             session.reply(numerics.ERR_NOTEXTTOSEND, _NO_TEXT)
@@ -97,7 +100,7 @@ def _say_lines(session: IrcSession, command: str, targets: str, lines: Pieces) -
         session.tell("error", text)
 
 
-def _understood(command: str, lines: Pieces) -> _Words | None:
+def _understood(command: str, lines: Pieces, tags: str) -> _Words | None:
     """Return what is said, without a text if it is for programs only; ``None``: nothing is."""
     kind = NOTICE if command == "NOTICE" else TEXT
     whole = "\n".join(map("".join, lines))
@@ -115,7 +118,8 @@ def _understood(command: str, lines: Pieces) -> _Words | None:
         pieces = tuple(tuple(clean_line(strip_formatting(p)) for p in line) for line in lines)
         if ["".join(line) for line in pieces] != clean:
             pieces = None  # what belongs together was torn apart: it is split anew
-    return _Words(command, kind, text, pieces)
+    sent = Sent(pieces, tags) if pieces or tags else None
+    return _Words(command, kind, text, sent)
 
 
 def _say(session: IrcSession, words: _Words, given: str) -> None:
@@ -161,7 +165,7 @@ def _in_room(session: IrcSession, words: _Words, target: str) -> _Post:
 
     def post(reply: Reply) -> None:
         said = Said(member, reply, where, words.command)
-        room.post(words.kind, person.account, words.text, "", said, split=words.pieces)
+        room.post(words.kind, person.account, words.text, "", said, sent=words.sent)
 
     return post
 
@@ -185,7 +189,7 @@ def _in_private(session: IrcSession, words: _Words, target: str) -> _Post:
             told = (numerics.RPL_AWAY, session.nick, to.name, away)
             more = format_line(*told, source=session.server, trailing=True) + "\r\n"
         said = Said(member, reply, to.name, words.command, more)
-        services.directory.send_private(person, to, text, "", said, kind=kind, split=words.pieces)
+        services.directory.send_private(person, to, text, "", said, kind=kind, sent=words.sent)
 
     return post
 

@@ -164,6 +164,8 @@ def _talk(session: IrcSession) -> None:
         if rates.rate and person.account.grant != SUPERUSER:
             if row is not None and line is not None and row.cost:
                 text = line.params[-1] if line.params else ""
+                if line.tags:
+                    text += "".join(line.tags.values())
                 cost = row.cost - 1 + cost_of(text)
                 delay = rate.take(cost / _LINES_AT_ONE if "batch" in line.tags else cost)
                 if delay > 0:

@@ -48,7 +48,6 @@ def tokens(session: IrcSession) -> list[str]:
         "CHANNELLEN": NAME_LONGEST + 1,
         "CHANTYPES": "#",
         "CHATHISTORY": HISTORY_PAGE,
-        "CLIENTTAGDENY": "*,-typing",
         "ELIST": "MNUCT",
         "HOSTLEN": 8,
         "KICKLEN": REASON_LONGEST,

@@ -31,6 +31,7 @@ from chatroom.storage.records import (
     Presence,
     ReadState,
     SearchQuery,
+    Sent,
 )
 from chatroom.storage.rules.private_ids import new_id
 from chatroom.storage.rules.receipts import Origin, Receipt, Terms
@@ -342,13 +343,13 @@ class Directory:
         origin: Origin,
         refusal: Refusal | None = None,
         kind: str = PRIVATE,
-        split: tuple[tuple[str, ...], ...] | None = None,
+        sent: Sent | None = None,
     ) -> tuple[Presence | None, Receipt]:
         """Append to the recipient's mailbox and to the sender's: that one is the echo of both.
 
         :param refusal: as of ``Terms``.
         :param origin: who is told when it cannot be kept: the session.
-        :param kind: as of ``Post``, and so is ``split``.
+        :param kind: as of ``Post``, and so is ``sent``.
         :returns: the recipient, if that person is here or elsewhere, and the receipt of both.
         """
         account = sender.account
@@ -359,7 +360,7 @@ class Directory:
             *(kind, account, text, cid, origin, terms, to.name),
             to_id=to.id,
             private_id=both,
-            split=split,
+            sent=sent,
         )
         return self._presence.presence(to.id), receipt
 

@@ -15,7 +15,7 @@ from chatroom.rooms.face import Face, Outbox
 from chatroom.rooms.offered import Offered
 from chatroom.rooms.snapshot import OwnLines, Session, Snapshot
 from chatroom.storage.engine import LogStore
-from chatroom.storage.records import ANNOUNCE, KEPT, MENTIONS, Account, Post, RoomRecord
+from chatroom.storage.records import ANNOUNCE, KEPT, MENTIONS, Account, Post, RoomRecord, Sent
 from chatroom.storage.rules.receipts import ORDINARY, Origin, OwnLine, Receipt, Terms
 
 LOBBY = "lobby"
@@ -279,18 +279,18 @@ class Room:
         ref: int = 0,
         to_id: str = "",
         private_id: str = "",
-        split: tuple[tuple[str, ...], ...] | None = None,
+        sent: Sent | None = None,
     ) -> Receipt:
         """Append a post of an account to the log; wait while too much is queued.
 
         :param cid: the client id; empty when there is none.
         :param origin: who is told what becomes of it, if anybody.
         :param to: name of the recipient of a private message.
-        :param ref: as of ``Post``, and so are ``to_id``, ``private_id`` and ``split``.
+        :param ref: as of ``Post``, and so are ``to_id``, ``private_id`` and ``sent``.
         :raises StoreError: the server has stopped.
         """
         post = Post(self.log, kind, account.id, account.name, text, cid, to, ref)
-        post.split = split
+        post.sent = sent
         if self.is_mailbox:
             post.to_id, post.private_id = to_id, private_id
         append = self._logs.append

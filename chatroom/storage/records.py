@@ -67,6 +67,15 @@ def sequenced_id(cid: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
+class Sent(NamedTuple):
+    """How an IRC client has sent a message; live it is shown so to others of its kind."""
+
+    split: tuple[tuple[str, ...], ...] | None = None
+    """The lines, each in the pieces in which it came; ``None``: as a whole."""
+    tags: str = ""
+    """Tags of the client, as they stand in a line."""
+
+
 @dataclass(slots=True)
 class Post:
     """One message of a log, as it is kept.
@@ -103,9 +112,8 @@ class Post:
     text was removed."""
     calls_all: bool = False
     """It mentions all who are in the room; set before it is delivered, and not kept."""
-    split: tuple[tuple[str, ...], ...] | None = None
-    """Its lines, each in the pieces in which its sender has sent it; ``None``: it came as a whole.
-    Not kept."""
+    sent: "Sent | None" = None
+    """How it was sent, where that is more than its text. Not kept."""
 
 
 @dataclass(frozen=True, slots=True)

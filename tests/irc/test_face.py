@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from chatroom.irc.face import USER_HOST, face_of
 from chatroom.irc.grammar import BODY_BYTES, ctcp, parse
 from chatroom.irc.shape import Shape
-from chatroom.storage.records import ACTION, ANNOUNCE, NOTICE, PRIVATE, TEXT, Post
+from chatroom.storage.records import ACTION, ANNOUNCE, NOTICE, PRIVATE, TEXT, Post, Sent
 from chatroom.text import clean_line
 
 SHAPES = st.builds(Shape, *[st.booleans()] * len(Shape._fields))
@@ -25,7 +25,8 @@ def test_lines_of_a_message_fit_and_hold_all_of_its_text(
     log = "@id" if kind == PRIVATE else "lobby"
     post = Post(log, kind, "id", sender, "\n".join(lines), seq=7, epoch="e", time=1.8e9)
     if cut:
-        post.split = tuple((line[:9], line[9:]) if line[9:] else (line,) for line in lines)
+        pieces = tuple((line[:9], line[9:]) if line[9:] else (line,) for line in lines)
+        post.sent = Sent(pieces)
     rendered = face_of(shape).said(post, target, is_dated=old)
     assert rendered.endswith("\r\n")
     texts = []

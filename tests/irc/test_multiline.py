@@ -39,10 +39,10 @@ def test_lines_are_one_message_in_the_pieces_in_which_they_came() -> None:
         END,
     )
     lines = (("hello",), ("",), ("how is ", "everyone?"))
-    assert said == Said("PRIVMSG", "#lobby", "l1", lines)
+    assert said == Said("PRIVMSG", "#lobby", "l1", lines, {"label": "l1"})
     assert not incoming.is_open
     again = send(incoming, BEGIN, "@batch=1 NOTICE #lobby :again", END)
-    assert again == Said("NOTICE", "#lobby", "l1", (("again",),))
+    assert again == Said("NOTICE", "#lobby", "l1", (("again",),), {"label": "l1"})
 
 
 def test_a_first_line_that_goes_on_with_nothing_is_a_line() -> None:

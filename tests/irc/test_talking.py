@@ -271,14 +271,14 @@ def test_a_refused_batch_is_told_once_with_its_label_and_nothing_of_it_is_sent(
 def test_who_is_typing_is_passed_on_to_who_knows_tags(room: ServerProcess) -> None:
     ann, bob = irc(room, "ann", *ALL_CAPS), irc(room, "bob", "message-tags")
     old, nc = irc(room, "old"), room.join("nc")
-    ann.send("@+typing=active;+other=x TAGMSG #lobby", "@+typing=done TAGMSG bob")
+    ann.send("@+typing=active;other=x TAGMSG #lobby", "@+typing=done TAGMSG bob")
     line = bob.until_line("TAGMSG", "#lobby")
     assert (line.source, line.tags) == ("ann!~u@chat", {"+typing": "active"})
     assert bob.until_line("TAGMSG", "bob").tags == {"+typing": "done"}
     echo = ann.until_line("TAGMSG", "#lobby")
     assert echo.tags["account"] == "ann"
     ann.sync()
-    silent = ["TAGMSG #lobby", "@+typing=x TAGMSG #lobby", "@+react=x TAGMSG bob"]
+    silent = ["TAGMSG #lobby", "@+typing=x TAGMSG #lobby", "@react=x TAGMSG bob"]
     silent += ["@+typing=done TAGMSG nobody", "@+typing=done TAGMSG #nowhere"]
     assert ann.asks(*silent) == []
     old.send("@+typing=active TAGMSG #lobby", "PRIVMSG #lobby :I cannot")
@@ -338,3 +338,24 @@ def test_a_labelled_answer_of_several_parts_holds_a_message_of_several_lines(
     assert outer.tags == {"label": "x"}
     assert inner.tags["batch"] == away.tags["batch"] == outer.params[0][1:]
     assert [one.tags["batch"] for one in lines] == [inner.params[0][1:]] * 2
+
+
+def test_tags_of_clients_are_passed_on_live_to_who_knows_tags_and_kept_nowhere(
+    room: ServerProcess,
+) -> None:
+    ann, bob, old = irc(room, "ann", *MULTI), irc(room, "bob", "message-tags"), irc(room, "old")
+    ann.send("@+reply=x\\s1;+vendor/a=\x1bb;other=c PRIVMSG #lobby :with tags")
+    line = bob.until_line("PRIVMSG", "with tags")
+    assert {k: v for k, v in line.tags.items() if k != "msgid"} == {
+        "+reply": "x 1",
+        "+vendor/a": "b",
+    }
+    assert ann.until_line("PRIVMSG", "with tags").tags["+reply"] == "x 1"
+    assert old.until_line("PRIVMSG", "with tags").tags == {}
+    ann.send("@+react=y TAGMSG #lobby")
+    assert bob.until_line("TAGMSG").tags == {"+react": "y"}
+    line_of = "@batch=1 PRIVMSG #lobby :"
+    begin = "@+reply=z BATCH +1 draft/multiline #lobby"
+    ann.send(begin, line_of + "one", line_of + "two", "BATCH -1")
+    assert ann.until_line("BATCH", "draft/multiline").tags["+reply"] == "z"
+    assert bob.until_line("PRIVMSG", "one").tags["+reply"] == "z"
