@@ -94,15 +94,12 @@ def _mode_of(change: str) -> Render:
 
 
 def _owner(client: Client, fields: Fields) -> str | None:
-    """Another one owns the room; who has handed it over runs it no more."""
-    room = client.room(str(fields.get("room_id", "")))
-    if not (user := fields.get("user")) or room is None:
-        return None
-    record = room.record
-    lines = said_line(client, fields, "MODE", f"#{room.name}", "+o", str(user))
-    if (by := fields.get("by")) and record.by_id not in (record.owner, *record.moderators):
-        lines += said_line(client, fields, "MODE", f"#{room.name}", "-o", str(by))
-    return lines
+    """Another one owns the room; who has owned it runs it no more."""
+    where, user, was = _room(fields), str(fields.get("user", "")), str(fields.get("was", ""))
+    lines = said_line(client, fields, "MODE", where, "+o", user) if user else ""
+    if was:
+        lines += said_line(client, fields, "MODE", where, "-o", was)
+    return lines or None
 
 
 def _ban(change: str) -> Render:

@@ -128,6 +128,7 @@ def assemble(
         watchers=watchers,
     )
     presence = RemotePresence(roster, memberships, read_states, watchers)
+    ownership.name_of = presence.name_of
     callers = Callers(OWNERS, roster, presence)
     catalogue.let_call_all(callers.may_call_all)
     read_marks = ReadMarks(logs, roster, read_states, presence, engine.controls)

@@ -46,6 +46,8 @@ class Ownership:
         self._roster = roster
         self._catalogue = catalogue
         self._memberships = memberships
+        self.name_of: Callable[[str], str] = lambda account_id: ""
+        """Returns the name of who is here or elsewhere, by account id; empty: is nowhere."""
 
     def create(self, person: Person, member: Member, name: str, private: bool) -> Room:
         """Make a room and join it. :raises UserError: see ``Catalogue.create``."""
@@ -280,7 +282,8 @@ class Ownership:
             self._send_all_out(room, gone)
             return
         if before is not None:
-            for one in news(before, record):
+            owned_by = self.name_of(before.owner) if before.owner != record.owner else ""
+            for one in news(before, record, owned_by):
                 self._tell_inside(room, one)
         new = {*record.invited} - {*(before.invited if before else ())} - {*room.people}
         for account_id in new if record.private else ():

@@ -157,6 +157,13 @@ class RemotePresence:
                 all_names[account.id] = account.name
         return all_names
 
+    def name_of(self, account_id: str) -> str:
+        """Return the name of somebody; empty: is neither here nor elsewhere. Any thread."""
+        if (person := self._roster.people.get(account_id)) is not None:
+            return person.account.name
+        other = self.people.get(account_id)
+        return other.name if other is not None else ""
+
     def presence(self, account_id: str) -> Presence | None:
         """Return somebody who is here or elsewhere, with a session. Any thread."""
         found = self.known(account_id)

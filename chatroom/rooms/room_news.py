@@ -23,8 +23,11 @@ class News:
     """It has somebody's own words: who ignores that person is not told."""
 
 
-def news(before: RoomRecord, now: RoomRecord) -> Iterator[News]:
-    """Return what has changed of a room, for those inside."""
+def news(before: RoomRecord, now: RoomRecord, owned_by: str = "") -> Iterator[News]:
+    """Return what has changed of a room, for those inside.
+
+    :param owned_by: name of who has owned it before; empty: nobody who is here.
+    """
     name, by = f"#{now.name}", now.by
     who = {"by": by} if by else {}
     if before.name != now.name:
@@ -57,11 +60,11 @@ def news(before: RoomRecord, now: RoomRecord) -> Iterator[News]:
         )
         text = f"{by} has changed the pace of {name}: {pace}." if by else f"{name}: {pace} now."
         yield News("slow", text, {"seconds": now.slow, **who})
-    yield from _roles(before, now, name, who)
+    yield from _roles(before, now, name, who, owned_by)
 
 
 def _roles(
-    before: RoomRecord, now: RoomRecord, name: str, who: Mapping[str, str]
+    before: RoomRecord, now: RoomRecord, name: str, who: Mapping[str, str], owned_by: str
 ) -> Iterator[News]:
     fields = {"user": now.whom, **who}
     by, whom = now.by, now.whom
@@ -71,7 +74,7 @@ def _roles(
             text = f"{name} has no owner any more."
         elif whom:
             text = f"{by} has handed {name} over to {whom}." if by else f"{name} is {whom}'s now."
-        yield News("owner", text, fields)
+        yield News("owner", text, {**fields, **({"was": owned_by} if owned_by else {})})
     elif {*now.moderators} - {*before.moderators}:
         text = f"{name} has another moderator now. See /roominfo."
         if by and whom:

@@ -64,7 +64,8 @@ def test_away_is_shown_to_others_and_holds_nothing_back(room: ServerProcess) -> 
     plain.until("away (gone to lunch)")
     plain.send("are you there")
     busy.until_line("PRIVMSG", "are you there")
-    assert "G" in next(line.params[6] for line in watcher.asks("WHO lunch"))
+    replies = [line for line in watcher.asks("WHO lunch") if line.command == "352"]
+    assert "G" in replies[0].params[6]
     assert ("lunch", "gone to lunch") in {line.params[1:] for line in watcher.asks("WHOIS lunch")}
     watcher.send("PRIVMSG lunch :hello")
     assert watcher.until_line("301").params[1:] == ("lunch", "gone to lunch")
