@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CLIENTS := ircrobots limnoria pydle
 
-.PHONY: run client client-zipapp dist deb docs captures test test-redis test-clients soak check bench bench-login clean
+.PHONY: run client client-zipapp dist deb docs captures test test-redis test-clients test-web soak check bench bench-login clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python chatroom_server.py $(ARGS)
@@ -33,15 +33,19 @@ captures: .venv/dev.stamp
 	$(BIN)/python -m tests.captures
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -m "not soak and not clients" -n 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not soak and not clients and not browser" -n 4 --dist loadfile $(ARGS)
 
 test-redis: .venv/dev.stamp
 	$(BIN)/python -m pytest --engine redis --ignore tests/storage/contract \
-		-m "not soak and not clients" -n 4 --dist loadfile $(ARGS)
+		-m "not soak and not clients and not browser" -n 4 --dist loadfile $(ARGS)
 
 # IRC clients of others; what comes from packages is named in CONTRIBUTING.md.
 test-clients: .venv/dev.stamp $(CLIENTS:%=.venv-clients/%.stamp) .venv-clients/node.stamp
 	$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
+
+# The page in a real browser: Chromium and npm come from packages, see CONTRIBUTING.md.
+test-web: .venv/web.stamp .venv-clients/web.stamp
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 soak: .venv/dev.stamp
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
@@ -78,6 +82,16 @@ bench: .venv/run.stamp
 	@mkdir -p .venv-clients/node
 	@cp $^ .venv-clients/node
 	npm ci --prefix .venv-clients/node --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+.venv/web.stamp: .venv/dev.stamp tests/browser/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
+	@touch $@
+
+.venv-clients/web.stamp: tests/browser/node/package.json tests/browser/node/package-lock.json
+	@mkdir -p .venv-clients/web
+	@cp $^ .venv-clients/web
+	npm ci --prefix .venv-clients/web --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 bench-login: .venv/run.stamp

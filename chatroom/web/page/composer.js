@@ -17,7 +17,7 @@ export class Composer {
     this.options = el("ul", { id: "options", role: "listbox", "aria-label": "Completions", hidden: true });
     this.input = el("textarea", {
       rows: 1, autocomplete: "off", spellcheck: true, "aria-label": "Message", enterkeyhint: "send",
-      role: "combobox", "aria-expanded": "false", "aria-controls": "options", "aria-autocomplete": "list",
+      "aria-controls": "options", "aria-autocomplete": "list",
     });
     this.button = el("button", { class: "send", "aria-label": "Send", onclick: () => this.#send() }, "Send");
     this.node = el("form", { class: "composer", onsubmit: (event) => event.preventDefault() }, this.options, this.input, this.button);
@@ -115,7 +115,6 @@ export class Composer {
       ),
     );
     this.options.hidden = !this.#found.length;
-    this.input.setAttribute("aria-expanded", String(!this.options.hidden));
     this.input.removeAttribute("aria-activedescendant");
   }
   #choose(at) {
@@ -133,7 +132,6 @@ export class Composer {
   }
   #close() {
     this.options.hidden = true;
-    this.input.setAttribute("aria-expanded", "false");
     this.input.removeAttribute("aria-activedescendant");
   }
 }

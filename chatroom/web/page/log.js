@@ -18,7 +18,7 @@ export class Log {
 
   constructor(acts) {
     this.#acts = acts;
-    this.list = el("ol", { role: "log", "aria-label": "Messages", tabindex: 0 });
+    this.list = el("div", { role: "log", "aria-label": "Messages", tabindex: 0 });
     this.top = el("p", { class: "top" });
     this.#scroller = el("div", { class: "scroller" }, this.top, this.list);
     this.down = el("button", { class: "down", hidden: true, onclick: () => this.toEnd() });
@@ -61,6 +61,7 @@ export class Log {
   }
 
   #all() {
+    const held = this.list.contains(document.activeElement) && document.activeElement.closest(".line")?.line;
     this.#nodes.clear();
     const nodes = [];
     let before = null;
@@ -69,6 +70,10 @@ export class Log {
       before = line;
     }
     this.list.replaceChildren(...nodes);
+    if (held) {
+      const now = this.#where.lines.find((one) => one === held || (held.cid && one.cid === held.cid));
+      (this.#nodes.get(now) || this.list).focus({ preventScroll: true });
+    }
   }
 
   #added(line, wasAtEnd) {
@@ -83,7 +88,7 @@ export class Log {
 
   #front() {
     const box = this.#scroller;
-    const held = [...this.list.children].find((one) => one.offsetTop + one.offsetHeight > box.scrollTop);
+    const held = [...this.list.children].find((one) => one.line && one.offsetTop + one.offsetHeight > box.scrollTop);
     const key = held?.line;
     const offset = held ? held.offsetTop - box.scrollTop : 0;
     const number = this.list.childElementCount;
@@ -102,10 +107,10 @@ export class Log {
   #withDay(line, before) {
     const nodes = [];
     if (!before || before.time.toDateString() !== line.time.toDateString()) {
-      nodes.push(el("li", { class: "day" }, el("span", {}, day(line.time))));
+      nodes.push(el("div", { class: "day" }, el("span", {}, day(line.time))));
       before = null;
     }
-    if (this.#markAfter && before === this.#markAfter) nodes.push(el("li", { class: "new" }, el("span", {}, "new")));
+    if (this.#markAfter && before === this.#markAfter) nodes.push(el("div", { class: "new" }, el("span", {}, "new")));
     nodes.push(this.#node(line, before));
     return nodes;
   }
@@ -117,7 +122,7 @@ export class Log {
       line.time - before.time < SAME;
     const time = el("time", { datetime: line.time.toISOString(), title: whole(line.time) }, clock(line.time));
     const classes = ["line", line.kind, isNext && "next", line.mentions && "mention", line.mine && "mine", line.state];
-    const node = el("li", { class: classes.filter(Boolean).join(" "), tabindex: -1 });
+    const node = el("div", { class: classes.filter(Boolean).join(" "), tabindex: -1 });
     node.line = line;
     this.#nodes.set(line, node);
     if (!isSaid) {
@@ -212,8 +217,8 @@ export class Log {
     node?.scrollIntoView({ block: "nearest" });
   }
   #key(event) {
-    const lines = [...this.list.querySelectorAll("li.line")];
-    const here = document.activeElement?.closest?.("li.line");
+    const lines = [...this.list.querySelectorAll(".line")];
+    const here = document.activeElement?.closest?.(".line");
     const at = lines.indexOf(here);
     const to = { ArrowUp: at < 0 ? lines.length - 1 : at - 1, ArrowDown: at + 1, Home: 0, End: lines.length - 1 }[event.key];
     if (to !== undefined && !event.altKey && !event.ctrlKey) {

@@ -1,6 +1,6 @@
 // The rooms on one side, the people on the other.
 
-import { clear, el, initial, nameNode, plural } from "./dom.js";
+import { clear, el, initial, nameNode } from "./dom.js";
 
 // acts: open(conversation), person(name, node), join(), leaveAll(), and so on: what stands in the menu
 export class Side {
@@ -26,14 +26,15 @@ export class Side {
       const isCurrent = one === state.current;
       const badge = one.mentions || (one.isPerson && one.unread);
       const number = one.unread ? el("span", { class: badge ? "badge call" : "badge" }, String(one.unread)) : null;
-      const told = one.unread ? `, ${plural(one.unread, "unread message")}${one.mentions ? `, ${one.mentions} for you` : ""}` : "";
+      const told = one.unread === 1 ? " unread message" : " unread messages";
+      const more = one.unread ? el("span", { class: "unseen" }, `${told}${one.mentions ? `, ${one.mentions} for you` : ""}`) : null;
       nodes[one.isPerson ? "talks" : "rooms"].push(
         el("li", {},
           el("button", {
               class: one.unread ? "unread" : "", "aria-current": isCurrent ? "page" : null,
-              "aria-label": `${one.title}${told}`, onclick: () => this.#acts.open(one),
+              onclick: () => this.#acts.open(one),
             },
-            el("bdi", {}, one.title), number)));
+            el("bdi", {}, one.title), number, more)));
     }
     clear(this.rooms, nodes.rooms);
     clear(this.talks, nodes.talks);
@@ -53,7 +54,7 @@ export class Side {
 
   showMe(state) {
     clear(this.me, [el("span", { class: "initial", "aria-hidden": "true" }, state.me ? initial(state.me) : ""),
-      nameNode(state.me), el("small", {}, state.busy ? ` busy${state.busy === "busy" ? "" : `: ${state.busy}`}` : "")]);
-    this.me.setAttribute("aria-label", `${state.me}: settings, busy, log out`);
+      nameNode(state.me), el("small", {}, state.busy ? ` busy${state.busy === "busy" ? "" : `: ${state.busy}`}` : ""),
+      el("span", { class: "unseen" }, ": settings, busy, log out")]);
   }
 }
