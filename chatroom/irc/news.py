@@ -76,10 +76,9 @@ def _gone(client: Client, fields: Fields) -> str:
     return _left(client, {**fields, "reason": "There is no such room any more"})
 
 
-def _modes(*changes: str) -> Render:
+def _mode(change: str) -> Render:
     def render(client: Client, fields: Fields) -> str:
-        where = _room(fields)
-        return "".join(said_line(client, fields, "MODE", where, change) for change in changes)
+        return said_line(client, fields, "MODE", _room(fields), change)
 
     return render
 
@@ -135,10 +134,10 @@ NEWS: Mapping[str, Render] = {
     "topic": _topic,
     "left": _left,
     "roomgone": _gone,
-    "private": _modes("+i", "+s"),
-    "public": _modes("-i", "-s"),
-    "archived": _modes("+m"),
-    "unarchived": _modes("-m"),
+    "private": _mode("+i"),  # +s goes with it: 324 has both
+    "public": _mode("-i"),
+    "archived": _mode("+m"),
+    "unarchived": _mode("-m"),
     "owner": _owner,
     "moderator": _mode_of("+o"),
     "unmoderator": _mode_of("-o"),
