@@ -26,7 +26,8 @@ PRIVATE = "private"
 ANNOUNCE = "announce"
 """A superuser's word to everybody; busy people see it, too."""
 REMOVED = "removed"
-"""The message with the seq ``ref`` was removed; its own text is empty from then on."""
+"""The message with the seq ``ref`` was removed; its own text is empty from then on. The text of
+another one that tells of it is the reason, and may be empty."""
 JOIN = "join"
 LEAVE = "leave"
 

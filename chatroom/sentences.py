@@ -84,7 +84,8 @@ def line_of(
         before, name = ("private to ", to) if is_own else ("private from ", sender)
         return Line(clock, "", before, name, f": {text}")
     if kind == protocol.REMOVED:
-        what = f" removed message {removed}." if removed else f": {REMOVED}"
+        why = f": {text}" if text else "."
+        what = f" removed message {removed}{why}" if removed else f": {REMOVED}"
         return Line(clock, tag, "", sender, what)
     if kind not in _WORDS:
         return None

@@ -585,11 +585,12 @@ class Logs:
         with self._kept.lock:
             for at, post in self._kept.logs.get(log, Log()).posts.items():
                 is_meant = post.sender_id == sender_id and (at == seq or not seq)
-                if is_meant and post.kind != REMOVED and post.time >= since:
+                is_there = post.kind != REMOVED or post.text
+                if is_meant and is_there and post.time >= since:
                     self._kept.logs[log].posts[at] = replace(
-                        post, kind=REMOVED, text="", cid="", to="", ref=at
+                        post, kind=REMOVED, text="", cid="", to="", ref=post.ref or at
                     )
-                    number += 1
+                    number += not post.ref
         return number
 
     def drop(self, log: str) -> None:

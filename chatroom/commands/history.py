@@ -12,7 +12,7 @@ from chatroom.commands import private
 from chatroom.commands.grammar import Id
 from chatroom.commands.pages import Wanted, find, label, page, room_of, said, seq_of
 from chatroom.commands.private import located
-from chatroom.commands.registry import Context, Registry
+from chatroom.commands.registry import Context, Muted, Registry
 from chatroom.errors import Code, UserError
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Room
@@ -121,13 +121,14 @@ def add_to(registry: Registry) -> None:
 
     @registry.command(
         "delete",
-        "[ID]",
-        "remove a message of yours, the last one without ID",
+        "[ID] [reason]",
+        "remove a message of yours, else your last one",
         runners_too=True,
+        muted=Muted.WITHOUT_TEXT,
         cost=5,
     )
-    def delete(context: Context, which: Id | None) -> None:
-        """Gone for good, private ones in both mailboxes. Who runs a room removes any there."""
+    def delete(context: Context, which: Id | None, reason: str | None) -> None:
+        """For good, in both mailboxes. Who runs a room removes any there."""
         member, services = context.member, context.services
         room = context.room
         if which is None and member.query:
@@ -140,20 +141,20 @@ def add_to(registry: Registry) -> None:
         log = room.log
         post = _own_last(context, room) if which is None else standing(services.logs, room, which)
         if room.is_mailbox:
-            private.delete(context, post)
+            private.delete(context, post, reason or "")
             return
         what = f"message {post.seq} of {post.sender} in {ROOM_NAME}"
         is_others = context.is_others(post.sender_id, room)
         by, actor = context.runner.asker(room.record), context.actor
         if is_others:
-            entry = actor.did(f"removed {what}", post.sender_id, room=log)
+            entry = actor.did(f"removed {what}", post.sender_id, reason or "", room=log)
             services.audit.write(entry, by)
         if not services.logs.erase(log, post.sender_id, post.seq):
             if is_others:  # somebody else was faster: the trail is to say who has done it
                 act = f"did not remove {what}: it was gone already"
                 services.audit.write(actor.did(act, post.sender_id, room=log), by)
             raise UserError(f"Message {post.seq} is removed already.", Code.NO_SUCH_MESSAGE)
-        room.post(REMOVED, context.account, "", origin=member, ref=post.seq)
+        room.post(REMOVED, context.account, reason or "", origin=member, ref=post.seq)
         context.reply(f"Message {post.seq} is removed for good.")
 
 

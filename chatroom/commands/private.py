@@ -149,10 +149,11 @@ def between(own_id: str, other_id: str, name: str) -> Callable[[Post], bool]:
     return is_between
 
 
-def delete(context: Context, post: Post) -> None:
+def delete(context: Context, post: Post, reason: str) -> None:
     """Take a private message out of both mailboxes for good. Only who has sent it may.
 
     :param post: as one's own mailbox has it.
+    :param reason: what both are told; may be empty.
     :raises UserError: somebody else has sent it.
     """
     context.check_own(post.sender_id)
@@ -160,7 +161,7 @@ def delete(context: Context, post: Post) -> None:
     to = recipient_of(post, services.accounts)
     to_id = to.id if to is not None else ""
     was_there = private_messages.remove(
-        services.logs, box, context.account, context.member, post, to_id
+        services.logs, box, context.account, context.member, post, to, reason
     )
     both = private_id(post)
     where = (

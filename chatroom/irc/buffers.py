@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from chatroom.commands.grammar import message_id
 from chatroom.commands.private import between, recipient_of
 from chatroom.commands.services import Services
 from chatroom.errors import Code, UserError
 from chatroom.irc.session import IrcSession
 from chatroom.names import fold
+from chatroom.rooms import private_messages
 from chatroom.rooms.person import Person
 from chatroom.rooms.private_messages import newest_first
 from chatroom.rooms.room import Member, Room
+from chatroom.storage.engine import LogStore
 from chatroom.storage.records import REMOVED, Post
 
 LOOKED_AT = 10_000
@@ -70,6 +73,19 @@ def buffer_of(session: IrcSession, target: str) -> Buffer:
 def _with(person: Person, other_id: str, name: str) -> Buffer:
     concerns = between(person.account.id, other_id, name)
     return Buffer(name, person.mailbox, other_id, concerns)
+
+
+def seq_of(logs: LogStore, buffer: Buffer, msgid: str) -> int | None:
+    """Return the place of a message by the id that clients have of it; None: it is not there."""
+    log = buffer.room.log
+    try:
+        which = message_id(msgid)
+    except UserError:
+        return None
+    if which.private_id:
+        found = private_messages.find(logs, log, which.private_id) if buffer.other_id else None
+        return found.seq if found is not None else None
+    return which.seq if which.epoch and logs.knows(log, which.epoch, which.seq) else None
 
 
 def conversations(

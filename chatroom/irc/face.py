@@ -213,7 +213,10 @@ class IrcFace:
         if not self.shape.redaction or post.ref == post.seq:
             return ""
         which = post.private_id or f"{post.ref_epoch or post.epoch}-{post.ref}"
-        return f"{self._tags(post)}:{post.sender}{USER_HOST} REDACT {target} {which}\r\n"
+        line = f":{post.sender}{USER_HOST} REDACT {target} {which}"
+        if why := clean_line(post.text):
+            line += f" :{split_text(why, _ROOM_FOR_TEXT - len(line.encode()) - 2)[0]}"
+        return f"{self._tags(post)}{line}\r\n"
 
     # What is told one person alone is the own face's: see ``own_face``.
 

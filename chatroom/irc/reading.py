@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from chatroom.commands.grammar import message_id
 from chatroom.errors import Code, UserError
-from chatroom.irc.buffers import Buffer
+from chatroom.irc.buffers import Buffer, seq_of
 from chatroom.irc.own_face import OwnFace
-from chatroom.rooms import private_messages
 from chatroom.rooms.catch_up import LogRange, Looking, look_back, pieces
 from chatroom.rooms.room import Member
 from chatroom.storage.engine import LogStore
@@ -71,21 +69,6 @@ class Reading:
             if most <= 0:
                 return
 
-    def seq_of(self, msgid: str) -> int | None:
-        """Return the place of a message by the id that clients have of it; None: it is not here."""
-        log = self._buffer.room.log
-        try:
-            which = message_id(msgid)
-        except UserError:
-            return None
-        if which.private_id:
-            if not self._buffer.other_id:
-                return None
-            found = private_messages.find(self._logs, log, which.private_id)
-            return found.seq if found is not None else None
-        is_known = which.epoch and self._logs.knows(log, which.epoch, which.seq)
-        return which.seq if is_known else None
-
     def _place(self, reference: Reference) -> _Place:
         if reference.moment is not None:
             log = self._buffer.room.log
@@ -93,7 +76,7 @@ class Reading:
             return _Place(*(self._logs.seq_before(log, one) for one in ends))
         if not reference.msgid:
             return _Place(0, 0)
-        seq = self.seq_of(reference.msgid)
+        seq = seq_of(self._logs, self._buffer, reference.msgid)
         if seq is None:
             raise UserError("There is no message with that id here.", Code.NO_SUCH_MESSAGE)
         return _Place(seq - 1, seq)

@@ -31,7 +31,13 @@ def find(logs: LogStore, log: str, which: str, sender_id: str = "") -> Post | No
 
 
 def remove(
-    logs: LogStore, box: Room, account: Account, origin: Member, post: Post, to: str
+    logs: LogStore,
+    box: Room,
+    account: Account,
+    origin: Member,
+    post: Post,
+    to: Account | None,
+    reason: str = "",
 ) -> bool:
     """Take a private message of one's own out of both mailboxes for good, and let both hear it.
 
@@ -39,25 +45,33 @@ def remove(
 
     :param box: the mailbox of ``account``, who has sent it.
     :param post: as it is kept there.
-    :param to: account id of the recipient; empty: nobody knows any more who that was.
+    :param to: the recipient; ``None``: nobody knows any more who that was.
+    :param reason: what both are told.
     :returns: whether the other mailbox still had it, and so has it no more.
     :raises StoreError: not all of it could be written.
     """
-    other = mailbox_of(to)
-    copy = _copy_of(logs, post, other) if to and other != box.log else None
+    other = mailbox_of(to.id) if to is not None else ""
+    copy = _copy_of(logs, post, other) if other not in ("", box.log) else None
     was_there = copy is not None and logs.erase(other, account.id, copy.seq) > 0
     if was_there:
         assert copy is not None
-        _tell(logs, other, account, copy.seq, private_id(post))
+        _tell(logs, other, account, reason, copy.seq, private_id(post))
     if logs.erase(box.log, account.id, post.seq):
+        name, to_id = (to.name, to.id) if to is not None else (post.to, post.to_id)
         both = private_id(post)
-        box.post(REMOVED, account, "", origin=origin, ref=post.seq, private_id=both)
+        box.post(
+            *(REMOVED, account, reason, "", origin),
+            to=name,
+            to_id=to_id,
+            ref=post.seq,
+            private_id=both,
+        )
     return was_there
 
 
-def _tell(logs: LogStore, log: str, account: Account, ref: int, both: str) -> None:
+def _tell(logs: LogStore, log: str, account: Account, reason: str, ref: int, both: str) -> None:
     """Append to a mailbox, which may be open at another node or nowhere, that one was removed."""
-    event = Post(log, REMOVED, account.id, account.name, ref=ref, private_id=both)
+    event = Post(log, REMOVED, account.id, account.name, reason, ref=ref, private_id=both)
     while logs.append(event) is None:
         logs.wait_for_space(1.0)
 

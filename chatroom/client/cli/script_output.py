@@ -33,11 +33,12 @@ def _line(message: Message) -> str:
     if not message.room and not message.to:
         where = "private"
     which = message.private_id or message.ref.rpartition("-")[2]
+    why = f": {text}" if text else "."
     is_listed = message.kind == REMOVED and message.ref == message.id  # where it stood
     said = {
         "action": f"* {sender} {text}",
         "announce": f"Announcement from {sender}: {text}",
-        "removed": f"{sender} removed message {which}.",
+        "removed": f"{sender} removed message {which}{why}",
         "join": f"{sender} has joined.",
         "leave": f"{sender} has left.",
     }.get(message.kind, f"{sender}: {text}")

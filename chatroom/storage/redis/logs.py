@@ -306,21 +306,22 @@ class Logs:
         self, name: str, epoch: str, batch: list[Entry], sender_id: str, since: float
     ) -> int:
         arguments: list[bytes | int] = []
+        reasons = 0
         for one in batch:
             if one.sender_id != sender_id or one.time < since or not one.id:
                 continue
             post = entries.unseal(self._vault, name, epoch, one)
-            if post is None or post.kind == REMOVED:
+            if post is None or (post.kind == REMOVED and not post.text):
                 continue
-            empty = replace(post, kind=REMOVED, text="", cid="", to="", ref=post.seq)
+            reasons += post.kind == REMOVED  # for which another one was removed
+            empty = replace(post, kind=REMOVED, text="", cid="", to="", ref=post.ref or post.seq)
             value = entries.gone_value(empty, entries.seal(self._vault, empty, ""))
             arguments += [one.id, one.seq, value]
         if not arguments:
             return 0
         keys = self.keys(name)
-        return int(
-            self._store.eval_script(scripts.ERASE, (keys.stream, keys.gone, keys.blocks), arguments)
-        )
+        found = (keys.stream, keys.gone, keys.blocks)
+        return max(0, int(self._store.eval_script(scripts.ERASE, found, arguments)) - reasons)
 
     def drop(self, name: str) -> None:
         """See ``LogStore.drop``."""

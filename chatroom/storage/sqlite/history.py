@@ -87,7 +87,7 @@ class History:
                 batch = []
                 for (row, _, posts), is_done in zip(emptied, done, strict=True):
                     if is_done:
-                        erased += len(posts)
+                        erased += sum(post.ref == post.seq for post in posts)
                         self._logs.replaced(name, posts, [row])
                     else:
                         # Another eraser or the upkeep has swapped it since it was read: look at
@@ -104,10 +104,10 @@ class History:
             return None
         posts = self._logs.unpack(log, name, row.first, plain)
         emptied = [
-            replace(post, kind=REMOVED, text="", cid="", to="", ref=post.seq)
+            replace(post, kind=REMOVED, text="", cid="", to="", ref=post.ref or post.seq)
             for post in posts
             if post.sender_id == sender_id
-            and post.kind != REMOVED
+            and (post.kind != REMOVED or post.text)  # the reason for which one was removed
             and seq in (0, post.seq)
             and post.time >= since
         ]

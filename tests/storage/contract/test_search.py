@@ -130,6 +130,21 @@ def test_a_reader_who_had_a_segment_decoded_sees_it_emptied(start: Callable[[], 
     assert [p.text for p in running.engine.logs.read("lobby", 0, 9, 9)] == ["", "other"]
 
 
+def test_the_reason_of_a_removal_can_be_erased_and_that_it_was_removed_stays(
+    start: Callable[[], Running],
+) -> None:
+    running = start()
+    say(running, "one", "two")
+    running.engine.logs.append(replace(post("an odd reason", kind=REMOVED), ref=1))
+    running.settle()
+    assert running.engine.logs.erase("lobby", "id-ann") == 2
+    assert running.engine.logs.erase("lobby", "id-ann") == 0
+    posts = running.engine.logs.read("lobby", 0, 9, 9)
+    assert [(p.text, p.kind, p.ref) for p in posts] == [
+        *(("", REMOVED, 1), ("", REMOVED, 2), ("", REMOVED, 1)),
+    ]
+
+
 def test_all_of_a_sender_can_be_erased_at_once(running: Running) -> None:
     for i in range(100):
         say(running, f"mine {i}", sender="ann")
