@@ -3,6 +3,7 @@
 https://ircv3.net/specs/extensions/message-tags
 """
 
+import secrets
 import time
 
 from chatroom.errors import UserError
@@ -32,6 +33,7 @@ def tagmsg(session: IrcSession, line: Line) -> None:
         target, members = _who_sees(session, line.params[0], is_typing)
     except UserError:
         return
+    tags = f"msgid=t{secrets.token_hex(5)};{tags}"  # of nothing that is kept
     own, own_id = session.member, session.account.id
     for member in members:
         face = member.face.of_room(False)
