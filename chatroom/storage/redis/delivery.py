@@ -197,13 +197,13 @@ class Delivery:
         now = int(time.time() * 1000) / 1000
         for followed in self._logs.with_keys([key]):
             one = Entry(b"", 0, sender.decode(errors="replace"), "", now, sealed)
-            # Other nodes have taken this one for dead: its own people have not left.
+            # Other nodes have taken this one for dead: its own people have not gone.
             self._deliver(
                 followed,
                 [
                     post
                     for post in self._opened(followed, [one])
-                    if post.kind != LEAVE or not self._is_here(post.sender_id)
+                    if post.kind != LEAVE or post.to or not self._is_here(post.sender_id)
                 ],
             )
 
