@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import BODY_BYTES, cut, format_line
 from chatroom.irc.shape import ACCOUNT_TAG, TIME
@@ -24,6 +25,9 @@ class Client(Protocol):
 
     def room(self, room_id: str) -> Room | None: ...
 
+
+NOW_AWAY = "You have been marked as being away"
+NOT_AWAY = "You are no longer marked as being away"
 
 Fields = Mapping[str, Any]
 Render = Callable[[Client, Fields], str | None]
@@ -130,7 +134,22 @@ def _nothing(client: Client, fields: Fields) -> str:
     return ""
 
 
+def _busy(client: Client, fields: Fields) -> str:
+    reason = clean_line(str(fields.get("reason", "")))
+    return _of_oneself(client, numerics.RPL_NOWAWAY, NOW_AWAY + (reason and f": {reason}"))
+
+
+def _free(client: Client, fields: Fields) -> str:
+    return _of_oneself(client, numerics.RPL_UNAWAY, NOT_AWAY)
+
+
+def _of_oneself(client: Client, numeric: str, text: str) -> str:
+    return format_line(numeric, client.nick, text, source=client.server, trailing=True) + "\r\n"
+
+
 NEWS: Mapping[str, Render] = {
+    "busy": _busy,
+    "free": _free,
     "topic": _topic,
     "left": _left,
     "roomgone": _gone,

@@ -2,6 +2,7 @@
 
 from chatroom.irc import numerics
 from chatroom.irc.grammar import Line, strip_formatting
+from chatroom.irc.news import NOT_AWAY, NOW_AWAY
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import SETNAME
 from chatroom.irc.welcome import REAL_NAME_LONGEST, REASON_LONGEST
@@ -36,9 +37,9 @@ def mark(session: IrcSession, text: str) -> None:
 def confirm_away(session: IrcSession, text: str) -> None:
     """Answer AWAY, also before the registration is complete."""
     if text:
-        session.reply(numerics.RPL_NOWAWAY, "You have been marked as being away")
+        session.reply(numerics.RPL_NOWAWAY, NOW_AWAY)
     else:
-        session.reply(numerics.RPL_UNAWAY, "You are no longer marked as being away")
+        session.reply(numerics.RPL_UNAWAY, NOT_AWAY)
 
 
 def set_name(session: IrcSession, line: Line) -> None:

@@ -27,7 +27,7 @@ from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
 from chatroom.net.speech import Speech
 from chatroom.rooms.catch_up import PAGE_BYTES, Page
-from chatroom.rooms.person import Person
+from chatroom.rooms.person import FREE, Person
 from chatroom.session.arrival import Farewell, arrive, farewell, leave
 from chatroom.session.flood import Flood
 from chatroom.session.login import LoginRefused
@@ -129,6 +129,8 @@ def _show(session: IrcSession, slot: Slot, pages: Iterator[Page]) -> None:
     person, face, outbox = session.person, session.face, session.connection.outbox
     assert person is not None and face is not None
     welcome(session)
+    if person.state() != FREE:
+        oneself.confirm_away(session, person.state())
     for room in person.rooms:
         session.send_rendered(face.entered(room))
     chunk = session.take()

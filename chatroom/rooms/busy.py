@@ -154,6 +154,8 @@ class Busy:
         was_away = self.mark_back(person)
         with self._roster.lock:
             if person.busy is None:
+                for member in person.members if was_away else ():
+                    member.outbox.offer(member.face.control("free", "You are free."))
                 return was_away
             rooms, before = person.logs, _distinct(member.cursors for member in person.members)
         # Read while the person is still busy: if it cannot be, nothing has happened.

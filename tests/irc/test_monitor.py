@@ -76,6 +76,23 @@ def test_away_is_shown_to_others_and_holds_nothing_back(room: ServerProcess) -> 
     assert watcher.until_line("AWAY").params == ("thinking",)
 
 
+def test_one_client_shows_that_another_one_has_said_busy_or_free(room: ServerProcess) -> None:
+    client, plain = irc(room, "uma"), room.join("uma")
+    plain.send("/busy 10m thinking")
+    assert client.until_line("306").params[1].endswith("thinking")
+    late = irc(room, "uma", is_new=False)
+    assert " 306 uma " in late.seen
+    client.send("PRIVMSG #lobby :not held back")
+    late.until_line("PRIVMSG", "not held back")
+    plain.send("/free")
+    client.until_line("305")
+    late.until_line("305")
+    client.asks("AWAY :for tea")
+    plain.send("/free")
+    plain.until("You are free.")
+    client.until_line("305")
+
+
 def test_away_ends_with_the_session_that_said_it(room: ServerProcess) -> None:
     watcher = irc(room, "watcher2", "away-notify")
     first = irc(room, "both")
