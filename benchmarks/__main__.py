@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "repeat": arguments.repeat,
             "seconds": arguments.seconds,
             "warm_up_s": arguments.warm_up,
-            "message_bytes": scenarios.SIZE,
+            "message_bytes": servers.SIZE,
             "publishers": scenarios.PUBLISHERS,
             "window": scenarios.WINDOW,
             "own_cores": cores is not None,

@@ -12,11 +12,9 @@ from benchmarks.crowd import Crowd
 from benchmarks.flood import Flood
 from benchmarks.paced import Paced, percentile
 from benchmarks.rooms import RoomCrowd
-from benchmarks.servers import FACES, Server, running
+from benchmarks.servers import FACES, SIZE, Server, running
 
 PUBLISHERS = 10
-SIZE = 64
-"""Bytes of a message, without what the server adds."""
 WINDOW = 64
 """Messages of a flood that may be on their way to somebody."""
 _IDLE_SECONDS = 10.0
@@ -99,6 +97,18 @@ SCENARIOS = (
         )
         for word, title in (("plain", "plain text"), ("sealed", "TLS"))
     ),
+    *(
+        Scenario(
+            f"idle-{word}",
+            f"1,000 silent people, {title}",
+            "idle",
+            1000,
+            faces=(word,),
+            group="idle",
+            is_only_ours=True,
+        )
+        for word, title in (("events", "our client"), ("irc", "IRC"), ("web", "browsers"))
+    ),
     Scenario(
         "sealed-idle-1000",
         "1,000 silent people, TLS",
@@ -121,6 +131,7 @@ SCENARIOS = (
             ("plain", "all by nc", ("plain",)),
             ("events", "all by our client", ("events",)),
             ("irc", "all by IRC, with tags and echo", ("irc",)),
+            ("web", "half by browsers, half by our client", ("web", "events")),
             ("mixed", "a third each by nc, our client and IRC", ("plain", "events", "irc")),
         )
     ),

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -55,8 +56,36 @@ class Talk:
 
 _PLAIN = Talk(f"n\n{NAME}\n{PASSWORD}\n".encode(), b"Welcome")
 _COME_BY_IRC = f"PASS :{NAME}:{PASSWORD}\r\nNICK {NAME}\r\nUSER u 0 * :u\r\n".encode()
+_UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Version: 13\r\n\r\n"
+)
+SIZE = 64
+"""Bytes of a message, without what the server adds."""
+
+
+def _masked(text: bytes, size: int = 0) -> bytes:
+    """Return a text, or its beginning, as a frame of a client: its mask changes nothing.
+
+    :param size: of the whole, when only the beginning is given.
+    """
+    return struct.pack("!BBH", 0x81, 0xFE, size or len(text)) + bytes(4) + text
+
+
+_POST, _POSTED = b'>post {"text":"', b'"}'
 FACES = {
     "plain": _PLAIN,
+    "web": Talk(
+        _UPGRADE,
+        b'"kind":"here"',
+        {
+            b" 101 ": _masked(b'>hello {"v":1}')
+            + _masked(f'>login {{"name":"{NAME}","password":"{PASSWORD}"}}'.encode())
+        },
+        prefix=_masked(_POST, len(_POST) + SIZE + len(_POSTED)),
+        suffix=_POSTED,
+    ),
     "events": Talk(
         f'>hello {{"v":1}}\n>login {{"name":"{NAME}","password":"{PASSWORD}"}}\n'.encode(),
         b'"kind":"here"',
