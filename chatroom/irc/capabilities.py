@@ -76,11 +76,14 @@ def _list(session: IrcSession, word: str, words: list[str]) -> None:
 
 
 def _lines_of(words: list[str]) -> list[str]:
-    """Put words into lines that have room for the names of a server and a nick beside them."""
+    """Put words into lines that have room for the names of a server and a nick beside them.
+
+    The last line is the fullest: there are clients (pydle) that read no other.
+    """
     lines: list[str] = []
-    for one in words:
-        if lines and len(lines[-1]) + len(one) < _LIST_BYTES:
-            lines[-1] += " " + one
+    for one in reversed(words):
+        if lines and len(lines[0]) + len(one) < _LIST_BYTES:
+            lines[0] = f"{one} {lines[0]}"
         else:
-            lines.append(one)
+            lines.insert(0, one)
     return lines

@@ -33,16 +33,16 @@ TIME = "server-time"
 USERHOST_IN_NAMES = "userhost-in-names"
 
 CAPABILITIES = {
-    **dict.fromkeys((ACCOUNT_NOTIFY, ACCOUNT_TAG, AWAY_NOTIFY, BATCH, CAP_NOTIFY, ECHO), ""),
-    **dict.fromkeys((EXTENDED_JOIN, EXTENDED_MONITOR, INVITE_NOTIFY, LABELS, TAGS), ""),
-    **dict.fromkeys((MULTI_PREFIX, NO_NAMES, OLD_NO_NAMES, TIME, SETNAME, SELF_MESSAGE), ""),
-    **dict.fromkeys((STANDARD_REPLIES, USERHOST_IN_NAMES), ""),
-    **dict.fromkeys((CHATHISTORY, EXTENDED_ISUPPORT, PRE_AWAY, READ_MARKER, REDACTION), ""),
     MULTILINE: f"max-bytes={MOST_BYTES},max-lines={MOST_LINES}",
     REGISTRATION: "before-connect",
+    **dict.fromkeys((CHATHISTORY, EXTENDED_ISUPPORT, PRE_AWAY, READ_MARKER, REDACTION), ""),
+    **dict.fromkeys((NO_NAMES, OLD_NO_NAMES, SELF_MESSAGE), ""),
+    **dict.fromkeys((ACCOUNT_NOTIFY, ACCOUNT_TAG, AWAY_NOTIFY, BATCH, CAP_NOTIFY, ECHO), ""),
+    **dict.fromkeys((EXTENDED_JOIN, EXTENDED_MONITOR, INVITE_NOTIFY, LABELS, TAGS), ""),
+    **dict.fromkeys((MULTI_PREFIX, TIME, SETNAME, STANDARD_REPLIES, USERHOST_IN_NAMES), ""),
     SASL: "PLAIN",
 }
-"""What can be asked for, each with its value for who speaks version 302."""
+"""What can be asked for, each with its value for who speaks version 302; what most know is last."""
 
 
 class Shape(NamedTuple):

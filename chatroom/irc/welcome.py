@@ -43,7 +43,6 @@ def tokens(session: IrcSession) -> list[str]:
         "AWAYLEN": REASON_LONGEST,
         "BOT": "B",
         "CASEMAPPING": "ascii",
-        "CHANLIMIT": "#:",
         "CHANMODES": "b,,,cimnst",
         "CHANNELLEN": NAME_LONGEST + 1,
         "CHANTYPES": "#",

@@ -17,6 +17,11 @@ def test_who_joins_is_seen_and_sees_who_is_there(house: House, program: Program)
     assert program.names(room) == {"@lib", "nc", program.name}
 
 
+def test_it_breaks_at_nothing_that_the_server_says(house: House, program: Program) -> None:
+    program.join(house.room())
+    assert program.count("Traceback") == 0
+
+
 def test_what_it_says_is_heard_by_our_client_and_by_nc(house: House, program: Program) -> None:
     room = house.room(program)
     program.say(room, said := fresh("grüße: 你好"))
