@@ -36,7 +36,14 @@ _BITS = (
 )
 _TAGS = (
     *("", "", "", "@label={own} ", "@label={own};batch=1 ", "@batch=1;draft/multiline-concat "),
-    *("@+typing=active ", "@a\\b;=;;c=\\ ", "@ ", "@" + "t" * 5000 + " ", "@time=x;account=bob "),
+    *(
+        "@+typing=active ",
+        "@a\\b;=;;c=\\ ",
+        "@ ",
+        "@" + "t" * 5000 + " ",
+        "@time=x;account=bob ",
+        "@+a=\x07\x1b[;+b/c=\\s\\n\x85;+msgid=1 ",
+    ),
 )
 
 
