@@ -27,7 +27,7 @@ from chatroom.rooms.room import Room
 from chatroom.storage.records import ROOM_BAN, SUPERUSER, Account, RoomRecord, Sanction
 
 CHANGES = 4
-"""Changes of one line that are carried out."""
+"""Changes with a parameter of one line that are carried out; MODES in 005."""
 FIXED = "cnt"
 _PRIVATE = "is"
 _ARCHIVED = "m"
@@ -97,20 +97,23 @@ def _of_room(session: IrcSession, target: str, params: tuple[str, ...]) -> None:
         changes.remove(change)
     changes = [one for one in changes if _is_change(room.record, one)]
     if changes and _may_change(session, room):
-        for change in changes[:CHANGES]:
-            _carry_out(session, room, change)
-        if rest := "".join(change.shown for change in changes[CHANGES:]):
-            text = f"Of one line {CHANGES} changes are carried out; {rest} was not. Send it again."
+        late = [change for change in changes if change.letter in _TAKES_PARAM][CHANGES:]
+        for change in changes:
+            if change not in late:
+                _carry_out(session, room, change)
+        if rest := "".join(change.shown for change in late):
+            text = f"Of one line {CHANGES} of these are carried out; {rest} was not. Send it again."
             session.tell("error", text)
 
 
 def _changes(params: tuple[str, ...]) -> Iterator[_Change]:
     """Take a change apart: letters behind their signs, and the parameters for those that take one.
 
-    Some clients put letters and parameters in turn.
+    Some clients put letters and parameters in turn. Of a letter without one the last one counts.
     """
     rest = list(params)
     is_on = True
+    alone: dict[str, _Change] = {}
     while rest:
         letters = rest.pop(0)
         for letter in letters:
@@ -118,7 +121,11 @@ def _changes(params: tuple[str, ...]) -> Iterator[_Change]:
                 is_on = letter == "+"
                 continue
             takes = letter in _TAKES_PARAM or (letter == "l" and is_on)
-            yield _Change(is_on, letter, rest.pop(0) if takes and rest else None)
+            if takes:
+                yield _Change(is_on, letter, rest.pop(0) if rest else None)
+            else:
+                alone[letter] = _Change(is_on, letter, None)
+    yield from alone.values()
 
 
 def _is_change(record: RoomRecord, change: _Change) -> bool:

@@ -7,12 +7,13 @@ import secrets
 import time
 
 from chatroom.errors import UserError
-from chatroom.irc.face import IrcFace
+from chatroom.irc.channels import is_in
+from chatroom.irc.face import GoingsFace, IrcFace
 from chatroom.irc.grammar import Line, client_tags, format_line, format_tags
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import ECHO, TAGS
 from chatroom.protocol import utc_of
-from chatroom.rooms.room import Member
+from chatroom.rooms.room import LOBBY, Member
 from chatroom.rooms.voice import check_unmuted
 
 TYPING = "+typing"
@@ -67,11 +68,16 @@ def _who_sees(session: IrcSession, name: str, is_typing: bool) -> tuple[str, tup
         other = services.roster.person(account.id)
         return account.name, other.members if other is not None else ()
     room = services.memberships.joined(person, name[1:])
+    if not is_in(session, room):
+        raise UserError(f"You have left #{room.name} with this client.")
     check_unmuted(services.sanctions, person, room)
     if room.record.is_archived:
         return f"#{room.name}", ()
     is_told = not (is_typing and len(room.people) > MOST_PEOPLE)
-    return f"#{room.name}", room.sessions() if is_told else ()
+    sessions = room.sessions() if is_told else ()
+    if room.log == LOBBY:  # which a client may have left
+        sessions = tuple(one for one in sessions if not isinstance(one.face_in(room), GoingsFace))
+    return f"#{room.name}", sessions
 
 
 def _has_turn(session: IrcSession) -> bool:
