@@ -9,6 +9,7 @@ from chatroom.irc.shape import USERHOST_IN_NAMES
 from chatroom.irc.welcome import REASON_LONGEST, ROOMS_AT_ONCE
 from chatroom.names import RESERVED_FOR_ROOMS, check_name, fold
 from chatroom.rooms.room import LOBBY, Room
+from chatroom.rooms.voice import check_unmuted
 from chatroom.storage.records import SUPERUSER
 from chatroom.text import clean_line
 
@@ -49,6 +50,20 @@ def check_in(session: IrcSession, room: Room) -> bool:
         return True
     session.reply(numerics.ERR_NOTONCHANNEL, f"#{room.name}", "You are not in that room")
     return False
+
+
+def may_be_heard(session: IrcSession, room: Room | None = None) -> bool:
+    """Tell whether others may see what the person says; of who is muted not even a reason.
+
+    :param room: where; ``None``: nowhere in particular.
+    :raises StoreError: nobody knows just now.
+    """
+    assert session.person is not None
+    try:
+        check_unmuted(session.services.sanctions, session.person, room)
+    except UserError:
+        return False
+    return True
 
 
 def reason(line: Line, at: int) -> str:
@@ -129,7 +144,7 @@ def part(session: IrcSession, line: Line) -> None:
     for name in rooms_named(session, line.params[0]):
         room = room_of(session, name)
         if room is not None and check_in(session, room):
-            _part(session, room, why)
+            _part(session, room, why if may_be_heard(session, room) else "")
 
 
 def _part(session: IrcSession, room: Room, why: str) -> None:

@@ -1,6 +1,7 @@
 """What one tells others of oneself: AWAY and SETNAME."""
 
 from chatroom.irc import numerics
+from chatroom.irc.channels import may_be_heard
 from chatroom.irc.grammar import Line, strip_formatting
 from chatroom.irc.news import NOT_AWAY, NOW_AWAY
 from chatroom.irc.session import IrcSession
@@ -30,7 +31,8 @@ def mark(session: IrcSession, text: str) -> None:
     if not text:
         busy.mark_back(person)
     elif not is_nobody or person.members == (member,):
-        reason = "" if is_nobody else clean_line(strip_formatting(text))[:REASON_LONGEST].strip()
+        is_told = not is_nobody and may_be_heard(session)
+        reason = clean_line(strip_formatting(text))[:REASON_LONGEST].strip() if is_told else ""
         busy.mark_away(person, reason, member)
 
 
@@ -50,6 +52,10 @@ def set_name(session: IrcSession, line: Line) -> None:
     if not can_be_seen(name) or len(name) > REAL_NAME_LONGEST:
         text = f"A real name has 1 to {REAL_NAME_LONGEST} characters that can be seen"
         session.fail(line.command, "INVALID_REALNAME", text)
+        return
+    if not may_be_heard(session):
+        text = "You are muted: your real name stays as it is"
+        session.fail(line.command, "CANNOT_CHANGE_REALNAME", text)
         return
     for one in person.members:
         one.real_name = name

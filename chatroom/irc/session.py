@@ -128,7 +128,7 @@ class IrcSession:
                 connection.outbox.offer(f"PING :{self.server}\r\n".encode())
                 connection.await_answer()
         if connection.outbox.input_ended:
-            raise Disconnected(reason=EndReason.ENDED)
+            raise self.ended()
         if connection.is_wanted and self.may_go_on:
             connection.rest()
             return None
@@ -308,7 +308,12 @@ class IrcSession:
             if time.monotonic() > deadline:
                 raise Disconnected(reason=EndReason.TOO_SLOW)
         if outbox.input_ended:
-            raise Disconnected(reason=EndReason.ENDED)
+            raise self.ended()
+
+    def ended(self) -> Disconnected:
+        """Return how a connection has ended from which nothing is read any more."""
+        is_slow = self.connection.outbox.overflowed
+        return Disconnected(reason=EndReason.TOO_SLOW if is_slow else EndReason.ENDED)
 
     def pay(self, lines: float) -> None:
         """Count more lines for what is answered than the one that has asked for it."""

@@ -3,6 +3,7 @@
 from chatroom.errors import Disconnected, EndReason
 from chatroom.irc import numerics
 from chatroom.irc.capabilities import negotiate
+from chatroom.irc.channels import may_be_heard, reason
 from chatroom.irc.grammar import Line, format_line
 from chatroom.irc.session import IrcSession
 from chatroom.names import fold
@@ -58,6 +59,6 @@ def registered(session: IrcSession, line: Line) -> None:
 
 def leave(session: IrcSession, line: Line) -> None:
     """QUIT. :raises Disconnected: always."""
-    session.left_with = line.params[0] if line.params else ""
+    session.left_with = reason(line, 0) if may_be_heard(session) else ""
     session.end("You have left")
     raise Disconnected(reason=EndReason.GOODBYE)

@@ -104,6 +104,8 @@ def _come_in(session: IrcSession) -> None:
     entry = Entry(session)
     account = entry.run()
     connection.logged_in()
+    if services.sanctions.mute_of(account.id) is not None:
+        session.real_name = ""  # others would see it
     face = OwnFace(services, session.server, account.id, account.name, session.caps)
     face.real_name = session.real_name
     outbox = connection.outbox
@@ -181,7 +183,7 @@ def _talk(session: IrcSession) -> None:
             if delay > 0:
                 services.stopping.wait(delay)
                 if session.connection.outbox.input_ended:
-                    raise Disconnected(reason=EndReason.ENDED)
+                    raise session.ended()
         if line is not None:
             _answer(session, line, row)
         queries_due += session.flush() // _LINES_OF_A_QUERY / _QUERIES_A_SECOND
