@@ -29,6 +29,8 @@ class Client(Protocol):
 NOW_AWAY = "You have been marked as being away"
 NOT_AWAY = "You are no longer marked as being away"
 
+HISTORY_MOST = 500
+"""Messages that a history shows."""
 Fields = Mapping[str, Any]
 Render = Callable[[Client, Fields], str | None]
 """Returns the lines; ``None``: it is told as a sentence."""
@@ -130,6 +132,18 @@ def _invited(client: Client, fields: Fields) -> str:
     return said_line(client, fields, "INVITE", client.nick, _room(fields))
 
 
+def _missed(client: Client, fields: Fields) -> str:
+    """In front of what was missed, only where that is not all: each line says when it was."""
+    number, shown = int(fields.get("number", 0)), int(fields.get("shown", 0))
+    if number <= shown:
+        return ""
+    room = _room(fields) if fields.get("room") else ""
+    more = f"#{fields['room']} history {min(number, HISTORY_MOST)}" if room else "history with NICK"
+    text = f"{number} since you left; the newest {shown} follow. More: /msg server {more}"
+    where = room or client.nick
+    return format_line("NOTICE", where, text, source=client.server, trailing=True) + "\r\n"
+
+
 def _nothing(client: Client, fields: Fields) -> str:
     return ""
 
@@ -165,6 +179,7 @@ NEWS: Mapping[str, Render] = {
     "renameroom": _renamed,
     "invited": _invited,
     "history": _nothing,
+    "missed": _missed,
     "room": _nothing,
 }
 """By the kind of what the server tells; all else is a sentence."""
