@@ -31,7 +31,7 @@ _ROOM_MODES = "bcimnost"
 def _targets() -> str:
     """Return how many targets one line may have."""
     rooms = f"JOIN:{ROOMS_AT_ONCE},NAMES:{ROOMS_AT_ONCE},PART:{ROOMS_AT_ONCE}"
-    return f"{rooms},KICK:{TARGETS},NOTICE:{TARGETS},PRIVMSG:{TARGETS},WHOIS:1"
+    return f"{rooms},KICK:{TARGETS},NOTICE:{TARGETS},PRIVMSG:{TARGETS},WHOIS:{TARGETS}"
 
 
 def tokens(session: IrcSession) -> list[str]:

@@ -10,9 +10,8 @@ from chatroom.irc.people import HOST, USER, Somebody, account_named, find_here, 
 from chatroom.irc.places import OPERATOR, is_operator
 from chatroom.irc.service import NICK as SERVICE
 from chatroom.irc.session import IrcSession
+from chatroom.irc.welcome import TARGETS
 
-_NAMES_MOST = 4
-"""Names of one WHOIS."""
 _USERHOSTS_MOST = 5
 _ISON_MOST = 50
 
@@ -20,7 +19,7 @@ _ISON_MOST = 50
 def whois(session: IrcSession, line: Line) -> None:
     """Answer WHOIS; the server that may stand in front is always this one."""
     target = line.params[-1]
-    for name in list(dict.fromkeys(filter(None, target.split(","))))[:_NAMES_MOST]:
+    for name in list(dict.fromkeys(filter(None, target.split(","))))[:TARGETS]:
         one = named(session.services, name)
         if one is not None:
             _tell(session, one)

@@ -86,6 +86,19 @@ def test_whois_of_nobody_and_of_who_is_not_here(room: ServerProcess) -> None:
     assert [line.command for line in eli.asks("WHOWAS nobody")] == ["406", "369"]
 
 
+def test_whois_takes_as_many_names_as_it_says(room: ServerProcess) -> None:
+    jo = irc(room, "jo")
+    targmax = next(
+        word for line in jo.asks("VERSION") for word in line.params if word.startswith("TARGMAX=")
+    )
+    most = int(targmax.partition("WHOIS:")[2].partition(",")[0])
+    names = [f"nobody{number}" for number in range(most - 1)]
+    *found, end = jo.asks(f"WHOIS {','.join(['jo', *names])}")
+    assert [line.params[1] for line in found if line.command == "311"] == ["jo"]
+    assert [line.params[1] for line in found if line.command == "401"] == names
+    assert end.command == "318"
+
+
 def test_userhost_and_ison_find_who_is_here_whatever_the_case(room: ServerProcess) -> None:
     fay = irc(room, "Fay")
     (line,) = fay.asks("ISON nobody fay FAY")
