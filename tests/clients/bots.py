@@ -117,7 +117,7 @@ def python(environment: str) -> str:
 class Framework(Bot):
     """irc-framework."""
 
-    can = Abilities(Door.UNPINNED, state=True)
+    can = Abilities(Door.UNPINNED)
     needs = ("node", str(MADE / "node" / "node_modules"))
     words = ("node", str(SCRIPTS / "framework.js"))
 
@@ -125,7 +125,7 @@ class Framework(Bot):
 class Robots(Bot):
     """ircrobots."""
 
-    can = Abilities(Door.PINNED, history=True, state=True)
+    can = Abilities(Door.PINNED, history=True)
     needs = (python("ircrobots"),)
     words = (python("ircrobots"), str(SCRIPTS / "robots.py"))
 
@@ -133,7 +133,7 @@ class Robots(Bot):
 class Pydle(Bot):
     """pydle."""
 
-    can = Abilities(Door.UNPINNED, state=True)
+    can = Abilities(Door.UNPINNED)
     needs = (python("pydle"),)
     words = (python("pydle"), str(SCRIPTS / "by_pydle.py"))
 
@@ -141,7 +141,7 @@ class Pydle(Bot):
 class Limnoria(Bot):
     """Limnoria, with a plugin."""
 
-    can = Abilities(Door.PINNED, state=True)
+    can = Abilities(Door.PINNED)
     needs = (str(MADE / "limnoria" / "bin" / "limnoria"),)
 
     def command(self) -> tuple[str, ...]:

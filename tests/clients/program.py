@@ -34,17 +34,15 @@ class Abilities:
     """What a program can do, and cannot.
 
     :param door: how it comes in.
-    :param sasl: it logs in by SASL; else by PASS.
     :param returns: it connects again by itself.
     :param history: it asks for what it missed (CHATHISTORY); else the server shows it.
-    :param state: it keeps who is in a room, and is asked for that; else NAMES is.
+    :param all_shown: also invitations, refusals, and that it has left a room itself.
     """
 
     door: Door
-    sasl: bool = True
     returns: bool = True
     history: bool = False
-    state: bool = False
+    all_shown: bool = True
 
 
 @dataclass(frozen=True)

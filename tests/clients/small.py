@@ -21,7 +21,7 @@ NO_SPACE = "correct-horse"
 class Ii(Filer):
     """ii: files and pipes. It connects to a socket, behind which socat speaks TLS."""
 
-    can = Abilities(Door.TUNNEL, sasl=False, returns=False)
+    can = Abilities(Door.TUNNEL, returns=False, all_shown=False)
     password = NO_SPACE
     needs = ("ii", "socat")
 
@@ -86,7 +86,7 @@ class Ii(Filer):
 class Sic(Program):
     """sic: standard input and output, and nothing between them and the server."""
 
-    can = Abilities(Door.PLAIN, sasl=False, returns=False)
+    can = Abilities(Door.PLAIN, returns=False)
     password = NO_SPACE
     needs = ("sic",)
 

@@ -60,6 +60,7 @@ def test_it_removes_somebody(house: House, program: Program) -> None:
     program.kick(room, "nc", why := fresh("too loud"))
     program.shows(why)
     house.nc.until(why)
+    assert program.names(room) == {"@lib", f"@{program.name}"}
     assert "nc" not in {person.name for person in house.lib.who(room)}
 
 
@@ -73,6 +74,22 @@ def test_it_is_removed_and_comes_back(house: House, program: Program) -> None:
     program.raw(f"JOIN {room}")
     program.wait_until_joined(room, since)
     program.say(room, said := fresh("again"))
+    house.lib_hears(program.name, said, room)
+
+
+def test_it_is_invited_into_a_private_room(house: House, program: Program) -> None:
+    room = house.room()
+    house.lib.command("/private")
+    since = program.mark()
+    program.raw(f"JOIN {room}")
+    if program.can.all_shown:
+        program.shows(rf"(?i){room}.*no such|no such.*{room}|403.*{room}", since)
+    since = program.mark()
+    house.lib.command(f"/invite {program.name}")
+    if program.can.all_shown:
+        program.shows(rf"(?i)invite.*{room}", since)
+    program.join(room)
+    program.say(room, said := fresh("thank you"))
     house.lib_hears(program.name, said, room)
 
 

@@ -1,9 +1,13 @@
 """What IRC clients, our client and nc say to each other."""
 
+from pathlib import Path
+
 import pytest
 
+from tests import harness
 from tests.clients.conftest import House, fresh
-from tests.clients.program import Program
+from tests.clients.program import Address, Program
+from tests.typist import Typist
 
 pytestmark = pytest.mark.clients
 
@@ -66,6 +70,41 @@ def test_private_messages_go_both_ways(house: House, program: Program) -> None:
     house.nc.until(said)
     house.nc.send(f"/messageto {program.name} {(said := fresh('quite alone'))}")
     program.hears_alone("nc", said)
+
+
+def test_what_one_does_elsewhere_is_shown(house: House, program: Program) -> None:
+    room = house.room()
+    other = house.server.peer()
+    other.send("n", program.name, program.password)
+    other.until("Welcome")
+    other.send(f"/join {room}")
+    program.wait_until_joined(room)
+    other.send(said := fresh("by another device"))
+    program.hears(program.name, said)
+    program.say(room, said := fresh("by this one"))
+    other.until(f"{program.name}: {said}")
+    since = program.mark()
+    other.send(f"/leave {room}", "/disconnect")
+    other.until_end()
+    if program.can.all_shown:
+        program.shows(rf"(?i)(part|left)\b.*{room}|{room}.*(part|left)", since)
+
+
+def test_our_client_at_a_terminal_talks_with_all(
+    house: House, everybody: list[Program], tmp_path: Path
+) -> None:
+    room = house.room(*everybody)
+    pin = "sha256:" + Address.of(house.server).digest("sha256")
+    person = Typist(tmp_path, house.server.port, "--fingerprint", pin)
+    harness.at_end.append(person.close)
+    person.register("typist")
+    person.type(f"/join {room}\r")
+    person.waits_for(lambda rows: rows[-1] == f"{room}>")
+    person.type((said := fresh("typed by hand")) + "\r")
+    for one in everybody:
+        one.hears("typist", said)
+        one.say(room, answer := fresh(f"answer of {one.name}"))
+        person.sees(answer)
 
 
 def test_all_of_them_hear_each_other(house: House, everybody: list[Program]) -> None:
