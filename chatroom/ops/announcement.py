@@ -1,12 +1,14 @@
 """What a server says on its standard output when it has started."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from chatroom import places
 from chatroom.accounts.invites import OPEN, SENTENCES
 from chatroom.config import Settings
 from chatroom.errors import StartError
+from chatroom.net.sockets import outward_address
+from chatroom.setting_kinds import Endpoint
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ def announce(
         for address in addresses:
             print(f"Listening on {address}", flush=True)
         print(f"Fingerprint {fingerprint}", flush=True)
+        for line in _page(settings, addresses) if settings.web else ():
+            print(line, flush=True)
         if metrics:
             print(f"Metrics at {metrics}", flush=True)
         if claim:
@@ -35,3 +39,14 @@ def announce(
     except OSError as error:
         raise StartError(f"Standard output cannot be written: {error.strerror}.") from None
     _log.info("started address=%s", ",".join(addresses))
+
+
+def _page(settings: Settings, addresses: Sequence[str]) -> Iterator[str]:
+    """Tell where browsers find the page, and what they will say of the certificate."""
+    port = addresses[0].rpartition(":")[2]
+    yield from (f"Page at {origin}/" for origin in settings.web_origins)
+    host = outward_address(settings.public_host or settings.endpoints[0].host)
+    yield f"Page at https://{Endpoint(host, int(port))}/"
+    if settings.tls_certificate is None and not settings.web_origins:
+        near = f"http://127.0.0.1:{port}/"
+        yield f"No authority vouches for its certificate: see docs/web.md. On this machine: {near}"
