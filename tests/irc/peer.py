@@ -72,6 +72,10 @@ class IrcPeer(Peer):
         self.send(*lines)
         return self.sync()
 
+    def answers(self, *lines: str) -> list[Line]:
+        """Do the same, without those who come and go meanwhile."""
+        return [line for line in self.asks(*lines) if line.command not in ("JOIN", "QUIT")]
+
 
 def irc_peer(server: ServerProcess) -> IrcPeer:
     """Return a new connection to a server, in plain text, that has said nothing yet."""
