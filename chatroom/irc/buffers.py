@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from chatroom.commands.grammar import message_id
 from chatroom.commands.private import between, recipient_of
-from chatroom.commands.services import Services
 from chatroom.errors import Code, UserError
 from chatroom.irc.session import IrcSession
 from chatroom.names import fold
@@ -63,7 +62,7 @@ def buffer_of(session: IrcSession, target: str) -> Buffer:
     except UserError as error:
         if error.code is not Code.NO_SUCH_USER:
             raise
-        for one in conversations(services, person, session.member, 0.0):
+        for one in conversations(session, 0.0):
             if fold(one.name) == fold(target):
                 return _with(person, one.other_id, one.name)
         raise
@@ -88,21 +87,21 @@ def seq_of(logs: LogStore, buffer: Buffer, msgid: str) -> int | None:
     return which.seq if which.epoch and logs.knows(log, which.epoch, which.seq) else None
 
 
-def conversations(
-    services: Services, person: Person, member: Member | None, since: float
-) -> list[Conversation]:
+def conversations(session: IrcSession, since: float) -> list[Conversation]:
     """Return with whom private messages were exchanged lately, the newest conversation first.
 
-    :param member: who looks, and may ignore somebody.
     :param since: what is older is not looked for; in seconds since the epoch.
     """
+    services, person, member = session.services, session.person, session.member
+    assert person is not None and member is not None
     logs, box = services.logs, person.mailbox
     last = box.delivered
     most = min(LOOKED_AT, last - logs.seq_before(box.log, since))
+    session.looked += most
     found: dict[str, Conversation] = {}
     seen: set[tuple[str, str]] = set()
     for post in newest_first(logs, box.log, last, most):
-        if post.kind == REMOVED or (member is not None and not member.seen([post])):
+        if post.kind == REMOVED or not member.seen([post]):
             continue
         is_own = post.sender_id == person.account.id
         key = (post.to_id, post.to) if is_own else (post.sender_id, post.sender)

@@ -81,7 +81,10 @@ def _messages(session: IrcSession, word: str, params: list[str]) -> None:
     chunks = services.readers.each(reading.chunks(word, references, most, batch))
     # The canonical name; in ASCII the case that the client has is as good to every client.
     name = target if target.lower() == buffer.name.lower() and target.isascii() else buffer.name
-    _send(session, chunks, target, "chathistory", name)
+    try:
+        _send(session, chunks, target, "chathistory", name)
+    finally:
+        session.looked += reading.looked
 
 
 def _targets(session: IrcSession, params: list[str]) -> None:
@@ -96,7 +99,7 @@ def _targets(session: IrcSession, params: list[str]) -> None:
         yield []
         for room in person.rooms:
             yield [(_milliseconds(one), f"#{room.name}") for one in _newest_time(session, room)]
-        some = conversations(session.services, person, session.member, low)
+        some = conversations(session, low)
         yield [(_milliseconds(one.time), one.name) for one in some]
 
     def chunks() -> Iterator[str]:

@@ -49,6 +49,8 @@ class Reading:
         span = logs.span(buffer.room.log)
         # What comes after it the session is shown by itself.
         self._first, self._last = span.first - 1, buffer.room.delivered
+        self.looked = 0
+        """Messages that were looked at so far."""
 
     def chunks(
         self, word: str, references: list[Reference], most: int, batch: str
@@ -106,6 +108,7 @@ class Reading:
         found = look_back(
             self._logs, self._member, part, most, looking, part.upto, self._buffer.shows
         )
+        self.looked += LOOKED_AT - looking.left
         return found.start
 
     def _number(self, after: int, most: int) -> int:
@@ -118,8 +121,14 @@ class Reading:
         return min(number, most)
 
     def _pieces(self, after: int, upto: int) -> Iterator[list[Post]]:
-        part = self._range(after, upto)
-        return pieces(self._logs, self._member, part, self._buffer.shows)
+        room, place, upto = self._range(after, upto)
+        upto = min(upto, place + LOOKED_AT)
+        part = LogRange(room, place, upto)
+        for piece in pieces(self._logs, self._member, part, self._buffer.shows):
+            self.looked += piece[-1].seq - place
+            place = piece[-1].seq
+            yield piece
+        self.looked += upto - place
 
     def _range(self, after: int, upto: int) -> LogRange:
         after, upto = max(after, self._first), min(upto, self._last)

@@ -27,6 +27,7 @@ _READ_SECONDS = 60.0
 """Time for a reader to take what waits before something long is sent."""
 _LOOK_SECONDS = 0.5
 _AT_LENGTH = 32 * 1024  # an answer with more bytes waits for its reader
+_LOOKED_AT_FOR_A_LINE = 5
 _NO_LABEL = ""
 
 
@@ -95,6 +96,8 @@ class IrcSession:
         self.typing_due = 0.0
         """When (monotonic) all would be due that was told of typing; see ``tag_messages``."""
         self._lines: list[str] = []
+        self.looked = 0
+        """Messages that were looked at for the answer: five count as a line of it."""
         self._outcome: Outcome | None = None
 
     @property
@@ -270,11 +273,11 @@ class IrcSession:
         :raises Disconnected: of a long answer: the peer has left, or reads nothing.
         """
         lines, self._lines = self._lines, []
-        number = len(lines)
         if self.label:
             lines = labelled(lines, self.label, self.server, BATCH in self.caps)
             self.label = _NO_LABEL
         chunk = "".join(lines).encode()
+        number, self.looked = chunk.count(b"\n") + self.looked // _LOOKED_AT_FOR_A_LINE, 0
         if (self.member is not None and self.member.fill(chunk)) or not chunk:
             return number
         if len(chunk) > _AT_LENGTH and self.face is not None:

@@ -2,12 +2,15 @@
 
 import random
 import threading
+from pathlib import Path
 
 import pytest
 
 from chatroom.irc.grammar import Line
-from tests.harness import PATIENCE, ServerProcess
+from tests.conftest import StartServer
+from tests.harness import PASSWORD, PATIENCE, ServerProcess
 from tests.irc.peer import ALL_CAPS, IrcPeer, irc
+from tests.rooms.test_read_back import memory, narrow_peer
 
 CAPS = (*ALL_CAPS, "draft/chathistory")
 
@@ -257,6 +260,43 @@ def test_a_long_page_comes_in_parts_in_one_batch_with_one_label(room: ServerProc
     said = [line for line in lines if line.command == "PRIVMSG"]
     assert "".join(line.params[1] for line in said).count("word") == 50 * 800
     assert len({line.tags["msgid"] for line in said if "msgid" in line.tags}) == 50
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the memory")
+def test_who_reads_nothing_holds_up_no_other_device_and_costs_a_part_at_a_time(
+    start_server: StartServer,
+) -> None:
+    server = start_server(message_rate=0)
+    device = server.device("wes")
+    for i in range(300):
+        device.send_event("post", text=f"{i} " + "word " * 800, room="lobby", cid=str(i))
+        device.until_event("message", cid=str(i))
+    irc(server, "sid", *CAPS).close()
+    before = memory(server)
+    slow = []
+    for _ in range(10):
+        peer = IrcPeer.__new__(IrcPeer)
+        peer.__dict__ |= narrow_peer(server).__dict__
+        slow.append(peer)
+        peer.send(f"PASS :sid:{PASSWORD}", "NICK sid", "USER sid 0 * :sid", "CAP REQ :batch")
+        peer.send("CAP REQ :draft/chathistory", "CAP END", "CHATHISTORY LATEST #lobby * 300")
+        peer.until_line("BATCH")
+    sid = irc(server, "sid", *CAPS, is_new=False)
+    lines = sid.asks("CHATHISTORY LATEST #lobby * 300")
+    assert len([line for line in lines if "msgid" in line.tags]) == 300
+    assert memory(server) - before < 10 * 300 * 4000 / 2  # all of it was asked for by each
+    for peer in slow:
+        peer.close()
+
+
+def test_a_client_may_ask_for_all_it_has_at_once(start_server: StartServer) -> None:
+    server = start_server(message_rate=1)
+    tia = irc(server, "tia", *CAPS)
+    say(tia, "#lobby", "hello")
+    asked = ["CHATHISTORY LATEST #lobby * 100", "MARKREAD #lobby"] * 40
+    lines = tia.asks(*asked)
+    assert texts(lines) == ["hello"] * 40
+    assert [line.command for line in lines].count("MARKREAD") == 40
 
 
 def test_somebody_who_has_another_name_now_is_one_conversation(room: ServerProcess) -> None:
