@@ -2,6 +2,7 @@
 
 import pytest
 
+from chatroom.irc.grammar import Line
 from tests.conftest import StartServer
 from tests.harness import Peer, ServerProcess
 from tests.irc.peer import IrcPeer, irc
@@ -9,10 +10,15 @@ from tests.irc.peer import IrcPeer, irc
 LABELS = ("batch", "labeled-response")
 
 
+def answers(client: IrcPeer, *lines: str) -> list[Line]:
+    """Return what comes when lines are sent, but who else has come into the lobby meanwhile."""
+    came = client.asks(*lines)
+    return [one for one in came if (one.command, *one.params[:1]) != ("JOIN", "#lobby")]
+
+
 def words(client: IrcPeer, *lines: str) -> list[str]:
-    """Return the commands and numerics of what comes, but who else has come in meanwhile."""
-    answer = client.asks(*lines)
-    return [one.command for one in answer if (one.command, *one.params[:1]) != ("JOIN", "#lobby")]
+    """Return the commands and numerics of it."""
+    return [one.command for one in answers(client, *lines)]
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def test_joining_answers_with_the_room_alone_in_one_batch_when_it_has_a_label(
 ) -> None:
     make_den(chat)
     ann = irc(chat, "ann", *LABELS, "draft/chathistory")
-    answer = ann.asks("@label=7 JOIN #den,#nowhere,#in@valid")
+    answer = answers(ann, "@label=7 JOIN #den,#nowhere,#in@valid")
     assert [line.command for line in answer] == [
         *("BATCH", "JOIN", "353", "366", "403", "476", "BATCH"),
     ]
@@ -65,7 +71,7 @@ def test_a_room_that_has_another_name_now_is_joined_by_the_old_one(chat: ServerP
     bob.send("/renameroom cave")
     bob.until("is called #cave now")
     ann = irc(chat, "ann")
-    answer = ann.asks("JOIN #den")
+    answer = answers(ann, "JOIN #den")
     assert [line.command for line in answer][:2] == ["470", "JOIN"]
     assert answer[0].params[1:3] == ("#den", "#cave")
     assert answer[1].params[0] == "#cave"
@@ -116,7 +122,7 @@ def test_a_topic_is_told_to_everybody_once_and_by_who_has_set_it(chat: ServerPro
     told = [line for line in ann.asks("TOPIC #den :\x02tea\x02") if line.command == "TOPIC"]
     assert [(line.source, line.params) for line in told] == [("ann!~u@chat", ("#den", "tea"))]
     assert bob.until_line("TOPIC").params == ("#den", "tea")
-    answer = bob.asks("TOPIC #den")
+    answer = answers(bob, "TOPIC #den")
     assert [line.command for line in answer][:2] == ["332", "333"]
     assert answer[1].params[2] == "ann!~u@chat"
     assert words(ann, "TOPIC #den :" + "x" * 201) == ["417"]
@@ -131,11 +137,11 @@ def test_names_tell_who_runs_the_room_and_nothing_of_rooms_that_do_not_exist_for
 ) -> None:
     ann, bob = irc(chat, "ann"), irc(chat, "bob", "userhost-in-names")
     make_den(chat, "ann", "private")
-    (end,) = bob.asks("NAMES #den,#no,what")
+    (end,) = answers(bob, "NAMES #den,#no,what")
     assert (end.command, end.params[1]) == ("366", "#den,#no,what")
-    names = ann.asks("NAMES #den")[0]
+    names = answers(ann, "NAMES #den")[0]
     assert names.params == ("ann", "@", "#den", "@ann")
-    lobby = bob.asks("NAMES #lobby")[0]
+    lobby = answers(bob, "NAMES #lobby")[0]
     assert set(lobby.params[-1].split()) >= {"ann!~u@chat", "bob!~u@chat"}
 
 
@@ -197,8 +203,10 @@ def test_who_runs_a_room_and_asks_for_it_is_told_who_is_invited(chat: ServerProc
     ours = chat.join("ann")
     ours.send("/room den", "/moderator bob")
     bob.until_line("MODE", "+o", "bob")
-    assert [line.params[1] for line in carl.asks("INVITE")] == ["End of the list of invitations"]
-    assert bob.asks("INVITE carl #den")[-1].command == "341"
+    assert [line.params[1] for line in answers(carl, "INVITE")] == [
+        "End of the list of invitations"
+    ]
+    assert words(bob, "INVITE carl #den") == ["341"]
     note = ann.until_line("INVITE")
     assert (note.source, note.params) == ("bob!~u@chat", ("carl", "#den"))
     mine = carl.until_line("INVITE")
@@ -238,7 +246,7 @@ def test_each_change_of_a_mode_is_told_once_to_everybody_inside(chat: ServerProc
 def test_more_changes_than_one_line_may_have_are_said_to_be_left_out(chat: ServerProcess) -> None:
     make_den(chat, "ann")
     ann = irc(chat, "ann", is_new=False)
-    answer = ann.asks("MODE #den +mooooo-m+m x y z u v")
+    answer = answers(ann, "MODE #den +mooooo-m+m x y z u v")
     assert [one.command for one in answer] == ["MODE", *["401"] * 4, "NOTICE"]
     assert "+o was not" in answer[-1].params[-1]
     assert words(ann, "MODE #den e", "MODE #den I", "MODE #den b") == ["349", "347", "368"]
@@ -265,7 +273,7 @@ def test_who_gets_a_room_runs_it_and_who_gave_it_does_no_more(chat: ServerProces
     ann.send("/transfer bob")
     assert bob.until_line("MODE", "#den", "+o", "bob").source == "ann!~u@chat"
     bob.until_line("MODE", "#den", "-o", "ann")
-    names = bob.asks("NAMES #den")[0].params[-1]
+    names = answers(bob, "NAMES #den")[0].params[-1]
     assert sorted(names.split()) == ["@bob", "ann"]
 
 
@@ -277,3 +285,35 @@ def test_nothing_is_said_in_the_lobby_by_a_client_that_has_left_it(chat: ServerP
     ann.asks("JOIN #lobby")
     assert words(ann, "PRIVMSG #lobby :hello!") == []
     bob.until("ann: hello!")
+
+
+def test_a_room_that_does_not_exist_is_made_by_join_where_the_server_wants_that(
+    start_server: StartServer,
+) -> None:
+    chat = start_server(message_rate=0, irc_join_creates=True, registration="open")
+    ann, bob = irc(chat, "ann", *LABELS), irc(chat, "bob")
+    made = answers(ann, "@label=1 JOIN #den,#attic")
+    assert [one.command for one in made] == [
+        *("BATCH", "JOIN", "353", "366", "JOIN", "353", "366", "BATCH")
+    ]
+    assert made[2].params[-1] == "@ann"
+    assert words(bob, "JOIN #den") == ["JOIN", "353", "366"]
+    assert words(ann, "MODE #attic +s") == ["MODE"]
+    assert words(bob, "JOIN #attic", "JOIN #a@b") == ["473", "476"]
+
+
+def test_names_go_into_as_many_lines_as_they_take(chat: ServerProcess) -> None:
+    names = [f"{'ü' * 28}{number:03}" for number in range(30)]
+    ann = irc(chat, "ann", "userhost-in-names")
+    for name in names:
+        chat.join(name)
+    long = irc(chat, names[0], is_new=False)
+    for client, tail in ((ann, "!~u@chat"), (long, "")):
+        came = client.asks("NAMES #lobby")
+        lines = [one for one in came if one.command == "353"]
+        nick = lines[0].params[0]
+        shown = [word for one in lines for word in one.params[-1].split(" ")]
+        assert sorted(shown) == sorted(f"{name}{tail}" for name in (*names, "ann"))
+        for one in lines:
+            head = f":chatroom.local 353 {nick} = #lobby :"
+            assert len(f"{head}{one.params[-1]}".encode()) <= 510
