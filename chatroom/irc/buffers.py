@@ -6,6 +6,7 @@ from typing import NamedTuple
 from chatroom.commands.grammar import message_id
 from chatroom.commands.private import between, recipient_of
 from chatroom.errors import Code, UserError
+from chatroom.irc.service import NICK as SERVICE
 from chatroom.irc.session import IrcSession
 from chatroom.names import fold
 from chatroom.rooms import private_messages
@@ -44,6 +45,11 @@ class Conversation(NamedTuple):
     """Account id."""
     time: float
     """Of the newest message, in seconds since the epoch."""
+
+
+def is_service(target: str) -> bool:
+    """Tell whether a name is that of the nick ``server``, of whom nothing is kept."""
+    return fold(target) == SERVICE
 
 
 def buffer_of(session: IrcSession, target: str) -> Buffer:

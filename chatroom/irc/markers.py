@@ -6,7 +6,7 @@ https://ircv3.net/specs/extensions/read-marker
 from concurrent.futures import CancelledError
 
 from chatroom.errors import Disconnected, EndReason, StoreError, UserError
-from chatroom.irc.buffers import buffer_of
+from chatroom.irc.buffers import buffer_of, is_service
 from chatroom.irc.grammar import Line, Malformed, seconds_of_time
 from chatroom.irc.own_face import marker_line
 from chatroom.irc.session import IrcSession
@@ -31,7 +31,7 @@ def markread(session: IrcSession, line: Line) -> None:
             session.fail(line.command, "INVALID_PARAMS", str(error), *wrong)
             return
     try:
-        known = _read_until(session, target, until)
+        known = 0 if is_service(target) else _read_until(session, target, until)
     except UserError:
         if until:
             text = "You are not there, or there is no such place: nothing was marked."

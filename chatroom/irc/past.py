@@ -9,7 +9,7 @@ from functools import partial
 
 from chatroom.commands.history import reading_back
 from chatroom.errors import Disconnected, EndReason, StoreError, UserError
-from chatroom.irc.buffers import buffer_of, conversations
+from chatroom.irc.buffers import buffer_of, conversations, is_service
 from chatroom.irc.grammar import Line, Malformed, format_line, seconds_of_time
 from chatroom.irc.reading import Reading, Reference
 from chatroom.irc.session import IrcSession
@@ -71,6 +71,9 @@ def _messages(session: IrcSession, word: str, params: list[str]) -> None:
     most = _limit(limit)
     services, member, face = session.services, session.member, session.face
     assert member is not None and face is not None
+    if is_service(target):
+        _send(session, iter(("",)), target, "chathistory", target)
+        return
     try:
         buffer = services.readers.run(partial(buffer_of, session, target))
     except UserError:

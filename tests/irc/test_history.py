@@ -201,6 +201,36 @@ def test_a_message_of_several_lines_is_a_batch_inside_or_lines_of_one_moment(
     assert [("msgid" in line.tags) for line in lines] == [True] + [False] * (len(lines) - 1)
 
 
+def test_notices_are_read_back_as_notices(room: ServerProcess) -> None:
+    bot, vip = irc(room, "bot", *CAPS), irc(room, "vip", *CAPS)
+    bot.send("NOTICE #lobby :public", "NOTICE vip :private")
+    vip.until_line("NOTICE", "private")
+    for target, text in (("#lobby", "public"), ("bot", "private")):
+        (line,) = vip.asks(f"CHATHISTORY LATEST {target} * 1")[1:-1]
+        assert (line.command, line.params[-1]) == ("NOTICE", text)
+
+
+def test_what_somebody_said_who_has_no_account_any_more_is_found_by_the_name(
+    room: ServerProcess,
+) -> None:
+    cat, gone = irc(room, "cat", *CAPS), irc(room, "gone", *CAPS)
+    say(cat, "gone", "how are you?")
+    peer = room.join("gone")
+    peer.send("/deleteaccount", PASSWORD, "gone")
+    gone.until_end()
+    assert texts(cat.asks("CHATHISTORY LATEST gone * 5")) == ["how are you?"]
+
+
+def test_of_the_nick_that_takes_commands_nothing_is_kept(room: ServerProcess) -> None:
+    eli = irc(room, "eli", *CAPS)
+    eli.asks("PRIVMSG server :help")
+    begin, end = eli.asks("CHATHISTORY LATEST server * 50")
+    assert begin.params[1:] == ("chathistory", "server")
+    assert end.command == "BATCH"
+    (line,) = eli.asks("MARKREAD server timestamp=2026-01-01T00:00:00.000Z")
+    assert line.params == ("server", "*")
+
+
 def test_targets_are_the_rooms_and_people_by_the_time_of_their_newest_message(
     room: ServerProcess,
 ) -> None:
