@@ -30,6 +30,7 @@ OTHER_NAMES = frozenset(
         "CHATROOM_NEW_MASTER_SECRET",
         "CHATROOM_KEYRING_PASSPHRASE",
         "CHATROOM_LISTEN_FD",
+        "CHATROOM_WEB_FD",
         "CHATROOM_LOCK_FD",
         "CHATROOM_STATE_FD",
         "CHATROOM_ENGINE_PASSWORD",
@@ -194,6 +195,19 @@ class Settings:
         (),
         kinds.origins(),
         "further addresses of the page, such as https://chat.example.org behind a proxy",
+        reloadable=True,
+    )
+    web_listen: tuple[kinds.Endpoint, ...] = _setting(
+        (), kinds.endpoints(), "further addresses with ports, for browsers alone"
+    )
+    web_certificate: Path | None = _setting(
+        None, kinds.path(), "PEM file of another certificate with its chain, for web_listen"
+    )
+    web_key: Path | None = _setting(None, kinds.path(), "PEM file of its key")
+    web_proxy_from: tuple[Range, ...] = _setting(
+        (),
+        kinds.ranges(),
+        "ranges of web proxies: the last X-Forwarded-For of a browser from there is its address",
         reloadable=True,
     )
     tls_certificate: Path | None = _setting(

@@ -4,6 +4,7 @@ from chatroom.commands.registry import Registry
 from chatroom.commands.services import Services
 from chatroom.irc import visit as irc
 from chatroom.irc.successor import IrcSuccessor, told_of
+from chatroom.net.admission import Admission
 from chatroom.net.connection import Connection
 from chatroom.net.speech import Speech
 from chatroom.net.tls import Tls
@@ -17,9 +18,13 @@ class Door:
     """Leads whoever comes to the face that speaks the same.
 
     :param tls: knows the names by which a browser may ask for the page.
+    :param admission: lets in whom a web proxy speaks for.
     """
 
-    def __init__(self, services: Services, registry: Registry, tls: Tls) -> None:
+    def __init__(
+        self, services: Services, registry: Registry, tls: Tls, admission: Admission
+    ) -> None:
+        self._admission = admission
         self._services = services
         self._registry = registry
         self._tls = tls
@@ -47,7 +52,7 @@ class Door:
             # Loaded at the first page: most rooms never see a browser, and it takes memory.
             from chatroom.web import visit as web
 
-            web.serve(connection, services, registry, self._tls.names)
+            web.serve(connection, services, registry, self._tls.names, self._admission)
         else:
             try:
                 visit.serve(connection, services, registry)

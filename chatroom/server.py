@@ -26,12 +26,12 @@ from chatroom.net import sockets as port
 from chatroom.net.admission import Admission
 from chatroom.net.flusher import Flusher
 from chatroom.net.limits import ConnectionLimits
-from chatroom.net.listener import Listener
 from chatroom.ops import admin as operator
 from chatroom.ops import hand_over, outage
 from chatroom.ops.announcement import announce
 from chatroom.ops.command_line import operate
 from chatroom.ops.control_socket import ControlSocket, NoServer
+from chatroom.ops.listening import listen
 from chatroom.ops.migrate import migrate
 from chatroom.ops.notify import READY, STOPPING, notify, reloading
 from chatroom.ops.probes import Probes
@@ -130,24 +130,14 @@ class Server:
                 restart=self._restart,
             )
             self.wellness = Wellness(engine, self.services.stopping)
-            door = Door(self.services, table.build(), self.tls)
             limits = ConnectionLimits(
                 *(most, settings.connections_per_address),
                 *(settings.unauthenticated, settings.unauthenticated_per_address),
                 retries=throttles.retries,
             )
             self._admission = Admission(limits, settings.login_seconds, rooms.sanctions.refusal)
-            self.listener = Listener(
-                port.open_listeners(settings.endpoints),
-                door.serve,
-                self.tls,
-                settings.allow_plain,
-                self._flusher,
-                self._admission,
-                *(settings.line_bytes, settings.outbox_bytes),
-                settings.proxy_from,
-                *(settings.irc, settings.web),
-            )
+            door = Door(self.services, table.build(), self.tls, self._admission)
+            self.listener = listen(settings, door.serve, self.tls, self._flusher, self._admission)
             self._parts: dict[str, hand_over.Part] = {
                 "throttles": throttles,
                 "people": rooms.successors,

@@ -109,6 +109,8 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
         "allow_plain": "true",
         "irc": "false",
         "web": "false",
+        "web_listen": "0.0.0.0:443, [::1]:8443",
+        "web_proxy_from": "127.0.0.1/32",
         "web_origins": "https://chat.example.org, http://[::1]:8080",
         "irc_name": "irc.example.org",
         "irc_join_creates": "true",

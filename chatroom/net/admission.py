@@ -149,7 +149,7 @@ class Admission:
         return connection
 
     def resolve_proxied(self, connection: Connection, address: str) -> None:
-        """Let in, or not, whom a load balancer has told the address of.
+        """Let in, or not, whom a load balancer or a proxy has told the address of.
 
         :raises NotAdmitted: it may not come in.
         :raises Disconnected: it was cut off meanwhile.
@@ -161,8 +161,8 @@ class Admission:
             connection.waited_since = time.monotonic()
             connection.address = address
             # It does not count against itself.
-            self._limits.log_in(NOT_YET)
-            self._limits.leave(NOT_YET)
+            self._limits.log_in(connection.network)
+            self._limits.leave(connection.network)
             try:
                 stalled = self._judge(address, network)
                 connection.network = network

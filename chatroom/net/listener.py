@@ -20,7 +20,7 @@ from chatroom.net.limits import BUSY, NOT_YET, network_of
 from chatroom.net.opening import Taken
 from chatroom.net.outbox import Flusher
 from chatroom.net.proxy import is_balancer
-from chatroom.net.sockets import LISTEN_FD
+from chatroom.net.sockets import LISTEN_FD, WEB_FD
 from chatroom.net.speech import IRC_WORDS
 from chatroom.net.stripe import Stripe
 from chatroom.net.tls import Tls
@@ -65,6 +65,7 @@ class Listener:
     :param balancers: connections from there begin with a PROXY header, which tells their address.
     :param takes_irc: IRC clients may come.
     :param takes_web: browsers may come.
+    :param for_web: sockets for browsers alone, and the certificate that these are shown.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Listener:
         balancers: tuple[Range, ...] = (),
         takes_irc: bool = True,
         takes_web: bool = True,
+        for_web: tuple[Sequence[socket.socket], Tls] | None = None,
     ) -> None:
         self._socks = socks
         self._serve = serve
@@ -92,6 +94,7 @@ class Listener:
         self._line_bytes = line_bytes
         self._outbox_bytes = outbox_bytes
         self.balancers = balancers
+        self._web_socks, self._web_tls = for_web or ((), tls)
         self._stopping = threading.Event()
         self._inside, self._outside = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="accept")
@@ -105,6 +108,11 @@ class Listener:
     def addresses(self) -> list[str]:
         """All of them."""
         return [str(Endpoint(*sock.getsockname()[:2])) for sock in self._socks]
+
+    @property
+    def web_addresses(self) -> list[str]:
+        """Those for browsers alone."""
+        return [str(Endpoint(*sock.getsockname()[:2])) for sock in self._web_socks]
 
     def start(self) -> None:
         """Start the accept thread."""
@@ -120,13 +128,14 @@ class Listener:
 
     def hand_over(self) -> None:
         """Keep the listening sockets across an ``exec`` for :func:`.sockets.open_listeners`."""
-        for sock in self._socks:
+        for sock in (*self._socks, *self._web_socks):
             sock.set_inheritable(True)
-        os.environ[LISTEN_FD] = ",".join(str(sock.fileno()) for sock in self._socks)
+        for variable, socks in ((LISTEN_FD, self._socks), (WEB_FD, self._web_socks)):
+            os.environ[variable] = ",".join(str(sock.fileno()) for sock in socks)
 
     def close(self) -> None:
         """Close the listening sockets. Idempotent."""
-        for sock in self._socks:
+        for sock in (*self._socks, *self._web_socks):
             sock.close()
         self._inside.close()
         self._outside.close()
@@ -135,7 +144,7 @@ class Listener:
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
-            for one in self._socks:
+            for one in (*self._socks, *self._web_socks):
                 selector.register(one, selectors.EVENT_READ, one)
             selector.register(self._inside, selectors.EVENT_READ)
             complained = False
@@ -149,7 +158,7 @@ class Listener:
                         while not self._stopping.is_set():
                             sock, peer = listening.accept()
                             complained = False
-                            self._admit(sock, peer[0])
+                            self._admit(sock, peer[0], listening in self._web_socks)
                     except (BlockingIOError, ConnectionAbortedError):
                         continue
                     except OSError as error:
@@ -159,7 +168,7 @@ class Listener:
                             complained = True
                         self._stopping.wait(_BACK_OFF)
 
-    def _admit(self, sock: socket.socket, address: str) -> None:
+    def _admit(self, sock: socket.socket, address: str, is_for_web: bool) -> None:
         address = address.removeprefix("::ffff:")
         is_balanced = is_balancer(address, self.balancers)
         network = NOT_YET if is_balanced else network_of(address)
@@ -182,7 +191,8 @@ class Listener:
             self._refuse(sock, address, refused)
             return
         try:
-            threading.Thread(target=self._live, args=(connection,), name="connection").start()
+            live = (connection, None, is_for_web)
+            threading.Thread(target=self._live, args=live, name="connection").start()
         except RuntimeError as error:
             self._admission.forget(connection)
             _log.error("no thread for a connection reason=%s", error, extra=FEW)
@@ -233,7 +243,9 @@ class Listener:
 
     # -- a connection's thread ---------------------------------------------------------------
 
-    def _live(self, connection: Connection, serve: Serve | None = None) -> None:
+    def _live(
+        self, connection: Connection, serve: Serve | None = None, is_for_web: bool = False
+    ) -> None:
         try:
             if serve is not None:
                 serve(connection)
@@ -249,8 +261,9 @@ class Listener:
             address = connection.address.partition("%")[0]
             is_near = ipaddress.ip_address(address).is_loopback
             irc_words = IRC_WORDS if self.takes_irc else ()
-            taken = Taken(self.allows_plain or is_near, irc_words, self.takes_web)
-            connection.open(self._tls, taken)
+            is_plain = self.allows_plain or is_near
+            taken = Taken(is_plain, irc_words, self.takes_web or is_for_web, is_for_web)
+            connection.open(self._web_tls if is_for_web else self._tls, taken)
             self._serve(connection)
         except OnlyLooked:
             pass

@@ -48,6 +48,8 @@ class Taken(NamedTuple):
     """What IRC clients begin with; nothing where none may come."""
     web: bool
     """Browsers."""
+    only_web: bool = False
+    """Nobody else: it is an address for browsers."""
 
 
 class Opened(NamedTuple):
@@ -115,7 +117,7 @@ def _learn_speech(
             speech = Speech.CHAT
         else:
             early += _unsealed(tunnel, more) if tunnel is not None else more
-    if speech is Speech.FOREIGN:
+    if speech is Speech.FOREIGN or (taken.only_web and speech is not Speech.WEB):
         COUNTS.refused.add("foreign")
         raise Disconnected("not spoken here")
     return Opened(tunnel, speech, early)

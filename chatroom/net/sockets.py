@@ -12,6 +12,7 @@ from chatroom.errors import StartError
 _log = logging.getLogger(__name__)
 
 LISTEN_FD = "CHATROOM_LISTEN_FD"
+WEB_FD = "CHATROOM_WEB_FD"
 """Environment name under which a restart hands over the listening sockets, with commas between."""
 _FIRST_GIVEN = 3
 BACKLOG = 4096
@@ -40,13 +41,18 @@ def admissible(connections: int, file_limit: int) -> int:
     return max(1, min(connections, file_limit - RESERVED_FILES))
 
 
-def open_listeners(endpoints: Sequence[tuple[str, int]]) -> list[socket.socket]:
+def open_listeners(
+    endpoints: Sequence[tuple[str, int]], variable: str = LISTEN_FD
+) -> list[socket.socket]:
     """Return listening sockets: those that a restart handed over, or the manager of services.
 
     :param endpoints: hosts and ports, where none were handed over.
+    :param variable: of the environment, by which a restart hands over sockets of this kind.
     :raises StartError: an address cannot be listened on; none is then.
     """
-    inherited = os.environ.pop(LISTEN_FD, "") or _activated()
+    inherited = os.environ.pop(variable, "")
+    if not inherited and variable == LISTEN_FD:
+        inherited = _activated()
     found: list[socket.socket] = []
     for number in inherited.split(",") if inherited else ():
         try:

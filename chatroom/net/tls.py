@@ -56,6 +56,8 @@ class Tls:
             _make_missing(self._certificate, self._key)
         self.handshakes = threading.BoundedSemaphore(UNFINISHED)
         self._lock = threading.Lock()  # guards the fields below
+        self.others: list[Tls] = []
+        """Further pairs of this server, that are looked at along with this one."""
         self._names: tuple[str, tuple[str, ...]] = ("", ())  # of which certificate, which
         self._stamp = self._look()
         self._context, self.fingerprint, self._span = self._load()
@@ -77,7 +79,7 @@ class Tls:
             names = _names_in(self.pem)
             with self._lock:
                 self._names = shown, names
-        return names
+        return (*names, *(name for other in self.others for name in other.names))
 
     @property
     def valid_from(self) -> float:
@@ -109,6 +111,8 @@ class Tls:
         Called every few seconds, by one thread. What cannot be used is told once, when it is still
         so at the next look (the two files may come one after the other); the pair before goes on.
         """
+        for other in self.others:
+            other.look()
         problem = self._problem
         try:
             stamp = self._look()

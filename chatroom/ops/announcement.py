@@ -47,6 +47,7 @@ def _page(settings: Settings, addresses: Sequence[str]) -> Iterator[str]:
     yield from (f"Page at {origin}/" for origin in settings.web_origins)
     host = outward_address(settings.public_host or settings.endpoints[0].host)
     yield f"Page at https://{Endpoint(host, int(port))}/"
+    yield from (f"Page at https://{Endpoint(*one)}/" for one in settings.web_listen)
     if settings.tls_certificate is None and not settings.web_origins:
         near = f"http://127.0.0.1:{port}/"
         yield f"No authority vouches for its certificate: see docs/web.md. On this machine: {near}"

@@ -12,7 +12,9 @@ from chatroom.text import escape
 
 COMMAND = "config"
 _WRONG = 2  # exit status, as of a start with such a setting
-_NO_SECRETS = frozenset({"CHATROOM_LISTEN_FD", "CHATROOM_LOCK_FD", "CHATROOM_STATE_FD"})
+_NO_SECRETS = frozenset(
+    {"CHATROOM_LISTEN_FD", "CHATROOM_WEB_FD", "CHATROOM_LOCK_FD", "CHATROOM_STATE_FD"}
+)
 
 
 def add_words(add: Callable[[str, str], argparse.ArgumentParser]) -> None:

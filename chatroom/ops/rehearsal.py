@@ -61,8 +61,10 @@ def check(settings: Settings) -> str:
     elif has_room(settings.data_dir):
         check_version(settings.data_dir)
     check_folder(settings.log_dir)
-    for host, _ in settings.endpoints:
+    for host, _ in (*settings.endpoints, *settings.web_listen):
         check_host(host)
+    if settings.web_certificate or settings.web_key:
+        Tls(settings.data_dir / "tls", settings.web_certificate, settings.web_key)
     check_metrics(settings.metrics, settings.metrics_public)
     if settings.tls_certificate or settings.tls_key or (settings.data_dir / "tls").exists():
         tls_of(settings)

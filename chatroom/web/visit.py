@@ -1,14 +1,19 @@
 """One connection of a browser: a file of the page, or a WebSocket that speaks events."""
 
+import ipaddress
 import logging
 import time
+
+from websockets.http11 import Request
 
 from chatroom.commands.registry import Registry
 from chatroom.commands.services import Services
 from chatroom.counts import COUNTS
 from chatroom.errors import Disconnected, EndReason
 from chatroom.log_files import FEW
+from chatroom.net.admission import Admission, NotAdmitted
 from chatroom.net.connection import Connection
+from chatroom.net.proxy import is_balancer
 from chatroom.net.speech import Speech
 from chatroom.session import visit
 from chatroom.web import hosts, pages
@@ -23,11 +28,16 @@ SOCKET_PATH = "/ws"
 
 
 def serve(
-    connection: Connection, services: Services, registry: Registry, own_names: tuple[str, ...]
+    connection: Connection,
+    services: Services,
+    registry: Registry,
+    own_names: tuple[str, ...],
+    admission: Admission,
 ) -> None:
     """Serve a browser's connection until it ends; runs in the connection's own thread.
 
     :param own_names: names of this server, such as the certificate has.
+    :param admission: lets in whom a proxy speaks for.
     :raises Disconnected: there is no request, or it has left.
     """
     settings = services.settings
@@ -36,6 +46,13 @@ def serve(
     _hear_request(connection, framing)
     request = framing.request
     assert request is not None
+    if origin := _origin(connection, services, request):
+        try:
+            admission.resolve_proxied(connection, origin)
+        except NotAdmitted as refused:
+            COUNTS.refused.add(refused.word)
+            connection.say_last(str(refused))
+            raise Disconnected(refused.why) from None
     told = request.headers.get_all("Host")
     host = told[0] if len(told) == 1 else ""
     names = (*own_names, settings.public_host, *map(_host_of, settings.web_origins))
@@ -61,6 +78,21 @@ def serve(
     else:
         framing.respond(pages.answer(200, "OK", file.body, file.kind, host, scheme, file.tag))
     connection.outbox.finish()
+
+
+def _origin(connection: Connection, services: Services, request: Request) -> str:
+    """Return the address that a proxy speaks for; empty: nobody speaks for another one.
+
+    Only the last entry is the proxy's own word; what stands in front of it, anybody may have sent.
+    """
+    if not is_balancer(connection.address, services.settings.web_proxy_from):
+        return ""
+    told = request.headers.get_all("X-Forwarded-For")
+    last = told[-1].rpartition(",")[2].strip().strip("[]") if told else ""
+    try:
+        return str(ipaddress.ip_address(last))
+    except ValueError:
+        return ""
 
 
 def _hear_request(connection: Connection, framing: WebFraming) -> None:

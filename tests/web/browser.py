@@ -10,9 +10,9 @@ from websockets.sync.client import ClientConnection, connect
 from tests.harness import PASSWORD, PATIENCE, ServerProcess, at_end
 
 
-def request(server: ServerProcess, text: str, sealed: bool = False) -> str:
+def request(server: ServerProcess, text: str, sealed: bool = False, port: int = 0) -> str:
     """Send a request of HTTP as it is; return the whole answer."""
-    sock: socket.socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    sock: socket.socket = socket.create_connection(("127.0.0.1", port or server.port), PATIENCE)
     if sealed:
         sock = trusting().wrap_socket(sock)
     with sock:

@@ -6,7 +6,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.conftest import StartServer
-from tests.harness import ServerProcess
+from tests.harness import Peer, ServerProcess
+from tests.redis_server import free_port
+from tests.system.test_restart import restart
 from tests.web.browser import Tab, get, request
 
 
@@ -106,6 +108,40 @@ def test_where_no_browsers_may_come_none_gets_a_word(start_server: StartServer) 
     server = start_server(web="off")
     assert get(server) == ""
     assert "Welcome" in server.join("ann").seen
+
+
+def test_an_address_for_browsers_takes_nobody_else(start_server: StartServer) -> None:
+    port = free_port()
+    server = start_server(web="off", web_listen=f"127.0.0.1:{port}")
+    assert get(server) == ""
+    assert status(request(server, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", port=port)) == 200
+    assert Peer(port).until_end() == ""
+    restart(server, 2)
+    assert status(request(server, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", port=port)) == 200
+
+
+def test_bans_and_limits_go_by_the_address_that_a_proxy_speaks_for(
+    start_server: StartServer,
+) -> None:
+    server = start_server(web_proxy_from="127.0.0.1/32")
+    boss = server.join_superuser("boss")
+    boss.send("/ban 203.0.113.0/24")
+    boss.until("/unban")
+    answer = get(server, X_Forwarded_For="198.51.100.1, 203.0.113.9")
+    assert status(answer) == 503
+    assert "banned" in answer
+    assert status(get(server, X_Forwarded_For="203.0.113.9, 198.51.100.1")) == 200
+    tab = Tab(server, additional_headers={"X-Forwarded-For": "198.51.100.7"}).come_in("ann")
+    assert "198.51.100.7" in boss.answer_to("/whois ann")
+    boss.send("/ban 198.51.100.0/24")
+    assert tab.until("control", do="kick")["text"]
+
+
+def test_who_is_no_proxy_speaks_for_nobody(room: ServerProcess) -> None:
+    Tab(room, additional_headers={"X-Forwarded-For": "198.51.100.7"}).come_in("bob")
+    boss = room.device("boss")
+    boss.send_event("command", name="whois", args={"user": "bob"}, cid="w")
+    assert "198.51.100.7" not in str(boss.until_event("result", cid="w"))
 
 
 def test_a_request_that_does_not_end_is_cut_off(room: ServerProcess) -> None:
