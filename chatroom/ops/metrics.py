@@ -7,6 +7,7 @@ depend on what people do. Names by prometheus.io/docs/practices/naming.
 
 import platform
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,13 @@ class _Server(Collector):
         roster = self._of.roster
         with roster.lock:
             people, rooms = list(roster.people.values()), len(roster.by_name)
-        faces = {("events",): 0, ("plain",): 0}
+        faces = Counter({("events",): 0, ("irc",): 0, ("plain",): 0, ("web",): 0})
         here = 0
         for person in people:
             members = person.members
             here += bool(members)
             for member in members:
-                faces[("events",) if member.face.is_for_programs else ("plain",)] += 1
+                faces[(member.face.name,)] += 1
         yield _gauge("sessions", "Sessions of people who are logged in.", faces, "face")
         yield _gauge("people", "People who are logged in.", {(): here})
         yield _gauge("rooms", "Rooms that there are.", {(): rooms})

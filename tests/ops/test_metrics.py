@@ -16,6 +16,7 @@ from tests.conftest import StartServer
 from tests.faults.conftest import StartOnDisk, shim, start_on_disk
 from tests.faults.disk import EIO, SYNC, WRITE
 from tests.harness import PATIENCE, ROOT, STRETCH, ServerProcess, run_server
+from tests.irc.peer import irc
 from tests.redis_server import RedisServer
 
 __all__ = ["shim", "start_on_disk"]
@@ -96,6 +97,8 @@ def test_it_tells_what_people_do_and_no_name_of_theirs(start_server: StartServer
     assert now["chatroom_certificate_expiry_timestamp_seconds",] > time.time()
     assert now["process_resident_memory_bytes",] > 0
     assert now.keys() == before.keys(), "there are as many series as before"
+    irc(server, "zebulon", is_new=False)
+    assert scrape(address)["chatroom_sessions", "irc"] == 1
     _, text = ask(address, "/metrics")
     assert not [name for name in ("boss", "zebulon", "hideout", "lobby") if name in text]
     assert ask(address, "/healthz") == ask(address, "/readyz") == (200, "ok\n")
