@@ -298,6 +298,7 @@ def test_a_room_that_does_not_exist_is_made_by_join_where_the_server_wants_that(
     ]
     assert made[2].params[-1] == "@ann"
     assert words(bob, "JOIN #den") == ["JOIN", "353", "366"]
+    ann.until_line("JOIN", "#den")
     assert words(ann, "MODE #attic +s") == ["MODE"]
     assert words(bob, "JOIN #attic", "JOIN #a@b") == ["473", "476"]
 
