@@ -98,3 +98,30 @@ def test_who_is_busy_elsewhere_is_away(people: People) -> None:
     assert (str(away.source).partition("!")[0], away.params) == (people.bob, ("lunch",))
     people.owner.send("/free")
     assert people.client.until_line("AWAY").params == ()
+
+
+def test_what_is_changed_of_a_room_elsewhere_is_told_here_as_it_is_there(
+    cluster: Cluster, people: People
+) -> None:
+    client, room = people.client, people.room
+    client.asks(f"JOIN {room}")
+    people.owner.until(f"{people.ann} has joined")
+    boss = irc(cluster.nodes[1], people.bob, is_new=False)
+    for line, seen in (
+        (f"TOPIC {room} :tea", ("TOPIC", room, "tea")),
+        (f"MODE {room} +m", ("MODE", room, "+m")),
+        (f"MODE {room} -m", ("MODE", room, "-m")),
+        (f"MODE {room} +o {people.ann}", ("MODE", room, "+o", people.ann)),
+        (f"MODE {room} +i", ("MODE", room, "+i")),
+    ):
+        boss.send(line)
+        told = client.until_line(*seen)
+        assert str(told.source).partition("!")[0] == people.bob
+        boss.until_line(*seen)
+    name = f"out{next(_numbers)}"
+    out = irc(cluster.nodes[0], name)
+    boss.send(f"INVITE {name} {room}")
+    assert out.until_line("INVITE", room).params[0] == name
+    note = client.asks("NAMES " + room)
+    names = next(line.params[-1].split() for line in note if line.command == "353")
+    assert {f"@{people.ann}", f"@{people.bob}"} <= set(names)
