@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.irc.grammar import Line
+from chatroom.irc.grammar import Line, parse
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, ServerProcess
 from tests.irc.peer import ALL_CAPS, IrcPeer, irc
@@ -402,3 +402,38 @@ def test_paging_gives_every_message_once_while_others_talk(room: ServerProcess, 
         again += [text for _, text in rest]
         rest = page(f"AFTER #{name} msgid={rest[-1][0]}")
     assert again == said
+
+
+def test_who_comes_in_while_others_talk_has_all_by_history_and_live(room: ServerProcess) -> None:
+    make_room(room, "xia", "busy")
+    xia, yan = irc(room, "xia", *CAPS, is_new=False), irc(room, "yan", *CAPS)
+    yan.send("JOIN #busy")
+    yan.until_line("366", "#busy")
+    yan.send("QUIT")
+    yan.until_end()
+    said = [f"said {i}" for i in range(400)]
+    half = threading.Event()
+
+    def talk() -> None:
+        for at in range(0, len(said), 10):
+            say(xia, "#busy", *said[at : at + 10])
+            if at >= len(said) / 2:
+                half.set()
+
+    talker = threading.Thread(target=talk)
+    talker.start()
+    try:
+        assert half.wait(PATIENCE)
+        yan = irc(room, "yan", *CAPS, is_new=False)
+        yan.send("CHATHISTORY LATEST #busy * 500")
+    finally:
+        talker.join(PATIENCE)
+    yan.until_line("PRIVMSG", said[-1])
+    yan.sync()
+    shown = [parse(line) for line in yan.seen.split("\r\n") if line]
+    messages = [line for line in shown if line.command == "PRIVMSG"]
+    old = [line.params[1] for line in messages if "batch" in line.tags]
+    live = [line.params[1] for line in messages if "batch" not in line.tags]
+    assert old == said[: len(old)]
+    assert live == said[len(said) - len(live) :]
+    assert len(old) + len(live) >= len(said)
