@@ -255,9 +255,13 @@ class Entry:
         if piece == "*":
             self._abort_sasl()
             return None
-        if len(piece) > _SASL_PIECE or len(self._sasl) > _SASL_LONGEST:
+        if len(piece) > _SASL_PIECE:
             self._sasl = None
             session.reply(numerics.ERR_SASLTOOLONG, "SASL message too long")
+            return None
+        if len(self._sasl) > _SASL_LONGEST:  # 905 is of one piece
+            self._sasl = None
+            session.reply(numerics.ERR_SASLFAIL, "Name and password are too long")
             return None
         self._sasl += "" if piece == "+" else piece
         if len(piece) == _SASL_PIECE:
