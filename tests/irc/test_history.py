@@ -45,7 +45,7 @@ def number(first: int, last: int) -> list[str]:
 def test_a_page_is_a_batch_whose_lines_are_the_same_as_they_were_live(room: ServerProcess) -> None:
     ann = irc(room, "ann", *CAPS)
     said = say(ann, "#lobby", "one", "two", "\x01ACTION waves\x01")
-    begin, *lines, end = ann.asks("@label=5 CHATHISTORY LATEST #lobby * 3")
+    begin, *lines, end = ann.answers("@label=5 CHATHISTORY LATEST #lobby * 3")
     assert begin.command == end.command == "BATCH"
     assert begin.params[1:] == ("chathistory", "#lobby")
     assert begin.tags == {"label": "5"}
@@ -95,10 +95,10 @@ def test_each_subcommand_gives_what_the_specification_says(room: ServerProcess, 
     named = {f"m{i}": line.tags["msgid"] for i, line in enumerate(said)}
     named |= {f"t{i}": line.tags["time"] for i, line in enumerate(said)}
     for asked, wanted in SHAPES:
-        lines = cat.asks("CHATHISTORY " + asked.format(room=target, **named))
+        lines = cat.answers("CHATHISTORY " + asked.format(room=target, **named))
         assert texts(lines) == wanted, asked
     if where == "mail":  # the other one knows the same messages by the same ids
-        lines = dog.asks(f"CHATHISTORY LATEST cat{where} * 500")
+        lines = dog.answers(f"CHATHISTORY LATEST cat{where} * 500")
         assert ids(lines) == [named[f"m{i}"] for i in range(10)]
         assert {line.params[0] for line in lines if line.command == "PRIVMSG"} == {f"dog{where}"}
 
@@ -128,11 +128,11 @@ def test_what_cannot_be_read_back_is_told_by_its_code(room: ServerProcess) -> No
     eve = irc(room, "eve", *CAPS)
     say(eve, "#lobby", "hello")
     for asked, told in REFUSED:
-        (fail,) = eve.asks(asked)
+        (fail,) = eve.answers(asked)
         assert (fail.command, fail.params[0]) == ("FAIL", "CHATHISTORY"), asked
         assert " ".join(fail.params[1:]).startswith(told + " "), asked
         assert len(" ".join(fail.params)) < 300
-    assert eve.asks("CHATHISTORY")[0].command == "461"
+    assert eve.answers("CHATHISTORY")[0].command == "461"
 
 
 def test_a_page_is_filled_up_after_what_is_removed_or_ignored(room: ServerProcess) -> None:
@@ -148,7 +148,7 @@ def test_a_page_is_filled_up_after_what_is_removed_or_ignored(room: ServerProces
     fay.until_line("PRIVMSG", "m29")
     room.join("fay").send("/ignore gus", "/disconnect")
     asked = "CHATHISTORY LATEST #long * 20"
-    while "noise 29" in texts(lines := fay.asks(asked)):
+    while "noise 29" in texts(lines := fay.answers(asked)):
         pass  # another session of hers ignores him from now on
     assert texts(lines) == number(10, 29)
     other = room.join("fay")
@@ -156,16 +156,16 @@ def test_a_page_is_filled_up_after_what_is_removed_or_ignored(room: ServerProces
         other.send("/room long", f"/delete {ids(lines)[at]}")
         other.until("is removed")
     kept = [text for text in number(8, 29) if text not in ("m29", "m15")]
-    assert texts(fay.asks(asked)) == kept
+    assert texts(fay.answers(asked)) == kept
     place = ids(lines)[-1]
-    assert texts(fay.asks(f"CHATHISTORY BEFORE #long msgid={place} 2")) == ["m27", "m28"]
+    assert texts(fay.answers(f"CHATHISTORY BEFORE #long msgid={place} 2")) == ["m27", "m28"]
 
 
 def test_who_has_no_tags_reads_when_it_was_said_in_front_of_the_text(room: ServerProcess) -> None:
     ida = irc(room, "ida", "draft/chathistory")
     joe = irc(room, "joe", *CAPS)
     say(joe, "#lobby", "morning all", "\x01ACTION yawns\x01")
-    lines = ida.asks("CHATHISTORY LATEST #lobby * 2")
+    lines = ida.answers("CHATHISTORY LATEST #lobby * 2")
     assert all(not line.tags and line.command == "PRIVMSG" for line in lines)
     first, second = texts(lines)
     clock, _, text = first.partition("] ")
@@ -182,7 +182,7 @@ def test_a_message_of_several_lines_is_a_batch_inside_or_lines_of_one_moment(
     device.send_event("post", text=text, room="lobby")
     device.until_event("message", text=text.strip("\n"))
     leo = irc(room, "leo", *CAPS, "draft/multiline")
-    outer, inner, *lines, inner_end, outer_end = leo.asks("CHATHISTORY LATEST #lobby * 1")
+    outer, inner, *lines, inner_end, outer_end = leo.answers("CHATHISTORY LATEST #lobby * 1")
     assert outer.params[1] == "chathistory"
     assert inner.params[1:] == ("draft/multiline", "#lobby")
     assert inner.tags["batch"] == outer.params[0][1:]
@@ -195,7 +195,7 @@ def test_a_message_of_several_lines_is_a_batch_inside_or_lines_of_one_moment(
         *(inner.params[0][1:], outer.params[0][1:]),
     )
     mia = irc(room, "mia", *CAPS)
-    _, *lines, _ = mia.asks("CHATHISTORY LATEST #lobby * 1")
+    _, *lines, _ = mia.answers("CHATHISTORY LATEST #lobby * 1")
     assert texts(lines)[:2] == ["one", "two"]
     assert len({line.tags["time"] for line in lines}) == 1
     assert [("msgid" in line.tags) for line in lines] == [True] + [False] * (len(lines) - 1)
@@ -206,7 +206,7 @@ def test_notices_are_read_back_as_notices(room: ServerProcess) -> None:
     bot.send("NOTICE #lobby :public", "NOTICE vip :private")
     vip.until_line("NOTICE", "private")
     for target, text in (("#lobby", "public"), ("bot", "private")):
-        (line,) = vip.asks(f"CHATHISTORY LATEST {target} * 1")[1:-1]
+        (line,) = vip.answers(f"CHATHISTORY LATEST {target} * 1")[1:-1]
         assert (line.command, line.params[-1]) == ("NOTICE", text)
 
 
@@ -218,16 +218,16 @@ def test_what_somebody_said_who_has_no_account_any_more_is_found_by_the_name(
     peer = room.join("gone")
     peer.send("/deleteaccount", PASSWORD, "gone")
     gone.until_end()
-    assert texts(cat.asks("CHATHISTORY LATEST gone * 5")) == ["how are you?"]
+    assert texts(cat.answers("CHATHISTORY LATEST gone * 5")) == ["how are you?"]
 
 
 def test_of_the_nick_that_takes_commands_nothing_is_kept(room: ServerProcess) -> None:
     eli = irc(room, "eli", *CAPS)
-    eli.asks("PRIVMSG server :help")
-    begin, end = eli.asks("CHATHISTORY LATEST server * 50")
+    eli.answers("PRIVMSG server :help")
+    begin, end = eli.answers("CHATHISTORY LATEST server * 50")
     assert begin.params[1:] == ("chathistory", "server")
     assert end.command == "BATCH"
-    (line,) = eli.asks("MARKREAD server timestamp=2026-01-01T00:00:00.000Z")
+    (line,) = eli.answers("MARKREAD server timestamp=2026-01-01T00:00:00.000Z")
     assert line.params == ("server", "*")
 
 
@@ -249,7 +249,7 @@ def test_targets_are_the_rooms_and_people_by_the_time_of_their_newest_message(
     early, late = "timestamp=2020-01-01T00:00:00.000Z", "timestamp=2262-01-01T00:00:00.000Z"
 
     def targets(begin: str, end: str, most: int) -> list[tuple[str, ...]]:
-        first, *lines, _ = ned.asks(f"CHATHISTORY TARGETS {begin} {end} {most}")
+        first, *lines, _ = ned.answers(f"CHATHISTORY TARGETS {begin} {end} {most}")
         assert first.params[1] == "draft/chathistory-targets"
         assert {line.params[0] for line in lines} <= {"TARGETS"}
         return [line.params[1:] for line in lines]
@@ -285,7 +285,7 @@ def test_a_long_page_comes_in_parts_in_one_batch_with_one_label(room: ServerProc
         device.send_event("post", text=f"{i} " + "word " * 800, room="lobby", cid=str(i))
     device.until_event("message", cid="49")
     sue = irc(room, "sue", *CAPS)
-    lines = sue.asks("@label=long CHATHISTORY LATEST #lobby * 50")
+    lines = sue.answers("@label=long CHATHISTORY LATEST #lobby * 50")
     assert [line.tags.get("label") for line in lines if line.command == "BATCH"] == ["long", None]
     said = [line for line in lines if line.command == "PRIVMSG"]
     assert "".join(line.params[1] for line in said).count("word") == 50 * 800
@@ -312,7 +312,7 @@ def test_who_reads_nothing_holds_up_no_other_device_and_costs_a_part_at_a_time(
         peer.send("CAP REQ :draft/chathistory", "CAP END", "CHATHISTORY LATEST #lobby * 300")
         peer.until_line("BATCH")
     sid = irc(server, "sid", *CAPS, is_new=False)
-    lines = sid.asks("CHATHISTORY LATEST #lobby * 300")
+    lines = sid.answers("CHATHISTORY LATEST #lobby * 300")
     assert len([line for line in lines if "msgid" in line.tags]) == 300
     assert memory(server) - before < 10 * 300 * 4000 / 2  # all of it was asked for by each
     for peer in slow:
@@ -324,7 +324,7 @@ def test_a_client_may_ask_for_all_it_has_at_once(start_server: StartServer) -> N
     tia = irc(server, "tia", *CAPS)
     say(tia, "#lobby", "hello")
     asked = ["CHATHISTORY LATEST #lobby * 100", "MARKREAD #lobby"] * 40
-    lines = tia.asks(*asked)
+    lines = tia.answers(*asked)
     assert texts(lines) == ["hello"] * 40
     assert [line.command for line in lines].count("MARKREAD") == 40
 
@@ -336,7 +336,7 @@ def test_somebody_who_has_another_name_now_is_one_conversation(room: ServerProce
     say(una, "tom", "answer")
     assert room.operate("rename-user", "tom", "thomas").returncode == 0
     tom.until_line("NICK", "thomas")
-    lines = una.asks("CHATHISTORY LATEST thomas * 10")
+    lines = una.answers("CHATHISTORY LATEST thomas * 10")
     assert texts(lines) == ["before", "answer"]
     assert [line.source for line in lines if line.command == "PRIVMSG"] == [
         *("thomas!~u@chat", "una!~u@chat"),
@@ -370,7 +370,7 @@ def test_paging_gives_every_message_once_while_others_talk(room: ServerProcess, 
 
     def page(asked: str) -> list[tuple[str, str]]:
         limit = chance.randint(1, 40)
-        lines = vic.asks(f"CHATHISTORY {asked} {limit}")
+        lines = vic.answers(f"CHATHISTORY {asked} {limit}")
         batch = [line for line in lines if line.command == "PRIVMSG" and "batch" in line.tags]
         assert len(batch) <= limit
         return [(line.tags["msgid"], line.params[-1]) for line in batch]

@@ -19,7 +19,7 @@ OLD = "timestamp=2019-01-04T14:33:26.123Z"
 
 def marker(peer: IrcPeer, asked: str) -> str:
     """Return what a MARKREAD is answered with."""
-    (line,) = peer.asks(f"MARKREAD {asked}")
+    (line,) = peer.answers(f"MARKREAD {asked}")
     assert line.command == "MARKREAD", line
     assert line.params[0] == asked.partition(" ")[0]
     return line.params[1]
@@ -94,7 +94,7 @@ def test_what_is_no_moment_or_no_place_is_told_by_its_code(room: ServerProcess) 
         (f"MARKREAD #nowhere {OLD}", ("MARKREAD", "INVALID_PARAMS", "#nowhere")),
         (f"MARKREAD nobody {OLD}", ("MARKREAD", "INVALID_PARAMS", "nobody")),
     ]:
-        (fail,) = cid.asks(asked)
+        (fail,) = cid.answers(asked)
         assert fail.command == "FAIL"
         assert fail.params[: len(told)] == told
 
@@ -171,7 +171,7 @@ def test_all_sessions_with_the_capability_hear_of_it(room: ServerProcess) -> Non
 def knows_of_the_other_node(peer: IrcPeer, name: str) -> None:
     """Wait until a node has heard who is at the other one."""
     deadline = time.monotonic() + PATIENCE
-    while name not in peer.asks(f"ISON {name}")[-1].params[-1]:
+    while name not in peer.answers(f"ISON {name}")[-1].params[-1]:
         assert time.monotonic() < deadline
 
 

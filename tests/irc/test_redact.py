@@ -22,7 +22,7 @@ def redacted(line: Line) -> tuple[str, ...]:
 
 
 def history(peer: IrcPeer, target: str) -> list[str]:
-    lines = peer.asks(f"CHATHISTORY LATEST {target} * 100")
+    lines = peer.answers(f"CHATHISTORY LATEST {target} * 100")
     return [line.params[-1] for line in lines if line.command == "PRIVMSG"]
 
 
@@ -61,7 +61,7 @@ def test_ones_own_message_is_taken_back_for_everybody_with_the_reason(room: Serv
     assert (event["ref"], event["text"]) == (msgid, "not for here")
     assert "REDACT" not in [line.command for line in without.sync()]
     assert history(ann, "#own") == []
-    told = ann.asks(f"REDACT #own {msgid}")
+    told = ann.answers(f"REDACT #own {msgid}")
     assert [line.params[:4] for line in told] == [("REDACT", "UNKNOWN_MSGID", "#own", msgid)]
 
 
@@ -70,7 +70,7 @@ def test_who_runs_a_room_takes_back_there_what_others_said_and_nobody_else_does(
 ) -> None:
     fay, gus, hal = run_by(room, "fay", "run", ["gus", "hal"])
     msgid = said(gus, "#run", "spam")
-    (fail,) = hal.asks(f"REDACT #run {msgid} :mine now")[-1:]
+    (fail,) = hal.answers(f"REDACT #run {msgid} :mine now")[-1:]
     assert fail.params[:4] == ("REDACT", "REDACT_FORBIDDEN", "#run", msgid)
     fay.send(f"REDACT #run {msgid} :spam")
     for peer in (gus, hal):
@@ -88,7 +88,7 @@ def test_a_private_message_goes_out_of_both_mailboxes(room: ServerProcess) -> No
     msgid = said(ida, "joe", "secret")
     kept = said(ida, "joe", "kept")
     assert joe.until_line("PRIVMSG", "secret").tags["msgid"] == msgid
-    (fail,) = joe.asks(f"REDACT ida {msgid}")[-1:]
+    (fail,) = joe.answers(f"REDACT ida {msgid}")[-1:]
     assert fail.params[:4] == ("REDACT", "REDACT_FORBIDDEN", "ida", msgid)
     ida.send(f"REDACT joe {msgid} :oops")
     for peer in (ida, joe):
@@ -128,11 +128,11 @@ def test_what_cannot_be_taken_back_is_told_by_its_code(room: ServerProcess) -> N
     (leo,) = run_by(room, "leo", "lion", [])
     ids = {"elsewhere": said(leo, "#lion", "roar"), "private": said(leo, "leo", "a note")}
     for asked, told in REFUSED:
-        (fail,) = leo.asks(asked.format(**ids))
+        (fail,) = leo.answers(asked.format(**ids))
         assert fail.command == "FAIL"
         assert fail.params[1 : 1 + len(told)] == tuple(one.format(**ids) for one in told)
     assert history(leo, "#lion") == ["roar"]
-    assert leo.asks("REDACT #lobby")[0].command == "461"
+    assert leo.answers("REDACT #lobby")[0].command == "461"
 
 
 def test_who_is_muted_takes_back_without_a_word(room: ServerProcess) -> None:
@@ -141,7 +141,7 @@ def test_who_is_muted_takes_back_without_a_word(room: ServerProcess) -> None:
     boss = room.join("boss")
     boss.send("/mute ola 30m")
     boss.until("ola")
-    (fail,) = ola.asks(f"REDACT #quiet {msgid} :so there")[-1:]
+    (fail,) = ola.answers(f"REDACT #quiet {msgid} :so there")[-1:]
     assert fail.params[1] == "REDACT_FORBIDDEN"
     ola.send(f"REDACT #quiet {msgid}")
     assert redacted(ned.until_line("REDACT")) == ("ola!~u@chat", "#quiet", msgid)

@@ -102,6 +102,6 @@ def test_who_reads_back_alone_is_shown_nothing_unasked(room: ServerProcess) -> N
     lines = shown_to(room, "eve", *ALL_CAPS, "draft/chathistory")
     assert not {"PRIVMSG", "BATCH", "NOTICE"} & {line.command for line in lines}
     fay = irc(room, "fay", *ALL_CAPS, "draft/chathistory")
-    assert "PRIVMSG" not in [line.command for line in fay.asks("JOIN #nest")]
+    assert "PRIVMSG" not in [line.command for line in fay.answers("JOIN #nest")]
     gus = irc(room, "gus", *ALL_CAPS)
-    assert len(said(gus.asks("JOIN #nest"), "#nest")) == 20
+    assert len(said(gus.answers("JOIN #nest"), "#nest")) == 20
