@@ -3,7 +3,8 @@ servers that are done elsewhere here."""
 
 from chatroom.irc import numerics
 from chatroom.irc.grammar import Line, format_line
-from chatroom.irc.session import IrcSession, Outcome
+from chatroom.irc.outcomes import Outcome
+from chatroom.irc.session import IrcSession
 from chatroom.storage.records import SUPERUSER
 
 _ELSEWHERE = {

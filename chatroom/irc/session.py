@@ -1,10 +1,9 @@
 """One IRC connection: lines in, and the answers to each line out together."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from chatroom.answers import Answer
 from chatroom.commands.registry import Context, Registry
 from chatroom.commands.services import Services
 from chatroom.errors import Code, Disconnected, EndReason, UserError
@@ -14,6 +13,7 @@ from chatroom.irc.grammar import BODY_BYTES, Line, Malformed, cut, format_line, 
 from chatroom.irc.labels import LABEL, LABEL_LONGEST, labelled, with_tag
 from chatroom.irc.member import IrcMember
 from chatroom.irc.multiline import Incoming
+from chatroom.irc.outcomes import Outcome, TakesOutcomes
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.refusals import refusal_line
 from chatroom.irc.shape import BATCH, LABELS
@@ -31,17 +31,7 @@ _LOOKED_AT_FOR_A_LINE = 5
 _NO_LABEL = ""
 
 
-class Outcome(NamedTuple):
-    """What a command of the table has come to."""
-
-    code: Code | None
-    """``None``: it was carried out."""
-    text: str
-    fields: Mapping[str, Any]
-    rows: Sequence[Mapping[str, Any]] = ()
-
-
-class IrcSession:
+class IrcSession(TakesOutcomes):
     """Reads and answers one connection; only its thread may call the methods.
 
     It is what the commands' table answers to, too: see ``commands.context.Dialogue``.
@@ -52,9 +42,6 @@ class IrcSession:
     :param ahead: lines that were read already, the first one first.
     """
 
-    takes_query = False
-    cancelling = ""
-
     def __init__(
         self,
         connection: Connection,
@@ -62,6 +49,7 @@ class IrcSession:
         registry: Registry,
         ahead: Sequence[bytes | None] = (),
     ) -> None:
+        super().__init__()
         self.connection = connection
         self.services = services
         self.registry = registry
@@ -98,7 +86,6 @@ class IrcSession:
         self._lines: list[str] = []
         self.looked = 0
         """Messages that were looked at for the answer: five count as a line of it."""
-        self._outcome: Outcome | None = None
 
     @property
     def may_go_on(self) -> bool:
@@ -334,29 +321,15 @@ class IrcSession:
         :raises Disconnected: the server stops.
         """
         assert self.person is not None and self.member is not None
-        self._outcome = None
         context = Context(self.services, self.person, self.member, self, "", at)
         self.registry.run(context, name, args)
         self.send_rendered(self.member.take_first())
-        outcome, self._outcome = self._outcome, None
-        return outcome or Outcome(None, "", {})
+        return self.take_outcome()
 
     @property
     def network(self) -> str:
         """What counts as one address of the peer."""
         return self.connection.network
-
-    def ask(self, ask: str, text: str, secret: bool = False) -> str:
-        """Refuse: only the nick ``server`` asks, see ``service``. :raises UserError: always."""
-        raise UserError("That asks questions: send it to the nick server.", Code.NOT_ALLOWED)
-
-    def ask_new_password(self, ask: Callable[..., str] | None = None) -> str:
-        """Refuse to ask for a password where it would be seen. :raises UserError: always."""
-        text = "Choose a password with Chatroom's own client: here it would be seen."
-        raise UserError(text, Code.NOT_ALLOWED)
-
-    def give_ticket(self, ticket: str, until: float) -> None:
-        """Do nothing: there is no word for it."""
 
     def tell(self, kind: str, text: str, **fields: Any) -> None:
         """Say sentences of the server; ``kind`` and ``fields`` are for other faces."""
@@ -366,23 +339,6 @@ class IrcSession:
                     "NOTICE", self.nick, clean_line(line), source=self.server, trailing=True
                 )
             )
-
-    def answer(
-        self, command: str, answer: Answer, cid: str, is_named: bool = False, reader: str = ""
-    ) -> None:
-        """Note what a command has come to, for :meth:`carry_out`."""
-        self._outcome = Outcome(None, answer.text, answer.fields, answer.rows)
-
-    def refuse(
-        self,
-        text: str,
-        cid: str = "",
-        command: str = "",
-        code: Code = Code.REFUSED,
-        **fields: Any,
-    ) -> None:
-        """Note why a command was not carried out, for :meth:`carry_out`."""
-        self._outcome = Outcome(code, text, fields)
 
     def end(self, text: str, **fields: Any) -> None:
         """Say the last sentence of this connection."""
