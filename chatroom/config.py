@@ -25,15 +25,9 @@ ENVIRONMENT_PREFIX = "CHATROOM_"
 # that a restart hands to its successor, the engine's password.
 OTHER_NAMES = frozenset(
     {
-        "CHATROOM_PASSWORD",
-        "CHATROOM_MASTER_SECRET",
-        "CHATROOM_NEW_MASTER_SECRET",
-        "CHATROOM_KEYRING_PASSPHRASE",
-        "CHATROOM_LISTEN_FD",
-        "CHATROOM_WEB_FD",
-        "CHATROOM_LOCK_FD",
-        "CHATROOM_STATE_FD",
-        "CHATROOM_ENGINE_PASSWORD",
+        *("CHATROOM_PASSWORD", "CHATROOM_MASTER_SECRET", "CHATROOM_NEW_MASTER_SECRET"),
+        *("CHATROOM_KEYRING_PASSPHRASE", "CHATROOM_ENGINE_PASSWORD"),
+        *("CHATROOM_LISTEN_FD", "CHATROOM_WEB_FD", "CHATROOM_LOCK_FD", "CHATROOM_STATE_FD"),
     }
 )
 
@@ -183,6 +177,9 @@ class Settings:
         ("a host name", kinds.server_name),
         "name of the server for IRC clients; none: public_host, else chatroom.local",
         reloadable=True,
+    )
+    irc_sts_days: int = _setting(
+        0, kinds.whole(0, 3650), "days that IRC clients come by TLS only; 0 = any", reloadable=True
     )
     irc_join_creates: bool = _setting(
         False,

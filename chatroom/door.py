@@ -17,7 +17,7 @@ from chatroom.session.successors import Kind, Kinds
 class Door:
     """Leads whoever comes to the face that speaks the same.
 
-    :param tls: knows the names by which a browser may ask for the page.
+    :param tls: knows the names by which a browser may ask for the page, and who has issued it.
     :param admission: lets in whom a web proxy speaks for.
     """
 
@@ -47,7 +47,7 @@ class Door:
         """Serve one connection until it ends; runs in the connection's own thread."""
         services, registry = self._services, self._registry
         if connection.speech is Speech.IRC:
-            irc.serve(connection, services, registry)
+            irc.serve(connection, services, registry, self._strict_transport(connection))
         elif connection.speech is Speech.WEB:
             # Loaded at the first page: most rooms never see a browser, and it takes memory.
             from chatroom.web import visit as web
@@ -58,4 +58,12 @@ class Door:
                 visit.serve(connection, services, registry)
             except TurnsIrc as turn:
                 connection.turn(Speech.IRC)
-                irc.serve(connection, services, registry, turn.lines)
+                policy = self._strict_transport(connection)
+                irc.serve(connection, services, registry, policy, turn.lines)
+
+    def _strict_transport(self, connection: Connection) -> str:
+        days = self._services.settings.irc_sts_days
+        # A client that does not trust the certificate would stay away until the days are over.
+        if not days or self._tls.is_self_signed:
+            return ""
+        return f"duration={days * 86400}" if connection.is_sealed else f"port={connection.port}"

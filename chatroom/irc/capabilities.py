@@ -21,6 +21,8 @@ def negotiate(session: IrcSession, line: Line, is_negotiating: bool) -> bool:
             session.caps |= {CAP_NOTIFY}
         is_new = session.version >= 302
         words = [f"{k}={v}" if v and is_new else k for k, v in offered.items()]
+        if is_new and session.strict_transport:  # https://ircv3.net/specs/extensions/sts
+            words.append(f"sts={session.strict_transport}")  # told, and nothing to ask for
         _list(session, "LS", words)
         return True
     if word == "LIST":

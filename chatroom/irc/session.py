@@ -57,6 +57,8 @@ class IrcSession(TakesOutcomes):
         self.server = settings.irc_name or _host_name(settings.public_host) or "chatroom.local"
         self.ahead = list(reversed(ahead))
         """Lines that were read already, the next one last."""
+        self.strict_transport = ""
+        """What the client is told of TLS; empty: nothing."""
         self.caps: frozenset[str] = frozenset()
         self.version = 301
         """Of capability negotiation, as the client has said."""

@@ -46,13 +46,16 @@ def serve(
     connection: Connection,
     services: Services,
     registry: Registry,
+    strict_transport: str = "",
     ahead: Sequence[bytes | None] = (),
 ) -> None:
     """Serve one IRC client until it ends; runs in the connection's own thread.
 
+    :param strict_transport: what the client is told of TLS (STS); empty: nothing.
     :param ahead: lines that were read already, the first one first.
     """
     session = IrcSession(connection, services, registry, ahead)
+    session.strict_transport = strict_transport
     try:
         _come_in(session)
     except LoginRefused as reason:

@@ -150,6 +150,11 @@ class Connection:
         """What the session is that goes on here; ``None`` before the login."""
 
     @property
+    def port(self) -> int:
+        """The port of this server that it has come to."""
+        return int(self._sock.getsockname()[1])
+
+    @property
     def is_sealed(self) -> bool:
         """It is a TLS connection: what it needs to go on is in this process."""
         return self._tunnel is not None

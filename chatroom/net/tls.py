@@ -8,6 +8,7 @@ import ssl
 import stat
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,12 @@ class Tls:
             with self._lock:
                 self._names = shown, names
         return (*names, *(name for other in self.others for name in other.names))
+
+    @property
+    def is_self_signed(self) -> bool:
+        """No authority stands behind the certificate. Reads its file."""
+        issuer, subject = _parties(_certificates(self.pem.decode("ascii"))[0])
+        return issuer == subject
 
     @property
     def valid_from(self) -> float:
@@ -208,12 +215,24 @@ def _span(der: bytes) -> tuple[float, float]:
 
     :raises ValueError, LookupError, TypeError: it is none.
     """
-    parts: Any = DerSequence().decode(DerSequence().decode(der)[0])
-    # A version, when there is one, stands before number, algorithm and issuer.
-    has_version = not isinstance(parts[0], int)
-    times: Any = DerSequence().decode(parts[4 if has_version else 3])
+    times: Any = DerSequence().decode(_parts(der)[1])
     begin, end = times
     return _time(begin), _time(end)
+
+
+def _parties(der: bytes) -> tuple[bytes, bytes]:
+    """Return who has issued a certificate, and for whom."""
+    issuer, _, subject = _parts(der)
+    return issuer, subject
+
+
+def _parts(der: bytes) -> Sequence[bytes]:
+    """Return issuer, validity and subject of a certificate, still encoded."""
+    parts: Any = DerSequence().decode(DerSequence().decode(der)[0])
+    # A version, when there is one, stands before number, algorithm and issuer.
+    first = 2 if isinstance(parts[0], int) else 3
+    found: list[bytes] = parts[first : first + 3]
+    return found
 
 
 def _time(der: bytes) -> float:

@@ -50,7 +50,8 @@ def lines_of(peer: Peer) -> list[str]:
 def test_a_line_that_is_too_long_is_told_and_the_next_one_is_heard(room: ServerProcess) -> None:
     ann, bob = come(room, "ann"), come(room, "bob")
     for long in ("x" * 500, "x" * 9000, "é" * 251):
-        assert [line.command for line in ann.asks(f"PRIVMSG #lobby :{long}")] == ["417"]
+        told = [line.command for line in ann.asks(f"PRIVMSG #lobby :{long}")]
+        assert [word for word in told if word.isdigit()] == ["417"]
     for tags, numbers in (("t" * 4094, []), ("t" * 4095, ["417"]), ("t" * 9000, ["417"])):
         told = [line.command for line in ann.asks(f"@{tags} PRIVMSG #lobby :a")]
         assert [word for word in told if word.isdigit()] == numbers
@@ -334,7 +335,7 @@ def test_people_are_found_by_names_of_any_letters(room: ServerProcess) -> None:
     name = nick_of(zoe)
     ann.send(f"PRIVMSG {name.upper()} :hello")
     assert zoe.until_line("PRIVMSG", "hello").params[0] == name
-    assert [line.command for line in ann.asks("PRIVMSG Zое :hello")] == ["401"]
+    assert "401" in [line.command for line in ann.asks("PRIVMSG Zое :hello")]
 
 
 def test_nothing_is_said_by_who_is_muted(room: ServerProcess, boss: Peer) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, ServerProcess
 from tests.irc.peer import IrcPeer, irc, irc_peer
+from tests.net.test_tls import put_pair
 
 BALANCER = "127.0.0.5"
 FAR = b"PROXY TCP4 203.0.113.7 192.0.2.1 1 2\r\n"
@@ -174,3 +175,33 @@ def test_irc_is_shut_and_opened_while_the_server_runs(
         peer.send("NICK bob", "PING 1")
         peer.until(told)
         inside.sync()  # who is inside stays
+
+
+def sts(peer: IrcPeer, ask: str = "CAP LS 302") -> list[str]:
+    """Return what a client is told of TLS."""
+    told = [line for line in peer.asks("CAP LIST", ask) if line.command == "CAP"]
+    words = " ".join(line.params[-1] for line in told).split()
+    return [word for word in words if word.startswith("sts")]
+
+
+def test_that_only_tls_is_to_be_used_is_told_where_the_operator_says_so(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    pair = tmp_path / "tls"
+    put_pair(pair, 300, issuer="An authority")
+    settings = {"tls_certificate": pair / "cert.pem", "tls_key": pair / "key.pem"}
+    server = start_server(irc_sts_days=30, **settings)
+    plain = irc_peer(server)
+    plain.send("CAP END")
+    assert sts(plain) == [f"sts=port={server.port}"]
+    assert sts(sealed(server, "irc")) == [f"sts=duration={30 * 86400}"]
+    assert sts(sealed(server, "irc"), "CAP LS") == []  # who knows no values
+    assert plain.asks("CAP REQ sts")[0].params[1] == "NAK"
+    assert sts(plain, "CAP LIST") == []
+    assert sts(sealed(start_server(folder="two", **settings), "irc")) == []
+
+
+def test_with_a_certificate_of_its_own_nothing_is_told_of_tls(start_server: StartServer) -> None:
+    """Clients would not come in again until the time is over."""
+    server = start_server(irc_sts_days=30)
+    assert sts(sealed(server, "irc")) == []

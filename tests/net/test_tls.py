@@ -252,15 +252,18 @@ def test_a_certificate_of_ones_own_is_used_and_taken_anew_without_a_restart(
     assert server.log().count("cannot be used") == 2
 
 
-def put_pair(folder: Path, days_left: float) -> None:
-    """Make a pair whose certificate ends in some days."""
+def put_pair(folder: Path, days_left: float, issuer: str = "chatroom") -> None:
+    """Make a pair whose certificate ends in some days.
+
+    :param issuer: who is said to have issued it; else it is of its own.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "chatroom")])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=400))

@@ -187,6 +187,14 @@ def test_every_setting_that_may_change_is_used_when_it_has() -> None:
         *("room_creators", "registration", "here_mentions", "login_rate", "reserve_days"),
         *("registrations_per_address", "connections", "connections_per_address", "keep_days"),
         *("unauthenticated", "unauthenticated_per_address", "keep_mb", "allow_plain"),
-        *("irc", "irc_name", "irc_join_creates", "web", "web_origins", "web_proxy_from"),
+        *(
+            "irc",
+            "irc_name",
+            "irc_join_creates",
+            "irc_sts_days",
+            "web",
+            "web_origins",
+            "web_proxy_from",
+        ),
         *("proxy_from", "public_host", "log_level", "tls_certificate", "tls_key"),
     } == RELOADABLE
