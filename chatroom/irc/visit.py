@@ -218,3 +218,9 @@ def _answer(session: IrcSession, line: Line, row: Row | None) -> None:
         _log.error("irc command=%s failed reason=%s", line.command, error)
         text = "The store cannot be used right now; nothing was changed. Try again later."
         session.refused(UserError(text, error.code))
+    except (Disconnected, CancelledError):
+        raise
+    except Exception:
+        _log.exception("irc command=%s failed", line.command)
+        text = "Something went wrong with that; it was logged."
+        session.reply(numerics.ERR_UNKNOWNERROR, line.command, text)
