@@ -26,7 +26,7 @@ class Somebody(NamedTuple):
     account_id: str
     name: str
     real_name: str
-    """As the newest session that has one says; at another server's it is the name."""
+    """As the newest session says that has one, else the name."""
     is_away: bool
     away: str
     """The reason; may be empty."""
@@ -98,14 +98,13 @@ def somebody(services: Services, account_id: str) -> Somebody | None:
 def _shown(services: Services, one: Presence) -> Somebody:
     person = services.roster.person(one.account_id)
     members = person.members if person is not None else ()
-    names = [member.real_name for member in members if member.real_name]
     faces = [member.face for member in members]
     own = [face for face in faces if isinstance(face, OwnFace)]
     is_all = len(own) == len(one.seats) > 0  # of other sessions it is not known
     return Somebody(
         account_id=one.account_id,
         name=one.name,
-        real_name=names[-1] if names else one.name,
+        real_name=one.real_name or one.name,
         is_away=one.state != FREE or not one.seats,
         away=reason_of(one.state),
         is_superuser=one.grant == SUPERUSER,

@@ -195,4 +195,6 @@ class Person:
         )
         active = time.time() - self.idle_seconds()
         account, rooms = self.account, tuple(room.log for room in self.rooms)
-        return Presence(account.id, account.name, account.grant, self.state(), active, rooms, seats)
+        real_name = next((one.real_name for one in self.members[::-1] if one.real_name), "")
+        who = (account.id, account.name, account.grant)
+        return Presence(*who, self.state(), active, rooms, seats, real_name)

@@ -76,6 +76,8 @@ class RemotePresence:
                 continue
             if was is not None and was.name != one.name:
                 self._watchers.tell_renamed(account_id, was.name, one.name)
+            if was is not None and one.real_name and was.real_name != one.real_name:
+                self._watchers.tell_remote_setname(account_id, one.name, one.real_name)
             if (was.state if was is not None else FREE) != one.state:
                 self._watchers.tell_remote_state(account_id, one.name, one.state)
 

@@ -118,6 +118,10 @@ class Watchers:
         self._tell_watching(before, "offline")
         self._tell_watching(name, "online")
 
+    def tell_remote_setname(self, account_id: str, name: str, real_name: str) -> None:
+        """Tell that somebody at another node has another real name."""
+        self._tell(account_id, "setname", name, text=real_name)
+
     def tell_setname(self, person: Person, member: Member, real_name: str) -> None:
         """Give a session another real name, and tell all other sessions."""
         member.real_name = real_name

@@ -1,12 +1,14 @@
 """An IRC client at one node sees what becomes of others, and of its own person, at another."""
 
 import itertools
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster import Cluster
-from tests.harness import PASSWORD, Peer
+from tests.harness import PASSWORD, PATIENCE, Peer
 from tests.irc.peer import ALL_CAPS, IrcPeer, irc
 from tests.redis_server import RedisServer
 
@@ -30,21 +32,33 @@ class People:
     """Ann by IRC at the first node, and by nc at the other one, where bob owns a room."""
 
     def __init__(self, cluster: Cluster) -> None:
-        here, there = cluster.nodes
+        self.nodes = here, there = cluster.nodes
         number = next(_numbers)
+        self.guest_name = f"guest{number}"
         self.ann, self.bob, self.room = f"ann{number}", f"bob{number}", f"#den{number}"
         self.client: IrcPeer = irc(here, self.ann, *ALL_CAPS)
         self.owner = there.join(self.bob)
         self.client.until_line("JOIN", "#lobby", self.bob)
         self.owner.send(f"/create {self.room[1:]}")
         self.owner.until(f"{self.room} is yours")
-        self.guest = irc(here, f"guest{number}")
+        self.guest = irc(here, self.guest_name, "setname")
         self.guest.send(f"JOIN {self.room}")
         self.guest.until_line("366", self.room)
-        self.owner.until(f"guest{number} has joined")
+        self.owner.until(f"{self.guest_name} has joined")
         self.second: Peer = there.peer()
         self.second.send("n", self.ann, PASSWORD)
         self.second.until("Here now")
+        wait_until_known(self.client, self.bob, self.bob)
+
+
+def wait_until_known(peer: IrcPeer, name: str, real_name: str) -> None:
+    """Wait until somebody at another node is known here, of which no event tells."""
+    deadline, pause = time.monotonic() + PATIENCE, threading.Event()
+    while ("311", real_name) not in [
+        (line.command, line.params[-1]) for line in peer.asks(f"WHOIS {name}")
+    ]:
+        assert time.monotonic() < deadline, f"{name} is not known"
+        pause.wait(0.05)
 
 
 @pytest.fixture
@@ -125,3 +139,12 @@ def test_what_is_changed_of_a_room_elsewhere_is_told_here_as_it_is_there(
     note = client.asks("NAMES " + room)
     names = next(line.params[-1].split() for line in note if line.command == "353")
     assert {f"@{people.ann}", f"@{people.bob}"} <= set(names)
+
+
+def test_the_real_name_is_known_elsewhere(people: People) -> None:
+    people.guest.asks("SETNAME :Guest at home")
+    other = irc(people.nodes[1], f"dora{next(_numbers)}", "setname")
+    wait_until_known(other, people.guest_name, "Guest at home")
+    people.guest.send("SETNAME :Guest on the road")
+    told = other.until_line("SETNAME", "Guest on the road")
+    assert told.source == f"{people.guest_name}!~u@chat"

@@ -149,11 +149,12 @@ def test_what_becomes_of_somebody_at_another_node_is_told_unless_that_one_is_her
     presence = house.rooms.presence
     presence.elsewhere({zoe.id: one})
     presence.elsewhere({zoe.id: replace(one, state="away (lunch)")})
-    presence.elsewhere({zoe.id: replace(one, name="chloe")})
+    presence.elsewhere({zoe.id: replace(one, name="chloe", real_name="Chloe Miller")})
     presence.elsewhere({})
     expected = [
         ("away", "zoe", "lunch"),
         ("renamed", "zoe", "chloe"),
+        ("setname", "chloe", "Chloe Miller"),
         ("back", "chloe", "chloe is back."),
     ]
     assert told(paper) == ([] if is_here else expected)

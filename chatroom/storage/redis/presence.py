@@ -11,7 +11,7 @@ import platform
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from chatroom import __version__
@@ -45,6 +45,10 @@ def _heartbeat(instance_id: str) -> str:
 
 def _people(instance_id: str) -> str:
     return f"{{c}}:here:{instance_id}"
+
+
+_KNOWN = frozenset(field.name for field in fields(Presence))
+"""What is read of a presence: nodes of a newer version may tell more."""
 
 
 class PresenceKeeper:
@@ -263,7 +267,8 @@ class PresenceKeeper:
             _log.error("presence damaged account=%s reason=%s", account_id, error)
             return None
         seats = tuple(SessionInfo(**seat, node=node) for seat in fields.pop("seats"))
-        return Presence(**{**fields, "rooms": tuple(fields["rooms"])}, seats=seats)
+        known = {name: value for name, value in fields.items() if name in _KNOWN}
+        return Presence(**{**known, "rooms": tuple(fields["rooms"])}, seats=seats)
 
     def _elsewhere(self) -> dict[str, Presence]:
         people: dict[str, Presence] = {}
@@ -299,6 +304,8 @@ def _plain(one: Presence) -> bytes:
     fields = asdict(one)
     for seat in fields["seats"]:
         del seat["node"]
+    if not one.real_name:
+        del fields["real_name"]
     return json.dumps(fields, ensure_ascii=False).encode()
 
 

@@ -31,6 +31,8 @@ class Presence:
     rooms: tuple[str, ...]
     seats: tuple[SessionInfo, ...]
     """Empty for who has lost the connection a moment ago and may come back unnoticed."""
+    real_name: str = ""
+    """As the newest session says that has one."""
 
     @property
     def since(self) -> float:
@@ -46,6 +48,7 @@ def joined(one: Presence, other: Presence) -> Presence:
         state=next((s for s in (newer.state, older.state) if s != "free"), newer.state),
         rooms=tuple(dict.fromkeys((*one.rooms, *other.rooms))),
         seats=(*one.seats, *other.seats),
+        real_name=newer.real_name or older.real_name,
     )
 
 
