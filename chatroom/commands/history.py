@@ -36,6 +36,7 @@ OWN_LOOKED_AT = 2000
 WORDS_MOST = 20
 _STEP = 64  # places that are read at once
 _SETTLE_SECONDS = 3.0
+_WAIT_SECONDS = 0.5  # an IRC client of the same person may read a page just now
 
 
 def add_to(registry: Registry) -> None:
@@ -164,7 +165,7 @@ def one_at_a_time(context: Context) -> Iterator[None]:
 
     :raises UserError: another one of this person still runs.
     """
-    with reading_back(context.person, 0.0):
+    with reading_back(context.person, _WAIT_SECONDS):
         yield
 
 

@@ -75,8 +75,8 @@ class Person:
         self.busy: str | None = None
         """``None`` when free, else the reason, which may be empty."""
         self.reading_back = threading.Lock()
-        """Held for one /history, /search or /export, and while a piece is read for an IRC client,
-        which alone waits for it; outermost."""
+        """Held for one /history, /search or /export, and while a piece is read for an IRC client;
+        outermost, waited for half a second, by IRC clients for some."""
         self.busy_until = 0.0
         """When busy ends by itself, in seconds since the epoch; 0 = not by itself."""
         self.busy_timer: Timer | None = None
