@@ -6,8 +6,8 @@ from typing import NamedTuple
 from chatroom.commands.grammar import message_id
 from chatroom.commands.private import between, recipient_of
 from chatroom.errors import Code, UserError
-from chatroom.irc.service import NICK as SERVICE
 from chatroom.irc.session import IrcSession
+from chatroom.irc.wording import NICK as SERVICE
 from chatroom.names import fold
 from chatroom.rooms import private_messages
 from chatroom.rooms.person import Person

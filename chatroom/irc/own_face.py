@@ -1,13 +1,13 @@
 """What one IRC session alone is shown: its private messages, and what the server tells it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chatroom.commands.services import Services
 from chatroom.errors import StoreError
 from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST, IrcFace, face_of, is_own
-from chatroom.irc.grammar import BODY_BYTES, format_line, split_text
+from chatroom.irc.grammar import format_line
 from chatroom.irc.news import NEWS, said_line
 from chatroom.irc.places import END_OF_NAMES, names_lines, topic_lines
 from chatroom.irc.shape import (
@@ -23,10 +23,11 @@ from chatroom.irc.shape import (
     USERHOST_IN_NAMES,
     shape_of,
 )
+from chatroom.irc.wording import as_it_is, notice_lines
 from chatroom.protocol import utc_of
 from chatroom.rooms.room import Room
 from chatroom.storage.records import REMOVED, Post
-from chatroom.text import clean_line, clean_text
+from chatroom.text import clean_line
 
 AWAY = "away"
 """What is told of who is away or busy, and does not say why."""
@@ -57,6 +58,7 @@ class OwnFace:
         "real_name",
         "server",
         "shared",
+        "wording",
     )
 
     def __init__(
@@ -72,6 +74,8 @@ class OwnFace:
         """It has said so, by its mode +B."""
         self.is_sealed = False
         """Its connection is within TLS."""
+        self.wording: Callable[[str], str] = as_it_is
+        """Names the commands in sentences as they are typed."""
         self.caps = caps
         self.shared: IrcFace = face_of(shape_of(caps))
 
@@ -144,11 +148,8 @@ class OwnFace:
 
     def told(self, text: str) -> str:
         """Return sentences of the server as NOTICEs, one for each line."""
-        head = f":{self.server} NOTICE {self.nick} :"
-        room = BODY_BYTES - len(head.encode())
-        lines = filter(None, clean_text(text).split("\n"))
-        pieces = (piece for line in lines for piece in split_text(line, room))
-        return "".join(f"{head}{clean_line(piece)}\r\n" for piece in pieces)
+        lines = notice_lines(self.server, self.nick, self.wording(text))
+        return "".join(f"{line}\r\n" for line in lines)
 
     def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
         """Render an answer to a line that has no better one."""

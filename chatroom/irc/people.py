@@ -7,7 +7,7 @@ from typing import NamedTuple
 from chatroom.commands.services import Services
 from chatroom.errors import UserError
 from chatroom.irc.own_face import OwnFace
-from chatroom.irc.service import NICK as SERVICE
+from chatroom.irc.wording import NICK as SERVICE
 from chatroom.names import fold
 from chatroom.rooms.person import FREE
 from chatroom.rooms.room import Room

@@ -14,26 +14,16 @@ from chatroom.commands.own import GivenUp
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.irc.face import USER_HOST
-from chatroom.irc.grammar import BODY_BYTES, Line, format_line, split_text
+from chatroom.irc.grammar import Line
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import ECHO
+from chatroom.irc.wording import NICK, as_typed, notice_lines
 from chatroom.names import fold, room_name
 from chatroom.storage.records import SUPERUSER
-from chatroom.text import clean_line, clean_text
 
-NICK = "server"
-"""Nobody's name: it is reserved."""
 _SOURCE = NICK + USER_HOST
 _CANCEL = "cancel"
-_TYPED = re.compile(r"(?<![\w/:.])/([a-z][a-z-]*)(?![\w/])")
 _FORM = re.compile(r"/([a-z][a-z-]*)( {2,})?")
-_NATIVE = {
-    **{name: f"/{name}" for name in ("join", "me", "topic", "whois")},
-    "messageto": "/msg",
-    "leave": "/part",
-    "disconnect": "/quit",
-}
-"""Commands that every IRC client has, with its word for them."""
 _ELSEWHERE = {
     "query": "Your client has that itself: type /query NAME",
     "room": "On IRC each line names its room: talk in the window of that room.",
@@ -93,16 +83,6 @@ def hears(session: IrcSession, target: str, text: str, is_notice: bool) -> bool:
         _say(session, _SERVICES[name])
         return True
     return False
-
-
-def as_typed(registry: Registry, text: str) -> str:
-    """Return a sentence with the commands in it as they are typed by IRC. Any thread."""
-
-    def typed(found: re.Match[str]) -> str:
-        name = registry.name_of(found[1])
-        return _NATIVE.get(name, f"/msg {NICK} {found[1]}") if name else found[0]
-
-    return _TYPED.sub(typed, text) if "/" in text else text
 
 
 def _take(session: IrcSession, text: str) -> None:
@@ -249,8 +229,5 @@ def _help(registry: Registry, text: str) -> str:
 
 def _say(session: IrcSession, text: str) -> None:
     """Answer with sentences of the nick, one NOTICE for each line."""
-    head = format_line("NOTICE", session.nick, source=_SOURCE) + " :"
-    room = BODY_BYTES - len(head.encode())
-    for line in filter(str.strip, clean_text(text).split("\n")):
-        for piece in split_text(clean_line(line), room):
-            session.send(head + piece)
+    for line in notice_lines(_SOURCE, session.nick, text):
+        session.send(line)

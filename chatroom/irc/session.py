@@ -17,11 +17,12 @@ from chatroom.irc.outcomes import Outcome, TakesOutcomes
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.refusals import refusal_line
 from chatroom.irc.shape import BATCH, LABELS
+from chatroom.irc.wording import as_typed, notice_lines
 from chatroom.net.connection import Connection
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Room
 from chatroom.storage.records import SUPERUSER, Account
-from chatroom.text import clean_line, clean_text
+from chatroom.text import clean_line
 
 _READ_SECONDS = 60.0
 """Time for a reader to take what waits before something long is sent."""
@@ -239,6 +240,7 @@ class IrcSession(TakesOutcomes):
         :param numeric: instead of the code's.
         """
         text = error.text if isinstance(error, Outcome) else str(error)
+        text = as_typed(self.registry, text)
         command = command or self.line.command
         self.send(
             refusal_line(
@@ -335,12 +337,9 @@ class IrcSession(TakesOutcomes):
 
     def tell(self, kind: str, text: str, **fields: Any) -> None:
         """Say sentences of the server; ``kind`` and ``fields`` are for other faces."""
-        for line in filter(None, clean_text(text).split("\n")):
-            self.send(
-                format_line(
-                    "NOTICE", self.nick, clean_line(line), source=self.server, trailing=True
-                )
-            )
+        words = as_typed(self.registry, text)
+        for line in notice_lines(self.server, self.nick, words):
+            self.send(line)
 
     def end(self, text: str, **fields: Any) -> None:
         """Say the last sentence of this connection."""

@@ -9,6 +9,7 @@ from chatroom.irc.member import IrcMember
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.session import IrcSession
 from chatroom.irc.visit import go_on
+from chatroom.irc.wording import wording_of
 from chatroom.net.connection import Connection
 from chatroom.protocol import from_text, to_text
 from chatroom.rooms.person import Person
@@ -50,6 +51,7 @@ class IrcSuccessor:
         session.real_name = str(told["real_name"])
         session.ahead = [None if line is None else from_text(line) for line in told["ahead"]]
         self.face = session.face = OwnFace(services, session.server, "", session.nick, session.caps)
+        self.face.wording = wording_of(registry)
         self.face.real_name = session.real_name
         self.face.is_bot = bool(told["bot"])
         self._away, self._hides_lobby = told["away"], bool(told["hides_lobby"])

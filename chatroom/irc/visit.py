@@ -22,6 +22,7 @@ from chatroom.irc.shape import CHATHISTORY
 from chatroom.irc.table import ROWS, Row
 from chatroom.irc.talking import takes
 from chatroom.irc.welcome import welcome
+from chatroom.irc.wording import wording_of
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
@@ -110,6 +111,7 @@ def _come_in(session: IrcSession) -> None:
     if services.sanctions.mute_of(account.id) is not None:
         session.real_name = ""  # others would see it
     face = OwnFace(services, session.server, account.id, account.name, session.caps)
+    face.wording = wording_of(session.registry)
     face.real_name = session.real_name
     outbox = connection.outbox
     member = IrcMember(account.id, face, outbox, connection.end, connection.address)

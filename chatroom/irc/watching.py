@@ -7,8 +7,8 @@ from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line
 from chatroom.irc.people import find_here
-from chatroom.irc.service import NICK as SERVICE
 from chatroom.irc.session import IrcSession
+from chatroom.irc.wording import NICK as SERVICE
 from chatroom.names import check_name
 from chatroom.rooms.watchers import WATCHED
 

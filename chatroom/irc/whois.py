@@ -8,9 +8,9 @@ from chatroom.irc.grammar import Line
 from chatroom.irc.own_face import AWAY
 from chatroom.irc.people import HOST, USER, Somebody, account_named, find_here, named, somebody
 from chatroom.irc.places import OPERATOR, is_operator
-from chatroom.irc.service import NICK as SERVICE
 from chatroom.irc.session import IrcSession
 from chatroom.irc.welcome import TARGETS
+from chatroom.irc.wording import NICK as SERVICE
 
 _USERHOSTS_MOST = 5
 _ISON_MOST = 50

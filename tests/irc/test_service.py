@@ -4,8 +4,10 @@ import itertools
 
 import pytest
 
+from tests.conftest import StartServer
 from tests.harness import PASSWORD, Peer, ServerProcess
 from tests.irc.peer import IrcPeer, irc
+from tests.system.test_restart import restart
 
 _numbers = itertools.count(1)
 SERVICE = "server!~u@chat"
@@ -149,6 +151,13 @@ def test_a_long_answer_is_wrapped_into_lines_that_clients_take(
     assert max(len(line.encode()) for line in ann.seen.split("\r\n")) <= 510
 
 
+def test_sentences_name_commands_as_they_are_typed_by_irc(ann: IrcPeer) -> None:
+    (told,) = [line for line in ann.asks("PRIVMSG #no-such-room :x") if line.command == "403"]
+    assert told.params[-1].endswith("See /msg server rooms.")
+    ann.send("PRIVMSG server :query boss")
+    assert "/msg server query" not in ann.until_line("NOTICE").params[-1]
+
+
 def test_saying_goodbye_ends_the_visit(ann: IrcPeer) -> None:
     ann.send("PRIVMSG server :disconnect")
     assert "ERROR :Goodbye" in ann.until_end()
@@ -181,3 +190,17 @@ def test_nobody_gets_the_name_of_a_service(room: ServerProcess) -> None:
     for name in ("NickServ", "ChanServ", "server", "nickserv"):
         peer.send(name)
         peer.until("That name is reserved")
+
+
+def test_a_restart_ends_who_is_asked_something_and_no_other(start_server: StartServer) -> None:
+    """What a command waits for stands in the process that ends."""
+    server = start_server()
+    ann, bob = irc(server, "ann"), irc(server, "bob")
+    asked(ann, "create den")
+    (question,) = asked(ann, "#den deleteroom")
+    assert "ANSWER" in question
+    restart(server)
+    assert "ERROR :The server restarts." in ann.until_end()
+    bob.sync()
+    back = irc(server, "ann", is_new=False)
+    assert asked(back, "#den topic") == ["#den has no topic."]
