@@ -1,5 +1,6 @@
 """Somebody who looks at the page."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,21 +37,52 @@ class Person:
         self.page.goto(self.origin + path)
         return self
 
+    def another_tab(self) -> "Person":
+        """Open the page in another tab of the same browser."""
+        return Person(self.context, self.server).open()
+
+    def sleep_later(self) -> Callable[[], None]:
+        """Return what makes the connections of this page that are open then dead, without a word.
+
+        Call it before the page is opened.
+        """
+        calls: list[list[bool]] = []
+
+        def relay(call: Any) -> None:
+            server = call.connect_to_server()
+            is_awake = [True]
+            calls.append(is_awake)
+            call.on_message(lambda text: is_awake[0] and server.send(text))
+            server.on_message(lambda text: is_awake[0] and call.send(text))
+
+        def sleep() -> None:
+            for is_awake in calls:
+                is_awake[0] = False
+
+        self.page.route_web_socket("**/ws", relay)
+        return sleep
+
     def come_in(self, name: str, path: str = "/") -> "Person":
         """Open the page and make an account."""
-        self.open(path)
+        if not self.page.url.startswith(self.origin):
+            self.open(path)
+        self.fill_in_as_new(name)
+        self.box.wait_for()
+        return self
+
+    def fill_in_as_new(self, name: str) -> None:
+        """Say at the door that one is new."""
         if self.page.get_by_role("button", name="I am new here").is_visible():
             self.page.get_by_role("button", name="I am new here").click()
         self.page.get_by_label("Name").fill(name)
         self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         self.page.get_by_label("The same password again").fill(PASSWORD)
         self.page.get_by_role("button", name="Make an account").click()
-        self.box.wait_for()
-        return self
 
-    def log_in(self, name: str, password: str = PASSWORD) -> "Person":
-        """Open the page and log in."""
-        self.open()
+    def log_in(self, name: str, password: str = PASSWORD, reload: bool = True) -> "Person":
+        """Open the page, or stay at its door, and log in."""
+        if reload and not self.page.get_by_role("button", name="Log in").is_visible():
+            self.open()
         self.page.get_by_label("Name").fill(name)
         self.page.get_by_label("Password", exact=True).fill(password)
         self.page.get_by_role("button", name="Log in").click()
@@ -60,6 +92,24 @@ class Person:
     def box(self) -> Any:
         """Where one writes."""
         return self.page.get_by_label("Message", exact=True)
+
+    def problem(self, text: str) -> None:
+        """Wait until the door says what was wrong."""
+        self.page.locator(".problem", has_text=text).wait_for()
+
+    def asked(self) -> Any:
+        """Return the question that is open."""
+        dialog = self.page.get_by_role("dialog")
+        dialog.wait_for()
+        return dialog
+
+    def answer(self, text: str) -> None:
+        """Answer the question that is open."""
+        question = self.asked()
+        before = question.locator("form").element_handle()
+        question.locator("input").fill(text)
+        question.locator("input").press("Enter")
+        before.wait_for_element_state("hidden")
 
     @property
     def log(self) -> Any:

@@ -5,6 +5,7 @@ import re
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from chatroom.web import pages
 from tests.conftest import StartServer
 from tests.harness import Peer, ServerProcess
 from tests.redis_server import free_port
@@ -147,3 +148,9 @@ def test_who_is_no_proxy_speaks_for_nobody(room: ServerProcess) -> None:
 def test_a_request_that_does_not_end_is_cut_off(room: ServerProcess) -> None:
     answer = request(room, "GET / HTTP/1.1\r\nX: " + "y" * 100_000 + "\r\n\r\n")
     assert answer == "" or status(answer) in (400, 431)
+
+
+def test_the_whole_page_has_less_than_100_kb() -> None:
+    files = {path: file for path, file in pages.files().items() if "." in path}
+    assert len(files) > 10
+    assert sum(len(file.body) for path, file in files.items() if "favicon" not in path) < 102_400

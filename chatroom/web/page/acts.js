@@ -43,7 +43,12 @@ export class Acts {
     return result;
   }
 
-  // -- a message ----------------------------------------------------------------------------------
+  async #withReason(question, command, args) {
+    const reason = await askFor(question);
+    if (reason !== null) this.run(command, reason ? { ...args, reason } : args);
+  }
+
+  // -- a message --
 
   message(line) {
     const { state } = this.app;
@@ -61,16 +66,13 @@ export class Acts {
       acts.push({ label: `About ${line.from}…`, run: () => this.person(line.from) });
       acts.push({
         label: "Report…", isBad: true,
-        run: async () => {
-          const reason = await askFor("Why do you report this message? Who runs the room is shown it.");
-          if (reason !== null) this.run("report", { id, ...(reason ? { reason } : {}) });
-        },
+        run: () => this.#withReason("Why do you report this message? Who runs the room is shown it.", "report", { id }),
       });
     }
     menu(`${line.from}, ${whole(line.time)}`, acts);
   }
 
-  // -- a person -----------------------------------------------------------------------------------
+  // -- a person --
 
   async person(name) {
     const { state, wire } = this.app;
@@ -82,51 +84,40 @@ export class Acts {
     }
     const where = state.current;
     const acts = [];
-    const isMe = name === state.me;
-    if (!isMe) {
+    const act = (label, command, isBad = false) => acts.push({ label, isBad, run: () => this.run(command, { user: name }) });
+    const reasoned = (label, command) =>
+      acts.push({ label: `${label}…`, isBad: true, run: () => this.#withReason(`${label}: ${name}? You may say why.`, command, { user: name }) });
+    if (name !== state.me) {
       acts.push({ label: "Write privately", run: () => this.app.open(state.person(name)) });
-      acts.push({ label: "Hide what they say", run: () => this.run("ignore", { user: name }) });
+      act("Hide what they say", "ignore");
     }
-    if (!isMe && !where.isPerson && this.#runs) {
+    if (name !== state.me && !where.isPerson && this.#runs) {
       acts.push(null);
-      const reasoned = (label, command, question) => ({
-        label, isBad: true,
-        run: async () => {
-          const reason = await askFor(question);
-          if (reason !== null) this.run(command, { user: name, ...(reason ? { reason } : {}) });
-        },
-      });
-      if (where.row.private) acts.push({ label: `Invite to ${where.title}`, run: () => this.run("invite", { user: name }) });
-      if (where.id !== "lobby") acts.push({ label: `Remove from ${where.title}`, isBad: true, run: () => this.run("remove", { user: name }) });
-      acts.push(reasoned(`Mute in ${where.title}…`, "roommute", `Mute ${name} in ${where.title} for 30 minutes? You may say why.`));
-      acts.push({ label: `Let write in ${where.title} again`, run: () => this.run("unroommute", { user: name }) });
-      if (where.id !== "lobby") acts.push(reasoned(`Ban from ${where.title}…`, "roomban", `Ban ${name} from ${where.title}? You may say why.`));
+      if (where.row.private) act(`Invite to ${where.title}`, "invite");
+      if (where.id !== "lobby") act(`Remove from ${where.title}`, "remove", true);
+      reasoned(`Mute in ${where.title} for 30 minutes`, "roommute");
+      act(`Let write in ${where.title} again`, "unroommute");
+      if (where.id !== "lobby") reasoned(`Ban from ${where.title}`, "roomban");
       if (this.#owns && where.id !== "lobby") {
-        acts.push({ label: "Make a moderator", run: () => this.run("moderator", { user: name }) });
-        acts.push({ label: "No longer a moderator", run: () => this.run("unmoderator", { user: name }) });
+        act("Make a moderator", "moderator");
+        act("No longer a moderator", "unmoderator");
         acts.push({
           label: `Hand ${where.title} over`, isBad: true,
           run: async () => (await ask(`Make ${name} the owner of ${where.title}?`, "Hand over")) && this.run("transfer", { user: name }),
         });
       }
     }
-    if (!isMe && this.#may("kickuser")) {
+    if (name !== state.me && this.#may("kickuser")) {
       acts.push(null);
-      for (const [label, command] of [["Kick…", "kickuser"], ["Mute everywhere…", "mute"], ["Ban…", "ban"]]) {
-        acts.push({
-          label, isBad: true,
-          run: async () => {
-            const reason = await askFor(`${label.replace("…", "")} ${name}? You may say why.`);
-            if (reason !== null) this.run(command, { user: name, ...(reason ? { reason } : {}) });
-          },
-        });
-      }
+      reasoned("Kick", "kickuser");
+      reasoned("Mute everywhere", "mute");
+      reasoned("Ban", "ban");
     }
     const state_ = row.here ? row.state || "here" : "not here";
     menu(`${name} · ${row.grant === 0 ? "superuser, " : ""}${state_}`, acts);
   }
 
-  // -- the room -----------------------------------------------------------------------------------
+  // -- the room --
 
   room() {
     const where = this.app.state.current;
@@ -203,10 +194,7 @@ export class Acts {
         ? { label: "I am free again", run: () => this.run("free") }
         : {
             label: "Busy…",
-            run: async () => {
-              const reason = await askFor("Why are you busy? Others see it. Messages wait until you are free.");
-              if (reason !== null) this.run("busy", reason ? { reason } : {}, false);
-            },
+            run: () => this.#withReason("Why are you busy? Others see it. Messages wait until you are free.", "busy", {}),
           },
       { label: settings.notifies ? "Stop notifications" : "Notify me when I am called", run: () => settings.toggleNotifications() },
       { label: settings.sounds ? "Silence" : "Sound when I am called", run: () => settings.toggleSound() },
@@ -225,7 +213,7 @@ export class Acts {
     card("Keys and commands", el("dl", {}, ...keys), el("dl", {}, ...rows));
   }
 
-  // -- looking for something ----------------------------------------------------------------------
+  // -- looking for something --
 
   async search() {
     const where = this.app.state.current;

@@ -2,8 +2,8 @@
 
 import { Acts } from "./acts.js";
 import { Composer } from "./composer.js";
-import { ask, askFor, card } from "./dialogs.js";
-import { announce, clear, el } from "./dom.js";
+import { ask, askFor, card, shutAll } from "./dialogs.js";
+import { announce, clear, el, withLinks } from "./dom.js";
 import { Log } from "./log.js";
 import { Door } from "./login.js";
 import { Settings } from "./settings.js";
@@ -14,6 +14,9 @@ import { Wire } from "./wire.js";
 const QUIET_SECONDS = 3; // a lost connection is not told before
 const PAGE = 100;
 const PEOPLE_WAIT = 400;
+const ROOMS_WAIT = 50;
+const READ_WAIT = 500; // what was read is told that often
+const TALKS = 50; // private messages of which one sees with whom one has talked
 
 class App {
   constructor() {
@@ -60,16 +63,17 @@ class App {
     const head = el("header", {}, drawer("left", "Rooms"), el("div", { class: "titles" }, this.title, this.topic),
       el("button", { class: "menu-of-room", "aria-label": "This room: topic, search, and more", onclick: () => this.acts.room() }, "⋯"),
       drawer("right", "People here"));
-    this.middle = el("main", {}, head, this.line, this.log.node, this.composer.node);
+    // In the order of the Tab key: where one writes, what is said, the rooms, the people.
+    this.middle = el("main", {}, head, this.line, this.composer.node, this.log.node);
     this.node = document.getElementById("room");
-    this.node.append(this.side.left, this.middle, this.side.right);
+    this.node.append(this.middle, this.side.left, this.side.right);
     this.node.addEventListener("click", (event) => {
-      if (event.target === this.node || event.target.closest("main")) this.#drawer("");
+      if (event.target.closest("main") && !event.target.closest(".drawer")) this.#drawer("");
     });
   }
+  // Open the rooms or the people where there is place for the messages only, or shut them.
   #drawer(side) {
     const now = this.node.dataset.drawer === side ? "" : side;
-    if (event?.target?.closest?.("button.drawer") && !side) return;
     this.node.dataset.drawer = now;
     if (now) (now === "left" ? this.side.left : this.side.right).querySelector("button")?.focus();
   }
@@ -77,15 +81,13 @@ class App {
   #listen() {
     const { wire, state } = this;
     wire.on("state", (now, text) => this.#turned(now, text));
-    wire.on("event", (word, fields) => (word === "prompt" ? this.#asked(fields) : state.hear(word, fields)));
-    wire.on("refused", (code, text) => {
-      this.node.hidden = true;
-      this.door.show(code === "ticket" ? "" : text);
-    });
-    wire.on("pending", (cid, what, fields) => state.settle(cid, what === "unknown" ? "unknown" : what, fields.text || ""));
+    wire.on("event", (word, fields) => this.#heard(word, fields));
+    wire.on("refused", (code, text, fields) => this.door.show(text, fields.wait));
+    wire.on("pending", (cid, what, fields) => state.settle(cid, what, fields.text || ""));
     state.isSeen = () => document.visibilityState === "visible" && document.hasFocus() && this.log.isAtEnd;
+    state.isHeld = () => !this.log.isAtEnd;
     state.listeners = {
-      rooms: () => this.#showRooms(),
+      rooms: () => this.#dueRooms(),
       lines: (where, what, line) => {
         this.log.changed(where, what, line);
         if (where === state.current && what === "added" && state.isSeen()) this.seen();
@@ -97,7 +99,9 @@ class App {
       welcome: () => this.#welcome(),
       stale: () => this.refresh(),
       moved: () => this.open(state.current),
-      goto: (where) => this.open(where, false),
+      goto: (where) => !this.#moving && where !== state.current && this.open(where, false),
+      gap: (where) => this.newest(where),
+      motd: (text) => card("A word from the operator", el("p", { class: "words", dir: "auto" }, ...withLinks(text))),
     };
     addEventListener("focus", () => this.seen());
     document.addEventListener("visibilitychange", () => this.seen());
@@ -105,11 +109,12 @@ class App {
   }
 
   start() {
-    if (!this.wire.resume()) this.door.show();
+    if (this.door.hasInvitation || !this.wire.resume()) this.door.show();
   }
 
-  // -- coming and going -----------------------------------------------------------------------------
+  // -- coming and going --
 
+  #quiet = 0;
   #turned(now, text) {
     clearTimeout(this.#quiet);
     if (now === "in") {
@@ -117,21 +122,54 @@ class App {
       this.node.hidden = false;
       this.line.hidden = true;
     } else if (now === "out" || now === "ended") {
+      shutAll();
       this.node.hidden = true;
+      if (!this.wire.user) this.state.forget();
       this.door.show(text);
-    } else if (now === "lost" && !this.node.hidden) {
+    } else if (now === "lost") {
+      shutAll(); // what was asked there is void now
+      if (this.node.hidden) this.door.show("The server cannot be reached. Trying again…");
       this.#quiet = setTimeout(() => {
         this.line.textContent = "The connection is lost. What you write is sent when it is back.";
         this.line.hidden = false;
       }, QUIET_SECONDS * 1000);
+    } else if (now === "connecting" && !this.line.hidden) {
+      clearTimeout(this.#quiet);
     }
   }
-  #quiet = 0;
+
+  #problem = ""; // what was wrong with the last answer
+  #records = []; // of /export
+  #heard(word, fields) {
+    if (word === "prompt") this.#asked(fields);
+    else if (word === "notice" && fields.kind === "error") this.#problem = fields.text;
+    else if (word === "export") this.#records.push(JSON.stringify(fields));
+    else this.state.hear(word, fields);
+  }
+  async #asked(fields) {
+    const problem = this.#problem;
+    this.#problem = "";
+    const text = await askFor(fields.text, { secret: fields.secret, problem });
+    const { state } = this.wire;
+    if (text === null && state !== "in") this.wire.cancel();
+    else if (state === "in" || state === "connecting") this.wire.answer(text ?? "");
+  }
 
   async #welcome() {
-    this.open(this.state.current, false);
+    const { wire, state } = this;
+    for (const post of wire.posts) {
+      const where = post.to ? state.person(post.to) : state.rooms.get(post.room);
+      if (where) state.waiting(where, post.cid, post.text);
+    }
+    // Without a cursor it begins where the last visit ended, which may have been another tab's.
+    for (const one of state.rooms.values()) if (!wire.cursors.has(one.isPerson ? "" : one.id)) one.isLoaded = false;
+    if (this.log.where !== state.current) this.open(state.current, false);
+    else if (!state.current.isLoaded) this.newest(state.current);
+    wire.room = state.current.isPerson ? wire.room : state.current.id;
     try {
-      this.state.commands = (await this.wire.command("help", { command: "all" })).rows || [];
+      state.commands = (await wire.command("help", { command: "all" })).rows || [];
+      const { messages } = await wire.command("mail", { number: TALKS });
+      for (const fields of messages || []) state.conversationOf(fields);
       await this.refresh();
     } catch {
       /* lost again: the next welcome asks anew */
@@ -147,32 +185,37 @@ class App {
         one.row = row;
         one.topic = row.topic;
       }
-      this.#showRooms();
       this.#showHead();
       this.#askPeople();
+      const unread = await this.#oneAtATime("unread");
+      if (unread.ok) this.state.tellUnread(unread.rows);
     } catch {
       /* lost: asked again when it is back */
     }
   }
 
-  async #asked(fields) {
-    const text = await askFor(fields.text, { secret: fields.secret });
-    this.wire.answer(text ?? "");
-  }
+  // -- rooms --
 
-  // -- rooms ------------------------------------------------------------------------------------------
-
+  #moving = 0; // how often the server was told in which room one talks, and has not answered yet
   async open(where, isTold = true) {
     const { state, wire } = this;
+    if (state.current && state.current !== where) state.current.newFrom = "";
     state.current = where;
     this.node.dataset.drawer = "";
     if (!where.isPerson) {
       wire.room = where.id;
-      if (isTold && wire.state === "in") wire.command("room", { room: where.id }).catch(() => {});
+      if (isTold && wire.state === "in") {
+        this.#moving++;
+        wire.command("room", { room: where.id }).catch(() => {}).finally(() => this.#moving--);
+      }
+    }
+    if (where.unread && !where.newFrom) {
+      if (where.isLoaded) where.markNew(where.unread);
+      else where.unmarked = where.unread;
     }
     this.log.show(where);
     where.unread = where.mentions = 0;
-    this.composer.show(where);
+    this.composer.show(where, state.me);
     this.#showRooms();
     this.#showHead();
     if (matchMedia("(pointer: fine)").matches) this.composer.focus();
@@ -181,54 +224,63 @@ class App {
     this.seen();
   }
 
+  #reads = 0;
   seen() {
     const where = this.state.current;
     if (!where || !this.state.isSeen()) return;
-    const last = where.last;
     if (where.unread || where.mentions) {
       where.unread = where.mentions = 0;
-      this.#showRooms();
+      this.#dueRooms();
     }
-    if (last?.id && last.id !== where.readUpto) {
+    clearTimeout(this.#reads);
+    this.#reads = setTimeout(() => {
+      const last = where.last;
+      if (where !== this.state.current || !last || last.id === where.readUpto || !where.atEnd) return;
       where.readUpto = last.id;
       this.wire.read(where.isPerson ? "" : where.id, last.id);
-    }
+    }, READ_WAIT);
   }
 
-  // One /history at a time: the server runs one for a person.
+  // The server reads back for a person one at a time.
   #reading = Promise.resolve();
-  #history(args) {
-    const answer = this.#reading.then(() => this.wire.command("history", args));
+  #oneAtATime(name, args) {
+    const answer = this.#reading.then(() => this.wire.command(name, args));
     this.#reading = answer.catch(() => {});
     return answer;
   }
-  #of(where) {
-    return where.isPerson ? { with: where.name } : { room: where.id };
+  #history(where, args) {
+    const of = where.isPerson ? { with: where.name } : { room: where.id };
+    return this.#oneAtATime("history", { ...of, number: PAGE, ...args }).catch(() => null);
   }
   async older(where) {
     const first = where.first;
-    if (!first) return this.newest(where);
-    const result = await this.#history({ ...this.#of(where), number: PAGE, before: first.privateId || first.id }).catch(() => null);
-    if (result?.ok) this.state.readBack(where, result.messages, result.more);
-    return undefined;
+    if (!first) return;
+    const result = await this.#history(where, { before: first.privateId || first.id });
+    if (result?.ok && where.first === first) this.state.readBack(where, result.messages, result.more);
+    else if (result && !result.ok) where.hasMore = false;
   }
   async newest(where) {
-    const result = await this.#history({ ...this.#of(where), number: PAGE }).catch(() => null);
-    if (!result) return;
-    if (result.ok) this.state.readBack(where, result.messages, result.more, true, true);
-    else where.isLoaded = true;
-    this.log.toEnd();
+    where.late = [];
+    const result = await this.#history(where, {});
+    if (result?.ok) this.state.readBack(where, result.messages, result.more, true);
+    where.late = null;
+    if (!result?.ok) return;
+    if (result.last && !where.isPerson && !this.wire.cursors.has(where.id)) this.wire.cursors.set(where.id, result.last);
+    if (where === this.state.current) {
+      this.log.toEnd();
+      this.seen();
+    }
   }
   async moveTo(where, id) {
     await this.open(where);
     if (this.log.jumpTo(id)) return;
-    const result = await this.#history({ ...this.#of(where), number: PAGE, around: id }).catch(() => null);
-    if (!result?.ok) return;
+    const result = await this.#history(where, { around: id });
+    if (!result?.ok || where !== this.state.current) return;
     this.state.readBack(where, result.messages, true, true, false);
     this.log.jumpTo(id);
   }
 
-  // -- people -----------------------------------------------------------------------------------------
+  // -- people --
 
   #peopleTimer = 0;
   #askPeople() {
@@ -251,7 +303,7 @@ class App {
     return [...new Set([...this.people.map((row) => row.user), ...talked])].filter((one) => one !== this.state.me);
   }
 
-  // -- talking ----------------------------------------------------------------------------------------
+  // -- talking --
 
   send(text) {
     const where = this.state.current;
@@ -285,11 +337,12 @@ class App {
       this.wire.leave();
       return;
     }
-    await this.acts.show(this.wire.typed(text));
-    if (["join", "create", "leave", "part", "talk"].includes(word)) this.refresh();
+    const answer = await this.acts.show(this.wire.typed(text));
+    if (word === "export" && answer) save("chatroom.jsonl", this.#records.splice(0));
+    if (answer) this.refresh();
   }
 
-  // -- what is shown ----------------------------------------------------------------------------------
+  // -- what is shown --
 
   told(text, isBad = false) {
     if (this.node.hidden || !this.state.current) return announce(text);
@@ -297,7 +350,13 @@ class App {
     this.state.tellIn(this.state.current, text, isBad);
     return undefined;
   }
+  #areRoomsDue = false;
+  #dueRooms() {
+    if (!this.#areRoomsDue) setTimeout(() => this.#showRooms(), ROOMS_WAIT);
+    this.#areRoomsDue = true;
+  }
   #showRooms() {
+    this.#areRoomsDue = false;
     this.side.showRooms(this.state);
     const { unread, current } = this.state;
     document.title = `${unread ? `(${unread}) ` : ""}${current ? current.title : "Chatroom"}`;
@@ -334,6 +393,13 @@ class App {
       this.composer.focus();
     }
   }
+}
+
+// Offer lines as a file.
+function save(name, lines) {
+  const address = URL.createObjectURL(new Blob([lines.join("\n"), "\n"], { type: "application/jsonl" }));
+  el("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
 }
 
 const app = new App();

@@ -1,6 +1,7 @@
 // Where one writes: several lines, drafts for each room, completion of commands and names.
 
 import { el, plural } from "./dom.js";
+import { tab } from "./store.js";
 
 const DRAFT = "chatroom.draft.";
 const ASK_ABOVE = 3; // lines that are sent without asking
@@ -8,7 +9,7 @@ const ASK_ABOVE = 3; // lines that are sent without asking
 // acts: send(text), names() → names of the room, commands() → rows of help, ask(question, yes)
 export class Composer {
   #acts;
-  #where = null;
+  #draft = "";
   #found = [];
   #at = -1;
 
@@ -26,9 +27,10 @@ export class Composer {
     this.input.addEventListener("blur", () => setTimeout(() => this.#close(), 150));
   }
 
-  show(where) {
-    this.#where = where;
-    this.input.value = sessionStorage.getItem(DRAFT + where.id) || "";
+  // me: whose drafts they are
+  show(where, me) {
+    this.#draft = `${DRAFT}${me}.${where.id}`;
+    this.input.value = tab.get(this.#draft) || "";
     this.input.placeholder = where.isPerson ? `Write to ${where.name} alone` : `Write in ${where.title}`;
     this.#fit();
     this.#close();
@@ -45,8 +47,8 @@ export class Composer {
   #typed() {
     this.#fit();
     const text = this.input.value;
-    if (text) sessionStorage.setItem(DRAFT + this.#where.id, text);
-    else sessionStorage.removeItem(DRAFT + this.#where.id);
+    if (text) tab.set(this.#draft, text);
+    else tab.drop(this.#draft);
     this.#complete();
   }
   #fit() {
@@ -81,7 +83,7 @@ export class Composer {
     }
   }
 
-  // -- completion ---------------------------------------------------------------------------------
+  // -- completion --
 
   #complete() {
     const text = this.input.value.slice(0, this.input.selectionStart);

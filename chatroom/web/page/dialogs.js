@@ -25,8 +25,13 @@ export function ask(question, yes = "Yes", no = "Cancel") {
   });
 }
 
+// Shut what is open; whoever asked is told that nothing was given.
+export function shutAll() {
+  for (const one of document.querySelectorAll("dialog")) one.close();
+}
+
 // Ask for a text; the promise is null when nothing was given.
-export function askFor(question, { value = "", secret = false, lines = false, yes = "OK" } = {}) {
+export function askFor(question, { value = "", secret = false, lines = false, yes = "OK", problem = "" } = {}) {
   return new Promise((resolve) => {
     const input = lines
       ? el("textarea", { rows: 6, "aria-label": question })
@@ -36,7 +41,7 @@ export function askFor(question, { value = "", secret = false, lines = false, ye
         method: "dialog",
         onsubmit: () => resolve(input.value),
       },
-      el("p", {}, question), input,
+      problem ? el("p", { class: "bad", role: "alert" }, problem) : null, el("p", { class: "question" }, question), input,
       el("div", { class: "buttons" }, el("button", { class: "main" }, yes),
         el("button", { type: "button", onclick: () => dialog.close() }, "Cancel")));
     const dialog = el("dialog", { "aria-label": question }, form);

@@ -1,20 +1,26 @@
 // What is said in one room, as a list that grows at both ends.
 
 import { announce, clock, day, el, nameNode, plural, whole, withLinks } from "./dom.js";
+import { MOST } from "./state.js";
 
 const NEAR = 80; // pixels from the end that still count as the end
 const SAME = 5 * 60 * 1000; // a message that soon after one of the same person has no head of its own
+const ALOUD = 5; // messages at once that are read aloud; of more their number is
 const SAID = new Set(["text", "action", "private", "announce", "notice", "removed"]);
 
 // acts: older(conversation), newest(conversation), menu(line, node), person(name, node), again(line),
-// drop(line), seen(conversation)
+// drop(line), seen(conversation). What changes is shown with the next picture, all at once.
 export class Log {
   #acts;
+  #scroller;
   #where = null;
   #nodes = new Map(); // by line
+  #waiting = []; // lines that are to be added
+  #isStale = false; // all is to be shown anew
+  #isDue = false;
   #fresh = 0;
   #isAsking = false;
-  #markAfter = null; // the last line that was read when the room was opened
+  isAtEnd = true; // and stays there when more comes
 
   constructor(acts) {
     this.#acts = acts;
@@ -27,37 +33,90 @@ export class Log {
     new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && this.#older(), {
       root: this.#scroller, rootMargin: "200px 0px 0px 0px",
     }).observe(this.top);
+    // A keyboard on the screen, a draft that grows: what was at the end stays there.
+    new ResizeObserver(() => this.isAtEnd && this.#stick()).observe(this.#scroller);
     this.list.addEventListener("keydown", (event) => this.#key(event));
   }
-  #scroller;
 
-  get isAtEnd() {
-    const box = this.#scroller;
-    return box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
+  get where() {
+    return this.#where;
   }
 
-  // -- what is shown ------------------------------------------------------------------------------
+  // -- what is shown --
 
   show(where) {
-    if (this.#where !== where) this.#markAfter = where.unread ? where.lines.at(-1 - where.unread) : null;
     this.#where = where;
-    this.list.setAttribute("aria-live", "off");
     this.list.setAttribute("aria-label", `Messages in ${where.title}`);
-    this.#all();
-    this.#tellTop();
-    this.toEnd();
-    requestAnimationFrame(() => this.list.setAttribute("aria-live", "polite"));
+    this.isAtEnd = true;
+    this.#fresh = 0;
+    this.#isStale = true;
+    this.flush();
   }
 
   changed(where, what, line) {
     if (where !== this.#where) return;
-    const wasAtEnd = this.isAtEnd;
-    if (what === "added") this.#added(line, wasAtEnd);
-    else if (what === "front") this.#front();
-    else if (what === "changed") this.#nodes.get(line)?.replaceWith(this.#node(line, this.#before(line)));
-    else this.#all();
-    if (wasAtEnd && what !== "front") this.toEnd();
+    if (what === "front") {
+      this.#front();
+    } else if (what === "changed") {
+      this.flush();
+      this.#again(line);
+    } else if (what === "missed") {
+      this.#count(line);
+      this.#tellDown();
+    } else {
+      if (what === "added") this.#waiting.push(line);
+      if (what === "all" || this.#waiting.length > MOST) this.#isStale = true;
+      if (!this.#isDue) requestAnimationFrame(() => this.flush());
+      this.#isDue = true;
+    }
+  }
+
+  // Show now what is to be shown.
+  flush() {
+    this.#isDue = false;
+    if (!this.#where) return;
+    const added = this.#waiting;
+    this.#waiting = [];
+    if (this.#isStale) {
+      this.#quietly(() => (this.isAtEnd ? this.#all() : this.#held(() => this.#all())));
+    } else if (added.length) {
+      const nodes = [];
+      let before = this.list.lastElementChild?.line || null;
+      for (const line of added) {
+        nodes.push(...this.#withDay(line, before));
+        before = line;
+        if (!this.isAtEnd) this.#count(line);
+      }
+      if (added.length > ALOUD) {
+        this.#quietly(() => this.list.append(...nodes));
+        announce(plural(added.length, "message"));
+      } else {
+        this.list.append(...nodes);
+      }
+      this.#trim();
+    }
+    this.#isStale = false;
+    if (this.isAtEnd) this.#stick();
+    this.#tellDown();
     this.#tellTop();
+  }
+
+  #count(line) {
+    if (SAID.has(line.kind) && !line.mine) this.#fresh++;
+  }
+  #trim() {
+    while (this.list.childElementCount > MOST + 100) {
+      this.#nodes.delete(this.list.firstElementChild.line);
+      this.list.firstElementChild.remove();
+    }
+    const first = this.list.firstElementChild;
+    if (first?.line) first.before(this.#day(first.line));
+  }
+  // Do something that is not read aloud.
+  #quietly(act) {
+    this.list.setAttribute("aria-live", "off");
+    act();
+    requestAnimationFrame(() => this.list.setAttribute("aria-live", "polite"));
   }
 
   #all() {
@@ -70,34 +129,39 @@ export class Log {
       before = line;
     }
     this.list.replaceChildren(...nodes);
-    if (held) {
-      const now = this.#where.lines.find((one) => one === held || (held.cid && one.cid === held.cid));
-      (this.#nodes.get(now) || this.list).focus({ preventScroll: true });
-    }
+    if (held) (this.#nodes.get(this.#same(held)) || this.list).focus({ preventScroll: true });
   }
-
-  #added(line, wasAtEnd) {
-    const before = this.#where.lines.at(-2) || null;
-    this.list.append(...this.#withDay(line, before));
-    while (this.list.childElementCount > 700) this.#nodes.delete(this.list.firstElementChild.line), this.list.firstElementChild.remove();
-    if (!wasAtEnd && SAID.has(line.kind) && !line.mine) {
-      this.#fresh++;
-      this.#tellDown();
-    }
+  #same(line) {
+    return this.#where.lines.find((one) => one === line || (line.id && one.id === line.id) || (line.cid && one.cid === line.cid));
+  }
+  #again(line) {
+    const node = this.#nodes.get(line);
+    if (!node) return;
+    const isHeld = node.contains(document.activeElement);
+    const now = this.#node(line, this.#before(line));
+    node.replaceWith(now);
+    if (isHeld) now.focus({ preventScroll: true });
+    if (this.isAtEnd) this.#stick();
   }
 
   #front() {
+    const number = this.#where.lines.length;
+    const had = this.#nodes.size;
+    this.#quietly(() => this.#held(() => this.#all()));
+    this.#isStale = false;
+    this.#waiting = [];
+    if (number > had) announce(plural(number - had, "older message"));
+    this.#tellDown();
+    this.#tellTop();
+  }
+  // Change the list so that the first message that is seen stays where it is.
+  #held(act) {
     const box = this.#scroller;
     const held = [...this.list.children].find((one) => one.line && one.offsetTop + one.offsetHeight > box.scrollTop);
-    const key = held?.line;
     const offset = held ? held.offsetTop - box.scrollTop : 0;
-    const number = this.list.childElementCount;
-    this.list.setAttribute("aria-live", "off");
-    this.#all();
-    const now = key && this.#nodes.get(key);
+    act();
+    const now = held && this.#nodes.get(this.#same(held.line));
     if (now) box.scrollTop = now.offsetTop - offset;
-    announce(plural(Math.max(0, this.list.childElementCount - number), "older message"));
-    requestAnimationFrame(() => this.list.setAttribute("aria-live", "polite"));
   }
 
   #before(line) {
@@ -107,14 +171,21 @@ export class Log {
   #withDay(line, before) {
     const nodes = [];
     if (!before || before.time.toDateString() !== line.time.toDateString()) {
-      nodes.push(el("div", { class: "day" }, el("span", {}, day(line.time))));
+      nodes.push(this.#day(line));
       before = null;
     }
-    if (this.#markAfter && before === this.#markAfter) nodes.push(el("div", { class: "new" }, el("span", {}, "new")));
+    if (line.id && line.id === this.#where.newFrom) {
+      this.list.querySelector(".new")?.remove();
+      nodes.push(el("div", { class: "new" }, el("span", {}, "new")));
+      before = null;
+    }
     nodes.push(this.#node(line, before));
     return nodes;
   }
 
+  #day(line) {
+    return el("div", { class: "day" }, el("span", {}, day(line.time)));
+  }
   #node(line, before) {
     const isSaid = SAID.has(line.kind);
     const isNext =
@@ -158,6 +229,7 @@ export class Log {
   }
 
   #fate(line) {
+    if (line.state === "past") return el("span", { class: "fate" }, "It had arrived before.");
     if (line.state === "sent") return el("span", { class: "fate" }, "… not confirmed yet");
     const again = el("button", { onclick: () => this.#acts.again(line) }, "Send again");
     const drop = el("button", { onclick: () => this.#acts.drop(line) }, "Drop");
@@ -165,19 +237,25 @@ export class Log {
     return el("span", { class: "fate bad" }, `${what} ${line.why} `, again, " ", drop);
   }
 
-  // -- scrolling ----------------------------------------------------------------------------------
+  // -- scrolling --
 
   toEnd() {
-    if (!this.#where.atEnd) return this.#acts.newest(this.#where);
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.isAtEnd = true;
     this.#fresh = 0;
-    this.#tellDown();
+    if (!this.#where.atEnd) return this.#acts.newest(this.#where);
+    this.flush();
+    this.#acts.seen(this.#where);
     return undefined;
   }
+  #stick() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
   jumpTo(id) {
+    this.flush();
     const line = this.#where.lines.find((one) => one.id === id || one.privateId === id);
     const node = line && this.#nodes.get(line);
     if (!node) return false;
+    this.isAtEnd = false;
     node.scrollIntoView({ block: "center" });
     node.classList.add("found");
     this.#focus(node);
@@ -185,15 +263,16 @@ export class Log {
   }
 
   #scrolled() {
-    if (this.isAtEnd && this.#where?.atEnd) {
+    const box = this.#scroller;
+    this.isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR && Boolean(this.#where?.atEnd);
+    if (this.isAtEnd) {
       this.#fresh = 0;
       this.#acts.seen(this.#where);
     }
     this.#tellDown();
   }
   #tellDown() {
-    const isAway = !this.isAtEnd || !this.#where?.atEnd;
-    this.down.hidden = !isAway;
+    this.down.hidden = this.isAtEnd;
     this.down.textContent = this.#fresh ? `${plural(this.#fresh, "new message")} ↓` : "To the newest ↓";
   }
   #tellTop() {
@@ -210,7 +289,7 @@ export class Log {
     }
   }
 
-  // -- by keyboard --------------------------------------------------------------------------------
+  // -- by keyboard --
 
   #focus(node) {
     node?.focus({ preventScroll: true });

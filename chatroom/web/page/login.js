@@ -3,9 +3,11 @@
 import { el } from "./dom.js";
 
 // acts: login(name, password, stays), register(name, password, code, stays)
+// An invitation stands in the address, #code=…: a fragment reaches no server and no log.
 export class Door {
   #isNew = false;
   #code = "";
+  #timer = 0;
 
   constructor(node, acts) {
     this.node = node;
@@ -40,15 +42,27 @@ export class Door {
     this.#turn(this.#isNew);
   }
 
-  show(problem = "") {
+  get hasInvitation() {
+    return Boolean(this.#code);
+  }
+  // wait: seconds in which nothing is looked at
+  show(problem = "", wait = 0) {
+    const wasHidden = this.node.hidden;
     this.node.hidden = false;
     this.problem.textContent = problem;
-    this.busy(false);
-    (this.name.value ? this.password : this.name).focus();
+    document.title = this.title.textContent;
+    clearTimeout(this.#timer);
+    this.busy(wait > 0);
+    if (wait > 0) this.#timer = setTimeout(() => this.show(), wait * 1000);
+    const first = this.name.value ? this.password : this.name;
+    if (wasHidden || !this.node.contains(document.activeElement)) first.focus();
+    else if (problem && this.password.value) this.password.select();
   }
   hide() {
+    clearTimeout(this.#timer);
     this.node.hidden = true;
-    this.password.value = this.again.value = "";
+    this.password.value = this.again.value = this.code.value = "";
+    this.#turn(false);
   }
   busy(is) {
     this.button.disabled = is;
@@ -60,6 +74,7 @@ export class Door {
     for (const row of this.rows) row.hidden = !isNew;
     this.password.setAttribute("autocomplete", isNew ? "new-password" : "current-password");
     this.button.textContent = isNew ? "Make an account" : "Log in";
+    this.again.required = isNew;
     this.other.textContent = isNew ? "I have an account" : "I am new here";
     this.problem.textContent = "";
   }

@@ -1,5 +1,7 @@
 // What one has chosen for this browser: notifications, sound. And what is shown outside of the page.
 
+import { device } from "./store.js";
+
 const KEY = "chatroom.settings";
 
 export class Settings {
@@ -9,7 +11,7 @@ export class Settings {
   constructor(told) {
     this.told = told;
     try {
-      Object.assign(this.#kept, JSON.parse(localStorage.getItem(KEY) || "{}"));
+      Object.assign(this.#kept, JSON.parse(device.get(KEY) || "{}"));
     } catch {
       /* as at the first time */
     }
@@ -21,7 +23,7 @@ export class Settings {
     return this.#kept.sounds;
   }
   #keep() {
-    localStorage.setItem(KEY, JSON.stringify(this.#kept));
+    device.set(KEY, JSON.stringify(this.#kept));
   }
 
   async toggleNotifications() {

@@ -2,6 +2,13 @@
 
 import { clear, el, initial, nameNode } from "./dom.js";
 
+// Make lists anew; the button that had the focus has it again.
+function keepFocus(node, act) {
+  const key = node.contains(document.activeElement) && document.activeElement.dataset.key;
+  act();
+  if (key) [...node.querySelectorAll("button")].find((one) => one.dataset.key === key)?.focus({ preventScroll: true });
+}
+
 // acts: open(conversation), person(name, node), join(), leaveAll(), and so on: what stands in the menu
 export class Side {
   #acts;
@@ -31,25 +38,27 @@ export class Side {
       nodes[one.isPerson ? "talks" : "rooms"].push(
         el("li", {},
           el("button", {
-              class: one.unread ? "unread" : "", "aria-current": isCurrent ? "page" : null,
+              class: one.unread ? "unread" : "", "data-key": one.id, "aria-current": isCurrent ? "page" : null,
               onclick: () => this.#acts.open(one),
             },
             el("bdi", {}, one.title), number, more)));
     }
-    clear(this.rooms, nodes.rooms);
-    clear(this.talks, nodes.talks);
+    keepFocus(this.left, () => {
+      clear(this.rooms, nodes.rooms);
+      clear(this.talks, nodes.talks);
+    });
     this.talks.previousElementSibling.hidden = !nodes.talks.length;
   }
 
   showPeople(rows) {
     this.number.textContent = rows.length ? `(${rows.length})` : "";
-    clear(this.people, rows.map((row) => {
+    keepFocus(this.right, () => clear(this.people, rows.map((row) => {
       const role = { owner: "owner", moderator: "moderator" }[row.role] || (row.grant === 0 ? "superuser" : "");
       const state = [role, row.busy && "busy", row.away && "away", row.muted && "muted"].filter(Boolean).join(", ");
       return el("li", {},
-        el("button", { class: row.busy || row.away ? "absent" : "", onclick: (event) => this.#acts.person(row.user, event.currentTarget) },
+        el("button", { class: row.busy || row.away ? "absent" : "", "data-key": row.user, onclick: (event) => this.#acts.person(row.user, event.currentTarget) },
           nameNode(row.user), state ? el("small", {}, ` ${state}`) : null));
-    }));
+    })));
   }
 
   showMe(state) {
