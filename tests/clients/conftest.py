@@ -53,18 +53,21 @@ class House:
     up: dict[str, Program] = field(default_factory=dict)
     heirs: list[str] = field(default_factory=list)
 
-    def program(self, name: str) -> Program:
-        """Return a program that is logged in; it is started when it is needed first."""
-        if name not in self.up:
-            kind = PROGRAMS[name]
-            missing = [word for word in kind.needs if shutil.which(word) is None]
-            missing = [word for word in missing if not Path(word).is_dir()]
-            if missing:
-                pytest.skip(f"{', '.join(missing)} is missing: see CONTRIBUTING.md")
-            given = kind.password + "\n"
-            done = self.server.operate("add-user", name, "--password-stdin", given=given)
-            assert done.returncode == 0, done.stderr
-            self.up[name] = kind(name, Address.of(self.server), self.folder / name)
+    def programs(self, *names: str) -> list[Program]:
+        """Return programs that are logged in; those that do not run yet begin side by side."""
+        new = [self._start(name) for name in names if name not in self.up]
+        for program in new:
+            program.wait_until_in()
+        return [self.up[name] for name in names]
+
+    def _start(self, name: str) -> Program:
+        kind = PROGRAMS[name]
+        missing = [word for word in kind.needs if shutil.which(word) is None]
+        missing = [word for word in missing if not Path(word).is_dir()]
+        if missing:
+            pytest.skip(f"{', '.join(missing)} is missing: see CONTRIBUTING.md")
+        register(self.server, name, kind.password)
+        self.up[name] = kind(name, Address.of(self.server), self.folder / name)
         return self.up[name]
 
     def room(self, *programs: Program, runs: Program | None = None) -> str:
@@ -97,13 +100,21 @@ class House:
                 return message.text
 
 
+def register(server: ServerProcess, name: str, password: str) -> None:
+    """Make an account."""
+    peer = server.peer()
+    peer.send("y", name, password, password)
+    peer.until("Here now")
+    peer.close()
+
+
 @contextlib.contextmanager
 def house_in(folder: Path) -> Iterator[House]:
     """Start a server with its files below a folder, and people at it; all ends with this."""
     before = len(harness.at_end)
     server = ServerProcess(folder / "server")
     try:
-        server.add_user("lib")
+        register(server, "lib", PASSWORD)
         pin = "sha256:" + Address.of(server).digest("sha256")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_CONFIG_HOME", str(folder))
@@ -129,10 +140,10 @@ def house(tmp_path_factory: pytest.TempPathFactory, made: None) -> Iterator[Hous
 @pytest.fixture(scope="package", params=PROGRAMS)
 def program(request: pytest.FixtureRequest, house: House) -> Program:
     """Return each program in turn."""
-    return house.program(request.param)
+    return house.programs(request.param)[0]
 
 
 @pytest.fixture(scope="package")
 def everybody(house: House) -> list[Program]:
     """Return all programs."""
-    return [house.program(name) for name in PROGRAMS]
+    return house.programs(*PROGRAMS)

@@ -70,7 +70,7 @@ class Address:
 
 
 class Program(abc.ABC):
-    """A client of others that is logged in.
+    """A client of others, which logs in by itself; see :meth:`wait_until_in`.
 
     One thread, the test's, may call the methods; another one, the program's reader, adds what is
     shown.
@@ -93,7 +93,6 @@ class Program(abc.ABC):
         self.is_steady = True
         self._lines: list[str] = []
         self.begin()
-        self.wait_until_in()
 
     @abc.abstractmethod
     def begin(self) -> None:

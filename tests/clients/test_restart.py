@@ -19,8 +19,8 @@ def said_around(tmp_path_factory: pytest.TempPathFactory, how: str) -> Iterator[
     """Let all talk, end the server and start it again, and talk on before they are back."""
     with house_in(tmp_path_factory.mktemp(how)) as house:
         house.lib.command(f"/create {ROOM}")
-        for name in PROGRAMS:
-            house.program(name).join(ROOM)
+        for program in house.programs(*PROGRAMS):
+            program.join(ROOM)
         for number in range(5):
             house.lib.send(f"line {number}.", room=ROOM)
         for program in house.up.values():
