@@ -23,8 +23,8 @@ _CANNOT_JOIN = {
 
 
 def find_room(session: IrcSession, name: str) -> Room | None:
-    """Return a room that exists for this person, by its name with ``#``."""
-    if not name.startswith("#"):
+    """Return a room that exists for this person, by its name with one ``#``."""
+    if not name.startswith("#") or name.startswith("##"):  # else rooms would strip the second one
         return None
     return session.services.roster.room_named(name[1:], session.account.id)
 
@@ -185,7 +185,7 @@ def topic(session: IrcSession, line: Line) -> None:
 
 def tell_topic(session: IrcSession, room: Room) -> None:
     """Answer with the topic of a room."""
-    if not _is_open(session, room):
+    if not is_open(session, room):
         return
     lines = list(topic_lines(session.services, session.server, session.nick, room))
     for one in lines:
@@ -194,7 +194,7 @@ def tell_topic(session: IrcSession, room: Room) -> None:
         session.reply(numerics.RPL_NOTOPIC, f"#{room.name}", "No topic is set")
 
 
-def _is_open(session: IrcSession, room: Room) -> bool:
+def is_open(session: IrcSession, room: Room) -> bool:
     """Tell whether somebody may look into a room that exists; False: answered by 474."""
     assert session.person is not None
     try:

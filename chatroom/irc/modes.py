@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from chatroom.errors import Code, UserError
+from chatroom.errors import Code
 from chatroom.irc import numerics
 from chatroom.irc.bots import BOTS
-from chatroom.irc.channels import check_in
+from chatroom.irc.channels import check_in, is_open, room_of
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line
 from chatroom.irc.news import mask_of
@@ -21,7 +21,7 @@ from chatroom.irc.own_face import OwnFace
 from chatroom.irc.people import account_named
 from chatroom.irc.places import is_operator
 from chatroom.irc.session import IrcSession
-from chatroom.names import fold, room_name
+from chatroom.names import fold
 from chatroom.rooms.roles import runs
 from chatroom.rooms.room import Room
 from chatroom.storage.records import ROOM_BAN, SUPERUSER, Account, RoomRecord, Sanction
@@ -39,6 +39,8 @@ _LISTS = {
 }
 """Lists that clients ask for: exceptions from bans and from invitations there are none."""
 _TAKES_PARAM = "beIko"  # with either sign; l only with +
+_RANKS = "vhaq"
+"""Ranks of other servers: there are none here, but clients send a name with each."""
 _ELSEWHERE = {
     "k": "Rooms have no keys here: make it private by +i, and INVITE",
     "l": "Rooms have no limits here",
@@ -82,11 +84,8 @@ def room_modes(record: RoomRecord) -> str:
 
 
 def _of_room(session: IrcSession, target: str, params: tuple[str, ...]) -> None:
-    assert session.person is not None
-    try:
-        room = session.services.memberships.find(session.person, room_name(target))
-    except UserError as error:
-        session.refused(error, target)
+    room = room_of(session, target)
+    if room is None or not is_open(session, room):
         return
     if not params:
         _tell_modes(session, room)
@@ -109,22 +108,22 @@ def _of_room(session: IrcSession, target: str, params: tuple[str, ...]) -> None:
 def _changes(params: tuple[str, ...]) -> Iterator[_Change]:
     """Take a change apart: letters behind their signs, and the parameters for those that take one.
 
-    Some clients put letters and parameters in turn. Of a letter without one the last one counts.
+    The first word alone holds letters: a name is never one, whatever goes with an unknown letter.
+    Of a letter that changes nothing by its parameter the last one counts.
     """
-    rest = list(params)
+    letters, *rest = params
     is_on = True
     alone: dict[str, _Change] = {}
-    while rest:
-        letters = rest.pop(0)
-        for letter in letters:
-            if letter in "+-":
-                is_on = letter == "+"
-                continue
-            takes = letter in _TAKES_PARAM or (letter == "l" and is_on)
-            if takes:
-                yield _Change(is_on, letter, rest.pop(0) if rest else None)
-            else:
-                alone[letter] = _Change(is_on, letter, None)
+    for letter in letters:
+        if letter in "+-":
+            is_on = letter == "+"
+            continue
+        takes = letter in _TAKES_PARAM + _RANKS or (letter == "l" and is_on)
+        change = _Change(is_on, letter, rest.pop(0) if takes and rest else None)
+        if takes and letter not in _RANKS:
+            yield change
+        else:
+            alone[letter] = change
     yield from alone.values()
 
 

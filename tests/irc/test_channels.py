@@ -77,6 +77,15 @@ def test_a_room_that_has_another_name_now_is_joined_by_the_old_one(chat: ServerP
     assert answer[1].params[0] == "#cave"
 
 
+def test_two_signs_name_no_room(chat: ServerProcess) -> None:
+    make_den(chat)
+    ann = irc(chat, "ann")
+    ann.asks("JOIN #den")
+    assert words(ann, "JOIN ##den") == ["476"]
+    for line in ("MODE ##den", "TOPIC ##den", "PART ##den", "KICK ##den ann"):
+        assert words(ann, line) == ["403"], line
+
+
 def test_the_lobby_is_left_by_one_client_alone(chat: ServerProcess) -> None:
     ann, bob = irc(chat, "ann"), chat.join("bob")
     second = irc(chat, "ann", is_new=False)

@@ -69,6 +69,41 @@ def test_a_change_of_a_mode_that_cannot_be_says_why_by_a_number(room: ServerProc
     assert not numerics(ann, "MODE #dry +n"), "it is so already"
 
 
+CHANGES = (
+    "+v mi",
+    "-v is",
+    "+vv mob b",
+    "+h tim",
+    "+q o",
+    "+vh mi is",
+    "+y mi",
+    "-y is",
+    "+yz m i",
+)
+
+
+def test_a_mode_that_does_not_exist_is_refused_and_its_name_is_no_list_of_modes(
+    room: ServerProcess,
+) -> None:
+    ann, _ = in_room(room, "calm", "ann-v", "mob-v")
+    before = first(ann, "MODE #calm", "324")
+    for change in CHANGES:
+        letters = {*change.split()[0][1:]}
+        assert numerics(ann, f"MODE #calm {change}") == ["472"] * len(letters), change
+        assert first(ann, "MODE #calm", "324") == before, change
+    assert numerics(ann, "MODE #calm b") == ["368"], "nobody is banned"
+
+
+def test_the_name_of_a_rank_that_is_unknown_is_not_taken_for_another_change(
+    room: ServerProcess,
+) -> None:
+    ann, bob, eva = in_room(room, "ranks", "ann-rk", "bob-rk", "eva-rk")
+    ann.send("MODE #ranks +vo bob-rk eva-rk")
+    bob.until_line("MODE", "#ranks", "+o", "eva-rk")
+    shown = next(one.params[-1] for one in eva.asks("NAMES #ranks") if one.command == "353")
+    assert {"@ann-rk", "bob-rk", "@eva-rk"} == set(shown.split())
+
+
 def test_a_ban_sends_somebody_out_and_keeps_out_until_it_is_lifted(room: ServerProcess) -> None:
     ann, bob, _ = in_room(room, "gate", "ann-b", "bob-b", "eva-b")
     ann.send("MODE #gate +b bob-b!*@*")
