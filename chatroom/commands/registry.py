@@ -23,6 +23,7 @@ from chatroom.config import SUPERUSERS
 from chatroom.errors import Code, Disconnected, EndReason, StoreError, Unconfirmed, UserError
 from chatroom.rooms.room import Room
 from chatroom.storage.records import NORMAL, SUPERUSER, Account
+from chatroom.text import clean_line
 
 _log = logging.getLogger(__name__)
 
@@ -144,10 +145,12 @@ class Registry:
     def run(self, context: Context, line: str, args: Mapping[str, Any] | None = None) -> None:
         """Find, check and carry out one command; every failure is answered.
 
-        :param line: cleaned, starting with ``/``; with ``args`` the name of the command alone.
+        :param line: starting with ``/``; with ``args`` the name of the command alone. It is cleaned
+            here, by whatever way it has come.
         :param args: given by a program, by their names; ``None``: they stand in the line.
         :raises Disconnected: the peer left while it was asked something.
         """
+        line = clean_line(line)
         word, rest = (line, "") if args is not None else first_word(line.strip())
         context.is_named = args is not None
         try:

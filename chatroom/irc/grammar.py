@@ -14,6 +14,7 @@ from typing import NamedTuple
 from wcwidth import grapheme_boundary_before
 
 from chatroom.errors import Code, UserError
+from chatroom.text import clean_line
 
 LINE_BYTES = 512
 """The most bytes of a line without its tags, its CR and LF among them."""
@@ -161,7 +162,8 @@ def format_line(
 
     What cannot stand in a line is replaced, never refused, so that a line always goes out: a blank
     for a control character (but the tab) in the last parameter; ``_`` for these, a blank and a
-    colon in front in any other one and in the source; ``*`` for an empty one. A body over 510 bytes
+    colon in front in any other one and in the source; ``*`` for an empty one. What else could
+    disturb a terminal goes: see ``chatroom.text``. A body over 510 bytes
     is cut: what must not be lost is split before, see :func:`split_text`.
 
     :param command: ASCII letters and digits, written as given.
@@ -180,7 +182,7 @@ def format_line(
         words += [_middle(param) for param in params[:-1]]
         last = params[-1]
         if not last.isprintable():
-            last = _UNFIT.sub(" ", last)
+            last = clean_line(_UNFIT.sub(" ", last))
         bare = last and " " not in last and last[0] != ":"
         words.append(last if bare and not trailing else ":" + last)
     line = " ".join(words)
@@ -192,7 +194,7 @@ def format_line(
 
 def _middle(param: str) -> str:
     if " " in param or not param.isprintable():
-        param = _UNFIT_IN_MIDDLE.sub("_", param)
+        param = clean_line(_UNFIT_IN_MIDDLE.sub("_", param))
     if param.startswith(":"):
         param = "_" + param[1:]
     return param or "*"

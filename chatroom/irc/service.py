@@ -14,12 +14,13 @@ from chatroom.commands.own import GivenUp
 from chatroom.commands.registry import Context, Registry
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.irc.face import USER_HOST
-from chatroom.irc.grammar import Line
+from chatroom.irc.grammar import Line, strip_formatting
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import ECHO
 from chatroom.irc.wording import NICK, as_typed, notice_lines
 from chatroom.names import fold, room_name
 from chatroom.storage.records import SUPERUSER
+from chatroom.text import clean_line
 
 _SOURCE = NICK + USER_HOST
 _CANCEL = "cancel"
@@ -87,6 +88,7 @@ def hears(session: IrcSession, target: str, text: str, is_notice: bool) -> bool:
 
 def _take(session: IrcSession, text: str) -> None:
     """Take an answer to the open question, else carry out what was typed."""
+    text = clean_line(strip_formatting(text))
     if session.is_asking:
         session.answered = "" if text.strip().lower() == _CANCEL else text
         return

@@ -10,6 +10,7 @@ from chatroom.net.connection import Connection
 from chatroom.net.limits import CROWDED, NOT_YET, WORDS, ConnectionLimits, network_of
 from chatroom.net.stripe import Stripe
 from chatroom.protocol import encode
+from chatroom.text import one_line
 
 _STRIPE_MEMBERS = 32
 """Connections that share a lock: 32 sends take a fraction of a millisecond."""
@@ -43,8 +44,9 @@ class NotAdmitted(ChatroomError):
         It is before the handshake, so in plain text.
         """
         do, code = ("kick", Code.BANNED) if self.is_banned else ("disconnect", Code.CROWDED)
-        fields = {"do": do, "text": str(self), "code": code}
-        return str(self).encode() + b"\n" + encode("control", fields)
+        text = one_line(str(self))  # a reason that somebody has typed may stand in it
+        fields = {"do": do, "text": text, "code": code}
+        return text.encode() + b"\n" + encode("control", fields)
 
 
 class Admission:

@@ -4,6 +4,7 @@ from enum import Enum
 
 from chatroom.net.frames import WENT_WRONG, close_frame, text_frame
 from chatroom.protocol import encode
+from chatroom.text import one_line
 
 IRC_WORDS = (b"CAP ", b"NICK ", b"USER ", b"PASS ")
 """What the first line of an IRC client begins with (Modern IRC, "Connection Registration")."""
@@ -28,7 +29,8 @@ class Speech(Enum):
     """Nothing that belongs here: HTTP otherwise, a PROXY header of who is no load balancer."""
 
     def said(self, sentence: str) -> bytes:
-        """Return a last sentence of the server as this kind of peer reads it."""
+        """Return a last sentence of the server as this kind of peer reads it, cleaned."""
+        sentence = one_line(sentence)
         if self is Speech.IRC:
             return f"ERROR :{sentence}\r\n".encode()
         if self is Speech.WEB:

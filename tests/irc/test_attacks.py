@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chatroom.commands.table import build
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, PATIENCE, ROOT, Peer, ServerProcess
 from tests.irc.peer import ALL_CAPS, IrcPeer, irc, irc_peer
@@ -15,6 +16,7 @@ from tests.net.test_bad_peers import memory_of
 from tests.session.test_flood import HASTY
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202e]")
+HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202e\u200b]")
 FORGED = "\x1b[31m\x07\u202eforged\x85\u2028 \x9b2J"
 MULTI = (*ALL_CAPS, "draft/multiline")
 
@@ -146,6 +148,63 @@ def test_control_bytes_of_one_reach_nobody(room: ServerProcess) -> None:
     for peer in (plain, events):
         assert not CONTROL.search(peer.seen.replace("\r", "")), repr(peer.seen)
     assert all(line.isprintable() for line in room.log().split("\n"))
+
+
+def test_what_harms_a_terminal_goes_by_no_command_to_anybody(start_server: StartServer) -> None:
+    """Neither typed by SERVER, nor said to the nick, nor by what IRC has of its own."""
+    server = start_server(message_rate=0)
+    evil = "b\x1b[2J\x07\u2028\u202e\u200bX"
+    witness, plain, events = irc(server, "wit", *ALL_CAPS), server.join("nc"), server.device("prog")
+    alice = irc(server, "alice")
+    alice.asks(f"SERVER claim {server.claim_code()}")
+    for name in ("carl", "dora", "eve", "fred"):
+        irc(server, name).socket.close()
+    for front in ("SERVER ", "PRIVMSG server :"):
+        for one in build().all():
+            if one.name not in ("disconnect", "claim"):
+                alice.send(f"{front}{one.name} {evil}", f"{front}#lobby {one.name} {evil}")
+                alice.send(f"{front}cancel")
+                alice.sync()
+        told = alice.asks(
+            f"{front}busy {evil}",
+            f"{front}announce {evil}",
+            f"{front}#lobby topic {evil}",
+            f"{front}#lobby me {evil}",
+            f"{front}messageto nc {evil}",
+            f"{front}mute fred 1h {evil}",
+            f"{front}unmute fred",
+            f"{front}report eve {evil}",
+        )
+        assert told
+        witness.asks("WHOIS alice", "WHO #lobby", "PRIVMSG alice :are you there?", "NAMES #lobby")
+    address = "127.0.0.7"
+    inside = IrcPeer(server.port, local=address).come_in("gina")
+    alice.asks(
+        f"AWAY :{evil}",
+        f"SERVER ban carl 1h {evil}",
+        f"SERVER kickuser dora {evil}",
+        f"KILL eve :{evil}",
+        f"KICK #lobby fred :{evil}",
+        f"SERVER ban {address} 2h {evil}",
+        "SERVER sanctions",
+        "SERVER audit",
+        "PRIVMSG #lobby :that is all",
+    )
+    witness.until_line("PRIVMSG", "that is all")
+    plain.until("that is all")
+    events.until_event("message", text="that is all")
+    peers: list[Peer] = [witness, plain, events, alice]
+    for who in ("carl", "dora", "eve"):
+        back = irc_peer(server)
+        back.send(f"PASS :{who}:{PASSWORD}", f"NICK {who}", f"USER {who} 0 * :x")
+        peers.append(back)
+    peers += [inside, IrcPeer(server.port, local=address)]
+    for one_out in peers[4:]:
+        assert "X" in one_out.until_end()
+    for one_told in peers:
+        for line in re.split("\r?\n", one_told.seen):
+            acts = line.replace("\x01ACTION", "").replace("\x01", "")
+            assert not HARMFUL.search(acts), repr(line)
 
 
 def test_what_others_type_begins_no_line_at_an_irc_client(room: ServerProcess, boss: Peer) -> None:
