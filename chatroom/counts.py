@@ -98,7 +98,7 @@ class Counts:
         self.refused_posts: Tally[str] = Tally(("muted", "not-kept", "unconfirmed"))
         """By the code of the answer."""
         self.accepted = Tally(("connection",))
-        self.refused = Tally(("full", "address", "crowded", "banned", "busy", "plain"))
+        self.refused = Tally(("full", "address", "crowded", "banned", "busy", "plain", "irc"))
         self.handshakes = Tally(("ok", "failed", "slow", "untrusted"))
         self.cut_off = Tally(_CUT_OFF.values())
         self.logins = Tally(

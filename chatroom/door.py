@@ -1,7 +1,11 @@
 """Serves a connection by what it speaks: the first bytes tell, see ``net.opening``."""
 
+from collections.abc import Sequence
+
 from chatroom.commands.registry import Registry
 from chatroom.commands.services import Services
+from chatroom.counts import COUNTS
+from chatroom.errors import Disconnected
 from chatroom.irc import visit as irc
 from chatroom.irc.successor import IrcSuccessor, told_of
 from chatroom.net.admission import Admission
@@ -12,6 +16,10 @@ from chatroom.session import visit
 from chatroom.session.chat_successor import ChatSuccessor
 from chatroom.session.dialogue import TurnsIrc
 from chatroom.session.successors import Kind, Kinds
+
+_IRC_IS_OFF = (
+    "IRC is off on this server: use Chatroom's own client, chatroom_client.py, or ask the operator."
+)
 
 
 class Door:
@@ -47,7 +55,7 @@ class Door:
         """Serve one connection until it ends; runs in the connection's own thread."""
         services, registry = self._services, self._registry
         if connection.speech is Speech.IRC:
-            irc.serve(connection, services, registry, self._strict_transport(connection))
+            self._serve_irc(connection)
         elif connection.speech is Speech.WEB:
             # Loaded at the first page: most rooms never see a browser, and it takes memory.
             from chatroom.web import visit as web
@@ -58,8 +66,15 @@ class Door:
                 visit.serve(connection, services, registry)
             except TurnsIrc as turn:
                 connection.turn(Speech.IRC)
-                policy = self._strict_transport(connection)
-                irc.serve(connection, services, registry, policy, turn.lines)
+                self._serve_irc(connection, turn.lines)
+
+    def _serve_irc(self, connection: Connection, ahead: Sequence[bytes | None] = ()) -> None:
+        if not self._services.settings.irc:
+            COUNTS.refused.add("irc")
+            connection.say_last(_IRC_IS_OFF)
+            raise Disconnected("IRC is off")
+        policy = self._strict_transport(connection)
+        irc.serve(connection, self._services, self._registry, policy, ahead)
 
     def _strict_transport(self, connection: Connection) -> str:
         days = self._services.settings.irc_sts_days

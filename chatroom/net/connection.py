@@ -92,7 +92,6 @@ class Connection:
         "admission",
         "busy",
         "ended_by",
-        "irc_words",
         "is_silent",
         "is_wanted",
         "must_log_in",
@@ -138,8 +137,6 @@ class Connection:
         self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, Speech.CHAT.said(_TOO_SLOW))
         self.speech = Speech.CHAT
         """What the peer speaks, see :meth:`open`."""
-        self.irc_words: tuple[bytes, ...] = ()
-        """What the first line begins with of who speaks IRC; nothing where that is not taken."""
         self.busy = threading.Lock()
         """Held by the connection's thread but while it waits for input: whoever gets it knows that
         nothing is in that thread's hands, and nothing is read while it is kept. Outermost."""
@@ -192,7 +189,6 @@ class Connection:
 
         :raises Disconnected: it may not speak so, its handshake fails, or its time is up.
         """
-        self.irc_words = taken.irc_words
         try:
             opened = find_out(self._sock, tls, taken, self.outbox.offer)
         except PlainRefused as refused:

@@ -21,7 +21,6 @@ from chatroom.net.opening import Taken
 from chatroom.net.outbox import Flusher
 from chatroom.net.proxy import is_balancer
 from chatroom.net.sockets import LISTEN_FD, WEB_FD
-from chatroom.net.speech import IRC_WORDS
 from chatroom.net.stripe import Stripe
 from chatroom.net.tls import Tls
 from chatroom.setting_kinds import Endpoint
@@ -51,8 +50,8 @@ def _watch_the_wire(sock: socket.socket) -> None:
 class Listener:
     """The accept thread and the threads that it starts.
 
-    ``allows_plain``, ``takes_irc``, ``takes_web`` and ``balancers`` may be replaced; they count
-    for who connects from then on.
+    ``allows_plain``, ``takes_web`` and ``balancers`` may be replaced; they count for who connects
+    from then on.
 
     :param socks: the listening sockets, not blocking; one or more.
     :param serve: runs a connection's session in the connection's thread.
@@ -63,7 +62,6 @@ class Listener:
     :param line_bytes: longest line.
     :param outbox_bytes: bytes that may wait for a slow reader.
     :param balancers: connections from there begin with a PROXY header, which tells their address.
-    :param takes_irc: IRC clients may come.
     :param takes_web: browsers may come.
     :param for_web: sockets for browsers alone, and the certificate that these are shown.
     """
@@ -79,7 +77,6 @@ class Listener:
         line_bytes: int,
         outbox_bytes: int,
         balancers: tuple[Range, ...] = (),
-        takes_irc: bool = True,
         takes_web: bool = True,
         for_web: tuple[Sequence[socket.socket], Tls] | None = None,
     ) -> None:
@@ -87,7 +84,6 @@ class Listener:
         self._serve = serve
         self._tls = tls
         self.allows_plain = allows_plain
-        self.takes_irc = takes_irc
         self.takes_web = takes_web
         self._flusher = flusher
         self._admission = admission
@@ -260,9 +256,8 @@ class Listener:
                 self._resolve_proxied(connection, origin or connection.address)
             address = connection.address.partition("%")[0]
             is_near = ipaddress.ip_address(address).is_loopback
-            irc_words = IRC_WORDS if self.takes_irc else ()
             is_plain = self.allows_plain or is_near
-            taken = Taken(is_plain, irc_words, self.takes_web or is_for_web, is_for_web)
+            taken = Taken(is_plain, self.takes_web or is_for_web, is_for_web)
             connection.open(self._web_tls if is_for_web else self._tls, taken)
             self._serve(connection)
         except OnlyLooked:

@@ -44,8 +44,6 @@ class Taken(NamedTuple):
 
     plain: bool
     """By plain text."""
-    irc_words: tuple[bytes, ...]
-    """What IRC clients begin with; nothing where none may come."""
     web: bool
     """Browsers."""
     only_web: bool = False
@@ -95,7 +93,7 @@ def find_out(sock: socket.socket, tls: Tls, taken: Taken, offer: Callable[[bytes
         if not first:
             raise Disconnected(reason=EndReason.LEFT)
         COUNTS.refused.add("plain")
-        raise PlainRefused(speech_of(first, taken.irc_words, taken.web) or Speech.CHAT)
+        raise PlainRefused(speech_of(first, taken.web) or Speech.CHAT)
     return _learn_speech(sock, tunnel, early, until, taken)
 
 
@@ -103,13 +101,13 @@ def _learn_speech(
     sock: socket.socket, tunnel: Tunnel | None, early: bytes, until: float, taken: Taken
 ) -> Opened:
     agreed = tunnel.protocol if tunnel is not None else ""
-    speech = Speech.IRC if agreed == IRC and taken.irc_words else None
+    speech = Speech.IRC if agreed == IRC else None
     if agreed == HTTP:
         speech = Speech.WEB if taken.web else Speech.FOREIGN
     waiting = select.poll()
     waiting.register(sock, select.POLLIN)
     while speech is None:
-        speech = speech_of(early, taken.irc_words, taken.web)
+        speech = speech_of(early, taken.web)
         left = until - time.monotonic()
         if speech is not None:
             break

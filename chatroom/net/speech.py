@@ -46,18 +46,15 @@ class Speech(Enum):
         return f"{sentence}\n".encode()
 
 
-def speech_of(
-    first: bytes, irc_words: tuple[bytes, ...] = IRC_WORDS, takes_web: bool = True
-) -> Speech | None:
+def speech_of(first: bytes, takes_web: bool = True) -> Speech | None:
     """Return what somebody speaks whose first bytes these are; ``None``: more of them are needed.
 
-    :param irc_words: ``IRC_WORDS``, or none where no IRC is spoken.
     :param takes_web: browsers may come; else they are foreign.
     """
     is_open = False
     web = Speech.WEB if takes_web else Speech.FOREIGN
     for words, speech in (
-        (irc_words, Speech.IRC),
+        (IRC_WORDS, Speech.IRC),
         (_WEB_WORDS, web),
         (_FOREIGN_WORDS, Speech.FOREIGN),
     ):

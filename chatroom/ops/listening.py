@@ -30,6 +30,6 @@ def listen(
     return Listener(
         *(socks, serve, tls, settings.allow_plain, flusher, admission),
         *(settings.line_bytes, settings.outbox_bytes, settings.proxy_from),
-        *(settings.irc, settings.web),
+        settings.web,
         for_web=(web_socks, web_tls),
     )

@@ -118,7 +118,6 @@ class Reload:
         self.services.invites.registration = settings.registration
         self.services.motd.file = settings.motd_file
         self.listener.allows_plain = settings.allow_plain
-        self.listener.takes_irc = settings.irc
         self.listener.takes_web = settings.web
         self.listener.balancers = settings.proxy_from
         self.admission.go_by(

@@ -10,6 +10,7 @@ from chatroom.answers import OK, Answer
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
+from chatroom.net.speech import IRC_WORDS
 from chatroom.protocol import VERSION, decode
 from chatroom.session.access import LoginRequest
 from chatroom.session.faces import (
@@ -259,7 +260,7 @@ class Dialogue:
                 self._is_first = False
                 if raw.startswith(b">hello") and self._hello(raw):
                     return NO_INPUT
-                if raw.startswith(self.connection.irc_words):
+                if raw.startswith(IRC_WORDS):
                     raise TurnsIrc([raw, *reversed(self._ahead)])
             try:
                 return self.face.parse(raw.decode(), asked)

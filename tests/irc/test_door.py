@@ -150,15 +150,19 @@ def test_a_banned_address_is_turned_away_before_it_says_anything(
     assert "001" not in late.until_end()
 
 
-def test_where_irc_is_off_its_words_are_what_anybody_types(start_server: StartServer) -> None:
+def test_where_irc_is_off_a_client_is_told_so_at_once_and_let_go(
+    start_server: StartServer,
+) -> None:
     server = start_server(irc="off")
-    peer = irc_peer(server)
-    peer.send("NICK ann", "PING 1")
-    peer.until("Answer y")
+    peer, late = irc_peer(server), irc_peer(server)
+    peer.send("PASS :ann:secret-word", "NICK ann")
+    late.until("[y/n]")
+    late.send("NICK ann", "PING 1")
     tls = sealed(server, "irc")
-    tls.send("NICK ann", "PING 1")
-    tls.until("Answer y")
-    assert "PONG" not in peer.seen + tls.seen
+    assert tls.until_end().startswith("ERROR :IRC is off on this server")
+    assert peer.until_end().startswith("ERROR :IRC is off on this server")
+    assert "ERROR :IRC is off on this server" in late.until_end()
+    server.join("bob")  # everybody else is let in
 
 
 def test_irc_is_shut_and_opened_while_the_server_runs(
@@ -168,7 +172,7 @@ def test_irc_is_shut_and_opened_while_the_server_runs(
     file.write_text("irc = true\n")
     server = start_server("--config", str(file))
     inside = irc(server, "ann")
-    for state, told in (("false", "Answer y"), ("true", " PONG ")):
+    for state, told in (("false", "ERROR :IRC is off"), ("true", " PONG ")):
         file.write_text(f"irc = {state}\n")
         assert server.operate("reload").returncode == 0
         peer = irc_peer(server)
