@@ -67,9 +67,11 @@ class App {
     this.middle = el("main", {}, head, this.line, this.composer.node, this.log.node);
     this.node = document.getElementById("room");
     this.node.append(this.middle, this.side.left, this.side.right);
-    this.node.addEventListener("click", (event) => {
-      if (event.target.closest("main") && !event.target.closest(".drawer")) this.#drawer("");
-    });
+    this.middle.addEventListener("click", (event) => {
+      if (!this.node.dataset.drawer || event.target.closest(".drawer")) return;
+      event.stopPropagation(); // it shuts the drawer, nothing else
+      this.#drawer("");
+    }, true);
   }
   // Open the rooms or the people where there is place for the messages only, or shut them.
   #drawer(side) {
@@ -232,12 +234,13 @@ class App {
       where.unread = where.mentions = 0;
       this.#dueRooms();
     }
-    clearTimeout(this.#reads);
+    const last = where.last;
+    if (this.#reads || !last || last.id === where.readUpto || !where.atEnd) return;
+    where.readUpto = last.id;
+    this.wire.read(where.isPerson ? "" : where.id, last.id);
     this.#reads = setTimeout(() => {
-      const last = where.last;
-      if (where !== this.state.current || !last || last.id === where.readUpto || !where.atEnd) return;
-      where.readUpto = last.id;
-      this.wire.read(where.isPerson ? "" : where.id, last.id);
+      this.#reads = 0;
+      this.seen();
     }, READ_WAIT);
   }
 

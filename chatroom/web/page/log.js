@@ -204,10 +204,11 @@ export class Log {
       role: "button", tabindex: -1, onclick: (event) => this.#acts.person(line.from, event.currentTarget),
     });
     const body = el("span", { class: "body", dir: "auto" });
-    if (line.kind === "removed") body.append("(removed)");
-    else body.append(...withLinks(line.text));
-    const sender = line.kind === "announce" ? [name, " to everybody"] : line.kind === "action" ? ["* ", name] : [name];
-    node.append(el("span", { class: "who" }, ...sender), time, body);
+    const isAct = line.kind === "action";
+    if (isAct) body.append("* ", name, " ");
+    body.append(...(line.kind === "removed" ? ["(removed)"] : withLinks(line.text)));
+    if (!isAct) node.append(el("span", { class: "who" }, name, line.kind === "announce" && " to everybody"));
+    node.append(time, body);
     if (line.id && line.kind !== "removed") {
       node.append(
         el("button", {

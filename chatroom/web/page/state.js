@@ -178,10 +178,11 @@ export class State {
       return undefined;
     }
     if (own >= 0) where.lines.splice(own, 1);
-    if (where.late) where.late.push(one);
-    else if (where.atEnd && where.lines.length >= MOST && this.current === where && this.isHeld()) where.atEnd = false;
-    if (!where.atEnd) this.#tell("lines", where, "missed", one);
-    else this.#put(where, one, own >= 0);
+    if (where.atEnd && where.lines.length >= MOST && this.current === where && this.isHeld()) where.atEnd = false;
+    if (!where.atEnd) {
+      where.late?.push(one);
+      this.#tell("lines", where, "missed", one);
+    } else this.#put(where, one, own >= 0);
     if (one.kind === "join" || one.kind === "leave") this.#tell("people", where);
     return undefined;
   }
@@ -224,8 +225,9 @@ export class State {
   }
 
   #notice(fields) {
-    const where = fields.room_id ? this.rooms.get(fields.room_id) : this.current;
     const kind = fields.kind;
+    if (kind === "rules") this.room(fields.room_id, fields.room); // told before one is inside
+    const where = fields.room_id ? this.rooms.get(fields.room_id) : this.current;
     if (kind === "welcome") return this.#welcome(fields);
     if (kind === "left") return this.#leave(fields);
     if (kind === "motd") return this.#tell("motd", fields.text);
