@@ -29,7 +29,8 @@ class Person:
         return page
 
     def _hear(self, message: Any) -> None:
-        if message.type == "error" and "WebSocket" not in message.text:
+        is_network = "WebSocket" in message.text or "ERR_NETWORK_CHANGED" in message.text
+        if message.type == "error" and not is_network:
             self.troubles.append(message.text)
 
     def open(self, path: str = "/") -> "Person":

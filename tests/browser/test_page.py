@@ -90,6 +90,82 @@ def test_five_thousand_messages_are_scrolled_back_in_order_in_bounded_memory(
     assert lea.log.locator(".line").count() < 600
 
 
+def test_a_flood_through_a_reload_and_a_slow_reader_is_one_order_without_loss(
+    room: ServerProcess, new_person: NewPerson
+) -> None:
+    amy, bix = new_person(room).come_in("amy"), new_person(room).come_in("bix")
+    slow = bix.context.new_cdp_session(bix.page)
+    slow.send("Network.enable")
+    slow.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 200, "downloadThroughput": 3e5, "uploadThroughput": 3e5},
+    )
+    slow.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    cas = room.join("cas")
+    with cas.reading():
+        cas.send(*[f"flood {number}" for number in range(5000)])
+        for number in range(10):
+            amy.say(f"amy {number}")
+        amy.page.reload()
+        amy.box.wait_for()
+        amy.say("amy after")
+        amy.log.locator(".line.kept", has_text="amy after").wait_for()
+        cas.until("cas: flood 4999")
+    cas.send("the end")
+    for one in (amy, bix):
+        one.sees("the end")
+        one.log.locator(".line.sent").first.wait_for(state="hidden")
+    newest = min(len(amy.said()), len(bix.said())) - 20
+    assert newest > 50
+    assert amy.said()[-newest:] == bix.said()[-newest:]
+    for one in (amy, bix):
+        flood = [int(text.split()[1]) for text in one.said() if text.startswith("flood")]
+        assert flood == list(range(flood[0], 5000))
+    program = room.program_peer("dot")
+    own = [f"amy {number}" for number in range(10)] + ["amy after"]
+    program.send_event("command", name="search", args={"words": "amy", "from": "amy"}, cid="all")
+    program.until_event("result", cid="all")
+    found = [line for line in program.seen.splitlines() if '"re":"all"' in line]
+    assert [sum(f'"text":"{text}"' in line for line in found) for text in own] == [1] * len(own)
+
+
+def test_reading_further_up_is_not_disturbed_by_what_comes(
+    room: ServerProcess, new_person: NewPerson
+) -> None:
+    eda, fin = new_person(room).come_in("eda"), room.join("fin")
+    fin.send(*[f"older {number}" for number in range(150)])
+    eda.sees("older 149")
+    eda.log.locator(".line", has_text="older 60").first.scroll_into_view_if_needed()
+    place = eda.log.get_by_text("older 60", exact=True)
+    place.wait_for()
+    before = place.bounding_box()
+    fin.send("newer 1", "newer 2")
+    eda.page.get_by_role("button", name="2 new messages").wait_for()
+    assert place.bounding_box() == before
+    eda.page.get_by_role("button", name="2 new messages").click()
+    eda.sees("newer 2")
+    eda.say("/search older 10")
+    eda.asked().get_by_role("button", name="older 10").first.click()
+    eda.log.locator(".line.found", has_text="older 10").wait_for()
+    fin.send("newer 3")
+    eda.page.get_by_role("button", name="↓").click()
+    eda.sees("newer 3")
+    bodies = eda.said()
+    assert len(set(bodies)) == len(bodies)
+
+
+def test_a_message_that_is_deleted_elsewhere_goes_where_it_is_shown(
+    room: ServerProcess, new_person: NewPerson
+) -> None:
+    gia, program = new_person(room).come_in("gia"), room.program_peer("hob")
+    program.send_event("post", text="regretted", cid="r")
+    said = program.until_event("message", cid="r")
+    gia.sees("regretted")
+    program.send_event("command", name="delete", args={"id": said["id"]})
+    gia.sees("(removed)")
+    assert gia.log.get_by_text("regretted").count() == 0
+
+
 def test_what_people_write_is_text_and_no_request_leaves_the_origin(
     room: ServerProcess, new_person: NewPerson
 ) -> None:
