@@ -29,10 +29,19 @@ from chatroom.text import (
 )
 
 RESERVED_FOR_ROOMS = frozenset({"server", "system", "admin"})
-RESERVED = RESERVED_FOR_ROOMS | {
-    *("root", "operator", "claim", "moderator", "support", "everyone", "all", "here", "lobby"),
-    *("nickserv", "chanserv"),
-}
+SERVICES = frozenset(
+    {
+        *("nickserv", "chanserv", "saslserv", "memoserv", "operserv", "hostserv", "botserv"),
+        *("helpserv", "authserv", "userserv", "groupserv", "gameserv", "statserv", "infoserv"),
+        *("rootserv", "global"),
+    }
+)
+"""Services of other networks of IRC, to which people type passwords by habit. Folded."""
+RESERVED = (
+    RESERVED_FOR_ROOMS
+    | SERVICES
+    | {"root", "operator", "claim", "moderator", "support", "everyone", "all", "here", "lobby"}
+)
 """Names that no person may have."""
 
 LOOKS_LIKE = "That name looks like another one that is taken or reserved. Choose another one."

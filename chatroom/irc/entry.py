@@ -16,7 +16,7 @@ from chatroom.irc.capabilities import negotiate
 from chatroom.irc.face import USER_HOST
 from chatroom.irc.grammar import Line, format_line
 from chatroom.irc.session import IrcSession
-from chatroom.irc.shape import PRE_AWAY, SASL
+from chatroom.irc.shape import PRE_AWAY, SASL, STANDARD_REPLIES
 from chatroom.irc.welcome import REAL_NAME_LONGEST, tell_support
 from chatroom.names import check_name, fold
 from chatroom.net.connection import Connection
@@ -58,7 +58,9 @@ class Entry:
         self._sasl: str | None = None  # what came of it; None: none is under way
         self._account: Account | None = None
         self._way = ""  # the command that the open request came by
-        self._is_told = False
+        self._is_looked_at = False  # whether somebody has the nick
+        self._is_told = False  # how to get in
+        self._tried = ""  # the name whose password was given last
         self.away = ""
         """By AWAY before the end of the registration."""
         self.login = Login(self, self._services)
@@ -129,7 +131,8 @@ class Entry:
         elif way == "REGISTER":
             session.fail("REGISTER", _REGISTER_CODES.get(code, "UNKNOWN_ERROR"), text, self._name)
         else:
-            session.reply(numerics.ERR_PASSWDMISMATCH, text)
+            # The client may have taken another nick by itself.
+            session.reply(numerics.ERR_PASSWDMISMATCH, f"{text} Tried for the name {self._tried}.")
         session.flush()
 
     @property
@@ -151,18 +154,25 @@ class Entry:
         session.flush()
 
     def _tell_how(self) -> None:
-        """Say, once for each nick, that an account is needed, and how to get in."""
-        if self._is_told:
+        """Say once that an account is needed, and how to get in; of each nick whether it is free.
+
+        A client whose nick is somebody's takes another one by itself: nothing new is told then.
+        """
+        if self._is_looked_at:
             return
-        self._is_told = True
+        self._is_looked_at = True
         session = self._session
         # Who has tried to log in has mistyped something: another nick is no help.
         if not self._way and self._services.accounts.is_taken(self.wished):
             text = "Somebody has an account of that name: log in with its password"
             session.reply(numerics.ERR_NICKNAMEINUSE, self.wished, text)
-        session.fail("*", "ACCOUNT_REQUIRED", _HOW)
-        session.tell("error", _HOW)
-        session.tell("error", _HOW_NEW[self._services.invites.registration])
+        if not self._is_told:
+            self._is_told = True
+            if STANDARD_REPLIES in session.caps:
+                session.fail("*", "ACCOUNT_REQUIRED", _HOW)
+            else:
+                session.tell("error", _HOW)
+            session.tell("error", _HOW_NEW[self._services.invites.registration])
         session.flush()
 
     # -- one line -----------------------------------------------------------------------------
@@ -204,10 +214,12 @@ class Entry:
         try:
             check_name(name)
         except UserError as error:
-            session.reply(numerics.ERR_ERRONEUSNICKNAME, name[:32], str(error))
-            return
+            # Somebody may have it from before it was reserved.
+            if not self._services.accounts.is_taken(name):
+                session.reply(numerics.ERR_ERRONEUSNICKNAME, name[:32], str(error))
+                return
         if fold(name) != fold(self.wished or name):
-            self._is_told = False  # another one: it is told again
+            self._is_looked_at = False
         self.wished = session.nick = name
 
     def _user(self, line: Line) -> None:
@@ -233,9 +245,10 @@ class Entry:
             is_named = bool(password)
         else:
             is_named = self._services.accounts.is_taken(name)
-        if is_named:
-            return LoginRequest(LOGIN, name, password)
-        return LoginRequest(LOGIN, self.wished, given)
+        if not is_named:
+            name, password = self.wished, given
+        self._tried = name
+        return LoginRequest(LOGIN, name, password)
 
     def _authenticate(self, line: Line) -> LoginRequest | None:
         session, piece = self._session, line.params[0]

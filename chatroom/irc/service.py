@@ -18,7 +18,7 @@ from chatroom.irc.grammar import Line, strip_formatting
 from chatroom.irc.session import IrcSession
 from chatroom.irc.shape import ECHO
 from chatroom.irc.wording import NICK, as_typed, notice_lines
-from chatroom.names import fold, room_name
+from chatroom.names import SERVICES, fold, room_name
 from chatroom.storage.records import SUPERUSER
 from chatroom.text import clean_line
 
@@ -35,9 +35,11 @@ _NO_PASSWORD = (
     "That needs a password, and none is ever asked for here: your client would show and keep it. "
     "Do it with Chatroom's own client."
 )
-_SERVICES = {
-    "nickserv": "There is no NickServ here: your nick is your account. Log in with SASL, or give "
-    "NAME:PASSWORD as the password of the server. What you typed went to nobody.",
+_NO_SERVICE = (
+    "There is no {} here: your nick is your account. Log in with SASL, or give NAME:PASSWORD as "
+    "the password of the server. What you typed went to nobody."
+)
+_SAID_OF = {
     "chanserv": "There is no ChanServ here: who runs a room does it by MODE, KICK and TOPIC, or by "
     f"/msg {NICK} help rooms. What you typed went to nobody.",
 }
@@ -57,7 +59,7 @@ def command(session: IrcSession, line: Line) -> None:
 def of_others(session: IrcSession, line: Line) -> None:
     """NS, NICKSERV, CS, CHANSERV: what other networks have."""
     name = line.command.lower()
-    _say(session, _SERVICES[_COMMANDS_OF_SERVICES.get(line.command, name)])
+    _say(session, _sentence_of(_COMMANDS_OF_SERVICES.get(line.command, name)))
 
 
 def hears(session: IrcSession, target: str, text: str, is_notice: bool) -> bool:
@@ -75,15 +77,20 @@ def hears(session: IrcSession, target: str, text: str, is_notice: bool) -> bool:
             session.from_me("PRIVMSG", NICK, text)
         _take(session, text)
         return True
-    if name not in _SERVICES:
+    if name not in SERVICES:
         return False
     # It may be somebody's name, from before it was reserved; what looks like a password is for
     # nobody.
     is_secret = first_word(text)[0].lower() in _SECRETS
     if is_secret or not session.services.accounts.is_taken(target):
-        _say(session, _SERVICES[name])
+        _say(session, _sentence_of(name))
         return True
     return False
+
+
+def _sentence_of(name: str) -> str:
+    """Return what is said in the place of a service that there is not."""
+    return _SAID_OF.get(name, _NO_SERVICE.format(name.capitalize().replace("serv", "Serv")))
 
 
 def _take(session: IrcSession, text: str) -> None:

@@ -45,7 +45,8 @@ def _watch(session: IrcSession, names: Iterable[str]) -> None:
     wanted = []
     for name in names:
         try:
-            if name.lower() != SERVICE:
+            # Somebody may have a name from before it was reserved.
+            if name.lower() != SERVICE and not session.services.accounts.is_taken(name):
                 check_name(name)
             wanted.append(name)
         except UserError as error:

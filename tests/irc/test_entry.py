@@ -241,8 +241,23 @@ def test_a_wrong_server_password_leaves_time_for_the_right_one(
     peer = irc_peer(room)
     peer.send(f"PASS {me}:wrong-password", f"NICK {me}", "USER x 0 * :x")
     assert peer.until_line("464").params[-1].startswith("Unknown name or wrong password")
-    peer.until_line("FAIL", "ACCOUNT_REQUIRED")
+    peer.until("Everybody has an account here")
     assert "433" not in numbers(peer.sync())
+    peer.send(f"PASS {me}:{PASSWORD}")
+    peer.until_line("001", me)
+
+
+def test_a_password_alone_is_tried_for_the_nick_and_that_name_is_told(
+    room: ServerProcess, me: str
+) -> None:
+    irc(room, me)
+    peer = irc_peer(room)
+    peer.send(f"NICK {me}", "USER x 0 * :x")
+    peer.until_line("433")
+    peer.send(f"NICK {me}_", f"PASS {PASSWORD}")  # as irssi does it by itself
+    assert peer.until_line("464").params[-1].endswith(f"Tried for the name {me}_.")
+    peer.send(f"PASS {me}:wrong-password")
+    assert peer.until_line("464").params[-1].endswith(f"Tried for the name {me}.")
     peer.send(f"PASS {me}:{PASSWORD}")
     peer.until_line("001", me)
 
@@ -301,20 +316,31 @@ def test_the_nick_stays_the_name_of_the_account(room: ServerProcess, me: str, yo
     assert numbers(answers(ann, "NICK")) == ["431"]
 
 
-def test_who_does_not_log_in_is_told_how_once_for_each_nick(room: ServerProcess, me: str) -> None:
+@pytest.mark.parametrize("word", ["NOTICE", "FAIL"])
+def test_who_does_not_log_in_is_told_how_once(
+    room: ServerProcess, me: str, you: str, word: str
+) -> None:
     irc(room, me)
+    irc(room, you)
     peer = irc_peer(room)
-    peer.send(f"NICK {me}", "USER x 0 * :x")
+    peer.send("CAP LS 302")
+    if word == "FAIL":
+        peer.send("CAP REQ standard-replies")
+    peer.until_line("CAP")
+    peer.sync()
+    peer.send("CAP END", f"NICK {me}", "USER x 0 * :x")
     told = peer.sync()
-    assert numbers(told) == ["433", "FAIL", "NOTICE", "NOTICE"]
-    assert told[1].params[:2] == ("*", "ACCOUNT_REQUIRED")
-    assert "/quote PASS" in told[2].params[-1]
-    assert "/quote REGISTER" in told[3].params[-1]
+    assert numbers(told) == ["433", word, "NOTICE"]
+    assert "/quote PASS" in told[1].params[-1]
+    assert "/quote REGISTER" in told[2].params[-1]
+    if word == "FAIL":
+        assert told[1].params[:2] == ("*", "ACCOUNT_REQUIRED")
     assert answers(peer, "PONG x") == []
-    assert numbers(answers(peer, "NICK nobody")) == ["FAIL", "NOTICE", "NOTICE"]
-    assert answers(peer, "NICK NOBODY") == []
+    assert answers(peer, f"NICK {me}_") == []  # as a client takes one by itself
+    assert numbers(answers(peer, f"NICK {you}")) == ["433"]
+    assert answers(peer, f"NICK {me.upper()}_") == []
     peer.send(f"REGISTER * * :{PASSWORD}")
-    peer.until_line("001", "NOBODY")
+    peer.until_line("001", f"{me.upper()}_")
 
 
 def test_names_of_other_letters_come_in_by_every_way(room: ServerProcess) -> None:

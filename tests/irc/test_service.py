@@ -1,16 +1,28 @@
 """The nick ``server``: slash commands by IRC, and what other networks' services get to hear."""
 
 import itertools
+import sys
+from pathlib import Path
 
 import pytest
 
+from chatroom.names import SERVICES
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, Peer, ServerProcess
-from tests.irc.peer import IrcPeer, irc
+from tests.harness import PASSWORD, ROOT, Peer, ServerProcess
+from tests.irc.peer import IrcPeer, irc, irc_peer
 from tests.system.test_restart import restart
 
 _numbers = itertools.count(1)
 SERVICE = "server!~u@chat"
+BEFORE = """
+import sys
+sys.path.insert(0, {root!r})
+from chatroom import names
+names.check_name.__defaults__ = (names.RESERVED_FOR_ROOMS,)
+from chatroom.server import main
+sys.exit(main())
+"""
+"""A server that reserves the names of no services."""
 
 
 @pytest.fixture
@@ -174,6 +186,8 @@ def test_nothing_answers_a_notice(ann: IrcPeer) -> None:
         f"PRIVMSG nickserv :register {PASSWORD} a@example.org",
         f"NICKSERV IDENTIFY {PASSWORD}",
         f"NS IDENTIFY {PASSWORD}",
+        f"PRIVMSG SaslServ :IDENTIFY {PASSWORD}",
+        f"PRIVMSG MemoServ :hello {PASSWORD}",
     ],
 )
 def test_a_password_for_nickserv_goes_to_nobody(room: ServerProcess, me: str, line: str) -> None:
@@ -187,9 +201,36 @@ def test_a_password_for_nickserv_goes_to_nobody(room: ServerProcess, me: str, li
 def test_nobody_gets_the_name_of_a_service(room: ServerProcess) -> None:
     peer = room.peer()
     peer.send("y")
-    for name in ("NickServ", "ChanServ", "server", "nickserv"):
+    for name in ("NickServ", "ChanServ", "server", "SaslServ"):
         peer.send(name)
         peer.until("That name is reserved")
+    peer.send("Sas1Serv")
+    peer.until("looks like another one")
+    guest = irc_peer(room)
+    for name in SERVICES:
+        guest.send(f"NICK {name}")
+        guest.until_line("432", name)
+
+
+@pytest.mark.parametrize("nick", ["MemoServ", "memoserv"])
+def test_who_has_the_name_of_a_service_from_before_keeps_it(
+    start_server: StartServer, tmp_path: Path, nick: str
+) -> None:
+    script = tmp_path / "before.py"
+    script.write_text(BEFORE.format(root=str(ROOT)))
+    before = start_server(program=(sys.executable, str(script)))
+    irc(before, "MemoServ")
+    before.stop()
+    server = start_server()
+    ann = irc(server, "ann")
+    owner = irc_peer(server)
+    owner.send(f"PASS {PASSWORD}", f"NICK {nick}", "USER x 0 * :x")
+    owner.until_line("001", "MemoServ")
+    ann.asks("MONITOR + MemoServ", f"PRIVMSG MemoServ :IDENTIFY {PASSWORD}")
+    ann.send("PRIVMSG MemoServ :how are you?")
+    owner.until_line("PRIVMSG", "how are you?")
+    assert "MemoServ!~u@chat" in ann.seen
+    assert PASSWORD not in owner.seen
 
 
 def test_a_restart_ends_who_is_asked_something_and_no_other(start_server: StartServer) -> None:
