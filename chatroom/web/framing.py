@@ -11,6 +11,8 @@ from websockets.typing import Origin
 
 from chatroom.errors import Disconnected, EndReason
 
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
 
 class WebFraming:
     """Bytes in, lines out, as ``LineSplitter``; what the protocol itself answers is offered.
@@ -32,6 +34,7 @@ class WebFraming:
         self.request: Request | None = None
         """What was asked for; ``None``: it is not whole yet."""
         self.discarded = 0
+        self._has_answered = False
 
     def feed(self, data: bytes) -> list[bytes | None]:
         """Return the lines that have come whole.
@@ -57,6 +60,8 @@ class WebFraming:
             elif event.opcode is Opcode.BINARY:
                 protocol.fail(1003, "send text")
         self._answer()
+        if protocol.handshake_exc is not None and not self._has_answered:
+            self._offer(_BAD_REQUEST)
         if isinstance(protocol.handshake_exc, InvalidHandshake) or protocol.parser_exc:
             raise Disconnected("no HTTP, or a wrong frame")
         if protocol.state in (State.CLOSING, State.CLOSED) and not lines:
@@ -88,6 +93,7 @@ class WebFraming:
 
     def _answer(self) -> None:
         if chunk := b"".join(self._protocol.data_to_send()):
+            self._has_answered = True
             self._offer(chunk)
 
 

@@ -1,7 +1,7 @@
 """Which names of the server a browser may ask for: other ones come by a rebound name."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def name_of(host: str) -> str:
@@ -35,10 +35,13 @@ def _matches(name: str, own: str) -> bool:
     return name == own
 
 
-def origins_of(host: str, is_sealed: bool, more: Iterable[str]) -> list[str]:
+def origins_of(host: str, is_sealed: bool, more: Sequence[str]) -> list[str]:
     """Return the origins whose pages may speak to the server.
 
     :param host: that the browser has asked.
     :param more: further ones, as an operator has set them.
     """
-    return [f"{'https' if is_sealed else 'http'}://{host}", *more]
+    named = [one for one in more if name_of(one.partition("://")[2]) == name_of(host)]
+    # Of a name that an operator has given an address, no other one counts.
+    own = [] if named else [f"{'https' if is_sealed else 'http'}://{host}"]
+    return [*own, *more]

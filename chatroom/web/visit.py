@@ -73,7 +73,7 @@ def serve(
             return
     elif (file := pages.files().get(path)) is None:
         framing.respond(pages.said(404, "Not Found", "There is no such page here. See /"))
-    elif file.tag in request.headers.get_all("If-None-Match"):
+    elif _has_it(request, file.tag):
         framing.respond(pages.answer(304, "Not Modified", b"", file.kind, host, scheme, file.tag))
     else:
         framing.respond(pages.answer(200, "OK", file.body, file.kind, host, scheme, file.tag))
@@ -93,6 +93,12 @@ def _origin(connection: Connection, services: Services, request: Request) -> str
         return str(ipaddress.ip_address(last))
     except ValueError:
         return ""
+
+
+def _has_it(request: Request, tag: str) -> bool:
+    """Tell whether the browser has this version of a file (RFC 9110, section 13.1.2)."""
+    told = ",".join(request.headers.get_all("If-None-Match"))
+    return any(one.strip().removeprefix("W/") in (tag, "*") for one in told.split(","))
 
 
 def _hear_request(connection: Connection, framing: WebFraming) -> None:

@@ -93,6 +93,13 @@ def test_who_does_not_read_is_cut_off_and_slows_nobody(start_server: StartServer
     deaf.close()
 
 
+@pytest.mark.parametrize("line", ["NICK x", "CAP LS 302", "USER a 0 * :x", "PASS y"])
+def test_a_word_of_irc_in_a_frame_is_no_irc(room: ServerProcess, line: str) -> None:
+    tab = Tab(room)
+    tab.socket.send(line)
+    assert "Every line is >word" in tab.until("result", ok=False)["text"]
+
+
 def frame(first: int, payload: bytes, mask: bytes | None = b"\1\2\3\4") -> bytes:
     """Return a frame as a client sends it, or as it may not."""
     size = len(payload)
