@@ -209,7 +209,6 @@ class Connection:
         :param framing: turns bytes that come into lines; ``None``: as before.
         """
         self.speech = speech
-        self.irc_words = ()
         self.outbox.too_slow = speech.said(_TOO_SLOW)
         if framing is not None:
             self._splitter = framing

@@ -260,7 +260,7 @@ class Dialogue:
                 self._is_first = False
                 if raw.startswith(b">hello") and self._hello(raw):
                     return NO_INPUT
-                if raw.startswith(IRC_WORDS):
+                if self.face is PLAIN and raw.startswith(IRC_WORDS):
                     raise TurnsIrc([raw, *reversed(self._ahead)])
             try:
                 return self.face.parse(raw.decode(), asked)
