@@ -87,13 +87,16 @@ def parse(line: str) -> Line:
 
     As lenient as clients need: several blanks count as one, blanks in front and at the end as none.
     The fifteenth parameter holds all the rest, with or without a colon (RFC 2812, section 2.3.1).
+    A NUL goes.
 
     :param line: without its line break.
-    :raises Malformed: it has nothing in it, no command, a CR, LF or NUL, or it is too long: a body
-        over 510 bytes, or tags over 4094.
+    :raises Malformed: it has nothing in it, no command, a CR or LF, or it is too long: a body over
+        510 bytes, or tags over 4094.
     """
     if _BREAKS.search(line):
-        raise Malformed("A line of IRC holds no NUL, and no line break inside.")
+        line = line.replace("\0", "")
+        if _BREAKS.search(line):
+            raise Malformed("A line of IRC holds no line break inside.")
     rest = line.lstrip(" ")
     tags = _NO_TAGS
     source = ""
@@ -123,6 +126,15 @@ def parse(line: str) -> Line:
     if colon:
         params.append(trailing)
     return Line(tags, source, command.upper(), tuple(params))
+
+
+def tag_of(line: str, key: str) -> str:
+    """Return the value of a tag of a line, which may be one that :func:`parse` refuses; or empty.
+
+    Of two of the same key the last one counts, as there.
+    """
+    packed = line.lstrip(" \0").partition(" ")[0]
+    return _tags_of(packed[1:]).get(key, "") if packed.startswith("@") else ""
 
 
 def cut(text: str, room_bytes: int = BODY_BYTES) -> str:

@@ -9,6 +9,7 @@ from chatroom.irc.grammar import format_line, format_tags
 
 LABEL = "label"
 LABEL_LONGEST = 64
+"""Bytes of UTF-8."""
 _REF = "l"  # of the batch around an answer: one such batch is never inside another
 
 

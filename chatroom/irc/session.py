@@ -9,7 +9,7 @@ from chatroom.commands.services import Services
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.irc import numerics
 from chatroom.irc.face import USER_HOST
-from chatroom.irc.grammar import BODY_BYTES, Line, Malformed, cut, format_line, parse
+from chatroom.irc.grammar import BODY_BYTES, Line, Malformed, cut, format_line, parse, tag_of
 from chatroom.irc.labels import LABEL, LABEL_LONGEST, labelled, with_tag
 from chatroom.irc.member import IrcMember
 from chatroom.irc.multiline import Incoming
@@ -133,20 +133,28 @@ class IrcSession(TakesOutcomes):
         try:
             text = raw.decode()
         except UnicodeDecodeError:
+            self._note_label(tag_of(raw.decode("utf-8", "replace"), LABEL))
             self._refuse_encoding(raw)
             return None
         try:
             line = parse(text)
         except Malformed as error:
+            if error.code is not Code.EMPTY:
+                self._note_label(tag_of(text, LABEL))
             if error.code is Code.TOO_LONG:
                 self.reply(numerics.ERR_INPUTTOOLONG, "Input line was too long")
             elif error.code is not Code.EMPTY:
                 self.tell("error", str(error))
             return None
-        label = line.tags.get(LABEL, "") if LABELS in self.caps else ""
-        self.label = label if len(label) <= LABEL_LONGEST else ""
+        if line.tags:
+            self._note_label(line.tags.get(LABEL, ""))
         self.line = line
         return line
+
+    def _note_label(self, label: str) -> None:
+        """Let the answers carry a label, if the client knows labels and it is none too long."""
+        is_fit = LABELS in self.caps and len(label.encode()) <= LABEL_LONGEST
+        self.label = label if is_fit else _NO_LABEL
 
     def _refuse_encoding(self, raw: bytes) -> None:
         words = raw.decode("ascii", "replace").split(" ")

@@ -14,8 +14,9 @@ from chatroom.storage.engine import ControlEvents, LogStore
 from chatroom.storage.records import Post, ReadState
 from chatroom.storage.rules.events import Control, ControlKind
 
-AHEAD_SECONDS = 60
-"""How far ahead of this clock a moment may be up to which somebody says to have read."""
+_AHEAD_SECONDS = 1
+"""How far ahead of this clock a moment may be up to which somebody says to have read: those of
+messages come from the clocks of all servers of the room."""
 _MAIL_LOOKED_AT = 2000
 """Places of a mailbox behind the mark that are looked at for how far it may go on."""
 _TOLD_LOOKED_AT = 200
@@ -78,7 +79,7 @@ class ReadMarks:
         :returns: up to when it is read now: that is later when it was so already.
         """
         known = self.until(person, room, other_id)
-        until = min(until, round((time.time() + AHEAD_SECONDS) * 1000))
+        until = min(until, round((time.time() + _AHEAD_SECONDS) * 1000))
         if until <= known:
             return known
         with self._roster.lock:

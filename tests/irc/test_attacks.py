@@ -87,14 +87,42 @@ def test_a_line_that_is_no_utf8_is_not_said(room: ServerProcess, bad: bytes) -> 
     bob.until_line("PRIVMSG", "café")
 
 
-@pytest.mark.parametrize("byte", [b"\0", b"\r"])
-def test_no_line_hides_in_another_one(room: ServerProcess, byte: bytes) -> None:
+def test_no_line_hides_in_another_one(room: ServerProcess) -> None:
     ann, bob = come(room, "ann"), come(room, "bob")
-    ann.send_bytes(b"PRIVMSG #lobby :one" + byte + b"PRIVMSG #lobby :two\r\n")
+    ann.send_bytes(b"PRIVMSG #lobby :one\rPRIVMSG #lobby :two\r\n")
     ann.until_line("NOTICE")
     ann.send("PRIVMSG #lobby :three")
     bob.until_line("PRIVMSG", "three")
     assert not re.search("one.?PRIVMSG|:two", bob.seen)
+
+
+def test_a_line_with_a_nul_is_heard_without_it(room: ServerProcess) -> None:
+    ann, bob = come(room, "ann"), come(room, "bob")
+    ann.send_bytes(b"PRIVMSG #lobby :a n\0ul\0 JOIN #x\r\n")
+    bob.until_line("PRIVMSG", "a nul JOIN #x")
+    ann.send_bytes(b"QUIT :bye\0 all\r\n")
+    assert "ERROR" in ann.until_end()
+    bob.until_line("QUIT", "bye all")
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        (b"PRIVMSG #lobby :caf\xe9", "FAIL"),
+        (b"PRIVMSG #lobby :" + b"x" * 600, "417"),
+        (b"PING a\rb", "NOTICE"),
+        (b":source", "NOTICE"),
+        (b"NO_SUCH", "421"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_told_with_its_label(
+    room: ServerProcess, line: bytes, answer: str
+) -> None:
+    ann = come(room, "ann", "labeled-response", "batch", "standard-replies")
+    ann.send_bytes(b"@label=" + "é".encode() * 32 + b";x=y " + line + b"\r\n")
+    assert ann.until_line(answer).tags == {"label": "é" * 32}
+    ann.send_bytes(b"@label=" + "é".encode() * 33 + b" " + line + b"\r\n")
+    assert ann.until_line(answer).tags == {}
 
 
 def test_half_lines_of_who_vanishes_go_nowhere(room: ServerProcess) -> None:

@@ -29,6 +29,7 @@ from chatroom.irc.grammar import (
     userhost_split,
 )
 from chatroom.protocol import utc_of
+from chatroom.text import clean_line
 
 Atoms = dict[str, Any]
 _SURROGATES: tuple[Literal["Cs"]] = ("Cs",)
@@ -37,8 +38,9 @@ COMMANDS = st.from_regex(r"[A-Z]{1,12}|[0-9]{3}", fullmatch=True)
 IN_LINE = st.characters(
     exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029", include_characters="\t"
 )
-WORDS = st.text(IN_LINE.filter(lambda c: c != " "), min_size=1, max_size=8).filter(
-    lambda word: not word.startswith(":")
+CLEAN = st.text(IN_LINE, max_size=20).map(clean_line)
+WORDS = CLEAN.map(lambda text: clean_line(text.replace(" ", ""))).filter(
+    lambda word: bool(word) and not word.startswith(":")
 )
 KEYS = st.from_regex(r"\+?([a-z.]{1,4}/)?[A-Za-z0-9-]{1,8}", fullmatch=True)
 TAGS = st.dictionaries(
@@ -108,12 +110,26 @@ def test_an_empty_line_says_that_it_is_empty(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [":source", "@tag", "@tag :source ", ":", "@", "P\0NG", "PING a\rQUIT", "P\u00efNG x", ": :x"],
+    [
+        ":source",
+        "@tag",
+        "@tag :source ",
+        ":",
+        "@",
+        "PING a\rQUIT",
+        "PING a\0\rQUIT",
+        "P\u00efNG x",
+        ": :x",
+    ],
 )
 def test_what_is_no_line_of_irc_is_refused(line: str) -> None:
     with pytest.raises(Malformed) as refused:
         parse(line)
     assert refused.value.code is Code.NOT_UNDERSTOOD
+
+
+def test_a_nul_goes_out_of_a_line() -> None:
+    assert parse("QU\0IT :bye\0 all\0") == ({}, "", "QUIT", ("bye all",))
 
 
 def test_an_unknown_command_may_be_any_word() -> None:

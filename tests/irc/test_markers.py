@@ -223,3 +223,11 @@ def test_it_outlasts_a_crash_of_the_client_and_a_restart(
     server.start()
     again = irc(server, "pam", *CAPS, is_new=False)
     assert marker(again, "#lobby") == marker(again, "pam") == OLD
+
+
+def test_a_moment_in_the_future_counts_as_now(room: ServerProcess) -> None:
+    """What is said later stays unread; clocks of several servers may differ by a second."""
+    new_room(room, "fay", "later").close()
+    fay = irc(room, "fay", *CAPS, is_new=False)
+    told = marker(fay, "#later timestamp=2099-01-01T00:00:00.000Z")
+    assert told <= f"timestamp={utc_of(time.time() + 1)}"
