@@ -83,7 +83,7 @@ def test_five_thousand_messages_are_scrolled_back_in_order_in_bounded_memory(
     lea.sees("line 4999")
     lea.page.keyboard.press("Escape")
     for first in (4800, 4700, 4600, 4500, 4400):
-        lea.log.locator(".line").first.scroll_into_view_if_needed()
+        lea.log.locator(".line").first.evaluate("line => line.scrollIntoView()")
         lea.page.get_by_text(f"line {first}", exact=True).wait_for(state="attached")
     bodies = [text for text in lea.said() if text.startswith("line ")]
     assert bodies == sorted(bodies, key=lambda text: int(text.split()[1]))
@@ -135,9 +135,8 @@ def test_reading_further_up_is_not_disturbed_by_what_comes(
     eda, fin = new_person(room).come_in("eda"), room.join("fin")
     fin.send(*[f"older {number}" for number in range(150)])
     eda.sees("older 149")
-    eda.log.locator(".line", has_text="older 60").first.scroll_into_view_if_needed()
     place = eda.log.get_by_text("older 60", exact=True)
-    place.wait_for()
+    place.evaluate("line => line.scrollIntoView()")
     before = place.bounding_box()
     fin.send("newer 1", "newer 2")
     eda.page.get_by_role("button", name="2 new messages").wait_for()

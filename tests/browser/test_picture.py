@@ -1,4 +1,4 @@
-"""The picture of the page in the README; `CHATROOM_PICTURES=docs make test-web` makes it anew."""
+"""The picture in the README: `CHATROOM_PICTURES=docs make test-web ARGS="-k picture"`."""
 
 from pathlib import Path
 
