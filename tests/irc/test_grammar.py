@@ -180,7 +180,7 @@ def test_what_can_be_no_line_is_a_fault_of_the_program(command: str, params: int
         format_line(command, *["x"] * params)
 
 
-@given(COMMANDS, st.lists(WORDS, max_size=14), st.text(IN_LINE, max_size=20), WORDS, TAGS)
+@given(COMMANDS, st.lists(WORDS, max_size=14), CLEAN, WORDS, TAGS)
 def test_what_is_put_together_is_taken_apart_as_it_was(
     command: str, middle: list[str], last: str, source: str, tags: dict[str, str]
 ) -> None:
