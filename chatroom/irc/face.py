@@ -110,31 +110,34 @@ class IrcFace:
             text, is_act = text[len(ME) :], True
         if post.kind == ANNOUNCE:
             text = _ANNOUNCED + text
-        if is_dated and not self.shape.time:
-            text = f"[{SERVER.when(post.time)}] {text}"
+        dated = f"[{SERVER.when(post.time)}] " if is_dated and not self.shape.time else ""
         head = f":{post.sender}{USER_HOST} {word} {target} :"
         told = self._tags(post, batch, more)
         is_short = text.isascii() and text.isprintable() and head.isascii()
-        is_short = is_short and len(text) + len(head) <= _ROOM_FOR_TEXT
+        is_short = is_short and len(dated) + len(text) + len(head) <= _ROOM_FOR_TEXT
         if is_short and not is_act and post.sent is None:
-            return f"{told}{head}{text}\r\n"  # the usual line
+            return f"{told}{head}{dated}{text}\r\n"  # the usual line
         if is_act:
-            room = _ROOM_FOR_TEXT - len(head.encode()) - len(action(""))
+            room = _ROOM_FOR_TEXT - len(head.encode()) - len(action("")) - len(dated)
             whole = " ".join(clean_line(line) for line in text.split("\n"))
-            acts = [action(piece) for piece in split_text(whole, room)]
+            first, *others = split_text(whole, room)
+            acts = [action(dated + first), *map(action, others)]
             return self._each(post, head, told, acts, batch)
-        return self._said_at_length(post, text, head, told, target, batch)
+        return self._said_at_length(post, dated, text, head, told, target, batch)
 
     def _said_at_length(
-        self, post: Post, text: str, head: str, told: str, target: str, batch: str
+        self, post: Post, dated: str, text: str, head: str, told: str, target: str, batch: str
     ) -> str:
-        room = _ROOM_FOR_TEXT - len(head.encode())
+        # The time goes with the first piece: it is no piece of its own.
+        room = _ROOM_FOR_TEXT - len(head.encode()) - len(dated)
         lines = post.sent.split if post.sent is not None else None
         if lines is None or text != post.text:
             lines = tuple((line,) for line in text.split("\n"))
         pieces = [
             [p for piece in line for p in split_text(clean_line(piece), room)] for line in lines
         ]
+        if dated:
+            pieces[0][0] = dated + pieces[0][0]
         if self.shape.multiline and (len(lines) > 1 or len(pieces[0]) > 1):
             return self._multiline(post, head, told, target, pieces)
         return self._each(post, head, told, [p for line in pieces for p in line if p], batch)

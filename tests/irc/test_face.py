@@ -45,3 +45,10 @@ def test_lines_of_a_message_fit_and_hold_all_of_its_text(
         return
     said = "".join(lines) if kind != ACTION else " ".join(lines)
     assert shown.endswith(said) or shown.strip() == said.strip()
+
+
+@given(st.sampled_from([TEXT, NOTICE, ACTION]), st.integers(200, 600))
+def test_a_time_in_front_stands_in_one_line_with_what_was_said(kind: str, length: int) -> None:
+    post = Post("lobby", kind, "id", "ann", "\u00e9" * length, seq=7, epoch="e", time=1.8e9)
+    first, *_ = face_of(Shape()).said(post, "#lobby", is_dated=True).split("\r\n")
+    assert re.search(r"\[[^]]+\] \u00e9{100}", first)
