@@ -200,3 +200,50 @@ def test_on_a_phone_nothing_is_wider_than_it_and_the_drawers_open_and_shut(
     ora.asked().get_by_role("button", name="Send").click()
     ora.log.locator(".line.kept", has_text="line 11 of a long draft").wait_for()
     assert ora.page.evaluate(width) == [360, 360]
+
+
+def test_a_message_that_was_found_is_shown_where_it_stands(
+    room: ServerProcess, new_person: NewPerson
+) -> None:
+    kim = room.join("kimsearch")
+    kim.send(*[f"searched {number}" for number in range(900)])
+    kim.until("searched 899")
+    max_ = new_person(room).come_in("maxsearch")
+    max_.sees("searched 899")
+    max_.say('/search "searched 77"')
+    max_.page.get_by_role("dialog").get_by_role(
+        "button", name="searched 77", exact=False
+    ).last.click()
+    found = max_.log.locator(".line.found")
+    found.wait_for()
+    assert "searched 77" in found.inner_text()
+    max_.page.get_by_role("button", name="To the newest").wait_for()
+    assert found.is_visible()
+    max_.page.get_by_role("button", name="To the newest").click()
+    max_.sees("searched 899")
+
+
+def test_on_a_phone_the_button_of_the_rooms_tells_of_a_private_message(
+    room: ServerProcess, new_person: NewPerson
+) -> None:
+    tom = new_person(room, viewport={"width": 360, "height": 740}).come_in("tomphone")
+    room.join("annphone").send("/messageto tomphone psst")
+    button = tom.page.get_by_role("button", name="Rooms, 1 for you")
+    button.wait_for()
+    assert button.evaluate("(node) => getComputedStyle(node, '::after').content") == '"1"'
+    assert tom.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_who_begins_a_private_talk_may_write_at_once(
+    room: ServerProcess, new_person: NewPerson
+) -> None:
+    room.join("patprivate").send("here I am")
+    sue = new_person(room).come_in("sueprivate")
+    sue.sees("here I am")
+    sue.log.get_by_role("button", name="patprivate", exact=True).first.click()
+    sue.page.get_by_role("button", name="Write privately").click()
+    sue.page.get_by_role("heading", name="patprivate").wait_for()
+    sue.page.get_by_role("dialog").wait_for(state="detached")
+    sue.page.keyboard.type("a word in private")
+    sue.page.keyboard.press("Enter")
+    sue.sees("a word in private")

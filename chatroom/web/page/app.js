@@ -362,6 +362,9 @@ class App {
     this.#areRoomsDue = false;
     this.side.showRooms(this.state);
     const { unread, current } = this.state;
+    const drawer = this.middle.querySelector(".drawer.left");
+    drawer.dataset.calls = unread || "";
+    drawer.setAttribute("aria-label", unread ? `Rooms, ${unread} for you` : "Rooms");
     document.title = `${unread ? `(${unread}) ` : ""}${current ? current.title : "Chatroom"}`;
     if (unread) navigator.setAppBadge?.(unread).catch(() => {});
     else navigator.clearAppBadge?.().catch(() => {});

@@ -6,8 +6,9 @@ function open(node, first) {
   const before = document.activeElement;
   document.getElementById("dialogs").append(node);
   node.addEventListener("close", () => {
+    const isElsewhere = !node.contains(document.activeElement) && document.activeElement !== document.body;
     node.remove();
-    before?.focus?.();
+    if (!isElsewhere) before?.focus?.();
   });
   node.showModal();
   first?.focus();
