@@ -44,6 +44,12 @@ _SHOWN_SECONDS = 2.0
 """Longest wait for what was said before a sanction."""
 
 
+def _meant(one: Sanction) -> str:
+    """Return who is meant and in which room, for the log: names of rooms do not stand there."""
+    name = f" name={one.name}" if one.is_of_account else ""
+    return f"{name} room={one.room}" if one.room else name
+
+
 def longest(found: Iterable[Sanction]) -> Sanction | None:
     """Return which of these keeps somebody out for longest; ``None``: none does."""
     kept_out = (one for one in found if one.kind in BLOCKS_LOGIN)
@@ -332,9 +338,15 @@ class Sanctions:
     ) -> Sanction:
         sanction = self._store.save(new, entry, asker, of, is_new)
         self._settle(_SHOWN_SECONDS)
-        who = f"target={new.target or '-'} seconds={seconds:.0f} by={entry.by}"
+        length = "forever" if math.isinf(seconds) else f"{seconds:.0f}"
+        act = new.kind if new.kind == LOCKDOWN else _ACTS[new.kind]
         # The reason is sealed in the audit trail, and stands nowhere in clear.
-        _log.info("%s %s", new.kind if new.kind == LOCKDOWN else _ACTS[new.kind], who)
+        _log.info(
+            "%s target=%s seconds=%s by=%s%s",
+            act,
+            *(new.target or "-", length, entry.by),
+            _meant(new),
+        )
         return sanction
 
     def holding(self, one: Sanction) -> Sanction | None:
@@ -364,7 +376,7 @@ class Sanctions:
         entry = by.did(act, whom_id, "", sanction.room, Deed.LIFT, to_plain(sanction))
         if not self._store.lift(sanction.number, entry, asker, of):
             raise UserError(f"That {kind} has already ended.")
-        _log.info("%s lifted target=%s by=%s", kind, target or "-", by.name)
+        _log.info("%s lifted target=%s by=%s%s", kind, target or "-", by.name, _meant(sanction))
 
     def set_lockdown(self, is_on: bool, by: Actor) -> None:
         """Begin or end a lockdown. :raises UserError: it is so already."""

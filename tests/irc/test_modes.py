@@ -1,5 +1,7 @@
 """Modes by IRC: what a room allows and who runs it, changed with the checks of its commands."""
 
+import re
+
 import pytest
 
 from tests.harness import ServerProcess
@@ -114,6 +116,10 @@ def test_a_ban_sends_somebody_out_and_keeps_out_until_it_is_lifted(room: ServerP
     assert ban[1:4] == ("#gate", "bob-b!*@*", "ann-b!~u@chat")
     ann.send("MODE #gate -b bob-b!*@*")
     ann.until_line("MODE", "#gate", "-b", "bob-b!*@*")
+    ann.sync()  # the log is written behind it
+    who = r"by=ann-b name=bob-b room=\S+"
+    assert re.search(rf"banned from a room target=\S+ seconds=forever {who}", room.log())
+    assert re.search(rf"roomban lifted target=\S+ {who}", room.log())
     bob.send("JOIN #gate")
     bob.until_line("366", "#gate")
 
