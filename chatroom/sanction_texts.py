@@ -14,6 +14,11 @@ OF_ROOMS = frozenset(_OF_ROOMS)
 """Kinds of sanctions that are of one room."""
 
 
+def ban_words(why: str) -> str:
+    """Return why somebody who was banned from a room has left it, for those inside."""
+    return f"banned: {why}" if why else "banned"
+
+
 def bans(rows: Sequence[Row], clock: Clock) -> str:
     """Return who is banned."""
     lines = [(row["number"], _whom(row), *_how(row, clock)) for row in rows]

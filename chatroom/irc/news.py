@@ -10,6 +10,7 @@ from chatroom.irc.grammar import BODY_BYTES, cut, format_line
 from chatroom.irc.shape import ACCOUNT_TAG, TIME
 from chatroom.protocol import utc_of
 from chatroom.rooms.room import Room
+from chatroom.sanction_texts import ban_words
 from chatroom.storage.records import ROOM_BAN
 from chatroom.text import clean_line
 
@@ -73,6 +74,8 @@ def _topic(client: Client, fields: Fields) -> str:
 def _left(client: Client, fields: Fields) -> str:
     """Somebody else has taken this person out, or it has left by another session."""
     by, why = str(fields.get("by", "")), clean_line(str(fields.get("reason", "")))
+    if fields.get("sanction") == ROOM_BAN:
+        why = ban_words(why)
     if by and by != client.nick:
         return said_line(client, fields, "KICK", _room(fields), client.nick, text=why or by)
     return said_line(client, {"by": client.nick}, "PART", _room(fields), text=why)

@@ -25,6 +25,7 @@ from chatroom.rooms.room import Member
 from chatroom.rooms.room_sanctions import RoomSanctions
 from chatroom.rooms.roster import Roster
 from chatroom.rooms.watchers import Watchers
+from chatroom.sentences import DEEDS
 from chatroom.storage.engine import AccountStore, SanctionStore
 from chatroom.storage.records import (
     BLOCKS_LOGIN,
@@ -334,6 +335,8 @@ class ControlHandler:
         # JSON knows no infinity: without an end it is null.
         until = None if math.isinf(one.until) else one.until
         fields = {"by": one.by, "reason": one.reason, "until": until, "code": shut_out_code(one)}
+        if person.members:
+            person.removed_by = f"{DEEDS[one.kind]} by {one.by}"  # the reason is for that one alone
         for member in person.members:
             member.end(member.face.control("kick", shut_out_sentence(one), **fields))
 

@@ -324,7 +324,7 @@ class Directory:
             if other is None or room.log not in other.rooms:
                 room.people.pop(account.id, None)
             if is_last and not self._is_quiet:
-                going = Coming(LEAVE, account.id, account.name, text=why)
+                going = Coming(LEAVE, account.id, account.name, text=person.removed_by or why)
                 self._memberships.locked_announce(room, going)
 
     def be_quiet(self) -> None:

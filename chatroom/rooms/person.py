@@ -45,6 +45,7 @@ class Person:
         "members",
         "read_until",
         "reading_back",
+        "removed_by",
         "room",
         "rooms",
         "taken_until",
@@ -58,6 +59,8 @@ class Person:
         self.room = lobby
         """Where the next session's typed lines go."""
         self.members: tuple[Member, ...] = ()
+        self.removed_by = ""
+        """Why and by whom this person was sent away from the server; empty: is not."""
         self.marks: dict[str, int] = {}
         """The seq up to which this person has read, by log; changed under the roster's lock. Of a
         log that is missing everything is read."""

@@ -15,7 +15,7 @@ from chatroom.rooms.person import Person
 from chatroom.rooms.roles import Role, Runner, role_of, runs
 from chatroom.rooms.room import LOBBY, Member, Room
 from chatroom.rooms.roster import Roster, may_enter
-from chatroom.sanction_texts import of_room_text
+from chatroom.sanction_texts import ban_words, of_room_text
 from chatroom.sentences import SERVER
 from chatroom.storage.records import ROOM_BAN, Account, RoomRecord, Sanction
 
@@ -109,7 +109,7 @@ class RoomSanctions:
         was_inside = account.id in room.people
         made = self._as_it_is(room, by, checked)
         if kind == ROOM_BAN:
-            self._take_out(room, account, by, was_inside, made.reason)
+            self._take_out(room, account, by, was_inside, ban_words(made.reason))
         return made
 
     def lift(self, room: Room, one: Sanction, by: Runner) -> None:

@@ -101,6 +101,8 @@ def leave(
     elif reason in (EndReason.LEFT, EndReason.ENDED):
         # After a reset or a silence nothing is known.
         member.look_at_taken()
+    if connection.ended_by is EndReason.BANNED:
+        why = "banned"
     services.directory.depart(member, is_lost, is_goodbye, why)
     connection.seat = None
     if ended is not None:

@@ -1,5 +1,7 @@
 """Rooms by IRC: what a client is shown of them by itself, whoever of the person has joined."""
 
+import pytest
+
 from tests.harness import PASSWORD, Peer, ServerProcess
 from tests.irc.peer import irc
 
@@ -70,7 +72,23 @@ def test_who_is_removed_sees_who_did_it_and_so_do_the_others(room: ServerProcess
     gus.send("/roomban hal 1h too loud")
     for one in (hal, ida):
         kick = one.until_line("KICK", "#garden", "hal")
-        assert (str(kick.source).partition("!")[0], kick.params[-1]) == ("gus", "too loud")
+        assert (str(kick.source).partition("!")[0], kick.params[-1]) == ("gus", "banned: too loud")
+
+
+@pytest.mark.parametrize(
+    ("command", "deed"), [("/kickuser uma", "kicked"), ("/ban vic 1h", "banned")]
+)
+def test_others_learn_that_somebody_was_sent_away_but_not_why(
+    room: ServerProcess, boss: Peer, command: str, deed: str
+) -> None:
+    name = command.split()[1]
+    sue, tim = irc(room, f"sue-{name}", "extended-join"), room.join(f"tim-{name}")
+    gone = irc(room, name)
+    sue.until_line("JOIN", "#lobby", name)
+    boss.send(f"{command} she knows why")
+    assert str(sue.until_line("QUIT", f"{deed} by boss").source).startswith(f"{name}!")
+    assert "she knows why" in gone.until_end()
+    tim.until(f"{name} has left: {deed} by boss")
 
 
 def test_the_reason_of_a_part_is_told(room: ServerProcess) -> None:

@@ -87,7 +87,8 @@ def test_who_is_taken_out_elsewhere_sees_by_whom_and_why(people: People) -> None
     people.owner.send(f"/roomban {people.ann} 1h too loud")
     for client in (people.client, people.guest):
         kick = client.until_line("KICK", people.room, people.ann)
-        assert (str(kick.source).partition("!")[0], kick.params[-1]) == (people.bob, "too loud")
+        why = "banned: too loud"
+        assert (str(kick.source).partition("!")[0], kick.params[-1]) == (people.bob, why)
 
 
 def test_coming_and_going_elsewhere_is_told_with_its_reason(

@@ -95,7 +95,8 @@ def test_who_is_taken_out_of_a_room_is_so_by_somebody(
         paper.text = ""
     take_out(house)
     house.settle()
-    assert told_of(paper, LEAVE, "bob") == [("den", "ann", "too loud")]
+    why = "banned: too loud" if take_out is ban else "too loud"
+    assert told_of(paper, LEAVE, "bob") == [("den", "ann", why)]
     if is_here:
         (left,) = [one for one in lines(other.text) if one.get("kind") == "left"]
         assert (left["room"], left["by"], left["reason"]) == ("den", "ann", "too loud")
