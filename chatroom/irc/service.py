@@ -24,7 +24,8 @@ from chatroom.text import clean_line
 
 _SOURCE = NICK + USER_HOST
 _CANCEL = "cancel"
-_FORM = re.compile(r"/([a-z][a-z-]*)( {2,})?")
+_FORM = re.compile(r"/([a-z][a-z-]*)")
+_COLUMN = re.compile(r"^(/\S.*? (?= ))")
 _ELSEWHERE = {
     "query": "Your client has that itself: type /query NAME",
     "room": "On IRC each line names its room: talk in the window of that room.",
@@ -228,10 +229,11 @@ def _help(registry: Registry, text: str) -> str:
     """Return a page of /help with the commands without their slash, and how they are typed."""
 
     def bare(found: re.Match[str]) -> str:
-        blanks = found[2] + " " if found[2] else ""
-        return found[1] + blanks if registry.name_of(found[1]) else found[0]
+        return found[1] if registry.name_of(found[1]) else found[0]
 
-    lines = [_FORM.sub(bare, line) for line in text.split("\n") if "//" not in line]
+    # What stands behind a command stays in its column.
+    padded = (_COLUMN.sub(r"\1 ", line) for line in text.split("\n") if "//" not in line)
+    lines = [_FORM.sub(bare, line) for line in padded]
     how = f"Type /msg {NICK} COMMAND; what is about one room takes it first: "
     return "\n".join((*lines, how + f"/msg {NICK} #ROOM topic TEXT"))
 

@@ -14,6 +14,7 @@ from chatroom.text import clean_line, clean_text
 NICK = "server"
 """The nick that takes the commands, see ``service``. Nobody's name: it is reserved."""
 _TYPED = re.compile(r"(?<![\w/:.])/([a-z][a-z-]*)(?![\w/])")
+_JOIN = re.compile(r"(?<![\w/:.])/join (?=\w)")
 _NATIVE = {
     **{name: f"/{name}" for name in ("join", "me", "topic", "whois")},
     "messageto": "/msg",
@@ -30,7 +31,7 @@ def as_typed(registry: Registry, text: str) -> str:
         name = registry.name_of(found[1])
         return _NATIVE.get(name, f"/msg {NICK} {found[1]}") if name else found[0]
 
-    return _TYPED.sub(typed, text) if "/" in text else text
+    return _TYPED.sub(typed, _JOIN.sub("/join #", text)) if "/" in text else text
 
 
 @cache

@@ -1,11 +1,14 @@
 """The nick ``server``: slash commands by IRC, and what other networks' services get to hear."""
 
 import itertools
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from chatroom.commands.table import build
+from chatroom.irc.wording import as_typed
 from chatroom.names import SERVICES
 from tests.conftest import StartServer
 from tests.harness import PASSWORD, ROOT, Peer, ServerProcess
@@ -56,6 +59,19 @@ def test_help_shows_commands_as_they_are_typed_here(ann: IrcPeer) -> None:
     assert "/msg server #ROOM" in lines[-1]
     assert asked(ann, "help search")[0].startswith("search WORDS")
     assert asked(ann, "/help")[:1] == told(ann, "SERVER")[:1] == ["To begin with:"]
+
+
+@pytest.mark.parametrize("page", ["help", "help all", "help rooms"])
+def test_the_columns_of_help_stand_below_each_other(ann: IrcPeer, page: str) -> None:
+    lines = [line for line in asked(ann, page) if re.search(r"\S  +\S", line)]
+    assert len(lines) > 5
+    assert {len(re.sub(r"(?<=  )\b.*", "", line)) for line in lines} == {29}
+
+
+def test_a_room_to_join_is_named_as_irc_names_rooms() -> None:
+    assert as_typed(build(), "You are not in #yard. Type /join yard") == (
+        "You are not in #yard. Type /join #yard"
+    )
 
 
 def test_what_was_said_is_found(ann: IrcPeer) -> None:
