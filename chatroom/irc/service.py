@@ -152,6 +152,7 @@ class Desk:
     def __init__(self, session: IrcSession) -> None:
         self._session = session
         self.has_answered = False
+        self._asked = ""
 
     @property
     def network(self) -> str:
@@ -167,7 +168,9 @@ class Desk:
         if secret:
             raise GivenUp(_NO_PASSWORD, Code.NOT_ALLOWED)
         session = self._session
-        self.tell("prompt", f"{text} Answer by /msg {NICK} ANSWER. {self.cancelling}")
+        if text != self._asked:  # else it was just said what is wrong with the answer
+            self._asked = text
+            self.tell("prompt", f"{text} Answer by /msg {NICK} ANSWER. {self.cancelling}")
         session.flush()
         session.answered, session.is_asking = None, True
         try:

@@ -114,10 +114,12 @@ def test_a_question_is_asked_and_other_lines_go_on_meanwhile(ann: IrcPeer) -> No
     assert [line.command for line in ann.asks("PING :still here")] == ["PONG"]
     ann.send("PRIVMSG #lobby :in between")
     assert asked(ann, "something else") == [
-        "That is not the name of this room. (The word cancel ends it.)",
-        question,
+        "That is not the name of this room. (The word cancel ends it.)"
     ]
     assert asked(ann, "cancel") == ["Nothing was deleted."]
+    assert asked(ann, f"#{name} deleteroom") == [question]
+    cancelled = [line for line in ann.asks("SERVER") if line.command == "NOTICE"]
+    assert [line.params[-1] for line in cancelled] == ["Nothing was deleted."]
     asked(ann, f"#{name} deleteroom")
     asked(ann, name)
     (line,) = asked(ann, f"#{name} topic")
