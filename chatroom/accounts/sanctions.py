@@ -45,9 +45,8 @@ _SHOWN_SECONDS = 2.0
 
 
 def _meant(one: Sanction) -> str:
-    """Return who is meant and in which room, for the log: names of rooms do not stand there."""
-    name = f" name={one.name}" if one.is_of_account else ""
-    return f"{name} room={one.room}" if one.room else name
+    """Return who is meant, for the log; not in which room: ids of old rooms are their names."""
+    return f" name={one.name}" if one.is_of_account else ""
 
 
 def longest(found: Iterable[Sanction]) -> Sanction | None:
