@@ -3,13 +3,20 @@
 from pathlib import Path
 
 from tests.browser.conftest import NewPerson
-from tests.harness import ServerProcess
+from tests.harness import ServerProcess, at_end
 from tests.irc.peer import irc
 from tests.system.test_restart import restart
+from tests.typist import Typist
 
 
-def test_two_tabs_nc_and_irc_see_one_order(server: ServerProcess, new_person: NewPerson) -> None:
+def test_two_tabs_a_terminal_nc_and_irc_see_one_order(
+    server: ServerProcess, new_person: NewPerson, tmp_path: Path
+) -> None:
     room = server
+    pin = server.match(r"Fingerprint (\S+)").group(1)
+    tess = Typist(tmp_path / "tess", room.port, "--fingerprint", pin)
+    at_end.append(tess.close)
+    tess.register("tess")
     ann, bob = new_person(room).come_in("ann"), new_person(room).come_in("bob")
     cyd, dan = room.join("cyd"), irc(room, "dan")
     for number in range(5):
@@ -17,12 +24,18 @@ def test_two_tabs_nc_and_irc_see_one_order(server: ServerProcess, new_person: Ne
         cyd.send(f"cyd {number}")
         dan.send(f"PRIVMSG #lobby :dan {number}")
         bob.say(f"bob {number}")
+        tess.type(f"tess {number}\r")
     for number in range(5):
-        for name in ("ann", "bob", "cyd", "dan"):
+        for name in ("ann", "bob", "cyd", "dan", "tess"):
             ann.sees(f"{name} {number}")
             bob.sees(f"{name} {number}")
     assert ann.said() == bob.said()
-    assert len(set(ann.said())) == len(ann.said()) == 20
+    assert len(set(ann.said())) == len(ann.said()) == 25
+    # What the terminal has room for stands there in the same order.
+    last = ann.said()[-10:]
+    rows = tess.waits_for(lambda rows: any(row.endswith(f": {last[-1]}") for row in rows))
+    seen = [row.partition(": ")[2].strip() for row in rows if ": " in row]
+    assert [text for text in seen if text in last] == last
 
 
 def test_a_reload_keeps_the_visit_and_shows_each_message_once(

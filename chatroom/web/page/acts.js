@@ -229,7 +229,7 @@ export class Acts {
       const where = state.conversationOf(fields);
       const time = new Date(fields.time);
       return el("li", {}, el("button", {
-          onclick: () => (dialog.close(), this.app.moveTo(where, fields.private_id || fields.id)),
+          onclick: () => (dialog.close(), this.app.past.moveTo(where, fields.private_id || fields.id)),
         },
         el("small", {}, `${where.title} · ${day(time)} ${clock(time)}`), nameNode(fields.from), " ",
         el("span", { dir: "auto" }, fields.kind === "removed" ? "(removed)" : fields.text)));

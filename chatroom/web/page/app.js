@@ -6,13 +6,13 @@ import { ask, askFor, card, shutAll } from "./dialogs.js";
 import { announce, clear, el, withLinks } from "./dom.js";
 import { Log } from "./log.js";
 import { Door } from "./login.js";
+import { Past } from "./past.js";
 import { Settings } from "./settings.js";
 import { Side } from "./side.js";
 import { State } from "./state.js";
 import { Wire } from "./wire.js";
 
 const QUIET_SECONDS = 3; // a lost connection is not told before
-const PAGE = 100;
 const PEOPLE_WAIT = 400;
 const ROOMS_WAIT = 50;
 const READ_WAIT = 500; // what was read is told that often
@@ -24,13 +24,14 @@ class App {
     this.state = new State();
     this.settings = new Settings((text, isBad) => this.told(text, isBad));
     this.acts = new Acts(this);
+    this.past = new Past(this);
     this.door = new Door(document.getElementById("door"), {
       login: (...given) => this.wire.login(...given),
       register: (...given) => this.wire.register(...given),
     });
     this.log = new Log({
-      older: (where) => this.older(where),
-      newest: (where) => this.newest(where),
+      older: (where) => this.past.older(where),
+      newest: (where) => this.past.newest(where),
       menu: (line) => this.acts.message(line),
       person: (name) => this.acts.person(name),
       again: (line) => this.again(line),
@@ -102,7 +103,7 @@ class App {
       stale: () => this.refresh(),
       moved: () => this.open(state.current),
       goto: (where) => !this.#moving && where !== state.current && this.open(where, false),
-      gap: (where) => this.newest(where),
+      gap: (where) => this.past.newest(where),
       motd: (text) => card("A word from the operator", el("p", { class: "words", dir: "auto" }, ...withLinks(text))),
     };
     addEventListener("focus", () => this.seen());
@@ -166,7 +167,7 @@ class App {
     // Without a cursor it begins where the last visit ended, which may have been another tab's.
     for (const one of state.rooms.values()) if (!wire.cursors.has(one.isPerson ? "" : one.id)) one.isLoaded = false;
     if (this.log.where !== state.current) this.open(state.current, false);
-    else if (!state.current.isLoaded) this.newest(state.current);
+    else if (!state.current.isLoaded) this.past.newest(state.current);
     wire.room = state.current.isPerson ? wire.room : state.current.id;
     try {
       state.commands = (await wire.command("help", { command: "all" })).rows || [];
@@ -189,7 +190,7 @@ class App {
       }
       this.#showHead();
       this.#askPeople();
-      const unread = await this.#oneAtATime("unread");
+      const unread = await this.past.oneAtATime("unread");
       if (unread.ok) this.state.tellUnread(unread.rows);
     } catch {
       /* lost: asked again when it is back */
@@ -221,7 +222,7 @@ class App {
     this.#showRooms();
     this.#showHead();
     if (matchMedia("(pointer: fine)").matches) this.composer.focus();
-    if (!where.isLoaded) await this.newest(where);
+    if (!where.isLoaded) await this.past.newest(where);
     this.#askPeople();
     this.seen();
   }
@@ -242,45 +243,6 @@ class App {
       this.#reads = 0;
       this.seen();
     }, READ_WAIT);
-  }
-
-  // The server reads back for a person one at a time.
-  #reading = Promise.resolve();
-  #oneAtATime(name, args) {
-    const answer = this.#reading.then(() => this.wire.command(name, args));
-    this.#reading = answer.catch(() => {});
-    return answer;
-  }
-  #history(where, args) {
-    const of = where.isPerson ? { with: where.name } : { room: where.id };
-    return this.#oneAtATime("history", { ...of, number: PAGE, ...args }).catch(() => null);
-  }
-  async older(where) {
-    const first = where.first;
-    if (!first) return;
-    const result = await this.#history(where, { before: first.privateId || first.id });
-    if (result?.ok && where.first === first) this.state.readBack(where, result.messages, result.more);
-    else if (result && !result.ok) where.hasMore = false;
-  }
-  async newest(where) {
-    where.late = [];
-    const result = await this.#history(where, {});
-    if (result?.ok) this.state.readBack(where, result.messages, result.more, true);
-    where.late = null;
-    if (!result?.ok) return;
-    if (result.last && !where.isPerson && !this.wire.cursors.has(where.id)) this.wire.cursors.set(where.id, result.last);
-    if (where === this.state.current) {
-      this.log.toEnd();
-      this.seen();
-    }
-  }
-  async moveTo(where, id) {
-    await this.open(where);
-    if (this.log.jumpTo(id)) return;
-    const result = await this.#history(where, { around: id });
-    if (!result?.ok || where !== this.state.current) return;
-    this.state.readBack(where, result.messages, true, true, false);
-    this.log.jumpTo(id);
   }
 
   // -- people --

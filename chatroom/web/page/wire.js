@@ -1,7 +1,9 @@
 // The connection: lines of events over a WebSocket, tickets, coming back, posts that are sent again.
 // It shows nothing. docs/protocol.md describes the lines.
 
+import { decode, encode, letters } from "./lines.js";
 import { device, tab } from "./store.js";
+import { Tickets } from "./tickets.js";
 
 const FIRST_WAIT = 200; // milliseconds, doubled up to LONGEST_WAIT
 const LONGEST_WAIT = 30000;
@@ -9,62 +11,12 @@ const LOOK_EVERY = 15000;
 const SILENT = 120000; // so long nothing came: ask whether the server is still there
 const UNANSWERED = 10000; // the same while a post waits, and when the device has slept
 const PATIENCE = 8000; // for an answer to that, for a connection, for another tab that comes back
-const TICKET = "chatroom.ticket";
 const POSTS = "chatroom.posts";
 const KEPT = "chatroom.";
 // A visit that ends so does not go on by itself; with any other code it does.
 const FINAL = new Set(["ok", "kicked", "banned", "deleted", "session-ended", "reset", "ticket"]);
 // Why a ticket was not looked at.
 const LATER = new Set(["throttled", "crowded", "not-kept", "unconfirmed", "internal", "stopping", "restarting", "too-slow"]);
-
-export function encode(word, fields) {
-  return `>${word} ${JSON.stringify(fields)}`;
-}
-
-// Return [word, fields] of one line; null: it is none.
-export function decode(line) {
-  const match = /^>([a-z]+) (\{.*\})$/.exec(line);
-  if (!match) return null;
-  try {
-    return [match[1], JSON.parse(match[2])];
-  } catch {
-    return null;
-  }
-}
-
-function letters(number) {
-  const bytes = crypto.getRandomValues(new Uint8Array(number));
-  return Array.from(bytes, (one) => "abcdefghijklmnopqrstuvwxyz0123456789"[one % 36]).join("");
-}
-
-// The right to come back, with the name of whose it is: kept for this tab, or for this device, where
-// all tabs of one person share it.
-class Tickets {
-  get stays() {
-    return device.get(TICKET) !== null;
-  }
-  // Return the newest one of a person, or of anybody; empty: there is none.
-  get(name = "") {
-    for (const store of [device, tab]) {
-      const [owner, ticket] = (store.get(TICKET) || "").split(" ");
-      if (ticket && (!name || owner === name)) return ticket;
-    }
-    return "";
-  }
-  set(name, ticket, stays) {
-    (stays ? tab : device).drop(TICKET);
-    (stays ? device : tab).set(TICKET, `${name} ${ticket}`);
-  }
-  forget() {
-    tab.drop(TICKET);
-    device.drop(TICKET);
-  }
-  // Let one tab after another come back: each time the ticket may be replaced.
-  alone(act) {
-    if (this.stays && navigator.locks) navigator.locks.request(TICKET, act);
-    else act();
-  }
-}
 
 // One person's visit: it outlives connections. `on(name, function)` listens to:
 //   state   "out" | "connecting" | "in" | "lost" | "ended", and a sentence
