@@ -37,7 +37,8 @@ class IrcPeer(Peer):
             self.send("CAP LS 302", f"CAP REQ :{wanted}")
         if is_new:
             self.send(f"NICK {name}", f"USER {name} 0 * :{name}", f"REGISTER * * :{password}")
-            self.until_line("REGISTER", "SUCCESS")
+            if "ACCOUNT_EXISTS" in self.until_match("REGISTER (SUCCESS|ACCOUNT_EXISTS)"):
+                self.send(f"PASS :{name}:{password}")  # another test of the same room was first
         else:
             self.send(f"PASS :{name}:{password}", f"NICK {name}", f"USER {name} 0 * :{name}")
         if wanted:
