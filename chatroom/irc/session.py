@@ -1,6 +1,5 @@
 """One IRC connection: lines in, and the answers to each line out together."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,9 +23,6 @@ from chatroom.rooms.room import Room
 from chatroom.storage.records import SUPERUSER, Account
 from chatroom.text import clean_line
 
-_READ_SECONDS = 60.0
-"""Time for a reader to take what waits before something long is sent."""
-_LOOK_SECONDS = 0.5
 _AT_LENGTH = 32 * 1024  # an answer with more bytes waits for its reader
 _LOOKED_AT_FOR_A_LINE = 5
 _NO_LABEL = ""
@@ -120,8 +116,7 @@ class IrcSession(TakesOutcomes):
                     raise Disconnected(reason=EndReason.SILENT)
                 connection.outbox.offer(f"PING :{self.server}\r\n".encode())
                 connection.await_answer()
-        if connection.outbox.input_ended:
-            raise self.ended()
+        connection.check_input()
         if connection.is_wanted and self.may_go_on:
             connection.rest()
             return None
@@ -295,27 +290,7 @@ class IrcSession(TakesOutcomes):
 
         :raises Disconnected: the peer has left, or reads nothing.
         """
-        self.wait_for_reader()
-        outbox = self.connection.outbox
-        outbox.fill(outbox.reserve(), chunk)
-
-    def wait_for_reader(self) -> None:
-        """Wait until the peer has taken what was sent.
-
-        :raises Disconnected: it has left, or reads nothing.
-        """
-        outbox = self.connection.outbox
-        deadline = time.monotonic() + _READ_SECONDS
-        while not outbox.wait_drained(_LOOK_SECONDS) and not outbox.input_ended:
-            if time.monotonic() > deadline:
-                raise Disconnected(reason=EndReason.TOO_SLOW)
-        if outbox.input_ended:
-            raise self.ended()
-
-    def ended(self) -> Disconnected:
-        """Return how a connection has ended from which nothing is read any more."""
-        is_slow = self.connection.outbox.overflowed
-        return Disconnected(reason=EndReason.TOO_SLOW if is_slow else EndReason.ENDED)
+        self.connection.send_at_length(chunk)
 
     def pay(self, lines: float) -> None:
         """Count more lines for what is answered than the one that has asked for it."""

@@ -144,7 +144,7 @@ def _show(session: IrcSession, slot: Slot, pages: Iterator[Page]) -> None:
     # Who asks for history by itself is shown none unasked.
     for page in pages if CHATHISTORY not in session.caps else ():
         if len(chunk) + len(page.chunk) > PAGE_BYTES:
-            session.wait_for_reader()
+            session.connection.wait_for_reader()
             outbox.insert(slot, chunk)
             chunk = b""
         chunk += page.chunk
@@ -187,8 +187,7 @@ def _talk(session: IrcSession) -> None:
                 delay = queries_due - now
             if delay > 0:
                 services.stopping.wait(delay)
-                if session.connection.outbox.input_ended:
-                    raise session.ended()
+                session.connection.check_input()
         if line is not None:
             _answer(session, line, row)
         queries_due += session.flush() // _LINES_OF_A_QUERY / _QUERIES_A_SECOND

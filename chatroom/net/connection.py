@@ -30,6 +30,9 @@ _READ_MORE = 65536
 _MOST_DISCARDED = 1024 * 1024
 """Bytes of one line that are thrown away before the connection is cut off."""
 _REST_SECONDS = 0.02
+_READER_SECONDS = 60.0
+"""Time for a reader to take what waits before something long is sent."""
+_LOOK_SECONDS = 0.5
 _FLUSH_SECONDS = 1.5
 """Time for a slow reader to take what waits, when the connection ends."""
 _LINGER_SECONDS = 0.5
@@ -252,9 +255,7 @@ class Connection:
         if not data or self.outbox.input_ended:
             if self.ended_by:
                 raise Disconnected(reason=self.ended_by)
-            if self.outbox.input_ended:
-                too_slow = self.outbox.overflowed
-                raise Disconnected(reason=EndReason.TOO_SLOW if too_slow else EndReason.ENDED)
+            self.check_input()
             raise Disconnected(reason=EndReason.LEFT)
         if self.is_silent:
             self.is_silent = False
@@ -266,6 +267,33 @@ class Connection:
         if self._splitter.discarded > _MOST_DISCARDED:
             raise Disconnected(reason=EndReason.ENDLESS_LINE)
         return lines
+
+    def check_input(self) -> None:
+        """Look whether what is read still counts. :raises Disconnected: it does not; says why."""
+        if self.outbox.input_ended:
+            too_slow = self.outbox.overflowed
+            raise Disconnected(reason=EndReason.TOO_SLOW if too_slow else EndReason.ENDED)
+
+    def wait_for_reader(self) -> None:
+        """Wait until the peer has taken what was sent; only the connection's own thread.
+
+        :raises Disconnected: it has left, or reads nothing for a minute.
+        """
+        deadline = time.monotonic() + _READER_SECONDS
+        while not self.outbox.wait_drained(_LOOK_SECONDS) and not self.outbox.input_ended:
+            if time.monotonic() > deadline:
+                raise Disconnected(reason=EndReason.TOO_SLOW)
+        self.check_input()
+
+    def send_at_length(self, chunk: bytes) -> None:
+        """Send something long that was asked for, when the peer has read all that was sent before.
+
+        So no more than one such chunk waits, and it does not count against the outbox's cap.
+
+        :raises Disconnected: as of :meth:`wait_for_reader`.
+        """
+        self.wait_for_reader()
+        self.outbox.fill(self.outbox.reserve(), chunk)
 
     def rest(self) -> None:
         """Let somebody have :attr:`busy` who wants it, for as long as that is so."""

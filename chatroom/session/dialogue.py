@@ -26,9 +26,6 @@ from chatroom.session.faces import (
 )
 from chatroom.text import check_new_password
 
-_READ_SECONDS = 60.0
-"""Time for a reader to take what waits before something long is sent."""
-_LOOK_SECONDS = 0.5
 FEATURES = ("answers", "named-commands", "read", "mentions", "private-posts", "room-ids")
 """What a program may count on, beside the version of the protocol; docs/protocol.md lists them."""
 _AT_ONCE = 64  # messages of an answer that are sent at once
@@ -141,23 +138,12 @@ class Dialogue:
 
         :raises Disconnected: the peer has left, or reads nothing.
         """
-        self._wait_for_reader()
-        outbox = self.connection.outbox
-        outbox.fill(outbox.reserve(), chunk)
+        self.connection.send_at_length(chunk)
 
     def send_in_slot(self, slot: Slot, chunk: bytes) -> None:
         """Like :meth:`send_at_length`, in front of a slot that stays open."""
-        self._wait_for_reader()
+        self.connection.wait_for_reader()
         self.connection.outbox.insert(slot, chunk)
-
-    def _wait_for_reader(self) -> None:
-        outbox = self.connection.outbox
-        deadline = time.monotonic() + _READ_SECONDS
-        while not outbox.wait_drained(_LOOK_SECONDS) and not outbox.input_ended:
-            if time.monotonic() > deadline:
-                raise Disconnected(reason=EndReason.TOO_SLOW)
-        if outbox.input_ended:
-            raise Disconnected(reason=EndReason.ENDED)
 
     def refuse(
         self,
@@ -244,8 +230,7 @@ class Dialogue:
                 if self.connection.is_silent and isinstance(self.face, EventsFace):
                     self._ping(self.face, was_silent)
                 continue
-            if self.connection.outbox.input_ended:
-                raise Disconnected(reason=EndReason.ENDED)
+            self.connection.check_input()
             if self.connection.is_wanted and not asked:
                 self.connection.rest()
                 continue

@@ -308,8 +308,7 @@ def _talk(
             if delay > 0:
                 flood.note(rates.rate)
                 services.stopping.wait(delay)
-                if dialogue.connection.outbox.input_ended:
-                    raise Disconnected(reason=EndReason.ENDED)
+                dialogue.connection.check_input()
             else:
                 flood.is_over()
         if now >= prolong_at and member.ticket:
