@@ -21,10 +21,8 @@ LINE_BYTES = 512
 BODY_BYTES = LINE_BYTES - 2
 TAGS_FROM_CLIENT = 4094
 """The most bytes of tags that a client may send, without ``@`` and the blank behind them."""
-TAGS_FROM_SERVER = 4094
-"""The same for the tags that a server adds."""
 TAGS_BYTES = 8191
-"""The most bytes of both together, with ``@`` and the blank."""
+"""The most bytes of these and of those that a server adds, with ``@`` and the blank."""
 MOST_PARAMS = 15
 
 _CTCP = "\x01"

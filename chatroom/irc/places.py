@@ -36,12 +36,6 @@ def is_operator(record: RoomRecord, account_id: str) -> bool:
     return role_of(record, account_id) in (Role.OWNER, Role.MODERATOR)
 
 
-def modes_of(record: RoomRecord) -> str:
-    """Return the modes of a room, with their plus."""
-    more = ("is" if record.private else "") + ("m" if record.is_archived else "")
-    return "+" + "".join(sorted("cnt" + more))
-
-
 def names_inside(services: Services, room: Room) -> list[str]:
     """Return the names of who is in a room, here or at another node; who came last is the last one.
 

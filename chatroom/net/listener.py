@@ -105,11 +105,6 @@ class Listener:
         """All of them."""
         return [str(Endpoint(*sock.getsockname()[:2])) for sock in self._socks]
 
-    @property
-    def web_addresses(self) -> list[str]:
-        """Those for browsers alone."""
-        return [str(Endpoint(*sock.getsockname()[:2])) for sock in self._web_socks]
-
     def start(self) -> None:
         """Start the accept thread."""
         threading.stack_size(STACK)

@@ -6,7 +6,7 @@ A face is stateless and shared by all its connections. A third one needs the sam
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from chatroom import sentences
 from chatroom.errors import Code, UserError
@@ -180,7 +180,7 @@ class EventsFace:
     is_for_programs = True
     shows_rooms = False
 
-    def of_room(self, is_current: bool) -> "EventsFace":
+    def of_room(self, is_current: bool) -> Self:
         """Return itself: each message names its room."""
         return self
 

@@ -21,9 +21,6 @@ class WebFace(EventsFace):
 
     name = "web"
 
-    def of_room(self, is_current: bool) -> "WebFace":
-        return self
-
     def line(self, word: str, fields: dict[str, Any]) -> bytes:
         return frames.text_frame(super().line(word, fields))
 

@@ -70,9 +70,6 @@ class ShowingFace(EventsFace):
     is_for_programs = False
     shows_rooms = True
 
-    def of_room(self, is_current: bool) -> EventsFace:
-        return SHOWING
-
     def entered(self, room: Room) -> bytes:
         return self.notice("entered", f"This is #{room.name}.", **room.fields)
 
