@@ -181,13 +181,13 @@ class OwnFace:
     def entered(self, room: Room, may_look: bool = True) -> bytes:
         """Render what tells this session that its person is in a room now.
 
-        :param may_look: into the log; not in the engine's thread.
+        :param may_look: into the log and the store; not in the engine's thread.
         """
         name = f"#{room.name}"
         me = self.nick + USER_HOST
         more = (self.nick, self.real_name or self.nick) if EXTENDED_JOIN in self.caps else ()
         lines = [format_line("JOIN", name, *more, source=me, trailing=bool(more))]
-        lines += topic_lines(self._services, self.server, self.nick, room)
+        lines += topic_lines(self._services, self.server, self.nick, room, may_look)
         if READ_MARKER in self.caps:
             lines.append(marker_line(self.server, name, self._read_in(room, may_look)))
         if not self.caps & {NO_NAMES, OLD_NO_NAMES}:

@@ -117,8 +117,13 @@ def _names_of_runners(services: Services, record: RoomRecord) -> set[str]:
     return found
 
 
-def topic_lines(services: Services, server: str, nick: str, room: Room) -> Iterator[str]:
-    """Return the replies that tell the topic of a room; none when it has none."""
+def topic_lines(
+    services: Services, server: str, nick: str, room: Room, may_look: bool = True
+) -> Iterator[str]:
+    """Return the replies that tell the topic of a room; none when it has none.
+
+    :param may_look: into the store, for who has set it and is not here; not in the engine's thread.
+    """
     record = room.record
     if not record.topic:
         return
@@ -126,7 +131,15 @@ def topic_lines(services: Services, server: str, nick: str, room: Room) -> Itera
     line = format_line(numerics.RPL_TOPIC, *where, record.topic, source=server, trailing=True)
     yield cut(line)
     if record.topic_at:
-        account = services.accounts.find_by_id(record.topic_by) if record.topic_by else None
-        who = f"{account.name}{USER_HOST}" if account else server
+        who = f"{name}{USER_HOST}" if (name := _name_of(services, record, may_look)) else server
         moment = str(int(record.topic_at))
         yield format_line(numerics.RPL_TOPICWHOTIME, *where, who, moment, source=server)
+
+
+def _name_of(services: Services, record: RoomRecord, may_look: bool) -> str:
+    """Return who has set the topic; empty: nobody knows, or not without looking."""
+    by = record.topic_by
+    if (person := services.roster.person(by)) is not None:
+        return person.account.name
+    account = services.accounts.find_by_id(by) if by and may_look else None
+    return account.name if account is not None else ""
