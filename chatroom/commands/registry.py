@@ -142,6 +142,15 @@ class Registry:
         command = self._words.get(first_word(line.strip())[0].removeprefix("/").lower())
         return cost_of(line) + (command.cost - 1.0 if command else 0.0)
 
+    def check_may(self, context: Context, name: str) -> None:
+        """Refuse a command that its face has not put together yet: before a person is looked up.
+
+        :raises UserError: who asks may not use it in the room of the context.
+        """
+        context.row = command = self.find(name, context.account)
+        if command.needs in ROLES:
+            context.runner.check(context.room.record, f"/{command.name}")
+
     def run(self, context: Context, line: str, args: Mapping[str, Any] | None = None) -> None:
         """Find, check and carry out one command; every failure is answered.
 

@@ -95,7 +95,7 @@ def _of_room(session: IrcSession, target: str, params: tuple[str, ...]) -> None:
         _list(session, room, change.letter)
         changes.remove(change)
     changes = [one for one in changes if _is_change(room.record, one)]
-    if changes and _may_change(session, room):
+    if changes and (session.account.grant == SUPERUSER or check_in(session, room)):
         late = [change for change in changes if change.letter in _TAKES_PARAM][CHANGES:]
         for change in changes:
             if change not in late:
@@ -135,16 +135,6 @@ def _is_change(record: RoomRecord, change: _Change) -> bool:
     )
 
 
-def _may_change(session: IrcSession, room: Room) -> bool:
-    if session.account.grant != SUPERUSER and not check_in(session, room):
-        return False
-    if not runs(session.account, room.record):
-        text = "That is for who runs the room"
-        session.reply(numerics.ERR_CHANOPRIVSNEEDED, f"#{room.name}", text)
-        return False
-    return True
-
-
 def _tell_modes(session: IrcSession, room: Room) -> None:
     where = f"#{room.name}"
     session.reply_bare(numerics.RPL_CHANNELMODEIS, where, room_modes(room.record))
@@ -174,13 +164,16 @@ def _name_of(session: IrcSession, one: Sanction) -> str:
 def _carry_out(session: IrcSession, room: Room, change: _Change) -> None:
     """Carry out one change; the room's own line tells those inside of it."""
     where = f"#{room.name}"
+    command = _COMMANDS.get((change.letter, change.is_on))
+    if not session.may(command or _OF_MODERATORS, room):
+        return
     if change.letter in _ELSEWHERE:
         text = _ELSEWHERE[change.letter]
         _invalid(session, where, change, text)
     elif change.letter in FIXED:
         text = f"+{change.letter} is always so here"
         session.reply(numerics.ERR_CHANOPRIVSNEEDED, where, text)
-    elif (command := _COMMANDS.get((change.letter, change.is_on))) is None:
+    elif command is None:
         session.reply(numerics.ERR_UNKNOWNMODE, change.letter, "is not a mode of rooms here")
     elif change.letter in (_OPERATOR, _BAN):
         _of_somebody(session, room, change, command)
@@ -244,6 +237,8 @@ def _invalid(session: IrcSession, where: str, change: _Change, text: str) -> Non
     session.reply(numerics.ERR_INVALIDMODEPARAM, where, change.letter, "*", text)
 
 
+_OF_MODERATORS = "roomban"
+"""Who may use this is told of a mode that there is not; everybody else, that none is theirs."""
 _COMMANDS = {
     (_OPERATOR, True): "moderator",
     (_OPERATOR, False): "unmoderator",

@@ -11,7 +11,6 @@ from chatroom.irc.people import account_named
 from chatroom.irc.session import IrcSession
 from chatroom.irc.welcome import TARGETS
 from chatroom.names import fold
-from chatroom.rooms.roles import runs
 from chatroom.rooms.room import Room
 from chatroom.rooms.roster import may_enter
 from chatroom.rooms.voice import check_unmuted
@@ -96,8 +95,7 @@ def kick(session: IrcSession, line: Line) -> None:
 
 def _kick(session: IrcSession, room: Room, name: str, why: str) -> None:
     where = f"#{room.name}"
-    if not runs(session.account, room.record):
-        session.reply(numerics.ERR_CHANOPRIVSNEEDED, where, "That is for who runs the room")
+    if not session.may("remove", room):
         return
     account = _account_named(session, name)
     if account is None:
@@ -128,8 +126,7 @@ def invite(session: IrcSession, line: Line) -> None:
     if account.id in room.people:
         session.reply(numerics.ERR_USERONCHANNEL, account.name, where, "is already in the room")
         return
-    if room.record.private and not runs(session.account, room.record):
-        session.reply(numerics.ERR_CHANOPRIVSNEEDED, where, "That is for who runs the room")
+    if room.record.private and not session.may("invite", room):
         return
     is_new = room.record.private and not may_enter(room.record, account.id)
     if is_new:

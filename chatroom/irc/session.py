@@ -307,11 +307,23 @@ class IrcSession(TakesOutcomes):
         :param args: by their names, as a program gives them.
         :raises Disconnected: the server stops.
         """
-        assert self.person is not None and self.member is not None
-        context = Context(self.services, self.person, self.member, self, "", at)
-        self.registry.run(context, name, args)
+        assert self.member is not None
+        self.registry.run(self._context(at), name, args)
         self.send_rendered(self.member.take_first())
         return self.take_outcome()
+
+    def may(self, name: str, room: Room) -> bool:
+        """Tell whether the table lets the person use a command in a room; else that is answered."""
+        try:
+            self.registry.check_may(self._context(room), name)
+        except UserError as error:
+            self.refused(error, f"#{room.name}")
+            return False
+        return True
+
+    def _context(self, at: Room | None) -> Context:
+        assert self.person is not None and self.member is not None
+        return Context(self.services, self.person, self.member, self, "", at)
 
     @property
     def network(self) -> str:
