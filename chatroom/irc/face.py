@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from chatroom.irc.bots import BOTS
 from chatroom.irc.grammar import LINE_BYTES, action, cut, escape_tag, split_text
 from chatroom.irc.shape import Shape
 from chatroom.protocol import utc_of
-from chatroom.rooms.room import LOBBY, Room
+from chatroom.rooms.room import LOBBY
 from chatroom.sentences import SERVER
 from chatroom.storage.records import (
     ACTION,
@@ -48,24 +47,17 @@ class IrcFace:
     :param shape: what its members have asked for.
     """
 
-    name = "irc"
-    answers_pings = True
     is_for_programs = False
-    shows_rooms = True
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         self._has_tags = any((shape.time, shape.account, shape.tags))
         self._time = (-1.0, "")
 
-    def of_room(self, is_current: bool) -> "IrcFace":
-        """Itself: each message names its room."""
-        return self
-
     def messages(
         self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""
     ) -> bytes:
-        """Render posts of rooms, as ``Face.messages`` says; old ones as a batch of history."""
+        """Render posts of rooms, as ``RoomFace.messages`` says; old ones as a batch of history."""
         batch = ""
         lines: list[str] = []
         if old and self.shape.batch and posts:
@@ -221,35 +213,6 @@ class IrcFace:
             line += f" :{split_text(why, _ROOM_FOR_TEXT - len(line.encode()) - 2)[0]}"
         return f"{self._tags(post)}{line}\r\n"
 
-    # What is told one person alone is the own face's: see ``own_face``.
-
-    def entered(self, room: Room) -> bytes:
-        return b""
-
-    def about(self, what: str, name: str, **fields: Any) -> bytes:
-        return b""
-
-    def notice(self, kind: str, text: str, **fields: Any) -> bytes:
-        return b""
-
-    def control(self, do: str, text: str, **fields: Any) -> bytes:
-        return b""
-
-    def read(self, message_id: str, **fields: str) -> bytes:
-        return b""
-
-    def read_until(self, until: int, room: Any, other_id: str) -> bytes:
-        return b""
-
-    def export(self, fields: dict[str, Any]) -> bytes:
-        return b""
-
-    def ticket(self, ticket: str, until: float) -> bytes:
-        return b""
-
-    def result(self, command: str, text: str, ok: bool, cid: str, **fields: Any) -> bytes:
-        return b""
-
 
 class GoingsFace(IrcFace):
     """Shows of the lobby only who goes from the server, and announcements: a client has left it."""
@@ -257,7 +220,7 @@ class GoingsFace(IrcFace):
     def messages(
         self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""
     ) -> bytes:
-        """Render posts of the lobby, as ``Face.messages`` says."""
+        """Render posts of the lobby, as ``RoomFace.messages`` says."""
         lines = []
         for post in posts:
             if post.kind == LEAVE:

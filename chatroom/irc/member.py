@@ -5,7 +5,7 @@ from collections.abc import Callable
 from chatroom.irc.face import goings_face_of
 from chatroom.irc.own_face import OwnFace
 from chatroom.irc.shape import CHATHISTORY
-from chatroom.rooms.face import Face, Outbox
+from chatroom.rooms.face import Outbox, RoomFace
 from chatroom.rooms.room import LOBBY, Member, Room
 
 
@@ -39,7 +39,7 @@ class IrcMember(Member):
         """It does not read back by itself."""
         return CHATHISTORY not in self.face.caps
 
-    def face_in(self, room: Room) -> Face:
+    def face_in(self, room: Room) -> RoomFace:
         """Return the face that shows messages of a room to this session."""
         if self.hides_lobby and room.log == LOBBY:
             return goings_face_of(self.face.shared.shape)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chatroom.errors import StoreError
 from chatroom.rooms.catch_up import LOOKED_AT, PAGE_BYTES, SHOWN, LogRange, is_missed
-from chatroom.rooms.face import Face
+from chatroom.rooms.face import RoomFace
 from chatroom.rooms.person import Person
 from chatroom.rooms.post_lines import is_mention
 from chatroom.rooms.read_state import ReadStateStore
@@ -186,7 +186,7 @@ class Busy:
         except BaseException:
             self._take_back(person, was, held)
             raise
-        shown: dict[tuple[int, Face, Room], bytes] = {}
+        shown: dict[tuple[int, RoomFace, Room], bytes] = {}
         for member, slot, cursors in held:
             look = (id(cursors), member.face, member.room)
             if look not in shown:

@@ -6,8 +6,27 @@ from typing import Any, Protocol
 from chatroom.storage.records import Post
 
 
-class Face(Protocol):
-    """Turns what happens into the bytes of one kind of client. Shared by all its members."""
+class RoomFace(Protocol):
+    """Turns what is said in rooms into the bytes of one kind of client; shared by all of it."""
+
+    @property
+    def is_for_programs(self) -> bool:
+        """Who has it is told of mentions, and says what was read: else what is written where one
+        talks counts as read."""
+
+    def messages(
+        self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""
+    ) -> bytes:
+        """Render posts, in order.
+
+        :param names: of the rooms that they are in, by log.
+        :param old: they are read back.
+        :param reader: name of who sees them, where it may be mentioned; empty: it is not.
+        """
+
+
+class Face(RoomFace, Protocol):
+    """Turns what else happens into bytes, too; one session's own, or shared as well."""
 
     @property
     def name(self) -> str:
@@ -18,16 +37,11 @@ class Face(Protocol):
         """Who has it sends something now and then, even if nobody types."""
 
     @property
-    def is_for_programs(self) -> bool:
-        """Who has it is told of mentions, and says what was read: else what is written where one
-        talks counts as read."""
-
-    @property
     def shows_rooms(self) -> bool:
         """Who has it sees each room by itself, with those inside: it is told of each room that the
         person comes into, by :meth:`entered`, and not of the person's own comings and goings."""
 
-    def of_room(self, is_current: bool) -> "Face":
+    def of_room(self, is_current: bool) -> RoomFace:
         """Return the face for messages of a room.
 
         :param is_current: the session's typed lines go there.
@@ -45,16 +59,6 @@ class Face(Protocol):
         :param what: ``away``, ``back``, ``renamed``, ``setname``, ``online`` or ``offline``, or
             ``invited`` to a room.
         :param name: of whom; of who is renamed the one before.
-        """
-
-    def messages(
-        self, posts: list[Post], names: Mapping[str, str], old: bool = False, reader: str = ""
-    ) -> bytes:
-        """Render posts, in order.
-
-        :param names: of the rooms that they are in, by log.
-        :param old: they are read back.
-        :param reader: name of who sees them, where it may be mentioned; empty: it is not.
         """
 
     def notice(self, kind: str, text: str, **fields: Any) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 
 from chatroom.errors import Refusal
 from chatroom.names import HERE, calls_all, words_of
-from chatroom.rooms.face import Face, Outbox
+from chatroom.rooms.face import Face, Outbox, RoomFace
 from chatroom.rooms.offered import Offered
 from chatroom.rooms.snapshot import OwnLines, Session, Snapshot
 from chatroom.storage.engine import LogStore
@@ -130,7 +130,7 @@ class Member:
     def accepted(self, post: Post, names: Mapping[str, str]) -> None:
         """Show what was kept in a room where this session is not any more: see ``Origin``.
 
-        :param names: as of ``Face.messages``.
+        :param names: as of ``RoomFace.messages``.
         """
         self.outbox.offer(self.face.of_room(False).messages([post], names))
 
@@ -142,7 +142,7 @@ class Member:
         if chunk:
             self.outbox.offer(chunk)
 
-    def face_in(self, room: "Room") -> Face:
+    def face_in(self, room: "Room") -> RoomFace:
         """Return the face that shows messages of a room to this session."""
         return self.face if room.is_mailbox else self.face.of_room(room is self.room)
 

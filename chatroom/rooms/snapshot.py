@@ -6,7 +6,7 @@ from typing import Protocol
 
 from chatroom.counts import COUNTS
 from chatroom.names import plain
-from chatroom.rooms.face import Face, Outbox, Stripe
+from chatroom.rooms.face import Face, Outbox, RoomFace, Stripe
 from chatroom.storage.records import JOIN, LEAVE, Post
 from chatroom.storage.rules.receipts import OwnLine
 
@@ -42,11 +42,11 @@ class Snapshot:
 
     def __init__(
         self,
-        sessions: Iterable[tuple[Session, Face]],
+        sessions: Iterable[tuple[Session, RoomFace]],
         mentioned: AbstractSet[Session] = frozenset(),
         is_mailbox: bool = False,
     ) -> None:
-        faces: dict[Face, dict[Stripe, list[Outbox]]] = {}
+        faces: dict[RoomFace, dict[Stripe, list[Outbox]]] = {}
         apart = []
         self.named: dict[str, list[Session]] = {}
         """Programs of those inside, by the plain form of their names: they are told of mentions."""
@@ -64,7 +64,7 @@ class Snapshot:
         self.shows_rooms = bool(showing)
         """Somebody inside has a face that shows rooms: see ``Face.shows_rooms``."""
         # For each face how many sessions have it, and what offers to all of them.
-        self._shared: tuple[tuple[Face, int, tuple[Callable[[bytes], None], ...]], ...] = tuple(
+        self._shared: tuple[tuple[RoomFace, int, tuple[Callable[[bytes], None], ...]], ...] = tuple(
             (face, sum(map(len, one.values())), tuple(at.walk(boxes) for at, boxes in one.items()))
             for face, one in faces.items()
         )
@@ -81,7 +81,7 @@ class Snapshot:
     def offer(self, posts: list[Post], names: Mapping[str, str], own: OwnLines) -> None:
         """Offer posts to everybody: one chunk for each face, and one of the own for some.
 
-        :param names: as of ``Face.messages``.
+        :param names: as of ``RoomFace.messages``.
         :param own: who is shown own lines in another way; usually nobody.
         """
         for face, sessions, offers in self._shared:
@@ -108,7 +108,7 @@ class Snapshot:
 
     def _offer_around(
         self,
-        face: Face,
+        face: RoomFace,
         offers: tuple[Callable[[bytes], None], ...],
         posts: list[Post],
         names: Mapping[str, str],
@@ -141,13 +141,13 @@ class Snapshot:
 class _Lines:
     """Posts line by line, as a face shows them to all others.
 
-    :param reader: as of ``Face.messages``.
+    :param reader: as of ``RoomFace.messages``.
     """
 
     __slots__ = ("_at", "_comings", "_names", "_posts", "all")
 
     def __init__(
-        self, face: Face, posts: list[Post], names: Mapping[str, str], reader: str = ""
+        self, face: RoomFace, posts: list[Post], names: Mapping[str, str], reader: str = ""
     ) -> None:
         self.all = [face.messages([post], names, reader=reader) for post in posts]
         self._posts = posts
