@@ -1,6 +1,7 @@
 """The faces: how a connection's bytes read. Plain sentences for people, events for programs.
 
-A face is stateless and shared by all its connections. A third one needs the same methods.
+A face is stateless and shared by all its connections. Those for IRC and for browsers are in ``irc``
+and ``web``.
 """
 
 import json
