@@ -1,5 +1,6 @@
 """A program that writes what it shows into files, one for each room and person."""
 
+import abc
 import threading
 from pathlib import Path
 
@@ -32,9 +33,9 @@ class Filer(Program):
 
         at_end.append(end)
 
+    @abc.abstractmethod
     def file_of(self, target: str) -> Path:
         """Return the file of a room or a person; the server's own for an empty name."""
-        raise NotImplementedError
 
     def wait_until_joined(self, room: str, since: int = 0) -> None:
         self.follow(room)

@@ -128,8 +128,8 @@ class Program(abc.ABC):
         self.wait(lambda: self.is_steady, "that it would come back")
 
     def come_back(self) -> None:
-        """Come back after a loss, where it does not do that by itself."""
-        raise NotImplementedError
+        """Start it again after a loss, where it does not come back by itself."""
+        self.begin()
 
     def me(self, room: str, text: str) -> None:
         """Do something, as /me says it."""

@@ -91,9 +91,6 @@ class Sic(Program):
     needs = ("sic",)
 
     def begin(self) -> None:
-        self.come_back()
-
-    def come_back(self) -> None:
         port = str(self.address.port)
         words = ("sic", "-h", "127.0.0.1", "-p", port, "-n", self.name)
         # A terminal gives it line by line: what else came at once it would leave lying.
