@@ -5,10 +5,10 @@
   first start.
 - The *keyring* file is in simple-crypt's own format, made and opened by its ``encrypt`` and
   ``decrypt``. It holds the data keys and the key of the name index.
-- Every *record* is sealed with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03; pycryptodome) under
-  a random 24-byte nonce. Its *context*, which says what it is of, is associated data: a record that
-  was moved does not open. Random 192-bit nonces may be drawn without counting (same draft, section
-  3.1).
+- Every *record* is sealed with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a random
+  24-byte nonce, by a seal that is made ready beforehand (``ready_seal``); pycryptodome opens it.
+  Its *context*, which says what it is of, is associated data: a record that was moved does not
+  open. Random 192-bit nonces may be drawn without counting (same draft, section 3.1).
 """
 
 import base64
@@ -17,6 +17,7 @@ import json
 import os
 import secrets
 import stat
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from Crypto.Cipher import ChaCha20_Poly1305
 from chatroom import private
 from chatroom.counts import COUNTS
 from chatroom.errors import Damaged, VaultError
+from chatroom.storage.keys.ready_seal import NONCE_BYTES, TAG_BYTES, ReadySeal
 from chatroom.storage.keys.simplecrypt_fix import simplecrypt
 
 MASTER_FILE = "master.key"
@@ -34,9 +36,8 @@ KEYRING_FILE = "keyring"
 MASTER_VARIABLE = "CHATROOM_MASTER_SECRET"
 CREDENTIAL_NAME = "chatroom-master"
 
-_NONCE = 24
-_TAG = 16
 _HEAD = 2  # number of the data key, big endian
+_READY = 2  # seals that wait: for a room, or for the two mailboxes of a private message
 
 
 class Vault:
@@ -51,14 +52,23 @@ class Vault:
         self._keys = keys
         self._active = active
         self._index_key = index_key
+        self._ready: deque[ReadySeal] = deque()  # taken and given by single calls, which are atomic
+        self._begin = active.to_bytes(_HEAD, "big")
+
+    def make_ready(self) -> None:
+        """Do what can be done of the next seals now, when nobody waits for it: some 10 us."""
+        while len(self._ready) < _READY:
+            self._ready.append(ReadySeal(self._keys[self._active]))
 
     def seal(self, plain: bytes, context: str) -> bytes:
         """Return ``plain`` sealed for ``context``: key number, nonce, tag, ciphertext."""
-        nonce = os.urandom(_NONCE)
-        cipher = ChaCha20_Poly1305.new(key=self._keys[self._active], nonce=nonce)
-        cipher.update(context.encode())
-        body, tag = cipher.encrypt_and_digest(plain)
-        return self._active.to_bytes(_HEAD, "big") + nonce + tag + body
+        try:
+            ready = self._ready.popleft()
+        except IndexError:
+            ready = None
+        if ready is None or not ready.is_ours:
+            ready = ReadySeal(self._keys[self._active])
+        return self._begin + ready.seal(plain, context.encode())
 
     def unseal(self, sealed: bytes, context: str) -> bytes:
         """Return what was sealed for ``context``.
@@ -66,14 +76,14 @@ class Vault:
         :raises Damaged: it was changed, or sealed for another context, or by another keyring.
         """
         key = self._keys.get(int.from_bytes(sealed[:_HEAD], "big"))
-        head = _HEAD + _NONCE + _TAG
+        tag, head = _HEAD + NONCE_BYTES, _HEAD + NONCE_BYTES + TAG_BYTES
         if key is None or len(sealed) < head:
             COUNTS.damaged.add("record")
             raise Damaged(f"The record {context} is damaged or was sealed by another keyring.")
-        cipher = ChaCha20_Poly1305.new(key=key, nonce=sealed[_HEAD : _HEAD + _NONCE])
+        cipher = ChaCha20_Poly1305.new(key=key, nonce=sealed[_HEAD:tag])
         cipher.update(context.encode())
         try:
-            return cipher.decrypt_and_verify(sealed[head:], sealed[_HEAD + _NONCE : head])
+            return cipher.decrypt_and_verify(sealed[head:], sealed[tag:head])
         except ValueError:
             COUNTS.damaged.add("record")
             raise Damaged(f"The record {context} was changed or moved; it does not open.") from None

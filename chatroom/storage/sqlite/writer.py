@@ -46,7 +46,7 @@ class Writer:
     :param file: the store, for sentences and to open it again.
     :param durability: as ``schema.connect`` takes it.
     :param logs: where posts are written.
-    :param vault: opens what control events carry.
+    :param vault: opens what control events carry, and is told when nobody waits for a seal.
     """
 
     def __init__(
@@ -201,6 +201,7 @@ class Writer:
             self._burst = max(len(receipts), self._burst - self._burst // 8)
         for barrier in barriers:
             barrier.set()
+        self._vault.make_ready()
 
     def _sort(self, receipts: list[Receipt]) -> dict[str, list[Receipt]]:
         # One clock reading a round, in the milliseconds that are kept. A small step back is waited
