@@ -6,12 +6,14 @@ import fnmatch
 import json
 import shutil
 import signal
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, plot, report, scenarios, servers
+from benchmarks import machine, plan, plot, report, runs, servers
+from benchmarks.runs import Conditions, Run
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import Server
 
@@ -27,9 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     cores = machine.choose_cores()
     if cores is None:
         print("Server and generator share the cores here: the figures say less.", file=sys.stderr)
-    runs: list[report.Run] = []
+    conditions = Conditions(arguments.folder, cores, arguments.warm_up, arguments.seconds)
     facts = {
         "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
         "machine": machine.describe(),
         "servers": {server.name: server.describe() for server in present},
         "settings": {
@@ -37,26 +40,42 @@ def main(argv: Sequence[str] | None = None) -> int:
             "seconds": arguments.seconds,
             "warm_up_s": arguments.warm_up,
             "message_bytes": servers.SIZE,
-            "publishers": scenarios.PUBLISHERS,
-            "window": scenarios.WINDOW,
+            "publishers": runs.PUBLISHERS,
+            "window": runs.WINDOW,
             "own_cores": cores is not None,
         },
     }
+    found: list[Run] = []
     status = 0
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     try:
-        for scenario, server, repetition in _plan(wanted, present, arguments.repeat):
-            print(f"{scenario.name:11} {server.name:8} {repetition} … ", end="", file=sys.stderr)
-            sys.stderr.flush()
-            figures = _run(scenario, server, arguments, cores)
-            runs.append({**figures, "group": scenario.group, "repetition": repetition})
-            print(_line(scenario, figures), file=sys.stderr)
+        for job in plan.jobs(
+            wanted, present, arguments.repeat, conditions, has_variants=bool(arguments.servers)
+        ):
+            about = f"{job.scenario.name:11} {job.name:11} {job.repetition} … "
+            print(about, end="", file=sys.stderr, flush=True)
+            run = plan.undisturbed(job)
+            found.append(run)
+            print(_line(job.scenario, run), file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         print("interrupted: what is there is reported", file=sys.stderr)
         status = 130
     finally:
         shutil.rmtree(arguments.folder, ignore_errors=True)
-    _write(arguments.output, arguments.name, wanted, runs, facts)
-    return status or int(any(_is_wrong(run) for run in runs if run["server"] == "ours"))
+    _write(arguments.output, arguments.name, wanted, found, facts)
+    return status or int(any(plan.is_wrong(run) for run in found if run["is_ours"]))
+
+
+def _commit() -> str:
+    """Return what this is a copy of, empty when that is not known."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=10"],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip()
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -68,8 +87,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--only", default="", help="scenarios, separated by commas; may have * (slow-*)")
-    add("--servers", default="", help="servers, separated by commas (default: what is installed)")
-    add("--repeat", type=int, default=5, help="runs of each server (default 5)")
+    add(
+        "--servers",
+        default="",
+        help="servers, separated by commas; default: those of these that are "
+        f"installed: {', '.join(s.name for s in servers.known().values() if s.is_usual)}",
+    )
+    add("--repeat", type=int, default=5, help="undisturbed runs of each server (default 5)")
     add("--seconds", type=float, default=5.0, help="measured time of a run (default 5)")
     add("--warm-up", type=float, default=1.0, help="seconds before it (default 1)")
     add("--output", type=Path, default=HERE / "results", help="folder of the results")
@@ -85,11 +109,7 @@ def _wanted_scenarios(only: str) -> list[Scenario]:
     for pattern in patterns:
         if not fnmatch.filter([s.name for s in SCENARIOS], pattern):
             raise SystemExit(f"There is no scenario '{pattern}'; see --help.")
-    return [
-        s
-        for s in SCENARIOS
-        if s.name in patterns or (s.is_usual and any(fnmatch.fnmatch(s.name, p) for p in patterns))
-    ]
+    return [s for s in SCENARIOS if any(fnmatch.fnmatch(s.name, p) for p in patterns)]
 
 
 def _wanted_servers(names: str) -> list[Server]:
@@ -98,92 +118,46 @@ def _wanted_servers(names: str) -> list[Server]:
         missing = [name for name, server in known.items() if not server.program]
         if missing:
             print(f"Not installed, left out: {', '.join(missing)}.", file=sys.stderr)
-        return [server for server in known.values() if server.program]
+        return [server for server in known.values() if server.program and server.is_usual]
     for name in names.split(","):
         if name not in known or not known[name].program:
             raise SystemExit(f"'{name}' is not known or not installed; known: {', '.join(known)}.")
     return [known[name] for name in names.split(",")]
 
 
-def _plan(
-    wanted: Sequence[Scenario], present: Sequence[Server], repeat: int
-) -> Iterator[tuple[Scenario, Server, int]]:
-    """Let the servers, and the scenarios of a group, take turns; each turn begins with another."""
-    groups: dict[str, list[Scenario]] = {}
-    for scenario in wanted:
-        groups.setdefault(scenario.group or scenario.name, []).append(scenario)
-    for members in groups.values():
-        turn = [
-            (scenario, server)
-            for scenario in members
-            for server in present
-            if server.name == "ours"
-            or (not scenario.is_only_ours and scenario.people <= server.most)
-        ]
-        for repetition in range(repeat):
-            first = repetition % max(len(turn), 1)
-            for scenario, server in turn[first:] + turn[:first]:
-                yield scenario, server, repetition + 1
-
-
-def _run(
-    scenario: Scenario,
-    server: Server,
-    arguments: argparse.Namespace,
-    cores: tuple[int, int] | None,
-) -> report.Run:
-    try:
-        return scenarios.run(
-            scenario, server, arguments.folder, cores, arguments.warm_up, arguments.seconds
-        )
-    except (OSError, RuntimeError) as error:
-        return {"scenario": scenario.name, "server": server.name, "error": str(error)}
-
-
-def _line(scenario: Scenario, run: report.Run) -> str:
+def _line(scenario: Scenario, run: Run) -> str:
     if "error" in run:
         return f"failed: {run['error']}"
     shown = []
     for measure in report.MEASURES[scenario.mode]:
         if made := report.figure([run], measure):
             shown.append(f"{measure.title} {made.median:{measure.form}} {measure.unit}")
-    if scenario.mode == "flood":
+    if scenario.people:
         shown.append(f"generator's CPU {run['generator_percent']:.0f} %")
     if run["disturbed"]:
-        shown.append(f"disturbed ({run['other_percent']:.0f}/{run['stolen_percent']:.0f} %)")
-    if _is_wrong(run):
+        shown.append(f"disturbed ({plan.noise(run)})")
+    if plan.is_wrong(run):
         shown.append("SOMETHING IS MISSING")
     return ", ".join(shown)
-
-
-def _is_wrong(run: report.Run) -> bool:
-    """Tell whether something was lost, doubled, out of order, or could not come in."""
-    return bool(
-        "error" in run
-        or run.get("lost")
-        or run.get("disconnected")
-        or run.get("missing")
-        or run.get("orders_seen", 1) != 1
-    )
 
 
 def _write(
     folder: Path,
     name: str,
     wanted: Sequence[Scenario],
-    runs: Sequence[report.Run],
+    found: Sequence[Run],
     facts: dict[str, Any],
 ) -> None:
-    done = [s for s in wanted if any(run["scenario"] == s.name for run in runs)]
+    done = [s for s in wanted if any(run["scenario"] == s.name for run in found)]
     for scenario in done:
-        print(report.table(scenario, runs, runs), end="\n\n")
+        print(report.table(scenario, found, found), end="\n\n")
     if not done:
         return
     folder.mkdir(parents=True, exist_ok=True)
     everything = {
         **facts,
-        "summary": {scenario.name: report.summary(scenario, runs) for scenario in done},
-        "runs": list(runs),
+        "summary": {scenario.name: report.summary(scenario, found) for scenario in done},
+        "runs": list(found),
     }
     (folder / f"{name}.json").write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
     about = facts["machine"]
@@ -191,7 +165,7 @@ def _write(
         f"Medians and ranges of {facts['settings']['repeat']} runs, {about['cores']} cores, "
         f"{about['python']}, {about['system']}, {facts['made'][:10]}"
     )
-    (folder / f"{name}.svg").write_text(plot.draw(done, runs, caption), encoding="utf-8")
+    (folder / f"{name}.svg").write_text(plot.draw(done, found, caption), encoding="utf-8")
     print(f"Written: {folder / name}.json and .svg")
 
 

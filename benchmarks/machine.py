@@ -61,12 +61,12 @@ class Sample:
     when: float
 
 
-def sample(pid: int) -> Sample:
-    """Read the clocks, the time first; ``pid`` is the server's."""
+def sample(pid: int | None) -> Sample:
+    """Read the clocks, the time first; ``pid`` is the server's, if there is one."""
     when = time.monotonic()
     times = os.times()
     return Sample(
-        server=_cpu_seconds(pid),
+        server=_cpu_seconds(pid) if pid else 0.0,
         own=times.user + times.system,
         everybody=_everybody(),
         stolen=_stolen(),

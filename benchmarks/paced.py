@@ -2,6 +2,7 @@
 
 import time
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks import machine
@@ -136,7 +137,7 @@ class Paced:
         )
 
 
-def percentile(values: "array[int]", percent: float) -> int:
+def percentile(values: Sequence[int], percent: float) -> int:
     """Return a percentile of sorted values; -1 when there are none."""
     return values[min(len(values) - 1, int(len(values) * percent / 100))] if values else -1
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from benchmarks.report import MEASURES, Figure, Measure, Run, figure
+from benchmarks.report import MEASURES, Figure, Measure, figure
+from benchmarks.runs import Run
 from benchmarks.scenarios import Scenario
+from benchmarks.servers import OURS
 
 _WIDTH = 760
 _LEFT = 110
@@ -17,6 +19,7 @@ _SHOWN = {
     "flood": ("deliveries",),
     "paced": ("latency, median", "last receiver, median"),
     "idle": ("memory a connection",),
+    "disk": (),
     "ramp": ("all are in after",),
 }
 _STYLE = """
@@ -42,7 +45,7 @@ def draw(scenarios: Sequence[Scenario], runs: Sequence[Run], caption: str) -> st
                 y = _panel(parts, y, scenario.title, measure, _bars(mine, measure, "server"))
     for group in dict.fromkeys(s.group for s in scenarios if s.group):
         members = [s for s in scenarios if s.group == group]
-        mine = [r for r in runs if r["group"] == group and r["server"] == "ours"]
+        mine = [r for r in runs if r["group"] == group and r["server"] == OURS]
         measure = MEASURES[members[0].mode][0]
         title = f"Ours: {members[-1].title[0].lower()}{members[-1].title[1:]}, and fewer of them"
         y = _panel(parts, y, title, measure, _bars(mine, measure, "scenario"))
@@ -88,7 +91,7 @@ def _panel(
     for number, (server, made) in enumerate(bars):
         place = top + number * (_BAR + _GAP)
         middle = place + _BAR / 2
-        kind = "ours" if server == "ours" or title.startswith("Ours") else "other"
+        kind = "ours" if server == OURS or title.startswith("Ours") else "other"
         text = f"{made.median:{measure.form}}"
         if made.runs > 1:
             text += f" ({made.least:{measure.form}}–{made.most:{measure.form}})"

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.scenarios import SCENARIOS, Scenario
-
-Run = dict[str, Any]
+from benchmarks.runs import Run
+from benchmarks.scenarios import SCENARIOS, Mode, Scenario
+from benchmarks.servers import OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,19 @@ _RAMP = (
     Measure("all are in after", ("ramp_s",), "s", form=".2f"),
     Measure("server's CPU", ("ramp_server_cpu_s",), "s", form=".2f"),
 )
+_DISK = (
+    Measure("median", ("sync_us", "50"), "ms", 1e3, form=".2f"),
+    Measure("99 %", ("sync_us", "99"), "ms", 1e3, form=".2f"),
+)
 _COMPARED = {"flood": "deliveries_per_s", "paced": "server_cpu_us_per_message"}
 """What scenarios of one group are compared by."""
-MEASURES = {"flood": _FLOOD, "paced": _PACED, "idle": _IDLE, "ramp": _RAMP}
+MEASURES: dict[Mode, tuple[Measure, ...]] = {
+    "flood": _FLOOD,
+    "paced": _PACED,
+    "idle": _IDLE,
+    "ramp": _RAMP,
+    "disk": _DISK,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +122,9 @@ def table(scenario: Scenario, runs: Sequence[Run], all_runs: Sequence[Run]) -> s
     """
     measures = MEASURES[scenario.mode]
     by_server = _by_server(scenario, runs)
-    ours = by_server.get("ours", [])
-    head = ["server", *(f"{m.title}, {m.unit}" for m in measures), "ours is better ×", "notes"]
+    ours = by_server.get(OURS, [])
+    compared = ["ours is better ×"] if ours and len(by_server) > 1 else []
+    head = ["", *(f"{m.title}, {m.unit}" for m in measures), *compared, "notes"]
     rows = [head, ["---"] * len(head)]
     for server, mine in by_server.items():
         cells = [server]
@@ -122,14 +133,16 @@ def table(scenario: Scenario, runs: Sequence[Run], all_runs: Sequence[Run]) -> s
             cells.append(_cell(made, measure.form) if made else "")
         ratios = [ratio(figure(ours, m), figure(mine, m), m) for m in measures]
         shown = " / ".join(f"{r:.2f}" if r else "–" for r in ratios)
-        rows.append([*cells, "" if server == "ours" else shown, _notes(mine)])
+        if compared:
+            cells.append("" if server == OURS else shown)
+        rows.append([*cells, _notes(mine)])
     lines = [
         f"{scenario.title} ({scenario.name})",
         "",
         *("| " + " | ".join(r) + " |" for r in rows),
     ]
-    if compared := _against_first(scenario, ours, all_runs):
-        lines += ["", compared]
+    if against := _against_first(scenario, ours, all_runs):
+        lines += ["", against]
     return "\n".join(lines)
 
 
@@ -179,10 +192,11 @@ def _notes(runs: Sequence[Run]) -> str:
     note("{} people could not come in", lambda run: run.get("missing", 0))
     note("{} runs with different orders", lambda run: run.get("orders_seen", 1) != 1)
     note("{} who never read were cut off", lambda run: run.get("nonreaders_cut_off", 0))
+    note("{} disturbed runs taken again", lambda run: run.get("tries", 1) - 1)
     disturbed = sum(run["disturbed"] for run in good)
     if disturbed:
         fate = "counted all the same" if disturbed == len(good) else "left out"
-        notes.append(f"{disturbed} of {len(good)} runs disturbed, {fate}")
+        notes.append(f"{disturbed} of {len(good)} runs disturbed each time, {fate}")
     if any(run.get("generator_percent", 0) > 95 for run in counting(runs)):
         notes.append("the generator is the limit")
     if len(good) < len(runs):
@@ -195,4 +209,4 @@ def _by_server(scenario: Scenario, runs: Sequence[Run]) -> dict[str, list[Run]]:
     for run in runs:
         if run["scenario"] == scenario.name:
             found.setdefault(run["server"], []).append(run)
-    return dict(sorted(found.items(), key=lambda pair: pair[0] != "ours"))
+    return dict(sorted(found.items(), key=lambda pair: pair[0] != OURS))

@@ -8,14 +8,17 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from benchmarks import machine
+from benchmarks import machine, peers
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "chatroom_server.py"
+OURS = "ours"
+"""The server with which all others are compared."""
 NAME = "bench"
 PASSWORD = "correct horse"
 LIMITS_OFF = {
@@ -56,6 +59,7 @@ class Talk:
 
 _PLAIN = Talk(f"n\n{NAME}\n{PASSWORD}\n".encode(), b"Welcome")
 _COME_BY_IRC = f"PASS :{NAME}:{PASSWORD}\r\nNICK {NAME}\r\nUSER u 0 * :u\r\n".encode()
+_PLAIN_IRC = Talk(_COME_BY_IRC, b" 366 ", prefix=b"PRIVMSG #lobby :", suffix=b"\r\n", echo=False)
 _UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nUpgrade: websocket\r\n"
     b"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -106,14 +110,32 @@ FACES = {
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that can be started. ``program`` is empty when it is not installed."""
+    """A server that can be started. ``program`` is empty when it is not installed.
+
+    :param title: its name for people.
+    :param command: gives the command line, from the program, the folder of the run and the port.
+    :param version: the flags with which the program says what it is.
+    :param kind: a variant is ours in another setting. What only ours can do is measured of a
+        variant when it is asked for by name; so are servers that are not usual.
+    :param environment: settings, beside ours of this machine, which are left out.
+    :param most: people that it can serve.
+    """
 
     name: str
+    title: str
     program: str
-    version: tuple[str, ...]
+    command: Callable[[str, Path, int], list[str]]
     talk: Talk
+    version: tuple[str, ...] = ("--version",)
+    kind: Literal["ours", "variant", "peer"] = "peer"
+    environment: dict[str, str] = field(default_factory=dict)
     most: int = 1_000_000
-    """People that it can serve."""
+    is_usual: bool = True
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether it is the server of this project, in whatever setting."""
+        return self.kind != "peer"
 
     def describe(self) -> str:
         """Return the first line of what the program says about itself."""
@@ -131,28 +153,20 @@ def _find(*names: str) -> str:
 def known() -> dict[str, Server]:
     """Return all servers that could be compared, ours first."""
     servers = (
+        _ours(OURS, "Chatroom", kind="ours"),
+        _ours("ours-memory", "Chatroom, in memory", CHATROOM_DURABILITY="none"),
+        _ours("ours-no-ring", "Chatroom without a ring", is_usual=False, CHATROOM_RING="off"),
+        # As an IRC server: nobody asks for anything but what IRC has had for ever.
+        _ours("ours-irc", "Chatroom by IRC", _PLAIN_IRC, is_usual=False),
         Server(
-            "ours",
-            sys.executable,
-            ("--version",),
-            _PLAIN,
+            "floor", "floor in C", _find("cc", "gcc", "clang"), peers.floor, Talk(b"", b"READY")
         ),
-        # The same, as an IRC server: nobody asks for anything but what IRC has had for ever.
-        Server(
-            "ours-irc",
-            sys.executable,
-            ("--version",),
-            Talk(_COME_BY_IRC, b" 366 ", prefix=b"PRIVMSG #lobby :", suffix=b"\r\n", echo=False),
-        ),
-        # Its listen backlog is 10: who comes in a crowd waits a second for the next try.
-        Server("ngircd", _find("ngircd"), ("--version",), _irc_talk(8)),
-        Server("inspircd", _find("inspircd"), ("--version",), _irc_talk(1000)),
-        Server("miniircd", _find("miniircd"), ("--version",), _irc_talk(4), most=1000),
         # RESP3, in which a subscriber may publish, too.
         Server(
             "redis",
+            "Redis",
             _find("redis-server", "valkey-server"),
-            ("--version",),
+            peers.redis,
             Talk(
                 b"HELLO 3\r\nSUBSCRIBE lobby\r\n",
                 b"subscribe\r\n",
@@ -160,8 +174,54 @@ def known() -> dict[str, Server]:
                 suffix=b'"\r\n',
             ),
         ),
+        # Its listen backlog is 10: who comes in a crowd waits a second for the next try.
+        Server("ngircd", "ngircd", _find("ngircd"), peers.ngircd, _irc_talk(8)),
+        Server("inspircd", "InspIRCd", _find("inspircd"), peers.inspircd, _irc_talk(1000)),
+        Server("miniircd", "miniircd", _find("miniircd"), peers.miniircd, _irc_talk(4), most=1000),
     )
     return {server.name: server for server in servers}
+
+
+def _ours(
+    name: str,
+    title: str,
+    talk: Talk = _PLAIN,
+    *,
+    kind: Literal["ours", "variant"] = "variant",
+    is_usual: bool = True,
+    **settings: str,
+) -> Server:
+    return Server(
+        name,
+        title,
+        sys.executable,
+        _command,
+        talk,
+        (str(PROGRAM), "--version"),
+        kind,
+        LIMITS_OFF | settings,
+        is_usual=is_usual,
+    )
+
+
+def _places(folder: Path) -> list[str]:
+    return ["--data-dir", str(folder / "data"), "--log-dir", str(folder / "logs")]
+
+
+def _command(program: str, folder: Path, port: int) -> list[str]:
+    where = ["--host", "127.0.0.1", "--port", str(port)]
+    return [program, str(PROGRAM), *where, *_places(folder)]
+
+
+def _add_account(program: str, folder: Path, environment: dict[str, str]) -> None:
+    """Make the account that everybody uses."""
+    subprocess.run(
+        [program, str(PROGRAM), "add-user", NAME, "--password-stdin", *_places(folder)],
+        env=environment,
+        input=f"{PASSWORD}\n".encode(),
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 def _irc_talk(at_once: int) -> Talk:
@@ -183,7 +243,10 @@ def running(server: Server, folder: Path, core: int | None) -> Iterator[tuple[in
     :raises RuntimeError: it did not start; the text says what it said.
     """
     port = free_port()
-    command, environment = _prepare(server, folder, port)
+    environment = clean_environment() | server.environment
+    command = server.command(server.program, folder, port)
+    if server.is_ours:
+        _add_account(server.program, folder, environment)
     said = folder / "output.txt"
     with said.open("wb") as output, machine.on_core(core):
         process = subprocess.Popen(
@@ -232,94 +295,3 @@ def _wait_for(process: "subprocess.Popen[bytes]", port: int, said: Path) -> None
             time.sleep(0.02)
     text = said.read_text(encoding="utf-8", errors="replace")[-2000:]
     raise RuntimeError(f"{process.args!r} does not listen on port {port}:\n{text}")
-
-
-def _prepare(server: Server, folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
-    """Write what the server wants to read; return its command line and environment."""
-    environment = clean_environment()
-    as_root = os.geteuid() == 0
-    if server.name in ("ours", "ours-irc"):
-        environment |= LIMITS_OFF
-        places = ["--data-dir", str(folder / "data"), "--log-dir", str(folder / "logs")]
-        subprocess.run(
-            [server.program, str(PROGRAM), "add-user", NAME, "--password-stdin", *places],
-            env=environment,
-            input=f"{PASSWORD}\n".encode(),
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-        where = ["--host", "127.0.0.1", "--port", str(port)]
-        return [server.program, str(PROGRAM), *where, *places], environment
-    if server.name == "ngircd":
-        file = folder / "ngircd.conf"
-        file.write_text(_ngircd(port, folder, as_root), encoding="utf-8")
-        return [server.program, "--nodaemon", "--config", str(file)], environment
-    if server.name == "inspircd":
-        file = folder / "inspircd.conf"
-        (folder / "motd").touch()
-        file.write_text(_inspircd(port, folder), encoding="utf-8")
-        flags = ["--nofork", "--nolog", *(["--runasroot"] if as_root else [])]
-        return [server.program, *flags, "--config", str(file)], environment
-    if server.name == "miniircd":
-        flags = ["--setuid", "root"] if as_root else []
-        where = ["--listen", "127.0.0.1", "--ports", str(port)]
-        return [server.program, *flags, *where], environment
-    settings = {
-        "bind": "127.0.0.1",
-        "port": str(port),
-        "dir": str(folder),
-        "save": "",
-        "appendonly": "no",
-        "maxclients": "15000",
-        "tcp-backlog": "4096",
-        "client-output-buffer-limit": "pubsub 0 0 0",
-    }
-    flags = [word for key, value in settings.items() for word in (f"--{key}", value)]
-    return [server.program, *flags], environment
-
-
-def _ngircd(port: int, folder: Path, as_root: bool) -> str:
-    user = "ServerUID = root\nServerGID = root\n" if as_root else ""
-    return f"""\
-[Global]
-Name = irc.example.net
-Info = benchmark
-AdminInfo1 = nobody
-MotdPhrase = hello
-Listen = 127.0.0.1
-Ports = {port}
-PidFile = {folder / "ngircd.pid"}
-{user}[Limits]
-IdleTimeout = 0
-MaxConnections = 0
-MaxConnectionsIP = 0
-MaxJoins = 0
-MaxPenaltyTime = 0
-PingTimeout = 3600
-PongTimeout = 3600
-[Options]
-DNS = no
-Ident = no
-PAM = no
-"""
-
-
-def _inspircd(port: int, folder: Path) -> str:
-    many = 1_000_000
-    return f"""\
-<config format="xml">
-<server name="irc.example.net" description="benchmark" network="Benchmark">
-<admin name="nobody" nick="nobody" email="nobody@example.net">
-<bind address="127.0.0.1" port="{port}" type="clients">
-<connect name="all" allow="*" timeout="600" pingfreq="1h" limit="{many}" localmax="{many}"
- globalmax="{many}" maxconnwarn="no" recvq="16M" softsendq="512M" hardsendq="512M"
- threshold="{many}" commandrate="{100 * many}" fakelag="no" resolvehostnames="no" useident="no">
-<class name="nobody">
-<cidr ipv4clone="32" ipv6clone="128">
-<files motd="{folder / "motd"}">
-<dns server="127.0.0.1" timeout="1">
-<pid file="{folder / "inspircd.pid"}">
-<options defaultmodes="n">
-<performance netbuffersize="65534" somaxconn="4096" softlimit="100000" clonesonconnect="no">
-<log method="file" type="*" level="default" target="{folder / "inspircd.log"}">
-"""
