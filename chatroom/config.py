@@ -136,6 +136,9 @@ class Settings:
         kinds.choice("power", "crash", "none"),
         "what shown messages survive: a power cut, a crash of the program, or neither",
     )
+    ring: bool = _setting(
+        True, kinds.yes_or_no(), "send to many by one call of the system (io_uring), where it can"
+    )
     engine: str = _setting(
         "",
         ("an address such as redis://HOST:PORT/0 or redis+sentinel://HOST,HOST/NAME", kinds.engine),

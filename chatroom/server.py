@@ -26,6 +26,7 @@ from chatroom.net import sockets as port
 from chatroom.net.admission import Admission
 from chatroom.net.flusher import Flusher
 from chatroom.net.limits import ConnectionLimits
+from chatroom.net.ring import fan_of
 from chatroom.ops import admin as operator
 from chatroom.ops import hand_over, outage
 from chatroom.ops.announcement import announce
@@ -135,7 +136,9 @@ class Server:
                 *(settings.unauthenticated, settings.unauthenticated_per_address),
                 retries=throttles.retries,
             )
-            self._admission = Admission(limits, settings.login_seconds, rooms.sanctions.refusal)
+            self._admission = Admission(
+                *(limits, settings.login_seconds, rooms.sanctions.refusal), fan_of(settings.ring)
+            )
             door = Door(self.services, table.build(), self.tls, self._admission)
             self.listener = listen(settings, door.serve, self.tls, self._flusher, self._admission)
             self._parts: dict[str, hand_over.Part] = {

@@ -33,9 +33,10 @@ QUICK = {
     "CHATROOM_REGISTRATIONS_PER_ADDRESS": "0",
     "CHATROOM_UNAUTHENTICATED": "0",
     "CHATROOM_UNAUTHENTICATED_PER_ADDRESS": "0",
+    "CHATROOM_RING": os.environ.get("CHATROOM_TEST_RING", "on"),
 }
 """Settings of a test that is not about the cost of a password, the doors,
-the rates, nor names that rest."""
+the rates, nor names that rest; nor about how a chunk goes to many."""
 
 
 def no_engine(folder: Path) -> str:

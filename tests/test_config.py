@@ -107,6 +107,7 @@ def test_every_setting_has_a_flag_an_environment_name_and_a_key(name: str, tmp_p
         "outbox_bytes": "131072",
         "durability": "none",
         "allow_plain": "true",
+        "ring": "false",
         "irc": "false",
         "web": "false",
         "web_listen": "0.0.0.0:443, [::1]:8443",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from chatroom.errors import ChatroomError, Code, Disconnected, EndReason
 from chatroom.net.connection import Connection
 from chatroom.net.limits import CROWDED, NOT_YET, WORDS, ConnectionLimits, network_of
-from chatroom.net.stripe import Stripe
+from chatroom.net.stripe import Fan, Stripe, one_by_one
 from chatroom.protocol import encode
 from chatroom.text import one_line
 
@@ -55,14 +55,20 @@ class Admission:
     :param limits: decides who may come in; from now on only this calls it.
     :param login_seconds: time for a whole login; who has not logged in by then is cut off.
     :param refusal: returns the sentence that keeps an address out, or nothing; must not block.
+    :param fan: sends a chunk to many.
     """
 
     def __init__(
-        self, limits: ConnectionLimits, login_seconds: float, refusal: Callable[[str], str]
+        self,
+        limits: ConnectionLimits,
+        login_seconds: float,
+        refusal: Callable[[str], str],
+        fan: Fan = one_by_one,
     ) -> None:
         self._limits = limits
         self._login_seconds = login_seconds
         self._refusal = refusal
+        self._fan = fan
         # Guards the limits and the tables below; nothing is taken under it.
         self._lock = threading.Lock()
         self._left = threading.Condition(self._lock)
@@ -228,7 +234,7 @@ class Admission:
     def _join_stripe(self) -> Stripe:
         assert self._lock.locked()
         if not self._stripes_with_room:
-            self._stripes_with_room.append(Stripe())
+            self._stripes_with_room.append(Stripe(self._fan))
         stripe = self._stripes_with_room[-1]
         stripe.members += 1
         if stripe.members == _STRIPE_MEMBERS:

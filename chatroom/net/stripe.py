@@ -2,8 +2,38 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
+
+Behind = Sequence[tuple[int, int]]
+"""Of a chunk to many, who did not get it whole: place among them, and bytes sent; -1: broken."""
+Send = Callable[[bytes], Behind]
+"""Sends one chunk to each of some sockets that do not block, as far as they take it."""
+Fan = Callable[[Sequence[int]], Send]
+"""Makes a :data:`Send` of descriptors. One thread at a time may call what it returns."""
+_NO_ONE: Behind = ()
+
+
+def one_by_one(fds: Sequence[int]) -> Send:
+    """Return what sends by one call for each descriptor: a :data:`Fan` for every system."""
+    return partial(_write_each, fds)
+
+
+def _write_each(fds: Sequence[int], chunk: bytes) -> Behind:
+    size, write, behind = len(chunk), os.write, _NO_ONE
+    # Plain descriptors: a socket object and its bound method would be two more cold places in
+    # memory for each member.
+    for at, fd in enumerate(fds):
+        try:
+            if (sent := write(fd, chunk)) == size:
+                continue
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = -1
+        behind = (*behind, (at, sent))
+    return behind
 
 
 class Stripe:
@@ -12,11 +42,14 @@ class Stripe:
     It guards all fields of its outboxes and makes each send whole: two threads' bytes never mix.
     Calls under it MUST NOT block. (Lock striping: Goetz et al., Java Concurrency in Practice,
     section 11.4.3.)
+
+    :param fan: how a chunk goes to those who are idle.
     """
 
-    __slots__ = ("generation", "lock", "members")
+    __slots__ = ("fan", "generation", "lock", "members")
 
-    def __init__(self) -> None:
+    def __init__(self, fan: Fan = one_by_one) -> None:
+        self.fan = fan
         self.lock = threading.Lock()
         self.generation = 0
         """Grows whenever an outbox begins or ceases to be idle; under the lock."""
@@ -34,33 +67,23 @@ class Stripe:
 class _StripeSender:
     """Some outboxes of one stripe, for the delivery; a friend that knows the fields of each."""
 
-    __slots__ = ("_fds", "_generation", "_idle", "_outboxes", "_rest", "_sealed", "_stripe")
+    __slots__ = ("_generation", "_idle", "_outboxes", "_rest", "_sealed", "_send", "_stripe")
 
     def __init__(self, stripe: Stripe, outboxes: tuple[Any, ...]) -> None:
         self._stripe = stripe
         self._outboxes = outboxes
         self._generation = -1
         self._idle: list[Any] = []
-        self._fds: list[int] = []
+        self._send: Send = one_by_one(())
         self._sealed: list[Any] = []
         self._rest: list[Any] = []
 
     def offer(self, chunk: bytes) -> None:
-        size, write = len(chunk), os.write
         stripe = self._stripe
         with stripe.lock:
             if self._generation != stripe.generation:
                 self._sort()
-            # Plain descriptors: a socket object and its bound method would be two more cold places
-            # in memory for each member.
-            for at, fd in enumerate(self._fds):
-                try:
-                    if (sent := write(fd, chunk)) == size:
-                        continue
-                except BlockingIOError:
-                    sent = 0
-                except OSError:
-                    sent = -1
+            for at, sent in self._send(chunk):
                 self._idle[at]._fall_behind(chunk, sent)
             for outbox in self._sealed:
                 outbox._send(chunk)
@@ -73,4 +96,4 @@ class _StripeSender:
         self._idle = [outbox for outbox in idle if outbox._tunnel is None]
         self._sealed = [outbox for outbox in idle if outbox._tunnel is not None]
         self._rest = [outbox for outbox in self._outboxes if outbox._queue is not None]
-        self._fds = [outbox._fd for outbox in self._idle]
+        self._send = self._stripe.fan([outbox._fd for outbox in self._idle])

@@ -1,4 +1,7 @@
-"""Delivery to many at once: whole, in order, and nobody suffers from a neighbour of the stripe."""
+"""Delivery to many at once: whole, in order, and nobody suffers from a neighbour of the stripe.
+
+Each with one call for each member, and with one for all of them.
+"""
 
 import socket
 import threading
@@ -14,6 +17,7 @@ from chatroom.net.flusher import Flusher
 from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
 from chatroom.net.outbox import Outbox
+from chatroom.net.ring import LEAST, fan_of
 from chatroom.net.stripe import Stripe
 from chatroom.net.tls import Tls
 from tests.harness import PATIENCE, pair
@@ -46,14 +50,15 @@ def flusher() -> Iterator[Flusher]:
     made.close()
 
 
-@pytest.fixture
-def stripe() -> Stripe:
-    return Stripe()
+@pytest.fixture(params=["one by one", "ring"])
+def stripe(request: pytest.FixtureRequest) -> Stripe:
+    return Stripe(fan_of(request.param == "ring"))
 
 
 @pytest.fixture
 def readers(stripe: Stripe, flusher: Flusher) -> list[Reader]:
-    return [Reader(stripe, flusher) for _ in range(3)]
+    """So many that a ring is used for them."""
+    return [Reader(stripe, flusher) for _ in range(LEAST + 2)]
 
 
 def test_a_full_neighbour_gets_everything_later_and_in_order(
@@ -63,10 +68,10 @@ def test_a_full_neighbour_gets_everything_later_and_in_order(
     readers[1].outbox.offer(FULL)
     for line in (b"1\n", b"2\n"):
         walk(line)
-    assert [r.read(4) for r in (readers[0], readers[2])] == [b"1\n2\n"] * 2
+    assert [r.read(4) for r in (readers[0], *readers[2:])] == [b"1\n2\n"] * (LEAST + 1)
     assert readers[1].read(len(FULL) + 4) == FULL + b"1\n2\n"
     walk(b"3\n")
-    assert [r.read(2) for r in readers] == [b"3\n"] * 3
+    assert [r.read(2) for r in readers] == [b"3\n"] * (LEAST + 2)
 
 
 def test_who_is_filled_by_the_delivery_itself_gets_the_rest_of_it(
@@ -75,7 +80,7 @@ def test_who_is_filled_by_the_delivery_itself_gets_the_rest_of_it(
     walk = stripe.walk(r.outbox for r in readers)
     walk(FULL)
     walk(b"1\n")
-    assert [r.read(len(FULL) + 2) for r in readers] == [FULL + b"1\n"] * 3
+    assert [r.read(len(FULL) + 2) for r in readers] == [FULL + b"1\n"] * (LEAST + 2)
 
 
 def test_a_broken_neighbour_is_passed_over(stripe: Stripe, readers: list[Reader]) -> None:
@@ -83,7 +88,7 @@ def test_a_broken_neighbour_is_passed_over(stripe: Stripe, readers: list[Reader]
     readers[1].theirs.close()
     for line in (b"1\n", b"2\n"):
         walk(line)
-    assert [r.read(4) for r in (readers[0], readers[2])] == [b"1\n2\n"] * 2
+    assert [r.read(4) for r in (readers[0], *readers[2:])] == [b"1\n2\n"] * (LEAST + 1)
     assert readers[1].outbox.input_ended
 
 
@@ -123,7 +128,7 @@ def test_replies_of_many_threads_never_cut_into_a_delivery(
 ) -> None:
     """Each reader sees whole lines, the delivered ones in order, each thread's ones in order."""
     walk = stripe.walk(r.outbox for r in readers)
-    number = 300
+    number = 100
 
     def reply(reader: Reader) -> None:
         for n in range(number):
