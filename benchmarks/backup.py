@@ -98,7 +98,7 @@ def main() -> None:
         engine.close()
         for number in range(_PEOPLE):
             _add(_name(number), flags)
-        with started(folder) as (_, port):
+        with started(folder) as (_, port, _):
             talk = Talk(port)
             try:
                 time.sleep(_ALONE_SECONDS)

@@ -143,7 +143,7 @@ def reading(engine: SqliteEngine, number: int, kind: str) -> None:
 def serving(folder: Path, kind: str) -> None:
     """Measure what somebody waits for who uses a server with this store."""
     common = words(random.Random(1))[0]
-    with started(folder) as (seconds, port):
+    with started(folder) as (seconds, port, _):
         show(f"{kind}: server's start", seconds * 1000, "ms", 2000)
         with socket.create_connection(("127.0.0.1", port), 60) as sock:
             sock.sendall(b'>hello {"v":1}\n>register {"name":"reader","password":"long enough"}\n')

@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.machine import on_core
 from benchmarks.servers import PROGRAM, clean_environment, free_port, stop
 from chatroom.accounts.accounts import Accounts
 from chatroom.accounts.passwords import Passwords
@@ -26,6 +27,7 @@ _CHEAP_N = 2
 _USUAL_N = 32768
 _PASSWORD = "correct horse"
 _SECONDS = 120.0
+_NO_SETTINGS: Mapping[str, str] = {}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         fill(folder / "data", arguments.accounts, names)
         print(f"{arguments.accounts:,} accounts made in {time.monotonic() - began:.1f} s")
         for repetition in range(arguments.repeat):
-            with started(folder) as (seconds, port):
+            with started(folder) as (seconds, port, _):
                 starts.append(seconds)
                 if not repetition:
                     logins += [log_in(port, name) for name in names]
@@ -89,21 +91,26 @@ def fill(data_dir: Path, accounts: int, usual: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def started(folder: Path) -> Iterator[tuple[float, int]]:
-    """Start the server; gives the seconds until it says that it listens, and its port.
+def started(
+    folder: Path, settings: Mapping[str, str] = _NO_SETTINGS, core: int | None = None
+) -> Iterator[tuple[float, int, "subprocess.Popen[bytes]"]]:
+    """Start the server; gives the seconds until it says that it listens, its port, and itself.
 
+    :param settings: for its environment.
+    :param core: where it runs; ``None``: anywhere.
     :raises RuntimeError: it ended without saying so.
     """
     port = free_port()
     flags = ["--host", "127.0.0.1", "--port", str(port)]
     flags += ["--data-dir", str(folder / "data"), "--log-dir", str(folder / "logs")]
     began = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), *flags],
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
+    with on_core(core):
+        process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), *flags],
+            env={**clean_environment(), **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
     try:
         assert process.stdout
         for line in process.stdout:
@@ -111,7 +118,7 @@ def started(folder: Path) -> Iterator[tuple[float, int]]:
                 break
         else:
             raise RuntimeError("the server did not start")
-        yield time.monotonic() - began, port
+        yield time.monotonic() - began, port, process
     finally:
         stop(process)
         assert process.stdout
