@@ -182,8 +182,7 @@ class Listener:
             self._refuse(sock, address, refused)
             return
         try:
-            live = (connection, None, is_for_web)
-            threading.Thread(target=self._live, args=live, name="connection").start()
+            self._start(connection, None, is_for_web)
         except RuntimeError as error:
             self._admission.forget(connection)
             _log.error("no thread for a connection reason=%s", error, extra=FEW)
@@ -230,7 +229,13 @@ class Listener:
         :param serve: runs its session.
         """
         threading.stack_size(STACK)
-        threading.Thread(target=self._live, args=(connection, serve), name="connection").start()
+        self._start(connection, serve)
+
+    def _start(self, *live: Any) -> None:
+        """Start a connection's thread. :param live: as of :meth:`_live`."""
+        # A daemon: the start of any other thread looks at each of them that lives (CPython,
+        # threading._maintain_shutdown_locks). A stop waits for them by the table of Admission.
+        threading.Thread(target=self._live, args=live, name="connection", daemon=True).start()
 
     # -- a connection's thread ---------------------------------------------------------------
 
