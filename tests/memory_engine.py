@@ -393,6 +393,9 @@ class Tickets:
         found = self._store.kept.tickets.get(digest)
         return found if found is not None and found.until >= time.time() else None
 
+    def is_kept(self, ticket: Ticket) -> bool:
+        return ticket.digest in self._store.kept.tickets
+
     def revoke(self, account_id: str) -> None:
         self._store.change(lambda kept: _revoke(kept, account_id))
 

@@ -38,21 +38,23 @@ class Tickets:
         self._accounts = accounts
         self._sanctions = sanctions
 
-    def issue(self, account: Account, used: str = "") -> tuple[str, float] | None:
+    def issue(
+        self, account: Account, used: str = "", kept: Ticket | None = None
+    ) -> tuple[str, float] | None:
         """Return a ticket and until when it holds, in seconds since the epoch.
 
         :param used: the ticket that the person came back with. One that is new, or was prolonged
             by a visit just now, is returned again: so many programs share it, and push out no
             other one. An older one holds for ten more minutes.
+        :param kept: the same as :meth:`redeem` has found it.
         :returns: ``None`` when it cannot be kept just now, or when the account got another
             password, was shut out or deleted since it was loaded.
         """
         ticket = secrets.token_urlsafe(32)
         until = time.time() + TICKET_SECONDS
+        if kept is not None and kept.until > until - FRESH_SECONDS:
+            return used, kept.until
         try:
-            kept = self._store.load(digest_of(used)) if used else None
-            if kept is not None and kept.until > until - FRESH_SECONDS:
-                return used, kept.until
             tickets = [Ticket(digest_of(ticket), account.id, until)]
             if kept is not None:
                 tickets.append(replace(kept, until=min(kept.until, time.time() + USED_SECONDS)))
@@ -87,8 +89,9 @@ class Tickets:
             return False
         return True
 
-    def redeem(self, ticket: str) -> tuple[Account, Sanction | None]:
-        """Return whose ticket it is, and what keeps the person out. No password hash.
+    def redeem(self, ticket: str) -> tuple[Ticket, Account, Sanction | None]:
+        """Return what is kept of a ticket, whose it is, and what keeps the person out. No password
+        hash.
 
         :raises UserError: it does not hold, or not any more.
         :raises StoreError: the store cannot be used.
@@ -96,11 +99,11 @@ class Tickets:
         kept = self._store.load(digest_of(ticket))
         account = self._accounts.load_by_id(kept.account_id) if kept else None
         # Looked up again: it may have been revoked before the account was loaded.
-        if kept is None or account is None or self._store.load(kept.digest) is None:
+        if kept is None or account is None or not self._store.is_kept(kept):
             raise UserError(
                 "That ticket is invalid or has expired. Log in with your password.", Code.TICKET
             )
-        return account, self._sanctions.shut_out(account.id)
+        return kept, account, self._sanctions.shut_out(account.id)
 
 
 def digest_of(ticket: str) -> bytes:

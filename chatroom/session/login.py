@@ -18,7 +18,7 @@ from chatroom.net.connection import Connection
 from chatroom.sentences import before_login
 from chatroom.session.access import LOGIN, REGISTER, RESUME, LoginRequest
 from chatroom.session.dialogue import NEW_PASSWORD, NOT_THE_SAME
-from chatroom.storage.records import SESSIONS_ENDED, SUPERUSER, Account, Sanction
+from chatroom.storage.records import SESSIONS_ENDED, SUPERUSER, Account, Sanction, Ticket
 from chatroom.text import check_new_password
 
 _log = logging.getLogger(__name__)
@@ -83,6 +83,8 @@ class Login:
         self._wrong = 0
         self._word = ""  # what the person has chosen to do: LOGIN or REGISTER
         self._has_ticket = False
+        self.ticket: Ticket | None = None
+        """By which the account was granted, if it was."""
 
     def run(self) -> tuple[Account, LoginRequest]:
         """Return the account of the person, and the request that was granted.
@@ -251,7 +253,8 @@ class Login:
         # One that is not valid is no failure: nobody guesses 256 bits, and an old one that other
         # programs have pushed out is no attack.
         try:
-            return self._let_in(*self._services.tickets.redeem(ticket))
+            self.ticket, account, kept_out = self._services.tickets.redeem(ticket)
+            return self._let_in(account, kept_out)
         except UserError:
             _log.info("ticket refused address=%s", self._connection.address, extra=FEW)
             raise

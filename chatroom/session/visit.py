@@ -141,7 +141,7 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     motd = services.motd.text() if request.word != RESUME else ""
     ticket = None
     if request.wants_ticket or request.word == RESUME:
-        ticket = services.tickets.issue(account, request.ticket)
+        ticket = services.tickets.issue(account, request.ticket, login.ticket)
     member = Member(
         account.id, dialogue.face, connection.outbox, connection.end, connection.address
     )

@@ -280,6 +280,9 @@ class TicketStore(Protocol):
     def load(self, digest: bytes) -> Ticket | None:
         """Return the ticket with this digest, if it still holds."""
 
+    def is_kept(self, ticket: Ticket) -> bool:
+        """Tell whether a ticket that was loaded was neither revoked nor pushed out since."""
+
     def revoke(self, account_id: str) -> None:
         """Forget all tickets of an account. A new password, a kick and a deletion do it, too."""
 

@@ -110,5 +110,9 @@ class TicketStore:
     def load(self, digest: bytes) -> Ticket | None:
         return load(self._store, self._vault, digest)
 
+    def is_kept(self, ticket: Ticket) -> bool:
+        with self._store.client() as client:
+            return bool(client.hexists(tickets_of(ticket.account_id), _field(ticket.digest)))
+
     def revoke(self, account_id: str) -> None:
         self._act(None, lambda change: revoke(change, account_id))

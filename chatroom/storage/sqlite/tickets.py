@@ -45,6 +45,11 @@ def load(db: sqlite3.Connection, vault: Vault, digest: bytes) -> Ticket | None:
     return codec.unseal_ticket(vault, Ticket(*fields), sealed)
 
 
+def is_kept(db: sqlite3.Connection, digest: bytes) -> bool:
+    """Tell whether the ticket with this digest is there, whatever its seal and its end say."""
+    return db.execute("SELECT 1 FROM tickets WHERE digest=?", (digest,)).fetchone() is not None
+
+
 def load_all(db: sqlite3.Connection, vault: Vault) -> list[Ticket]:
     """Return the tickets that hold; damaged ones do not."""
     found = []
@@ -74,6 +79,9 @@ class TicketStore:
 
     def load(self, digest: bytes) -> Ticket | None:
         return self._store.read(lambda db: load(db, self._vault, digest))
+
+    def is_kept(self, ticket: Ticket) -> bool:
+        return self._store.read(lambda db: is_kept(db, ticket.digest))
 
     def load_all(self) -> list[Ticket]:
         """Return the tickets that are valid."""

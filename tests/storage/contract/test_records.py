@@ -86,8 +86,12 @@ def test_a_new_password_and_a_kick_end_the_tickets_and_a_grant_does_not(running:
     engine.tickets.save([ticket("id-ann")])
     ann = engine.accounts.save(replace(ann, grant=SUPERUSER))
     assert engine.tickets.load(ticket("id-ann").digest) is not None
+    loaded = engine.tickets.load(ticket("id-ann").digest)
+    assert loaded is not None
+    assert engine.tickets.is_kept(loaded)
     engine.accounts.save(replace(ann, password={"scheme": "other", "id": "new"}))
     assert engine.tickets.load(ticket("id-ann").digest) is None
+    assert not engine.tickets.is_kept(loaded)
     engine.tickets.save([ticket("id-ann")])
     engine.sanctions.save(Sanction(KICK, "id-ann", "ann", "boss", "", 0.0, time.time() + 99))
     assert engine.tickets.load(ticket("id-ann").digest) is None
