@@ -145,12 +145,18 @@ def set_level(level: str) -> None:
     logging.getLogger("chatroom").setLevel(level.upper())
 
 
+class _File(logging.handlers.RotatingFileHandler):
+    """A log file that is replaced when it is full: the line that fills it is its last."""
+
+    def shouldRollover(self, record: logging.LogRecord) -> int:  # noqa: N802
+        # Not as it is inherited, by the line's length: that renders each line twice.
+        return self.stream is not None and self.stream.tell() >= self.maxBytes
+
+
 def _file_handler(log_dir: Path, file: str, form: str) -> logging.Handler:
     try:
         log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        to_file = logging.handlers.RotatingFileHandler(
-            log_dir / file, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8"
-        )
+        to_file = _File(log_dir / file, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8")
     except OSError as error:
         raise StartError(
             f"The log folder {log_dir} cannot be used: {error.strerror}. Choose another one with "
