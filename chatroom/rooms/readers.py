@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 _THREADS = 2
+_AT_ONCE = 2
+"""Pieces that a job makes: mostly there is one, and no second job has to find out that it was all.
+"""
 _T = TypeVar("_T")
 
 
@@ -28,9 +31,12 @@ class Readers:
         return future.result()
 
     def each(self, pieces: Iterator[_T]) -> Iterator[_T]:
-        """Return the same, each made by one of the threads when it is asked for."""
-        while (piece := self.run(partial(next, pieces, None))) is not None:
-            yield piece
+        """Return the same, made by the threads when it is asked for, two at a time."""
+        is_over = False
+        while not is_over:
+            some = self.run(lambda: list(islice(pieces, _AT_ONCE)))
+            is_over = len(some) < _AT_ONCE
+            yield from some
 
     def close(self) -> None:
         """End the threads; what has not begun is cancelled. Idempotent."""
