@@ -34,7 +34,7 @@ class NoHeader(Disconnected):
 
 def is_balancer(address: str, ranges: tuple[Range, ...]) -> bool:
     """Tell whether connections from an address begin with a header. Any thread."""
-    ip = address_of(address)
+    ip = address_of(address) if ranges else None
     return ip is not None and any(ip in one for one in ranges)
 
 

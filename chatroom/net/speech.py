@@ -1,6 +1,7 @@
 """What a peer speaks, told by its first bytes, and last sentences in its own words. Pure."""
 
 from enum import Enum
+from functools import lru_cache
 
 from chatroom.net.frames import WENT_WRONG, close_frame, text_frame
 from chatroom.protocol import encode
@@ -28,6 +29,7 @@ class Speech(Enum):
     FOREIGN = "foreign"
     """Nothing that belongs here: HTTP otherwise, a PROXY header of who is no load balancer."""
 
+    @lru_cache(16)
     def said(self, sentence: str) -> bytes:
         """Return a last sentence of the server as this kind of peer reads it, cleaned."""
         sentence = one_line(sentence)
