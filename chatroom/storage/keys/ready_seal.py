@@ -1,11 +1,13 @@
 """XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), made ready before what it seals is there.
 
 Nonce, subkey and cipher need not know the text. Made beforehand, they take most of a seal's time
-off the way of a message: the same bytes come out.
+off the way of a message: the same bytes come out. The subkey depends on the first 16 bytes of the
+nonce alone, so texts that are sealed together share these, and the last 8 bytes count.
 """
 
 import os
 import struct
+from collections.abc import Iterable, Iterator
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -18,10 +20,13 @@ _HALF = struct.Struct("<8I")
 _FOUR = struct.Struct("<4I")
 _CONSTANTS = _FOUR.unpack(b"expand 32-byte k")
 _OF_NONCE = 16  # bytes that make the subkey
+_COUNTING = NONCE_BYTES - _OF_NONCE
+_NUMBERS = 1 << (8 * _COUNTING)
+_ZEROS = bytes(4)  # before these in the nonce of the cipher itself
 
 
 class ReadySeal:
-    """Seals once: a nonce must never meet two texts. Made and used by any one thread.
+    """Seals once, one text or several: a nonce must never meet two. Made and used by one thread.
 
     :param key: 32 bytes.
     """
@@ -30,7 +35,7 @@ class ReadySeal:
 
     def __init__(self, key: bytes) -> None:
         self._nonce = nonce = os.urandom(NONCE_BYTES)
-        self._rest = bytes(4) + nonce[_OF_NONCE:]
+        self._rest = _ZEROS + nonce[_OF_NONCE:]
         self._encrypt = ChaCha20Poly1305(_subkey(key, nonce[:_OF_NONCE])).encrypt
         self._where = os.getpid()
 
@@ -43,6 +48,19 @@ class ReadySeal:
         """Return nonce, tag and ciphertext of ``plain``; ``context`` is associated data."""
         sealed = self._encrypt(self._rest, plain, context)
         return self._nonce + sealed[-TAG_BYTES:] + sealed[:-TAG_BYTES]
+
+    def seal_each(self, texts: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+        """Yield nonce, tag and ciphertext of each text with its context, in place of a ``seal``.
+
+        Each has a nonce of its own: its last 8 bytes count on from random ones.
+        """
+        begin, encrypt = self._nonce[:_OF_NONCE], self._encrypt
+        number = int.from_bytes(self._nonce[_OF_NONCE:], "big")
+        for plain, context in texts:
+            rest = number.to_bytes(_COUNTING, "big")
+            number = (number + 1) % _NUMBERS
+            sealed = encrypt(_ZEROS + rest, plain, context)
+            yield b"%b%b%b%b" % (begin, rest, sealed[-TAG_BYTES:], sealed[:-TAG_BYTES])
 
 
 def _subkey(key: bytes, nonce: bytes) -> bytes:

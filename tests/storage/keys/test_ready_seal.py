@@ -31,6 +31,24 @@ def test_it_seals_as_pycryptodome_does(key: bytes, plain: bytes, context: str) -
     assert cipher.encrypt_and_digest(plain) == (body, tag)
 
 
+@given(st.lists(st.tuples(st.binary(max_size=300), st.text(max_size=50)), max_size=20))
+def test_texts_that_are_sealed_together_have_nonces_of_their_own_and_open(
+    texts: list[tuple[bytes, str]],
+) -> None:
+    sealed = VAULT.seal_each(texts)
+    assert [
+        VAULT.unseal(one, context) for one, (_, context) in zip(sealed, texts, strict=True)
+    ] == [plain for plain, _ in texts]
+    assert len({one[NONCE] for one in sealed}) == len(texts)
+
+
+def test_nonces_that_count_go_on_behind_the_last_number() -> None:
+    seal = ReadySeal(KEY)
+    seal._nonce = seal._nonce[:16] + b"\xff" * 8
+    first, second = seal.seal_each([(b"text", b"")] * 2)
+    assert (first[16:24], second[16:24]) == (b"\xff" * 8, bytes(8))
+
+
 def test_no_seal_is_used_twice_by_many_threads() -> None:
     seals: list[bytes] = []
 
