@@ -31,6 +31,7 @@ UNKNOWN = Refusal(
 REFUSED = Refusal(
     Code.NOT_KEPT, "That cannot be saved right now, so it was not accepted. Try again later."
 )
+_HAD, _FORGOTTEN = 0, -2  # what the script tells of a post that it has not kept
 CHANGED = Refusal(Code.NOT_KEPT, "The room's history has changed; send that again.")
 
 _log = logging.getLogger(__name__)
@@ -131,27 +132,29 @@ class Appending:
             *(keys.key, self._store.replicas, self._instance_id),
             *(secrets.token_hex(4), epoch, shown, self._store.life),
         ]
-        known: dict[tuple[str, str], tuple[str, str]] = {}
-        for receipt in receipts:
+        authors: dict[tuple[str, str, str], int] = {}
+        posts: list[str | bytes | int] = []
+        sealed = entries.seal_each(self._vault, (receipt.post for receipt in receipts))
+        for receipt, one in zip(receipts, sealed, strict=True):
             post = receipt.post
-            session, number, account = "", 0, ""
-            if found := sequenced_id(post.cid):
-                key, number = (post.sender_id, found[0]), found[1]
-                if key not in known:
-                    known[key] = self._session(*key)
-                session, account = known[key]
-            sealed = entries.seal(self._vault, post, post.cid)
+            counted = sequenced_id(post.cid)
             # Its copy is kept: then this one is, too, whatever its sender did since.
             kinds = "" if receipt.copy is not None else _kinds(receipt)
-            arguments += [post.sender_id, kinds, session, number, account, post.cid, sealed]
+            author = (post.sender_id, kinds, counted[0] if counted else "")
+            posts += [authors.setdefault(author, len(authors) + 1), post.cid, one]
+        arguments.append(len(authors))
+        for sender_id, kinds, session in authors:
+            arguments += [sender_id, kinds, *self._session(sender_id, session)]
         of_log = (keys.head, keys.stream, keys.numbers)
         of_all = (entries.banned, entries.logs_of, entries.channel)
         return script_command(
-            scripts.POST, [*of_log, *(one(keys.bucket) for one in of_all)], arguments
+            scripts.POST, [*of_log, *(one(keys.bucket) for one in of_all)], arguments + posts
         )
 
     def _session(self, sender_id: str, session: str) -> tuple[str, str]:
         """Return the names under which a session and its account stand in the store."""
+        if not session:
+            return "", ""
         index = self._vault.index(f"session {sender_id} {session}")
         return index[:16].hex(), self._vault.index(f"sessions of {sender_id}")[:16].hex()
 
@@ -170,21 +173,24 @@ class Appending:
             result.fallen += receipts
             return
         self._note(lack)
-        epoch = answer[0].decode()
-        for receipt, one in zip(receipts, answer[1:], strict=True):
-            if one[0] == -1:
+        epoch, seq, time_ms = answer[0].decode(), answer[1], answer[2]
+        others = dict(zip(answer[3::2], answer[4::2], strict=True))
+        for at, receipt in enumerate(receipts, 1):
+            told = others.get(at)
+            if isinstance(told, bytes):
                 result.refuse(
-                    receipt, receipt.terms.refusal or refusal_of(one[1].decode(), receipt.post.log)
+                    receipt, receipt.terms.refusal or refusal_of(told.decode(), receipt.post.log)
                 )
-            elif one[0] == -2:
+            elif told == _FORGOTTEN:
                 result.refuse(receipt, FORGOTTEN)
             elif lack is not None:
                 result.refuse(receipt, UNKNOWN)
-            elif one[0] == 0:
+            elif told == _HAD:
                 result.repeated.append(receipt)
             else:
                 post = receipt.post
-                post.seq, post.time, post.epoch = one[0], one[1] / 1000, epoch
+                seq += 1
+                post.seq, post.time, post.epoch = seq, time_ms / 1000, epoch
                 result.kept.append(receipt)
 
     def _note(self, lack: Unconfirmed | None) -> None:

@@ -15,6 +15,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from json.encoder import (
+    encode_basestring as _quoted,
+)  # a string as ``dumps`` writes it, not in ASCII
 from typing import Any, TypeVar
 
 from chatroom.errors import Damaged
@@ -130,17 +133,25 @@ def keys_of_key(key: str, tag: str) -> Keys:
 
 def seal(vault: Vault, post: Post, cid: str) -> bytes:
     """Return what is kept of a post beside the clear fields."""
-    plain = json.dumps(
-        [post.kind, post.sender, post.text, post.to, post.ref],
-        ensure_ascii=False,
-        separators=(",", ":"),
-    ).encode()
+    return vault.seal(_plain(post), context(post.log, post.sender_id, cid))
+
+
+def seal_each(vault: Vault, posts: Iterable[Post]) -> list[bytes]:
+    """Return for each post what :func:`seal` does, with its own client id."""
+    return vault.seal_each(
+        (_plain(post), context(post.log, post.sender_id, post.cid)) for post in posts
+    )
+
+
+def _plain(post: Post) -> bytes:
+    kind, sender, text, to = map(_quoted, (post.kind, post.sender, post.text, post.to))
+    plain = f"[{kind},{sender},{text},{to},{post.ref}]".encode()
     is_private = bool(post.private_id or post.to_id)
     if is_private or len(plain) > _SMALL:
         plain = zlib.compress(plain, 1)
     if is_private:
         plain += json.dumps([post.private_id, post.to_id]).encode()
-    return vault.seal(plain, context(post.log, post.sender_id, cid))
+    return plain
 
 
 def context(log: str, sender_id: str, cid: str) -> str:

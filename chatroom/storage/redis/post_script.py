@@ -11,10 +11,14 @@ ALWAYS = "always"  # instead of kinds of sanction: refused, unless the log has i
 # calls of a long pipeline again and again.
 # KEYS: head, stream, numbers, banned, keys of the bucket, channel.
 # ARGV: key of the log, replicas, instance id, fresh epoch, epoch and seq that this node knows or
-#   "", the life of the store (see LIFE); then for each post its sender, the kinds of sanction that
-#   refuse it (by commas; or ALWAYS), session or "", number, its account, client id, what is sealed.
-# Answers the epoch, then for each post {seq, ms}, {0} had it already, {-1, kind} refused, or
-#   {-2} nobody knows any more whether it was kept (see rules.numbers);
+#   "", the life of the store (see LIFE); the number of authors, and of each the sender, the kinds
+#   of sanction that refuse it (by commas; or ALWAYS), session or "", the account of that; then for
+#   each post the number of its author, client id (of a session it ends with the post's number in
+#   that), what is sealed.
+# Answers the epoch, the last seq before and the time in ms; the posts have the seqs behind it, in
+#   their order, but for those that follow, each with its place and why it was not added: 0 the log
+#   had it already, -2 nobody knows any more whether it was kept (see rules.numbers), or the kind of
+#   sanction that refuses it;
 # nothing at all when the log is not what this node knows of it.
 # What refuses stands in the hash "banned" under its kind and the sender; a sanction of a room under
 # its kind, the sender, "@" and the key of the log; a room that is archived or deleted, or a closed
@@ -33,43 +37,47 @@ local epoch, counting, seq, was = h[1], h[2], tonumber(h[3] or '0'), tonumber(h[
 local function holds(till) return till and tonumber(string.match(till, '^%S+')) > ms / 1000 end
 
 local bars = redis.call('HMGET', KEYS[4], 'archived ' .. ARGV[1], 'roomdeleted ' .. ARGV[1])
+local before_posts = 8 + 4 * ARGV[8]
 if holds(bars[2]) then
-  local answers = {ARGV[4]}
-  for _ = 8, #ARGV, 7 do answers[#answers + 1] = {-1, 'roomdeleted'} end
+  local answers = {ARGV[4], 0, 0}
+  for i = before_posts + 1, #ARGV, 3 do
+    answers[#answers + 1] = (i - before_posts - 1) / 3 + 1
+    answers[#answers + 1] = 'roomdeleted'
+  end
   return answers
 end
 local is_archived = holds(bars[1])
 if ARGV[5] ~= '' and ((epoch or '') ~= ARGV[5] or seq < tonumber(ARGV[6])) then return {} end
 -- A small step back is waited for; a clock that was set is followed.
 local at = string.format('%.0f', (was - ms > 2000) and ms or math.max(ms, was))
-local answers = {}
 local first = seq
 -- In a new life of the store a new epoch begins with the first post: see rules.epochs.
 local is_new_life = epoch and tonumber(ARGV[7]) > tonumber(h[5] or '0')
 local is_closed = not epoch and holds(redis.call('HGET', KEYS[4], 'closed ' .. ARGV[1]))
 
--- What forbids a kind of post, by its list: most posts of a batch have the same one.
-local kinds_of = {}
-
-local function kinds_in(list)
-  local kinds = {}
-  for kind in string.gmatch(list, '[^,]+') do
-    if kind == 'archived' then kinds.of_room = true else kinds[#kinds + 1] = kind end
-  end
-  kinds_of[list] = kinds
-  return kinds
-end
-
 local function refusal(sender, list)
-  local kinds, fields = kinds_of[list] or kinds_in(list), {}
+  local kinds, fields, of_room = {}, {}, false
   local here = sender .. '@' .. ARGV[1]
-  for i, kind in ipairs(kinds) do
-    fields[i] = kind .. ' ' .. (OF_ROOMS[kind] and here or sender)
+  for kind in string.gmatch(list, '[^,]+') do
+    if kind == 'archived' then
+      of_room = true
+    else
+      kinds[#kinds + 1] = kind
+      fields[#kinds] = kind .. ' ' .. (OF_ROOMS[kind] and here or sender)
+    end
   end
   for i, till in ipairs(redis.call('HMGET', KEYS[4], unpack(fields))) do
     if holds(till) then return kinds[i] end
   end
-  if is_archived and kinds.of_room then return 'archived' end
+  return of_room and is_archived and 'archived'
+end
+
+-- Each with what refuses its posts, or false.
+local authors = {}
+for i = 9, before_posts, 4 do
+  local sender, list, session, account = unpack(ARGV, i, i + 3)
+  local kind = list == 'ALWAYS' and list or list ~= '' and refusal(sender, list)
+  authors[#authors + 1] = {sender = sender, refusal = kind, session = session, account = account}
 end
 
 local function whole(number) return string.format('%.0f', number) end
@@ -144,10 +152,11 @@ end
 
 local sessions = {}
 
-local function post(sender, list, session, number, account, cid, sealed)
-  local found, i
+-- Adds a post, or returns why not.
+local function post(author, cid, sealed)
+  local session, found, i, number = author.session
   if session ~= '' then
-    number = tonumber(number)
+    number = tonumber(string.match(cid, '%-(%d+)$'))
     found = sessions[session]
     if not found then
       local had = redis.call('HGET', KEYS[3], session)
@@ -155,17 +164,16 @@ local function post(sender, list, session, number, account, cid, sealed)
       found.is_new = not had
       sessions[session] = found
     end
-    if number <= found.floor then return {-2} end
+    if number <= found.floor then return -2 end
     local is_had
     i, is_had = runs_before(found, number)
-    if is_had then return {0} end
+    if is_had then return 0 end
   end
   -- Behind the look at the numbers: what is kept stays kept, whatever its sender did since.
-  local kind = list == 'ALWAYS' and list or list ~= '' and refusal(sender, list)
-  if kind then return {-1, kind} end
-  if is_closed then return {-1, 'closed'} end
+  if author.refusal then return author.refusal end
+  if is_closed then return 'closed' end
   if session ~= '' then
-    if found.is_new then begin(session, account) end
+    if found.is_new then begin(session, author.account) end
     found.is_new = false
     add(found, i, number)
   end
@@ -177,18 +185,24 @@ local function post(sender, list, session, number, account, cid, sealed)
   end
   if is_new_life then begin_epoch() end
   seq = seq + 1
-  redis.call('XADD', KEYS[2], string.format('%.0f', seq) .. '-' .. counting,
-    's', sender, 'c', cid, 't', at, 'b', sealed)
-  return {seq, tonumber(at)}
+  redis.call('XADD', KEYS[2], string.format('%.0f-%s', seq, counting),
+    's', author.sender, 'c', cid, 't', at, 'b', sealed)
 end
 
-for i = 8, #ARGV, 7 do
-  answers[#answers + 1] = post(unpack(ARGV, i, i + 6))
+local answers = {'', first, tonumber(at)}
+local place = 0
+for i = before_posts + 1, #ARGV, 3 do
+  place = place + 1
+  local why = post(authors[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2])
+  if why then
+    answers[#answers + 1] = place
+    answers[#answers + 1] = why
+  end
 end
 for session, found in pairs(sessions) do
   if found.is_changed then redis.call('HSET', KEYS[3], session, told(found)) end
 end
-table.insert(answers, 1, epoch or ARGV[4])
+answers[1] = epoch or ARGV[4]
 if seq > first then
   local last = whole(seq)
   redis.call('HSET', head, 'last', last, 'time', at)

@@ -51,7 +51,7 @@ class Writer:
     ) -> None:
         self._queue = queue
         self._logs = logs
-        self._vault = vault
+        self._vault = vault  # is told when nobody waits for a seal
         self._wake_presence = presence.wake
         self._appending = Appending(store, vault, logs, instance_id)
         self._heard = heard
@@ -159,6 +159,7 @@ class Writer:
             self._round_ended = time.monotonic()
         for barrier in barriers:
             barrier.set()
+        self._vault.make_ready()
 
     def _wait_seconds(self) -> float:
         """Return how long there is nothing to do, unless somebody wakes this thread.

@@ -24,7 +24,7 @@ from chatroom.storage.records import (
 from chatroom.storage.redis import scripts
 from chatroom.storage.rules.events import Control, ControlKind
 from chatroom.storage.rules.numbers import RUNS, SESSIONS, Numbers, Verdict
-from chatroom.storage.rules.receipts import ORDINARY, Terms
+from chatroom.storage.rules.receipts import ORDINARY, Outcome, Terms
 from chatroom.storage.rules.refusals import FORGOTTEN, refusal_of
 from tests.harness import PATIENCE
 from tests.storage.contract.conftest import OLD_NUMBERS, OLD_ROOMS, Running, account, post
@@ -77,6 +77,34 @@ def test_what_was_kept_stays_acknowledged_whatever_its_sender_did_since(running:
     assert say(running, numbered(1)) == []
     running.engine.sanctions.save(sanction(BAN))
     assert say(running, numbered(1)) == ["n1: "]
+
+
+def test_of_many_that_come_together_each_is_told_its_own(running: Running) -> None:
+    """What is repeated or refused among them takes no place from the others."""
+    running.engine.logs.follow("lobby")
+    assert say(running, numbered(1)) == []
+    running.engine.sanctions.save(sanction(MUTE))
+    running.gate.clear()
+    by_bob = replace(numbered(1, "bob's first"), sender_id="id-bob", sender="bob")
+    others = [by_bob]
+    for number in range(2, 5):
+        others.append(numbered(number))
+        others.append(replace(numbered(number), sender_id="id-bob", sender="bob"))
+    others += [numbered(1), replace(others[2]), replace(by_bob, text="bob's last", cid="x")]
+    receipts = [running.engine.logs.append(one) for one in others]
+    running.gate.set()
+    running.settle()
+    muted = refusal_of(MUTE)
+    results = [Outcome.COMMITTED, *(muted, Outcome.COMMITTED) * 3]
+    results += [Outcome.REPEATED, Outcome.REPEATED, Outcome.COMMITTED]
+    assert [one.result for one in receipts if one] == results
+    placed = [one for one in others if one.seq]
+    assert [one.seq for one in placed] == [2, 3, 4, 5, 6]
+    read = running.engine.logs.read("lobby", 1, 6, 10)
+    assert [(one.seq, one.text, one.sender) for one in read] == [
+        (one.seq, one.text, "bob") for one in placed
+    ]
+    assert running.posts[1:] == placed
 
 
 def test_of_numbers_far_below_nothing_is_confirmed_and_nothing_is_kept(running: Running) -> None:
