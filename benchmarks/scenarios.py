@@ -80,7 +80,6 @@ SCENARIOS = (
             "flood",
             100,
             is_sealed=word == "sealed",
-            checks_order=True,
             group="sealed",
             is_only_ours=True,
         )
