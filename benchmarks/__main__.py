@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, plan, plot, report, runs, servers
+from benchmarks import machine, parts, plan, plot, report, runs, servers
 from benchmarks.runs import Conditions, Run
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import Server
@@ -103,13 +103,15 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _wanted_scenarios(only: str) -> list[Scenario]:
-    if not only:
-        return [scenario for scenario in SCENARIOS if scenario.is_usual]
-    patterns = only.split(",")
+    patterns = only.split(",") if only else [s.name for s in SCENARIOS if s.is_usual]
     for pattern in patterns:
         if not fnmatch.filter([s.name for s in SCENARIOS], pattern):
             raise SystemExit(f"There is no scenario '{pattern}'; see --help.")
-    return [s for s in SCENARIOS if any(fnmatch.fnmatch(s.name, p) for p in patterns)]
+    wanted = [s for s in SCENARIOS if any(fnmatch.fnmatch(s.name, p) for p in patterns)]
+    for scenario in wanted:
+        if not parts.is_possible(scenario):
+            print(f"Left out, it needs Redis and its library: {scenario.name}.", file=sys.stderr)
+    return [scenario for scenario in wanted if parts.is_possible(scenario)]
 
 
 def _wanted_servers(names: str) -> list[Server]:

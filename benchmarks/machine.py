@@ -17,6 +17,9 @@ NOISE_PERCENT = 8.0
 _PROC = Path("/proc")
 _HAS_PROC = (_PROC / "self" / "stat").exists() and (_PROC / "stat").exists()
 _TICKS = os.sysconf("SC_CLK_TCK")
+_FLAGS, _IS_KERNEL_THREAD = 5, 0x00200000
+_OWN_TICK_FIELDS, _TICK_FIELDS = slice(10, 12), slice(10, 14)
+"""User and system time, and the same of children."""
 
 
 def raise_file_limit() -> int:
@@ -133,7 +136,7 @@ def describe() -> dict[str, str | int]:
 def _cpu_seconds(pid: int) -> float:
     """Return user and system time of a process with all its threads."""
     if _HAS_PROC:
-        return sum(_stat_ticks(_PROC / str(pid) / "stat")[:2]) / _TICKS
+        return sum(_stat_fields(_PROC / str(pid) / "stat")[_OWN_TICK_FIELDS]) / _TICKS
     # macOS: [[days-]hours:]minutes:seconds
     seconds = 0.0
     for part in _ps(pid, "time").replace("-", ":").split(":"):
@@ -145,7 +148,8 @@ def _everybody() -> float:
     """Return the CPU seconds of all processes and of the children that they have waited for.
 
     A process that ends is found again in its parent's sum, so differences are right. (The ticks in
-    /proc/stat are not: work that comes every few milliseconds is in step with them.)
+    /proc/stat are not: work that comes every few milliseconds is in step with them.) The kernel's
+    own threads are left out: what they do meanwhile is mostly the writing of what is measured.
     """
     if not _HAS_PROC:
         return 0.0
@@ -153,13 +157,14 @@ def _everybody() -> float:
     for place in _PROC.iterdir():
         if place.name.isdigit():
             with contextlib.suppress(OSError):  # it has just ended
-                total += sum(_stat_ticks(place / "stat"))
+                fields = _stat_fields(place / "stat")
+                total += 0 if fields[_FLAGS] & _IS_KERNEL_THREAD else sum(fields[_TICK_FIELDS])
     return total / _TICKS
 
 
-def _stat_ticks(file: Path) -> list[int]:
-    """Return user, system, children's user and children's system time."""
-    return [int(field) for field in file.read_bytes().rpartition(b")")[2].split()[11:15]]
+def _stat_fields(file: Path) -> list[int]:
+    """Return what stands behind the state of a process (proc(5)): its parent is the first."""
+    return [int(field) for field in file.read_bytes().rpartition(b")")[2].split()[1:15]]
 
 
 def _stolen() -> float:

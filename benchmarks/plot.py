@@ -20,6 +20,7 @@ _SHOWN = {
     "paced": ("latency, median", "last receiver, median"),
     "idle": ("memory a connection",),
     "disk": (),
+    "posts": ("all in one go",),
     "ramp": ("all are in after",),
 }
 _STYLE = """

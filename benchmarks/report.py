@@ -50,6 +50,10 @@ _DISK = (
     Measure("median", ("sync_us", "50"), "ms", 1e3, form=".2f"),
     Measure("99 %", ("sync_us", "99"), "ms", 1e3, form=".2f"),
 )
+_POSTS = (
+    Measure("one after the other", ("single_posts_per_s",), "posts/s", 1.0, True, ",.0f"),
+    Measure("all in one go", ("posts_per_s",), "posts/s", 1.0, True, ",.0f"),
+)
 _COMPARED = {"flood": "deliveries_per_s", "paced": "server_cpu_us_per_message"}
 """What scenarios of one group are compared by."""
 MEASURES: dict[Mode, tuple[Measure, ...]] = {
@@ -58,6 +62,7 @@ MEASURES: dict[Mode, tuple[Measure, ...]] = {
     "idle": _IDLE,
     "ramp": _RAMP,
     "disk": _DISK,
+    "posts": _POSTS,
 }
 
 

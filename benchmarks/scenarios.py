@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["flood", "paced", "idle", "ramp", "disk"]
+Mode = Literal["flood", "paced", "idle", "ramp", "disk", "posts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ SCENARIOS = (
     Scenario("paced-100", "100 people, 500 messages a second", "paced", 100, rate=500),
     Scenario("idle-1000", "1,000 silent people", "idle", 1000),
     Scenario("ramp-1000", "1,000 people log in", "ramp", 1000),
+    Scenario("posts", "Posts that an engine keeps", "posts", parts=("sqlite", "redis")),
     *(
         Scenario(
             f"slow-{number}",
@@ -54,6 +55,7 @@ SCENARIOS = (
             checks_order=True,
             group="slow",
             is_only_ours=True,
+            is_usual=False,
         )
         for number in (0, 1, 200)
     ),
@@ -67,6 +69,7 @@ SCENARIOS = (
             rooms=rooms,
             group="rooms",
             is_only_ours=True,
+            is_usual=False,
         )
         for rooms, people, title in (
             (1, 10, "one room of 10"),
@@ -94,6 +97,7 @@ SCENARIOS = (
             faces=(word,),
             group="idle",
             is_only_ours=True,
+            is_usual=False,
         )
         for word, title in (("events", "our client"), ("irc", "IRC"), ("web", "browsers"))
     ),
@@ -114,6 +118,7 @@ SCENARIOS = (
             faces=faces,
             group="faces",
             is_only_ours=True,
+            is_usual=False,
         )
         for word, title, faces in (
             ("plain", "all by nc", ("plain",)),
