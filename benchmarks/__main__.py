@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, parts, plan, plot, report, runs, servers
+from benchmarks import machine, page, parts, plan, plot, report, runs, servers
 from benchmarks.runs import Conditions, Run
 from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import Server
@@ -63,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         shutil.rmtree(arguments.folder, ignore_errors=True)
     _write(arguments.output, arguments.name, wanted, found, facts)
+    if arguments.docs and found:
+        page.write(found, facts)
     return status or int(any(plan.is_wrong(run) for run in found if run["is_ours"]))
 
 
@@ -98,6 +100,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--warm-up", type=float, default=1.0, help="seconds before it (default 1)")
     add("--output", type=Path, default=HERE / "results", help="folder of the results")
     add("--name", default="latest", help="name of the results' files (default latest)")
+    add("--docs", action="store_true", help="write the figures into docs/performance.md, too")
     add("--folder", type=Path, default=HERE / ".work", help="folder of the servers' files; removed")
     return parser.parse_args(argv)
 
@@ -156,18 +159,12 @@ def _write(
     if not done:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    everything = {
-        **facts,
-        "summary": {scenario.name: report.summary(scenario, found) for scenario in done},
-        "runs": list(found),
-    }
-    (folder / f"{name}.json").write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
-    about = facts["machine"]
-    caption = (
-        f"Medians and ranges of {facts['settings']['repeat']} runs, {about['cores']} cores, "
-        f"{about['python']}, {about['system']}, {facts['made'][:10]}"
-    )
-    (folder / f"{name}.svg").write_text(plot.draw(done, found, caption), encoding="utf-8")
+    summary = {scenario.name: report.summary(scenario, found) for scenario in done}
+    everything = json.dumps({"facts": facts, "summary": summary}, indent=1).removesuffix("\n}")
+    lines = ",\n  ".join(json.dumps(run) for run in found)
+    text = f'{everything},\n "runs": [\n  {lines}\n ]\n}}\n'
+    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    (folder / f"{name}.svg").write_text(plot.draw(found, facts), encoding="utf-8")
     print(f"Written: {folder / name}.json and .svg")
 
 

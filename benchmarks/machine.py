@@ -109,6 +109,16 @@ def usage(first: Sample, last: Sample) -> Usage:
     )
 
 
+def wait_for_quiet(most_seconds: float) -> None:
+    """Wait until nothing but ourselves has used the machine for a second; not for too long."""
+    end = time.monotonic() + most_seconds
+    while time.monotonic() < end:
+        first = sample(None)
+        time.sleep(1.0)
+        if not usage(first, sample(None)).is_disturbed:
+            return
+
+
 def memory_bytes(pid: int) -> int:
     """Return the resident memory of a process."""
     if _HAS_PROC:

@@ -10,7 +10,7 @@ from benchmarks import disk, machine
 from benchmarks.runs import Conditions, Run, noise, percentiles
 from benchmarks.scenarios import Mode, Scenario
 
-_POSTS = {"sqlite": 100_000, "redis": 10_000}
+_POSTS = {"SQLite": 100_000, "Redis": 10_000}
 """So many that a run takes seconds."""
 
 
@@ -38,7 +38,7 @@ def _posts(scenario: Scenario, name: str, conditions: Conditions) -> Run:
 
     with tempfile.TemporaryDirectory(dir=conditions.folder) as place:
         folder = Path(place)
-        store = RedisServer(folder / "redis") if name == "redis" else None
+        store = RedisServer(folder / "redis") if name == "Redis" else None
         try:
             pid = store.process.pid if store else None
             engine = RedisEngine(folder, store.url) if store else SqliteEngine(folder)

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks import parts, runs
+from benchmarks import machine, parts, runs
 from benchmarks.runs import Conditions, Run
 from benchmarks.scenarios import Scenario
 from benchmarks.servers import Server
 
 MOST_TRIES = 4
 """How often a run is taken until nothing has disturbed it."""
+_MOST_QUIET_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def jobs(
 
 
 def undisturbed(job: Job) -> Run:
-    """Make a run, again when something has disturbed it; return the least disturbed one.
+    """Make a run, again and after a moment of quiet when it was disturbed; return the quietest.
 
     A run that failed or in which something was lost is never replaced.
     """
@@ -72,6 +73,7 @@ def undisturbed(job: Job) -> Run:
         if is_wrong(run) or not run["disturbed"] or tries == MOST_TRIES:
             break
         print(f"disturbed ({noise(run)}), again … ", end="", file=sys.stderr, flush=True)
+        machine.wait_for_quiet(_MOST_QUIET_SECONDS)
     return {
         "scenario": job.scenario.name,
         "server": job.name,

@@ -51,8 +51,8 @@ _DISK = (
     Measure("99 %", ("sync_us", "99"), "ms", 1e3, form=".2f"),
 )
 _POSTS = (
-    Measure("one after the other", ("single_posts_per_s",), "posts/s", 1.0, True, ",.0f"),
-    Measure("all in one go", ("posts_per_s",), "posts/s", 1.0, True, ",.0f"),
+    Measure("one after the other", ("single_posts_per_s",), "thousand/s", 1e3, True, ".1f"),
+    Measure("all in one go", ("posts_per_s",), "thousand/s", 1e3, True, ".1f"),
 )
 _COMPARED = {"flood": "deliveries_per_s", "paced": "server_cpu_us_per_message"}
 """What scenarios of one group are compared by."""

@@ -44,7 +44,7 @@ SCENARIOS = (
     Scenario("paced-100", "100 people, 500 messages a second", "paced", 100, rate=500),
     Scenario("idle-1000", "1,000 silent people", "idle", 1000),
     Scenario("ramp-1000", "1,000 people log in", "ramp", 1000),
-    Scenario("posts", "Posts that an engine keeps", "posts", parts=("sqlite", "redis")),
+    Scenario("posts", "Posts a second that an engine keeps", "posts", parts=("SQLite", "Redis")),
     *(
         Scenario(
             f"slow-{number}",

@@ -127,7 +127,7 @@ class Server:
     command: Callable[[str, Path, int], list[str]]
     talk: Talk
     version: tuple[str, ...] = ("--version",)
-    kind: Literal["ours", "variant", "peer"] = "peer"
+    kind: Literal["ours", "variant", "floor", "peer"] = "peer"
     environment: dict[str, str] = field(default_factory=dict)
     most: int = 1_000_000
     is_usual: bool = True
@@ -135,7 +135,7 @@ class Server:
     @property
     def is_ours(self) -> bool:
         """Tell whether it is the server of this project, in whatever setting."""
-        return self.kind != "peer"
+        return self.kind in ("ours", "variant")
 
     def describe(self) -> str:
         """Return the first line of what the program says about itself."""
@@ -159,7 +159,12 @@ def known() -> dict[str, Server]:
         # As an IRC server: nobody asks for anything but what IRC has had for ever.
         _ours("ours-irc", "Chatroom by IRC", _PLAIN_IRC, is_usual=False),
         Server(
-            "floor", "floor in C", _find("cc", "gcc", "clang"), peers.floor, Talk(b"", b"READY")
+            "floor",
+            "floor in C",
+            _find("cc", "gcc", "clang"),
+            peers.floor,
+            Talk(b"", b"READY"),
+            kind="floor",
         ),
         # RESP3, in which a subscriber may publish, too.
         Server(
