@@ -1,5 +1,6 @@
-"""What is measured without a crowd that talks: the disk, and the engines."""
+"""What is measured without a crowd that talks: the disk, storms of tickets, and the engines."""
 
+import functools
 import importlib.util
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 from benchmarks import disk, machine
 from benchmarks.runs import Conditions, Run, noise, percentiles
 from benchmarks.scenarios import Mode, Scenario
+from benchmarks.storm import House
 
 _POSTS = {"SQLite": 100_000, "Redis": 10_000}
 """So many that a run takes seconds."""
@@ -28,6 +30,27 @@ def _disk(scenario: Scenario, name: str, conditions: Conditions) -> Run:
         "sync_us": percentiles([round(seconds * 1e6) for seconds in times], "50", "99"),
         **noise(machine.usage(first, machine.sample(None))),
     }
+
+
+def _storm(scenario: Scenario, name: str, conditions: Conditions) -> Run:
+    machine.raise_file_limit()
+    found, usage = _house(conditions.folder, scenario.people).storm(by_password=False)
+    return {
+        "start_s": round(found.start, 3),
+        "half_s": round(found.half, 3),
+        "all_s": round(found.all, 3),
+        "server_cpu_s": found.server_cpu,
+        "memory_bytes": found.memory,
+        **noise(usage),
+    }
+
+
+@functools.cache
+def _house(folder: Path, people: int) -> House:
+    """Make the store of a storm, once for all its runs."""
+    place = folder / f"storm-{people}"
+    place.mkdir()
+    return House(place, people, is_one=False, has_limits=False)
 
 
 def _posts(scenario: Scenario, name: str, conditions: Conditions) -> Run:
@@ -51,4 +74,8 @@ def _posts(scenario: Scenario, name: str, conditions: Conditions) -> Run:
     return {"posts_per_s": round(many), "single_posts_per_s": round(one), **noise(usage)}
 
 
-MEASURES: dict[Mode, Callable[[Scenario, str, Conditions], Run]] = {"disk": _disk, "posts": _posts}
+MEASURES: dict[Mode, Callable[[Scenario, str, Conditions], Run]] = {
+    "disk": _disk,
+    "storm": _storm,
+    "posts": _posts,
+}

@@ -49,7 +49,7 @@ def jobs(
         for scenario in members:
             for name in scenario.parts:
                 turn.append((scenario, name, True, _part(scenario, name, conditions)))
-            for server in present if scenario.people else ():
+            for server in () if scenario.parts else present:
                 is_meant = server.is_ours if has_variants else server.kind == "ours"
                 if scenario.people <= server.most and (is_meant or not scenario.is_only_ours):
                     measure = _crowd(scenario, server, conditions)

@@ -23,6 +23,7 @@ _SHOWN: dict[Mode, tuple[str, ...]] = {
     "paced": ("latency, median", "last receiver, median"),
     "idle": ("memory a connection",),
     "disk": (),
+    "storm": (),
     "posts": ("all in one go",),
     "ramp": ("all are in after",),
 }

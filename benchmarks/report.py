@@ -54,6 +54,12 @@ _POSTS = (
     Measure("one after the other", ("single_posts_per_s",), "thousand/s", 1e3, True, ".1f"),
     Measure("all in one go", ("posts_per_s",), "thousand/s", 1e3, True, ".1f"),
 )
+_STORM = (
+    Measure("all are in after", ("all_s",), "s", form=".2f"),
+    Measure("half of them after", ("half_s",), "s", form=".2f"),
+    Measure("before that, the start", ("start_s",), "s", form=".2f"),
+    Measure("server's CPU", ("server_cpu_s",), "s", form=".2f"),
+)
 _COMPARED = {"flood": "deliveries_per_s", "paced": "server_cpu_us_per_message"}
 """What scenarios of one group are compared by."""
 MEASURES: dict[Mode, tuple[Measure, ...]] = {
@@ -62,6 +68,7 @@ MEASURES: dict[Mode, tuple[Measure, ...]] = {
     "idle": _IDLE,
     "ramp": _RAMP,
     "disk": _DISK,
+    "storm": _STORM,
     "posts": _POSTS,
 }
 

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["flood", "paced", "idle", "ramp", "disk", "posts"]
+Mode = Literal["flood", "paced", "idle", "ramp", "disk", "storm", "posts"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One thing to measure.
 
-    :param people: how many; 0: it needs no crowd.
+    :param people: how many, if it is about people.
     :param parts: what is compared when that is not servers with a crowd; see ``parts.MEASURES``.
     :param group: scenarios of one group take turns and are compared with its first one.
     :param rate: messages a second (paced).
@@ -44,6 +44,16 @@ SCENARIOS = (
     Scenario("paced-100", "100 people, 500 messages a second", "paced", 100, rate=500),
     Scenario("idle-1000", "1,000 silent people", "idle", 1000),
     Scenario("ramp-1000", "1,000 people log in", "ramp", 1000),
+    *(
+        Scenario(
+            f"storm-{people}",
+            f"{people:,} people come back by ticket after a restart",
+            "storm",
+            people,
+            parts=("Chatroom",),
+        )
+        for people in (1000, 5000)
+    ),
     Scenario("posts", "Posts a second that an engine keeps", "posts", parts=("SQLite", "Redis")),
     *(
         Scenario(

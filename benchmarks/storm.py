@@ -115,12 +115,8 @@ class House:
 
     def measure(self, by_password: bool, wanted: int) -> Iterator[Run]:
         """Give so many storms that nothing has disturbed; in the end others, too."""
-        lines = [_resume(ticket, {"lobby": self._cursor}) for ticket in self._tickets]
-        if by_password:
-            lines = [_login(f"cheap{at}") for at in range(len(self._tickets))]
-        lines *= self._people // len(lines)
         for left in range(_MOST_TRIES * wanted, 0, -1):
-            run, used = self._storm(lines, _IN if by_password else _BACK)
+            run, used = self.storm(by_password)
             if used.is_disturbed and left > wanted:
                 print(
                     f"  taken again, {run.all:.2f} s: {used.other_percent:.0f} % of a core used "
@@ -133,7 +129,13 @@ class House:
             if not wanted:
                 return
 
-    def _storm(self, lines: list[bytes], ready: bytes) -> tuple[Run, machine.Usage]:
+    def storm(self, by_password: bool) -> tuple[Run, machine.Usage]:
+        """Let everybody come once, by tickets or by passwords."""
+        ready = _IN if by_password else _BACK
+        lines = [_resume(ticket, {"lobby": self._cursor}) for ticket in self._tickets]
+        if by_password:
+            lines = [_login(f"cheap{at}") for at in range(len(self._tickets))]
+        lines *= self._people // len(lines)
         with (
             started(self._folder, self._settings, self._core) as (start, port, process),
             machine.on_core(self._own_core),
