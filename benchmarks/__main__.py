@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         shutil.rmtree(arguments.folder, ignore_errors=True)
     _write(arguments.output, arguments.name, wanted, found, facts)
-    if arguments.docs and found:
+    if arguments.docs and not status:
         page.write(found, facts)
     return status or int(any(plan.is_wrong(run) for run in found if run["is_ours"]))
 
