@@ -24,7 +24,6 @@ import struct
 import threading
 from array import array
 from collections.abc import Sequence
-from functools import partial
 
 from chatroom.net.stripe import Behind, Fan, Send, one_by_one
 
@@ -82,13 +81,11 @@ class Ring:
         words = memoryview(shared).cast("I")
         self._head, self._tail = (words[at // 4 : at // 4 + 1] for at in submitted[:2])
         self._done_head, self._done_tail = (words[at // 4 : at // 4 + 1] for at in completed[:2])
-        # Which slot is the next entry: always those from the first one on.
-        self._order = words[submitted[6] // 4 : end_of_order // 4]
-        self._from_first = array("I", range(entries))
+        order = words[submitted[6] // 4 : end_of_order // 4]
+        order[:] = array("I", range(entries))  # each entry lies where its number says
         self._done = memoryview(shared)[completed[5] :]
         self._done_mask = completions - 1
         self._slots = memoryview(slots)
-        self._lengths = self._slots.cast("I")[_LENGTH:]
         self._buffer = mmap.mmap(-1, _BUFFER)
         self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
         self._last = b""  # what the buffer holds
@@ -101,49 +98,39 @@ class Ring:
         """Return what sends one chunk to each of these; see ``stripe.Fan``."""
         if not LEAST <= len(fds) <= _ENTRIES:
             return one_by_one(fds)
-        entries = b"".join(
-            _ENTRY.pack(_SEND, _SKIP_SUCCESS, 0, fd, 0, self._address, 0, _FLAGS, at)
-            for at, fd in enumerate(fds)
-        )
-        return partial(self._send, len(fds), entries, one_by_one(fds), fds)
+        return _ToMany(self, self._address, fds).send
 
-    def _send(
-        self, number: int, entries: bytes, otherwise: Send, fds: Sequence[int], chunk: bytes
-    ) -> Behind:
-        size = len(chunk)
-        if size > _BUFFER or not self._busy.acquire(blocking=False):
-            return otherwise(chunk)
+    def submit(self, chunk: bytes, entries: bytearray, number: int) -> tuple[int, Behind]:
+        """Send a chunk of at most ``_BUFFER`` bytes as so many entries say.
+
+        :returns: how many the kernel took, and which of these have not sent all.
+        """
+        if not self._busy.acquire(blocking=False):
+            return 0, _NO_ONE
         try:
             if chunk is not self._last:  # a room's stripes get the same one
-                self._buffer[:size] = chunk
+                self._buffer[: len(chunk)] = chunk
                 self._last = chunk
-            self._slots[: len(entries)] = entries
-            self._lengths[: _WORDS * number : _WORDS] = array("I", (size,)) * number
-            taken = self._submit(number)
-            behind = self._behind() if self._done_head[0] != self._done_tail[0] else _NO_ONE
+            tail, slots = self._tail[0], self._slots
+            at = tail % _ENTRIES * _ENTRY.size
+            end = at + len(entries)
+            if end <= len(slots):
+                slots[at:end] = entries
+            else:  # the rest go on from the first slot
+                fit = len(slots) - at
+                slots[at:] = entries[:fit]
+                slots[: len(entries) - fit] = entries[fit:]
+            self._tail[0] = (tail + number) & 0xFFFFFFFF
+            try:
+                taken = self._call(_ENTER, self._fd, number, 0, 0, None, 0)
+            except OSError:
+                taken = 0
+            if taken < number:
+                self._tail[0] = self._head[0]
+            is_whole = self._done_head[0] == self._done_tail[0]
+            return taken, _NO_ONE if is_whole else self._behind()
         finally:
             self._busy.release()
-        if taken < number:  # the kernel had no memory for the rest
-            rest = one_by_one(fds[taken:])(chunk)
-            behind = (*behind, *((taken + at, sent) for at, sent in rest))
-        return behind
-
-    def _submit(self, number: int) -> int:
-        """Let the kernel take the first entries; return how many it took."""
-        tail, order = self._tail[0], self._order
-        at = tail % _ENTRIES
-        first = min(number, _ENTRIES - at)
-        order[at : at + first] = self._from_first[:first]
-        if first < number:
-            order[: number - first] = self._from_first[first:number]
-        self._tail[0] = (tail + number) & 0xFFFFFFFF
-        try:
-            taken = self._call(_ENTER, self._fd, number, 0, 0, None, 0)
-        except OSError:
-            taken = 0
-        if taken < number:
-            self._tail[0] = self._head[0]
-        return taken
 
     def _behind(self) -> Behind:
         behind = []
@@ -162,6 +149,36 @@ class Ring:
             wrong = ctypes.get_errno()
             raise OSError(wrong, os.strerror(wrong))
         return done
+
+
+class _ToMany:
+    """Those of a stripe who are idle, with their entries. One thread at a time."""
+
+    __slots__ = ("_entries", "_fds", "_lengths", "_ring", "_size")
+
+    def __init__(self, ring: Ring, address: int, fds: Sequence[int]) -> None:
+        self._ring = ring
+        self._fds = fds
+        self._entries = bytearray().join(
+            _ENTRY.pack(_SEND, _SKIP_SUCCESS, 0, fd, 0, address, 0, _FLAGS, at)
+            for at, fd in enumerate(fds)
+        )
+        self._lengths = memoryview(self._entries).cast("I")[_LENGTH::_WORDS]
+        self._size = 0
+
+    def send(self, chunk: bytes) -> Behind:
+        size, number = len(chunk), len(self._fds)
+        if size > _BUFFER:
+            return one_by_one(self._fds)(chunk)
+        if size != self._size:
+            self._lengths[:] = array("I", (size,)) * number
+            self._size = size
+        taken, behind = self._ring.submit(chunk, self._entries, number)
+        if taken == number:
+            return behind
+        # The kernel had no memory for all of it, or another thread sends.
+        rest = one_by_one(self._fds[taken:])(chunk)
+        return (*behind, *((taken + at, sent) for at, sent in rest))
 
 
 def fan_of(allowed: bool) -> Fan:
