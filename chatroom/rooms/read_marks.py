@@ -118,7 +118,8 @@ class ReadMarks:
             return
         with self._roster.lock:
             news = person.note_read(member)
-        self._tell(person, news, member)
+        if news:
+            self._tell(person, news, member)
 
     def unread(self, person: Person) -> dict[Room, int]:
         """Return how much is unread in the logs of somebody, where anything is. Reads no log."""

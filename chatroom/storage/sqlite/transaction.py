@@ -17,6 +17,7 @@ What a failed commit may leave behind (sqlite.org/walformat.html, wal.c of SQLit
 """
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -67,10 +68,10 @@ class Result:
             self.refused.setdefault(refusal, []).extend(receipts)
 
 
-def _inode(file: Path) -> tuple[int, int] | None:
+def _inode(file: str) -> tuple[int, int] | None:
     """Return what the file is under its name; ``None``: nothing is there."""
     try:
-        status = file.stat()
+        status = os.stat(file)  # noqa: PTH116 - for each round: a path is an object more to visit
     except OSError:
         return None
     return status.st_dev, status.st_ino
@@ -90,7 +91,8 @@ class Commits:
         self.opened = 1
         """Which connection ``db`` is, counted from 1."""
         self._file = file
-        self._inode = _inode(file)
+        self._name = str(file)
+        self._inode = _inode(self._name)
         self._durability = durability
         self._logs = logs
         self._is_failing = False
@@ -106,10 +108,15 @@ class Commits:
         :param groups: posts by log; those that are not kept stay as they are.
         """
         result = Result()
-        kept = [name for name, group in groups.items() if any(r.post.kind in KEPT for r in group)]
+        # A round is mostly of one log, and begins with what is kept.
+        kept = [
+            name
+            for name, group in groups.items()
+            if group[0].post.kind in KEPT or any(r.post.kind in KEPT for r in group)
+        ]
         if not jobs and not kept:
             return result
-        if _inode(self._file) != self._inode:
+        if _inode(self._name) != self._inode:
             lost = f"The store {self._file} is gone: stop the server, put the data directory back."
             return self._fail(jobs, groups, StoreError(lost))
         try:
@@ -186,7 +193,7 @@ class Commits:
 
         :raises sqlite3.Error: it still fails; nothing is tried for ``PAUSE_SECONDS``.
         """
-        if time.monotonic() < self._again or _inode(self._file) != self._inode:
+        if time.monotonic() < self._again or _inode(self._name) != self._inode:
             raise cause
         self._broken = cause
         try:
