@@ -13,6 +13,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import confusable_homoglyphs
@@ -185,15 +186,18 @@ def _skeleton(name: str) -> str:
     name = name.translate(_WITHOUT_JOINERS)
     for _ in range(_ROUNDS):
         before = name
-        name = unicodedata.normalize("NFD", name).translate(_PROTOTYPES)
+        name = unicodedata.normalize("NFD", name).translate(_prototypes())
         name = unicodedata.normalize("NFD", name).casefold()
         if name == before:
             break
     return name
 
 
-def _read_prototypes() -> dict[int, str]:
+@cache
+def _prototypes() -> dict[int, str]:
     """Return TR39's table: each character that looks like another one, and its prototype.
+
+    Read at the first new name: most starts of a server see none.
 
     The package holds each line of confusables.txt twice, from either side. What is a source of
     the table has one partner, its prototype. A prototype is never a source; where it has one
@@ -218,9 +222,6 @@ def _read_prototypes() -> dict[int, str]:
         if is_source and not (len(other) == 1 and prototypes.get(ord(other)) == one):
             prototypes[ord(one)] = other
     return prototypes
-
-
-_PROTOTYPES = _read_prototypes()
 
 
 def mentions(text: str, name: str) -> bool:

@@ -1,7 +1,6 @@
 """The composition root: builds the parts, starts and stops them in order, names the engine."""
 
 import contextlib
-import gc
 import logging
 import os
 import sys
@@ -61,9 +60,6 @@ _log = logging.getLogger(__name__)
 STOP_SECONDS = 4.0
 """Deadline through all steps of a stop."""
 _WEAK_SCRYPT_N = 16384
-_YOUNG_OBJECTS = 5000
-"""New objects after which Python looks for garbage in circles. Its own 700 are nine people who come
-in: nothing of that is garbage, and all of it was looked at again and again."""
 
 
 class Server:
@@ -356,7 +352,6 @@ def _check(settings: config.Settings) -> int:
 
 
 def _serve(settings: config.Settings, read: Callable[[], config.Settings]) -> int:
-    gc.set_threshold(_YOUNG_OBJECTS)
     logs.open_log(
         *(settings.log_dir, "chatroom_server.log", True), settings.log_format, settings.log_level
     )

@@ -3,6 +3,7 @@
 This file and the two programs must be readable for Pythons that are too old for all others.
 """
 
+import gc
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 LEAST = (3, 11)
 CANNOT_START = 1
 """Exit status."""
+_YOUNG_OBJECTS = 5000
+"""New objects after which Python looks for garbage in circles. Its own 700 come together again and
+again in the start, and for each nine people who come into a room: none of that is garbage."""
 
 
 def load(module: str) -> Any:
@@ -22,6 +26,7 @@ def load(module: str) -> Any:
         found = ".".join(map(str, sys.version_info[:3]))
         sentence = f"This program needs Python 3.11 or newer; {sys.executable} is {found}."
     else:
+        gc.set_threshold(_YOUNG_OBJECTS)
         try:
             return import_module(module)
         except Exception as error:
