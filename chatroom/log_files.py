@@ -118,6 +118,9 @@ def open_log(
     root.propagate = False
     # A full disk must not end a session: what cannot be logged is dropped, without a traceback.
     logging.raiseExceptions = False
+    # No line names a thread; and who asks threading for one that it has not started gets an object
+    # that stays.
+    logging.logThreads = False
     is_journal = log_forms.is_journal()
     if log_dir == STANDARD_ERROR:
         to_console = logging.StreamHandler()

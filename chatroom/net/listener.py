@@ -1,5 +1,6 @@
 """Accepts connections, and starts a thread for each that is admitted."""
 
+import _thread
 import ipaddress
 import logging
 import os
@@ -232,10 +233,22 @@ class Listener:
         self._start(connection, serve)
 
     def _start(self, *live: Any) -> None:
-        """Start a connection's thread. :param live: as of :meth:`_live`."""
-        # A daemon: the start of any other thread looks at each of them that lives (CPython,
-        # threading._maintain_shutdown_locks). A stop waits for them by the table of Admission.
-        threading.Thread(target=self._live, args=live, name="connection", daemon=True).start()
+        """Start a connection's thread, and wait until it runs: so a crowd is let in one by one.
+
+        :param live: as of :meth:`_live`.
+        :raises RuntimeError: the system gives no more threads.
+        """
+        # No threading.Thread: of each that would be 2 KB in memory, and in CPython a look at all
+        # others when one starts. A stop waits for these threads by the table of Admission.
+        runs = threading.Lock()
+        runs.acquire()
+        _thread.start_new_thread(self._begin, (runs, live))
+        runs.acquire()
+
+    def _begin(self, runs: threading.Lock, live: tuple[Any, ...]) -> None:
+        runs.release()
+        del runs
+        self._live(*live)
 
     # -- a connection's thread ---------------------------------------------------------------
 

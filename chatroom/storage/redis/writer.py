@@ -90,7 +90,7 @@ class Writer:
 
         :param is_in_force: and until all nodes that live have acted upon it.
         """
-        if self._thread.ident is None or threading.current_thread() is self._thread:
+        if self._thread.ident is None or threading.get_ident() == self._thread.ident:
             return
         self.on_controls()
         self._controls.wait_for(control_id)
