@@ -41,6 +41,7 @@ class PostQueue:
         """Not only comings and goings are queued."""
         self._is_intake_closed = False
         self._is_asleep = False
+        self._enough = 0  # receipts that end the writer's sleep
         self.is_closing = False
         # The wake-up: a lock used as a binary semaphore. The writer sets _is_asleep under the lock
         # and then waits here; whoever finds it set clears it under the lock and releases, so each
@@ -93,7 +94,7 @@ class PostQueue:
                     self._bytes += len(post.text) + _POST_OVERHEAD
             self.receipts.append(receipt)
             self._bytes += len(post.text) + _POST_OVERHEAD
-            if self._is_asleep:
+            if self._is_asleep and len(self.receipts) >= self._enough:
                 self._is_asleep = False
                 self._wakeup.release()
         return receipt
@@ -112,10 +113,14 @@ class PostQueue:
 
     # -- for the writer -----------------------------------------------------------------------
 
-    def fall_asleep(self) -> None:
-        """From now on a :meth:`wake` ends the next :meth:`sleep`. With the lock held."""
+    def fall_asleep(self, enough: int = 1) -> None:
+        """From now on a :meth:`wake` ends the next :meth:`sleep`. With the lock held.
+
+        :param enough: receipts that end it, too, once so many are queued.
+        """
         assert self.lock.locked()
         self._is_asleep = True
+        self._enough = enough
 
     def sleep(self, seconds: float) -> None:
         """Wait until somebody wakes, since :meth:`fall_asleep`; without the lock."""

@@ -26,8 +26,8 @@ COLLECT_SECONDS = 0.002
 """Longest wait for the rest of a burst, and only under load."""
 COLLECT_FROM = 8
 """Posts that make a burst: for fewer ones nobody waits."""
-_COLLECT_STEP = 0.00005
-_COLLECT_PATIENCE = 4  # steps without a new post
+_PATIENCE_SECONDS = 0.0002
+"""When no post has come for so long, the burst is over."""
 _ANNOUNCE_ROUNDS = 10  # in a large room the pause of comings and goings is longer
 FRESH_SECONDS = 0.25
 """What was written so lately shows that the store writes."""
@@ -165,13 +165,15 @@ class Writer:
         if self._burst < COLLECT_FROM or now - self._round_ended > self._round_took:
             return
         until = now + min(COLLECT_SECONDS, self._round_took / 2)
-        queue, waiting, patience = self._queue, 0, _COLLECT_PATIENCE
-        while (
-            patience and (more := len(queue.receipts)) < self._burst and time.perf_counter() < until
-        ):
-            patience = _COLLECT_PATIENCE if more > waiting else patience - 1
-            waiting = more
-            time.sleep(_COLLECT_STEP)
+        queue, before = self._queue, 0
+        while (left := until - time.perf_counter()) > 0:
+            with queue.lock:
+                there = len(queue.receipts)
+                if there >= self._burst or there == before:
+                    return
+                queue.fall_asleep(self._burst)
+            queue.sleep(min(left, _PATIENCE_SECONDS))
+            before = there
 
     def _round(self) -> None:
         with self._queue.lock:
