@@ -245,8 +245,10 @@ class Outbox:
 
     def _send(self, chunk: bytes) -> None:
         """Send at once, as far as the socket takes it: the outbox is idle."""
-        if self._tunnel is not None:
-            chunk = self._tunnel.seal(chunk)
+        self._send_now(chunk if self._tunnel is None else self._tunnel.seal(chunk))
+
+    def _send_now(self, chunk: bytes) -> None:
+        """Send, sealed where that must be: see :meth:`_send`."""
         try:
             sent = os.write(self._fd, chunk)
         except BlockingIOError:

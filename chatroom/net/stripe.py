@@ -13,6 +13,8 @@ Send = Callable[[bytes], Behind]
 Fan = Callable[[Sequence[int]], Send]
 """Makes a :data:`Send` of descriptors. One thread at a time may call what it returns."""
 _NO_ONE: Behind = ()
+WIDE = 200
+"""From so many on, what makes a send cheaper is worth its own cost (measured: at 100 it is not)."""
 
 
 def one_by_one(fds: Sequence[int]) -> Send:
@@ -43,34 +45,47 @@ class Stripe:
     Calls under it MUST NOT block. (Lock striping: Goetz et al., Java Concurrency in Practice,
     section 11.4.3.)
 
-    :param fan: how a chunk goes to those who are idle.
+    :param fan: how a chunk goes to those who are idle, where at least ``WIDE`` get it.
     """
 
-    __slots__ = ("fan", "generation", "lock", "members")
+    __slots__ = ("_fan", "generation", "lock", "members")
 
     def __init__(self, fan: Fan = one_by_one) -> None:
-        self.fan = fan
+        self._fan = fan
         self.lock = threading.Lock()
         self.generation = 0
         """Grows whenever an outbox begins or ceases to be idle; under the lock."""
         self.members = 0
         """Outboxes in use; kept by the listener, under the listener's lock."""
 
-    def walk(self, outboxes: Iterable[Any]) -> Callable[[bytes], None]:
+    def walk(self, outboxes: Iterable[Any], among: int) -> Callable[[bytes], None]:
         """Return what offers one chunk to all of ``outboxes``, which are in this stripe.
 
         One thread at a time may call the result.
+
+        :param among: how many get that chunk, in all stripes.
         """
-        return _StripeSender(self, tuple(outboxes)).offer
+        fan = self._fan if among >= WIDE else one_by_one
+        return _StripeSender(self, tuple(outboxes), fan).offer
 
 
 class _StripeSender:
     """Some outboxes of one stripe, for the delivery; a friend that knows the fields of each."""
 
-    __slots__ = ("_generation", "_idle", "_outboxes", "_rest", "_sealed", "_send", "_stripe")
+    __slots__ = (
+        "_fan",
+        "_generation",
+        "_idle",
+        "_outboxes",
+        "_rest",
+        "_sealed",
+        "_send",
+        "_stripe",
+    )
 
-    def __init__(self, stripe: Stripe, outboxes: tuple[Any, ...]) -> None:
+    def __init__(self, stripe: Stripe, outboxes: tuple[Any, ...], fan: Fan) -> None:
         self._stripe = stripe
+        self._fan = fan
         self._outboxes = outboxes
         self._generation = -1
         self._idle: list[Any] = []
@@ -85,8 +100,10 @@ class _StripeSender:
                 self._sort()
             for at, sent in self._send(chunk):
                 self._idle[at]._fall_behind(chunk, sent)
-            for outbox in self._sealed:
-                outbox._send(chunk)
+            # Each has keys of its own that lie cold in memory; all of it at a time is cheaper.
+            sealed = [outbox._tunnel.seal(chunk) for outbox in self._sealed]
+            for outbox, own in zip(self._sealed, sealed, strict=True):
+                outbox._send_now(own)
             for outbox in self._rest:
                 outbox._keep(chunk)
 
@@ -96,4 +113,4 @@ class _StripeSender:
         self._idle = [outbox for outbox in idle if outbox._tunnel is None]
         self._sealed = [outbox for outbox in idle if outbox._tunnel is not None]
         self._rest = [outbox for outbox in self._outboxes if outbox._queue is not None]
-        self._send = self._stripe.fan([outbox._fd for outbox in self._idle])
+        self._send = self._fan([outbox._fd for outbox in self._idle])

@@ -95,7 +95,7 @@ class Face(RoomFace, Protocol):
 class Stripe(Protocol):
     """What the outboxes of some members share; see ``net.stripe.Stripe``."""
 
-    def walk(self, outboxes: Iterable[Any]) -> Callable[[bytes], None]: ...
+    def walk(self, outboxes: Iterable[Any], among: int) -> Callable[[bytes], None]: ...
 
 
 class Outbox(Protocol):

@@ -65,8 +65,9 @@ class Snapshot:
         """Somebody inside has a face that shows rooms: see ``Face.shows_rooms``."""
         # For each face how many sessions have it, and what offers to all of them.
         self._shared: tuple[tuple[RoomFace, int, tuple[Callable[[bytes], None], ...]], ...] = tuple(
-            (face, sum(map(len, one.values())), tuple(at.walk(boxes) for at, boxes in one.items()))
+            (face, number, tuple(at.walk(boxes, number) for at, boxes in one.items()))
             for face, one in faces.items()
+            for number in (sum(map(len, one.values())),)
         )
         # Who has which stripe, in the order of the above; of faces that may have own lines only.
         self._boxes = {face: faces[face] for face in showing if face in faces}

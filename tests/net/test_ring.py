@@ -16,7 +16,7 @@ import pytest
 
 from chatroom.net import ring as ring_module
 from chatroom.net.ring import LEAST, Ring, fan_of
-from chatroom.net.stripe import Send, one_by_one
+from chatroom.net.stripe import WIDE, Send, one_by_one
 from tests.harness import PATIENCE, ServerProcess
 from tests.tools import without_ring
 
@@ -230,9 +230,14 @@ def test_a_kernel_that_hides_short_sends_is_found_out_at_the_start(
 def test_a_room_is_served_with_it_and_without_it(tmp_path: Path, way: str) -> None:
     """Also where the system forbids the calls, as in a container; the log says so."""
     before = (sys.executable, str(WITHOUT)) if way == "forbidden" else ()
-    server = ServerProcess(tmp_path, before=before, ring="off" if way == "setting" else "on")
+    server = ServerProcess(
+        tmp_path,
+        before=before,
+        ring="off" if way == "setting" else "on",
+        connections_per_address=0,
+    )
     try:
-        people = [server.join(f"ann{number}") for number in range(LEAST + 2)]
+        people = [server.join("ann") for _ in range(WIDE + 10)]
         people[0].send("hello everybody")
         for one in people:
             one.until("hello everybody")

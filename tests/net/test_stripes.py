@@ -18,7 +18,7 @@ from chatroom.net.limits import ConnectionLimits
 from chatroom.net.listener import Listener
 from chatroom.net.outbox import Outbox
 from chatroom.net.ring import LEAST, fan_of
-from chatroom.net.stripe import Stripe
+from chatroom.net.stripe import WIDE, Stripe
 from chatroom.net.tls import Tls
 from tests.harness import PATIENCE, pair
 
@@ -64,7 +64,7 @@ def readers(stripe: Stripe, flusher: Flusher) -> list[Reader]:
 def test_a_full_neighbour_gets_everything_later_and_in_order(
     stripe: Stripe, readers: list[Reader]
 ) -> None:
-    walk = stripe.walk(r.outbox for r in readers)
+    walk = stripe.walk((r.outbox for r in readers), WIDE)
     readers[1].outbox.offer(FULL)
     for line in (b"1\n", b"2\n"):
         walk(line)
@@ -77,14 +77,14 @@ def test_a_full_neighbour_gets_everything_later_and_in_order(
 def test_who_is_filled_by_the_delivery_itself_gets_the_rest_of_it(
     stripe: Stripe, readers: list[Reader]
 ) -> None:
-    walk = stripe.walk(r.outbox for r in readers)
+    walk = stripe.walk((r.outbox for r in readers), WIDE)
     walk(FULL)
     walk(b"1\n")
     assert [r.read(len(FULL) + 2) for r in readers] == [FULL + b"1\n"] * (LEAST + 2)
 
 
 def test_a_broken_neighbour_is_passed_over(stripe: Stripe, readers: list[Reader]) -> None:
-    walk = stripe.walk(r.outbox for r in readers)
+    walk = stripe.walk((r.outbox for r in readers), WIDE)
     readers[1].theirs.close()
     for line in (b"1\n", b"2\n"):
         walk(line)
@@ -95,7 +95,7 @@ def test_a_broken_neighbour_is_passed_over(stripe: Stripe, readers: list[Reader]
 def test_a_held_neighbour_gets_what_is_read_back_first(
     stripe: Stripe, readers: list[Reader]
 ) -> None:
-    walk = stripe.walk(r.outbox for r in readers)
+    walk = stripe.walk((r.outbox for r in readers), WIDE)
     walk(b"1\n")
     slot = readers[2].outbox.reserve()
     walk(b"3\n")
@@ -108,7 +108,7 @@ def test_a_held_neighbour_gets_what_is_read_back_first(
 def test_nothing_is_sent_to_whoever_gets_a_closed_one_s_descriptor(
     stripe: Stripe, readers: list[Reader]
 ) -> None:
-    walk = stripe.walk(r.outbox for r in readers)
+    walk = stripe.walk((r.outbox for r in readers), WIDE)
     walk(b"1\n")
     descriptor = readers[0].ours.fileno()
     readers[0].outbox.close()
@@ -127,7 +127,7 @@ def test_replies_of_many_threads_never_cut_into_a_delivery(
     stripe: Stripe, readers: list[Reader]
 ) -> None:
     """Each reader sees whole lines, the delivered ones in order, each thread's ones in order."""
-    walk = stripe.walk(r.outbox for r in readers)
+    walk = stripe.walk((r.outbox for r in readers), WIDE)
     number = 100
 
     def reply(reader: Reader) -> None:

@@ -26,7 +26,7 @@ class Paper:
         self.stripe = self
         self._news = threading.Condition()
 
-    def walk(self, outboxes: Iterable["Paper"]) -> Callable[[bytes], None]:
+    def walk(self, outboxes: Iterable["Paper"], among: int) -> Callable[[bytes], None]:
         assert list(outboxes) == [self]
         return self.offer
 

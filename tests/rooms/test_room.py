@@ -19,7 +19,7 @@ class Paper:
         self.text = ""
         self.stripe = self
 
-    def walk(self, outboxes: Iterable["Paper"]) -> Callable[[bytes], None]:
+    def walk(self, outboxes: Iterable["Paper"], among: int) -> Callable[[bytes], None]:
         assert list(outboxes) == [self]
         return self.offer
 
