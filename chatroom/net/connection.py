@@ -375,16 +375,17 @@ class Connection:
 
     def close(self) -> None:
         """Send what waits, say goodbye to the socket, close it. Takes two seconds at most."""
-        self.outbox.finish()
-        self.outbox.wait_drained(_FLUSH_SECONDS)
-        self.outbox.stop_writing()
-        # Reading on until the peer closes, too: closing with unread input would reset the
-        # connection and could take the last lines from the peer (RFC 9293, section 3.10.4).
         try:
+            self.outbox.finish()
+            self.outbox.wait_drained(_FLUSH_SECONDS)
+            self.outbox.stop_writing()
+            # Reading on until the peer closes, too: closing with unread input would reset the
+            # connection and could take the last lines from the peer (RFC 9293, section 3.10.4).
             self._sock.settimeout(_LINGER_SECONDS)
             deadline = time.monotonic() + _LINGER_SECONDS
             while self._sock.recv(_READ_MORE) and time.monotonic() < deadline:
                 pass
         except OSError:
             pass
-        self.outbox.close()
+        finally:
+            self.outbox.close()

@@ -73,7 +73,7 @@ class Flusher:
             for key, _ in events:
                 if key.data is None:
                     self._drain_wakes()
-                elif key.data.flush():
+                elif self._flushed(key.data):
                     self._forget(watched, key.fd)
             with self._lock:
                 if self._closing:
@@ -91,7 +91,7 @@ class Flusher:
 
     def _begin(self, watched: dict[int, Outbox], outbox: Outbox) -> None:
         fd = outbox.fileno()
-        if fd < 0 or outbox.flush():
+        if fd < 0 or self._flushed(outbox):
             return
         known = watched.get(fd)
         if known is outbox:
@@ -103,6 +103,15 @@ class Flusher:
             watched[fd] = outbox
         except (OSError, ValueError) as error:
             _log.warning("flusher cannot watch fd=%d reason=%s", fd, error)
+
+    @staticmethod
+    def _flushed(outbox: Outbox) -> bool:
+        """Flush one; whatever goes wrong with it must not end this thread, which all need."""
+        try:
+            return outbox.flush()
+        except Exception:
+            _log.exception("flushing failed")
+            return True
 
     def _forget(self, watched: dict[int, Outbox], fd: int) -> None:
         watched.pop(fd, None)

@@ -248,7 +248,10 @@ class Listener:
     def _begin(self, runs: threading.Lock, live: tuple[Any, ...]) -> None:
         runs.release()
         del runs
-        self._live(*live)
+        try:
+            self._live(*live)
+        except Exception:  # nobody else would put it into the log
+            _log.exception("connection failed")
 
     # -- a connection's thread ---------------------------------------------------------------
 

@@ -18,9 +18,11 @@ A few dozen outboxes share one lock, a stripe: delivering to a room of a thousan
 locks, not a thousand, and between two sends there is next to nothing.
 """
 
+import contextlib
 import os
 import select
 import socket
+import ssl
 import time
 from collections import deque
 from typing import Protocol
@@ -121,10 +123,17 @@ class Outbox:
             self.stripe.generation += 1
 
     def unseal(self, data: bytes) -> bytes:
-        """Return what is inside received bytes. :raises ssl.SSLError: they were changed."""
+        """Return what is inside received bytes.
+
+        :raises ssl.SSLError: they were changed; nothing goes out any more but the reason.
+        """
         assert self._tunnel is not None
         with self.stripe.lock:
-            return self._tunnel.open(data)
+            try:
+                return self._tunnel.open(data)
+            except ssl.SSLError:
+                self._break_tunnel()
+                raise
 
     def reserve(self) -> Slot:
         """Leave a slot for something that is read back; what is offered later comes behind it."""
@@ -245,7 +254,7 @@ class Outbox:
 
     def _send(self, chunk: bytes) -> None:
         """Send at once, as far as the socket takes it: the outbox is idle."""
-        self._send_now(chunk if self._tunnel is None else self._tunnel.seal(chunk))
+        self._send_now(chunk if self._tunnel is None else self._seal(chunk))
 
     def _send_now(self, chunk: bytes) -> None:
         """Send, sealed where that must be: see :meth:`_send`."""
@@ -295,7 +304,9 @@ class Outbox:
             return True
         while queue:
             if self._tunnel is not None and isinstance(queue[0], bytes):
-                self._seal_head(queue, self._tunnel)
+                self._seal_head(queue)
+                if not queue:
+                    return True
             # Of a TLS connection only what is sealed.
             most = 1 if self._tunnel is not None else min(len(queue), _WRITE_AT_ONCE)
             chunks = [queue[i] for i in range(most)]
@@ -320,11 +331,13 @@ class Outbox:
             self.stripe.generation += 1
         return True
 
-    def _seal_head(self, queue: deque[bytes | memoryview], tunnel: Tunnel) -> None:
-        """Seal the first chunks together: they go out next."""
+    def _seal_head(self, queue: deque[bytes | memoryview]) -> None:
+        """Seal the first chunks together: they go out next. None is left: it has broken."""
         chunks = [queue.popleft() for _ in range(min(len(queue), _WRITE_AT_ONCE))]
         plain = b"".join(chunks)
-        sealed = tunnel.seal(plain)
+        sealed = self._seal(plain)
+        if self._broken:
+            return
         self._queued += len(sealed) - len(plain)
         queue.appendleft(memoryview(sealed))
 
@@ -335,6 +348,23 @@ class Outbox:
             if self._queue is not None and not self._finishing:
                 self._queue.extend([slot.first] if slot.first else [])
                 self._queue.extend(slot.later)
+
+    def _seal(self, chunk: bytes) -> bytes:
+        """Return a chunk as it goes out; nothing: that cannot be done any more, it has broken."""
+        assert self._tunnel is not None
+        try:
+            return self._tunnel.seal(chunk)
+        except ssl.SSLError:
+            self._break_tunnel()
+            return b""
+
+    def _break_tunnel(self) -> None:
+        """End a TLS connection of which OpenSSL seals nothing any more after its error."""
+        assert self._tunnel is not None
+        if not self._queue and not self._broken:
+            with contextlib.suppress(OSError):
+                os.write(self._fd, self._tunnel.last_words())
+        self._break()
 
     def _break(self) -> None:
         self._broken = self.input_ended = True

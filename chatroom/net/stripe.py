@@ -101,7 +101,7 @@ class _StripeSender:
             for at, sent in self._send(chunk):
                 self._idle[at]._fall_behind(chunk, sent)
             # Each has keys of its own that lie cold in memory; all of it at a time is cheaper.
-            sealed = [outbox._tunnel.seal(chunk) for outbox in self._sealed]
+            sealed = [outbox._seal(chunk) for outbox in self._sealed]
             for outbox, own in zip(self._sealed, sealed, strict=True):
                 outbox._send_now(own)
             for outbox in self._rest:

@@ -4,6 +4,7 @@ Each with one call for each member, and with one for all of them.
 """
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from chatroom.net.outbox import Outbox
 from chatroom.net.ring import LEAST, fan_of
 from chatroom.net.stripe import WIDE, Stripe
 from chatroom.net.tls import Tls
+from chatroom.tunnel import Tunnel
 from tests.harness import PATIENCE, pair
 
 CAP = 1_000_000
@@ -90,6 +92,39 @@ def test_a_broken_neighbour_is_passed_over(stripe: Stripe, readers: list[Reader]
         walk(line)
     assert [r.read(4) for r in (readers[0], *readers[2:])] == [b"1\n2\n"] * (LEAST + 1)
     assert readers[1].outbox.input_ended
+
+
+def test_who_sends_garbage_by_tls_takes_nothing_from_its_neighbours(
+    stripe: Stripe, flusher: Flusher, tmp_path: Path
+) -> None:
+    """What was sealed for them before must be sent: they could open nothing any more."""
+    tls = Tls(tmp_path / "tls")
+    readers = [Reader(stripe, flusher) for _ in range(3)]
+    clients = [sealed(reader, tls) for reader in readers]
+    walk = stripe.walk((r.outbox for r in readers), WIDE)
+    walk(b"1\n")
+    with pytest.raises(ssl.SSLError):
+        readers[1].outbox.unseal(b"\x17\x03\x03\x00\x20" + b"z" * 32)
+    walk(b"2\n")
+    readers[1].outbox.finish(b"3\n")
+    assert readers[1].outbox.flush()
+    for reader, client in ((readers[0], clients[0]), (readers[2], clients[2])):
+        seen = b""
+        while not seen.endswith(b"2\n"):
+            seen += client.open(reader.theirs.recv(4096))
+        assert seen == b"1\n2\n"
+
+
+def sealed(reader: Reader, tls: Tls) -> Tunnel:
+    """Let a reader speak TLS; return its far end's tunnel."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    client, server = Tunnel(context, is_server=False), tls.tunnel()
+    said = client.shake()
+    while not (client.is_open and server.is_open):
+        said = client.shake(server.shake(said))
+    reader.outbox.attach_tls(server)
+    return client
 
 
 def test_a_held_neighbour_gets_what_is_read_back_first(

@@ -196,15 +196,48 @@ def test_a_broken_handshake_ends_alone(room: ServerProcess, data: bytes) -> None
 
 
 def test_garbage_in_an_open_tunnel_ends_the_connection(room: ServerProcess) -> None:
+    watcher = room.join("watcher")
     room.join("gina").close()
     sealed = SealedPeer(room.port)
     sealed.log_in("gina")
+    watcher.until("gina has left")
     with socket.socket(fileno=os.dup(sealed.socket.fileno())) as wire:
         wire.sendall(b"\x17\x03\x03\x00\x20" + b"\0" * 32)
         wire.settimeout(PATIENCE)
         while wire.recv(4096):
             pass
+    watcher.until("gina has left")
     assert "damaged on the way" in room.log()
+
+
+def test_garbage_of_slow_readers_harms_nobody_else(start_server: StartServer) -> None:
+    """Their bytes wait, and cannot be sealed any more: others get theirs all the same, also later
+    when the system has room for them again."""
+    server = start_server(message_rate=0, outbox_bytes=8 * 1024 * 1024)
+    writer = server.join("writer")
+    server.join("slow").close()
+    descriptors = Path(f"/proc/{server.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    broken = [SealedPeer(server.port) for _ in range(5)]
+    honest = SealedPeer(server.port)
+    for one in (*broken, honest):
+        one.log_in("slow")
+    for number in range(2000):  # far more than both sockets hold
+        writer.send(f"{number} " + "x" * 900)
+        if number % 100 == 99:
+            writer.until(f"writer: {number} ")
+        if number == 1500:
+            for one in broken:
+                with socket.socket(fileno=os.dup(one.socket.fileno())) as wire:
+                    wire.sendall(b"\x17\x03\x03\x00\x20" + b"\0" * 32)
+    honest.until("writer: 1999 ")
+    shown = [line.split()[4] for line in honest.seen.splitlines() if "writer: " in line]
+    assert shown == [str(number) for number in range(2000)]
+    for one in (*broken, honest):
+        one.close()
+    while len(list(descriptors.iterdir())) > before:
+        writer.answer_to("/who")
+    assert "Traceback" not in server.log()
 
 
 def test_stalled_handshakes_do_not_keep_others_out(start_server: StartServer) -> None:
