@@ -43,18 +43,17 @@ def pack_small(posts: list[Post]) -> bytes:
 def as_json(posts: list[Post]) -> bytes:
     """Return posts of one log, in order, as the JSON of a segment."""
     begin = posts[0].time
-    if len(posts) == 1 and posts[0].kind not in _OF_MAILBOXES:  # the same, without any loop
-        (post,) = posts
-        rest = [_rest(0, post)] if post.cid or post.kind != TEXT else []
-        who_and_what = [(post.sender_id, post.sender)], [0], [post.text]
-        return _encode([_ms(begin), *who_and_what, [], rest]).encode()
     people: dict[tuple[str, str], int] = {}
     who = [people.setdefault((post.sender_id, post.sender), len(people)) for post in posts]
     texts = [post.text for post in posts]
     # Posts of one commit have the same time. Later ones are not less, unless the clock was set.
     is_one = all(post.time == begin for post in posts)
     times = [] if is_one else [_ms(post.time - begin) for post in posts]
-    rest = [_rest(at, post) for at, post in enumerate(posts) if post.cid or post.kind != TEXT]
+    rest = [
+        [at, _CODES[post.kind], post.cid, post.to, post.ref]
+        for at, post in enumerate(posts)
+        if post.cid or post.kind != TEXT
+    ]
     known: list[tuple[str, str] | tuple[int, str, str]] = list(people)
     if posts[0].kind in _OF_MAILBOXES:
         known += [
@@ -63,10 +62,6 @@ def as_json(posts: list[Post]) -> bytes:
             if post.private_id or post.to_id
         ]
     return _encode([_ms(begin), known, who, texts, times, rest]).encode()
-
-
-def _rest(at: int, post: Post) -> list[int | str]:
-    return [at, _CODES[post.kind], post.cid, post.to, post.ref]
 
 
 def _ms(seconds: float) -> int:
