@@ -305,7 +305,7 @@ class Outbox:
         while queue:
             if self._tunnel is not None and isinstance(queue[0], bytes):
                 self._seal_head(queue)
-                if not queue:
+                if self._broken:
                     return True
             # Of a TLS connection only what is sealed.
             most = 1 if self._tunnel is not None else min(len(queue), _WRITE_AT_ONCE)
@@ -332,7 +332,7 @@ class Outbox:
         return True
 
     def _seal_head(self, queue: deque[bytes | memoryview]) -> None:
-        """Seal the first chunks together: they go out next. None is left: it has broken."""
+        """Seal the first chunks together: they go out next, unless it breaks by that."""
         chunks = [queue.popleft() for _ in range(min(len(queue), _WRITE_AT_ONCE))]
         plain = b"".join(chunks)
         sealed = self._seal(plain)
