@@ -25,6 +25,8 @@ STRETCH = float(os.environ.get("CHATROOM_TEST_PATIENCE", "1"))
 PATIENCE = 20.0 * STRETCH
 """Seconds until an event that must come counts as missing."""
 PASSWORD = "correct horse"
+RING = os.environ.get("CHATROOM_TEST_RING", "on")
+"""``off``: the servers go without a ring; ``all``: they use it in rooms of every size."""
 QUICK = {
     "CHATROOM_SCRYPT_N": "2",
     "CHATROOM_MESSAGE_RATE": "0",
@@ -33,7 +35,7 @@ QUICK = {
     "CHATROOM_REGISTRATIONS_PER_ADDRESS": "0",
     "CHATROOM_UNAUTHENTICATED": "0",
     "CHATROOM_UNAUTHENTICATED_PER_ADDRESS": "0",
-    "CHATROOM_RING": os.environ.get("CHATROOM_TEST_RING", "on"),
+    "CHATROOM_RING": "off" if RING == "off" else "on",
 }
 """Settings of a test that is not about the cost of a password, the doors,
 the rates, nor names that rest; nor about how a chunk goes to many."""
@@ -53,7 +55,8 @@ made: Path | None = None
 at_end: list[Callable[[], object]] = []
 """What closes the things that a test has opened; its end calls all of it (``conftest.py``)."""
 _numbers = itertools.count(1)
-PROGRAM = (sys.executable, str(ROOT / "chatroom_server.py"))
+_MAIN = "tests/tools/ring_for_all.py" if RING == "all" else "chatroom_server.py"
+PROGRAM = (sys.executable, str(ROOT / _MAIN))
 
 
 class ServerProcess:

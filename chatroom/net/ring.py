@@ -43,6 +43,7 @@ _PARAMS = struct.Struct("=10I8IQ8IQ")  # of 120 bytes
 _ENTRY = struct.Struct("=BBHiQQIIQ24x")
 _WORDS = _ENTRY.size // 4
 _SECONDS = 1.0  # for the trial
+_TRIED = 8  # its descriptors
 _LITTLE = 4096  # bytes of the trial's receivers; with less, the kernel's timers are waited for
 _LENGTH = 6  # the word of an entry that has its length
 _COMPLETION = struct.Struct("=QiI")
@@ -214,7 +215,7 @@ def _try(ring: Ring) -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         pairs = []
-        for _ in range(LEAST - 1):
+        for _ in range(_TRIED - 1):
             ours = opened.enter_context(socket.create_connection(listener.getsockname(), _SECONDS))
             theirs = opened.enter_context(listener.accept()[0])
             theirs.settimeout(_SECONDS)
@@ -227,7 +228,7 @@ def _try(ring: Ring) -> None:
         counts = []
         for chunk in chunks:
             short = dict(send(chunk))
-            counts.append([short.get(at, len(chunk)) for at in range(LEAST)])
+            counts.append([short.get(at, len(chunk)) for at in range(_TRIED)])
         wrong = OSError(errno.EIO, "it sends otherwise here")
         if any(one[-2:] != [-1, -1] for one in counts):
             raise wrong

@@ -12,7 +12,7 @@ import pytest
 
 from chatroom.ops.hand_over import STATE_FD
 from tests.conftest import StartServer
-from tests.harness import PASSWORD, PATIENCE, PROGRAM, Peer, ServerProcess
+from tests.harness import PASSWORD, PATIENCE, PROGRAM, ROOT, Peer, ServerProcess
 
 Say = Callable[[str, dict[str, Any]], None]
 SLOW = {"message_rate": 10}
@@ -159,7 +159,7 @@ def test_who_was_banned_or_got_another_password_meanwhile_is_not_here(
         "    kept = {k: v for k, v in os.environ.items() if not k.endswith('_FD')}\n"
         "    subprocess.run(words, input=b'new password\\n', check=True, env=kept)\n"
         f"    pathlib.Path({str(changed)!r}).touch()\n"
-        f"sys.path.insert(0, {str(Path(PROGRAM[1]).parent)!r})\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
         f"runpy.run_path({PROGRAM[1]!r}, run_name='__main__')\n"
     )
     server = start_server(program=(sys.executable, str(script)))
@@ -186,7 +186,7 @@ def spoiling(tmp_path: Path, spoil: str) -> tuple[str, ...]:
         f"if {STATE_FD!r} in os.environ:\n"
         f"    fd = int(os.environ[{STATE_FD!r}])\n"
         f"    {spoil}\n"
-        f"sys.path.insert(0, {str(Path(PROGRAM[1]).parent)!r})\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
         f"runpy.run_path({PROGRAM[1]!r}, run_name='__main__')\n"
     )
     return sys.executable, str(script)
@@ -255,7 +255,7 @@ def test_a_version_that_would_not_come_up_is_not_begun(
 ) -> None:
     script = tmp_path / "program.py"
     sound = (
-        f"import runpy, sys\nsys.path.insert(0, {str(Path(PROGRAM[1]).parent)!r})\n"
+        f"import runpy, sys\nsys.path.insert(0, {str(ROOT)!r})\n"
         f"runpy.run_path({PROGRAM[1]!r}, run_name='__main__')\n"
     )
     script.write_text(sound)
@@ -287,7 +287,7 @@ def test_a_version_that_is_older_than_the_store_is_not_begun(
     script = tmp_path / "program.py"
     script.write_text(
         "import runpy, sys\n"
-        f"sys.path.insert(0, {str(Path(PROGRAM[1]).parent)!r})\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
         "from chatroom.storage.sqlite import schema\n"
         "schema.VERSION = schema.VERSION - ('--check' in sys.argv)\n"
         f"runpy.run_path({PROGRAM[1]!r}, run_name='__main__')\n"

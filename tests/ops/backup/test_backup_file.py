@@ -15,7 +15,7 @@ from chatroom.ops.backup import making, reading
 from chatroom.storage.keys.vault import MASTER_VARIABLE
 from chatroom.storage.records import TEXT, Post
 from chatroom.storage.sqlite import SqliteEngine
-from tests.harness import PATIENCE, PROGRAM, run_server
+from tests.harness import PATIENCE, PROGRAM, ROOT, run_server
 
 pytestmark = pytest.mark.sqlite
 
@@ -223,7 +223,7 @@ def limited(
     return subprocess.run(
         [PROGRAM[0], "-c", code, *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(PROGRAM[1]).parent)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
