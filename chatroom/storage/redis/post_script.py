@@ -136,6 +136,8 @@ local function told(found)
   return whole(last) .. ' ' .. at .. ' ' .. whole(found.floor) .. ' ' .. table.concat(runs, ',')
 end
 
+local sessions = {}
+
 local function begin(session, account)
   local field = 'a:' .. account
   local had = redis.call('HGET', KEYS[3], field)
@@ -144,13 +146,12 @@ local function begin(session, account)
   while count > SESSIONS do
     local first, rest = string.match(list, '^([^,]*),?(.*)$')
     redis.call('HDEL', KEYS[3], first)
+    sessions[first] = nil -- also when it has begun in this batch: it is not written at the end
     list, count = rest, count - 1
   end
   list = list ~= '' and list .. ',' .. session or session
   redis.call('HSET', KEYS[3], field, '0 ' .. at .. ' ' .. list)
 end
-
-local sessions = {}
 
 -- Adds a post, or returns why not.
 local function post(author, cid, sealed)

@@ -163,6 +163,35 @@ def test_sessions_of_an_account_are_bounded_and_the_oldest_go(running: Running, 
     assert say(running, other, replace(other)) == ["mine: "]
 
 
+@pytest.mark.single_node
+def test_of_a_session_that_goes_where_it_still_says_something_nothing_stays(
+    running: Running, folder: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    client: Any = None
+    if kind == "redis":
+        server = request.getfixturevalue("redis_server")
+        client = redis.Redis(port=server.port, db=server.databases)
+    most = scripts.SESSIONS if client else SESSIONS
+    assert say(running, *(post("x", cid=f"session{n:05}-1") for n in range(most))) == []
+    if client:  # behind the first of what comes, which waits, all the rest is one batch
+        client.client_pause(round(PATIENCE * 1000), all=False)
+    for n in range(20):
+        running.engine.logs.append(post("from the oldest", cid=f"session{n:05}-2"))
+        running.engine.logs.append(post("from a new one", cid=f"session{most + n:05}-1"))
+    if client:
+        client.client_unpause()
+    assert say(running, post("again", cid=f"session{most:05}-1")) == ["again: "]
+    if client:
+        (key,) = client.scan_iter("{r*:numbers")
+        assert client.hlen(key) == most + 1  # the sessions, and their order
+        client.close()
+    else:
+        db = sqlite3.connect(folder / "chatroom.db")
+        (number,) = db.execute("SELECT count(*) FROM numbers").fetchone()
+        assert number <= most
+        db.close()
+
+
 def test_a_private_message_is_in_both_mailboxes_or_in_none(running: Running) -> None:
     engine = running.engine
 
