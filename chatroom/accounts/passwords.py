@@ -21,6 +21,7 @@ from precis_i18n.factory import get_profile
 
 from chatroom.counts import COUNTS
 from chatroom.errors import Code, UserError
+from chatroom.thread_names import show_as
 
 _R = 8
 _P = 3
@@ -88,7 +89,7 @@ class Passwords:
         self._running = 0
         self._waiting: list[_Turn] = []  # the next one first
         self._numbers = itertools.count()
-        self._pool = ThreadPoolExecutor(self._slots, thread_name_prefix="password")
+        self._pool = ThreadPoolExecutor(self._slots, "password", show_as, ("password",))
         self._dummy = _record(n, os.urandom(_SALT), os.urandom(_LENGTH))
 
     def in_turn(self, job: Callable[[], _T], rank: int = 0) -> _T:

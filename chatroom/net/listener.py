@@ -25,6 +25,7 @@ from chatroom.net.sockets import LISTEN_FD, WEB_FD
 from chatroom.net.stripe import Stripe
 from chatroom.net.tls import Tls
 from chatroom.setting_kinds import Endpoint
+from chatroom.thread_names import show_as
 
 _log = logging.getLogger(__name__)
 
@@ -248,6 +249,7 @@ class Listener:
     def _begin(self, runs: threading.Lock, live: tuple[Any, ...]) -> None:
         runs.release()
         del runs
+        show_as("connection")
         try:
             self._live(*live)
         except Exception:  # nobody else would put it into the log

@@ -5,6 +5,8 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from chatroom.thread_names import show_as
+
 _THREADS = 2
 _AT_ONCE = 2
 """Pieces that a job makes: mostly there is one, and no second job has to find out that it was all.
@@ -20,7 +22,7 @@ class Readers:
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="reading")
+        self._threads = ThreadPoolExecutor(_THREADS, "reading", show_as, ("reading",))
 
     def run(self, job: Callable[[], _T]) -> _T:
         """Run a job, and return what it returns. :raises CancelledError: the server stops."""

@@ -103,6 +103,16 @@ def test_a_connection_without_a_thread_is_told_and_the_next_ones_are_served(
     assert server.stop() == 0
 
 
+def test_top_shows_which_threads_are_those_of_connections(start_server: StartServer) -> None:
+    server = start_server()
+    server.join("ann")
+    server.join("bob")
+    tasks = Path(f"/proc/{server.process.pid}/task").iterdir()
+    names = [(task / "comm").read_text().strip() for task in tasks]
+    assert names.count("connection") == 2
+    assert "password" in names
+
+
 # -- how fast somebody may talk --------------------------------------------------------------
 
 
