@@ -21,7 +21,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 PICTURE = "../benchmarks/results/latest.svg"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 _SIDE_BY_SIDE = {
-    "flood": ("deliveries", "server's CPU for 1 M deliveries"),
+    "flood": ("deliveries", "server's CPU a delivery"),
     "paced": ("latency, median", "latency, 99 %", "last receiver, median"),
     "idle": ("memory a connection",),
     "ramp": ("all are in after",),
@@ -95,8 +95,9 @@ def _about(runs: Sequence[Run], facts: dict[str, Any]) -> str:
     return (
         f"{facts['made'][:10]}, commit {facts['commit']}: {machine['cores']} cores ("
         f"{machine['processor']}), {machine['system']}, {machine['python']}; beside it "
-        f"{', '.join(others)}. Of each {made}; {settings['seconds']:g} s each. {again} runs of "
-        f"{again + len(runs)} were taken again, since something else had used the machine{fate}."
+        f"{', '.join(others)}. Of each {made}; {settings['seconds']:g} s each. Of "
+        f"{again + len(runs)} runs {again} had to be made again, since something else had used the "
+        f"machine{fate}."
     )
 
 

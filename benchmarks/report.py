@@ -29,7 +29,7 @@ class Measure:
 
 _FLOOD = (
     Measure("deliveries", ("deliveries_per_s",), "M/s", 1e6, True, ".2f"),
-    Measure("server's CPU for 1 M deliveries", ("server_cpu_s_per_million",), "s", form=".2f"),
+    Measure("server's CPU a delivery", ("server_cpu_s_per_million",), "µs", form=".2f"),
 )
 _PACED = (
     Measure("latency, median", ("latency_us", "50"), "ms", 1e3, form=".2f"),

@@ -39,9 +39,9 @@ class Scenario:
 SCENARIOS = (
     Scenario("flood-100", "Flood, 100 people", "flood", 100),
     Scenario("flood-1000", "Flood, 1,000 people", "flood", 1000),
-    Scenario("paced-1000", "1,000 people, 20 messages a second", "paced", 1000, rate=20),
+    Scenario("paced-1000", "1,000 people, 20/s", "paced", 1000, rate=20),
     Scenario("disk", "One sync of 4 KB after 50 ms of quiet", "disk", parts=("disk",)),
-    Scenario("paced-100", "100 people, 500 messages a second", "paced", 100, rate=500),
+    Scenario("paced-100", "100 people, 500/s", "paced", 100, rate=500),
     Scenario("idle-1000", "1,000 silent people", "idle", 1000),
     Scenario("ramp-1000", "1,000 people log in", "ramp", 1000),
     *(
