@@ -90,18 +90,23 @@ def rehearse(stopping: threading.Event) -> str:
     :param stopping: ends it early; then nothing is wrong.
     :returns: one sentence that says what is wrong; empty: a restart would come up.
     """
-    command = [sys.executable, *sys.orig_argv[1:], CHECK_FLAG]
-    end = time.monotonic() + CHECK_SECONDS
     if not _under_way.acquire(blocking=False):
         return "Somebody else is restarting it just now."
-    with contextlib.ExitStack() as after, tempfile.TemporaryFile() as told:
-        after.callback(_under_way.release)
-        try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told
-            )
-        except OSError as error:
-            return f"{sys.executable} cannot be run: {error.strerror}."
+    try:
+        return _rehearse(stopping)
+    except OSError as error:
+        return f"{sys.executable} cannot be run for a check: {error.strerror}."
+    finally:
+        _under_way.release()
+
+
+def _rehearse(stopping: threading.Event) -> str:
+    command = [sys.executable, *sys.orig_argv[1:], CHECK_FLAG]
+    end = time.monotonic() + CHECK_SECONDS
+    with tempfile.TemporaryFile() as told:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told
+        )
         try:
             while process.poll() is None:
                 if stopping.wait(_LOOK_SECONDS):

@@ -1,6 +1,7 @@
 """A restart that nobody notices: who was here is here, and comes back without a word."""
 
 import json
+import resource
 import signal
 import sys
 import time
@@ -277,6 +278,24 @@ def test_a_version_that_would_not_come_up_is_not_begun(
     config.write_text("")
     boss.send("/restart")
     server.wait_for_line(r"^Listening on", times=2)
+    assert "boss: the same connection" in boss.answer_to("the same connection")
+
+
+def test_a_restart_without_descriptors_is_refused_and_the_next_one_is_done(
+    server: ServerProcess,
+) -> None:
+    boss = server.join_superuser("boss")
+    before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    full = (descriptors(server.process.pid), before[1])
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, full)
+    try:
+        assert "would not start again" in boss.answer_to("/restart")
+        server.process.send_signal(signal.SIGUSR2)
+        refused = r"restart refused by=signal reason=.* cannot be run for a check: Too many open"
+        server.wait_for_line(refused)
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, before)
+    restart(server)
     assert "boss: the same connection" in boss.answer_to("the same connection")
 
 
