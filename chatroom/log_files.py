@@ -136,6 +136,8 @@ def open_log(
             targets.append(to_console)
     sparing = _Sparing(*targets)
     for target in targets:
+        if target.formatter is not None:
+            log_forms.make_ready(target.formatter)
         target.addFilter(sparing)
     root.handlers = targets
 

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -77,6 +78,14 @@ class _ForJournal(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         number = next((n for level, n in _PRIORITIES if record.levelno >= level), _DEBUG)
         return f"<{number}>{self._inner.format(record)}"
+
+
+def make_ready(form: logging.Formatter) -> None:
+    """Load what a line with a traceback needs: later the table of descriptors may be full."""
+    try:
+        raise LookupError("\0")  # what cannot be printed needs a codec
+    except LookupError:
+        form.format(logging.LogRecord("", logging.ERROR, "", 0, "ready", (), sys.exc_info()))
 
 
 def in_file(form: str) -> logging.Formatter:
