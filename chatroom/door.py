@@ -41,15 +41,15 @@ class Door:
     def kinds(self) -> Kinds:
         """The sessions that go on after a restart: a WebSocket comes back by itself."""
         parts = (self._services, self._registry)
-        return {
-            Speech.CHAT: Kind(
-                visit.Seat.hand_over,
-                lambda connection, told: ChatSuccessor(connection, *parts, told),
-            ),
-            Speech.IRC: Kind(
-                told_of, lambda connection, told: IrcSuccessor(connection, *parts, told)
-            ),
-        }
+        chat = Kind(
+            "sessions",
+            visit.Seat.hand_over,
+            lambda connection, told: ChatSuccessor(connection, *parts, told),
+        )
+        irc_clients = Kind(
+            "irc", told_of, lambda connection, told: IrcSuccessor(connection, *parts, told)
+        )
+        return {Speech.CHAT: chat, Speech.EVENTS: chat, Speech.IRC: irc_clients}
 
     def serve(self, connection: Connection) -> None:
         """Serve one connection until it ends; runs in the connection's own thread."""

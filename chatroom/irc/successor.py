@@ -11,6 +11,7 @@ from chatroom.irc.session import IrcSession
 from chatroom.irc.visit import go_on
 from chatroom.irc.wording import wording_of
 from chatroom.net.connection import Connection
+from chatroom.net.speech import Speech
 from chatroom.protocol import from_text, to_text
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
@@ -45,6 +46,7 @@ class IrcSuccessor:
         registry: Registry,
         told: Mapping[str, Any],
     ) -> None:
+        connection.turn(Speech.IRC)
         session = self._session = IrcSession(connection, services, registry)
         session.caps = frozenset(map(str, told["caps"]))
         session.version, session.user = int(told["version"]), str(told["user"])

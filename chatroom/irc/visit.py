@@ -26,7 +26,6 @@ from chatroom.irc.wording import wording_of
 from chatroom.log_files import FEW
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
-from chatroom.net.speech import Speech
 from chatroom.rooms.catch_up import PAGE_BYTES, Page
 from chatroom.rooms.person import FREE, Person
 from chatroom.session.arrival import Farewell, arrive, farewell, leave
@@ -98,7 +97,7 @@ def _say_farewell(session: IrcSession, reason: EndReason) -> None:
     COUNTS.ended(connection.ended_by or reason)
     said: Farewell | None = farewell(connection, session.services, reason)
     if said is not None:
-        connection.outbox.finish(Speech.IRC.said(said.text))
+        connection.say_last(said.text, said.code)
 
 
 def _come_in(session: IrcSession) -> None:

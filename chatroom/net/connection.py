@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Any, Protocol
 
-from chatroom.errors import Disconnected, EndReason
+from chatroom.errors import Code, Disconnected, EndReason
 from chatroom.net.opening import PLAIN_SECONDS, PlainRefused, Taken, find_out
 from chatroom.net.outbox import Flusher, Outbox
 from chatroom.net.proxy import NoHeader, read_origin
@@ -37,7 +37,7 @@ _FLUSH_SECONDS = 1.5
 """Time for a slow reader to take what waits, when the connection ends."""
 _LINGER_SECONDS = 0.5
 """Time for the peer to close its side, too."""
-_TOO_SLOW = "You did not read fast enough and were disconnected. Connect again, and see /history."
+TOO_SLOW = "You did not read fast enough and were disconnected. Connect again, and see /history."
 _HEADER_REFUSED = (
     "Connections from your address must begin with a PROXY header (the setting --proxy-from)."
 )
@@ -137,9 +137,10 @@ class Connection:
         """The last read ended without a byte, see :meth:`read`."""
         self.must_log_in = True
         """It holds a slot of those before the login, and may be ended, see :meth:`expire`."""
-        self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, Speech.CHAT.said(_TOO_SLOW))
         self.speech = Speech.CHAT
         """What the peer speaks, see :meth:`open`."""
+        too_slow = self.speech.said(TOO_SLOW, Code.TOO_SLOW)
+        self.outbox = Outbox(sock, stripe, outbox_bytes, flusher, too_slow)
         self.busy = threading.Lock()
         """Held by the connection's thread but while it waits for input: whoever gets it knows that
         nothing is in that thread's hands, and nothing is read while it is kept. Outermost."""
@@ -212,7 +213,7 @@ class Connection:
         :param framing: turns bytes that come into lines; ``None``: as before.
         """
         self.speech = speech
-        self.outbox.too_slow = speech.said(_TOO_SLOW)
+        self.outbox.too_slow = speech.said(TOO_SLOW, Code.TOO_SLOW)
         if framing is not None:
             self._splitter = framing
 
@@ -220,9 +221,9 @@ class Connection:
         """Let the next :meth:`read` wait no longer than so long for a byte."""
         self._sock.settimeout(seconds)
 
-    def say_last(self, sentence: str) -> None:
-        """Let a sentence be the last that the peer gets."""
-        self.outbox.finish(self.speech.said(sentence))
+    def say_last(self, sentence: str, code: Code = Code.REFUSED) -> None:
+        """Let a sentence be the last that the peer gets. :param code: the same for programs."""
+        self.outbox.finish(self.speech.said(sentence, code))
 
     def read(self) -> list[bytes | None]:
         """Wait for input and return the lines that it completes, possibly none.

@@ -12,7 +12,7 @@ from typing import Any
 
 from chatroom.addresses import Range
 from chatroom.counts import COUNTS, TURN_SECONDS
-from chatroom.errors import Disconnected
+from chatroom.errors import Code, Disconnected
 from chatroom.log_files import FEW
 from chatroom.net.admission import Admission, NotAdmitted
 from chatroom.net.connection import Connection
@@ -285,7 +285,7 @@ class Listener:
             _log.info("not served address=%s reason=%s", connection.address, reason, extra=FEW)
         except Exception:
             _log.exception("session failed address=%s", connection.address, extra=FEW)
-            connection.say_last("Something went wrong here. Please connect again.")
+            connection.say_last("Something went wrong here. Please connect again.", Code.INTERNAL)
         finally:
             try:
                 connection.close()

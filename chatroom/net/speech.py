@@ -3,6 +3,7 @@
 from enum import Enum
 from functools import lru_cache
 
+from chatroom.errors import Code
 from chatroom.net.frames import WENT_WRONG, close_frame, text_frame
 from chatroom.protocol import encode
 from chatroom.text import one_line
@@ -20,7 +21,9 @@ class Speech(Enum):
     """What a peer speaks."""
 
     CHAT = "chat"
-    """Lines of a person, or events after a hello."""
+    """Lines of a person; of a program until its hello."""
+    EVENTS = "events"
+    """Events, behind a hello."""
     IRC = "irc"
     WEB = "web"
     """HTTP: a browser that asks for the page, or wants to open a WebSocket."""
@@ -30,8 +33,11 @@ class Speech(Enum):
     """Nothing that belongs here: HTTP otherwise, a PROXY header of who is no load balancer."""
 
     @lru_cache(16)
-    def said(self, sentence: str) -> bytes:
-        """Return a last sentence of the server as this kind of peer reads it, cleaned."""
+    def said(self, sentence: str, code: Code) -> bytes:
+        """Return a last sentence of the server as this kind of peer reads it, cleaned.
+
+        :param code: the same for programs.
+        """
         sentence = one_line(sentence)
         if self is Speech.IRC:
             return f"ERROR :{sentence}\r\n".encode()
@@ -42,9 +48,9 @@ class Speech(Enum):
                 f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             )
             return head.encode() + body
-        if self is Speech.SOCKET:
-            told = encode("control", {"do": "disconnect", "text": sentence})
-            return text_frame(told) + close_frame(WENT_WRONG)
+        if self in (Speech.EVENTS, Speech.SOCKET):
+            told = encode("control", {"do": "disconnect", "text": sentence, "code": code})
+            return told if self is Speech.EVENTS else text_frame(told) + close_frame(WENT_WRONG)
         return f"{sentence}\n".encode()
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from chatroom.commands.services import Services
 from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError
 from chatroom.log_files import FEW
-from chatroom.net.connection import Connection
+from chatroom.net.connection import TOO_SLOW, Connection
 from chatroom.rooms.catch_up import Page
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
@@ -129,6 +129,7 @@ _FAREWELLS = {
         Code.ANSWER_FIRST,
         "That was not an answer, too many times. Connect again.",
     ),
+    EndReason.TOO_SLOW: (Code.TOO_SLOW, TOO_SLOW),
     EndReason.FLOODING: (
         Code.TOO_FAST,
         "You write faster than this server accepts, and did not slow down. Connect again.",

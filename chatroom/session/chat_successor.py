@@ -6,6 +6,7 @@ from typing import Any
 from chatroom.commands.registry import Registry
 from chatroom.commands.services import Services
 from chatroom.net.connection import Connection
+from chatroom.net.speech import Speech
 from chatroom.protocol import from_text
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Member
@@ -32,6 +33,7 @@ class ChatSuccessor:
         settings = services.settings
         self._dialogue = Dialogue(connection, settings.name, settings.line_bytes)
         ahead = [None if line is None else from_text(line) for line in told["ahead"]]
+        connection.turn(Speech.EVENTS if told["events"] else Speech.CHAT)
         face = EVENTS if told["events"] else PLAIN
         flags = bool(told["messages"]), bool(told["query_too"])
         self._dialogue.take_over(face, *flags, ahead)

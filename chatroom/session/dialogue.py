@@ -10,7 +10,7 @@ from chatroom.answers import OK, Answer
 from chatroom.errors import Code, Disconnected, EndReason, UserError
 from chatroom.net.connection import Connection
 from chatroom.net.outbox import Slot
-from chatroom.net.speech import IRC_WORDS
+from chatroom.net.speech import IRC_WORDS, Speech
 from chatroom.protocol import VERSION, decode
 from chatroom.session.access import LoginRequest
 from chatroom.session.faces import (
@@ -276,6 +276,8 @@ class Dialogue:
             )
             return False
         face = self.face if isinstance(self.face, EventsFace) else EVENTS
+        if self.face is not face:
+            self.connection.turn(Speech.EVENTS)
         self.face = face
         self._takes_messages = fields.get("answers") == 1
         self.takes_query = fields.get("query") == 1

@@ -50,6 +50,8 @@ class Successor(Protocol):
 class Kind(NamedTuple):
     """Sessions of one kind that can go on."""
 
+    key: str
+    """Under which they are told."""
     told: Callable[[Any], dict[str, Any]]
     """Returns in plain JSON what the successor of a :class:`Seat` has to know."""
     successor: Callable[[Connection, Mapping[str, Any]], Successor]
@@ -110,12 +112,11 @@ class SessionSuccessors:
         now = time.monotonic()
         rooms = list(self._services.roster.by_log.values())
         state: dict[str, Any] = {"delivered": {room.log: room.delivered for room in rooms}}
-        for speech, kind in self._kinds.items():
-            state[_key(speech)] = sessions = []
-            for connection in self.at_rest:
-                if connection.speech is speech and (told := connection.hand_over()) is not None:
-                    seat = connection.seat
-                    sessions.append({**told, **_told(seat, now), **kind.told(seat)})
+        state.update((kind.key, []) for kind in self._kinds.values())
+        for connection in self.at_rest:
+            if (told := connection.hand_over()) is not None:
+                seat, kind = connection.seat, self._kinds[connection.speech]
+                state[kind.key].append({**told, **_told(seat, now), **kind.told(seat)})
         return state
 
     def descriptors(self) -> list[int]:
@@ -128,14 +129,13 @@ class SessionSuccessors:
         A session that cannot go on is told to come back. The people are here already.
         """
         delivered = {str(log): int(place) for log, place in state["delivered"].items()}
-        for speech, kind in self._kinds.items():
-            for one in state.get(_key(speech), ()):
+        for kind in dict.fromkeys(self._kinds.values()):
+            for one in state.get(kind.key, ()):
                 try:
                     connection = self._listener.adopt(one)
                 except OSError as error:
                     _log.warning("connection not taken over reason=%s", error)
                     continue
-                connection.turn(speech)
                 self._take_over(connection, kind.successor(connection, one), one, delivered)
 
     def _take_over(
@@ -189,10 +189,6 @@ class SessionSuccessors:
         # Of other nodes something may have come since.
         outbox.fill(slot, b"".join(page.chunk for page in missed))
         member.last_active = time.monotonic() - float(one["idle"])
-
-
-def _key(speech: Speech) -> str:
-    return "sessions" if speech is Speech.CHAT else speech.value
 
 
 def _may_go_on(connection: Connection) -> bool:

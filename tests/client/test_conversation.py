@@ -335,6 +335,13 @@ def test_a_server_that_stops_is_waited_for(code: str) -> None:
     assert talk.lose() == [Reconnect("gone", None, is_announced=False)]  # said once
 
 
+@pytest.mark.parametrize("code", [Code.TOO_SLOW, Code.INTERNAL])
+def test_who_loses_a_connection_by_the_servers_word_comes_back(code: str) -> None:
+    talk = inside()
+    assert kinds(talk.hear("control", do="disconnect", code=code, text="Bye.")) == [Show]
+    assert talk.lose() == [Reconnect("gone", None, is_announced=False)]
+
+
 def test_a_restart_is_announced() -> None:
     talk = inside()
     assert talk.hear("control", do="restart", text="The server restarts.") == []

@@ -1,8 +1,12 @@
 """Why a visit has ended: the peer is told so in a code, and the log in a word."""
 
 import re
+import signal
+
+import pytest
 
 from chatroom.errors import Disconnected, EndReason
+from tests.conftest import StartServer
 from tests.harness import ROOT, ServerProcess
 
 OPERATING = ROOT / "docs" / "operating.md"
@@ -26,6 +30,25 @@ def test_who_gives_everything_but_an_answer_is_told_so_also_within_a_command(
     assert farewell["code"] == "answer-first"
     program.until_end()
     assert "reason=no answer" in room.log()
+
+
+@pytest.mark.parametrize("after", ["hello", "restart"])
+def test_a_program_that_reads_too_slowly_is_told_so_in_a_code(
+    start_server: StartServer, after: str
+) -> None:
+    server = start_server(message_rate=0, outbox_bytes=65536)
+    slow, ann = server.program_peer("slow"), server.join("ann")
+    if after == "restart":
+        server.process.send_signal(signal.SIGUSR2)
+        server.wait_for_line(r"^Listening on", times=2)
+    line = "x" * 8000
+    while "reason=too slow" not in server.log():
+        ann.send(*[line] * 20, "round")
+        ann.until("ann: round")
+    farewell = slow.until_event("control", do="disconnect")
+    assert farewell["code"] == "too-slow"
+    assert farewell["text"].startswith("You did not read fast enough")
+    assert slow.until_end() == ""
 
 
 def test_without_a_text_of_its_own_an_end_is_called_by_its_reason() -> None:

@@ -79,7 +79,9 @@ def test_a_kick_and_a_stop_close_with_a_code_and_say_why(server: ServerProcess) 
     assert other.socket.close_code == 1001
 
 
-def test_who_does_not_read_is_cut_off_and_slows_nobody(start_server: StartServer) -> None:
+def test_who_does_not_read_is_told_why_in_a_code_and_slows_nobody(
+    start_server: StartServer,
+) -> None:
     server = start_server(message_rate=0, outbox_bytes=65536)
     ann, bob, deaf = server.join("ann"), server.join("bob"), raw(server)
     login = ">register " + json.dumps({"name": "deaf", "password": PASSWORD})
@@ -90,6 +92,13 @@ def test_who_does_not_read_is_cut_off_and_slows_nobody(start_server: StartServer
         ann.send(*[line] * 20, "round")
         ann.until("ann: round")
         bob.until("ann: round", "deaf has left")
+    read = b""
+    while data := deaf.recv(65536):
+        read += data
+    told = read[read.rindex(b">control ") :]
+    fields, closing = json.loads(told[9 : told.index(b"\n")]), told[told.index(b"\n") + 1 :]
+    assert (fields["do"], fields["code"]) == ("disconnect", "too-slow")
+    assert (closing[0], closing[2:4]) == (0x88, (1011).to_bytes(2, "big"))
     deaf.close()
 
 

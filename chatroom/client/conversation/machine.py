@@ -34,6 +34,8 @@ from chatroom.client.said import PLAIN, Said, Why, lines_of, text_of, texts_of, 
 from chatroom.errors import Code, UserError
 
 _HELD_MOST = 1000
+_OF_CONNECTION = (Code.TOO_SLOW, Code.INTERNAL)
+"""Why the server ends a connection, but not the visit."""
 
 
 class Conversation:
@@ -365,6 +367,8 @@ class Conversation:
             yield Finish(End(OK))
         elif reason.code in (Code.STOPPING, Code.RESTARTING):
             self._is_restarting = True
+        elif reason.code in _OF_CONNECTION and not is_logging_in:
+            pass  # it comes back, as after a loss
         elif is_logging_in and reason.is_passing and not self._login.tried.is_typed:
             self._put_off = reason
         else:
