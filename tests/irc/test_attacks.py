@@ -243,9 +243,9 @@ def test_what_others_type_begins_no_line_at_an_irc_client(room: ServerProcess, b
     program.send_event("post", text=fake, to="nobody")
     boss.send("/announce \x01ACTION fake\x01")
     boss.send("/topic hi \x01VERSION\x01 \x0d there")
+    ann.until_line("TOPIC", "#lobby")
     program.send_event("post", text="that is all")
     ann.until_line("PRIVMSG", "that is all")
-    ann.until_line("TOPIC", "#lobby")
     for line in ann.seen[before:].split("\r\n"):
         assert "\x01" not in line
         if "fake" in line:
