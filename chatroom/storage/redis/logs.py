@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from chatroom.storage import segments
+from chatroom.storage.keys.opened import Opened
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import REMOVED, Post, SearchQuery, Span
 from chatroom.storage.redis import dropping, entries, scripts
@@ -73,6 +74,7 @@ class Logs:
         self._store = store
         self._vault = vault
         self.blocks = Blocks(store, vault)
+        self._opened = Opened()
         # Guards the tables; nothing else is done or taken under it.
         self._lock = threading.Lock()
         self._keys: dict[str, Keys] = {}
@@ -169,9 +171,20 @@ class Logs:
         return found
 
     def _posts(self, name: str, epochs: Epochs, found: list[Entry]) -> list[Post]:
-        opened = (entries.unseal(self._vault, name, epochs.newest, one) for one in found)
-        posts = [post for post in opened if post is not None]
+        posts = [post for one in found for post in self._open(name, epochs.newest, one)]
         name_posts(epochs, posts)
+        return posts
+
+    def _open(self, name: str, epoch: str, one: Entry) -> list[Post]:
+        """Return the post of an entry; none when it is damaged: another keyring may open it."""
+        key = name, one.seq, one.sender_id, one.cid, one.sealed[: entries.MARK_BYTES]
+        posts = self._opened.get(key)
+        if posts is None:
+            post = entries.unseal(self._vault, name, epoch, one)
+            if post is None:
+                return []
+            posts = [post]
+            self._opened.keep(key, posts)
         return posts
 
     def entries(self, name: str, after: int, upto: int) -> list[Entry]:

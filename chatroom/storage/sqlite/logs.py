@@ -4,12 +4,13 @@ import logging
 import secrets
 import sqlite3
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeVar
 
 from chatroom.errors import Damaged, Refusal
 from chatroom.storage import segments
+from chatroom.storage.keys.opened import Opened
 from chatroom.storage.keys.vault import Vault
 from chatroom.storage.records import KEPT, ROOM_DELETED, Post, Span
 from chatroom.storage.rules.epochs import Epochs, name_posts, name_ref
@@ -22,12 +23,9 @@ from chatroom.storage.sqlite.fates import Fates
 
 RECENT = 256
 """Posts that memory keeps of each log that is followed."""
-_DECODED = 32
-"""Segments that memory keeps as posts, of all logs: those who come back read the same ones."""
 SELECT = "SELECT id, first, last, until, sealed FROM segments"
 """Begins a query whose rows are :class:`Row`."""
 
-_Key = tuple[int, int, int, bytes]
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -81,11 +79,11 @@ class Logs:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        # Guards the tables below and what is in them. Taken under the read connection's lock;
-        # nothing is taken under it.
+        # Guards the tables below and what is in them. Taken under the read connection's lock; under
+        # it that of what was opened.
         self._lock = threading.Lock()
         self._logs: dict[str, Log] = {}
-        self._decoded: OrderedDict[_Key, list[Post]] = OrderedDict()
+        self._opened = Opened()
         self._damaged: set[str] = set()
         self._dropped: set[str] = set()
         self._touched: set[int] = set()
@@ -287,18 +285,13 @@ class Logs:
         """Return the posts of a segment, which nobody may change; none when it is damaged."""
         # The range belongs to the key: a segment that was copied elsewhere has the same mark.
         key = (log_id, row.first, row.last, row.mark)
-        with self._lock:
-            posts = self._decoded.get(key)
-            if posts is not None:
-                self._decoded.move_to_end(key)
-                return posts
-            log = self._logs.get(name)
-        packed = self.open(log_id, row)
-        posts = [] if packed is None else self.unpack(log, name, row.first, packed)
-        with self._lock:
-            self._decoded[key] = posts
-            if len(self._decoded) > _DECODED:
-                self._decoded.popitem(last=False)
+        posts = self._opened.get(key)
+        if posts is None:
+            packed = self.open(log_id, row)
+            with self._lock:
+                log = self._logs.get(name)
+            posts = [] if packed is None else self.unpack(log, name, row.first, packed)
+            self._opened.keep(key, posts)
         return posts
 
     @staticmethod
@@ -344,7 +337,7 @@ class Logs:
             if log is None:
                 return
             for row in old:
-                self._decoded.pop((log.id, row.first, row.last, row.mark), None)
+                self._opened.forget((log.id, row.first, row.last, row.mark))
             if log.recent:
                 start = log.recent[0].seq
                 for post in posts:
