@@ -222,7 +222,7 @@ class Server:
         2. Stop the readers; who waits for a password hash is let go.
         3. Commit and deliver everything that was posted.
         4. Let every connection's thread say the farewell, flush and close its socket.
-        5. Save where everybody was; end the threads of the scheduler, the flusher and the engine,
+        5. Save where everybody was; end the threads of the scheduler, the engine and the flusher,
            close the store.
 
         A store that does not answer is waited for until the deadline, and then no more.
@@ -255,10 +255,10 @@ class Server:
         if self.probes:
             self.probes.close()
         self._rooms.stop()
-        self._flusher.close()
-        if kept:
-            self._handed_over["sessions"] = self._sessions.hand_over()
         self.engine.close()
+        self._flusher.close()
+        if kept:  # nothing is delivered any more, and what waits is all that waits
+            self._handed_over["sessions"] = self._sessions.hand_over()
 
     def _invitation(self, code: str) -> str:
         number = int(self.listener.address.rpartition(":")[2])

@@ -166,12 +166,15 @@ class Outbox:
     def hand_over(self) -> bytes | None:
         """Return what waits, for :meth:`take_over` of a successor; the flusher has ended.
 
-        ``None``: this is ending, or has an open slot.
+        Nothing goes out here any more. ``None``: this is ending, or has an open slot.
         """
         with self.stripe.lock:
             if self._finishing or self._broken or self._slots:
                 return None
-            return b"".join(self._queue or ())
+            waiting = b"".join(self._queue or ())
+            self._begin_queue().clear()
+            self._queued, self._finishing = 0, True
+            return waiting
 
     def take_over(self, waiting: bytes) -> None:
         """Go on with what a predecessor had to send; may have begun in the middle of a line."""

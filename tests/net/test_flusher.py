@@ -81,6 +81,23 @@ def test_the_end_comes_after_all_that_waits(flusher: Flusher) -> None:
     assert reader.read_all() == b""
 
 
+@pytest.mark.parametrize("size", [0, 200_000], ids=["idle", "slow"])
+def test_what_was_handed_over_is_all_that_the_successor_has_to_go_on_with(
+    flusher: Flusher, size: int
+) -> None:
+    """What is offered after that would be torn, or shown twice."""
+    ended = Flusher()
+    reader = Reader(ended)
+    ended.close()
+    assert reader.outbox.hand_over() == b""
+    reader.outbox.offer(b"nobody asks for this" * 10_000)
+    reader.outbox.finish(b"nor for this")
+    successor = Outbox(reader.ours, Stripe(), CAP, flusher, TOO_SLOW)
+    successor.take_over(b"x" * size)
+    successor.offer(b" and on")
+    assert reader.read(size + 7) == b"x" * size + b" and on"
+
+
 def test_past_its_cap_a_reader_gets_the_started_chunk_and_the_reason(flusher: Flusher) -> None:
     reader = Reader(flusher)
     chunk = b"y" * 99_999 + b"\n"
