@@ -331,6 +331,7 @@ class Directory:
         """Announce nobody's leaving from now on: the server stops."""
         with self._roster.lock:
             self._is_quiet = True
+            self._presence.locked_stay()
 
     # -- private messages --------------------------------------------------------------------
 

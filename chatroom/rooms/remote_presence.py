@@ -37,11 +37,14 @@ class RemotePresence:
         self.people: Mapping[str, Presence] = {}
         """By account id; replaced, never changed."""
         self._unsure: dict[str, Presence] = {}
+        self._last: list[Presence] | None = None  # who was here when the server began to stop
 
     # -- what the engine asks and tells ----------------------------------------------------------
 
     def here(self) -> list[Presence]:
         with self._roster.lock:
+            if self._last is not None:
+                return self._last
             people = list(self._roster.people.values())
         return [person.presence() for person in people]
 
@@ -105,6 +108,13 @@ class RemotePresence:
             if (room := self._roster.of_log(log)) is not None:
                 coming = Coming(kind, one.account_id, one.name)
                 self._memberships.locked_announce(room, coming, is_remote_only)
+
+    def locked_stay(self) -> None:
+        """Let the engine believe from now on that who is here stays: the server stops.
+
+        Who is told to have left would be announced as coming where they go on.
+        """
+        self._last = [person.presence() for person in self._roster.people.values()]
 
     # -- what the rooms ask ----------------------------------------------------------------------
 
