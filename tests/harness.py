@@ -408,6 +408,12 @@ class Peer:
         self._until(right, f">{word} {fields}")
         return found
 
+    def events(self, word: str, **fields: object) -> list[dict[str, Any]]:
+        """Return the JSON of all ``>word`` lines that came so far, and have these values."""
+        lines = [line.partition(" ") for line in self.seen.splitlines()]
+        found = [json.loads(body) for said, _, body in lines if said == f">{word}"]
+        return [one for one in found if fields.items() <= one.items()]
+
     def close(self) -> None:
         """Close without a word."""
         self.socket.close()

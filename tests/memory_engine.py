@@ -27,7 +27,7 @@ from chatroom.errors import (
     StoreError,
 )
 from chatroom.names import fold, skeletons
-from chatroom.storage.engine import Admit, Committed, Controlled, Returned, Watcher
+from chatroom.storage.engine import BEHIND, Admit, Committed, Controlled, Returned, Watcher
 from chatroom.storage.post_queue import PostQueue
 from chatroom.storage.records import (
     ARCHIVED,
@@ -545,9 +545,14 @@ class Logs:
         self.begun: set[str] = set()  # in which this engine has opened its epoch
         self.append = queue.append
         self.wait_for_space = queue.wait_for_space
+        self._settle = queue.settle
 
     def follow(self, log: str) -> None:
         self.followed.add(log)
+
+    def read_on(self, log: str, upto: int, seconds: float) -> None:
+        if not self._settle(seconds):
+            raise StoreError(BEHIND)
 
     def unfollow(self, log: str) -> None:
         self.followed.discard(log)

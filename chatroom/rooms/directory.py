@@ -1,7 +1,7 @@
 """Coming, leaving, private messages."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -38,6 +38,8 @@ from chatroom.storage.rules.receipts import Origin, Receipt, Terms
 
 AWAY_SECONDS = 30.0
 """Time for somebody who lost the connection to come back without being announced."""
+_READ_ON_SECONDS = 5.0
+"""Time for this node to read on as far as somebody has been shown at another one."""
 
 
 class Directory:
@@ -125,10 +127,12 @@ class Directory:
         :returns: the person, and what the session is shown first, page by page: with cursors all
             that came after them, else the last messages and what was missed.
         :raises Conflict: the account may have changed since ``seen``: look at it again.
+        :raises StoreError: the store cannot be read.
 
         The caller holds the member's outbox, and puts there what is returned here; each page is
         read when it is asked for.
         """
+        self._read_on(cursors or {})
         while True:
             is_here = self._roster.person(account.id) is not None
             state = None if is_here else self._read_state_of(account)
@@ -152,6 +156,13 @@ class Directory:
         if is_busy:
             return person, iter(())
         return person, self._readers.each(on_resume(self._logs, member, ranges, cursors))
+
+    def _read_on(self, cursors: Mapping[str, int]) -> None:
+        """Wait for what a client has been shown at another node, and this one has not read yet."""
+        for log, place in cursors.items():
+            room = self._roster.of_log(log)
+            if room is not None and room.delivered < place:
+                self._logs.read_on(log, place, _READ_ON_SECONDS)
 
     def _read_state_of(self, account: Account) -> ReadState:
         state = self._read_states.load(account.id)

@@ -54,10 +54,7 @@ def arrive(
         show(person, pages)
     except StoreError as error:
         services.directory.depart(member)
-        _log.error("login failed %s reason=%s", account.ident, error, extra=FEW)
-        raise LoginRefused(
-            "The rooms cannot be read just now. Tell the operator.", code=Code.NOT_KEPT
-        ) from None
+        raise not_readable(account, error) from None
     except Disconnected:
         was_ended = connection.ended_by is not None
         services.directory.depart(member, bool(member.ticket) and not was_ended)
@@ -66,6 +63,13 @@ def arrive(
         services.directory.depart(member)
         raise
     return person
+
+
+def not_readable(account: Account, error: StoreError) -> LoginRefused:
+    """Return what somebody is told for whom the store cannot be read; it is logged."""
+    _log.error("login failed %s reason=%s", account.ident, error, extra=FEW)
+    sentence = "The rooms cannot be read just now. Tell the operator."
+    return LoginRefused(sentence, code=Code.NOT_KEPT)
 
 
 def leave(

@@ -26,7 +26,7 @@ from chatroom.rooms.room import Member, Room
 from chatroom.rooms.voice import check_voice
 from chatroom.sentences import WELCOME
 from chatroom.session.access import RESUME, Resumption
-from chatroom.session.arrival import Farewell, arrive, farewell, leave
+from chatroom.session.arrival import Farewell, arrive, farewell, leave, not_readable
 from chatroom.session.dialogue import Dialogue
 from chatroom.session.faces import (
     ACCESS,
@@ -132,13 +132,16 @@ def _come_in(dialogue: Dialogue, services: Services) -> tuple[Person, Member]:
     login = Login(dialogue, services)
     account, request = login.run()
     connection.logged_in()
+    # Who comes back has seen it.
+    motd = services.motd.text() if request.word != RESUME else ""
     resumption = None
     if request.cursors is not None:
         named = services.roster.log_named
         cursors = [(named(name, account.id), one) for name, one in request.cursors.items()]
-        resumption = Resumption(cursors, account.id, services.logs)
-    # Who comes back has seen it.
-    motd = services.motd.text() if request.word != RESUME else ""
+        try:
+            resumption = Resumption(cursors, account.id, services.logs)
+        except StoreError as error:
+            raise not_readable(account, error) from None
     ticket = None
     if request.wants_ticket or request.word == RESUME:
         ticket = services.tickets.issue(account, request.ticket, login.ticket)

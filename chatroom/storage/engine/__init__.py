@@ -30,6 +30,7 @@ from chatroom.storage.rules.events import Control
 from chatroom.storage.rules.receipts import Receipt
 
 __all__ = [
+    "BEHIND",
     "LOOK_SECONDS",
     "AccountStore",
     "Admit",
@@ -49,6 +50,8 @@ __all__ = [
     "Watcher",
 ]
 
+BEHIND = "This server has not read yet what others have shown. Try again in a moment."
+"""Why ``LogStore.read_on`` fails."""
 LOOK_SECONDS = 1.0
 """How often a server looks for changes by others, such as the operator's commands."""
 

@@ -94,6 +94,9 @@ class LogStore(Protocol):
         epoch it is True for those that are still to come, too.
         """
 
+    def read_on(self, log: str, upto: int, seconds: float) -> None:
+        """Wait until a log is delivered here as far as another server may have shown it already."""
+
     def seq_before(self, log: str, when: float) -> int:
         """Return the place of the last post before ``when``; 0 when there is none.
 

@@ -80,7 +80,7 @@ class RedisEngine:
         store, vault = self._store, self._vault
         self.audit = AuditTrail(store, vault, changes)
         act = self.audit.act
-        self.logs = LogStore(posts, self._logs)
+        self.logs = LogStore(posts, self._logs, self._writer.on_log)
         self.accounts = AccountStore(store, vault, act)
         self.rooms = RoomStore(store, vault, act)
         self.read_states = ReadStates(store, vault)

@@ -1,5 +1,10 @@
 """The logs, as the rest of the house uses them."""
 
+import time
+from collections.abc import Callable
+
+from chatroom.errors import StoreError
+from chatroom.storage.engine import BEHIND
 from chatroom.storage.post_queue import PostQueue
 from chatroom.storage.records import Post, SearchQuery, Span
 from chatroom.storage.redis.logs import Logs
@@ -10,13 +15,16 @@ class LogStore:
 
     :param posts: takes what is appended.
     :param logs: which are followed, and how far.
+    :param hear: lets the engine's thread read on in the log with a key.
     """
 
-    def __init__(self, posts: PostQueue, logs: Logs) -> None:
+    def __init__(self, posts: PostQueue, logs: Logs, hear: Callable[[str], object]) -> None:
         self._logs = logs
         # The verbs of every message: no frame of this class between.
         self.append = posts.append
         self.wait_for_space = posts.wait_for_space
+        self._settle = posts.settle
+        self._hear = hear
 
     def follow(self, log: str) -> None:
         self._logs.follow(log)
@@ -32,6 +40,15 @@ class LogStore:
 
     def knows(self, log: str, epoch: str, seq: int) -> bool:
         return self._logs.knows(log, epoch, seq)
+
+    def read_on(self, log: str, upto: int, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while followed := self._logs.followed(log):
+            self._hear(followed.keys.key)
+            if not self._settle(max(0.0, end - time.monotonic())):
+                raise StoreError(BEHIND)
+            if followed.delivered >= min(upto, self._logs.kept(log).last):
+                return
 
     def seq_before(self, log: str, when: float) -> int:
         return self._logs.seq_before(log, when)

@@ -99,7 +99,7 @@ class Logs:
         with self._lock:
             if name in self._followed:
                 return
-        found = Followed(name, self.keys(name), self._kept(name))
+        found = Followed(name, self.keys(name), self.kept(name))
         with self._lock:
             if name not in self._followed:
                 self._followed[name] = self._by_key[found.keys.key] = found
@@ -129,7 +129,7 @@ class Logs:
 
     def span(self, name: str) -> Span:
         """See ``LogStore.span``; of a log that is followed, up to what was delivered here."""
-        kept = self._kept(name)
+        kept = self.kept(name)
         followed = self._followed.get(name)
         return replace(kept, last=followed.delivered) if followed is not None else kept
 
@@ -141,7 +141,8 @@ class Logs:
         """Return the epochs of a log. :raises StoreError: the store cannot be read."""
         return self._known(name)[1]
 
-    def _kept(self, name: str) -> Span:
+    def kept(self, name: str) -> Span:
+        """Return what the store has of a log. :raises StoreError: the store cannot be read."""
         return self._known(name)[0]
 
     def _known(self, name: str) -> tuple[Span, Epochs]:
@@ -204,7 +205,7 @@ class Logs:
 
     def seq_before(self, name: str, when: float) -> int:
         """See ``LogStore.seq_before``: by halving, since times never fall."""
-        span, keys = self._kept(name), self.keys(name)
+        span, keys = self.kept(name), self.keys(name)
         low, high = span.first, span.last + 1
         with self._store.client() as client:
             while low < high:
@@ -300,7 +301,7 @@ class Logs:
 
     def erase(self, name: str, sender_id: str, seq: int, since: float) -> int:
         """See ``LogStore.erase``."""
-        kept = self._kept(name)
+        kept = self.kept(name)
         span = replace(kept, last=self._last(name))
         if seq:
             batches = iter([self.entries(name, seq - 1, seq)])

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from chatroom.errors import StoreError
+from chatroom.storage.engine import BEHIND
 from chatroom.storage.post_queue import PostQueue
 from chatroom.storage.records import Post, SearchQuery, Span
 from chatroom.storage.rules.epochs import Epochs
@@ -35,6 +37,7 @@ class LogStore:
         # The verbs of every message: no frame of this class between.
         self.append = posts.append
         self.wait_for_space = posts.wait_for_space
+        self._settle = posts.settle
 
     def follow(self, log: str) -> None:
         self._followed.add(log)
@@ -52,6 +55,10 @@ class LogStore:
 
     def knows(self, log: str, epoch: str, seq: int) -> bool:
         return self._store.read(lambda db: self._logs.knows(db, log, epoch, seq))
+
+    def read_on(self, log: str, upto: int, seconds: float) -> None:
+        if not self._settle(seconds):  # nobody else adds anything
+            raise StoreError(BEHIND)
 
     def seq_before(self, log: str, when: float) -> int:
         return self._history.seq_before(log, when)

@@ -105,6 +105,25 @@ def test_all_nodes_show_all_posts_in_one_order(
     assert kept(nodes[0]) == kept(nodes[1]) == kept(nodes[2])
 
 
+def test_a_node_reads_on_as_far_as_somebody_was_shown_at_another_one(
+    primary: RedisServer, node: Callable[..., Running]
+) -> None:
+    one, behind = node(primary), node(primary)
+    for running in (one, behind):
+        running.engine.logs.follow("lobby")
+    behind.gate.clear()  # it is amid a delivery, and takes its time
+    say(one, "first")
+    wait_until(lambda: kept(one) == [(1, "first")])
+    say(one, *(f"number {n}" for n in range(100)))
+    with pytest.raises(StoreError, match="has not read yet"):
+        behind.engine.logs.read_on("lobby", 101, 0.1)
+    behind.gate.set()
+    behind.engine.logs.read_on("lobby", 101, PATIENCE)
+    assert [seq for seq, _ in kept(behind)] == list(range(1, 102))
+    behind.engine.logs.read_on("lobby", 999, PATIENCE)  # of what nobody has said there is no end
+    behind.engine.logs.read_on("nowhere", 999, PATIENCE)
+
+
 def test_who_has_posted_is_known_when_what_was_kept_is_delivered_late(
     primary: RedisServer, node: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
