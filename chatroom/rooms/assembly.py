@@ -127,7 +127,7 @@ def assemble(
         room_sanctions=room_sanctions,
         watchers=watchers,
     )
-    presence = RemotePresence(roster, memberships, read_states, watchers)
+    presence = RemotePresence(roster, memberships, read_states, watchers, scheduler)
     ownership.name_of = presence.name_of
     callers = Callers(OWNERS, roster, presence)
     catalogue.let_call_all(callers.may_call_all)

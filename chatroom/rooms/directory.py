@@ -97,6 +97,7 @@ class Directory:
         if room is not None:
             room.deliver(posts, receipts)
             self._watchers.follow(log, posts)
+            self._presence.told(log, posts)
 
     def returned(self, receipts: Sequence[Receipt], refusal: Refusal | None) -> None:
         """Tell those whose posts were not appended; the engine's thread only.

@@ -16,7 +16,7 @@ from chatroom.rooms.roster import Roster
 from chatroom.rooms.timers import Scheduler
 from chatroom.storage.engine import LogStore
 from chatroom.storage.records import JOIN, LEAVE, RoomRecord
-from chatroom.storage.rules.receipts import REMOTE_ONLY
+from chatroom.storage.rules.receipts import ORDINARY, Terms
 
 
 class Memberships:
@@ -219,16 +219,21 @@ class Memberships:
         if going is not None:
             self.locked_announce(room, going)
 
-    def locked_announce(self, room: Room, coming: Coming, is_remote_only: bool = False) -> None:
+    @property
+    def calm_seconds(self) -> float:
+        """For how long nothing more is told of who has just come or gone."""
+        return self._comings.calm_seconds
+
+    def locked_announce(self, room: Room, coming: Coming, terms: Terms = ORDINARY) -> None:
         """Tell those in a room of a coming or going, if anybody else is there; under the lock.
 
-        :param is_remote_only: tell those at other nodes only.
+        :param terms: tells those at some nodes only.
         """
         others = len(room.people) - (coming.account_id in room.people)
         if not others and room is not self._roster.lobby:
             self._comings.locked_forget(room, coming.account_id)
-        elif is_remote_only:
-            self._logs.append(coming.post(room), None, REMOTE_ONLY)
+        elif terms is not ORDINARY:
+            self._logs.append(coming.post(room), None, terms)
         else:
             self._comings.locked_tell(room, coming)
 

@@ -1,16 +1,24 @@
 """Who is at other nodes of the room."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import islice
 
-from chatroom.rooms.comings import Coming
+from chatroom.rooms.comings import BY_SERVER, Coming
 from chatroom.rooms.memberships import Memberships
 from chatroom.rooms.person import FREE, Person
 from chatroom.rooms.read_state import ReadStateStore
 from chatroom.rooms.room import Room
 from chatroom.rooms.roster import Roster
+from chatroom.rooms.timers import Scheduler
+from chatroom.rooms.unheard import Unheard
 from chatroom.rooms.watchers import Watchers
-from chatroom.storage.records import JOIN, LEAVE, SUPERUSER, Presence, joined
+from chatroom.storage.records import JOIN, LEAVE, SUPERUSER, Post, Presence, joined
+from chatroom.storage.rules.receipts import LOCAL_ONLY, ORDINARY, REMOTE_ONLY, Terms
+
+_LATE_SECONDS = 3.0
+"""Time for what has changed elsewhere to be told here, beside that in which one waits who comes and
+goes all the time."""
 
 
 class RemotePresence:
@@ -21,6 +29,7 @@ class RemotePresence:
     :param memberships: announces.
     :param read_states: follows those who are here and elsewhere.
     :param watchers: tells what becomes of those elsewhere.
+    :param scheduler: tells later of comings and goings that were lost on the way.
     """
 
     def __init__(
@@ -29,8 +38,11 @@ class RemotePresence:
         memberships: Memberships,
         read_states: ReadStateStore,
         watchers: Watchers,
+        scheduler: Scheduler,
     ) -> None:
         self._watchers = watchers
+        self._unheard = Unheard(scheduler)
+        self._has_looked = False
         self._roster = roster
         self._memberships = memberships
         self._read_states = read_states
@@ -64,12 +76,17 @@ class RemotePresence:
                 # Also who has joined a room at once: it is the first that is heard of that one.
                 if person is not None and now and now != here:
                     moved.append(account_id)
+                name = (people.get(account_id) or before[account_id]).name
                 for log in then - now - here:
                     if (room := self._roster.of_log(log)) is not None:
                         room.people.pop(account_id, None)
+                        self._locked_moved(room, Coming(LEAVE, account_id, name))
                 for log in now - then:
                     if (room := self._roster.of_log(log)) is not None:
                         room.people[account_id] = None
+                        if log not in here:
+                            self._locked_moved(room, Coming(JOIN, account_id, name))
+            self._has_looked = True
             self._roster.locked_count()
         for account_id in moved:  # it is the same person, and in the same rooms
             self._read_states.look_soon(account_id)
@@ -101,13 +118,37 @@ class RemotePresence:
         with self._roster.lock:
             for person in self._roster.people.values():
                 if person.account.id not in self.people:
-                    self._locked_announce(JOIN, person.presence(), is_remote_only=True)
+                    self._locked_announce(JOIN, person.presence(), REMOTE_ONLY)
 
-    def _locked_announce(self, kind: str, one: Presence, is_remote_only: bool = False) -> None:
+    def _locked_announce(self, kind: str, one: Presence, terms: Terms = ORDINARY) -> None:
         for log in one.rooms:
             if (room := self._roster.of_log(log)) is not None:
                 coming = Coming(kind, one.account_id, one.name)
-                self._memberships.locked_announce(room, coming, is_remote_only)
+                self._memberships.locked_announce(room, coming, terms)
+
+    # -- what was lost on the way ----------------------------------------------------------------
+
+    def told(self, log: str, posts: Iterable[Post]) -> None:
+        """Note of which comings and goings those here were told; the engine's thread."""
+        if self._has_looked:  # else there are no other nodes
+            for post in posts:
+                if post.kind in (JOIN, LEAVE):
+                    self._unheard.told((log, post.sender_id), post.kind)
+
+    def _locked_moved(self, room: Room, coming: Coming) -> None:
+        if self._has_looked:  # who was there before this node has started came long ago
+            seconds = self._memberships.calm_seconds + _LATE_SECONDS
+            key = room.log, coming.account_id
+            self._unheard.moved(key, coming.kind, seconds, partial(self._tell, room, coming))
+
+    def _tell(self, room: Room, coming: Coming) -> None:
+        with self._roster.lock:
+            account_id = coming.account_id
+            if (account_id in room.people) is (coming.kind == LEAVE):  # once more, meanwhile
+                return
+            if coming.kind == LEAVE and (account_id in self.people or self.is_here(account_id)):
+                coming = coming._replace(by=BY_SERVER)
+            self._memberships.locked_announce(room, coming, LOCAL_ONLY)
 
     def locked_stay(self) -> None:
         """Let the engine believe from now on that who is here stays: the server stops.

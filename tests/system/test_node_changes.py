@@ -54,6 +54,26 @@ class Talker:
         self.peer.until_event("message", text="that is all")
 
 
+class Cutter:
+    """Cuts off all nodes from what they tell each other, again and again."""
+
+    def __init__(self, redis_server: RedisServer) -> None:
+        self._server = redis_server
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._cut)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(PATIENCE)
+
+    def _cut(self) -> None:
+        while not self._over.wait(PACE_SECONDS):
+            self._server.client.client_kill_filter(_type="pubsub")
+
+
 def messages(peer: Peer) -> list[dict[str, Any]]:
     """Return the messages of the lobby that a program was shown, up to the last word."""
     peer.until_event("message", text="that is all")
@@ -133,3 +153,23 @@ def test_people_of_a_node_that_stops_are_not_announced_where_they_go_on(
     witness.until_event("message", text="that is all")
     told = witness.events("message")[begin:]
     assert [one["from"] for one in told if one["kind"] in ("join", "leave")] == []
+
+
+def test_comings_and_goings_that_are_lost_on_the_way_are_told_all_the_same(
+    nodes: list[ServerProcess], redis_server: RedisServer
+) -> None:
+    one, other = nodes
+    witness = other.program_peer("witness")
+    witness.send_event("command", name="create", args={"room": "den"}, cid="den")
+    assert witness.until_event("result", cid="den")["ok"]
+    people = [one.program_peer(f"mover{number}") for number in range(8)]
+    names = [f"mover{number}" for number in range(8)]
+    for word, kind in (("join", "join"), ("leave", "leave")):
+        with Cutter(redis_server):
+            for peer in people:
+                peer.send_event("command", name=word, args={"room": "den"}, cid=word)
+                assert peer.until_event("result", cid=word)["ok"]
+        told: list[str] = []
+        while set(told) != set(names):
+            told.append(witness.until_event("message", kind=kind, room="den")["from"])
+        assert sorted(told) == names  # each of them once

@@ -228,8 +228,8 @@ class Appending:
             _log.warning("acknowledgement late reason=%s", error)  # the next look makes up for it
 
     def pass_on(self, posts: list[Post]) -> None:
-        """Let other nodes have comings and goings; who misses one asks who is there."""
-        if self._failures:
+        """Let other nodes have comings and goings; who misses one sees it by who is there."""
+        if self._failures or not posts:
             return
         commands: list[Command] = []
         for post in posts:

@@ -233,7 +233,7 @@ class Writer:
             elif receipt in stays:
                 delivered.append(receipt)
         if passing:
-            self._appending.pass_on([receipt.post for receipt in passing])
+            self._appending.pass_on([one.post for one in passing if not one.terms.is_local_only])
             self._wake_presence()
         self._delivery.deliver_own(delivered)
         Receipt.settle((one for one in passing if one.terms.is_remote_only), Outcome.COMMITTED)

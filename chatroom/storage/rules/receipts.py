@@ -65,10 +65,13 @@ class Terms:
     """Why its sender may not say it now: it is refused with that, unless the log has it."""
     is_remote_only: bool = False
     """Only other nodes are told: of a coming without a leaving that anybody here has seen."""
+    is_local_only: bool = False
+    """No other node is told: of a coming or going there that was lost on the way here."""
 
 
 ORDINARY = Terms()
 REMOTE_ONLY = Terms(is_remote_only=True)
+LOCAL_ONLY = Terms(is_local_only=True)
 
 
 class Receipt:
