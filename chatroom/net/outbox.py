@@ -147,7 +147,7 @@ class Outbox:
         """Fill a slot: send ``first``, then what was offered behind it, then go on as usual."""
         with self.stripe.lock:
             slot.first = first
-            self._queue_slots(only_filled=True)
+            self._queue_filled()
             self._flush_uncapped(first)
 
     def insert(self, slot: Slot, chunk: bytes) -> None:
@@ -185,12 +185,18 @@ class Outbox:
                 self._flusher.watch(self)
 
     def finish(self, last: bytes = b"") -> None:
-        """Take ``last`` as the end: nothing is accepted after it. Idempotent."""
+        """Take ``last`` as the end: nothing is accepted after it. Idempotent.
+
+        What came behind something that was still read back does not go out: between the two would
+        be a gap of which nobody is told.
+        """
         with self.stripe.lock:
             if self._finishing:
                 return
             queue = self._begin_queue()
-            self._queue_slots(only_filled=False)
+            self._queue_filled()
+            self._slots.clear()
+            self._queued = sum(map(len, queue))
             if last and not self._broken:
                 queue.append(last)
                 self._queued += len(last)
@@ -344,9 +350,9 @@ class Outbox:
         self._queued += len(sealed) - len(plain)
         queue.appendleft(memoryview(sealed))
 
-    def _queue_slots(self, only_filled: bool) -> None:
+    def _queue_filled(self) -> None:
         assert self.stripe.lock.locked()
-        while self._slots and not (only_filled and self._slots[0].first is None):
+        while self._slots and self._slots[0].first is not None:
             slot = self._slots.pop(0)
             if self._queue is not None and not self._finishing:
                 self._queue.extend([slot.first] if slot.first else [])

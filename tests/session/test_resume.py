@@ -66,6 +66,27 @@ def test_a_program_registers_and_logs_in_with_one_line(room: ServerProcess) -> N
     assert "logged in already" in refused["text"]
 
 
+def test_who_is_sent_away_amid_what_was_missed_has_no_gap_in_it(
+    start_server: StartServer,
+) -> None:
+    server = start_server(message_rate=0, outbox_bytes=99_999_999)
+    boss = server.join_superuser("boss")
+    mover, ticket = register(server, "mover")
+    last = say(mover, "my last one")
+    mover.close()
+    boss.until("mover has left", "my last one")
+    line = "x" * 7_000
+    boss.send(*[line] * 1_000)
+    boss.answer_to("/who")
+    back = hello(server)
+    back.send_event("resume", ticket=ticket, cursors={"lobby": last["id"]})
+    boss.send(*[line] * 10)
+    boss.answer_to("/kickuser mover")
+    shown = [one["seq"] for one in events(back.until_end(), "message") if one["seq"]]
+    assert 0 < len(shown) < 1_000
+    assert shown == list(range(last["seq"] + 1, last["seq"] + 1 + len(shown)))
+
+
 def test_a_ticket_holds_for_a_day_and_is_not_kept_as_it_is(start_server: StartServer) -> None:
     server = start_server()
     peer = hello(server)
