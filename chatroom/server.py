@@ -257,7 +257,7 @@ class Server:
         self._rooms.stop()
         self.engine.close()
         self._flusher.close()
-        if kept:  # nothing is delivered any more, and what waits is all that waits
+        if self.is_restarting:  # nothing is delivered any more: what waits is all that waits
             self._handed_over["sessions"] = self._sessions.hand_over()
 
     def _invitation(self, code: str) -> str:

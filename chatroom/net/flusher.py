@@ -62,8 +62,8 @@ class Flusher:
     def _wake(self) -> None:
         try:
             self._outside.send(b"!")
-        except BlockingIOError:
-            pass  # enough wake-ups are on their way
+        except OSError:
+            pass  # enough wake-ups are on their way, or it has ended
 
     def _run(self) -> None:
         watched: dict[int, Outbox] = {}

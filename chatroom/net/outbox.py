@@ -68,6 +68,7 @@ class Outbox:
         "_fd",
         "_finishing",
         "_flusher",
+        "_handed_over",
         "_queue",
         "_queued",
         "_slots",
@@ -100,7 +101,7 @@ class Outbox:
         self._queued = 0  # bytes in _queue and _slots
         # Bytes that were read back on purpose: they do not count against the cap.
         self._uncapped = 0
-        self._finishing = self._broken = False
+        self._finishing = self._broken = self._handed_over = False
         self.overflowed = False
         self.input_ended = False
         """Nothing that is read counts any more: a shut socket gives what still arrives (Linux)."""
@@ -171,10 +172,14 @@ class Outbox:
         with self.stripe.lock:
             if self._finishing or self._broken or self._slots:
                 return None
-            waiting = b"".join(self._queue or ())
-            self._begin_queue().clear()
-            self._queued, self._finishing = 0, True
-            return waiting
+            self._finishing = self._handed_over = True
+            return b"".join(self._begin_queue())
+
+    def go_on(self) -> None:
+        """Take :meth:`hand_over` back: there is no successor."""
+        with self.stripe.lock:
+            if self._handed_over:
+                self._finishing = self._handed_over = False
 
     def take_over(self, waiting: bytes) -> None:
         """Go on with what a predecessor had to send; may have begun in the middle of a line."""

@@ -104,6 +104,7 @@ class SessionSuccessors:
         """End the sessions at rest: there is no successor after all."""
         at_rest, self.at_rest = self.at_rest, set()
         for connection in at_rest:
+            connection.outbox.go_on()
             connection.outbox.stop_reading()
             _let_go(connection)
 

@@ -98,6 +98,35 @@ def test_what_was_handed_over_is_all_that_the_successor_has_to_go_on_with(
     assert reader.read(size + 7) == b"x" * size + b" and on"
 
 
+def test_without_a_successor_what_waits_goes_out_here_after_all(flusher: Flusher) -> None:
+    ended = Flusher()
+    reader = Reader(ended)
+    reader.outbox.offer(b"x" * 200_000)
+    ended.close()
+    waiting = reader.outbox.hand_over()
+    assert waiting
+    reader.outbox.offer(b"nobody asks for this")
+    reader.outbox.go_on()
+    reader.outbox.finish(b" goodbye")
+    sending = threading.Thread(target=reader.outbox.wait_drained, args=(PATIENCE,))
+    sending.start()
+    assert reader.read(200_008) == b"x" * 200_000 + b" goodbye"
+    sending.join()
+
+
+def test_an_end_amid_what_is_read_back_leaves_no_gap(flusher: Flusher) -> None:
+    reader = Reader(flusher)
+    filled, amid = reader.outbox.reserve(), reader.outbox.reserve()
+    reader.outbox.fill(filled, b"1")
+    reader.outbox.insert(amid, b"2")
+    reader.outbox.offer(b"4")
+    reader.outbox.finish(b" goodbye")
+    reader.outbox.fill(amid, b"3")
+    assert reader.read(10) == b"12 goodbye"
+    reader.outbox.close()
+    assert reader.read_all() == b""
+
+
 def test_past_its_cap_a_reader_gets_the_started_chunk_and_the_reason(flusher: Flusher) -> None:
     reader = Reader(flusher)
     chunk = b"y" * 99_999 + b"\n"
