@@ -128,12 +128,10 @@ class Directory:
         :returns: the person, and what the session is shown first, page by page: with cursors all
             that came after them, else the last messages and what was missed.
         :raises Conflict: the account may have changed since ``seen``: look at it again.
-        :raises StoreError: the store cannot be read.
 
         The caller holds the member's outbox, and puts there what is returned here; each page is
         read when it is asked for.
         """
-        self._read_on(cursors or {})
         while True:
             is_here = self._roster.person(account.id) is not None
             state = None if is_here else self._read_state_of(account)
@@ -158,8 +156,12 @@ class Directory:
             return person, iter(())
         return person, self._readers.each(on_resume(self._logs, member, ranges, cursors))
 
-    def _read_on(self, cursors: Mapping[str, int]) -> None:
-        """Wait for what a client has been shown at another node, and this one has not read yet."""
+    def read_on(self, cursors: Mapping[str, int]) -> None:
+        """Wait for what a client has been shown at another node, and this one has not read yet.
+
+        :param cursors: the last place that it has shown, by log.
+        :raises StoreError: the store cannot be read, or that takes too long.
+        """
         for log, place in cursors.items():
             room = self._roster.of_log(log)
             if room is not None and room.delivered < place:

@@ -44,6 +44,7 @@ def arrive(
     :raises Disconnected: the peer has left.
     """
     try:
+        services.directory.read_on(cursors or {})
         while True:
             try:
                 person, pages = services.directory.arrive(account, member, seen, cursors, talks_in)

@@ -281,6 +281,44 @@ def test_a_version_that_would_not_come_up_is_not_begun(
     assert "boss: the same connection" in boss.answer_to("the same connection")
 
 
+def test_what_the_store_has_lost_since_is_told_as_a_gap(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """As when it was set back while nobody was there."""
+    more = "d.update((log, place + 5) for log, place in d.items())"
+    spoil = (
+        "import json; s = json.loads(os.pread(fd, 1 << 24, 0)); d = s['sessions']['delivered']; "
+        f"{more}; b = json.dumps(s).encode(); os.truncate(fd, 0); os.pwrite(fd, b, 0)"
+    )
+    server = start_server(program=spoiling(tmp_path, spoil))
+    program = server.program_peer("program")
+    after(program, "before")
+    restart(server)
+    assert "is not known here" in program.until_event("notice", kind="gap")["text"]
+    assert "and on" in after(program, "and on")
+
+
+def test_a_stop_amid_a_restart_is_told_to_those_who_were_to_stay(
+    start_server: StartServer,
+) -> None:
+    server = start_server(message_rate=0, outbox_bytes=99_999_999)
+    ann, program = server.join("ann"), server.program_peer("program")
+    asked, deaf = server.join("asked"), server.join("deaf")
+    for peer in (asked, deaf):
+        peer.send("/changepassword")  # who is asked something does not stay
+        peer.until("Your old password")
+    ann.send(*["x" * 7_000] * 1_000, "that is all")
+    for peer in (ann, program, asked):  # who does not read makes the stop take long
+        peer.until("that is all")
+    server.process.send_signal(signal.SIGUSR2)
+    assert "The server restarts" in asked.until_end()
+    server.process.send_signal(signal.SIGTERM)
+    assert program.until_event("control", do="disconnect")["code"] == "stopping"
+    assert ann.until_end().endswith("Come back when it runs again.\n")
+    deaf.close()
+    assert server.process.wait(PATIENCE) == 0
+
+
 def test_a_restart_without_descriptors_is_refused_and_the_next_one_is_done(
     server: ServerProcess,
 ) -> None:
