@@ -9,6 +9,8 @@ from chatroom.storage.post_queue import PostQueue
 from chatroom.storage.records import Post, SearchQuery, Span
 from chatroom.storage.redis.logs import Logs
 
+_AGAIN_SECONDS = 0.02
+
 
 class LogStore:
     """The role ``logs``; see ``engine.LogStore``.
@@ -47,8 +49,9 @@ class LogStore:
             self._hear(followed.keys.key)
             if not self._settle(max(0.0, end - time.monotonic())):
                 raise StoreError(BEHIND)
-            if followed.delivered >= min(upto, self._logs.kept(log).last):
+            if followed.delivered >= min(upto, self._logs.last(log)):
                 return
+            time.sleep(_AGAIN_SECONDS)  # another node has shown it, and says so in a moment
 
     def seq_before(self, log: str, when: float) -> int:
         return self._logs.seq_before(log, when)

@@ -99,7 +99,7 @@ class Logs:
         with self._lock:
             if name in self._followed:
                 return
-        found = Followed(name, self.keys(name), self.kept(name))
+        found = Followed(name, self.keys(name), self._kept(name))
         with self._lock:
             if name not in self._followed:
                 self._followed[name] = self._by_key[found.keys.key] = found
@@ -129,7 +129,7 @@ class Logs:
 
     def span(self, name: str) -> Span:
         """See ``LogStore.span``; of a log that is followed, up to what was delivered here."""
-        kept = self.kept(name)
+        kept = self._kept(name)
         followed = self._followed.get(name)
         return replace(kept, last=followed.delivered) if followed is not None else kept
 
@@ -141,8 +141,7 @@ class Logs:
         """Return the epochs of a log. :raises StoreError: the store cannot be read."""
         return self._known(name)[1]
 
-    def kept(self, name: str) -> Span:
-        """Return what the store has of a log. :raises StoreError: the store cannot be read."""
+    def _kept(self, name: str) -> Span:
         return self._known(name)[0]
 
     def _known(self, name: str) -> tuple[Span, Epochs]:
@@ -162,7 +161,8 @@ class Logs:
         if most <= 0 or upto <= after:
             return []
         span, epochs = self._known(name)
-        upto = min(upto, span.last)
+        followed = self._followed.get(name)  # what was shown here may not be acknowledged yet
+        upto = min(upto, max(span.last, followed.delivered if followed else 0))
         after = max(after, upto - most, span.first - 1, 0)
         found: list[Post] = []
         while after < upto:
@@ -205,7 +205,7 @@ class Logs:
 
     def seq_before(self, name: str, when: float) -> int:
         """See ``LogStore.seq_before``: by halving, since times never fall."""
-        span, keys = self.kept(name), self.keys(name)
+        span, keys = self._kept(name), self.keys(name)
         low, high = span.first, span.last + 1
         with self._store.client() as client:
             while low < high:
@@ -301,8 +301,8 @@ class Logs:
 
     def erase(self, name: str, sender_id: str, seq: int, since: float) -> int:
         """See ``LogStore.erase``."""
-        kept = self.kept(name)
-        span = replace(kept, last=self._last(name))
+        kept = self._kept(name)
+        span = replace(kept, last=self.last(name))
         if seq:
             batches = iter([self.entries(name, seq - 1, seq)])
         else:
@@ -312,7 +312,8 @@ class Logs:
             erased += self._empty(name, span.epoch, batch, sender_id, since)
         return erased
 
-    def _last(self, name: str) -> int:
+    def last(self, name: str) -> int:
+        """Return the last place of a log in the store, whether it is acknowledged or not."""
         with self._store.client() as client, decoding("the head of a log"):
             return int(client.hget(self.keys(name).head, "last") or 0)
 

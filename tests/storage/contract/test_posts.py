@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -241,3 +242,16 @@ def test_replicas_are_asked_whether_a_post_is_on_their_disk_where_they_can_tell(
     if kind == "replica":
         calls = request.getfixturevalue("replicated").client.info("commandstats")
         assert calls["cmdstat_waitaof"]["calls"] > 0
+
+
+def test_what_is_just_shown_can_be_read(running: Running) -> None:
+    """Also where it is acknowledged later than shown: who comes back is read what was shown."""
+    running.engine.logs.follow("lobby")
+    running.gate.clear()  # it is shown for as long as this is shut
+    running.engine.logs.append(post("shown"))
+    pause, end = threading.Event(), time.monotonic() + PATIENCE / 2
+    while not (found := running.engine.logs.read("lobby", 0, 9, 9)):
+        assert time.monotonic() < end, "it cannot be read while it is shown"
+        pause.wait(0.01)
+    assert [one.text for one in found] == ["shown"]
+    running.gate.set()
