@@ -167,25 +167,29 @@ class Logs:
         found: list[Post] = []
         while after < upto:
             end = min(upto, after + BATCH)
-            found += self._posts(name, epochs, self.entries(name, after, end))
+            entries_here = self.entries(name, after, end)
+            found += [post for one in entries_here for post in self._open(name, epochs, one)]
             after = end
+        name_posts(epochs, found)  # they are shared, and all who read them say the same
         return found
 
-    def _posts(self, name: str, epochs: Epochs, found: list[Entry]) -> list[Post]:
-        posts = [post for one in found for post in self._open(name, epochs.newest, one)]
-        name_posts(epochs, posts)
-        return posts
-
-    def _open(self, name: str, epoch: str, one: Entry) -> list[Post]:
+    def _open(self, name: str, epochs: Epochs, one: Entry) -> list[Post]:
         """Return the post of an entry; none when it is damaged: another keyring may open it."""
-        key = name, one.seq, one.sender_id, one.cid, one.sealed[: entries.MARK_BYTES]
+        key = _key_of(name, one)
         posts = self._opened.get(key)
         if posts is None:
-            post = entries.unseal(self._vault, name, epoch, one)
+            post = entries.unseal(self._vault, name, epochs.newest, one)
             if post is None:
                 return []
             posts = [post]
             self._opened.keep(key, posts)
+        return posts
+
+    def _posts(self, name: str, epochs: Epochs, found: list[Entry]) -> list[Post]:
+        """Return the posts of entries; memory keeps none: there may be very many."""
+        opened = (entries.unseal(self._vault, name, epochs.newest, one) for one in found)
+        posts = [post for post in opened if post is not None]
+        name_posts(epochs, posts)
         return posts
 
     def entries(self, name: str, after: int, upto: int) -> list[Entry]:
@@ -332,6 +336,7 @@ class Logs:
             empty = replace(post, kind=REMOVED, text="", cid="", to="", ref=post.ref or post.seq)
             value = entries.gone_value(empty, entries.seal(self._vault, empty, ""))
             arguments += [one.id, one.seq, value]
+            self._opened.forget(_key_of(name, one))
         if not arguments:
             return 0
         keys = self.keys(name)
@@ -341,6 +346,10 @@ class Logs:
     def drop(self, name: str) -> None:
         """See ``LogStore.drop``."""
         dropping.drop(self._store, [self.keys(name)])
+
+
+def _key_of(name: str, one: Entry) -> tuple[str, int, str, str, bytes]:
+    return name, one.seq, one.sender_id, one.cid, one.sealed[: entries.MARK_BYTES]
 
 
 def _since(batches: Iterator[list[_Timed]], since: float) -> Iterator[list[_Timed]]:
