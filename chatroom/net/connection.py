@@ -271,9 +271,11 @@ class Connection:
 
     def check_input(self) -> None:
         """Look whether what is read still counts. :raises Disconnected: it does not; says why."""
-        if self.outbox.input_ended:
-            too_slow = self.outbox.overflowed
-            raise Disconnected(reason=EndReason.TOO_SLOW if too_slow else EndReason.ENDED)
+        outbox = self.outbox
+        if outbox.lost:
+            raise Disconnected(reason=EndReason.LOST)
+        if outbox.input_ended:
+            raise Disconnected(reason=EndReason.TOO_SLOW if outbox.overflowed else EndReason.ENDED)
 
     def wait_for_reader(self) -> None:
         """Wait until the peer has taken what was sent; only the connection's own thread.

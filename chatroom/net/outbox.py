@@ -76,6 +76,7 @@ class Outbox:
         "_tunnel",
         "_uncapped",
         "input_ended",
+        "lost",
         "overflowed",
         "stripe",
         "too_slow",
@@ -103,6 +104,8 @@ class Outbox:
         self._uncapped = 0
         self._finishing = self._broken = self._handed_over = False
         self.overflowed = False
+        self.lost = False
+        """A write has found the peer gone, before this side ended anything."""
         self.input_ended = False
         """Nothing that is read counts any more: a shut socket gives what still arrives (Linux)."""
 
@@ -381,6 +384,7 @@ class Outbox:
         self._break()
 
     def _break(self) -> None:
+        self.lost = self.lost or not self.input_ended
         self._broken = self.input_ended = True
         self._slots.clear()
         self._begin_queue().clear()

@@ -94,7 +94,7 @@ def leave(
     outbox = connection.outbox
     is_goodbye = reason is EndReason.GOODBYE
     is_lost = may_come_back and not is_goodbye and ended is not None
-    is_lost = is_lost and (outbox.overflowed or not outbox.input_ended)
+    is_lost = is_lost and (outbox.overflowed or outbox.lost or not outbox.input_ended)
     if services.stopping.is_set():
         # What was posted before the stop is delivered to everybody before anybody leaves.
         services.settled.wait(_SETTLE_SECONDS)

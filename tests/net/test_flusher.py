@@ -127,6 +127,20 @@ def test_an_end_amid_what_is_read_back_leaves_no_gap(flusher: Flusher) -> None:
     assert reader.read_all() == b""
 
 
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_a_peer_that_a_write_finds_gone_was_lost_unless_it_was_sent_away(
+    flusher: Flusher, is_ended: bool
+) -> None:
+    reader = Reader(flusher)
+    if is_ended:
+        reader.outbox.stop_reading()
+    reader.theirs.close()
+    reader.outbox.offer(b"is somebody there?")
+    assert reader.outbox.input_ended
+    assert reader.outbox.lost is not is_ended
+    reader.outbox.close()
+
+
 def test_past_its_cap_a_reader_gets_the_started_chunk_and_the_reason(flusher: Flusher) -> None:
     reader = Reader(flusher)
     chunk = b"y" * 99_999 + b"\n"
