@@ -2,10 +2,8 @@
 
 import contextlib
 import logging
-import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -103,25 +101,33 @@ def rehearse(stopping: threading.Event) -> str:
 def _rehearse(stopping: threading.Event) -> str:
     command = [sys.executable, *sys.orig_argv[1:], CHECK_FLAG]
     end = time.monotonic() + CHECK_SECONDS
-    with tempfile.TemporaryFile() as told:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told
-        )
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
         try:
-            while process.poll() is None:
-                if stopping.wait(_LOOK_SECONDS):
+            while (told := _told(process)) is None:
+                if stopping.is_set():
                     return ""
                 if time.monotonic() > end:
                     return f"The check did not end within {CHECK_SECONDS:.0f} seconds."
         finally:
             process.kill()
-            process.wait()
-        if process.returncode == 0:
-            return ""
-        told.seek(max(0, told.seek(0, os.SEEK_END) - 4 * _SENTENCE_LONGEST))
-        lines = told.read().decode("utf-8", "replace").strip().splitlines()
+    if process.returncode == 0:
+        return ""
+    lines = told.decode("utf-8", "replace").strip().splitlines()
     last = escape(lines[-1])[:_SENTENCE_LONGEST] if lines else ""
     return last or f"The check ended with status {process.returncode}."
+
+
+def _told(process: "subprocess.Popen[bytes]") -> bytes | None:
+    """Return what a process that has ended said; ``None``: it goes on."""
+    try:
+        return process.communicate(timeout=_LOOK_SECONDS)[1]
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def rehearse_aside(stopping: threading.Event, restart: Callable[[], None]) -> None:
