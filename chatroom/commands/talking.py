@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 MAIL_PAGE = 20
 """Private messages of a /mail without a number."""
 BUSY_LONGEST = 7 * 86400.0
+_SHOWN_SECONDS = 3.0
+"""Time for what somebody has said to be shown, before the goodbye."""
 
 
 def add_to(registry: Registry) -> None:
@@ -144,6 +146,7 @@ def add_to(registry: Registry) -> None:
         "disconnect", "", "say goodbye and leave", aliases=ALIASES["disconnect"], is_basic=True
     )
     def disconnect(context: Context) -> None:
+        context.services.settle(_SHOWN_SECONDS)  # what was said just before is shown or refused
         context.dialogue.end(f"Goodbye, {context.account.name}.")
         context.leaving = True
 

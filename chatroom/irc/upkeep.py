@@ -8,6 +8,9 @@ from chatroom.irc.grammar import Line, format_line
 from chatroom.irc.session import IrcSession
 from chatroom.names import fold
 
+_SHOWN_SECONDS = 3.0
+"""Time for what somebody has said to be kept, before the end."""
+
 
 def cap(session: IrcSession, line: Line) -> None:
     """CAP, also after the registration."""
@@ -59,6 +62,7 @@ def registered(session: IrcSession, line: Line) -> None:
 
 def leave(session: IrcSession, line: Line) -> None:
     """QUIT. :raises Disconnected: always."""
+    session.services.settle(_SHOWN_SECONDS)  # what was said just before is kept or refused
     session.left_with = reason(line, 0) if may_be_heard(session) else ""
     session.end("You have left")
     raise Disconnected(reason=EndReason.GOODBYE)

@@ -51,6 +51,17 @@ def test_a_program_that_reads_too_slowly_is_told_so_in_a_code(
     assert slow.until_end() == ""
 
 
+def test_who_says_something_and_goodbye_at_once_sees_what_became_of_it(
+    room: ServerProcess,
+) -> None:
+    ann, program = room.join("ann"), room.program_peer("hasty")
+    ann.send("my last words", "/disconnect")
+    program.send_bytes(b'>post {"text":"mine","cid":"1"}\n>command {"line":"/disconnect"}\n')
+    assert re.search(r"ann: my last words\n(.*\n)*Goodbye, ann\.\n\Z", ann.until_end())
+    assert program.until_event("message", cid="1")["text"] == "mine"
+    program.until_event("control", do="disconnect")
+
+
 def test_without_a_text_of_its_own_an_end_is_called_by_its_reason() -> None:
     assert str(Disconnected(reason=EndReason.FLOODING)) == "flooding"
     assert str(Disconnected()) == "connection lost"
