@@ -325,6 +325,7 @@ class Logs:
         self, name: str, epoch: str, batch: list[Entry], sender_id: str, since: float
     ) -> int:
         arguments: list[bytes | int] = []
+        emptied: list[Entry] = []
         reasons = 0
         for one in batch:
             if one.sender_id != sender_id or one.time < since or not one.id:
@@ -336,12 +337,15 @@ class Logs:
             empty = replace(post, kind=REMOVED, text="", cid="", to="", ref=post.ref or post.seq)
             value = entries.gone_value(empty, entries.seal(self._vault, empty, ""))
             arguments += [one.id, one.seq, value]
-            self._opened.forget(_key_of(name, one))
+            emptied.append(one)
         if not arguments:
             return 0
         keys = self.keys(name)
         found = (keys.stream, keys.gone, keys.blocks)
-        return max(0, int(self._store.eval_script(scripts.ERASE, found, arguments)) - reasons)
+        erased = int(self._store.eval_script(scripts.ERASE, found, arguments))
+        for one in emptied:  # not before: who reads meanwhile would keep it again
+            self._opened.forget(_key_of(name, one))
+        return max(0, erased - reasons)
 
     def drop(self, name: str) -> None:
         """See ``LogStore.drop``."""
