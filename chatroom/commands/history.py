@@ -13,6 +13,7 @@ from chatroom.commands.grammar import Id
 from chatroom.commands.pages import Wanted, find, label, page, room_of, said, seq_of
 from chatroom.commands.private import located
 from chatroom.commands.registry import Context, Muted, Registry
+from chatroom.commands.services import SETTLE_SECONDS
 from chatroom.errors import Code, UserError
 from chatroom.rooms.person import Person
 from chatroom.rooms.room import Room
@@ -35,7 +36,6 @@ OWN_LOOKED_AT = 2000
 """Places that a /delete without an id looks back for one's own last message."""
 WORDS_MOST = 20
 _STEP = 64  # places that are read at once
-_SETTLE_SECONDS = 3.0
 _WAIT_SECONDS = 0.5  # an IRC client of the same person may read a page just now
 
 
@@ -247,7 +247,7 @@ def _own_last(context: Context, room: Room) -> Post:
     """Return the last message of who asks. :raises UserError: there is none lately."""
     logs = context.services.logs
     # What was typed just before may still be queued, and would be the last one.
-    if not context.services.settle(_SETTLE_SECONDS):
+    if not context.services.settle(SETTLE_SECONDS):
         raise UserError(
             "The room is too busy to find your last message. Give its id, see /history."
         )

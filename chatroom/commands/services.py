@@ -30,6 +30,9 @@ from chatroom.rooms.talks import Talks
 from chatroom.rooms.watchers import Watchers
 from chatroom.storage.engine import AuditTrail, LogStore, Nodes
 
+SETTLE_SECONDS = 3.0
+"""Time for what somebody has just said to be shown, or refused, before something else is done."""
+
 
 @dataclass
 class Services:

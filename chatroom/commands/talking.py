@@ -7,6 +7,7 @@ from chatroom.commands import private
 from chatroom.commands.history import one_at_a_time
 from chatroom.commands.registry import KEPT_SECONDS, Context, Muted, Registry
 from chatroom.commands.rooms import here, talk_in
+from chatroom.commands.services import SETTLE_SECONDS
 from chatroom.errors import Code, StoreError, UserError
 from chatroom.protocol import ALIASES
 from chatroom.rooms.catch_up import PAGE_CHARACTERS, newest
@@ -20,8 +21,6 @@ _log = logging.getLogger(__name__)
 MAIL_PAGE = 20
 """Private messages of a /mail without a number."""
 BUSY_LONGEST = 7 * 86400.0
-_SHOWN_SECONDS = 3.0
-"""Time for what somebody has said to be shown, before the goodbye."""
 
 
 def add_to(registry: Registry) -> None:
@@ -146,7 +145,7 @@ def add_to(registry: Registry) -> None:
         "disconnect", "", "say goodbye and leave", aliases=ALIASES["disconnect"], is_basic=True
     )
     def disconnect(context: Context) -> None:
-        context.services.settle(_SHOWN_SECONDS)  # what was said just before is shown or refused
+        context.services.settle(SETTLE_SECONDS)  # what was said is shown, or refused
         context.dialogue.end(f"Goodbye, {context.account.name}.")
         context.leaving = True
 

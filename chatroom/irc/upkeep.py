@@ -1,5 +1,6 @@
 """Commands that keep a connection going: CAP, NICK, PING, SETNAME, QUIT."""
 
+from chatroom.commands.services import SETTLE_SECONDS
 from chatroom.errors import Disconnected, EndReason
 from chatroom.irc import numerics
 from chatroom.irc.capabilities import negotiate
@@ -7,9 +8,6 @@ from chatroom.irc.channels import may_be_heard, reason
 from chatroom.irc.grammar import Line, format_line
 from chatroom.irc.session import IrcSession
 from chatroom.names import fold
-
-_SHOWN_SECONDS = 3.0
-"""Time for what somebody has said to be kept, before the end."""
 
 
 def cap(session: IrcSession, line: Line) -> None:
@@ -62,7 +60,7 @@ def registered(session: IrcSession, line: Line) -> None:
 
 def leave(session: IrcSession, line: Line) -> None:
     """QUIT. :raises Disconnected: always."""
-    session.services.settle(_SHOWN_SECONDS)  # what was said just before is kept or refused
+    session.services.settle(SETTLE_SECONDS)  # what was said is kept, or refused
     session.left_with = reason(line, 0) if may_be_heard(session) else ""
     session.end("You have left")
     raise Disconnected(reason=EndReason.GOODBYE)

@@ -130,7 +130,7 @@ class RemotePresence:
 
     def told(self, log: str, posts: Iterable[Post]) -> None:
         """Note of which comings and goings those here were told; the engine's thread."""
-        if self._has_looked:  # else there are no other nodes
+        if self._has_looked:  # else there can be no other nodes
             for post in posts:
                 if post.kind in (JOIN, LEAVE):
                     self._unheard.told((log, post.sender_id), post.kind)

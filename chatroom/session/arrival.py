@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from chatroom.commands.services import Services
+from chatroom.commands.services import SETTLE_SECONDS, Services
 from chatroom.errors import Code, Conflict, Disconnected, EndReason, StoreError
 from chatroom.log_files import FEW
 from chatroom.net.connection import TOO_SLOW, Connection
@@ -20,7 +20,6 @@ from chatroom.storage.records import Account
 
 _log = logging.getLogger(__name__)
 
-_SETTLE_SECONDS = 3.0
 _ECHO_SECONDS = 10.0
 """Time after its last line in which somebody who leaves is shown first what became of it."""
 
@@ -97,10 +96,10 @@ def leave(
     is_lost = is_lost and (outbox.overflowed or outbox.lost or not outbox.input_ended)
     if services.stopping.is_set():
         # What was posted before the stop is delivered to everybody before anybody leaves.
-        services.settled.wait(_SETTLE_SECONDS)
+        services.settled.wait(SETTLE_SECONDS)
     elif reason is EndReason.LEFT and time.monotonic() - member.last_active < _ECHO_SECONDS:
         # It may have closed its writing side only, and wait for what it said to come back.
-        services.settle(_SETTLE_SECONDS)
+        services.settle(SETTLE_SECONDS)
     if is_goodbye:
         member.taken_until = time.monotonic()
     elif reason in (EndReason.LEFT, EndReason.ENDED):
